@@ -1,0 +1,112 @@
+"""What a cloud has to know how to do.
+
+In: a Messages API body and the model's id on that cloud. Out: a request that is ready
+to be sent, and errors that say what the cloud meant. No LangChain, no HTTP client, no
+event loop: `platform.http` drives a platform from threads and from event loops alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from langchain_claude_cloud.errors import ClaudeCloudError
+
+from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """An HTTP request before it is signed.
+
+    Attributes:
+        method: The HTTP method.
+        url: The absolute URL, percent-encoded as it goes on the wire.
+        headers: Header names, in lower case, to values; without credentials.
+        content: The body's bytes.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    def with_headers(self, headers: Mapping[str, str]) -> OutgoingRequest:
+        """Return a copy that carries ``headers`` besides its own."""
+        return replace(self, headers={**self.headers, **headers})
+
+
+class Platform(Protocol):
+    """One cloud endpoint: how to address it, sign for it and read its refusals.
+
+    A platform may need files, boto3, google-auth or the network before it can sign:
+    that work is `prepare` and `refresh`, which block and which the caller runs off the
+    event loop. Everything else is pure and quick.
+    """
+
+    @property
+    def name(self) -> Cloud:
+        """Which cloud this is."""
+
+    @property
+    def region(self) -> str:
+        """The region, multi-region or ``global`` that answers."""
+
+    @property
+    def framing(self) -> Framing:
+        """How this cloud frames a stream."""
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest request body that the cloud accepts."""
+
+    def needs_prepare(self) -> bool:
+        """Whether `prepare` has something to do: no credentials yet, or stale ones."""
+
+    def prepare(self) -> None:
+        """Load or renew credentials. Blocks; idempotent; one flight for many threads.
+
+        Raises:
+            ClaudeCloudError: No usable credentials, with what to do about it.
+        """
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew credentials that the cloud called expired. Blocks.
+
+        Args:
+            used: The credential headers (as `sign` returned them) of the refused request;
+                if newer ones are at hand already, nothing is fetched.
+
+        Returns:
+            Whether resending has a chance: False for credentials that cannot be renewed.
+        """
+
+    def endpoint(self, model_id: str, operation: Operation) -> str:
+        """Return the URL for an operation on a model. Call `prepare` first.
+
+        Raises:
+            InvalidInputError: The model id would change the path.
+        """
+
+    def rewrite(
+        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
+    ) -> tuple[JsonObject, dict[str, str]]:
+        """Turn a Messages API body into this cloud's: body and extra headers.
+
+        The argument is not changed.
+        """
+
+    def sign(self, request: OutgoingRequest) -> dict[str, str]:
+        """Return the credential headers for a request, which is final otherwise.
+
+        Does no I/O; call `prepare` first.
+        """
+
+    def is_expired(self, error: ClaudeCloudError) -> bool:
+        """Whether an error means that the credentials ran out and a refresh may help."""
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
+    ) -> ClaudeCloudError:
+        """Turn a refusal into an exception. Header names are in lower case."""
