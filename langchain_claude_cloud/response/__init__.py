@@ -1,0 +1,1 @@
+"""Bytes of a response in, LangChain chunks, events and messages out. Pure: no HTTP."""
