@@ -1,0 +1,140 @@
+"""Content of chunks in, merged and finished content out.
+
+While an answer streams, blocks carry an ``index`` by which fragments find each other, and
+tools carry the raw text of their arguments. `finish_content` turns that into what a whole
+message has, in both output versions; what it does to a finished block changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from langchain_core.messages.base import merge_content
+from langchain_core.messages.tool import invalid_tool_call
+from langchain_core.utils._merge import merge_lists
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.response.answer import Verdict, client_call, server_input
+from langchain_claude_cloud.response.arguments import dump_arguments
+from langchain_claude_cloud.response.message import Content
+
+NEVER_ENDED: Final = "truncated: the stream stopped before the block ended"
+
+Verdicts: TypeAlias = Mapping[int, Verdict]
+
+
+def merge_contents(contents: Iterable[Content]) -> Content:
+    """Merge the contents of chunks.
+
+    Text that came as strings becomes a block as soon as another block joins it: a model that
+    thinks by default starts with one and goes on with the other.
+    """
+    merged: Content = ""
+    for content in contents:
+        if isinstance(merged, str):
+            merged = merged + content if isinstance(content, str) else _join(merged, content)
+        elif isinstance(content, str):
+            merged = merge_content(merged, content)
+        else:
+            merged = merge_lists(merged, content) or []
+    return merged
+
+
+def _join(text: str, blocks: list[Any]) -> list[Any]:
+    first = [{"type": "text", "text": text, "index": 0}] if text else []
+    return merge_lists(first, blocks) or []
+
+
+def finish_content(content: Content, verdicts: Verdicts, *, strip_index: bool) -> Content:
+    """Turn streamed content into that of a whole message.
+
+    Args:
+        content: Merged content; it is not changed.
+        verdicts: What is known of the calls, by block position. A call that it does not
+            name never ended.
+        strip_index: Whether to take out the positions, which only merging needs.
+    """
+    if isinstance(content, str):
+        return content
+    return [_finish(block, verdicts, strip_index=strip_index) for block in content]
+
+
+def open_calls(content: Content, verdicts: Verdicts) -> list[Verdict]:
+    """Return, as invalid, the calls in streamed content that have no verdict yet."""
+    if isinstance(content, str):
+        return []
+    return [
+        _unfinished(block)
+        for block in content
+        if isinstance(block, dict) and _is_open(block) and block["index"] not in verdicts
+    ]
+
+
+def _is_open(block: JsonObject) -> bool:
+    return block.get("type") in ("tool_use", "tool_call_chunk") and "index" in block
+
+
+def _finish(block: str | JsonObject, verdicts: Verdicts, *, strip_index: bool) -> str | JsonObject:
+    if isinstance(block, str):
+        return block
+    finish = _FINISHERS.get(str(block.get("type")))
+    if finish is not None and (finish is not _finish_call or "index" in block):
+        index = {} if strip_index or "index" not in block else {"index": block["index"]}
+        return {**finish(_without_index(block), verdicts.get(block.get("index", -1))), **index}
+    return _without_index(block) if strip_index else block
+
+
+def _without_index(block: JsonObject) -> JsonObject:
+    return {key: value for key, value in block.items() if key != "index"}
+
+
+def _finish_call(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+    block.pop("partial_json", None)
+    return client_call(block, verdict or _unfinished(block))
+
+
+def _finish_standard_call(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+    extras = {"extras": block["extras"]} if "extras" in block else {}
+    call = verdict or _unfinished(block)
+    if call["type"] == "invalid_tool_call":
+        return {**call, **extras}
+    return {
+        "type": "tool_call",
+        "name": call["name"],
+        "args": call["args"],
+        "id": call["id"],
+        **extras,
+    }
+
+
+def _finish_server_tool(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+    del verdict
+    raw = block.pop("partial_json", None)
+    return {**block, **server_input(raw)} if raw is not None else block
+
+
+def _finish_standard_server_tool(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+    del verdict
+    args = server_input(block.get("args") or "")["input"]
+    return {**block, "type": "server_tool_call", "args": args}
+
+
+_FINISHERS: Final[dict[str, Callable[[JsonObject, Verdict | None], JsonObject]]] = {
+    "tool_use": _finish_call,
+    "tool_call_chunk": _finish_standard_call,
+    "server_tool_use": _finish_server_tool,
+    "mcp_tool_use": _finish_server_tool,
+    "server_tool_call_chunk": _finish_standard_server_tool,
+}
+
+
+def _unfinished(block: JsonObject) -> Verdict:
+    raw = block.get("partial_json", block.get("args"))
+    given = block.get("input")
+    return invalid_tool_call(
+        name=block.get("name"),
+        args=raw or (dump_arguments(given) if given else ""),
+        id=block.get("id"),
+        error=NEVER_ENDED,
+    )

@@ -1,0 +1,189 @@
+"""A folded answer in, LangChain's message and its metadata out.
+
+Everything that all paths must agree on is here: the form of the content in both output
+versions, the response metadata, the translation to standard content blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages import content as types
+from langchain_core.messages.block_translators import get_translator, register_translator
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.response.answer import Answer, Block, Verdict
+from langchain_claude_cloud.response.usage import usage_metadata
+
+OutputVersion: TypeAlias = Literal["v0", "v1"]
+Content: TypeAlias = str | list[str | dict[Any, Any]]
+"""The type of ``AIMessage.content``."""
+
+PROVIDER: Final = "anthropic"
+"""LangChain's block translator, cost tables and middleware key on this name."""
+
+_NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usage"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an answer came from, for its response metadata.
+
+    Attributes:
+        platform: The cloud.
+        region: The region that was asked.
+        model: The model id that was asked for on that cloud.
+        request_id: The cloud's id of the request, if it sent one.
+        inference_profile: Bedrock's inference profile prefix, if one was used.
+    """
+
+    platform: str
+    region: str
+    model: str
+    request_id: str | None = None
+    inference_profile: str | None = None
+
+
+def start_metadata(answer: Answer, origin: Origin) -> JsonObject:
+    """Return the response metadata that is known when a message starts."""
+    known = {
+        "model_provider": PROVIDER,
+        "model_name": answer.message.get("model") or origin.model,
+        "id": answer.message.get("id"),
+        "platform": origin.platform,
+        "region": origin.region,
+        "inference_profile": origin.inference_profile,
+        "request_id": origin.request_id,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def end_metadata(answer: Answer) -> JsonObject:
+    """Return the response metadata that is known when a message ends."""
+    message = answer.message
+    known = {
+        "stop_reason": message.get("stop_reason"),
+        "stop_sequence": message.get("stop_sequence"),
+    }
+    more = {
+        key: value
+        for key, value in message.items()
+        if key not in _NOT_METADATA and key not in known and value is not None
+    }
+    usage = {"usage": answer.usage} if answer.usage else {}
+    return {**known, **more, **usage}
+
+
+def build_message(
+    answer: Answer, origin: Origin, *, version: OutputVersion, with_usage: bool = True
+) -> AIMessage:
+    """Return the whole message of an answer.
+
+    Args:
+        answer: A settled answer, or an unfinished one: its open calls are invalid then.
+        origin: Where it came from.
+        version: The form of the content.
+        with_usage: Whether the message carries `usage_metadata`.
+    """
+    answer.settle()
+    metadata = {**start_metadata(answer, origin), **end_metadata(answer)}
+    content: Content = provider_content(answer.blocks)
+    if version == "v1":
+        metadata["output_version"] = "v1"
+        content = standard_content(answer.blocks)
+    verdicts = [block.verdict for block in answer.blocks if block.verdict is not None]
+    calls, broken = split_verdicts(verdicts)
+    return AIMessage(
+        content=content,
+        tool_calls=calls,
+        invalid_tool_calls=broken,
+        usage_metadata=usage_metadata(answer.usage) if with_usage else None,
+        response_metadata=metadata,
+    )
+
+
+def split_verdicts(verdicts: Sequence[Verdict]) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """Sort calls into the valid and the invalid ones."""
+    calls = [call for call in verdicts if call["type"] == "tool_call"]
+    broken = [call for call in verdicts if call["type"] == "invalid_tool_call"]
+    return calls, broken
+
+
+def provider_content(blocks: Sequence[Block]) -> Content:
+    """Return content in the API's own form: a string while the answer is text alone."""
+    wire = [block.wire() for block in blocks]
+    if not wire:
+        return ""
+    if len(wire) == 1 and wire[0].keys() == {"type", "text"}:
+        return str(wire[0]["text"])
+    return list(wire)
+
+
+def standard_content(blocks: Sequence[Block]) -> Content:
+    """Return content as LangChain's standard content blocks."""
+    if not blocks:
+        return [{"type": "text", "text": ""}]
+    return [standard_block(block.wire(), block.verdict) for block in blocks]
+
+
+def standard_block(wire: JsonObject, verdict: Verdict | None = None) -> JsonObject:
+    """Translate one block of the API into LangChain's standard form.
+
+    core's own translator does the work, so that this is what ``content_blocks`` of a message
+    with the block says, too.
+    """
+    calls, _ = split_verdicts([verdict] if verdict else [])
+    message = AIMessage(
+        content=[wire], tool_calls=calls, response_metadata={"model_provider": PROVIDER}
+    )
+    (block,) = message.content_blocks
+    return cast("JsonObject", block)
+
+
+def standard_citation(citation: Mapping[str, object]) -> JsonObject:
+    """Translate one citation of the API into LangChain's standard annotation."""
+    block = standard_block({"type": "text", "text": "", "citations": [citation]})
+    (annotation,) = block["annotations"]
+    return cast("JsonObject", annotation)
+
+
+def _unwrapped(blocks: list[types.ContentBlock]) -> list[types.ContentBlock]:
+    """Give invalid calls, which core's translator takes for unknown blocks, as what they are."""
+    return [
+        cast("types.ContentBlock", _unwrap(block)) if block["type"] == "non_standard" else block
+        for block in blocks
+    ]
+
+
+def _unwrap(block: types.NonStandardContentBlock) -> JsonObject:
+    value = block["value"]
+    if value.get("type") != "invalid_tool_call":
+        return cast("JsonObject", block)
+    index = {"index": block["index"]} if "index" in block else {}
+    return {**value, **index}
+
+
+def _register_translator() -> None:
+    """Wrap core's Anthropic translator so that it knows `invalid_tool_call` blocks.
+
+    A v0 message keeps an invalid call in its content as such a block: as a `tool_use` it
+    would be taken for a valid one. core's translator gives every other block as before.
+    """
+    core = get_translator(PROVIDER)
+    if core is None:  # pragma: no branch - langchain-core registers it on import
+        return
+    whole, chunk = core["translate_content"], core["translate_content_chunk"]
+
+    def translate_content(message: AIMessage) -> list[types.ContentBlock]:
+        return _unwrapped(whole(message))
+
+    def translate_content_chunk(message: AIMessageChunk) -> list[types.ContentBlock]:
+        return _unwrapped(chunk(message))
+
+    register_translator(PROVIDER, translate_content, translate_content_chunk)
+
+
+_register_translator()

@@ -1,0 +1,182 @@
+"""Bytes of one streamed response in, what a writer makes of it out.
+
+The driver of the stage: framing, JSON, the fold, the writer. Sync and async callers feed it
+the same way. Nothing ends silently here: what is cut, malformed or refused in mid-stream is
+one of the package's exceptions, with the part of the answer that had arrived.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final, Generic, TypeVar
+
+from jiter import from_json
+
+from langchain_claude_cloud._types import Cloud, Framing, JsonObject
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    StreamInterruptedError,
+    error_from_event,
+    error_from_exception_frame,
+)
+from langchain_claude_cloud.response.answer import Answer, Sink
+from langchain_claude_cloud.response.framing import (
+    ExceptionFrameError,
+    FramingError,
+    decoder_for,
+)
+from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
+
+T = TypeVar("T")
+
+_CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
+
+
+class ResponseStream(Generic[T]):
+    """Decodes one response.
+
+    What the writer says at `message_start` is held back until there is content: an error
+    before that can still be answered by sending the request again.
+
+    Attributes:
+        answer: The answer as far as it has arrived.
+        handed_out: Whether anything was returned: from then on nothing may be sent again.
+    """
+
+    def __init__(
+        self,
+        framing: Framing,
+        writer: Sink[T],
+        origin: Origin,
+        *,
+        cloud: Cloud,
+        version: OutputVersion = "v0",
+    ) -> None:
+        self.answer = Answer()
+        self.handed_out = False
+        self._decoder = decoder_for(framing)
+        self._writer = writer
+        self._origin = origin
+        self._cloud = cloud
+        self._version = version
+        self._held: list[T] = []
+        self._started = False
+
+    def feed(self, data: bytes) -> Iterator[T]:
+        """Take bytes, yield what they complete.
+
+        Raises:
+            ClaudeCloudError: The cloud reported an error, or the bytes cannot be an answer.
+        """
+        yield from self._read(self._decoder.feed(data))
+
+    def close(self) -> Iterator[T]:
+        """Take the end of the stream, yield what was held back.
+
+        Raises:
+            StreamInterruptedError: The stream ended before the message was complete.
+        """
+        yield from self._read(self._decoder.close())
+        if not self.answer.complete:
+            raise self.interrupted("the stream ended before message_stop")
+
+    def interrupted(self, reason: str) -> StreamInterruptedError:
+        """Return the exception for a stream that cannot go on, with the partial answer."""
+        error = StreamInterruptedError(
+            f"The answer broke off: {reason}. What had arrived is on the exception as "
+            "partial_message; ask again for the whole.",
+            platform=self._cloud,
+            model=self._origin.model,
+            region=self._origin.region,
+            request_id=self._origin.request_id,
+        )
+        return self.attach(error)
+
+    def attach(self, error: ClaudeCloudErrorT) -> ClaudeCloudErrorT:
+        """Put the answer as far as it has arrived on an exception."""
+        if self.answer.message:
+            error.partial_message = build_message(self.answer, self._origin, version=self._version)
+        return error
+
+    def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
+        for payload in payloads:
+            for output in self._fold(payload):
+                self.handed_out = True
+                yield output
+        if self._decoder.failure is not None and not self.answer.complete:
+            raise self._framing_error(self._decoder.failure)
+
+    def _fold(self, payload: bytes) -> Sequence[T]:
+        try:
+            event = self._parse(payload)
+            kind = event["type"]
+            if kind == "error":
+                raise self._event_error(event)
+            if self.answer.complete:
+                return ()
+            self._check_order(kind)
+            said = self.answer.fold(event, self._writer)
+        except ClaudeCloudError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise self.interrupted(f"an event is not of the documented form ({error!r})") from None
+        return self._release(kind, said)
+
+    def _release(self, kind: str, said: Sequence[T]) -> Sequence[T]:
+        if self._started:
+            return said
+        self._held += said
+        if kind not in _CONTENT_EVENTS:
+            return ()
+        self._started = True
+        held, self._held = self._held, []
+        return held
+
+    def _check_order(self, kind: str) -> None:
+        is_start = kind == "message_start"
+        if is_start == bool(self.answer.message) and kind in _ORDERED:
+            what = "a second message_start came" if is_start else f"{kind} came before a start"
+            raise self.interrupted(what)
+
+    def _parse(self, payload: bytes) -> JsonObject:
+        try:
+            event = from_json(payload)
+        except ValueError:
+            # jiter refuses lone surrogates, which a model may write into a string.
+            event = json.loads(payload)
+        if not isinstance(event, dict):
+            raise TypeError("not a JSON object")
+        return event
+
+    def _event_error(self, event: JsonObject) -> ClaudeCloudError:
+        error = error_from_event(
+            event, platform=self._cloud, model=self._origin.model, region=self._origin.region
+        )
+        return self.attach(error)
+
+    def _framing_error(self, failure: FramingError) -> ClaudeCloudError:
+        if not isinstance(failure, ExceptionFrameError):
+            return self.interrupted(str(failure))
+        error = error_from_exception_frame(
+            failure.exception_type,
+            failure.payload,
+            platform=self._cloud,
+            model=self._origin.model,
+            region=self._origin.region,
+        )
+        return self.attach(error)
+
+
+ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)
+
+_ORDERED: Final = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    }
+)

@@ -1,0 +1,64 @@
+"""Raw usage of the API in, LangChain's usage metadata out.
+
+Usage comes in two places: `message_start` and `message_delta`. The values of the second
+are cumulative and differ from the first in one of five first-party streams; where it does
+not mention a count, the first still holds (Bedrock and Vertex AI only repeat
+`output_tokens`). So: a later value that is not null wins, an absent one keeps the earlier.
+
+Source: https://docs.claude.com/en/api/messages-streaming, and recorded streams.
+"""
+
+from __future__ import annotations
+
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+from langchain_claude_cloud._types import JsonObject
+
+_TTL_COUNTS = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+
+
+def fold_usage(earlier: JsonObject, later: JsonObject | None) -> JsonObject:
+    """Return usage with the later report's values laid over the earlier one's."""
+    news = {key: value for key, value in (later or {}).items() if value is not None}
+    return {**earlier, **news}
+
+
+def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
+    """Return LangChain's view of a message's usage, or None where there is none.
+
+    ``input_tokens`` is the whole prompt: what was read from and written to the cache
+    included. Cache writes are told apart by time to live where the API does; then
+    ``cache_creation`` is 0, so that nothing is counted twice (langchain-anthropic's rule).
+    """
+    if not usage:
+        return None
+    cache_read = _count(usage, "cache_read_input_tokens")
+    by_ttl = _by_ttl(usage)
+    written = sum(by_ttl.values()) or _count(usage, "cache_creation_input_tokens")
+    details: dict[str, int] = {
+        "cache_read": cache_read,
+        "cache_creation": 0 if by_ttl else written,
+        **by_ttl,
+    }
+    input_tokens = _count(usage, "input_tokens") + cache_read + written
+    output_tokens = _count(usage, "output_tokens")
+    result = UsageMetadata(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+        input_token_details=InputTokenDetails(**details),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
+    )
+    reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
+    if reasoning is not None:
+        result["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
+    return result
+
+
+def _count(usage: JsonObject, key: str) -> int:
+    return usage.get(key) or 0
+
+
+def _by_ttl(usage: JsonObject) -> dict[str, int]:
+    created = usage.get("cache_creation") or {}
+    counts = {key: created.get(key) or 0 for key in _TTL_COUNTS}
+    return counts if any(counts.values()) else {}
