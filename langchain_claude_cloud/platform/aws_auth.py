@@ -1,0 +1,388 @@
+"""AWS credentials, for threads and event loops alike.
+
+In: keys, a profile, a session, a role, a Bedrock API key, or nothing (botocore's chain:
+environment, role of a profile, web identity, SSO, process, files, container, instance).
+Out: frozen keys for a signature, or a bearer token; and the profile's region.
+
+botocore is imported on first use, in `AwsSource.prepare`; explicit keys and API keys
+beside an explicit region never need it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    PermissionDeniedError,
+)
+from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.sigv4 import AwsKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import botocore.session
+    from botocore.client import BaseClient
+
+_MANDATORY_SECONDS = 600
+"""botocore's own mandatory refresh window; before it, a failed renewal does no harm."""
+
+_EARLY_RETRY = 30.0
+
+_WAYS = (
+    "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
+    "`api_key`; or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+    "AWS_BEARER_TOKEN_BEDROCK; or run `aws sso login` or `aws configure`; or attach a role to "
+    "the instance, container or function."
+)
+
+
+class BotoCredentials(Protocol):
+    """The part of botocore's credentials that is used here."""
+
+    def get_frozen_credentials(self) -> FrozenCredentials:
+        """Return one consistent set, renewed if that is due (which blocks)."""
+
+
+class FrozenCredentials(Protocol):
+    """botocore's ``ReadOnlyCredentials``."""
+
+    @property
+    def access_key(self) -> str:
+        """The access key's id."""
+
+    @property
+    def secret_key(self) -> str:
+        """The secret."""
+
+    @property
+    def token(self) -> str | None:
+        """The session token."""
+
+
+class BotoSession(Protocol):
+    """What a boto3 and a botocore session have in common."""
+
+    def get_credentials(self) -> BotoCredentials | None:
+        """Return the session's credentials, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsIdentity:
+    """Who signs: which of botocore's ways to credentials are used.
+
+    Attributes:
+        keys: Explicit keys.
+        profile: A profile of the AWS configuration files.
+        session: A boto3 or botocore session.
+        role_arn: A role to assume with the credentials found so far.
+        external_id: The role's external id.
+        role_session_name: The name of the role's session.
+        region: The region for STS; None: the profile's.
+    """
+
+    keys: AwsKeys | None = None
+    profile: str | None = None
+    session: object | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    role_session_name: str | None = None
+    region: str | None = None
+
+
+class AwsSource:
+    """Frozen AWS keys, renewed by one caller at a time.
+
+    Args:
+        identity: Who signs.
+    """
+
+    def __init__(self, identity: AwsIdentity) -> None:
+        self._identity = identity
+        self._session: botocore.session.Session | None = None
+        self._credentials: BotoCredentials | None = None
+        self._frozen = identity.keys if identity.role_arn is None else None
+        self._next_attempt = 0.0
+        self._lock = SharedLock()
+
+    def needs_prepare(self) -> bool:
+        """Whether there are no keys, or keys that this caller should renew."""
+        if self._frozen is None:
+            return True
+        if self._credentials is None or not _is_due(self._credentials):
+            return False
+        return (
+            _is_due(self._credentials, _MANDATORY_SECONDS) or time.monotonic() >= self._next_attempt
+        )
+
+    def prepare(self) -> None:
+        """Find the credentials, and renew them if that is due. Blocks.
+
+        Raises:
+            AuthenticationError: There are none, or they cannot be renewed.
+            PermissionDeniedError: The role may not be assumed.
+            ConfigurationError: The profile does not exist or is incomplete.
+            ConnectionFailedError: STS, SSO or the metadata service cannot be reached.
+        """
+        with self._lock:
+            if self.needs_prepare():
+                self._load(self._credentials or self._find())
+
+    def keys(self) -> AwsKeys:
+        """Return the current keys; no I/O.
+
+        Raises:
+            AuthenticationError: `prepare` was not called.
+        """
+        if self._credentials is not None and not _is_due(self._credentials):
+            return _freeze(self._credentials)
+        if self._frozen is None:
+            raise AuthenticationError("No AWS credentials are loaded yet.", platform="bedrock")
+        return self._frozen
+
+    def refresh(self, used: AwsKeys) -> bool:
+        """Find the credentials anew after the cloud called them expired. Blocks.
+
+        Files and environment variables are read again, a role is assumed again.
+
+        Args:
+            used: The keys of the refused request.
+
+        Returns:
+            Whether the keys at hand are others now.
+        """
+        with self._lock:
+            if self._credentials is None:
+                return False
+            if self.keys() == used:
+                self._session = None
+                self._load(self._find())
+            return self.keys() != used
+
+    def setting(self, name: str) -> object:
+        """Return a variable of the AWS configuration, such as ``region``. Blocks.
+
+        Raises:
+            ConfigurationError: The profile does not exist.
+        """
+        own = getattr(self._identity.session, f"{name}_name", None)
+        if own is not None:
+            return own
+        with self._lock, _explained():
+            return self._get_session().get_config_variable(name)
+
+    def _load(self, credentials: BotoCredentials) -> None:
+        self._next_attempt = time.monotonic() + _EARLY_RETRY
+        with _explained():
+            self._frozen = _freeze(credentials)
+        self._credentials = credentials
+
+    def _find(self) -> BotoCredentials:
+        with _explained():
+            source = self._source_credentials()
+            if self._identity.role_arn:
+                return self._assume(source, self._identity.role_arn)
+            return source
+
+    def _source_credentials(self) -> BotoCredentials:
+        if self._identity.keys is not None:
+            return _Fixed(self._identity.keys)
+        given = self._identity.session
+        session = cast("BotoSession", self._get_session() if given is None else given)
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise AuthenticationError(f"No AWS credentials were found. {_WAYS}", platform="bedrock")
+        return credentials
+
+    def _assume(self, source: BotoCredentials, role_arn: str) -> BotoCredentials:
+        from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
+
+        session, region = self._get_session(), self._identity.region
+        fetcher = boto.AssumeRoleCredentialFetcher(
+            client_creator=_client_creator(session, region),
+            source_credentials=source,
+            role_arn=role_arn,
+            extra_args={
+                name: value
+                for name, value in (
+                    ("ExternalId", self._identity.external_id),
+                    ("RoleSessionName", self._identity.role_session_name),
+                )
+                if value
+            },
+        )
+        found = boto.DeferredRefreshableCredentials(
+            refresh_using=fetcher.fetch_credentials, method="assume-role"
+        )
+        return cast("BotoCredentials", found)
+
+    def _get_session(self) -> botocore.session.Session:
+        given = self._identity.session
+        # A boto3 session wraps the botocore session that has the configuration.
+        inner = getattr(given, "_session", given)
+        if hasattr(inner, "get_config_variable"):
+            return cast("botocore.session.Session", inner)
+        if self._session is None:
+            import botocore.session  # noqa: PLC0415  costs 110 ms: on first use
+
+            self._session = botocore.session.Session(profile=self._identity.profile)
+        return self._session
+
+
+_SHARED: dict[tuple[object, ...], AwsSource] = {}
+_SHARED_LIMIT = 16
+_SHARED_LOCK = SharedLock()
+
+
+def aws_source(identity: AwsIdentity) -> AwsSource:
+    """Return the source of an identity: one per process for profiles, roles and the chain.
+
+    Args:
+        identity: Who signs.
+
+    Returns:
+        The source; an own one for explicit keys and sessions, which cost nothing.
+    """
+    if identity.session is not None or identity.keys is not None:
+        return AwsSource(identity)
+    key = (identity, _environment())
+    with _SHARED_LOCK:
+        source = _SHARED.pop(key, None) or AwsSource(identity)
+        _SHARED[key] = source
+        if len(_SHARED) > _SHARED_LIMIT:
+            del _SHARED[next(iter(_SHARED))]
+        return source
+
+
+def _environment() -> bytes:
+    """Return a digest of everything in the environment that decides who signs."""
+    names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
+    parts = [f"{name}={os.environ[name]}" for name in names]
+    for name, default in (
+        ("AWS_CONFIG_FILE", "~/.aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ):
+        try:
+            status = Path(os.environ.get(name, default)).expanduser().stat()
+        except (OSError, RuntimeError):
+            continue
+        parts.append(f"{name}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}")
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """Explicit keys in the shape of botocore's credentials."""
+
+    keys: AwsKeys
+
+    @property
+    def access_key(self) -> str:
+        return self.keys.access_key_id
+
+    @property
+    def secret_key(self) -> str:
+        return self.keys.secret_access_key
+
+    @property
+    def token(self) -> str | None:
+        return self.keys.session_token
+
+    def get_frozen_credentials(self) -> FrozenCredentials:
+        return self
+
+
+def _client_creator(
+    session: botocore.session.Session, region: str | None
+) -> Callable[..., BaseClient]:
+    def create(
+        service: Literal["sts"],
+        *,
+        aws_access_key_id: str,
+        aws_secret_access_key: str,
+        aws_session_token: str | None,
+    ) -> BaseClient:
+        # Newer regions' STS accepts only its own region; without any, botocore refuses.
+        return session.create_client(
+            service,
+            region_name=region or str(session.get_config_variable("region") or "us-east-1"),
+            aws_access_key_id=aws_access_key_id,
+            aws_secret_access_key=aws_secret_access_key,
+            aws_session_token=aws_session_token,
+        )
+
+    return create
+
+
+def _is_due(credentials: BotoCredentials, within: int | None = None) -> bool:
+    check: Callable[[int | None], bool] | None = getattr(credentials, "refresh_needed", None)
+    return check is not None and check(within)
+
+
+def _freeze(credentials: BotoCredentials) -> AwsKeys:
+    frozen = credentials.get_frozen_credentials()
+    return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    from botocore import exceptions  # noqa: PLC0415  on first use
+
+    try:
+        yield
+    except ClaudeCloudError:
+        raise
+    except (
+        exceptions.ProfileNotFound,
+        exceptions.PartialCredentialsError,
+        exceptions.ParamValidationError,
+    ) as error:
+        raise ConfigurationError(
+            f"The AWS configuration cannot be used: {_reason(error)}.", platform="bedrock"
+        ) from error
+    except exceptions.ClientError as error:
+        raise _refused(cast("JsonObject", error.response), error) from error
+    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+        raise ConnectionFailedError(
+            f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
+            "and HTTPS_PROXY.",
+            platform="bedrock",
+        ) from error
+    except (exceptions.BotoCoreError, RuntimeError, OSError, ValueError) as error:
+        raise AuthenticationError(
+            f"The AWS credentials cannot be used: {_reason(error)}. {_WAYS}", platform="bedrock"
+        ) from error
+
+
+def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
+    code = str(response.get("Error", {}).get("Code", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code.startswith("Throttl"):
+        kind: type[ClaudeCloudError] = ConnectionFailedError
+    else:
+        kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
+    return kind(
+        f"AWS issued no credentials: {_reason(error)}. Check the role, its trust policy "
+        "(sts:AssumeRole) and `external_id`, or log in again (aws sso login).",
+        platform="bedrock",
+        status_code=status or None,
+        error_type=code or None,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return redact(" ".join(str(error).split()))[:500].rstrip(".")

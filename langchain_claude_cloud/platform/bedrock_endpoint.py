@@ -1,0 +1,80 @@
+"""Where Bedrock is: hosts by region and partition, paths and signing names by API.
+
+In: a region and what the environment asks for. Out: a base URL. Pure, but for reading
+environment variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from langchain_claude_cloud._types import Operation
+
+# (region prefix, suffix, dual-stack suffix): botocore's partitions.json.
+_PARTITIONS = (
+    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("", "amazonaws.com", "api.aws"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where and how an API of Bedrock is called: what another endpoint would change.
+
+    Attributes:
+        host: The first label of the host name.
+        signing_name: The service in the signature's scope.
+        path: The path, with ``{model}`` and ``{verb}`` to fill in.
+        verbs: The last path segment of each operation.
+    """
+
+    host: str
+    signing_name: str
+    path: str
+    verbs: Mapping[Operation, str]
+
+
+INVOKE_MODEL = Service(
+    host="bedrock-runtime",
+    signing_name="bedrock",
+    path="/model/{model}/{verb}",
+    verbs={
+        "invoke": "invoke",
+        "stream": "invoke-with-response-stream",
+        "count_tokens": "count-tokens",
+    },
+)
+"""InvokeModel and its siblings on ``bedrock-runtime``."""
+
+
+def default_base_url(
+    region: str, *, host: str = INVOKE_MODEL.host, fips: bool = False, dual_stack: bool = False
+) -> str:
+    """Return AWS's own address for a region.
+
+    Args:
+        region: The region.
+        host: The first label of the host name.
+        fips: Whether the endpoint's cryptography must be FIPS 140 validated.
+        dual_stack: Whether the endpoint must have an IPv6 address too.
+
+    Returns:
+        The URL, without a path.
+    """
+    suffix, dual = next(
+        (suffix, dual) for prefix, suffix, dual in _PARTITIONS if region.startswith(prefix)
+    )
+    label = f"{host}-fips" if fips else host
+    return f"https://{label}.{region}.{dual if dual_stack else suffix}"
+
+
+def flag(name: str) -> bool:
+    """Whether an AWS environment variable says ``true``."""
+    return os.environ.get(name, "").strip().lower() == "true"

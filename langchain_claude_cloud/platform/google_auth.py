@@ -1,0 +1,395 @@
+"""Access tokens of Google Cloud, for threads and event loops alike.
+
+In: an access token, a google-auth credentials object, or nothing (application default
+credentials: a key file, gcloud's login, workload identity, impersonation, the metadata
+server). Out: the headers that authorize a request, and the credentials' own project.
+
+google-auth is imported on first use, and only its ``refresh()`` and ``apply()`` are used:
+``before_request()`` also starts a thread that asks iamcredentials.googleapis.com for
+regional access boundaries (google/auth/credentials.py, 2.62). Its transport is
+``requests``, which honours HTTPS_PROXY and REQUESTS_CA_BUNDLE.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
+
+from pydantic import SecretStr
+
+from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+)
+from langchain_claude_cloud.platform._common import SharedLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from enum import Enum
+
+    from google.auth.transport.requests import Request
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+"""What service accounts are scoped with."""
+
+TOKEN_TIMEOUT = 10.0
+"""Seconds for one request to a token endpoint; google-auth's own default is 120."""
+
+_STALE_RETRY = 30.0
+"""Seconds between attempts to renew a token that still works. The metadata server hands
+out its cached token until about five minutes before it expires."""
+
+_WAYS = (
+    "Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at "
+    "a service account key or a workload identity configuration, or run on Google Cloud with "
+    "a service account attached, or pass `credentials` or `access_token`."
+)
+
+
+class GoogleCredentials(Protocol):
+    """The part of google-auth's untyped ``Credentials`` that is used here."""
+
+    @property
+    def token_state(self) -> Enum:
+        """FRESH, STALE (usable, but about to expire) or INVALID."""
+
+    def refresh(self, request: Request) -> None:
+        """Fetch a token."""
+
+    def apply(self, headers: dict[str, str]) -> None:
+        """Add the token and the quota project."""
+
+
+class TokenSource(Protocol):
+    """Where the authorization of requests comes from."""
+
+    @property
+    def project(self) -> str | None:
+        """The credentials' own project, once prepared."""
+
+    def needs_prepare(self) -> bool:
+        """Whether `prepare` has something to do."""
+
+    def prepare(self) -> None:
+        """Load credentials and fetch a token where that is needed. Blocks."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the authorization headers; no I/O."""
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew a refused token; whether there is another one now. Blocks."""
+
+
+def token_source(
+    credentials: object | None = None,
+    access_token: SecretStr | None = None,
+    *,
+    needs_project: bool = True,
+) -> TokenSource:
+    """Return the source for what the user gave, shared by all who gave the same.
+
+    Args:
+        credentials: A google-auth credentials object.
+        access_token: A token, which is used as it is and cannot be renewed.
+        needs_project: Whether the project must be found too. For workload identity that is
+            one more request, to cloudresourcemanager.googleapis.com.
+
+    Returns:
+        The source. For application default credentials it is one per process and setting:
+        a second instance neither reads the key again (38 ms) nor asks for a token.
+    """
+    if access_token is not None:
+        return StaticToken(access_token)
+    if credentials is not None:
+        return _shared(("object", id(credentials)), credentials, needs_project=needs_project)
+    return _shared(
+        _default_identity(needs_project=needs_project), None, needs_project=needs_project
+    )
+
+
+class StaticToken:
+    """A token that the user brought."""
+
+    project: str | None = None
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def needs_prepare(self) -> bool:
+        """Return False: there is nothing to load."""
+        return False
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the authorization header."""
+        return {"authorization": f"Bearer {self._token.get_secret_value()}"}
+
+    def refresh(self, used: Mapping[str, str]) -> bool:  # noqa: ARG002  the protocol's name
+        """Return False: only its owner can renew the token."""
+        return False
+
+
+class CredentialsSource:
+    """Tokens from google-auth credentials, renewed by one caller at a time.
+
+    google-auth's ``refresh()`` takes no lock; here 200 cold callers make one token request.
+    A token that is about to expire is renewed by one caller while the others go on with
+    it; if that fails, it is used until it has expired.
+
+    Args:
+        credentials: The credentials, or None for the application default credentials.
+        needs_project: Whether loading must find the project too.
+    """
+
+    def __init__(self, credentials: object | None, *, needs_project: bool = True) -> None:
+        self._given = credentials
+        self._needs_project = needs_project
+        self._credentials: GoogleCredentials | None = None
+        self._project: str | None = None
+        self._next_attempt = 0.0
+        self._lock = SharedLock()
+
+    @property
+    def project(self) -> str | None:
+        """The credentials' own project, or None if they have none or are not loaded."""
+        return self._project
+
+    def needs_prepare(self) -> bool:
+        """Whether there is no token, or one that should be renewed by this caller."""
+        state = self._state()
+        if state == "STALE":
+            return time.monotonic() >= self._next_attempt
+        return state != "FRESH"
+
+    def prepare(self) -> None:
+        """Load the credentials and fetch a token. Blocks.
+
+        Raises:
+            AuthenticationError: There are no credentials, or they are refused.
+            ConnectionFailedError: The token endpoint cannot be reached.
+            ConfigurationError: ``credentials`` is not a google-auth object.
+        """
+        if self._state() == "STALE":
+            self._renew_early()
+            return
+        with self._lock:
+            if self._state() not in ("FRESH", "STALE"):
+                self._renew()
+
+    def headers(self) -> dict[str, str]:
+        """Return the authorization headers of the current token."""
+        if self._credentials is None:
+            raise AuthenticationError("No Google credentials are loaded yet.", platform="vertex")
+        headers: dict[str, str] = {}
+        self._credentials.apply(headers)
+        return {name.lower(): value for name, value in headers.items()}
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew a token that was refused, unless another caller already did.
+
+        Args:
+            used: The headers of the refused request.
+
+        Returns:
+            Whether the token at hand is another one now.
+        """
+        with self._lock:
+            if not self._is_current(used):
+                return True
+            self._renew(force=True)
+            return not self._is_current(used)
+
+    def _is_current(self, used: Mapping[str, str]) -> bool:
+        if self._credentials is None:
+            return True
+        return self.headers().get("authorization") == used.get("authorization")
+
+    def _state(self) -> str:
+        return "INVALID" if self._credentials is None else self._credentials.token_state.name
+
+    def _renew_early(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self.needs_prepare():
+                self._next_attempt = time.monotonic() + _STALE_RETRY
+                self._renew()
+        except ClaudeCloudError:
+            if self._state() == "INVALID":
+                raise
+        finally:
+            self._lock.release()
+
+    def _renew(self, *, force: bool = False) -> None:
+        with _transport() as request:
+            if self._credentials is None:
+                self._credentials, self._project = self._load(request)
+            if not force and self._state() == "FRESH":
+                return  # finding the project took a token already
+            try:
+                with _explained():
+                    self._credentials.refresh(request)
+            except AuthenticationError:
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        # A rotated key file is read again next time; a working token is kept.
+        if self._given is None and self._state() == "INVALID":
+            self._credentials = None
+
+    def _load(self, request: Request) -> tuple[GoogleCredentials, str | None]:
+        if self._given is None:
+            with _explained():
+                return _load_default(request, needs_project=self._needs_project)
+        return _scoped(self._given), getattr(self._given, "project_id", None)
+
+
+_SOURCES: WeakValueDictionary[tuple[object, ...], CredentialsSource] = WeakValueDictionary()
+_DEFAULTS: dict[tuple[object, ...], CredentialsSource] = {}
+_KEPT_DEFAULTS = 8
+_SOURCES_LOCK = SharedLock()
+
+
+def _shared(
+    key: tuple[object, ...], credentials: object | None, *, needs_project: bool
+) -> CredentialsSource:
+    # An object's id is safe as a key: the source keeps the object alive, and its entry
+    # goes when the source goes.
+    with _SOURCES_LOCK:
+        source = _SOURCES.get(key)
+        if source is None:
+            source = CredentialsSource(credentials, needs_project=needs_project)
+            _SOURCES[key] = source
+        if credentials is None:
+            _keep(key, source)
+        return source
+
+
+def _keep(key: tuple[object, ...], source: CredentialsSource) -> None:
+    # A program that makes an instance a request must not read its key each time.
+    _DEFAULTS.pop(key, None)
+    _DEFAULTS[key] = source
+    if len(_DEFAULTS) > _KEPT_DEFAULTS:
+        del _DEFAULTS[next(iter(_DEFAULTS))]
+
+
+def _default_identity(*, needs_project: bool) -> tuple[object, ...]:
+    """Return everything that decides which application default credentials are meant."""
+    names = (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "CLOUDSDK_CONFIG",
+        "HOME",
+        "APPDATA",
+        "GOOGLE_CLOUD_PROJECT",
+        "GCLOUD_PROJECT",
+        "GOOGLE_CLOUD_QUOTA_PROJECT",
+        "GCE_METADATA_HOST",
+        "GCE_METADATA_IP",
+    )
+    settings = tuple(os.environ.get(name) for name in names)
+    home = os.environ.get("CLOUDSDK_CONFIG") or str(Path("~/.config/gcloud").expanduser())
+    files = (settings[0], f"{home}/application_default_credentials.json")
+    return ("default", needs_project, *settings, *(_fingerprint(file) for file in files))
+
+
+def _fingerprint(path: str | None) -> tuple[int, ...] | None:
+    try:
+        status = Path(path).stat() if path else None
+    except OSError:
+        return None
+    return status and (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCredentials, str | None]:
+    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
+
+    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if not path or needs_project:
+        return google.auth.default(scopes=SCOPES, request=request)
+    # default() would look up a workload identity's project in any case. What it warns
+    # about is a file of unknown origin; this one is named by the machine's owner.
+    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        credentials, project = load(path, request=request)
+    return _scoped(credentials), project
+
+
+def _scoped(credentials: object) -> GoogleCredentials:
+    from google.auth import credentials as google  # noqa: PLC0415  on first use
+
+    if not isinstance(credentials, google.Credentials):
+        raise ConfigurationError(
+            f"`credentials` is a {type(credentials).__name__}, not a "
+            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
+            platform="vertex",
+        )
+    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
+    return scope(credentials, SCOPES)
+
+
+@contextmanager
+def _transport() -> Iterator[Request]:
+    import requests  # noqa: PLC0415  with the next line 190 ms: on first use
+    from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
+
+    class TimedTransport(Transport):
+        """google-auth's transport with a timeout that a caller can wait for."""
+
+        def __call__(self, *args: object, **options: object) -> object:
+            options.setdefault("timeout", TOKEN_TIMEOUT)
+            return super().__call__(*args, **options)  # type: ignore[no-untyped-call]
+
+    # A session a renewal: tokens last an hour, the token endpoint's connections do not.
+    with requests.Session() as session:
+        yield TimedTransport(session)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    from google.auth import exceptions  # noqa: PLC0415  on first use
+
+    try:
+        yield
+    except ClaudeCloudError:
+        raise
+    except exceptions.TransportError as error:
+        raise ConnectionFailedError(
+            f"Google's token endpoint cannot be reached: {_reason(error)}. Check the network, "
+            "HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
+            platform="vertex",
+        ) from error
+    except exceptions.DefaultCredentialsError as error:
+        raise AuthenticationError(
+            f"No usable Google credentials: {_reason(error)}. {_WAYS}", platform="vertex"
+        ) from error
+    except (exceptions.GoogleAuthError, ValueError, OSError) as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ClaudeCloudError:
+    if getattr(error, "retryable", False):
+        return ConnectionFailedError(
+            f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
+        )
+    return AuthenticationError(
+        f"Google refused to issue a token: {_reason(error)}. {_WAYS}", platform="vertex"
+    )
+
+
+def _reason(error: Exception) -> str:
+    # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
+    text = str(error.args[0]) if error.args else type(error).__name__
+    return redact(" ".join(text.split()))[:500].rstrip(".")

@@ -1,0 +1,307 @@
+"""Claude on Google Cloud Vertex AI, through ``rawPredict``.
+
+In: a Messages API body. Out: the URL, body and headers that Vertex AI takes, and what its
+refusals mean. The model is in the URL, ``anthropic_version`` in the body, betas are in a
+header (a body field alone does not switch them on: litellm#22321), streams are SSE.
+
+https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr
+
+from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    InvalidInputError,
+    error_from_response,
+)
+from langchain_claude_cloud.platform._common import check_base_url, check_region
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
+
+_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
+
+_COUNT_TOKENS_REGIONS: tuple[tuple[str, str], ...] = (
+    ("us", "us-east5"),
+    ("europe", "europe-west1"),
+    ("eu", "europe-west1"),
+    ("asia", "asia-southeast1"),
+    ("global", "us-east5"),
+)
+"""Where tokens are counted for a region's geography (litellm#18665, #20348, #23907)."""
+
+_NOT_COUNTED = frozenset(
+    {
+        "max_tokens",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "metadata",
+        "service_tier",
+    }
+)
+"""Fields of a Messages request that token counting does not take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VertexSettings:
+    """What has been decided about a Vertex AI endpoint.
+
+    Attributes:
+        project: The project's id or number; None: the credentials' own.
+        region: ``global``, the multi-region ``us`` or ``eu``, or a region.
+        credentials: A google-auth credentials object.
+        access_token: A token that is used as it is.
+        base_url: Another address, with or without ``/v1``.
+        anthropic_version: The API version, sent in the body.
+        count_tokens_region: Where tokens are counted; None: see `count_tokens_region`.
+        quota_project: The project that is billed for the quota.
+        request_type: ``dedicated`` or ``shared``: provisioned throughput only, or none.
+        extra_headers: More headers for every request.
+    """
+
+    project: str | None = None
+    region: str = "global"
+    credentials: object | None = field(default=None, repr=False)
+    access_token: SecretStr | None = None
+    base_url: str | None = None
+    anthropic_version: str = "vertex-2023-10-16"
+    count_tokens_region: str | None = None
+    quota_project: str | None = None
+    request_type: str | None = None
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def count_tokens_region(region: str) -> str:
+    """Return the region that counts tokens for a region.
+
+    Tokens are counted in few regions, and not at ``global`` (404). The choice stays in the
+    geography; a region whose geography has none (Australia, Canada, ...) stands for
+    itself, so that a prompt never leaves it silently.
+
+    Args:
+        region: The region that answers messages.
+
+    Returns:
+        The region to put into the token counting URL.
+    """
+    geography = region.partition("-")[0]
+    return dict(_COUNT_TOKENS_REGIONS).get(geography, region)
+
+
+class VertexPlatform:
+    """A Vertex AI endpoint: implements `langchain_claude_cloud.platform.base.Platform`.
+
+    Args:
+        settings: The endpoint's settings.
+
+    Raises:
+        ConfigurationError: The project, a region or the base URL cannot be one.
+    """
+
+    def __init__(self, settings: VertexSettings) -> None:
+        self._settings = settings
+        self._region = check_region(settings.region, platform="vertex")
+        self._count_region = check_region(
+            settings.count_tokens_region or count_tokens_region(self._region), platform="vertex"
+        )
+        if settings.project is not None:
+            self._check_project(settings.project)
+        self._base_url = _custom_base(settings.base_url) if settings.base_url else None
+        self._tokens: TokenSource | None = None
+
+    def __repr__(self) -> str:
+        return f"VertexPlatform(project={self._settings.project!r}, region={self._region!r})"
+
+    def __deepcopy__(self, memo: dict[int, object]) -> VertexPlatform:
+        """Return itself: settings do not change, and credentials are shared."""
+        return self
+
+    @property
+    def name(self) -> Cloud:
+        """Return ``vertex``."""
+        return "vertex"
+
+    @property
+    def region(self) -> str:
+        """Return the region, multi-region or ``global`` that answers."""
+        return self._region
+
+    @property
+    def count_tokens_region(self) -> str:
+        """Return the region that counts tokens."""
+        return self._count_region
+
+    @property
+    def framing(self) -> Framing:
+        """Return ``sse``."""
+        return "sse"
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Return 30 MiB.
+
+        The documentation says 30 MB; the larger reading is used, so that nothing is refused
+        here that the cloud takes.
+        """
+        return 30 * 1024 * 1024
+
+    def needs_prepare(self) -> bool:
+        """Whether there is no token yet, or a stale one."""
+        return self._tokens is None or self._tokens.needs_prepare()
+
+    def prepare(self) -> None:
+        """Load the credentials and fetch a token. Blocks.
+
+        Raises:
+            AuthenticationError: There are no usable credentials.
+            ConfigurationError: There is no project.
+            ConnectionFailedError: The token endpoint cannot be reached.
+        """
+        tokens = self._tokens or token_source(
+            self._settings.credentials,
+            self._settings.access_token,
+            needs_project=self._settings.project is None,
+        )
+        tokens.prepare()
+        self._tokens = tokens
+        self._project()
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew a token that was refused. Blocks; False if it is the user's own."""
+        if self._tokens is None:
+            self.prepare()
+            return True
+        return self._tokens.refresh(used)
+
+    def endpoint(self, model_id: str, operation: Operation) -> str:
+        """Return the URL of an operation.
+
+        Raises:
+            InvalidInputError: ``model_id`` is not one path segment.
+            ConfigurationError: The project is not known; `prepare` finds it.
+        """
+        if not _MODEL_ID.fullmatch(model_id):
+            raise InvalidInputError(
+                f"{model_id!r} is not a model id of Vertex AI: give the id alone, such as "
+                "claude-sonnet-4-5@20250929.",
+                platform="vertex",
+                model=model_id,
+                region=self._region,
+            )
+        counts = operation == "count_tokens"
+        region = self._count_region if counts else self._region
+        target = "count-tokens" if counts else model_id
+        verb = "streamRawPredict" if operation == "stream" else "rawPredict"
+        return (
+            f"{self._base_url or default_base_url(region)}/projects/"
+            f"{quote(self._project(), safe=':')}/locations/{region}"
+            f"/publishers/anthropic/models/{target}:{verb}"
+        )
+
+    def rewrite(
+        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
+    ) -> tuple[JsonObject, dict[str, str]]:
+        """Return Vertex AI's form of a Messages body, and the headers that go with it."""
+        dropped = _NOT_COUNTED if operation == "count_tokens" else frozenset({"stream"})
+        rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version}
+        rewritten |= {key: value for key, value in body.items() if key not in dropped}
+        rewritten.pop("model", None)
+        if operation == "stream":
+            rewritten["stream"] = True
+        if operation == "count_tokens":
+            # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
+            rewritten["model"] = model_id.partition("@")[0]
+        return rewritten, self._headers(betas, body.get("anthropic_beta"))
+
+    def _headers(self, betas: Sequence[str], in_body: object) -> dict[str, str]:
+        headers = {"content-type": "application/json"}
+        headers |= {name.lower(): value for name, value in self._settings.extra_headers.items()}
+        if self._settings.request_type:
+            headers["x-vertex-ai-llm-request-type"] = self._settings.request_type
+        listed = headers.get("anthropic-beta", "").split(",")
+        also = in_body if isinstance(in_body, list) else []
+        names = (str(name).strip() for name in (*betas, *also, *listed))
+        if joined := ",".join(dict.fromkeys(name for name in names if name)):
+            headers["anthropic-beta"] = joined
+        return headers
+
+    def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
+        """Return the bearer token, and the quota project if there is one."""
+        if self._tokens is None:
+            raise AuthenticationError(
+                "No Google credentials are loaded yet: prepare() comes before sign().",
+                platform="vertex",
+                region=self._region,
+            )
+        headers = self._tokens.headers()
+        if self._settings.quota_project:
+            headers["x-goog-user-project"] = self._settings.quota_project
+        return headers
+
+    def is_expired(self, error: ClaudeCloudError) -> bool:
+        """Whether the token was refused: a 401."""
+        return error.status_code == HTTPStatus.UNAUTHORIZED
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
+    ) -> ClaudeCloudError:
+        """Turn a refusal into an exception."""
+        return error_from_response(
+            status, headers, body, platform="vertex", model=model, region=self._region
+        )
+
+    def _project(self) -> str:
+        project = self._settings.project or (self._tokens and self._tokens.project)
+        if project:
+            return self._check_project(project)
+        raise ConfigurationError(
+            "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
+            "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
+            platform="vertex",
+            region=self._region,
+        )
+
+    def _check_project(self, project: str) -> str:
+        if _PROJECT.fullmatch(project):
+            return project
+        raise ConfigurationError(
+            f"{project!r} is not a project id: give its id (my-project-1) or number.",
+            platform="vertex",
+            region=self._region,
+        )
+
+
+def default_base_url(region: str) -> str:
+    """Return Google's own address for a region, version included.
+
+    The multi-regions have hosts of their own; ``us-aiplatform.googleapis.com`` answers
+    "Invalid hostname" (vercel/ai#14634).
+    """
+    if region == "global":
+        host = "aiplatform.googleapis.com"
+    elif region in ("us", "eu"):
+        host = f"aiplatform.{region}.rep.googleapis.com"
+    else:
+        host = f"{region}-aiplatform.googleapis.com"
+    return f"https://{host}/v1"
+
+
+def _custom_base(url: str) -> str:
+    # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
+    # then taken as it is; a bare host means Google's path below it.
+    base = check_base_url(url, platform="vertex")
+    return base if urlsplit(base).path.strip("/") else f"{base}/v1"

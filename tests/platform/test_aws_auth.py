@@ -1,0 +1,457 @@
+"""AWS credentials and signatures: botocore and published vectors are the oracles."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import boto3
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.session
+import pytest
+from credential_servers import Server, Sts, in_threads, serving
+from data import DATA, load_vector
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    PermissionDeniedError,
+)
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.sigv4 import (
+    AwsKeys,
+    CanonicalRequest,
+    SigV4Signer,
+    host_header,
+)
+
+KEYS = AwsKeys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+SESSION_KEYS = AwsKeys("ASIAEXAMPLE", "another/secret", "session/token==")
+NOW = datetime(2026, 11, 21, 12, 30, 1, tzinfo=UTC)
+ROLE = "arn:aws:iam::123456789012:role/claude"
+
+needs_vectors = pytest.mark.skipif(
+    not (DATA / "vectors").is_dir(), reason="no vectors: set CLAUDE_CLOUD_DATA"
+)
+
+
+def _vector_request(case: dict[str, Any]) -> tuple[CanonicalRequest, str]:
+    """Return a published case's request in our terms, and its time."""
+    context = case["context.json"]
+    head, _, body = case["request.txt"].partition("\n\n")
+    first, *lines = head.split("\n")
+    method, target = first.split(" ", 1)
+    path, _, query = target.rsplit(" ", 1)[0].partition("?")
+    headers: list[tuple[str, str]] = []
+    for line in filter(None, lines):
+        if line[0] in " \t":
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {line}")
+        else:
+            headers.append((line.partition(":")[0], line.partition(":")[2]))
+    moment = context["timestamp"].replace("-", "").replace(":", "")
+    headers.append(("x-amz-date", moment))
+    token = context["credentials"].get("token")
+    if token and not context.get("omit_session_token"):
+        headers.append(("x-amz-security-token", token))
+    payload_hash = hashlib.sha256(body.encode()).hexdigest()
+    if context.get("sign_body"):
+        headers.append(("x-amz-content-sha256", payload_hash))
+    request = CanonicalRequest(
+        method, path, query, tuple(headers), payload_hash, context["normalize"]
+    )
+    return request, moment
+
+
+@needs_vectors
+def test_the_published_signatures() -> None:
+    """All cases of aws-c-auth: canonical request and signature, normalized or not."""
+    cases = load_vector("sigv4.json")["cases"]
+    assert len(cases) == 38
+    for case in cases:
+        context = case["context.json"]
+        request, moment = _vector_request(case)
+        assert request.text()[0] == case["header-canonical-request.txt"], case["case"]
+        secret = context["credentials"]
+        keys = AwsKeys(secret["access_key_id"], secret["secret_access_key"])
+        signer = SigV4Signer(context["region"], context["service"])
+        expected = case["header-signature.txt"]
+        assert signer.authorization(request, keys, moment).endswith(expected), case["case"]
+
+
+def _botocore_signature(request: OutgoingRequest, keys: AwsKeys, signed: dict[str, str]) -> str:
+    """Return botocore's Authorization for the headers that we sign."""
+    headers = {
+        name: value
+        for name, value in {**request.headers, "host": host_header(request.url)}.items()
+        if name in ("host", "content-type") or name.startswith("x-amz")
+    }
+    asked = botocore.awsrequest.AWSRequest(
+        method=request.method, url=request.url, data=request.content, headers=headers
+    )
+    credentials = botocore.credentials.Credentials(
+        keys.access_key_id, keys.secret_access_key, keys.session_token
+    )
+    auth = botocore.auth.SigV4Auth(credentials, "bedrock", "us-east-1")
+    asked.context["timestamp"] = signed["x-amz-date"]
+    auth._modify_request_before_signing(asked)
+    canonical = auth.canonical_request(asked)
+    auth._inject_signature_to_request(
+        asked, auth.signature(auth.string_to_sign(asked, canonical), asked)
+    )
+    return str(asked.headers["Authorization"])
+
+
+def _independent_check(request: OutgoingRequest, keys: AwsKeys, signed: dict[str, str]) -> bool:
+    """Verify as a server does: from the request line, the headers it got, and the bytes."""
+    algorithm, _, rest = signed["authorization"].partition(" ")
+    parts = dict(part.split("=", 1) for part in rest.split(", "))
+    scope = parts["Credential"].split("/", 1)[1]
+    received = {**request.headers, **signed, "host": host_header(request.url)}
+    url = urlsplit(request.url)
+    lines = [request.method, quote(url.path, safe="/-_.~"), url.query]
+    lines += [f"{name}:{received[name].strip()}" for name in parts["SignedHeaders"].split(";")]
+    lines += ["", parts["SignedHeaders"], hashlib.sha256(request.content).hexdigest()]
+    canonical = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    key = b"AWS4" + keys.secret_access_key.encode()
+    for step in scope.split("/"):
+        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
+    text = "\n".join([algorithm, received["x-amz-date"], scope, canonical])
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest() == parts["Signature"]
+
+
+MODELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/-_", min_size=1).map(
+    lambda name: quote("m" + name, safe="")
+)
+
+
+@given(
+    model=MODELS,
+    content=st.binary(max_size=200),
+    keys=st.sampled_from([KEYS, SESSION_KEYS]),
+    metadata=st.text("abc {}:,\"'", max_size=20).map(str.strip),
+    base=st.sampled_from(["https://bedrock-runtime.us-east-1.amazonaws.com", "http://127.0.0.1:8080", "https://[::1]:4443", "https://HOST.example:443/proxy"]),
+)  # fmt: skip
+def test_signatures_equal_botocores_and_verify(
+    model: str, content: bytes, keys: AwsKeys, metadata: str, base: str
+) -> None:
+    """Our signature is botocore's, and one that a server computes for itself."""
+    request = OutgoingRequest(
+        "POST",
+        f"{base}/model/{model}/invoke",
+        {
+            "content-type": "application/json",
+            "x-amzn-bedrock-request-metadata": metadata,
+            "user-agent": "not signed",
+            "accept": "application/json",
+        },
+        content,
+    )
+    signed = SigV4Signer("us-east-1", "bedrock").sign(request, keys, now=NOW)
+    assert signed["authorization"] == _botocore_signature(request, keys, signed)
+    assert " ".join(metadata.split()) != metadata or _independent_check(request, keys, signed)
+    names = signed["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    expected = {"content-type", "host", "x-amz-date", "x-amzn-bedrock-request-metadata"}
+    assert set(names) == expected | ({"x-amz-security-token"} if keys.session_token else set())
+
+
+def test_a_query_is_signed_as_botocore_does() -> None:
+    """Control plane calls have queries."""
+    request = OutgoingRequest(
+        "GET", "https://bedrock.us-east-1.amazonaws.com/foundation-models?b=2%2F3&a=x%20y&a=b"
+    )
+    signed = SigV4Signer("us-east-1", "bedrock").sign(request, KEYS, now=NOW)
+    assert signed["authorization"] == _botocore_signature(request, KEYS, signed)
+
+
+def test_what_is_signed_can_be_sent_again_with_other_keys() -> None:
+    """A retry signs anew: headers of the first signature are not signed twice."""
+    signer = SigV4Signer("us-east-1", "bedrock")
+    request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
+    first = signer.sign(request, SESSION_KEYS, now=NOW)
+    again = signer.sign(request.with_headers(first), SESSION_KEYS, now=NOW)
+    assert again == first
+
+
+def test_the_key_of_the_day_follows_day_and_secret() -> None:
+    """The cached signing key is not used for another day or another secret."""
+    signer = SigV4Signer("us-east-1", "bedrock")
+    request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {}, b"x")
+    for keys in (KEYS, SESSION_KEYS, KEYS):
+        for day in (1, 2):
+            now = datetime(2026, 1, day, tzinfo=UTC)
+            fresh = SigV4Signer("us-east-1", "bedrock").sign(request, keys, now=now)
+            assert signer.sign(request, keys, now=now) == fresh
+
+
+def test_keys_do_not_show_their_secrets() -> None:
+    """A repr has the key id alone."""
+    assert "secret" not in repr(SESSION_KEYS)
+    assert "token" not in repr(SESSION_KEYS).replace("session_token", "")
+
+
+@pytest.fixture
+def sts() -> Sts:
+    """What the STS endpoint answers."""
+    return Sts()
+
+
+@pytest.fixture
+def endpoint(sts: Sts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """An STS endpoint that botocore is pointed at."""
+    with serving(sts) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        yield server
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A configuration with the profile ``work``."""
+    (tmp_path / "aws-config").write_text("[profile work]\nregion = eu-north-1\n")
+    path = tmp_path / "aws-credentials"
+    path.write_text("[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = worksecret\n")
+    return path
+
+
+def test_explicit_keys_need_no_preparation() -> None:
+    """They are ready at once, and nobody can renew them."""
+    source = AwsSource(AwsIdentity(keys=SESSION_KEYS))
+    assert not source.needs_prepare()
+    assert source.keys() == SESSION_KEYS
+    assert source.refresh(SESSION_KEYS) is False
+
+
+def test_the_environments_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain's first link; rotated variables are another identity."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "envsecret")
+    source = aws_source(AwsIdentity())
+    assert source.needs_prepare()
+    source.prepare()
+    assert not source.needs_prepare()
+    assert source.keys() == AwsKeys("AKIAENV", "envsecret")
+    assert aws_source(AwsIdentity()) is source
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAROTATED")
+    rotated = aws_source(AwsIdentity())
+    rotated.prepare()
+    assert rotated.keys().access_key_id == "AKIAROTATED"
+
+
+@pytest.mark.usefixtures("profile")
+def test_a_profile_has_keys_and_a_region() -> None:
+    """Both come from the configuration files."""
+    source = aws_source(AwsIdentity(profile="work"))
+    assert source.setting("region") == "eu-north-1"
+    source.prepare()
+    assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
+
+
+def test_a_refused_key_is_read_again_from_its_file(profile: Path) -> None:
+    """Tools that write temporary keys into the file are noticed on the first refusal."""
+    source = aws_source(AwsIdentity(profile="work"))
+    source.prepare()
+    used = source.keys()
+    assert source.refresh(used) is False
+    profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = new\n")
+    assert source.refresh(used) is True
+    assert source.keys() == AwsKeys("AKIANEW", "new")
+    assert source.refresh(used) is True
+
+
+@pytest.mark.parametrize("kind", ["boto3", "botocore"])
+@pytest.mark.usefixtures("profile")
+def test_a_given_session_is_used(kind: str) -> None:
+    """Either library's session serves, with its region."""
+    session: object = (
+        boto3.Session(profile_name="work")
+        if kind == "boto3"
+        else botocore.session.Session(profile="work")
+    )
+    source = aws_source(AwsIdentity(session=session))
+    assert source.setting("region") == "eu-north-1"
+    source.prepare()
+    assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
+
+
+def test_any_object_with_credentials_is_a_session() -> None:
+    """A stand-in needs get_credentials() alone."""
+
+    class Own:
+        region_name = "eu-west-3"
+
+        def get_credentials(self) -> botocore.credentials.Credentials:
+            return botocore.credentials.Credentials("AKIAOWN", "own", "token")
+
+    source = aws_source(AwsIdentity(session=Own()))
+    assert source.setting("region") == "eu-west-3"
+    source.prepare()
+    assert source.keys() == AwsKeys("AKIAOWN", "own", "token")
+
+
+@pytest.mark.parametrize("way", ["keys", "profile", "session"])
+@pytest.mark.usefixtures("profile")
+def test_a_role_is_assumed_with_the_other_credentials(way: str, endpoint: Server) -> None:
+    """The external id and the session's name go along; the caller's keys sign."""
+    identity = AwsIdentity(
+        role_arn=ROLE,
+        external_id="external",
+        role_session_name="chat",
+        region="eu-west-1",
+        keys=AwsKeys("AKIAWORK", "worksecret") if way == "keys" else None,
+        profile="work" if way == "profile" else None,
+        session=boto3.Session(profile_name="work") if way == "session" else None,
+    )
+    source = aws_source(identity)
+    assert source.needs_prepare()
+    source.prepare()
+    assert source.keys() == AwsKeys("ASIA1", "secret1", "session1")
+    (request,) = endpoint.requests
+    form = request.form
+    assert form["RoleArn"] == ROLE
+    assert form["ExternalId"] == "external"
+    assert form["RoleSessionName"] == "chat"
+    assert "Credential=AKIAWORK/" in request.headers["authorization"]
+    assert "/eu-west-1/sts/" in request.headers["authorization"]
+
+
+def _role() -> AwsIdentity:
+    return AwsIdentity(role_arn=ROLE, profile="work")
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
+    """STS is asked once, and everybody signs with its keys."""
+    sts.delay = 0.1
+
+    def work() -> object:
+        source = aws_source(_role())
+        source.prepare()
+        return source.keys()
+
+    assert in_threads(50, work) == [AwsKeys("ASIA1", "secret1", "session1")] * 50
+    assert sts.count == 1
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+def test_a_role_called_expired_is_assumed_again_once(sts: Sts) -> None:
+    """Twenty refused requests lead to one more AssumeRole."""
+    source = aws_source(_role())
+    source.prepare()
+    used = source.keys()
+    assert in_threads(20, lambda: source.refresh(used)) == [True] * 20
+    assert sts.count == 2
+    assert source.keys() == AwsKeys("ASIA2", "secret2", "session2")
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+def test_keys_about_to_expire_are_renewed_but_still_used(sts: Sts) -> None:
+    """In botocore's advisory quarter of an hour a failing STS does no harm."""
+    sts.lifetime = 800
+    source = aws_source(_role())
+    source.prepare()
+    sts.refusal = "AccessDenied"
+    source._next_attempt = 0.0
+    assert source.needs_prepare()
+    source.prepare()
+    assert source.keys() == AwsKeys("ASIA1", "secret1", "session1")
+    assert not source.needs_prepare()
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+def test_keys_that_expired_are_renewed_before_use(sts: Sts) -> None:
+    """In the mandatory window every caller waits for new keys."""
+    sts.lifetime = 300
+    source = aws_source(_role())
+    source.prepare()
+    assert source.needs_prepare()
+    sts.lifetime = 3600
+    source.prepare()
+    assert source.keys().access_key_id == "ASIA2"
+    assert not source.needs_prepare()
+
+
+def test_web_identity(endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Kubernetes service account's token is exchanged, as botocore's chain does."""
+    (tmp_path / "token").write_text("a.b.c")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    source = aws_source(AwsIdentity())
+    source.prepare()
+    assert source.keys().session_token == "session1"
+    assert endpoint.requests[0].form["WebIdentityToken"] == "a.b.c"
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("AccessDenied", PermissionDeniedError),
+        ("ExpiredToken", AuthenticationError),
+        ("Throttling", ConnectionFailedError),
+    ],
+)
+def test_a_role_that_is_refused(
+    code: str, expected: type[Exception], sts: Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STS's code is kept; the message names what to check; a throttle may be tried again."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    sts.refusal = code
+    with pytest.raises(expected, match="sts:AssumeRole") as caught:
+        aws_source(_role()).prepare()
+    assert getattr(caught.value, "error_type", None) == code
+
+
+@pytest.mark.usefixtures("profile")
+def test_an_sts_that_is_not_there_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's own exceptions do not leak."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(ConnectionFailedError):
+        aws_source(_role()).prepare()
+
+
+def test_no_credentials_list_the_ways() -> None:
+    """Nothing is configured: what to do."""
+    with pytest.raises(AuthenticationError) as caught:
+        aws_source(AwsIdentity()).prepare()
+    for way in ("`profile`", "AWS_PROFILE", "aws sso login", "AWS_BEARER_TOKEN_BEDROCK"):
+        assert way in str(caught.value)
+
+
+def test_an_unknown_profile_is_refused_by_name() -> None:
+    """A typing error in a profile never falls back to another identity."""
+    source = aws_source(AwsIdentity(profile="wrok"))
+    for call in (source.prepare, lambda: source.setting("region")):
+        with pytest.raises(ConfigurationError, match="wrok"):
+            call()
+
+
+def test_half_a_key_pair_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore calls it partial credentials."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    with pytest.raises(ConfigurationError, match=r"(?i)aws_secret_access_key"):
+        aws_source(AwsIdentity()).prepare()
+
+
+def test_keys_before_prepare_are_an_error() -> None:
+    """Signing first is the caller's mistake, and says so."""
+    with pytest.raises(AuthenticationError, match="loaded"):
+        AwsSource(AwsIdentity()).keys()
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
+def test_a_role_that_cannot_be_one_is_refused() -> None:
+    """What botocore does not even send is a matter of configuration."""
+    with pytest.raises(ConfigurationError, match="RoleArn"):
+        aws_source(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()

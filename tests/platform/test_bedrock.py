@@ -1,0 +1,465 @@
+"""Amazon Bedrock: addresses, bodies, headers, and who signs."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import botocore.session
+import pytest
+from botocore.endpoint_provider import EndpointProvider
+from credential_servers import Server, Sts, serving
+from data import load_recordings, needs_data
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidInputError,
+    RateLimitError,
+)
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import Service, default_base_url
+
+BODY = {"model": "claude-x", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
+REQUEST = OutgoingRequest(
+    "POST", "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke", {"content-type": "a/b"}, b"{}"
+)  # fmt: skip
+ARN = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
+KEYS: dict[str, Any] = {
+    "access_key_id": SecretStr("AKIAEXPLICIT"),
+    "secret_access_key": SecretStr("verysecret"),
+}
+
+
+def platform(**settings: Any) -> BedrockPlatform:
+    """Return a prepared platform with explicit keys."""
+    made = BedrockPlatform(BedrockSettings(**{"region": "us-east-1", **KEYS, **settings}))
+    made.prepare()
+    return made
+
+
+def test_it_is_a_platform() -> None:
+    """The protocol's plain facts; no secret in a repr."""
+    bedrock: Platform = platform()
+    assert (bedrock.name, bedrock.region, bedrock.framing) == (
+        "bedrock",
+        "us-east-1",
+        "event-stream",
+    )
+    assert bedrock.max_body_bytes == 20 * 2**20
+    assert "secret" not in repr(bedrock)
+    assert copy.deepcopy(bedrock) is bedrock
+    assert "verysecret" not in repr(BedrockSettings(**KEYS))
+
+
+@pytest.mark.parametrize("dual_stack", [False, True])
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize(
+    "region",
+    ["us-east-1", "eu-central-1", "ap-northeast-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"],
+)  # fmt: skip
+def test_hosts_are_those_of_botocores_rules(
+    region: str, monkeypatch: pytest.MonkeyPatch, *, fips: bool, dual_stack: bool
+) -> None:
+    """Every partition, with and without FIPS and dual stack, as AWS's own rules have it."""
+    loader = botocore.session.Session().get_component("data_loader")
+    rules = loader.load_service_model("bedrock-runtime", "endpoint-rule-set-1")
+    provider = EndpointProvider(rules, loader.load_data("partitions"))
+    try:
+        oracle = provider.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack).url
+    except Exception:  # noqa: BLE001  what the partition has not, the rules refuse
+        pytest.fail(f"botocore has no endpoint for {region}")
+    assert default_base_url(region, fips=fips, dual_stack=dual_stack) == oracle
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", str(fips).lower())
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", str(dual_stack))
+    made = BedrockPlatform(BedrockSettings(region=region, **KEYS))
+    assert made.endpoint("m", "invoke") == f"{oracle}/model/m/invoke"
+    made.prepare()
+    assert made.endpoint("m", "invoke") == f"{oracle}/model/m/invoke"
+
+
+def test_a_profile_may_ask_for_fips(tmp_path: Path) -> None:
+    """The configuration file's wish is honoured for its own credentials."""
+    (tmp_path / "aws-config").write_text(
+        "[profile gov]\nregion = us-gov-west-1\nuse_fips_endpoint = true\n"
+    )
+    (tmp_path / "aws-credentials").write_text(
+        "[gov]\naws_access_key_id = A\naws_secret_access_key = s\n"
+    )
+    made = BedrockPlatform(BedrockSettings(profile="gov"))
+    made.prepare()
+    assert made.endpoint("m", "invoke").startswith(
+        "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "verb"),
+    [("invoke", "invoke"), ("stream", "invoke-with-response-stream"), ("count_tokens", "count-tokens")],
+)  # fmt: skip
+def test_addresses(operation: Any, verb: str) -> None:
+    """The id is encoded as a whole, as botocore does; an ARN's region is not the host's."""
+    made = platform()
+    host = "https://bedrock-runtime.us-east-1.amazonaws.com"
+    assert (
+        made.endpoint("us.anthropic.claude-x-v1:0", operation)
+        == f"{host}/model/us.anthropic.claude-x-v1%3A0/{verb}"
+    )
+    assert made.endpoint(ARN, operation) == (
+        f"{host}/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3A"
+        f"application-inference-profile%2Fabc123/{verb}"
+    )
+
+
+@needs_data
+def test_addresses_are_those_of_recorded_requests() -> None:
+    """What other clients sent to Bedrock is what we would send, but for their raw colons."""
+    verbs: dict[str, Any] = {
+        "invoke": "invoke",
+        "invoke-with-response-stream": "stream",
+        "count-tokens": "count_tokens",
+    }
+    count = 0
+    for row in load_recordings("bedrock"):
+        parts = urlsplit(row["url"])
+        *_, model, verb = ["", "", *parts.path.split("/")]
+        if parts.netloc.startswith("bedrock-runtime.") and verb in verbs:
+            made = platform(region=parts.netloc.split(".")[1])
+            assert made.endpoint(unquote(model), verbs[verb]) == row["url"].replace(
+                model, model.replace(":", "%3A")
+            )
+            count += 1
+    assert count > 20
+
+
+@given(st.text(min_size=1))
+def test_no_model_id_changes_the_path(model_id: str) -> None:
+    """An id is one segment of the path, or it is refused."""
+    try:
+        url = platform().endpoint(model_id, "invoke")
+    except InvalidInputError:
+        return
+    _, kind, segment, verb = urlsplit(url).path.split("/")
+    assert (kind, verb) == ("model", "invoke")
+    assert unquote(segment) == model_id
+    assert segment not in (".", "..")
+
+
+@pytest.mark.parametrize(
+    "model_id", ["", ".", "..", "../x", "/x", "x?y", "x#y", "x%2Fy", "x y", "x\n", "é"]
+)
+def test_path_tricks_are_refused(model_id: str) -> None:
+    """Each is refused by name, before anything is sent."""
+    with pytest.raises(InvalidInputError):
+        platform().endpoint(model_id, "invoke")
+
+
+@pytest.mark.parametrize("region", ["evil.example/", "us-east-1.evil", "US", "-x", "x\n"])
+def test_a_region_cannot_become_another_host(region: str, tmp_path: Path) -> None:
+    """Neither an argument nor a profile moves the signature to another host."""
+    with pytest.raises(ConfigurationError):
+        BedrockPlatform(BedrockSettings(region=region))
+    if "\n" not in region:
+        (tmp_path / "aws-config").write_text(f"[default]\nregion = {region}\n")
+        with pytest.raises(ConfigurationError):
+            BedrockPlatform(BedrockSettings(**KEYS)).prepare()
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://gateway.example", "https://u:p@h.example", "https://h.example?x"]
+)
+def test_an_address_that_would_leak_credentials_is_refused(base_url: str) -> None:
+    """Credentials go over https."""
+    with pytest.raises(ConfigurationError):
+        platform(base_url=base_url)
+
+
+def test_another_address_keeps_region_and_path() -> None:
+    """A gateway gets Bedrock's path; the signature is for the region."""
+    made = platform(base_url="http://127.0.0.1:8080/proxy/")
+    assert made.endpoint("m:0", "invoke") == "http://127.0.0.1:8080/proxy/model/m%3A0/invoke"
+    assert "/us-east-1/bedrock/aws4_request" in made.sign(REQUEST)["authorization"]
+
+
+def test_another_api_is_another_service_object() -> None:
+    """Host, path and signing name are one seam."""
+    service = Service(
+        "bedrock-mantle", "bedrock-mantle", "/anthropic/{verb}",
+        {"invoke": "v1/messages", "stream": "v1/messages", "count_tokens": "v1/messages/count_tokens"},
+    )  # fmt: skip
+    made = BedrockPlatform(BedrockSettings(region="us-east-1", **KEYS), service)
+    made.prepare()
+    assert (
+        made.endpoint("m", "stream")
+        == "https://bedrock-mantle.us-east-1.amazonaws.com/anthropic/v1/messages"
+    )
+    assert "/us-east-1/bedrock-mantle/aws4_request" in made.sign(REQUEST)["authorization"]
+
+
+def test_bodies() -> None:
+    """The version and the betas go in, the model and the stream flag go out."""
+    made = platform()
+    before = copy.deepcopy(BODY)
+    for operation in ("invoke", "stream"):
+        body, _ = made.rewrite({**BODY, "stream": True}, [], model_id="m", operation=operation)  # type: ignore[arg-type]
+        assert body == {
+            "anthropic_version": "bedrock-2023-05-31",
+            "messages": BODY["messages"],
+            "max_tokens": 8,
+        }
+    own = {**BODY, "anthropic_version": "2026-10-21", "anthropic_beta": ["c", "a"]}
+    body, headers = made.rewrite(own, ["a", "b"], model_id="m", operation="invoke")
+    assert body["anthropic_version"] == "2026-10-21"
+    assert body["anthropic_beta"] == ["a", "b", "c"]
+    assert "anthropic-beta" not in headers
+    assert before == BODY
+    assert own["anthropic_beta"] == ["c", "a"]
+
+
+@needs_data
+def test_the_body_for_counting_is_the_recorded_one() -> None:
+    """CountTokens takes an InvokeModel body in base64, as a recorded request shows."""
+    rows = [
+        row
+        for row in load_recordings("bedrock")
+        if row["op"] == "count-tokens" and row["status"] == 200
+    ]
+    assert rows
+    for row in rows:
+        recorded = json.loads(base64.b64decode(row["request"]["input"]["invokeModel"]["body"]))
+        plain = {key: value for key, value in recorded.items() if not key.startswith("anthropic_")}
+        body, headers = platform(service_tier="flex").rewrite(
+            {**plain, "model": "m"},
+            recorded.get("anthropic_beta", []),
+            model_id="m",
+            operation="count_tokens",
+        )
+        assert json.loads(base64.b64decode(body["input"]["invokeModel"]["body"])) == recorded
+        assert headers == {"content-type": "application/json", "accept": "application/json"}
+
+
+def test_counting_fills_in_the_required_field() -> None:
+    """An InvokeModel body must have max_tokens, a body to be counted has none."""
+    body, _ = platform().rewrite({"messages": []}, [], model_id="m", operation="count_tokens")
+    assert list(body) == ["input"]
+    assert json.loads(base64.b64decode(body["input"]["invokeModel"]["body"]))["max_tokens"] == 1
+
+
+def test_headers() -> None:
+    """Every option of InvokeModel is a header; a stream asks for frames of JSON."""
+    made = platform(
+        guardrail={"guardrailIdentifier": "g1", "guardrailVersion": "DRAFT"},
+        trace="enabled_full",
+        service_tier="priority",
+        latency="optimized",
+        request_metadata={"team": "a\u00e9"},
+        extra_headers={"X-Team": "a"},
+    )
+    _, headers = made.rewrite(BODY, [], model_id="m", operation="stream")
+    assert headers == {
+        "content-type": "application/json",
+        "accept": "application/vnd.amazon.eventstream",
+        "x-amzn-bedrock-accept": "application/json",
+        "x-amzn-bedrock-guardrailidentifier": "g1",
+        "x-amzn-bedrock-guardrailversion": "DRAFT",
+        "x-amzn-bedrock-trace": "ENABLED_FULL",
+        "x-amzn-bedrock-service-tier": "priority",
+        "x-amzn-bedrock-performanceconfig-latency": "optimized",
+        "x-amzn-bedrock-request-metadata": '{"team":"a\\u00e9"}',
+        "x-team": "a",
+    }
+    _, plain = platform().rewrite(BODY, [], model_id="m", operation="invoke")
+    assert plain == {"content-type": "application/json", "accept": "application/json"}
+
+
+def test_option_headers_are_botocores() -> None:
+    """The names are those of AWS's own model of InvokeModelWithResponseStream."""
+    model = botocore.session.Session().get_service_model("bedrock-runtime")
+    shape = model.operation_model("InvokeModelWithResponseStream").input_shape
+    names = {
+        member.serialization["name"].lower()
+        for member in shape.members.values()
+        if member.serialization.get("location") == "header"
+    }
+    made = platform(
+        guardrail={"identifier": "g", "version": "1", "trace": "enabled"}, service_tier="flex",
+        latency="standard", request_metadata={"a": "b"},
+    )  # fmt: skip
+    _, headers = made.rewrite(BODY, [], model_id="m", operation="stream")
+    assert set(headers) - {"accept"} == names
+
+
+@pytest.mark.parametrize(
+    ("trace", "sent"), [(True, "ENABLED"), (False, "DISABLED"), ("enabled", "ENABLED")]
+)
+def test_trace(trace: object, sent: str) -> None:
+    """A switch or AWS's own word."""
+    _, headers = platform(trace=trace).rewrite(BODY, [], model_id="m", operation="invoke")
+    assert headers["x-amzn-bedrock-trace"] == sent
+
+
+def test_an_unknown_guardrail_key_is_refused() -> None:
+    """A typing error must not switch a guardrail off."""
+    with pytest.raises(ConfigurationError, match="guardrailID"):
+        platform(guardrail={"guardrailID": "g"})
+
+
+def test_explicit_keys_sign() -> None:
+    """Ready after preparing; the session token goes along; nobody can renew them."""
+    made = BedrockPlatform(
+        BedrockSettings(region="us-east-1", session_token=SecretStr("st"), **KEYS)
+    )
+    assert made.needs_prepare()
+    with pytest.raises(AuthenticationError, match="prepare"):
+        made.sign(REQUEST)
+    made.prepare()
+    assert not made.needs_prepare()
+    signed = made.sign(REQUEST)
+    assert set(signed) == {"authorization", "x-amz-date", "x-amz-security-token"}
+    assert "Credential=AKIAEXPLICIT/" in signed["authorization"]
+    assert made.refresh(signed) is False
+
+
+@pytest.mark.parametrize("given_part", ["access_key_id", "secret_access_key", "session_token"])
+def test_half_a_key_pair_is_refused(given_part: str) -> None:
+    """Both parts, or neither."""
+    with pytest.raises(ConfigurationError, match="secret_access_key"):
+        BedrockPlatform(BedrockSettings(**{given_part: SecretStr("x")}))
+
+
+def test_an_api_key_is_a_bearer_token() -> None:
+    """A Bedrock API key needs no AWS credentials at all, and no signature."""
+    made = BedrockPlatform(BedrockSettings(region="us-east-1", api_key=SecretStr("bedrock-key")))
+    made.prepare()
+    assert made.sign(REQUEST) == {"authorization": "Bearer bedrock-key"}
+    assert made.refresh(made.sign(REQUEST)) is False
+
+
+def test_explicit_keys_go_before_an_api_key() -> None:
+    """The order of the documentation."""
+    signed = platform(api_key=SecretStr("bedrock-key")).sign(REQUEST)
+    assert signed["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIAEXPLICIT/")
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A configuration with the profile ``work``."""
+    (tmp_path / "aws-config").write_text("[profile work]\nregion = eu-north-1\n")
+    path = tmp_path / "aws-credentials"
+    path.write_text("[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\n")
+    return path
+
+
+@pytest.mark.usefixtures("profile")
+@pytest.mark.parametrize("way", ["profile", "session", "AWS_PROFILE", "api_key"])
+def test_the_profiles_region_fills_in(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No region is given: the profile's or session's is found at the first call."""
+    settings: dict[str, Any] = {}
+    if way == "profile":
+        settings["profile"] = "work"
+    elif way == "session":
+        settings["session"] = boto3.Session(profile_name="work")
+    else:
+        monkeypatch.setenv("AWS_PROFILE", "work")
+    if way == "api_key":
+        settings["api_key"] = SecretStr("k")
+    made = BedrockPlatform(BedrockSettings(**settings))
+    with pytest.raises(ConfigurationError, match="AWS_REGION"):
+        made.endpoint("m", "invoke")
+    made.prepare()
+    assert made.region == "eu-north-1"
+    assert made.endpoint("m", "invoke").startswith(
+        "https://bedrock-runtime.eu-north-1.amazonaws.com/"
+    )
+
+
+def test_no_region_names_the_variable() -> None:
+    """There is no silent us-east-1."""
+    for settings in (KEYS, {"api_key": SecretStr("k")}, {}):
+        with pytest.raises(ConfigurationError, match="AWS_REGION"):
+            BedrockPlatform(BedrockSettings(**settings)).prepare()
+
+
+@pytest.mark.usefixtures("profile")
+def test_an_explicit_region_wins_over_the_profiles() -> None:
+    """Keys from the profile, region from the argument."""
+    made = BedrockPlatform(BedrockSettings(region="us-west-2", profile="work"))
+    made.prepare()
+    assert made.region == "us-west-2"
+    assert "Credential=AKIAWORK/" in made.sign(REQUEST)["authorization"]
+
+
+def test_rotated_keys_are_picked_up_after_a_refusal(profile: Path) -> None:
+    """The refused request's own headers tell which keys were used."""
+    made = BedrockPlatform(BedrockSettings(profile="work"))
+    made.prepare()
+    used = made.sign(REQUEST)
+    assert made.refresh(used) is False
+    profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = n\n")
+    assert made.refresh(used) is True
+    assert "Credential=AKIANEW/" in made.sign(REQUEST)["authorization"]
+    assert made.refresh(used) is True
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sts, Server]]:
+    """An STS endpoint that botocore is pointed at."""
+    answers = Sts()
+    with serving(answers) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        yield answers, server
+
+
+def test_a_role_signs_and_is_assumed_again_when_expired(sts: tuple[Sts, Server]) -> None:
+    """From explicit keys to a role's temporary keys, and to the next ones."""
+    made = platform(
+        role_arn="arn:aws:iam::123456789012:role/claude",
+        external_id="external",
+        role_session_name="chat",
+    )
+    first = made.sign(REQUEST)
+    assert "Credential=ASIA1/" in first["authorization"]
+    assert first["x-amz-security-token"] == "session1"
+    assert made.refresh(first) is True
+    second = made.sign(REQUEST)
+    assert second["x-amz-security-token"] == "session2"
+    assert made.refresh(first) is True
+    assert sts[0].count == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "expired"),
+    [
+        ("ExpiredTokenException", "The security token included in the request is expired", True),
+        ("UnrecognizedClientException", "The security token included in the request is invalid.", True),
+        ("ValidationException", "The security token included in the request is expired", True),
+        ("InvalidSignatureException", "Signature expired: a is now earlier than b", False),
+        ("AccessDeniedException", "You don't have access to the model with the specified model ID.", False),
+    ],
+)  # fmt: skip
+def test_which_refusals_are_expired_credentials(name: str, message: str, *, expired: bool) -> None:
+    """New keys help against expired ones, not against a wrong clock."""
+    made = platform()
+    body = json.dumps({"message": message}).encode()
+    for status in (400, 403):
+        error = made.read_error(status, {"x-amzn-errortype": f"{name}:http://x/"}, body, model="m")
+        assert made.is_expired(error) is expired
+        assert (error.platform, error.model, error.region) == ("bedrock", "m", "us-east-1")
+
+
+def test_a_throttle_is_not_an_expired_credential() -> None:
+    """Other refusals are left to the retry policy."""
+    made = platform()
+    error = made.read_error(429, {"x-amzn-errortype": "ThrottlingException"}, b"{}", model="m")
+    assert type(error) is RateLimitError
+    assert not made.is_expired(error)
