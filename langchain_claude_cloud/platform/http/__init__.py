@@ -1,0 +1,87 @@
+"""All HTTP of the package: pools, signing, sending, retries, fetching media.
+
+In: a platform and requests. Out: bytes, or errors of ours. httpx is imported on first use
+of what needs it, not with the package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from langchain_claude_cloud.platform.http.media_types import media_type_of
+from langchain_claude_cloud.platform.http.retry import RetryPolicy
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http.auth import aprepare, prepare
+    from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
+    from langchain_claude_cloud.platform.http.fetch import (
+        FetchedMedia,
+        FetchLimits,
+        afetch_all,
+        afetch_media,
+        fetch_all,
+        fetch_media,
+    )
+    from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
+    from langchain_claude_cloud.platform.http.sending import (
+        HttpResponse,
+        aopen_stream,
+        asend,
+        open_stream,
+        send,
+    )
+
+_HOMES = {
+    "AsyncByteStream": "byte_streams",
+    "ByteStream": "byte_streams",
+    "FetchLimits": "fetch",
+    "FetchedMedia": "fetch",
+    "HttpResponse": "sending",
+    "aclose_pools": "pool",
+    "afetch_all": "fetch",
+    "afetch_media": "fetch",
+    "aopen_stream": "sending",
+    "aprepare": "auth",
+    "asend": "sending",
+    "close_pools": "pool",
+    "fetch_all": "fetch",
+    "fetch_media": "fetch",
+    "open_stream": "sending",
+    "prepare": "auth",
+    "send": "sending",
+}
+
+__all__ = [
+    "AsyncByteStream",
+    "ByteStream",
+    "FetchLimits",
+    "FetchedMedia",
+    "HttpResponse",
+    "RetryPolicy",
+    "Timeouts",
+    "aclose_pools",
+    "afetch_all",
+    "afetch_media",
+    "aopen_stream",
+    "aprepare",
+    "asend",
+    "close_pools",
+    "fetch_all",
+    "fetch_media",
+    "media_type_of",
+    "open_stream",
+    "prepare",
+    "send",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import on first use what needs httpx."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

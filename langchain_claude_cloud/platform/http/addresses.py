@@ -1,0 +1,74 @@
+"""Which addresses a server may be made to fetch from: the public internet's.
+
+In: an IP address, as text. Out: whether it is public. Whoever can put a URL into a prompt
+could otherwise read the cloud's metadata service, or whatever else only this machine sees.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+# Beside what `is_global` says, which differs between patch releases of Python: the special
+# registries of RFC 6890 in full, multicast, 6to4 relays, and Azure's wire server, whose
+# address looks public and is answered by the host.
+_CLOSED_V4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+# The only block of IPv6 that is handed out to networks, less Teredo, ORCHID, benchmarking
+# and the like (2001::/23), documentation, and 6to4, which carries an IPv4 address.
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_CLOSED_V6 = tuple(
+    IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
+# RFC 6052: how an IPv6-only network reaches IPv4. The address within is what counts.
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, of a single host.
+
+    Args:
+        address: An IPv4 or IPv6 address.
+
+    Returns:
+        False also for what is not an address, or has a zone.
+    """
+    if "%" in address:
+        return False
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return _is_public_v4(parsed)
+    return _is_public_v6(parsed)
+
+
+def _is_public_v4(address: IPv4Address) -> bool:
+    return address.is_global and not any(address in network for network in _CLOSED_V4)
+
+
+def _is_public_v6(address: IPv6Address) -> bool:
+    if address in _NAT64:
+        return _is_public_v4(IPv4Address(address.packed[-4:]))
+    if address.ipv4_mapped is not None or address not in _GLOBAL_V6:
+        return False
+    return address.is_global and not any(address in network for network in _CLOSED_V6)

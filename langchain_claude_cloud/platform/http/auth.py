@@ -1,0 +1,197 @@
+"""Signing, as httpx does authentication.
+
+In: a platform and the request that it is to sign. Out: an `httpx.Auth` that prepares
+credentials, signs, and where the cloud calls them expired renews them once and sends again.
+On an event loop whatever may block runs in a thread, once for all tasks that wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from functools import partial
+
+import httpx
+
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.http.bodies import set_read_timeout
+from langchain_claude_cloud.platform.http.failures import (
+    TRANSPORT_FAILURES,
+    Where,
+    bad_header,
+)
+from langchain_claude_cloud.platform.http.loops import in_single_flight
+
+ERROR_BODY_LIMIT = 1_000_000
+"""How many bytes of a refusal are read."""
+
+# Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
+_LARGE_BODY = 1_000_000
+_FIRST_REFUSAL = 400
+# The status is known already; the text is not worth a long wait.
+_REFUSAL_SECONDS = 10.0
+
+
+def prepare(platform: Platform) -> None:
+    """Load or renew a platform's credentials, as `aprepare` does for tasks.
+
+    Raises:
+        ClaudeCloudError: No usable credentials.
+    """
+    if platform.needs_prepare():
+        platform.prepare()
+
+
+async def aprepare(platform: Platform) -> None:
+    """Load or renew a platform's credentials, once for all tasks that wait.
+
+    Raises:
+        ClaudeCloudError: No usable credentials.
+    """
+    if platform.needs_prepare():
+        await in_single_flight("prepare", platform, platform.prepare)
+
+
+def check_headers(headers: Mapping[str, str], where: Where) -> None:
+    """Refuse headers that HTTP cannot carry, before a library quotes them.
+
+    Raises:
+        ConfigurationError: A value holds a line break or the like.
+    """
+    for name, value in headers.items():
+        if not (value.isascii() and (value.isprintable() or not value)):
+            raise bad_header(where, name)
+
+
+class PlatformAuth(httpx.Auth):
+    """Signs one request, whichever client sends it.
+
+    Attributes:
+        refusal: What the last response says, if it is a refusal; its body has been read.
+    """
+
+    def __init__(self, platform: Platform, outgoing: OutgoingRequest, where: Where) -> None:
+        self._platform = platform
+        self._outgoing = outgoing
+        self._where = where
+        self.refusal: ClaudeCloudError | None = None
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign and send; on expired credentials, renew them and send once more."""
+        prepare(self._platform)
+        used = self._apply(request, self._platform.sign(self._outgoing), {})
+        response = yield request
+        if response.status_code < _FIRST_REFUSAL:
+            return
+        self._note(response, self._read(response))
+        if not self._is_expired() or not self._platform.refresh(used):
+            return
+        self._apply(request, self._platform.sign(self._outgoing), used)
+        response = yield request
+        self._note(response, self._read(response))
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sign and send; on expired credentials, renew them and send once more."""
+        await aprepare(self._platform)
+        used = self._apply(request, await self._sign(), {})
+        response = yield request
+        if response.status_code < _FIRST_REFUSAL:
+            return
+        self._note(response, await self._aread(response))
+        if not self._is_expired() or not await self._refresh(used):
+            return
+        self._apply(request, await self._sign(), used)
+        response = yield request
+        self._note(response, await self._aread(response))
+
+    async def _sign(self) -> dict[str, str]:
+        if len(self._outgoing.content) > _LARGE_BODY:
+            return await asyncio.to_thread(self._platform.sign, self._outgoing)
+        return self._platform.sign(self._outgoing)
+
+    async def _refresh(self, used: Mapping[str, str]) -> bool:
+        renew = partial(self._platform.refresh, used)
+        return bool(await in_single_flight("refresh", self._platform, renew))
+
+    def _apply(
+        self, request: httpx.Request, signed: dict[str, str], used: Mapping[str, str]
+    ) -> dict[str, str]:
+        check_headers(signed, self._where)
+        for name in used:
+            request.headers.pop(name, None)
+        request.headers.update(signed)
+        return signed
+
+    def _is_expired(self) -> bool:
+        return self.refusal is not None and self._platform.is_expired(self.refusal)
+
+    def _note(self, response: httpx.Response, body: bytes) -> None:
+        self.refusal = None
+        if response.status_code >= _FIRST_REFUSAL:
+            self.refusal = self._platform.read_error(
+                response.status_code, dict(response.headers), body, model=self._where.model
+            )
+
+    def _read(self, response: httpx.Response) -> bytes:
+        """Read a refusal's body, as far as it comes; leave the body of an answer alone."""
+        if response.status_code < _FIRST_REFUSAL:
+            return b""
+        set_read_timeout(response, min(self._where.timeouts.idle, _REFUSAL_SECONDS))
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = _BoundedBody(response.stream)
+        return response.read()
+
+    async def _aread(self, response: httpx.Response) -> bytes:
+        if response.status_code < _FIRST_REFUSAL:
+            return b""
+        set_read_timeout(response, min(self._where.timeouts.idle, _REFUSAL_SECONDS))
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _AsyncBoundedBody(response.stream)
+        return await response.aread()
+
+
+class _BoundedBody(httpx.SyncByteStream):
+    """A body that ends early where it is too long or breaks: the status counts, not the text."""
+
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = ERROR_BODY_LIMIT
+        try:
+            for piece in self._inner:
+                yield piece[:left]
+                left -= len(piece)
+                if left <= 0:
+                    break
+        except TRANSPORT_FAILURES:
+            return
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncBoundedBody(httpx.AsyncByteStream):
+    """The same on an event loop."""
+
+    def __init__(self, inner: httpx.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = ERROR_BODY_LIMIT
+        try:
+            async for piece in self._inner:
+                yield piece[:left]
+                left -= len(piece)
+                if left <= 0:
+                    break
+        except TRANSPORT_FAILURES:
+            return
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

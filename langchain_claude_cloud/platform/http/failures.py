@@ -1,0 +1,249 @@
+"""What the HTTP library says went wrong, in the package's own errors.
+
+In: an exception of httpx or httpcore and where it happened. Out: an error that says what
+happened, where, and what to do. The original is not chained to it: it refers to the request
+and so to its credentials, and some of its kinds quote headers. What it says is in the text.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    ServerError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.platform.http.chunked import MalformedChunkError
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
+
+Phase: TypeAlias = Literal["start", "body"]
+"""Whether the response's headers had arrived."""
+
+TRANSPORT_FAILURES = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    MalformedChunkError,
+    ssl.SSLError,
+    OSError,
+    UnicodeError,  # a host name that is too long for DNS
+)
+"""What may come out of an HTTP client, ours or a caller's."""
+
+_LABELS: dict[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
+_CONNECT_TIMEOUTS = (httpx.ConnectTimeout, httpcore.ConnectTimeout)
+_TIMEOUTS = (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
+_WRITE_TIMEOUTS = (httpx.WriteTimeout, httpcore.WriteTimeout)
+_POOL_TIMEOUTS = (httpx.PoolTimeout, httpcore.PoolTimeout)
+_PROXY = (httpx.ProxyError, httpcore.ProxyError)
+_LOCAL = (
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    httpcore.LocalProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which endpoint was asked for what.
+
+    Attributes:
+        cloud: The cloud.
+        region: The region that was asked.
+        model: The model's id on that cloud.
+        url: The URL.
+        is_stream: Whether a stream was asked for.
+        timeouts: The limits that applied.
+    """
+
+    cloud: Cloud
+    region: str
+    model: str
+    url: str
+    is_stream: bool
+    timeouts: Timeouts
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def label(self) -> str:
+        """The endpoint in words."""
+        return f"{_LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
+
+
+def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
+    return kind(message, platform=where.cloud, model=where.model, region=where.region)
+
+
+def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
+    """Turn what an HTTP client raised into an error of ours, not raised.
+
+    Args:
+        cause: One of `TRANSPORT_FAILURES`.
+        where: Which endpoint it was.
+        phase: Whether the response had begun.
+    """
+    if isinstance(cause, _TIMEOUTS):
+        return _timed_out(cause, where, phase)
+    if isinstance(cause, _LOCAL):
+        # h11 quotes the header that it refuses, which may be the one with the secret.
+        return _build(
+            ConfigurationError,
+            where,
+            f"The request to {where.label} cannot be put on the wire "
+            f"({type(cause).__name__}). Check base_url and default_headers.",
+        )
+    if phase == "body":
+        return _build(
+            StreamInterruptedError,
+            where,
+            f"{where.label} broke off in the middle of its response{_reason(cause)}. What "
+            "arrived is incomplete; send the request again.",
+        )
+    return _not_connected(cause, where)
+
+
+def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
+    if isinstance(cause, _CONNECT_TIMEOUTS):
+        text = (
+            f"No connection to {where.label} within {where.timeouts.connect:g} s. Check that "
+            "the network lets this host be reached, or raise timeout={'connect': seconds}."
+        )
+    elif isinstance(cause, _WRITE_TIMEOUTS):
+        text = (
+            f"{where.label} took nothing of the request for {where.timeouts.idle:g} s. Check "
+            "the network, or raise timeout={'idle': seconds}."
+        )
+    elif isinstance(cause, _POOL_TIMEOUTS):
+        text = (
+            f"The given HTTP client had no free connection to {where.label} for "
+            f"{where.timeouts.start:g} s. Raise its limit, or leave the client to the package."
+        )
+    else:
+        return _ran_out(where, phase)
+    return _build(RequestTimeoutError, where, text)
+
+
+def _ran_out(where: Where, phase: Phase) -> ClaudeCloudError:
+    if phase == "start":
+        seconds, name, what = where.timeouts.start, "start", "did not begin to answer"
+    else:
+        seconds, name, what = where.timeouts.idle, "idle", "went silent in mid-answer"
+    error = _build(
+        RequestTimeoutError,
+        where,
+        f"{where.label} {what} for {seconds:g} s. Raise timeout={{'{name}': seconds}}"
+        + ("." if where.is_stream else ", or stream: long answers then show that they live."),
+    )
+    if not where.is_stream:
+        # The model may well be writing the answer, and it is billed for each time.
+        error.is_retryable = False
+    return error
+
+
+def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
+    text = str(cause)
+    error = _build(
+        ConnectionFailedError,
+        where,
+        f"{where.label} was not reached{_reason(cause)}. {_connection_remedy(cause, text)}",
+    )
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        error.is_retryable = False
+    return error
+
+
+def _connection_remedy(cause: BaseException, text: str) -> str:
+    if isinstance(cause, _PROXY):
+        return "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "If a company's proxy re-signs TLS, set SSL_CERT_FILE to its CA bundle."
+    if "Name or service not known" in text or "getaddrinfo" in text or "nodename" in text:
+        return "The host has no address: check the region and base_url, and DNS."
+    return "Check the network, the region and base_url; a firewall may need a proxy."
+
+
+def _reason(cause: BaseException) -> str:
+    text = str(cause) or type(cause).__name__
+    return f" ({text[:300]})"
+
+
+def redirected(where: Where, status: int, location: str) -> ClaudeCloudError:
+    """Return the error for a redirect, which is never followed: credentials would go along."""
+    target = urlsplit(location)
+    place = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "a path"
+    error = _build(
+        InvalidRequestError,
+        where,
+        f"{where.label} answered with a redirect (HTTP {status}) to {place}. Redirects are not "
+        "followed, since credentials would go along: set base_url to the final address, and "
+        "check that no captive portal or proxy answers instead of the cloud.",
+    )
+    error.status_code = status
+    return error
+
+
+def too_large(where: Where, size: int, limit: int) -> ClaudeCloudError:
+    """Return the error for a request body over the cloud's limit."""
+    return _build(
+        RequestTooLargeError,
+        where,
+        f"The request is {size:,} bytes, more than the {limit:,} that {where.label} accepts. "
+        "Send fewer or smaller images and documents, or a shorter history.",
+    )
+
+
+def answer_too_large(where: Where, limit: int) -> ClaudeCloudError:
+    """Return the error for a response body over our own limit."""
+    error = _build(
+        ServerError,
+        where,
+        f"{where.label} answered with more than {limit:,} bytes, which no message has. Check "
+        "that base_url is the cloud's endpoint.",
+    )
+    error.is_retryable = False
+    return error
+
+
+def insecure(where: Where) -> ClaudeCloudError:
+    """Return the error for credentials that would go over plain http."""
+    return _build(
+        ConfigurationError,
+        where,
+        f"{where.label} would be sent credentials without TLS. Use an https base_url; plain "
+        "http is for this machine only (localhost, 127.0.0.1, ::1).",
+    )
+
+
+def bad_header(where: Where, name: str) -> ClaudeCloudError:
+    """Return the error for a header that HTTP cannot carry; its value stays unsaid."""
+    return _build(
+        ConfigurationError,
+        where,
+        f"The header {name!r} for {where.label} holds a line break, a control character or "
+        "one outside of ASCII. Check where its value comes from: a copied key or token often "
+        "ends in a line break.",
+    )

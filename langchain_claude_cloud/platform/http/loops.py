@@ -1,0 +1,193 @@
+"""What belongs to one event loop: its sockets, its HTTP clients, its credential flights.
+
+In: the running loop. Out: its `LoopState`, made on first use and kept as an attribute of
+the loop, so that both go at the same time. (A dictionary with weak keys would not do: the
+connections refer to their loop, so a value would keep its own key alive.)
+
+A loop that ends as ``asyncio.run`` ends it closes its connections itself; for one that is
+merely closed or forgotten, the sockets are closed from outside, without a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import socket
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+from langchain_claude_cloud.platform._common import SharedLock
+
+T = TypeVar("T")
+
+_ATTRIBUTE = "_langchain_claude_cloud_state"
+_states: weakref.WeakSet[LoopState] = weakref.WeakSet()
+_states_lock = SharedLock()
+_open_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+class Closable(Protocol):
+    """A pool of connections, as far as its loop is concerned."""
+
+    async def aclose(self) -> None:
+        """Close the connections that are not in use, and the others after use."""
+
+
+class LoopState:
+    """The resources of one event loop.
+
+    Attributes:
+        sockets: Every socket of ours that is open on the loop.
+        flights: Work in threads that several tasks wait for, by what it is.
+        pools: The HTTP clients of the loop, by the origin they talk to.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sockets: set[socket.socket] = set()
+        self.flights: dict[tuple[str, int], asyncio.Task[object]] = {}
+        self.pools: dict[str, Closable] = {}
+        self._loop = weakref.ref(loop)
+        self._guardian = self._close_at_shutdown()
+        weakref.finalize(loop, close_sockets, self.sockets)
+        # Runs up to the yield without suspending, which registers the generator with the
+        # loop: `loop.shutdown_asyncgens`, that asyncio.run calls, then runs its `finally`.
+        with suppress(StopIteration):
+            self._guardian.__anext__().send(None)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the loop was closed."""
+        loop = self._loop()
+        return loop is None or loop.is_closed()
+
+    async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            loop = self._loop()
+            if loop is not None and getattr(loop, _ATTRIBUTE, None) is self:
+                delattr(loop, _ATTRIBUTE)
+            for pool in list(self.pools.values()):
+                await pool.aclose()
+            close_sockets(self.sockets)
+
+
+def loop_state() -> LoopState:
+    """Return the state of the running loop.
+
+    Raises:
+        RuntimeError: No asyncio event loop is running.
+    """
+    loop = asyncio.get_running_loop()
+    state = getattr(loop, _ATTRIBUTE, None)
+    if not isinstance(state, LoopState):
+        _sweep()
+        state = LoopState(loop)
+        setattr(loop, _ATTRIBUTE, state)
+        with _states_lock:
+            _states.add(state)
+    return state
+
+
+def _sweep() -> None:
+    """Close what loops left open that were closed without being shut down."""
+    with _states_lock:
+        stale = [state for state in _states if state.is_stale]
+    for state in stale:
+        close_sockets(state.sockets)
+        state.pools.clear()
+
+
+def close_sockets(sockets: Iterable[socket.socket]) -> None:
+    """Close sockets whose loop does not watch them any more."""
+    for each in list(sockets):
+        each.close()
+    if isinstance(sockets, set):
+        sockets.clear()
+
+
+def remember_socket(each: socket.socket) -> None:
+    """Note a socket, so that a forked child does not hold it open."""
+    _open_sockets.add(each)
+
+
+def _forget_in_child() -> None:
+    # The copies only: the connections stay the parent's, and nothing is sent. A child that
+    # kept them would keep a stream running that the parent has abandoned.
+    close_sockets(list(_open_sockets))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread of its own and return what it returns.
+
+    Not in the loop's executor: that has few threads, which the whole program shares, and
+    it holds up the end of ``asyncio.run`` until the last of them is done. Loading
+    credentials may wait ten seconds for a metadata server that is not there.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            outcome = work()
+        except BaseException as cause:  # noqa: BLE001  handed to the one who waits
+            _post(loop, _fail, future, cause)
+        else:
+            _post(loop, _resolve, future, outcome)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), daemon=True).start()
+    return await future
+
+
+def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
+    with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
+        loop.call_soon_threadsafe(callback, *args)
+
+
+def _resolve(future: asyncio.Future[T], outcome: T) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+def _fail(future: asyncio.Future[object], cause: BaseException) -> None:
+    if not future.done():
+        future.set_exception(cause)
+
+
+async def in_single_flight(kind: str, owner: object, work: Callable[[], object]) -> object:
+    """Run blocking work in a thread, once for all tasks that ask while it runs.
+
+    Args:
+        kind: What the work is.
+        owner: Whose work it is; kept alive by ``work``.
+        work: The work.
+
+    Returns:
+        What the work returned. A task that is cancelled leaves it to the others.
+    """
+    flights = loop_state().flights
+    key = (kind, id(owner))
+    flight = flights.get(key)
+    if flight is None:
+        flight = flights[key] = asyncio.create_task(in_thread(work))
+        flight.add_done_callback(lambda done: _land(flights, key, done))
+    return await asyncio.shield(flight)
+
+
+def _land(
+    flights: dict[tuple[str, int], asyncio.Task[object]],
+    key: tuple[str, int],
+    flight: asyncio.Task[object],
+) -> None:
+    flights.pop(key, None)
+    if not flight.cancelled():
+        flight.exception()  # Seen, even if everybody who waited was cancelled.

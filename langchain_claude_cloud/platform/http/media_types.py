@@ -1,0 +1,55 @@
+"""What kind of media some bytes are.
+
+In: the first bytes, and what the server said. Out: a MIME type.
+"""
+
+from __future__ import annotations
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
+_UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_TEXT_SAMPLE = 4_096
+# PDF readers accept the signature anywhere in the first kilobyte.
+_PDF_WINDOW = 1_024
+
+
+def media_type_of(data: bytes, declared: str | None) -> str:
+    """Return the MIME type of some bytes: by content, else as declared.
+
+    Servers and object stores often call an image ``application/octet-stream``, or a PNG a
+    JPEG, which the API refuses.
+
+    Args:
+        data: The bytes.
+        declared: The ``Content-Type`` header, if there is one.
+
+    Returns:
+        A MIME type in lower case, without parameters.
+    """
+    for signature, media_type in _SIGNATURES:
+        if data.startswith(signature):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    name = (declared or "").split(";", 1)[0].strip().lower()
+    if name == "application/pdf" or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
+        return "application/pdf"
+    if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
+        return "text/plain"
+    return name or "application/octet-stream"
+
+
+def _looks_like_text(sample: bytes) -> bool:
+    if b"\x00" in sample:
+        return False
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        # The sample may end within a character.
+        return cause.start >= len(sample) - 3 and len(sample) == _TEXT_SAMPLE
+    return True

@@ -1,0 +1,328 @@
+"""Pools: whose connections they are, and when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, receive
+
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.http import aclose_pools, asend, close_pools, send
+from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
+from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
+
+_FORK = """
+import asyncio, os, sys, time
+sys.path.insert(0, {tests!r})
+from http_fakes import MODEL, QUICK, FakePlatform
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.http import aopen_stream, asend, open_stream, send
+
+platform = FakePlatform(version=1)
+request = OutgoingRequest("POST", {url!r}, {{}}, b"1")
+arguments = dict(model=MODEL, timeouts=QUICK)
+
+
+def in_child(work):
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+{body}
+"""
+
+
+async def _answer(exchange: Exchange) -> None:
+    await exchange.reply()
+
+
+async def _slow(exchange: Exchange) -> None:
+    await asyncio.sleep(0.2)
+    await exchange.reply()
+
+
+def _send(server: Server) -> None:
+    send(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+
+
+async def _asend(server: Server) -> None:
+    await asend(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+
+
+def test_loops_one_after_another() -> None:
+    """Each asyncio.run has connections of its own, and closes them at its end."""
+    with Server(_answer) as server:
+        for count in range(1, 4):
+            receive("loop", FakePlatform(), server.request())
+            server.wait_closed(count)
+        assert server.opened == 3
+
+
+def test_loops_at_the_same_time() -> None:
+    """Loops in several threads do not get in each other's way."""
+
+    async def several(server: Server) -> None:
+        for _ in range(3):
+            await asyncio.gather(*[_asend(server) for _ in range(4)])
+
+    with Server(_answer) as server, ThreadPoolExecutor(6) as threads:
+        for future in [threads.submit(asyncio.run, several(server)) for _ in range(6)]:
+            future.result()
+        assert len(server.requests) == 72
+        server.wait_closed(server.opened)
+        assert server.opened <= 24
+
+
+def test_threads_share_connections() -> None:
+    """50 threads at once use 50 connections, and the same 50 the next time."""
+    barrier = threading.Barrier(50)
+
+    def one(server: Server) -> None:
+        for _ in range(3):
+            barrier.wait()
+            _send(server)
+
+    with Server(_slow) as server, ThreadPoolExecutor(50) as threads:
+        began = time.monotonic()
+        for future in [threads.submit(one, server) for _ in range(50)]:
+            future.result()
+        assert time.monotonic() - began < 5.0
+        assert len(server.requests) == 150
+        assert server.opened <= 50
+        assert server.closed == 0
+
+
+def test_a_loop_that_is_only_closed_leaks_nothing() -> None:
+    """Without asyncio.run nobody says goodbye; the sockets go with the loop, and silently."""
+    with Server(_answer) as server:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(_asend(server))
+        loop.close()
+        forgotten = weakref.ref(loop)
+        del loop
+        gc.collect()
+        assert forgotten() is None
+        server.wait_closed(1)
+
+
+def test_a_closed_loop_that_is_kept_gives_up_its_sockets_later() -> None:
+    """The next loop's first call closes what the last one left."""
+    with Server(_answer) as server:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(_asend(server))
+        loop.close()
+        assert server.closed == 0
+        receive("loop", FakePlatform(), server.request())
+        server.wait_closed(2)
+
+
+def test_a_loop_that_cannot_watch_sockets_is_served_by_the_library() -> None:
+    """Windows' proactor has no add_reader; the stock streams take over."""
+
+    class Proactor(asyncio.SelectorEventLoop):
+        add_reader = asyncio.AbstractEventLoop.add_reader
+
+    with Server(_answer) as server, asyncio.Runner(loop_factory=Proactor) as runner:
+        for _ in range(3):
+            runner.run(_asend(server))
+        assert len(server.requests) == 3
+        assert server.opened == 1
+
+
+async def test_clients_are_made_once_for_each_origin() -> None:
+    """Paths share a client, hosts and ports do not; threads and loops have their own."""
+    assert loop_client("https://a.test/x") is loop_client("https://a.test:443/y")
+    assert loop_client("https://a.test/") is not loop_client("https://b.test/")
+    assert thread_client("https://a.test/x") is thread_client("https://A.test/")
+    assert thread_client("https://a.test/") is not thread_client("https://a.test:8443/")
+    close_pools()
+    await aclose_pools()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "host/path", "ftp://host/", "https://", "https://host:x/", "https://["]
+)
+def test_what_is_no_endpoint_is_refused(url: str) -> None:
+    """The message points at base_url."""
+    with pytest.raises(ConfigurationError, match="base_url"):
+        origin_of(url)
+
+
+def test_closing_a_pool_of_threads() -> None:
+    """Idle connections go at once, those in use after use, and later calls open new ones."""
+    with Server(_slow) as server, ThreadPoolExecutor(1) as threads:
+        _send(server)
+        close_pools(server.url)
+        server.wait_closed(1)
+        running = threads.submit(_send, server)
+        server.wait_until(lambda: len(server.requests) == 2)
+        close_pools()
+        running.result()
+        server.wait_closed(2)
+        _send(server)
+        assert (server.opened, server.closed) == (3, 2)
+        close_pools("http://127.0.0.1:1/")
+        _send(server)
+        assert server.opened == 3
+
+
+async def test_closing_a_pool_of_a_loop() -> None:
+    """The same for tasks."""
+    with Server(_slow) as server:
+        await _asend(server)
+        await aclose_pools(server.url)
+        await asyncio.to_thread(server.wait_closed, 1)
+        running = asyncio.create_task(_asend(server))
+        await asyncio.to_thread(server.wait_until, lambda: len(server.requests) == 2)
+        await aclose_pools()
+        await running
+        await asyncio.to_thread(server.wait_closed, 2)
+        await _asend(server)
+        assert (server.opened, server.closed) == (3, 2)
+
+
+async def test_connections_that_were_idle_too_long_are_closed() -> None:
+    """An expired connection is neither used nor kept, also one that never comes up again."""
+    with Server(_slow) as server:
+        await asyncio.gather(_asend(server), _asend(server))
+        pool = loop_client(server.url)._transport
+        for connection in pool._idle:  # type: ignore[attr-defined]
+            connection._connection._expire_at = time.monotonic() - 1
+        await _asend(server)
+        await asyncio.to_thread(server.wait_closed, 2)
+        assert server.opened == 3
+
+
+@pytest.mark.parametrize(
+    ("environment", "host", "proxy"),
+    [
+        ({}, "a.test", None),
+        ({"HTTPS_PROXY": "http://proxy:1"}, "a.test", "http://proxy:1"),
+        ({"https_proxy": "proxy:1"}, "a.test", "http://proxy:1"),
+        ({"ALL_PROXY": "socks5://proxy:1"}, "a.test", "socks5://proxy:1"),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "a.test"}, "a.test", None),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": ".test"}, "a.test", None),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "*"}, "a.test", None),
+        ({"HTTPS_PROXY": "http://proxy:1"}, "localhost", None),
+        ({"HTTPS_PROXY": "http://proxy:1"}, "127.0.0.1", None),
+    ],
+)
+def test_the_environments_proxy(
+    environment: dict[str, str], host: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual variables name the proxy; this machine is never reached through one."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for("https", host) == proxy
+
+
+def test_a_proxy_that_is_none_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A typing error in HTTPS_PROXY is named, and its secret is not."""
+    monkeypatch.setenv("HTTPS_PROXY", "wrong://user:hidden@proxy:1")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
+        thread_client("https://refused-proxy.test/")
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_tls_context_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It takes tens of milliseconds, and is shared; SSL_CERT_FILE makes another."""
+    assert tls_context() is tls_context()
+    (tmp_path / "empty.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        tls_context()
+
+
+def _run(server: Server, body: str) -> None:
+    tests = str(Path(__file__).parent)
+    script = _FORK.format(tests=tests, url=server.url, body=body)
+    subprocess.run(  # noqa: S603  our own interpreter and script
+        [sys.executable, "-W", "error", "-c", script], check=True, timeout=30
+    )
+
+
+def test_a_forked_child_opens_connections_of_its_own() -> None:
+    """Parent and child go on after a fork, from threads and from loops, without mixing."""
+    with Server(_answer) as server:
+        _run(
+            server,
+            """
+send(platform, request, **arguments)
+child = in_child(lambda: send(platform, request, **arguments))
+send(platform, request, **arguments)
+assert os.waitpid(child, 0)[1] == 0
+
+
+async def main():
+    await asend(platform, request, **arguments)
+    child = in_child(lambda: asyncio.run(asend(platform, request, **arguments)))
+    await asend(platform, request, **arguments)
+    assert os.waitpid(child, 0)[1] == 0
+    await asend(platform, request, **arguments)
+
+
+asyncio.run(main())
+""",
+        )
+        assert len(server.requests) == 7
+        assert server.opened == 4
+
+
+def test_a_forked_child_does_not_hold_on_to_a_stream() -> None:
+    """What the parent abandons is closed, although a child was born meanwhile and lives on."""
+
+    async def endless(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(b"data: 1\n\n")
+        await exchange.wait_for_hang_up()
+
+    with Server(endless) as server:
+        _run(
+            server,
+            """
+try:
+    with open_stream(platform, request, **arguments) as stream:
+        next(iter(stream))
+        in_child(lambda: time.sleep(3))
+        raise ValueError
+except ValueError:
+    pass
+
+
+async def main():
+    async with aopen_stream(platform, request, **arguments) as stream:
+        await anext(aiter(stream))
+        in_child(lambda: time.sleep(3))
+        raise ValueError
+
+
+try:
+    asyncio.run(main())
+except ValueError:
+    pass
+os._exit(0)
+""",
+        )
+        # The children live for three seconds.
+        server.wait_until(lambda: server.closed == 2, 1.5)

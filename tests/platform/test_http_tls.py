@@ -1,0 +1,255 @@
+"""TLS and proxies, on loopback, with a certificate of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from http_certificate import server_context
+from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+
+from langchain_claude_cloud.errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.http import (
+    Timeouts,
+    aopen_stream,
+    close_pools,
+    open_stream,
+)
+
+both = pytest.mark.parametrize("mode", ["thread", "loop"])
+PIECES = [b"event: a\n\n", b"x" * 200_000, b"event: message_stop\n\n"]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_pools() -> Iterator[None]:
+    """Certificates and proxies belong to a pool: start and end without any."""
+    close_pools()
+    yield
+    close_pools()
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's TLS context, which SSL_CERT_FILE makes trusted."""
+    context, path = server_context(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return context
+
+
+async def _stream(exchange: Exchange) -> None:
+    await exchange.stream(*PIECES)
+
+
+async def _echo(exchange: Exchange) -> None:
+    await exchange.reply(body=exchange.body)
+
+
+@both
+def test_requests_and_streams_over_tls(mode: str, tls: ssl.SSLContext) -> None:
+    """Large bodies pass both ways, and SSL_CERT_FILE is honoured."""
+    body = bytes(range(256)) * 20_000
+    with Server(_echo, tls) as server:
+        assert receive(mode, FakePlatform(), server.request(body)).body == body
+    with Server(_stream, tls) as server:
+        assert read_stream(mode, FakePlatform(), server.request()) == b"".join(PIECES)
+
+
+def test_threads_reuse_tls_connections(tls: ssl.SSLContext) -> None:
+    """One handshake serves many streams, although session tickets lie about."""
+    with Server(_stream, tls) as server:
+        for _ in range(4):
+            with open_stream(
+                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+            ) as stream:
+                assert b"".join(stream) == b"".join(PIECES)
+        assert (server.opened, server.closed) == (1, 0)
+
+
+async def _read_and_raise(server: Server) -> None:
+    async with aopen_stream(
+        FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+    ) as stream:
+        await anext(aiter(stream))
+        raise LookupError
+
+
+async def test_tasks_reuse_tls_connections(tls: ssl.SSLContext) -> None:
+    """The same on a loop, and abandoned ones are closed."""
+    with Server(_stream, tls) as server:
+        for _ in range(4):
+            async with aopen_stream(
+                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+            ) as stream:
+                assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
+        assert (server.opened, server.closed) == (1, 0)
+        with pytest.raises(LookupError):
+            await _read_and_raise(server)
+        await asyncio.to_thread(server.wait_closed, 1)
+
+
+@both
+def test_a_certificate_that_is_not_trusted(mode: str, tmp_path: Path) -> None:
+    """The handshake fails, the way out is named, and retrying is not recommended."""
+    context, _ = server_context(tmp_path)
+    with Server(_echo, context) as server:
+        with pytest.raises(ConnectionFailedError, match="SSL_CERT_FILE") as caught:
+            receive(mode, FakePlatform(), server.request())
+        assert not caught.value.is_retryable
+        assert server.requests == []
+
+
+@both
+def test_a_certificate_for_another_host(mode: str, tls: ssl.SSLContext) -> None:
+    """The name is checked, not only the signature."""
+    with Server(_echo, tls) as server:
+        url = server.url.replace("127.0.0.1", "127.0.0.2")
+        with pytest.raises(ConnectionFailedError):
+            receive(mode, FakePlatform(), OutgoingRequest("POST", url))
+        assert server.requests == []
+
+
+@both
+def test_a_server_that_does_not_speak_tls(mode: str) -> None:
+    """An answer in plain text is a failed connection."""
+
+    async def never(exchange: Exchange) -> None:
+        raise AssertionError(exchange)
+
+    class Plain(Server):
+        async def _read(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int
+        ) -> None:
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    with Plain(never) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(ConnectionFailedError):
+            receive(mode, FakePlatform(), OutgoingRequest("POST", url))
+
+
+@both
+def test_a_handshake_that_is_not_answered(mode: str) -> None:
+    """The limit on connecting includes TLS."""
+
+    class Mute(Server):
+        async def _read(self, *_: object) -> None:
+            await asyncio.sleep(10)
+
+    with Mute(_echo) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(RequestTimeoutError, match="connect"):
+            receive(
+                mode,
+                FakePlatform(),
+                OutgoingRequest("POST", url),
+                timeouts=Timeouts(connect=0.2, start=5.0, idle=5.0),
+            )
+
+
+@both
+def test_a_tls_stream_that_is_cut(mode: str, tls: ssl.SSLContext) -> None:
+    """A connection that ends without a farewell in mid-body is noticed."""
+
+    async def cut(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(b"data: 1\n\n")
+        await asyncio.sleep(0.05)
+        await exchange.hang_up()
+
+    with Server(cut, tls) as server, pytest.raises(StreamInterruptedError):
+        read_stream(mode, FakePlatform(), server.request())
+
+
+@both
+def test_a_tls_stream_that_stalls(mode: str, tls: ssl.SSLContext) -> None:
+    """Silence is limited under TLS as well."""
+
+    async def stall(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(b"data: 1\n\n")
+        await exchange.wait_for_hang_up()
+
+    with Server(stall, tls) as server:
+        with pytest.raises(RequestTimeoutError, match="idle"):
+            read_stream(mode, FakePlatform(), server.request(), timeouts=Timeouts(2.0, 9.0, 0.2))
+        server.wait_closed(1)
+
+
+class Proxy(Server):
+    """An HTTP proxy that tunnels every host to one server."""
+
+    target = 0
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        exchange = await self._read(reader, writer, 1)
+        if exchange is None:
+            return
+        if exchange.headers.get("proxy-authorization") != "Basic dXNlcjpwYXNz":
+            await exchange.reply(407, b"")
+            writer.close()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        await exchange.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with suppress(OSError):
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+@both
+def test_a_tunnel_through_a_proxy(
+    mode: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTPS_PROXY is honoured; the proxy sees the host, and neither path nor credentials."""
+    with Server(_stream, tls) as server, Proxy(_echo) as proxy:
+        proxy.target = server.port
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:pass@127.0.0.1:{proxy.port}")
+        request = OutgoingRequest("POST", "https://cloud.test/v1/messages", {}, b"{}")
+        for _ in range(2):
+            assert read_stream(mode, FakePlatform(), request) == b"".join(PIECES)
+        assert {exchange.target for exchange in proxy.requests} == {"cloud.test:443"}
+        assert all("authorization" not in exchange.headers for exchange in proxy.requests)
+        assert server.opened == len(proxy.requests) == (1 if mode == "thread" else 2)
+        assert server.requests[0].headers["authorization"] == "Bearer token-1"
+
+
+@both
+def test_a_proxy_that_refuses(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy's refusal is named as such, without its password."""
+    with Proxy(_echo) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:wrong@127.0.0.1:{proxy.port}")
+        request = OutgoingRequest("POST", "https://cloud.test/", {}, b"{}")
+        with pytest.raises(ConnectionFailedError, match="proxy") as caught:
+            receive(mode, FakePlatform(), request)
+        assert "wrong" not in str(caught.value)
+
+
+@both
+def test_a_socks_proxy_without_its_package(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named instead of an ImportError in the middle of a call."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    request = OutgoingRequest("POST", "https://cloud.test/", {}, b"{}")
+    expected = ConnectionFailedError if find_spec("socksio") else ConfigurationError
+    with pytest.raises(expected, match=r"SOCKS|refused"):
+        receive(mode, FakePlatform(), request)
