@@ -1,0 +1,245 @@
+"""Messages and options in, the body of a Messages API request out.
+
+No model, version or betas are in the body: where those go is each platform's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from langchain_core.messages import BaseMessage
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.models import ResolvedModel
+from langchain_claude_cloud.request import caching, settings
+from langchain_claude_cloud.request.messages import Conversation, convert_messages
+from langchain_claude_cloud.request.offer import offer_tools
+from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
+from langchain_claude_cloud.request.system import TOOL_CHANGES
+
+__all__ = ["MessagesRequest", "RequestOptions", "build_request"]
+
+_CONTEXT_1M: Final = "context-1m-2025-08-07"
+_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
+_COMPACTION: Final = "compact-2026-01-12"
+_TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
+_INLINE_TOOLS: Final = "inline-tools-2026-09-15"
+_THINKING_BETAS: Final = (
+    ("display", "updates", "thinking-display-updates-2026-08-18"),
+    ("block_binding", None, "thinking-binding-controls-2026-08-01"),
+)
+_NOT_RAW: Final = ("messages", "model", "stream")
+"""Body fields that model_kwargs may not set: they have their own ways in."""
+
+_COMPOSED: Final = ("output_config", "metadata")
+"""Body objects that several options share: raw fields are laid over them, not instead."""
+
+
+def build_request(
+    messages: Sequence[BaseMessage], options: RequestOptions, model: ResolvedModel
+) -> MessagesRequest:
+    """Build a request.
+
+    Args:
+        messages: The conversation; not changed.
+        options: What is asked for; not changed.
+        model: The model on its cloud, with what it takes there.
+
+    Returns:
+        The request. Values nested in its body may be the caller's own: do not change them.
+
+    Raises:
+        InvalidInputError: The conversation or an option cannot be sent; the message says
+            what and what to do, and carries platform and model.
+    """
+    try:
+        return _build(messages, options, model)
+    except InvalidInputError as error:
+        error.platform = error.platform or model.cloud
+        error.model = error.model or model.model_id
+        raise
+
+
+def _build(
+    messages: Sequence[BaseMessage], options: RequestOptions, model: ResolvedModel
+) -> MessagesRequest:
+    raw = dict(options.model_kwargs)
+    betas = [*options.betas, *_raw_betas(raw)]
+    conversation = convert_messages(messages, model)
+    offer = offer_tools(options, model)
+    _refuse_media(conversation, model)
+    body: JsonObject = {
+        "max_tokens": _max_tokens(options, model),
+        "messages": conversation.messages,
+    }
+    if conversation.system:
+        body["system"] = conversation.system
+    if offer.tools:
+        body["tools"] = offer.tools
+    notices = [*conversation.notices, *offer.notices]
+    notices += _add_settings(body, options, model, betas)
+    _lay_over(body, raw)
+    notices += _add_caching(body, options, model)
+    betas += [*offer.betas, *_needed_betas(body, options)]
+    return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices))
+
+
+def _add_settings(
+    body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
+) -> list[str]:
+    """Add the fields that say how to answer; return notices."""
+    thinking, notices = _thinking(body, options, model, betas)
+    if thinking is not None:
+        body["thinking"] = thinking
+    given = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
+    sampling, more = settings.read_sampling(given, thinking, model)
+    notices += more
+    body.update(sampling)
+    stops, more = settings.read_stop_sequences(options.stop_sequences)
+    notices += more
+    if stops:
+        body["stop_sequences"] = stops
+    if "tools" in body:
+        choice, more = settings.read_tool_choice(
+            options.tool_choice,
+            parallel=options.parallel_tool_calls,
+            thinking=thinking,
+            model=model,
+        )
+        notices += more
+        if choice is not None:
+            body["tool_choice"] = choice
+    output_config = _output_config(options, model)
+    if output_config:
+        body["output_config"] = output_config
+    if options.user_id is not None:
+        body["metadata"] = {"user_id": options.user_id}
+    if options.context_management:
+        body["context_management"] = options.context_management
+    if options.stream:
+        body["stream"] = True
+    return notices
+
+
+def _thinking(
+    body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
+) -> tuple[JsonObject | None, list[str]]:
+    thinking = settings.read_thinking(options.thinking, model)
+    if thinking is None:
+        return None, []
+    settings.check_budget(thinking, body["max_tokens"], betas)
+    if thinking.get("type") == "enabled" and settings.lacks_thinking(body["messages"]):
+        return None, ["thinking left out: the answer that goes on began without it"]
+    return thinking, []
+
+
+def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
+    config: JsonObject = {}
+    if options.effort is not None:
+        settings.check_effort(options.effort, model)
+        config["effort"] = options.effort
+    if options.output_format is not None:
+        config["format"] = options.output_format
+    return config
+
+
+def _max_tokens(options: RequestOptions, model: ResolvedModel) -> int:
+    if options.max_tokens is None:
+        return model.info.max_output_tokens
+    if options.max_tokens < 0:
+        raise InvalidInputError(
+            f"max_tokens must not be negative, but is {options.max_tokens}. Leave it out for the "
+            f"model's own limit, {model.info.max_output_tokens}."
+        )
+    return options.max_tokens
+
+
+def _raw_betas(raw: JsonObject) -> list[str]:
+    """Take betas out of raw fields, where users of other Bedrock integrations put them."""
+    betas = raw.pop("anthropic_beta", None) or ()
+    return [beta.strip() for beta in betas.split(",")] if isinstance(betas, str) else list(betas)
+
+
+def _lay_over(body: JsonObject, raw: JsonObject) -> None:
+    taken = [name for name in _NOT_RAW if name in raw]
+    if taken:
+        raise InvalidInputError(
+            f"model_kwargs must not hold {', '.join(taken)}: pass messages to invoke or stream, "
+            "and the model as 'model'."
+        )
+    for name, value in raw.items():
+        shared = name in _COMPOSED and isinstance(value, Mapping) and name in body
+        body[name] = {**body[name], **value} if shared else value
+
+
+def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:
+    """Add cache breakpoints; return notices."""
+    notices = []
+    lists = ("tools", "system", "messages")
+    body.update({name: list(body[name]) for name in lists if isinstance(body.get(name), list)})
+    if options.cache_control:
+        notice = caching.add_automatic_breakpoint(
+            body, options.cache_control, automatic=model.capabilities.automatic_caching
+        )
+        notices += [f"left out: {notice}"] if notice else []
+    wanted = options.prompt_caching
+    if wanted:
+        if wanted not in (True, "5m", "1h"):
+            raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wanted!r}.")
+        caching.add_breakpoints(body, wanted if isinstance(wanted, str) else None)
+    return notices
+
+
+def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
+    """Return the betas that fields of a body need, but for those of tools."""
+    betas = [_CONTEXT_1M] if options.context_1m else []
+    management = body.get("context_management")
+    if isinstance(management, dict):
+        betas += _management_betas(management.get("edits") or ())
+    thinking = body.get("thinking")
+    if isinstance(thinking, dict):
+        for name, value, beta in _THINKING_BETAS:
+            if name in thinking and value in (None, thinking[name]):
+                betas.append(beta)
+    for message in body["messages"]:
+        if message["role"] == "system":
+            betas += _tool_change_betas(message["content"])
+    return betas
+
+
+def _management_betas(edits: Iterable[JsonObject]) -> list[str]:
+    kinds = [str(edit.get("type")) for edit in edits]
+    compacting = any(kind.startswith("compact_") for kind in kinds)
+    others = not kinds or any(not kind.startswith("compact_") for kind in kinds)
+    return [_CONTEXT_MANAGEMENT] * others + [_COMPACTION] * compacting
+
+
+def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:
+    betas = []
+    for block in content if isinstance(content, list) else ():
+        if block["type"] in TOOL_CHANGES:
+            inline = (block.get("tool") or {}).get("type") == "tool_definition"
+            betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
+    return betas
+
+
+def _refuse_media(conversation: Conversation, model: ResolvedModel) -> None:
+    """Refuse images and PDFs to a model that reads none."""
+    takes = model.capabilities
+    refused = [
+        kind
+        for kind, taken in (("image", takes.image_input), ("document", takes.pdf_input))
+        if not taken
+    ]
+    if not refused or not model.known:
+        return
+    for message in conversation.messages:
+        for block in message["content"] if isinstance(message["content"], list) else ():
+            source = block.get("source") or {}
+            if block["type"] in refused and source.get("type") in ("base64", "url"):
+                raise InvalidInputError(
+                    f"{model.info.name} reads no {block['type']} blocks. Use a newer model, or "
+                    "send text."
+                )

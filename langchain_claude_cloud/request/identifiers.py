@@ -1,0 +1,43 @@
+"""Ids and names of tool calls in, ids and names that the API accepts out.
+
+Histories may come from other models, whose ids and tool names have other shapes. The
+mapping depends on the text alone, so that a call and its result meet again and a prompt
+cache stays valid from request to request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+"""What the API accepts as the name of a tool."""
+
+_LONGEST_NAME: Final = 128
+
+
+def wire_id(call_id: str) -> str:
+    """Return the id of a client tool's call in a form that the API accepts.
+
+    Args:
+        call_id: The id LangChain knows the call by; not empty.
+
+    Returns:
+        The id itself if it matches ``^[a-zA-Z0-9_-]+$``, else one derived from its hash.
+    """
+    if _ID.fullmatch(call_id):
+        return call_id
+    return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
+
+
+def wire_name(name: str) -> str:
+    """Return the name of a called tool in a form that the API accepts.
+
+    Only histories need it: a tool that is offered under an unfit name is refused.
+    """
+    if NAME.fullmatch(name):
+        return name
+    return _UNFIT_IN_NAME.sub("_", name)[:_LONGEST_NAME] or "unnamed_tool"

@@ -1,0 +1,73 @@
+"""What a call asks for, and what becomes of it: the plain data of the request stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from langchain_claude_cloud._types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOptions:
+    """What a call asks for, platform-neutral.
+
+    Attributes:
+        max_tokens: The most tokens of the answer; None for the model's own limit.
+        temperature: Sampling, as the API takes it.
+        top_p: Sampling, as the API takes it.
+        top_k: Sampling, as the API takes it.
+        stop_sequences: Texts that end the answer.
+        thinking: The API's dict, the name of a type, or a budget of tokens.
+        effort: The level of ``output_config.effort``.
+        betas: The user's own; always sent.
+        fine_grained_tool_streaming: Whether tool arguments stream as they are written.
+        context_1m: True sends the beta for a context of a million tokens.
+        context_management: The API's dict.
+        prompt_caching: True, ``5m`` or ``1h``: breakpoints behind tools, system, messages.
+        cache_control: The marker of one breakpoint at the end of the prompt.
+        user_id: The API's ``metadata.user_id``.
+        model_kwargs: Raw body fields, laid over the rest as they are; ``anthropic_beta``
+            among them is read as betas.
+        tools: As `request.tools.convert_tool` returns them.
+        tool_choice: As `request.tools.convert_tool_choice` returns it.
+        parallel_tool_calls: False allows one call at a time.
+        output_format: As `request.tools.convert_response_format` returns it.
+        stream: Whether the answer is streamed.
+    """
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: Sequence[str] | None = None
+    thinking: JsonObject | str | int | None = None
+    effort: str | None = None
+    betas: tuple[str, ...] = ()
+    fine_grained_tool_streaming: bool = True
+    context_1m: bool | None = None
+    context_management: JsonObject | None = None
+    prompt_caching: bool | str | None = None
+    cache_control: JsonObject | None = None
+    user_id: str | None = None
+    model_kwargs: JsonObject = field(default_factory=dict)
+    tools: tuple[JsonObject, ...] = ()
+    tool_choice: JsonObject | None = None
+    parallel_tool_calls: bool | None = None
+    output_format: JsonObject | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesRequest:
+    """A request before it is a platform's.
+
+    Attributes:
+        body: The Messages API body, without model, version and betas.
+        betas: The betas to send: the user's first, each once.
+        notices: What was left out or changed, one line each.
+    """
+
+    body: JsonObject
+    betas: tuple[str, ...]
+    notices: tuple[str, ...]

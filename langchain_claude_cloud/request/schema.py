@@ -1,0 +1,196 @@
+"""JSON schemas in, schemas that the API accepts out.
+
+Two places, two sets of rules: the input schema of a tool must be an object at its root, and
+the schema of a structured output may use only part of JSON Schema
+(https://docs.claude.com/en/docs/build-with-claude/structured-outputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors import InvalidInputError
+
+_ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
+_DEFINITIONS: Final = ("$defs", "definitions")
+_STRING_FORMATS: Final = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
+)
+_TEXTS: Final = ("description", "title")
+
+
+def object_schema(schema: JsonObject, tool: str) -> JsonObject:
+    """Return the input schema of a tool with an object at its root.
+
+    Args:
+        schema: The schema; not changed.
+        tool: The tool's name, for the error.
+
+    Returns:
+        The schema. Alternatives at the root, which the API refuses ("input_schema does not
+        support oneOf, allOf, or anyOf at the top level"), are laid over each other: every
+        property that one of them has, and those required that all of them require.
+
+    Raises:
+        InvalidInputError: The arguments are no object.
+    """
+    union = next((key for key in _ROOT_UNIONS if schema.get(key)), None)
+    if union is not None:
+        schema = _overlaid(schema, union, tool)
+    if schema.get("type", "object") != "object":
+        raise InvalidInputError(
+            f"tool {tool!r}: its input schema is of type {schema['type']!r}; the arguments of a "
+            "tool are an object. Put the value into a property."
+        )
+    if "type" in schema:
+        return schema
+    return {"type": "object", "properties": {}, **schema}
+
+
+def transform_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema as structured outputs take it.
+
+    Args:
+        schema: A JSON schema; not changed.
+
+    Returns:
+        The schema with objects closed (``additionalProperties: false``), ``oneOf`` as
+        ``anyOf``, references kept, and keywords that the API refuses moved into the
+        description, where the model may still heed them.
+    """
+    rest = dict(schema)
+    wire: JsonObject = {}
+    for key in _DEFINITIONS:
+        definitions = rest.pop(key, None)
+        if isinstance(definitions, dict):
+            wire[key] = {name: _part(part) for name, part in definitions.items()}
+    if "$ref" in rest:
+        return {**wire, "$ref": rest["$ref"]}
+    kind = _take_kind(rest, wire)
+    for key in _TEXTS:
+        text = rest.pop(key, None)
+        if text is not None:
+            wire[key] = text
+    if isinstance(kind, str) and kind in _BY_KIND:
+        _BY_KIND[kind](rest, wire)
+    if rest:
+        _describe(rest, wire)
+    return wire
+
+
+def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
+    """Move what says which values are allowed; return the type that remains to be treated."""
+    kind = rest.pop("type", None)
+    unions = {key: rest.pop(key, None) for key in _ROOT_UNIONS}
+    if _are_literals(rest.get("enum")):
+        wire["enum"] = list(rest.pop("enum"))
+    if "const" in rest and _is_literal(rest["const"]):
+        wire["const"] = rest.pop("const")
+    literal = "enum" in wire or "const" in wire
+    union = next((key for key, value in unions.items() if isinstance(value, list)), None)
+    if union is not None:
+        parts = [_part(part) for part in unions[union]]
+        wire["allOf" if union == "allOf" else "anyOf"] = parts
+    elif literal:
+        return None
+    elif isinstance(kind, list):
+        # The keywords beside a list of types belong to one of them or to another.
+        shared = {key: rest.pop(key) for key in list(rest) if key not in _TEXTS}
+        parts = [{"type": "null"} if k == "null" else {"type": k, **shared} for k in kind]
+        wire["anyOf"] = [_part(part) for part in parts]
+        return None
+    else:
+        kind = kind or _guess_kind(rest)
+        if kind:
+            wire["type"] = kind
+    return None if literal else kind
+
+
+def _part(schema: object) -> JsonObject:
+    """Transform a nested schema; ``true`` stands for one without rules."""
+    return transform_schema(schema) if isinstance(schema, dict) else {}
+
+
+def _guess_kind(rest: JsonObject) -> str | None:
+    if "properties" in rest:
+        return "object"
+    return "array" if "items" in rest else None
+
+
+def _close_object(rest: JsonObject, wire: JsonObject) -> None:
+    properties = rest.pop("properties", None) or {}
+    wire["properties"] = {name: _part(part) for name, part in properties.items()}
+    rest.pop("additionalProperties", None)
+    wire["additionalProperties"] = False
+    required = rest.pop("required", None)
+    if required is not None:
+        wire["required"] = list(required)
+
+
+def _keep_format(rest: JsonObject, wire: JsonObject) -> None:
+    kept = rest.pop("format", None)
+    if kept in _STRING_FORMATS:
+        wire["format"] = kept
+    elif kept:
+        rest["format"] = kept
+
+
+def _keep_items(rest: JsonObject, wire: JsonObject) -> None:
+    items = rest.pop("items", None)
+    if items is not None:
+        wire["items"] = _part(items)
+    least = rest.pop("minItems", None)
+    if least in (0, 1):
+        wire["minItems"] = least
+    elif least is not None:
+        rest["minItems"] = least
+
+
+_Treatment: TypeAlias = Callable[[JsonObject, JsonObject], None]
+_BY_KIND: Final[Mapping[str, _Treatment]] = {
+    "object": _close_object,
+    "string": _keep_format,
+    "array": _keep_items,
+}
+
+
+def _describe(rest: JsonObject, wire: JsonObject) -> None:
+    """Write keywords that the API refuses into the description."""
+    told = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
+    description = wire.get("description")
+    wire["description"] = f"{description}\n\n{told}" if description is not None else told
+
+
+def _are_literals(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(map(_is_literal, values))
+
+
+def _is_literal(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+def _overlaid(schema: JsonObject, union: str, tool: str) -> JsonObject:
+    parts = [schema, *(_resolved(part, schema) for part in schema[union])]
+    alternatives = parts[1:]
+    if not all(part.get("type") == "object" or "properties" in part for part in alternatives):
+        raise InvalidInputError(
+            f"tool {tool!r}: its input schema has {union} at the top level with alternatives that "
+            "are no objects; the arguments of a tool are one object. Put the value into a property."
+        )
+    properties: JsonObject = {}
+    for part in parts:
+        properties.update(part.get("properties") or {})
+    sets = [set(part.get("required") or ()) for part in alternatives]
+    shared = set.union(*sets) if union == "allOf" else set.intersection(*sets)
+    required = [name for name in properties if name in shared or name in schema.get("required", ())]
+    rest = {key: value for key, value in schema.items() if key != union}
+    return {**rest, "type": "object", "properties": properties, "required": required}
+
+
+def _resolved(part: JsonObject, root: JsonObject) -> JsonObject:
+    """Return an alternative, following a reference into the root's definitions."""
+    place, _, name = str(part.get("$ref", "")).rpartition("/")
+    definitions = root.get(place.removeprefix("#/")) if place else None
+    return definitions.get(name, part) if isinstance(definitions, dict) else part

@@ -1,0 +1,90 @@
+"""What the types of Anthropic's own tools mean on each cloud, as data.
+
+Tools that the API runs itself ("server tools") exist only where a cloud serves them; tools
+that Anthropic defined and the caller runs (bash, text editor, memory, computer) exist
+everywhere, some behind a beta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.models import ResolvedModel
+
+_SERVER_TOOLS: Final = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "tool_search_tool_",
+    "advisor_",
+    "mcp_toolset",
+)
+"""What the types of tools that the API runs start with. A type that is not here passes."""
+
+_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
+_TOOL_SEARCH: Final = "tool-search-tool-2025-10-19"
+_TOOL_EXAMPLES: Final = "tool-examples-2025-10-29"
+
+_BETAS: Final[Mapping[str, str]] = {
+    "computer_20241022": "computer-use-2024-10-22",
+    "bash_20241022": "computer-use-2024-10-22",
+    "text_editor_20241022": "computer-use-2024-10-22",
+    "computer_20250124": "computer-use-2025-01-24",
+    "computer_20251124": "computer-use-2025-11-24",
+    "memory_20250818": _CONTEXT_MANAGEMENT,
+}
+"""Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
+2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
+
+_FIRST_ON_NEW_STACK: Final = "2026-04-16"
+"""Release of Opus 4.7: Bedrock serves it and later models from a stack that takes what older
+ones know only by beta (platform.claude.com, Claude on Amazon Bedrock; claude-code#82549)."""
+
+_CLOUD_NAMES: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
+
+
+def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
+    """Refuse server tools that the model's cloud does not run.
+
+    Raises:
+        InvalidInputError: Names the tool, the cloud, and what it offers instead.
+    """
+    offered = model.capabilities.server_tools
+    for tool in tools:
+        kind = str(tool.get("type") or "")
+        if not kind.startswith(_SERVER_TOOLS) or kind.startswith(tuple(offered)):
+            continue
+        names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
+        raise InvalidInputError(
+            f"the server tool {kind!r} is not offered on {_CLOUD_NAMES[model.cloud]} for "
+            f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
+            "for it, or another platform."
+        )
+
+
+def tool_betas(tools: Iterable[JsonObject], model: ResolvedModel) -> list[str]:
+    """Return the betas that tools need on the model's cloud."""
+    betas: list[str] = []
+    needs_old = model.cloud == "bedrock" and model.info.released < _FIRST_ON_NEW_STACK
+    for tool in tools:
+        kind = str(tool.get("type") or "")
+        if kind in _BETAS:
+            betas.append(_BETAS[kind])
+        if needs_old and (tool.get("defer_loading") or kind.startswith("tool_search_tool_")):
+            betas.append(_TOOL_SEARCH)
+        if needs_old and tool.get("input_examples"):
+            betas.append(_TOOL_EXAMPLES)
+    return betas
+
+
+def is_custom(tool: JsonObject) -> bool:
+    """Whether a tool is the caller's own, with an input schema."""
+    return tool.get("type") in (None, "custom") and "input_schema" in tool
+
+
+def is_toolset(tool: JsonObject) -> bool:
+    """Whether a tool is one of Anthropic's sets of tools that the caller runs."""
+    return "_toolset_" in str(tool.get("type") or "")

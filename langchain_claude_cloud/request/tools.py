@@ -1,0 +1,216 @@
+"""Tools, tool choices and response formats in any of LangChain's forms in, the API's out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from langchain_core.utils.function_calling import convert_to_openai_function
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.request.identifiers import NAME
+from langchain_claude_cloud.request.schema import object_schema, transform_schema
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+ToolLike: TypeAlias = "JsonObject | type | Callable[..., object] | BaseTool"
+"""What LangChain calls a tool: a `BaseTool`, a pydantic class, a `TypedDict`, a function, or a
+dict (Anthropic's, OpenAI's or Bedrock Converse's form of a tool, or a JSON schema with a title)."""
+
+_EXTRAS: Final = (
+    "allowed_callers",
+    "cache_control",
+    "defer_loading",
+    "eager_input_streaming",
+    "input_examples",
+    "strict",
+)
+"""What a `BaseTool` may say in its ``extras`` about how it is offered to Claude."""
+
+_SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
+_PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
+
+
+def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> JsonObject:
+    """Convert a tool.
+
+    Args:
+        tool: The tool; not changed.
+        strict: Whether arguments are guaranteed to match the schema; None leaves that to
+            the tool.
+
+    Returns:
+        The API's definition: ``{"name", "description", "input_schema", ...}``, or the dict
+        itself (a copy) for Anthropic's own tools, known by their ``type``.
+
+    Raises:
+        InvalidInputError: It is no tool, its name is unfit, or its arguments are no object.
+    """
+    # Only an instance of BaseTool has extras; importing the class would cost 6 ms at start.
+    extras = {} if isinstance(tool, dict | type) else (getattr(tool, "extras", None) or {})
+    native = extras.get("provider_tool_definition")
+    if isinstance(native, dict):
+        tool = native
+    if isinstance(tool, dict) and _is_native(tool):
+        return dict(tool)
+    own = extras.get("strict")
+    wire = _convert(tool, strict=strict if own is None else own)
+    wire.update({key: extras[key] for key in _EXTRAS if extras.get(key) is not None})
+    if not NAME.fullmatch(str(wire["name"])):
+        raise InvalidInputError(
+            f"the tool name {wire['name']!r} is not one the API takes: letters, digits, '_' and "
+            "'-', at most 128 of them."
+        )
+    return wire
+
+
+def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject | None:
+    """Convert a choice of tools.
+
+    Args:
+        choice: ``auto``, ``any`` or ``required``, ``none``, True (the one tool there is, else
+            ``any``), a tool's name, a dict of Anthropic's or OpenAI's form, or None.
+        tool_names: The names of the tools that are offered.
+
+    Returns:
+        The API's ``tool_choice``, or None to leave it out.
+
+    Raises:
+        InvalidInputError: No tool has the name; the message lists those there are.
+    """
+    names = list(tool_names)
+    if choice is None or choice is False:
+        return None
+    if choice is True:
+        return _by_name(names[0], names) if len(names) == 1 else {"type": "any"}
+    if isinstance(choice, str):
+        kind = None if choice in names else _PLAIN_CHOICES.get(choice)
+        return {"type": kind} if kind else _by_name(choice, names)
+    if isinstance(choice, dict):
+        return _choice_from_dict(choice, names)
+    raise InvalidInputError(f"tool_choice must be a string, a dict or a bool, not {choice!r:.80}.")
+
+
+def convert_response_format(response_format: object) -> JsonObject | None:
+    """Convert a response format to the API's ``output_config.format``.
+
+    Args:
+        response_format: OpenAI's ``{"type": "json_schema", "json_schema": {"schema": ...}}``,
+            Anthropic's ``{"type": "json_schema", "schema": ...}``, a JSON schema, a pydantic
+            class or `TypedDict`; None or ``{"type": "text"}`` for free text.
+
+    Returns:
+        ``{"type": "json_schema", "schema": ...}`` with the schema as the API takes it, or None.
+
+    Raises:
+        InvalidInputError: There is no schema in it.
+    """
+    if response_format is None:
+        return None
+    if not isinstance(response_format, dict):
+        return _format(_schema_of(response_format))
+    kind = response_format.get("type")
+    if kind == "text":
+        return None
+    holder = response_format.get("json_schema") if kind == "json_schema" else None
+    schema = (holder or response_format).get("schema") if kind == "json_schema" else response_format
+    if isinstance(schema, type):
+        schema = _schema_of(schema)
+    if not isinstance(schema, dict) or kind == "json_object":
+        raise InvalidInputError(
+            f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
+            'one: pass {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}, a '
+            "pydantic class or a TypedDict."
+        )
+    return _format(schema)
+
+
+def _format(schema: JsonObject) -> JsonObject:
+    return {"type": "json_schema", "schema": transform_schema(schema)}
+
+
+def _schema_of(schema: object) -> JsonObject:
+    """Return the JSON schema of a class."""
+    for method in ("model_json_schema", "schema"):
+        describe = getattr(schema, method, None)
+        if inspect.isclass(schema) and callable(describe):
+            described = describe()
+            return described if isinstance(described, dict) else {}
+    function = _openai_function(schema, strict=None)
+    return {"title": function["name"], **function.get("parameters", {})}
+
+
+def _is_native(tool: JsonObject) -> bool:
+    """Whether a dict is a tool of Anthropic's, which goes as it is."""
+    kind = tool.get("type")
+    if not isinstance(kind, str) or kind in _SCHEMA_TYPES:
+        return False
+    return not any(key in tool for key in ("input_schema", "function", "toolSpec"))
+
+
+def _convert(tool: object, *, strict: bool | None) -> JsonObject:
+    if isinstance(tool, dict) and "input_schema" in tool:
+        return _convert_anthropic(tool, strict=strict)
+    function = _openai_function(tool, strict=strict)
+    wire: JsonObject = {"name": function["name"]}
+    if function.get("description"):
+        wire["description"] = function["description"]
+    wire["input_schema"] = object_schema(function.get("parameters") or {}, function["name"])
+    if function.get("strict") is not None:
+        wire["strict"] = function["strict"]
+    beside = tool if isinstance(tool, dict) else {}
+    return wire | {key: beside[key] for key in _EXTRAS if key != "strict" and key in beside}
+
+
+def _convert_anthropic(tool: JsonObject, *, strict: bool | None) -> JsonObject:
+    """Return an Anthropic tool; all of its keys are kept, and its own ``strict`` wins."""
+    wire = {**tool, "input_schema": object_schema(tool["input_schema"], str(tool.get("name")))}
+    if strict is None or "strict" in tool:
+        return wire
+    wire["strict"] = strict
+    if strict:
+        closed = _openai_function({**tool, "input_schema": wire["input_schema"]}, strict=strict)
+        wire["input_schema"] = closed["parameters"]
+    return wire
+
+
+def _openai_function(tool: object, *, strict: bool | None) -> JsonObject:
+    """Let langchain-core describe a tool: ``{"name", "description", "parameters", "strict"}``."""
+    if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
+        tool = tool["function"]
+    elif isinstance(tool, dict) and tool.get("type") == "function":
+        tool = {key: value for key, value in tool.items() if key != "type"}
+    own = tool.get("strict") if isinstance(tool, dict) else None
+    try:
+        strict = strict if own is None else own
+        function = convert_to_openai_function(tool, strict=strict)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(
+            f"{tool!r:.200} is no tool: {error}. A tool is a BaseTool, a pydantic class, a "
+            "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
+        ) from error
+    return function
+
+
+def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:
+    function = choice.get("function")
+    name = function.get("name") if isinstance(function, dict) else choice.get("name")
+    kind = choice.get("type")
+    if kind == "function" or (kind is None and name):
+        return _by_name(str(name), names)
+    if kind == "tool":
+        return {**choice, **_by_name(str(name), names)}
+    return {**choice, "type": _PLAIN_CHOICES.get(str(kind), kind)}
+
+
+def _by_name(name: str, names: list[str]) -> JsonObject:
+    if name not in names:
+        offered = ", ".join(sorted(names)) or "none are bound"
+        raise InvalidInputError(
+            f"tool_choice names the tool {name!r}, which is not among the tools: {offered}. "
+            "Use one of those, 'auto', 'any' or 'none'."
+        )
+    return {"type": "tool", "name": name}

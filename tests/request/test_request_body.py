@@ -1,0 +1,153 @@
+"""Options become the fields of a body, as the model takes them on its cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from request_building import MODEL, SCHEMA, Q, build, tool
+from request_models import model_with
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.request.body import MessagesRequest
+
+
+def test_the_least_that_a_request_holds() -> None:
+    """No model, version, stream or null."""
+    assert build() == MessagesRequest(
+        {"max_tokens": 64_000, "messages": [{"role": "user", "content": "q"}]}, (), ()
+    )
+
+
+def test_all_fields() -> None:
+    """Each option has its place."""
+    request = build(
+        [SystemMessage("s"), *Q],
+        max_tokens=10,
+        temperature=0.5,
+        top_k=3,
+        stop_sequences=["END"],
+        effort="low",
+        output_format={"type": "json_schema", "schema": SCHEMA},
+        user_id="u",
+        tools=(tool(),),
+        tool_choice={"type": "any"},
+        parallel_tool_calls=False,
+        model_kwargs={"brand_new": [1]},
+        stream=True,
+    )
+    assert request.body == {
+        "max_tokens": 10,
+        "messages": [{"role": "user", "content": "q"}],
+        "system": "s",
+        "tools": [tool(eager_input_streaming=True)],
+        "temperature": 0.5,
+        "top_k": 3,
+        "stop_sequences": ["END"],
+        "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
+        "metadata": {"user_id": "u"},
+        "stream": True,
+        "brand_new": [1],
+    }
+    assert request.notices == ()
+
+
+def test_errors_carry_platform_and_model() -> None:
+    """Where several routes are tried, it matters which one refused."""
+    with pytest.raises(InvalidInputError) as caught:
+        build([])
+    assert caught.value.platform == "vertex"
+    assert caught.value.model == MODEL.model_id
+
+
+def test_max_tokens_are_not_negative() -> None:
+    """Zero warms the cache without an answer."""
+    assert build(max_tokens=0).body["max_tokens"] == 0
+    with pytest.raises(InvalidInputError, match="must not be negative"):
+        build(max_tokens=-1)
+
+
+class TestBetas:
+    """The user's own betas first, then what is needed, each once."""
+
+    def test_order(self) -> None:
+        """Bedrock users write them into the body."""
+        request = build(
+            betas=("mine-1", "context-1m-2025-08-07"),
+            context_1m=True,
+            model_kwargs={"anthropic_beta": ["mine-2", "mine-1"]},
+        )
+        assert request.betas == ("mine-1", "context-1m-2025-08-07", "mine-2")
+        assert "anthropic_beta" not in request.body
+        assert build(model_kwargs={"anthropic_beta": "a, b"}).betas == ("a", "b")
+
+    @pytest.mark.parametrize("value", [None, False])
+    def test_a_million_tokens_only_when_asked_for(self, value: Any) -> None:
+        """The caller sets it after an overflow."""
+        assert build(context_1m=value).betas == ()
+
+    @pytest.mark.parametrize(
+        ("kinds", "betas"),
+        [
+            ([], ("context-management-2025-06-27",)),
+            (["clear_tool_uses_20250919"], ("context-management-2025-06-27",)),
+            (["compact_20260112"], ("compact-2026-01-12",)),
+            (
+                ["compact_20260112", "clear_thinking_20251015"],
+                ("context-management-2025-06-27", "compact-2026-01-12"),
+            ),
+        ],
+    )
+    def test_context_management(self, kinds: list[str], betas: tuple[str, ...]) -> None:
+        """Each kind of edit has its own; given as an option or raw."""
+        management = {"edits": [{"type": kind} for kind in kinds]}
+        request = build(context_management=management)
+        assert request.body["context_management"] == management
+        assert request.betas == betas
+        assert build(model_kwargs={"context_management": management}).betas == betas
+
+    def test_changes_of_tools(self) -> None:
+        """In system messages within the conversation."""
+        change = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}}
+        assert build([*Q, SystemMessage([change])]).betas == (
+            "mid-conversation-tool-changes-2026-07-01",
+        )
+        change["tool"] = {"type": "tool_definition", "definition": tool()}
+        assert build([*Q, SystemMessage([change])]).betas == ("inline-tools-2026-09-15",)
+
+
+class TestRawFields:
+    """model_kwargs go into the body as they are."""
+
+    def test_they_win(self) -> None:
+        """But objects that options share are laid over each other."""
+        body = build(
+            max_tokens=5,
+            effort="low",
+            model_kwargs={"max_tokens": 7, "output_config": {"task_budget": {"total": 1}}},
+        ).body
+        assert body["max_tokens"] == 7
+        assert body["output_config"] == {"effort": "low", "task_budget": {"total": 1}}
+
+    @pytest.mark.parametrize("name", ["messages", "model", "stream"])
+    def test_they_do_not_replace_what_is_the_calls(self, name: str) -> None:
+        """The error says where it goes."""
+        with pytest.raises(InvalidInputError, match=f"must not hold {name}"):
+            build(model_kwargs={name: []})
+
+
+@pytest.mark.parametrize(
+    ("block", "missing"),
+    [
+        ({"type": "image", "url": "https://example.org/a.png"}, "image_input"),
+        ({"type": "file", "url": "https://example.org/a.pdf"}, "pdf_input"),
+    ],
+)
+def test_media_that_a_model_does_not_read(block: dict[str, Any], missing: str) -> None:
+    """They are refused before anything is fetched."""
+    messages: list[BaseMessage] = [HumanMessage([block])]
+    assert build(messages)
+    with pytest.raises(InvalidInputError, match="reads no"):
+        build(messages, model_with(**{missing: False}))

@@ -1,0 +1,139 @@
+"""URLs in a body are found wherever they are, and replaced without touching the body."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from request_models import model_with
+from test_request_blocks import PDF, PNG, b64
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.request.body import RequestOptions, build_request
+from langchain_claude_cloud.request.media import find_url_sources, inline_sources
+
+BASE = "https://example.org"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a URL gave."""
+
+    media_type: str
+    data: bytes
+
+
+PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+PDF_BYTES = b"%PDF-1.4 hello world, this is a document"
+
+
+def body() -> dict[str, Any]:
+    """Return a body with media by URL at every depth."""
+    nested = {
+        "type": "document",
+        "source": {"type": "content", "content": [{"type": "image", "url": f"{BASE}/deep.png"}]},
+    }
+    messages = [
+        HumanMessage([{"type": "text", "text": "look"}, {"type": "image", "url": f"{BASE}/a.png"}]),
+        AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}]),
+        ToolMessage([{"type": "file", "url": f"{BASE}/b.pdf", "title": "T"}], tool_call_id="1"),
+        HumanMessage([nested, {"type": "image_url", "image_url": {"url": f"{BASE}/a.png"}}]),
+        HumanMessage("plain"),
+    ]
+    return build_request(messages, RequestOptions(), model_with()).body
+
+
+def test_urls_are_found_once_each() -> None:
+    """In tool results and in documents, too."""
+    assert find_url_sources(body()) == [f"{BASE}/a.png", f"{BASE}/b.pdf", f"{BASE}/deep.png"]
+
+
+def test_urls_are_replaced_by_content() -> None:
+    """The given body stays as it was."""
+    given = body()
+    before = copy.deepcopy(given)
+    fetched = {
+        f"{BASE}/a.png": Fetched("image/png", PNG_BYTES),
+        f"{BASE}/b.pdf": Fetched("application/pdf", PDF_BYTES),
+        f"{BASE}/deep.png": Fetched("image/png", PNG_BYTES),
+    }
+    filled = inline_sources(given, fetched)
+    assert given == before
+    assert find_url_sources(filled) == []
+    image = {"type": "base64", "media_type": "image/png", "data": PNG}
+    assert filled["messages"][0]["content"][1] == {"type": "image", "source": image}
+    result, document, same, plain = filled["messages"][2]["content"]
+    assert result["content"] == [
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF},
+            "title": "T",
+        }
+    ]
+    assert document["source"]["content"] == [{"type": "image", "source": image}]
+    assert same == {"type": "image", "source": image}
+    assert plain == {"type": "text", "text": "plain"}
+
+
+def test_urls_that_were_not_fetched_stay() -> None:
+    """Nothing is made up."""
+    given = body()
+    given["messages"].append({"role": "assistant", "content": "plain"})
+    assert inline_sources(given, {}) == given
+
+
+@pytest.mark.parametrize(
+    ("media", "block"),
+    [
+        (
+            Fetched("text/html", b"<p>hi"),
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "<p>hi"},
+                "title": "T",
+            },
+        ),
+        (
+            Fetched("image/png", PNG_BYTES),
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
+        ),
+    ],
+)
+def test_a_document_is_what_its_content_says(media: Fetched, block: dict[str, Any]) -> None:
+    """A URL does not tell what is behind it."""
+    given = {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "document", "source": {"type": "url", "url": BASE}, "title": "T"}
+                ],
+            }
+        ]
+    }
+    assert inline_sources(given, {BASE: media})["messages"][0]["content"] == [block]
+
+
+@pytest.mark.parametrize(
+    ("kind", "media"),
+    [
+        ("image", Fetched("text/html", b"<p>not found")),
+        ("image", Fetched("application/pdf", PDF_BYTES)),
+        ("image", Fetched("image/png", PNG_BYTES + b"\0" * 4_000_000)),
+        ("document", Fetched("application/zip", b"PK\x03\x04" * 9)),
+    ],
+)
+def test_content_that_claude_does_not_take_is_refused(kind: str, media: Fetched) -> None:
+    """The error names the URL."""
+    block = {"type": kind, "source": {"type": "url", "url": BASE}}
+    given = {"messages": [{"role": "user", "content": [block]}]}
+    with pytest.raises(InvalidInputError, match=BASE):
+        inline_sources(given, {BASE: media})
+
+
+def test_the_encodings_agree() -> None:
+    """The samples here are those of the block tests."""
+    assert (b64(PNG_BYTES), b64(PDF_BYTES)) == (PNG, PDF)
