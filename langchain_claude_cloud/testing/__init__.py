@@ -1,0 +1,37 @@
+"""A stand-in for both clouds, to test applications with, offline.
+
+In: what a test scripts. Out: `CloudEmulator`, a real HTTP server on loopback. It needs
+the extra ``emulator`` (uvicorn), which is imported when an emulator starts.
+"""
+
+from __future__ import annotations
+
+from langchain_claude_cloud.testing.emulator import CloudEmulator
+from langchain_claude_cloud.testing.scripting import (
+    Block,
+    Fault,
+    Replay,
+    Reply,
+    raw_tool_use,
+    redacted_thinking,
+    text,
+    thinking,
+    tool_use,
+)
+from langchain_claude_cloud.testing.server.state import AwsKey
+from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+
+__all__ = [
+    "AwsKey",
+    "Block",
+    "CloudEmulator",
+    "Fault",
+    "ReceivedRequest",
+    "Replay",
+    "Reply",
+    "raw_tool_use",
+    "redacted_thinking",
+    "text",
+    "thinking",
+    "tool_use",
+]

@@ -1,0 +1,320 @@
+"""`CloudEmulator`: both clouds on one loopback port.
+
+In: a script from a test, requests from any client. Out: answers as the clouds give them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.scripting import (
+    Block,
+    Fault,
+    FaultSettings,
+    ReplaySettings,
+    Reply,
+    ReplySettings,
+    as_block,
+    make_replay,
+)
+from langchain_claude_cloud.testing.server import google
+from langchain_claude_cloud.testing.server.state import AwsKey, Settings, State
+from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.config import Bedrock, Vertex
+    from langchain_claude_cloud.testing.server.thread import ServerThread
+
+_VERTEX_CREDENTIALS = frozenset({"access_token", "credentials"})
+_BEDROCK_CREDENTIALS = frozenset(
+    {"access_key_id", "secret_access_key", "session_token", "api_key", "profile", "session"}
+)
+
+
+class EmulatorSettings(TypedDict, total=False):
+    """The keyword arguments of `CloudEmulator` beside host and port."""
+
+    strict: bool
+    project: str
+    region: str
+    event_delay: float
+    token_lifetime: float
+    application_profiles: dict[str, str]
+
+
+class CloudEmulator:
+    """A server on loopback that behaves as Claude on Vertex AI and on Amazon Bedrock.
+
+    Use it as a context manager, sync or async, or call `start` and `stop`. Without a
+    script it answers as a small deterministic stand-in for the model.
+
+    Args:
+        host: A loopback address.
+        port: The port; 0 for a free one.
+        settings: ``strict`` (validate bodies as the clouds do, on by default), ``project``,
+            ``region`` (of the AWS platforms it hands out), ``event_delay`` (seconds between
+            events), ``token_lifetime`` (seconds), ``application_profiles`` (Bedrock
+            application profile id to Claude model).
+
+    Raises:
+        ValueError: The host is not a loopback address.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, **settings: Unpack[EmulatorSettings]
+    ) -> None:
+        if not _is_loopback(host):
+            raise ValueError(
+                f"The emulator listens on loopback only, not on {host!r}: it hands out "
+                "credentials to whoever asks. Use 127.0.0.1, ::1 or localhost."
+            )
+        self._host = "127.0.0.1" if host == "localhost" else host
+        self._port = port
+        self._state = State(Settings(**settings))
+        self._thread: ServerThread | None = None
+        self._access_token: str | None = None
+        self._aws_key: AwsKey | None = None
+
+    def start(self) -> Self:
+        """Start serving.
+
+        Returns:
+            The emulator itself.
+
+        Raises:
+            ImportError: The extra ``emulator`` is not installed.
+            OSError: The port is taken.
+        """
+        if self._thread is not None:
+            return self
+        try:
+            from langchain_claude_cloud.testing.server.thread import (  # noqa: PLC0415  # an extra
+                ServerThread,
+            )
+        except ImportError as error:
+            raise ImportError(
+                "CloudEmulator needs uvicorn, which is in the extra `emulator`: "
+                'pip install "langchain-claude-cloud[emulator]"'
+            ) from error
+        from langchain_claude_cloud.testing.server.app import EmulatorApp  # noqa: PLC0415  # with it
+
+        thread = ServerThread(EmulatorApp(self._state), self._host, self._port)
+        thread.start()
+        self._thread = thread
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        self._state.url = f"http://{name}:{thread.port}"
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, breaking what is still open. The record of requests stays."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    @property
+    def url(self) -> str:
+        """The server's root, ``http://127.0.0.1:PORT``; both clouds' paths are below it.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        if not self._state.url:
+            raise RuntimeError(
+                "The emulator is not running: use `with CloudEmulator() as emulator`."
+            )
+        return self._state.url
+
+    @property
+    def vertex_url(self) -> str:
+        """The base URL for Vertex clients: the root with the API version."""
+        return f"{self.url}/v1"
+
+    @property
+    def project(self) -> str:
+        """The Google project of the platforms it hands out; every project is served."""
+        return self._state.settings.project
+
+    @property
+    def region(self) -> str:
+        """The AWS region of the platforms it hands out; every region is served."""
+        return self._state.settings.region
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """The model and token counting requests that came in, refused ones too, in order."""
+        return self._state.requests
+
+    @property
+    def token_requests(self) -> list[dict[str, str]]:
+        """The forms that came to the Google token endpoint, and metadata token requests."""
+        return self._state.token_requests
+
+    @property
+    def access_token(self) -> str:
+        """A Google access token that does not expire while the emulator lives."""
+        if self._access_token is None:
+            self._access_token = self._state.issue_token(float("inf"))
+        return self._access_token
+
+    @property
+    def aws_key(self) -> AwsKey:
+        """An AWS access key that does not expire."""
+        if self._aws_key is None:
+            self._aws_key = self._state.issue_aws_key()
+        return self._aws_key
+
+    @property
+    def bedrock_api_key(self) -> str:
+        """A Bedrock API key (a bearer token)."""
+        return min(self._state.api_keys)
+
+    def issue_token(self, lifetime: float | None = None) -> str:
+        """Return a new Google access token, good for ``lifetime`` seconds."""
+        return self._state.issue_token(lifetime)
+
+    def issue_aws_key(self, lifetime: float | None = None) -> AwsKey:
+        """Return a new AWS key; with a lifetime in seconds, a temporary one."""
+        return self._state.issue_aws_key(lifetime)
+
+    def expire_tokens(self) -> None:
+        """Make every Google token issued so far invalid; new ones can be had."""
+        self._state.tokens.clear()
+        self._access_token = None
+
+    def service_account_info(self) -> JsonObject:
+        """Return a service account key whose token endpoint is this emulator."""
+        _ = self.url
+        return google.service_account_info(self._state)
+
+    def authorized_user_info(self) -> JsonObject:
+        """Return gcloud's user credentials whose token endpoint is this emulator."""
+        _ = self.url
+        return google.authorized_user_info(self._state)
+
+    def vertex(self, **overrides: Any) -> Vertex:  # noqa: ANN401  # the fields of Vertex
+        """Return a Vertex platform that talks to this emulator.
+
+        Args:
+            overrides: Fields of `Vertex`; credentials among them replace the token.
+        """
+        from langchain_claude_cloud.config import Vertex  # noqa: PLC0415  # not needed to serve
+
+        fields: dict[str, Any] = {
+            "project": self.project,
+            "region": "global",
+            "base_url": self.vertex_url,
+        }
+        if not _VERTEX_CREDENTIALS & set(overrides):
+            fields["access_token"] = self.access_token
+        return Vertex(**fields | overrides)
+
+    def bedrock(self, **overrides: Any) -> Bedrock:  # noqa: ANN401  # the fields of Bedrock
+        """Return a Bedrock platform that talks to this emulator.
+
+        Args:
+            overrides: Fields of `Bedrock`; credentials among them replace the key pair.
+        """
+        from langchain_claude_cloud.config import Bedrock  # noqa: PLC0415  # not needed to serve
+
+        fields: dict[str, Any] = {"region": self.region, "base_url": self.url}
+        if not _BEDROCK_CREDENTIALS & set(overrides):
+            fields["access_key_id"] = self.aws_key.access_key_id
+            fields["secret_access_key"] = self.aws_key.secret_access_key
+        return Bedrock(**fields | overrides)
+
+    def reply(
+        self, *blocks: Block | str | Mapping[str, object], **settings: Unpack[ReplySettings]
+    ) -> Reply:
+        """Queue an answer for the next request that fits.
+
+        Args:
+            blocks: The content: `text`, `thinking`, `tool_use`, `raw_tool_use`, a plain
+                string, or block JSON that is sent whole. None at all: the stand-in's answer,
+                with these settings.
+            settings: ``stop_reason``, ``stop_sequence``, ``stop_details``, ``usage``,
+                ``chunk`` (characters a delta), ``delay`` (seconds between events); and which
+                requests it is for: ``platform``, ``region``, ``operation``, ``times`` (None
+                for all from now on).
+
+        Returns:
+            The queued entry.
+        """
+        entry = Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
+        self._state.script.add(entry)
+        return entry
+
+    def replay(self, recording: Mapping[str, object], **settings: Unpack[ReplaySettings]) -> None:
+        """Queue a recorded response.
+
+        Args:
+            recording: ``body`` (bytes or text) or ``body_b64``, and ``status``, ``headers``,
+                ``kind`` (``json``, ``sse``, ``aws``). SSE is re-framed for a Bedrock request
+                and an event stream for a Vertex one; otherwise the bytes are served as they
+                are.
+            settings: ``piece`` (bytes a network write), ``platform``, ``region``,
+                ``operation``, ``times``.
+        """
+        self._state.script.add(make_replay(recording, **settings))
+
+    def fault(
+        self, *blocks: Block | str | Mapping[str, object], **settings: Unpack[FaultSettings]
+    ) -> Fault:
+        """Queue something that goes wrong; see `Fault` for what there is.
+
+        Args:
+            blocks: The answer to damage; none: the stand-in's.
+            settings: The fields of `Fault`.
+
+        Returns:
+            The queued entry.
+        """
+        entry = Fault(blocks=tuple(as_block(block) for block in blocks), **settings)
+        self._state.script.add(entry)
+        return entry
+
+    @property
+    def pending(self) -> int:
+        """How many queued entries no request has used up."""
+        return len(self._state.script)
+
+    def reset(self) -> None:
+        """Forget the script and the recorded requests."""
+        self._state.script.clear()
+        self._state.requests.clear()
+        self._state.token_requests.clear()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

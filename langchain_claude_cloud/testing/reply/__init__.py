@@ -1,0 +1,1 @@
+"""From a scripted or invented answer to bytes in a cloud's framing."""

@@ -1,0 +1,134 @@
+"""Damages a good answer in the ways that real answers are damaged.
+
+In: a message, its frames or its steps, and a fault. Out: the same with one thing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.testing.reply.events import Message
+from langchain_claude_cloud.testing.reply.framing import damage
+from langchain_claude_cloud.testing.reply.render import Renderer
+from langchain_claude_cloud.testing.scripting import Block, Fault
+from langchain_claude_cloud.testing.server.wire import Cut, Pause, Refusal, Step
+
+_MESSAGES = {
+    400: "The request is not valid.",
+    401: "Request had invalid authentication credentials.",
+    403: "You don't have access to the model with the specified model ID.",
+    404: "The model was not found.",
+    408: "Model has timed out in processing the request. Try your request again.",
+    413: "Prompt is too long",
+    429: "Too many requests, please wait before trying again.",
+    500: "The system encountered an unexpected error during processing. Try your request again.",
+    503: "Too many connections, please wait before trying again.",
+    529: "Overloaded",
+}
+_CLAUDE_TYPES = {413: "invalid_request_error", 529: "overloaded_error"}
+
+
+def refusal_of(fault: Fault, cloud: Cloud) -> Refusal:
+    """Return the refusal that a fault stands for."""
+    status = fault.status or 500
+    headers = dict(fault.headers)
+    if fault.retry_after is not None:
+        headers["retry-after"] = f"{fault.retry_after:g}"
+    kind = fault.error_type or _CLAUDE_TYPES.get(status, "")
+    message = fault.message or _MESSAGES.get(status, f"HTTP {status}")
+    by_claude = kind.endswith("_error") or (cloud == "vertex" and status in _CLAUDE_TYPES)
+    return Refusal(
+        status,
+        message,
+        kind=kind,
+        source="claude" if by_claude else "cloud",
+        headers=headers,
+        delay=fault.delay_start,
+    )
+
+
+def refusal_of_broken_stream(fault: Fault) -> Refusal | None:
+    """Return what a mid-stream error is for a request that does not stream."""
+    if fault.error_event is not None:
+        kind = str(fault.error_event.get("type", "api_error"))
+        status = 529 if kind == "overloaded_error" else 500
+        return Refusal(status, str(fault.error_event.get("message", "")), kind=kind)
+    if fault.exception is not None:
+        kind = fault.exception[:1].upper() + fault.exception[1:]
+        return Refusal(503, fault.message or _MESSAGES[503], kind=kind, source="cloud")
+    return None
+
+
+def apply_to_message(message: Message, fault: Fault) -> Message:
+    """Return the message with its last tool call malformed or cut, if asked for."""
+    calls = [i for i, block in enumerate(message.blocks) if block.kind == "tool_use"]
+    if not calls or not (fault.malformed_tool_json or fault.max_tokens_in_call):
+        return message
+    at = calls[-1]
+    block = message.blocks[at]
+    if fault.max_tokens_in_call:
+        cut = replace(block, text=_first_half(block.text), ended=False)
+        return replace(message, blocks=(*message.blocks[:at], cut), stop_reason="max_tokens")
+    return replace(
+        message, blocks=_swap(message.blocks, at, replace(block, text=_bend(block.text)))
+    )
+
+
+def _swap(blocks: tuple[Block, ...], at: int, block: Block) -> tuple[Block, ...]:
+    return (*blocks[:at], block, *blocks[at + 1 :])
+
+
+def _first_half(raw: str) -> str:
+    return raw[: max(1, len(raw) // 2)] or '{"'
+
+
+def _bend(raw: str) -> str:
+    """JSON that a repairing parser would take for whole: an unescaped quote, no end."""
+    if not raw.startswith("{"):
+        return '{"broken": "'
+    return raw[:-1].rstrip() + ', "note": "say "hi""'
+
+
+def apply_to_events(frames: Iterator[bytes], fault: Fault, renderer: Renderer) -> Iterator[Step]:
+    """Yield the frames with the fault's silence, damage or error among them."""
+    for number, data in enumerate(frames):
+        if number == fault.stall_after_events:
+            yield Pause(fault.stall)
+        if number == fault.cut_after_events:
+            if not fault.end_cleanly:
+                yield Cut()
+            return
+        if number == fault.after_events and _breaks(fault):
+            yield _broken(fault, renderer)
+            return
+        yield damage(data) if number == fault.bad_checksum_at else data
+    if _breaks(fault):
+        yield _broken(fault, renderer)
+
+
+def _breaks(fault: Fault) -> bool:
+    return fault.error_event is not None or fault.exception is not None
+
+
+def _broken(fault: Fault, renderer: Renderer) -> bytes:
+    if fault.error_event is not None:
+        return renderer.error(fault.error_event)
+    return renderer.exception(fault.exception or "", fault.message or _MESSAGES[503])
+
+
+def apply_to_steps(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
+    """Yield the steps up to the byte at which the fault cuts the body."""
+    left = fault.cut_after_bytes
+    for step in steps:
+        if left is None or not isinstance(step, bytes):
+            yield step
+            continue
+        if len(step) >= left:
+            yield step[:left]
+            if not fault.end_cleanly:
+                yield Cut()
+            return
+        left -= len(step)
+        yield step

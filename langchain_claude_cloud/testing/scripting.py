@@ -1,0 +1,342 @@
+"""What a test tells the emulator to answer: replies, recordings, faults, in order.
+
+In: blocks, bytes and settings from a test. Out: a queue from which the server takes the
+entry that fits each request; the stand-in answers when there is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict, Unpack
+
+from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+
+BlockKind = Literal["text", "thinking", "redacted_thinking", "tool_use", "json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One content block of a reply.
+
+    Attributes:
+        kind: What it is; ``json`` is sent whole when the block starts, as server tools'
+            results are.
+        text: The text, the thinking, the redacted data, or the tool input as JSON text.
+        name: The tool's name.
+        id: The tool call's id; None for one made from the request.
+        signature: A thinking block's signature; None for one that the emulator can verify.
+        citations: Citations of a text block, sent after its text.
+        ended: Whether ``content_block_stop`` is sent; None: unless ``max_tokens`` cut the
+            last tool call.
+        payload: A ``json`` block as it is.
+    """
+
+    kind: BlockKind
+    text: str = ""
+    name: str = ""
+    id: str | None = None
+    signature: str | None = None
+    citations: tuple[JsonObject, ...] = ()
+    ended: bool | None = None
+    payload: JsonObject = field(default_factory=dict)
+
+
+def text(value: str, *, citations: Sequence[JsonObject] = ()) -> Block:
+    """Return a text block."""
+    return Block(kind="text", text=value, citations=tuple(citations))
+
+
+def thinking(value: str = "", *, signature: str | None = None) -> Block:
+    """Return a thinking block; empty text is what ``display: omitted`` gives."""
+    return Block(kind="thinking", text=value, signature=signature)
+
+
+def redacted_thinking(data: str = "EmulatedRedactedThinking") -> Block:
+    """Return a block of encrypted thinking."""
+    return Block(kind="redacted_thinking", text=data)
+
+
+def tool_use(
+    name: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    id: str | None = None,  # noqa: A002  # the wire's name
+) -> Block:
+    """Return a tool call with whole, valid arguments; none at all give an empty input."""
+    raw = json.dumps(dict(arguments), ensure_ascii=False) if arguments else ""
+    return Block(kind="tool_use", name=name, text=raw, id=id)
+
+
+def raw_tool_use(
+    name: str,
+    raw: str,
+    *,
+    id: str | None = None,  # noqa: A002  # the wire's name
+    ended: bool | None = None,
+) -> Block:
+    """Return a tool call whose input is exactly this text, valid JSON or not."""
+    return Block(kind="tool_use", name=name, text=raw, id=id, ended=ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which requests an entry is for; None fits every one.
+
+    Attributes:
+        platform: Only this cloud.
+        region: Only this region.
+        operation: Only this operation; None fits invoke and stream, not token counting.
+        times: How many requests it answers; None for all from now on.
+    """
+
+    platform: Cloud | None = None
+    region: str | None = None
+    operation: Operation | None = None
+    times: int | None = 1
+
+    def fits(self, platform: Cloud, region: str | None, operation: Operation) -> bool:
+        """Whether a request of this kind may be answered by the entry."""
+        if self.platform not in {None, platform} or self.region not in {None, region}:
+            return False
+        if self.operation is None:
+            return operation != "count_tokens"
+        return self.operation == operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Filter):
+    """A scripted answer.
+
+    Attributes:
+        blocks: The content, in order.
+        stop_reason: None for ``tool_use`` when there is a tool call, else ``end_turn``.
+        stop_sequence: The stop sequence that was met.
+        stop_details: Why a refusal happened.
+        usage: Usage keys that replace the estimated ones.
+        chunk: Characters a delta; None for uneven pieces, as the clouds send them.
+        delay: Seconds between two events.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: JsonObject | None = None
+    usage: JsonObject | None = None
+    chunk: int | None = None
+    delay: float = 0.0
+
+
+class ReplySettings(TypedDict, total=False):
+    """The keyword arguments of `CloudEmulator.reply`: the fields of `Reply`."""
+
+    stop_reason: str | None
+    stop_sequence: str | None
+    stop_details: JsonObject | None
+    usage: JsonObject | None
+    chunk: int | None
+    delay: float
+    platform: Cloud | None
+    region: str | None
+    operation: Operation | None
+    times: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Filter):
+    """A recorded response.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Response headers to send.
+        kind: ``json``, ``sse`` or ``aws`` (an event stream).
+        body: The recorded bytes.
+        piece: Bytes a network write; None for one event a write, or the whole.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["json", "sse", "aws"] = "json"
+    body: bytes = b""
+    piece: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(Filter):
+    """Something that goes wrong, on its own or in an otherwise good answer.
+
+    A fault with ``status`` refuses the request. The others damage the answer, which is
+    ``blocks`` if there are any and the stand-in's otherwise.
+
+    Attributes:
+        blocks: The answer to damage.
+        status: The HTTP status of a refusal.
+        error_type: The cloud's name for it (``RESOURCE_EXHAUSTED``, ``ThrottlingException``)
+            or Claude's (``overloaded_error``), which then comes in Claude's own shape.
+        message: What the refusal says.
+        retry_after: Seconds, in the ``retry-after`` header.
+        headers: More response headers.
+        delay_start: Seconds before the response starts.
+        disconnect: Drop the connection before any response.
+        cut_after_events: Break the connection after this many events.
+        cut_after_bytes: Break the connection after this many bytes of the body.
+        end_cleanly: End the cut body properly instead of breaking the connection.
+        stall_after_events: Go silent after this many events.
+        stall: For how many seconds; afterwards the answer goes on.
+        bad_checksum_at: Damage the frame of this event (from 0): its checksum on Bedrock,
+            its JSON on Vertex.
+        malformed_tool_json: Damage the JSON of the last tool call; its block still ends.
+        max_tokens_in_call: Cut the last tool call short: half its JSON, no end of the
+            block, stop reason ``max_tokens``.
+        error_event: An ``error`` object (``type``, ``message``) sent in mid-stream.
+        exception: The type of a Bedrock exception frame sent in mid-stream, such as
+            ``throttlingException``; on Vertex it becomes an error event.
+        after_events: After how many events the error event or exception frame comes.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    status: int | None = None
+    error_type: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_start: float = 0.0
+    disconnect: bool = False
+    cut_after_events: int | None = None
+    cut_after_bytes: int | None = None
+    end_cleanly: bool = False
+    stall_after_events: int | None = None
+    stall: float = 3600.0
+    bad_checksum_at: int | None = None
+    malformed_tool_json: bool = False
+    max_tokens_in_call: bool = False
+    error_event: JsonObject | None = None
+    exception: str | None = None
+    after_events: int = 3
+
+
+class FaultSettings(TypedDict, total=False):
+    """The keyword arguments of `CloudEmulator.fault`: the fields of `Fault`."""
+
+    status: int | None
+    error_type: str | None
+    message: str | None
+    retry_after: float | None
+    headers: Mapping[str, str]
+    delay_start: float
+    disconnect: bool
+    cut_after_events: int | None
+    cut_after_bytes: int | None
+    end_cleanly: bool
+    stall_after_events: int | None
+    stall: float
+    bad_checksum_at: int | None
+    malformed_tool_json: bool
+    max_tokens_in_call: bool
+    error_event: JsonObject | None
+    exception: str | None
+    after_events: int
+    platform: Cloud | None
+    region: str | None
+    operation: Operation | None
+    times: int | None
+
+
+class ReplaySettings(TypedDict, total=False):
+    """The keyword arguments of `CloudEmulator.replay` beside the recording."""
+
+    piece: int | None
+    platform: Cloud | None
+    region: str | None
+    operation: Operation | None
+    times: int | None
+
+
+Entry = Reply | Replay | Fault
+
+
+def as_block(value: Block | str | Mapping[str, object]) -> Block:
+    """Return a block from what a test may write: a block, a text, or block JSON."""
+    if isinstance(value, Block):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    return Block(kind="json", payload=dict(value))
+
+
+def make_replay(recording: Mapping[str, object], **settings: Unpack[ReplaySettings]) -> Replay:
+    """Return a replay of a recorded exchange.
+
+    Args:
+        recording: ``body`` (bytes or text) or ``body_b64``, with ``status``, ``headers``
+            and ``kind`` (``json``, ``sse``, ``aws``; guessed from the bytes when absent).
+        settings: Fields of `Replay`.
+
+    Returns:
+        The replay.
+
+    Raises:
+        TypeError: There is no body.
+    """
+    body = recording.get("body", recording.get("body_b64"))
+    if isinstance(body, str):
+        body = base64.b64decode(body) if "body" not in recording else body.encode()
+    if not isinstance(body, bytes):
+        raise TypeError("A recording needs `body` (bytes or text) or `body_b64`.")
+    status, headers = recording.get("status", 200), recording.get("headers") or {}
+    return Replay(
+        status=status if isinstance(status, int) else 200,
+        headers={str(k): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {},
+        kind=_kind(recording.get("kind"), body),
+        body=body,
+        **settings,
+    )
+
+
+def _kind(given: object, body: bytes) -> Literal["json", "sse", "aws"]:
+    if given == "json" or body[:1] in {b"{", b"["}:
+        return "json"
+    if given == "aws" or body[:1] == b"\x00":
+        return "aws"
+    return "sse"
+
+
+class Script:
+    """The queue of entries, filled by a test and emptied by the server's thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: list[tuple[Entry, int | None]] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, entry: Entry) -> None:
+        """Queue an entry behind the others."""
+        with self._lock:
+            self._entries.append((entry, entry.times))
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        with self._lock:
+            self._entries.clear()
+
+    def take(self, platform: Cloud, region: str | None, operation: Operation) -> Entry | None:
+        """Return the first entry for a request and count it as used, or None."""
+        with self._lock:
+            for index, (entry, left) in enumerate(self._entries):
+                if entry.fits(platform, region, operation):
+                    self._use(index, entry, left)
+                    return entry
+        return None
+
+    def _use(self, index: int, entry: Entry, left: int | None) -> None:
+        if left is None:
+            return
+        if left <= 1:
+            del self._entries[index]
+        else:
+            self._entries[index] = (entry, left - 1)

@@ -1,0 +1,1 @@
+"""The emulator's HTTP side: one ASGI application for both clouds."""

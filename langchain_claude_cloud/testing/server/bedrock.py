@@ -1,0 +1,273 @@
+"""The Bedrock side: paths, SigV4 or bearer keys, inference profiles, error headers.
+
+In: a request below ``/model/``. Out: a call, or a refusal with the exception's name in
+``x-amzn-ErrorType``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from langchain_claude_cloud._types import JsonObject, Operation
+from langchain_claude_cloud.testing.reply.framing import dumps
+from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
+from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.server.model_rules import (
+    ModelRules,
+    bedrock_profiles,
+    rules_for,
+)
+from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
+from langchain_claude_cloud.testing.server.state import State
+from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+
+_PATH = re.compile(
+    r"/model/(?P<model>[^/]+)/(?P<operation>invoke|invoke-with-response-stream|count-tokens)"
+)
+_OPERATIONS: dict[str, Operation] = {
+    "invoke": "invoke",
+    "invoke-with-response-stream": "stream",
+    "count-tokens": "count_tokens",
+}
+_MAX_BODY = 25_000_000
+_SUFFIX = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+_PREFIXES = ("global", "us-gov", "us", "eu", "jp", "apac", "au", "in")
+_ARN = re.compile(
+    r"arn:aws(?:-[a-z-]+)?:bedrock:[a-z0-9-]+:\d*:"
+    r"(?P<kind>inference-profile|application-inference-profile|provisioned-model|foundation-model)"
+    r"/(?P<id>.+)"
+)
+_FALLBACK_MODEL = "claude-sonnet-5-5"
+_EXCEPTIONS = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    413: "ValidationException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
+# AWS's list of InvokeModel, and what was measured on the newer models.
+_BETAS = frozenset(
+    {
+        "compact-2026-01-12",
+        "computer-use-2024-10-22",
+        "computer-use-2025-01-24",
+        "computer-use-2025-11-24",
+        "context-1m-2025-08-07",
+        "context-management-2025-06-27",
+        "dev-full-thinking-2025-05-14",
+        "effort-2025-11-24",
+        "fine-grained-tool-streaming-2025-05-14",
+        "interleaved-thinking-2025-05-14",
+        "mid-conversation-output-config-2026-07-01",
+        "mid-conversation-tool-changes-2026-07-01",
+        "output-128k-2025-02-19",
+        "thinking-binding-controls-2026-08-01",
+        "thinking-display-updates-2026-08-18",
+        "token-efficient-tools-2025-02-19",
+        "tool-examples-2025-10-29",
+        "tool-search-tool-2025-10-19",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BedrockTarget:
+    """What a path names: model and operation; and the region that was signed for."""
+
+    model: str
+    operation: Operation
+    region: str | None = None
+
+
+def target_of(request: Incoming) -> BedrockTarget | None:
+    """Return what a path names, or None for a path that bedrock-runtime does not have."""
+    match = _PATH.fullmatch(request.raw_path)
+    if match is None:
+        return None
+    target = BedrockTarget(unquote(match["model"]), _OPERATIONS[match["operation"]])
+    try:
+        region = Authorization(request.header("authorization") or "").region
+    except SignatureProblem:
+        return target
+    return replace(target, region=region)
+
+
+def check_credentials(state: State, request: Incoming) -> None:
+    """Refuse a request without a good signature or key.
+
+    Raises:
+        Refusal: 403, with the exception's name.
+    """
+    value = request.header("authorization") or ""
+    if value.startswith("Bearer "):
+        if value.removeprefix("Bearer ") not in state.api_keys:
+            raise _denied(
+                "AccessDeniedException",
+                "Authentication failed: Please make sure your API Key is valid.",
+            )
+        return
+    if not value:
+        raise _denied("MissingAuthenticationTokenException", "Missing Authentication Token")
+    try:
+        authorization = Authorization(value)
+        verify(request, authorization, _secret_for(state, request, authorization))
+    except SignatureProblem as problem:
+        raise _denied(problem.kind, problem.message) from None
+
+
+def _secret_for(state: State, request: Incoming, authorization: Authorization) -> str:
+    key = state.aws_keys.get(authorization.key)
+    if key is None or request.header("x-amz-security-token") != key.session_token:
+        raise SignatureProblem(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    if key.expires is not None and key.expires <= time.time():
+        raise SignatureProblem(
+            "ExpiredTokenException", "The security token included in the request is expired"
+        )
+    return key.secret_access_key
+
+
+def _denied(kind: str, message: str) -> Refusal:
+    return Refusal(403, message, kind=kind, source="cloud")
+
+
+def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonObject) -> Call:
+    """Return the call of an authenticated request.
+
+    Raises:
+        Refusal: Unknown model, on-demand use of a model that needs a profile, a body too
+            large.
+    """
+    rules = _rules(state, target)
+    if len(request.body) > _MAX_BODY:
+        raise _invalid("Input is too long for requested model.")
+    if target.operation == "count_tokens":
+        body = _counted_body(target, body)
+    return Call(
+        cloud="bedrock",
+        operation=target.operation,
+        model_id=target.model,
+        rules=rules,
+        region=target.region,
+        body=body,
+        betas=_betas(body),
+    )
+
+
+def check_betas(call: Call) -> None:
+    """Refuse betas that InvokeModel does not take; the model answers, not the front end.
+
+    Raises:
+        Refusal: 400, without the name of the beta.
+    """
+    if call.betas - _BETAS:
+        flag = "invalid beta flag"
+        legacy = f"The model returned the following errors: {flag}"
+        raise Refusal(400, legacy if call.rules.legacy else flag)
+
+
+def _betas(body: JsonObject) -> frozenset[str]:
+    betas = body.get("anthropic_beta")
+    if betas is None:
+        return frozenset()
+    if not isinstance(betas, list) or not all(isinstance(beta, str) for beta in betas):
+        raise Refusal(400, "anthropic_beta: Input should be a valid list")
+    return frozenset(betas)
+
+
+def _counted_body(target: BedrockTarget, body: JsonObject) -> JsonObject:
+    if target.model.startswith(tuple(f"{prefix}." for prefix in _PREFIXES)):
+        raise _invalid("The provided model doesn't support counting tokens.")
+    source = body.get("input")
+    wrapped = source.get("invokeModel") if isinstance(source, dict) else None
+    encoded = wrapped.get("body") if isinstance(wrapped, dict) else None
+    if not isinstance(encoded, str):
+        raise _invalid("The emulator counts `input.invokeModel.body` only.")
+    try:
+        inner = json.loads(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        raise _invalid(
+            "Malformed input request, please reformat your input and try again."
+        ) from None
+    if not isinstance(inner, dict):
+        raise _invalid("Malformed input request, please reformat your input and try again.")
+    return inner
+
+
+def _rules(state: State, target: BedrockTarget) -> ModelRules:
+    arn = _ARN.fullmatch(target.model)
+    model, prefix = _split(arn["id"] if arn else target.model)
+    if arn and not model.startswith("anthropic."):
+        profiled = state.settings.application_profiles.get(model, _FALLBACK_MODEL)
+        return rules_for(profiled) or _unknown()
+    rules = rules_for(model.removeprefix("anthropic."))
+    if rules is None or not model.startswith("anthropic.") or not _has_bedrock_form(model, rules):
+        return _unknown()
+    profiles = bedrock_profiles(rules)
+    if prefix is not None and profiles is not None and prefix not in profiles:
+        return _unknown()
+    counting = target.operation == "count_tokens"
+    if prefix is None and arn is None and rules.version >= (4, 0) and not counting:
+        raise _invalid(
+            f"Invocation of model ID {target.model} with on-demand throughput isn\u2019t "
+            "supported. Retry your request with the ID or ARN of an inference profile that "
+            "contains this model."
+        )
+    return rules
+
+
+def _split(model: str) -> tuple[str, str | None]:
+    for prefix in _PREFIXES:
+        if model.startswith(f"{prefix}."):
+            return model.removeprefix(f"{prefix}."), prefix
+    return model, None
+
+
+def _has_bedrock_form(model: str, rules: ModelRules) -> bool:
+    """Whether an id ends as AWS writes it: dated up to 4.5, ``-v1`` for Opus 4.6, else bare."""
+    if rules.version <= (4, 5):
+        return re.search(r"-\d{8}-v\d+:\d+$", model) is not None
+    if (rules.family, rules.version) == ("opus", (4, 6)):
+        return model.endswith("-v1")
+    return re.search(r"-v\d+(:\d+)?$|@|-\d{8}$", model) is None or rules.version > (5, 9)
+
+
+def _unknown() -> ModelRules:
+    raise _invalid("The provided model identifier is invalid.")
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(400, message, kind="ValidationException", source="cloud")
+
+
+def error_response(refusal: Refusal, request: Incoming, *, legacy: bool) -> Outgoing:
+    """Return a refusal: AWS's ``message``, or Claude's own shape from the newer models."""
+    status = refusal.status
+    by_claude = refusal.source == "claude"
+    exception = _EXCEPTIONS.get(status, "ModelErrorException") if by_claude else refusal.kind
+    exception = exception or _EXCEPTIONS.get(status, "InternalServerException")
+    seed = request.body + refusal.message.encode()
+    body: JsonObject = {"message": refusal.message}
+    if by_claude and not legacy:
+        error = {"type": refusal.kind, "message": refusal.message}
+        body = {"type": "error", "error": error, "request_id": make_id("req", "bedrock", seed)}
+    headers = {
+        "content-type": "application/json",
+        "x-amzn-errortype": exception + _SUFFIX,
+        "x-amzn-requestid": make_uuid(seed),
+        **refusal.headers,
+    }
+    return Outgoing(status, headers, dumps(body).encode(), delay=refusal.delay)

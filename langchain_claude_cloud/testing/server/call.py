@@ -1,0 +1,44 @@
+"""A model request after its envelope was read, before its body is judged.
+
+In: path, credentials and JSON. Out: one value that validation, stand-in and response
+writers share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.testing.server.model_rules import ModelRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One model request.
+
+    Attributes:
+        cloud: Whose endpoint it came to.
+        operation: What is asked.
+        model_id: The model's id as it stood in the URL.
+        rules: What the model takes.
+        region: Where it is served.
+        body: The Messages API body.
+        betas: Betas that are in force.
+    """
+
+    cloud: Cloud
+    operation: Operation
+    model_id: str
+    rules: ModelRules
+    region: str | None
+    body: JsonObject
+    betas: frozenset[str] = frozenset()
+
+    @property
+    def seed(self) -> bytes:
+        """Bytes that stand for the request's content."""
+        text = json.dumps(self.body, sort_keys=True, ensure_ascii=False)
+        named = f"{self.cloud}:{self.model_id}:{text}"
+        return hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()

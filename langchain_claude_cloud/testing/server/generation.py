@@ -1,0 +1,152 @@
+"""From a call to a response: script, recording or stand-in, with faults on top.
+
+In: a call that was found valid. Out: the response in the cloud's own framing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.reply import events, recordings
+from langchain_claude_cloud.testing.reply.faults import (
+    apply_to_events,
+    apply_to_message,
+    apply_to_steps,
+    refusal_of,
+    refusal_of_broken_stream,
+)
+from langchain_claude_cloud.testing.reply.framing import dumps
+from langchain_claude_cloud.testing.reply.ids import make_uuid
+from langchain_claude_cloud.testing.reply.render import Renderer
+from langchain_claude_cloud.testing.reply.tokens import count_input
+from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
+from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.server.state import State
+from langchain_claude_cloud.testing.server.wire import Outgoing, Pause, Step
+from langchain_claude_cloud.testing.stand_in import answer
+
+_JSON = {"content-type": "application/json"}
+STREAM_TYPES = {
+    "vertex": "text/event-stream; charset=utf-8",
+    "bedrock": "application/vnd.amazon.eventstream",
+}
+
+
+def respond(state: State, call: Call) -> Outgoing:
+    """Answer a valid invoke or stream request.
+
+    Raises:
+        Refusal: A scripted fault refuses it.
+    """
+    entry = state.script.take(call.cloud, call.region, call.operation)
+    if isinstance(entry, Replay):
+        return recordings.serve(entry, call)
+    fault = entry if isinstance(entry, Fault) else Fault()
+    if fault.disconnect:
+        return Outgoing(0, {}, delay=fault.delay_start)
+    if fault.status is not None:
+        raise refusal_of(fault, call.cloud)
+    message = apply_to_message(_message(state, call, entry), fault)
+    delay = entry.delay if isinstance(entry, Reply) else 0.0
+    if call.operation == "stream":
+        return _streamed(call, message, fault, delay or state.settings.event_delay)
+    refused = refusal_of_broken_stream(fault)
+    if refused is not None:
+        raise refused
+    return _whole(call, message, fault)
+
+
+def _message(state: State, call: Call, entry: Reply | Fault | None) -> events.Message:
+    usage = state.cache.use(
+        call.body,
+        scope=f"{call.cloud}:{call.region}:{call.rules.name}",
+        minimum=call.rules.min_cacheable,
+    )
+    base = events.Message(
+        cloud=call.cloud,
+        model=call.rules.name,
+        seed=call.seed,
+        blocks=(),
+        stop_reason="end_turn",
+        input_usage=usage,
+    )
+    if entry is None or not entry.blocks:
+        said = answer(call)
+        message = replace(
+            base,
+            blocks=said.blocks,
+            stop_reason=said.stop_reason,
+            stop_sequence=said.stop_sequence,
+        )
+        return _scripted(message, entry) if isinstance(entry, Reply) else message
+    seed = hashlib.sha256(call.seed + repr(entry.blocks).encode()).digest()
+    message = replace(
+        base, seed=seed, blocks=entry.blocks, stop_reason=events.stop_reason_for(entry.blocks)
+    )
+    return _scripted(message, entry) if isinstance(entry, Reply) else message
+
+
+def _scripted(message: events.Message, entry: Reply) -> events.Message:
+    return replace(
+        message,
+        stop_reason=entry.stop_reason or message.stop_reason,
+        stop_sequence=entry.stop_sequence or message.stop_sequence,
+        stop_details=entry.stop_details,
+        usage=entry.usage or {},
+        chunk=entry.chunk,
+    )
+
+
+def _headers(call: Call, seed: bytes) -> dict[str, str]:
+    if call.cloud == "bedrock":
+        return {"x-amzn-requestid": make_uuid(seed)}
+    return {}
+
+
+def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
+    headers = _headers(call, message.seed) | _JSON
+    if call.cloud == "bedrock":
+        headers |= {
+            "x-amzn-bedrock-input-token-count": str(message.input_usage.fresh),
+            "x-amzn-bedrock-output-token-count": str(message.output_tokens),
+            "x-amzn-bedrock-invocation-latency": "400",
+        }
+    data = dumps(events.as_json(message)).encode()
+    if fault.cut_after_bytes is None:
+        return Outgoing(200, headers, data, delay=fault.delay_start)
+    return Outgoing(200, headers, apply_to_steps([data], fault), delay=fault.delay_start)
+
+
+def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -> Outgoing:
+    renderer = Renderer(call.cloud, message)
+    frames = apply_to_events(renderer.frames(events.stream(message)), fault, renderer)
+    steps = apply_to_steps(_paced(frames, delay), fault)
+    kind = STREAM_TYPES[call.cloud]
+    headers = _headers(call, message.seed) | {"content-type": kind}
+    if call.cloud == "bedrock":
+        headers["x-amzn-bedrock-content-type"] = "application/json"
+    return Outgoing(200, headers, steps, delay=fault.delay_start)
+
+
+def _paced(frames: Iterator[Step], delay: float) -> Iterator[Step]:
+    for number, step in enumerate(frames):
+        if delay and number:
+            yield Pause(delay)
+        yield step
+
+
+def count_tokens(call: Call, state: State) -> JsonObject:
+    """Return the token count of a request, as the cloud words it.
+
+    Raises:
+        Refusal: A scripted fault refuses it.
+    """
+    entry = state.script.take(call.cloud, call.region, call.operation)
+    if isinstance(entry, Fault) and entry.status is not None:
+        raise refusal_of(entry, call.cloud)
+    name = "input_tokens" if call.cloud == "vertex" else "inputTokens"
+    given = entry.usage if isinstance(entry, Reply) else None
+    return {name: (given or {}).get("input_tokens", count_input(call.body))}

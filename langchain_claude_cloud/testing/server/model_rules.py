@@ -1,0 +1,206 @@
+"""What each Claude model takes and refuses, derived from its id.
+
+Written apart from the package's own catalogue on purpose: a wrong line there must be
+refused here. Facts: platform.claude.com models overview, migration guides and the
+Bedrock and Vertex pages of October and November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from langchain_claude_cloud._types import Cloud
+
+_ORDER_A = re.compile(
+    r"claude-(?P<family>[a-z]+)-(?P<major>\d+)(?:-(?P<minor>\d{1,2}))?"
+    r"(?:[@-](?P<date>\d{8}|default))?(?:-v\d+(?::\d+)?)?(?:@default)?"
+)
+_ORDER_B = re.compile(
+    r"claude-(?P<major>\d)(?:-(?P<minor>\d))?-(?P<family>[a-z]+)(?:-v2)?"
+    r"(?:[@-](?P<date>\d{8}))?(?:-v\d+(?::\d+)?)?"
+)
+_NEWEST = (99, 0)
+_ALWAYS_THINKS = frozenset({"fable", "mythos"})
+_CURRENT = frozenset({"opus", "sonnet", "haiku", "fable", "mythos"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRules:
+    """What one model takes.
+
+    Attributes:
+        name: The id without cloud decoration, as responses name the model.
+        family: ``opus``, ``sonnet``, ...
+        version: Major and minor number.
+    """
+
+    name: str
+    family: str
+    version: tuple[int, int]
+
+    @property
+    def legacy(self) -> bool:
+        """Whether Bedrock serves it from the older stack (4.6 and before)."""
+        return self.version <= (4, 6)
+
+    @property
+    def always_thinks(self) -> bool:
+        """Whether thinking cannot be turned off."""
+        if self.family in _ALWAYS_THINKS:
+            return True
+        return self.family == "opus" and self.version >= (5, 5)
+
+    @property
+    def thinks_by_default(self) -> bool:
+        """Whether a request that does not mention thinking gets it."""
+        return self.always_thinks or self.version >= (5, 0)
+
+    @property
+    def thinking_types(self) -> frozenset[str]:
+        """The accepted values of ``thinking.type``."""
+        if self.always_thinks:
+            return frozenset({"adaptive"})
+        if self.family == "sonnet" and self.version >= (5, 5):
+            return frozenset({"adaptive", "between_tools"})
+        if self.version >= (4, 7):
+            return frozenset({"adaptive", "disabled"})
+        if self.version == (4, 6):
+            return frozenset({"adaptive", "enabled", "disabled"})
+        if self.version >= (3, 7):
+            return frozenset({"enabled", "disabled"})
+        return frozenset({"disabled"})
+
+    @property
+    def omits_thinking_text(self) -> bool:
+        """Whether ``display`` defaults to ``omitted``."""
+        return self.version >= (4, 7)
+
+    @property
+    def effort_levels(self) -> tuple[str, ...]:
+        """The accepted values of ``output_config.effort``."""
+        if self.version >= (4, 7):
+            return ("low", "medium", "high", "xhigh", "max")
+        if self.version == (4, 6):
+            return ("low", "medium", "high", "max")
+        return ("low", "medium", "high") if self._is("opus", (4, 5)) else ()
+
+    @property
+    def sampling(self) -> bool:
+        """Whether non-default sampling parameters are taken (under the older API versions)."""
+        return self.version <= (4, 6)
+
+    @property
+    def one_sampling_parameter(self) -> bool:
+        """Whether temperature and top_p exclude each other."""
+        return self.version >= (4, 1)
+
+    @property
+    def forced_tool_choice(self) -> bool:
+        """Whether ``tool_choice`` any and tool are taken."""
+        if self.family in _ALWAYS_THINKS:
+            return self.version < (5, 1)
+        return self.family == "haiku" or self.version < (5, 5)
+
+    @property
+    def prefill(self) -> bool:
+        """Whether the conversation may end with an assistant message."""
+        return self.version < (4, 6)
+
+    @property
+    def hides_talk_between_tools(self) -> bool:
+        """Whether text between tool calls comes as thinking."""
+        return self.always_thinks or self.version >= (5, 5)
+
+    @property
+    def disabled_up_to_high(self) -> bool:
+        """Whether thinking can be turned off only up to effort ``high``."""
+        return self._is("opus", (5, 0)) or self._is("haiku", (5, 5))
+
+    def structured_output(self, cloud: Cloud) -> bool:
+        """Whether ``output_config.format`` and strict tools are taken."""
+        if cloud == "bedrock" and (4, 7) <= self.version < (5, 0):
+            return False
+        return self.version >= (4, 5)
+
+    def mid_conversation_system(self, cloud: Cloud) -> bool:
+        """Whether messages may have the role ``system``."""
+        if cloud == "bedrock" and self._is("sonnet", (5, 0)):
+            return False
+        return self.version >= (4, 8)
+
+    @property
+    def context_window(self) -> int:
+        """Tokens of context, without a beta."""
+        return 1_000_000 if self.version >= (4, 6) else 200_000
+
+    @property
+    def max_output(self) -> int:
+        """The largest accepted ``max_tokens``."""
+        if self.version >= (4, 6):
+            return 128_000
+        if self.version >= (4, 5) or self._is("sonnet", (4, 0)) or self.version == (3, 7):
+            return 64_000
+        if self.version >= (4, 0):
+            return 32_000
+        return 8_192 if self.version >= (3, 5) else 4_096
+
+    @property
+    def min_cacheable(self) -> int:
+        """Tokens below which a prompt is silently not cached."""
+        if self.version in {(4, 6), (4, 5)} and self.family != "sonnet":
+            return 4_096
+        if self.version == (4, 7):
+            return 2_048
+        if self.version >= (5, 0) and self.family != "sonnet":
+            return 512
+        return 1_024
+
+    def _is(self, family: str, version: tuple[int, int]) -> bool:
+        return (self.family, self.version) == (family, version)
+
+
+@cache
+def rules_for(model: str) -> ModelRules | None:
+    """Return the rules of a Claude id (``claude-...``), or None if it is no such id.
+
+    A model that the table does not know has the rules of the newest of its family.
+    """
+    match = _ORDER_A.fullmatch(model) or _ORDER_B.fullmatch(model)
+    if match is None:
+        known = re.fullmatch(r"claude-[a-z0-9-]+(?:@[a-z0-9]+)?", model)
+        family = next((word for word in model.split("-") if word in _CURRENT), "")
+        return ModelRules(name=model, family=family, version=_NEWEST) if known else None
+    version = (int(match["major"]), int(match["minor"] or 0))
+    return ModelRules(name=_plain(model), family=match["family"], version=version)
+
+
+def _plain(model: str) -> str:
+    name = re.sub(r"-v\d+(?::\d+)?$", "", model) if not model.endswith("-v2") else model
+    return name.removesuffix("@default").replace("@", "-")
+
+
+def bedrock_profiles(rules: ModelRules) -> frozenset[str] | None:
+    """Return the inference profile prefixes of a model; None if any is believable."""
+    wide = {"global", "us", "eu"}
+    table: dict[tuple[str, tuple[int, int]], set[str]] = {
+        ("fable", (5, 0)): wide,
+        ("fable", (5, 1)): {"global", "us"},
+        ("opus", (5, 5)): wide | {"jp", "au"},
+        ("opus", (5, 0)): wide | {"jp", "au", "in"},
+        ("sonnet", (5, 5)): wide,
+        ("sonnet", (5, 0)): wide | {"jp", "au", "in", "us-gov"},
+        ("haiku", (5, 5)): wide | {"jp", "au"},
+        ("opus", (4, 8)): wide | {"jp", "au", "us-gov"},
+        ("opus", (4, 7)): wide | {"jp", "au"},
+        ("opus", (4, 6)): wide | {"jp", "apac", "au"},
+        ("sonnet", (4, 6)): wide | {"jp", "au"},
+        ("opus", (4, 5)): wide,
+        ("sonnet", (4, 5)): wide | {"jp", "au", "us-gov"},
+        ("haiku", (4, 5)): wide | {"jp", "au", "in"},
+        ("opus", (4, 1)): {"us"},
+        ("sonnet", (4, 0)): wide | {"apac"},
+    }
+    known = table.get((rules.family, rules.version))
+    return None if known is None else frozenset(known)

@@ -1,0 +1,91 @@
+"""What one emulator remembers: credentials, requests, script, prompt cache.
+
+In: what a test sets up and what requests bring. Out: answers to "is this token good?".
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from langchain_claude_cloud.testing.reply.tokens import PromptCache
+from langchain_claude_cloud.testing.scripting import Script
+from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKey:
+    """An access key that the emulator knows.
+
+    Attributes:
+        access_key_id: Its name.
+        secret_access_key: Its secret.
+        session_token: What a temporary key needs beside it.
+        expires: Unix time, or None for a key that stays.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires: float | None = None
+
+
+@dataclass(slots=True)
+class Settings:
+    """How one emulator behaves.
+
+    Attributes:
+        strict: Whether request bodies are validated as the clouds do.
+        project: The Google project of the credentials it hands out.
+        region: The AWS region of the platforms it hands out.
+        event_delay: Seconds between two events of a stream.
+        token_lifetime: Seconds for which an issued Google token is good.
+        application_profiles: Bedrock application profile id to the Claude model behind it.
+    """
+
+    strict: bool = True
+    project: str = "emulator-project"
+    region: str = "us-east-1"
+    event_delay: float = 0.0
+    token_lifetime: float = 3600.0
+    application_profiles: dict[str, str] = field(default_factory=dict)
+
+
+class State:
+    """Everything that the routes share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.script = Script()
+        self.cache = PromptCache()
+        self.requests: list[ReceivedRequest] = []
+        self.token_requests: list[dict[str, str]] = []
+        self.url = ""
+        self.tokens: dict[str, float] = {}
+        self.aws_keys: dict[str, AwsKey] = {}
+        self.api_keys: set[str] = {f"bedrock-api-key-{secrets.token_hex(16)}"}
+        self.refresh_token = f"1//emulator-{secrets.token_hex(16)}"
+
+    def issue_token(self, lifetime: float | None = None) -> str:
+        """Return a new Google access token."""
+        token = f"ya29.emulator-{secrets.token_hex(20)}"
+        seconds = self.settings.token_lifetime if lifetime is None else lifetime
+        self.tokens[token] = time.monotonic() + seconds
+        return token
+
+    def is_good_token(self, token: str) -> bool:
+        """Whether a Google token was issued here and is not expired."""
+        return self.tokens.get(token, 0.0) > time.monotonic()
+
+    def issue_aws_key(self, lifetime: float | None = None) -> AwsKey:
+        """Return a new AWS key; a temporary one with a session token if it expires."""
+        token = None if lifetime is None else f"FwoGZXIvemulator{secrets.token_hex(32)}"
+        key = AwsKey(
+            access_key_id=("AKIA" if token is None else "ASIA") + secrets.token_hex(8).upper(),
+            secret_access_key=secrets.token_urlsafe(30),
+            session_token=token,
+            expires=None if lifetime is None else time.time() + lifetime,
+        )
+        self.aws_keys[key.access_key_id] = key
+        return key

@@ -1,0 +1,133 @@
+"""What the server's parts hand each other: a request, a response, a refusal.
+
+In: an HTTP request as it came. Out: a response, whole or in steps. No HTTP library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An HTTP request as it came over the wire.
+
+    Attributes:
+        method: The HTTP method.
+        raw_path: The path with its percent-escapes, as a signature covers it.
+        query: The query string, undecoded.
+        headers: Names in lower case and values, in order.
+        body: The body's bytes.
+    """
+
+    method: str
+    raw_path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A silence inside a response, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The end of a connection in the middle of a response."""
+
+
+Step: TypeAlias = bytes | Pause | Cut
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A response.
+
+    Attributes:
+        status: The HTTP status; 0 drops the connection without a response.
+        headers: Response headers.
+        body: The bytes, or the steps of a streamed body.
+        delay: Seconds before the response starts.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | Iterable[Step] = b""
+    delay: float = 0.0
+
+
+ErrorSource = Literal["claude", "cloud"]
+Outcome = Literal["pending", "complete", "cut", "disconnected"]
+
+
+class Refusal(Exception):  # noqa: N818  # a refusal of the emulated cloud, not an error of ours
+    """A request that the cloud, or Claude behind it, does not accept."""
+
+    def __init__(  # one argument a part of an error response
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        source: ErrorSource = "claude",
+        headers: Mapping[str, str] | None = None,
+        details: tuple[JsonObject, ...] = (),
+        delay: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.source = source
+        self.headers = dict(headers or {})
+        self.details = details
+        self.delay = delay
+
+
+def invalid(path: str, problem: str) -> Refusal:
+    """Return the 400 for one field, as pydantic words it: ``path: problem``."""
+    return Refusal(400, f"{path}: {problem}" if path else problem)
+
+
+@dataclass(slots=True, kw_only=True)
+class ReceivedRequest:
+    """A model request that the emulator received.
+
+    Attributes:
+        platform: The cloud whose path was used.
+        operation: What was asked for.
+        model: The model's id as it stood in the URL (or the body, for token counting on
+            Vertex), decoded.
+        region: The location in the path, or the region of the signature; None if unknown.
+        project: The Google project in the path; None on Bedrock.
+        headers: Header names in lower case to values.
+        body: The parsed JSON body; empty if it is not JSON.
+        raw: The body's bytes.
+        path: The raw path.
+        status: The response's status; 0 while there is none, or for a dropped connection.
+        outcome: How the response ended: ``pending``, ``complete``, ``cut`` (by a fault) or
+            ``disconnected`` (the client went away first).
+    """
+
+    platform: Cloud
+    operation: Operation
+    model: str
+    region: str | None = None
+    project: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: JsonObject = field(default_factory=dict)
+    raw: bytes = b""
+    path: str = ""
+    status: int = 0
+    outcome: Outcome = "pending"

@@ -1,0 +1,209 @@
+"""Checks single content blocks: their keys, their text, their media, their signatures.
+
+In: a block and who says it. Out: nothing, or a `Refusal`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.reply.signatures import is_valid
+from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.validation.fields import (
+    CACHE_CONTROL,
+    Field,
+    anything,
+    boolean,
+    check_fields,
+    dictionary,
+    items,
+    list_of,
+    nullable,
+    obj,
+    string,
+    tagged,
+)
+from langchain_claude_cloud.testing.validation.media import (
+    check_document_source,
+    check_image_source,
+    content_of_source,
+)
+
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
+_CACHE = {"cache_control": Field(CACHE_CONTROL)}
+_CITATIONS = {"citations": Field(nullable(obj({"enabled": Field(boolean)})))}
+
+
+def _identifier(path: str, value: object) -> None:
+    string(path, value)
+    if not _ID.fullmatch(str(value)):
+        raise invalid(path, "String should match pattern '^[a-zA-Z0-9_-]+$'")
+
+
+_RESULT = {
+    "tool_use_id": Field(_identifier, required=True),
+    "content": Field(anything, required=True),
+    "caller": Field(nullable(dictionary)),
+    **_CACHE,
+}
+_CALL = {
+    "id": Field(_identifier, required=True),
+    "name": Field(string, required=True),
+    "input": Field(dictionary, required=True),
+    "caller": Field(nullable(dictionary)),
+    **_CACHE,
+}
+BLOCKS: Mapping[str, Mapping[str, Field]] = {
+    "text": {
+        "text": Field(string, required=True),
+        "citations": Field(nullable(list_of(dictionary))),
+        **_CACHE,
+    },
+    "image": {
+        "source": Field(check_image_source, required=True),
+        "transformations": Field(nullable(dictionary)),
+        **_CACHE,
+    },
+    "document": {
+        "source": Field(check_document_source, required=True),
+        "title": Field(nullable(string)),
+        "context": Field(nullable(string)),
+        **_CITATIONS,
+        **_CACHE,
+    },
+    "search_result": {
+        "source": Field(string, required=True),
+        "title": Field(string, required=True),
+        "content": Field(anything, required=True),
+        **_CITATIONS,
+        **_CACHE,
+    },
+    "thinking": {
+        "thinking": Field(string, required=True),
+        "signature": Field(string, required=True),
+    },
+    "redacted_thinking": {"data": Field(string, required=True)},
+    "tool_use": {**_CALL, "toolset_name": Field(nullable(string))},
+    "tool_result": {
+        "tool_use_id": Field(_identifier, required=True),
+        "content": Field(anything),
+        "is_error": Field(nullable(boolean)),
+        "toolset_name": Field(nullable(string)),
+        **_CACHE,
+    },
+    "server_tool_use": _CALL,
+    "web_search_tool_result": _RESULT,
+    "web_fetch_tool_result": _RESULT,
+    "code_execution_tool_result": _RESULT,
+    "bash_code_execution_tool_result": _RESULT,
+    "text_editor_code_execution_tool_result": _RESULT,
+    "tool_search_tool_result": _RESULT,
+    "tool_reference": {"tool_name": Field(string, required=True), **_CACHE},
+    "compaction": {
+        "content": Field(nullable(string)),
+        "encrypted_content": Field(nullable(string)),
+        "signature": Field(nullable(string)),
+        "tool_changes": Field(nullable(anything)),
+        **_CACHE,
+    },
+}
+_NESTED = {name: BLOCKS[name] for name in ("text", "image", "document", "search_result")}
+_IN_RESULT = {**_NESTED, "tool_reference": BLOCKS["tool_reference"]}
+_ASSISTANT_ONLY = frozenset({"tool_use", "thinking", "redacted_thinking", "server_tool_use"})
+_USER_ONLY = frozenset({"tool_result", "image"})
+
+
+def check_block(path: str, value: object, role: str, version: str) -> str:
+    """Check one content block of a message.
+
+    Args:
+        path: Where it is.
+        value: The block.
+        role: ``user`` or ``assistant``.
+        version: The API version, which decides about some keys.
+
+    Returns:
+        The block's type.
+
+    Raises:
+        Refusal: The block is not valid there.
+    """
+    kind = tagged(path, value, BLOCKS)
+    block: JsonObject = value if isinstance(value, dict) else {}
+    if kind in _ASSISTANT_ONLY and role != "assistant":
+        raise invalid(path, f"`{kind}` blocks can only be in `assistant` messages")
+    if kind in _USER_ONLY and role != "user":
+        raise invalid(path, f"`{kind}` blocks can only be in `user` messages")
+    if kind == "text":
+        check_text(path, block)
+    if kind in {"tool_result", "search_result", "document"}:
+        _check_nested(path, block, kind)
+    if version == "2026-10-21":
+        _check_new_version(path, block, kind, role)
+    return kind
+
+
+def check_text(path: str, block: JsonObject) -> None:
+    """Check that a text block has text."""
+    if block["text"]:
+        return
+    if block.get("cache_control"):
+        raise invalid(path, "cache_control cannot be set for empty text blocks")
+    raise invalid(path.split(".", maxsplit=1)[0], "text content blocks must be non-empty")
+
+
+def _check_new_version(path: str, block: JsonObject, kind: str, role: str) -> None:
+    if kind == "document" and role == "assistant":
+        raise invalid(path, "`document` blocks can only be in `user` messages")
+    if kind == "text" and role == "user" and block.get("citations"):
+        raise invalid(f"{path}.text.citations", "Extra inputs are not permitted")
+
+
+def _check_nested(path: str, block: JsonObject, kind: str) -> None:
+    content = content_of_source(block) if kind == "document" else block.get("content")
+    if content is None or isinstance(content, str):
+        return
+    place = f"{path}.{kind}.source.content" if kind == "document" else f"{path}.{kind}.content"
+    tags = {"tool_result": _IN_RESULT, "document": _NESTED}.get(kind, {"text": BLOCKS["text"]})
+    for index, item in enumerate(items(place, content)):
+        if tagged(f"{place}.{index}", item, tags) == "text" and isinstance(item, dict):
+            check_text(f"{place}.{index}", item)
+
+
+def check_thinking(path: str, block: JsonObject, *, latest: bool) -> None:
+    """Check a thinking block's signature.
+
+    Raises:
+        Refusal: The block is not as the model gave it.
+    """
+    if block["type"] == "redacted_thinking":
+        if not block["data"]:
+            raise invalid(f"{path}.redacted_thinking.data", "Invalid `data` in block")
+        return
+    if is_valid(block["signature"], block["thinking"]):
+        return
+    if latest:
+        raise Refusal(
+            400,
+            f"{path}: `thinking` or `redacted_thinking` blocks in the latest assistant message "
+            "cannot be modified. These blocks must remain as they were in the original response.",
+        )
+    raise invalid(path, "Invalid `signature` in `thinking` block")
+
+
+def system_blocks(path: str, value: object) -> list[JsonObject]:
+    """Check a system prompt and return its text blocks."""
+    if isinstance(value, str):
+        return []
+    blocks = []
+    for index, item in enumerate(items(path, value)):
+        place = f"{path}.{index}"
+        block = item if isinstance(item, dict) else {}
+        if block.get("type") != "text":
+            raise invalid(f"{place}.type", "Input should be 'text'")
+        check_fields(place, block, {"type": Field(string), **BLOCKS["text"]})
+        check_text(place, block)
+        blocks.append(block)
+    return blocks

@@ -1,0 +1,120 @@
+"""Checks a whole request body: known fields, version, then each part of it.
+
+In: a call. Out: nothing, or a `Refusal`.
+"""
+
+from __future__ import annotations
+
+from langchain_claude_cloud.testing.reply.tokens import count_input
+from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.server.wire import Refusal
+from langchain_claude_cloud.testing.validation.blocks import system_blocks
+from langchain_claude_cloud.testing.validation.fields import (
+    CACHE_CONTROL,
+    Field,
+    anything,
+    at_least,
+    between,
+    boolean,
+    check_fields,
+    dictionary,
+    list_of,
+    nullable,
+    obj,
+    string,
+)
+from langchain_claude_cloud.testing.validation.messages import check_messages
+from langchain_claude_cloud.testing.validation.options import check_options
+from langchain_claude_cloud.testing.validation.tools import check_tools
+
+_NEW_VERSION = "2026-10-21"
+_OLD_VERSION = {"vertex": "vertex-2023-10-16", "bedrock": "bedrock-2023-05-31"}
+_MILLION = 1_000_000
+_COUNTED = {
+    "anthropic_version": Field(string),
+    "messages": Field(anything, required=True),
+    "system": Field(anything),
+    "tools": Field(anything),
+    "tool_choice": Field(anything),
+    "thinking": Field(anything),
+    "output_config": Field(anything),
+    "cache_control": Field(CACHE_CONTROL),
+}
+_GENERATED = {
+    **_COUNTED,
+    "max_tokens": Field(at_least(1), required=True),
+    "temperature": Field(nullable(between(0, 1))),
+    "top_p": Field(nullable(between(0, 1))),
+    "top_k": Field(nullable(at_least(0))),
+    "stop_sequences": Field(nullable(list_of(string))),
+    "metadata": Field(nullable(obj({"user_id": Field(nullable(string))}))),
+}
+_CONTEXT_BETAS = frozenset({"context-management-2025-06-27", "compact-2026-01-12"})
+
+
+def check(call: Call) -> None:
+    """Check the body of a call as the clouds do.
+
+    Raises:
+        Refusal: The cloud would not take it.
+    """
+    _check_version(call)
+    check_fields("", call.body, _fields(call))
+    if "system" in call.body:
+        system_blocks("system", call.body["system"])
+    check_tools(call)
+    check_options(call)
+    check_messages(call)
+    _check_length(call)
+
+
+def _fields(call: Call) -> dict[str, Field]:
+    """What the body may hold: the rest of the envelope differs by cloud."""
+    if call.operation == "count_tokens" and call.cloud == "vertex":
+        return {**_COUNTED, "model": Field(string, required=True)}
+    fields = dict(_GENERATED)
+    fields["stream" if call.cloud == "vertex" else "anthropic_beta"] = Field(
+        boolean if call.cloud == "vertex" else list_of(string)
+    )
+    if call.cloud == "vertex":
+        # Taken and ignored: betas are in force through the header (litellm#22321).
+        fields["anthropic_beta"] = Field(list_of(string))
+    if call.betas & _CONTEXT_BETAS:
+        fields["context_management"] = Field(nullable(dictionary))
+    if "compact-2026-09-04" in call.betas:
+        fields["compaction"] = Field(nullable(dictionary))
+    return fields
+
+
+def _check_version(call: Call) -> None:
+    if call.operation == "count_tokens" and call.cloud == "vertex":
+        return
+    version = call.body.get("anthropic_version")
+    if version is None:
+        if call.cloud == "vertex":
+            raise Refusal(400, "anthropic_version: Field required")
+        raise Refusal(
+            400,
+            "Malformed input request: #: required key [anthropic_version] not found, please "
+            "reformat your input and try again.",
+        )
+    if version == _NEW_VERSION and not (call.cloud == "bedrock" and call.rules.legacy):
+        return
+    if version != _OLD_VERSION[call.cloud]:
+        raise Refusal(400, f'anthropic_version: "{version}" is not a valid version for this model.')
+
+
+def _check_length(call: Call) -> None:
+    window = call.rules.context_window
+    if "context-1m-2025-08-07" in call.betas and _has_million_beta(call):
+        window = _MILLION
+    tokens = count_input(call.body)
+    if tokens <= window or call.operation == "count_tokens":
+        return
+    if call.cloud == "vertex":
+        raise Refusal(413, "Prompt is too long")
+    raise Refusal(400, f"prompt is too long: {tokens} tokens > {window} maximum")
+
+
+def _has_million_beta(call: Call) -> bool:
+    return call.rules.family == "sonnet" and call.rules.version in {(4, 0), (4, 5)}

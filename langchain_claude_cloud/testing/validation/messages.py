@@ -1,0 +1,219 @@
+"""Checks the conversation: roles, emptiness, tool calls and their results, thinking.
+
+In: the messages of a body. Out: nothing, or a `Refusal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.validation.blocks import (
+    check_block,
+    check_thinking,
+    system_blocks,
+)
+from langchain_claude_cloud.testing.validation.fields import Field, anything, check_fields, items
+
+_MAX_MESSAGES = 100_000
+_FIELDS = {"role": Field(anything, required=True), "content": Field(anything, required=True)}
+
+
+@dataclass(slots=True)
+class Turn:
+    """Consecutive messages of one role, as the API merges them.
+
+    Attributes:
+        role: ``user`` or ``assistant``.
+        path: Where its first message is.
+        blocks: Each block with its path; strings count as text blocks.
+    """
+
+    role: str
+    path: str
+    blocks: list[tuple[str, JsonObject]] = field(default_factory=list)
+
+    def of_type(self, *kinds: str) -> list[tuple[str, JsonObject]]:
+        """Return the blocks of some types."""
+        return [(path, block) for path, block in self.blocks if block.get("type") in kinds]
+
+
+def check_messages(call: Call) -> None:
+    """Check the messages of a call.
+
+    Raises:
+        Refusal: They are not a conversation that the API takes.
+    """
+    messages = items("messages", call.body["messages"])
+    if not messages:
+        raise invalid("messages", "at least one message is required")
+    if len(messages) > _MAX_MESSAGES:
+        raise invalid("messages", f"too many messages: {len(messages)} > {_MAX_MESSAGES}")
+    turns: list[Turn] = []
+    for index, message in enumerate(messages):
+        _check_message(call, turns, message, index, last=index == len(messages) - 1)
+    if turns and turns[0].role != "user":
+        raise invalid("messages", 'first message must use the "user" role')
+    _check_tools(turns)
+    _check_thinking_blocks(call, turns)
+    _check_end(call, turns)
+
+
+def _check_message(
+    call: Call, turns: list[Turn], message: object, index: int, *, last: bool
+) -> None:
+    path = f"messages.{index}"
+    if not isinstance(message, dict):
+        raise invalid(path, "Input should be a valid dictionary")
+    check_fields(path, message, _FIELDS)
+    role = message["role"]
+    if role == "system":
+        _check_system_message(call, path, message["content"])
+        return
+    if role not in {"user", "assistant"}:
+        raise invalid(f"{path}.role", "Input should be 'user' or 'assistant'")
+    blocks = list(_blocks(call, path, message, last=last))
+    if turns and turns[-1].role == role:
+        turns[-1].blocks.extend(blocks)
+    else:
+        turns.append(Turn(role, path, blocks))
+
+
+def _check_system_message(call: Call, path: str, content: object) -> None:
+    if not call.rules.mid_conversation_system(call.cloud):
+        raise Refusal(
+            400,
+            'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+            'parameter, not "system" as an input message role.',
+        )
+    system_blocks(f"{path}.content", content)
+
+
+def _blocks(
+    call: Call, path: str, message: JsonObject, *, last: bool
+) -> Iterable[tuple[str, JsonObject]]:
+    content, role = message["content"], str(message["role"])
+    if isinstance(content, str):
+        if not content and not (last and role == "assistant"):
+            raise _empty(path)
+        if content and not content.strip():
+            raise invalid("messages", "text content blocks must contain non-whitespace text")
+        yield f"{path}.content", {"type": "text", "text": content}
+        return
+    blocks = items(f"{path}.content", content)
+    if not blocks and not (last and role == "assistant"):
+        raise _empty(path)
+    version = str(call.body.get("anthropic_version"))
+    for index, block in enumerate(blocks):
+        place = f"{path}.content.{index}"
+        check_block(place, block, role, version)
+        if isinstance(block, dict):
+            yield place, block
+    _check_whitespace(blocks)
+
+
+def _empty(path: str) -> Refusal:
+    return invalid(
+        path,
+        "all messages must have non-empty content except for the optional final assistant message",
+    )
+
+
+def _check_whitespace(blocks: list[object]) -> None:
+    texts = [b["text"] for b in blocks if isinstance(b, dict) and b.get("type") == "text"]
+    if texts and len(texts) == len(blocks) and not "".join(texts).strip():
+        raise invalid("messages", "text content blocks must contain non-whitespace text")
+
+
+def _check_tools(turns: list[Turn]) -> None:
+    seen: set[str] = set()
+    for index, turn in enumerate(turns):
+        following = turns[index + 1] if index + 1 < len(turns) else None
+        calls = [str(block["id"]) for _, block in turn.of_type("tool_use")]
+        if len(set(calls)) < len(calls) or seen & set(calls):
+            raise invalid("messages", "`tool_use` ids must be unique")
+        seen.update(calls)
+        _check_answered(turn, calls, following)
+        if turn.role == "user":
+            _check_expected(turn, turns[index - 1] if index else None)
+
+
+def _check_answered(turn: Turn, calls: list[str], following: Turn | None) -> None:
+    answered = _leading_results(following) if following is not None else []
+    missing = [call for call in calls if call not in answered]
+    if missing:
+        raise invalid(
+            turn.path,
+            "`tool_use` ids were found without `tool_result` blocks immediately after: "
+            f"{', '.join(missing)}. Each `tool_use` block must have a corresponding "
+            "`tool_result` block in the next message.",
+        )
+
+
+def _leading_results(turn: Turn) -> list[str]:
+    """The ids answered before anything else is said in the turn."""
+    ids: list[str] = []
+    for _, block in turn.blocks:
+        if block.get("type") != "tool_result":
+            break
+        ids.append(str(block["tool_use_id"]))
+    return ids
+
+
+def _check_expected(turn: Turn, before: Turn | None) -> None:
+    calls = [str(block["id"]) for _, block in before.of_type("tool_use")] if before else []
+    answered: set[str] = set()
+    for path, block in turn.of_type("tool_result"):
+        name = str(block["tool_use_id"])
+        if name not in calls:
+            raise invalid(
+                path,
+                f"unexpected `tool_use_id` found in `tool_result` blocks: {name}. Each "
+                "`tool_result` block must have a corresponding `tool_use` block in the previous "
+                "message.",
+            )
+        if name in answered:
+            raise invalid(
+                path,
+                "each tool_use must have a single result. Found multiple `tool_result` blocks "
+                f"with id: {name}",
+            )
+        answered.add(name)
+
+
+def _check_thinking_blocks(call: Call, turns: list[Turn]) -> None:
+    assistants = [turn for turn in turns if turn.role == "assistant"]
+    for turn in assistants:
+        for path, block in turn.of_type("thinking", "redacted_thinking"):
+            check_thinking(path, block, latest=turn is assistants[-1])
+    thinking = call.body.get("thinking")
+    enabled = isinstance(thinking, dict) and thinking.get("type") == "enabled"
+    if enabled and assistants and assistants[-1].of_type("tool_use"):
+        path, first = assistants[-1].blocks[0]
+        if first["type"] not in {"thinking", "redacted_thinking"}:
+            raise invalid(
+                f"{path}.type",
+                f"Expected `thinking` or `redacted_thinking`, but found `{first['type']}`. When "
+                "`thinking` is enabled, a final `assistant` message must start with a thinking "
+                "block (preceeding the lastmost set of `tool_use` and `tool_result` blocks).",
+            )
+
+
+def _check_end(call: Call, turns: list[Turn]) -> None:
+    last = turns[-1]
+    if last.role != "assistant":
+        return
+    if any(block["type"] == "server_tool_use" for _, block in last.blocks):
+        return
+    if not call.rules.prefill:
+        raise Refusal(
+            400,
+            "This model does not support assistant message prefill. The conversation must end "
+            "with a user message.",
+        )
+    said = str(last.blocks[-1][1].get("text", "")) if last.blocks else ""
+    if said != said.rstrip():
+        raise invalid("messages", "final assistant content cannot end with trailing whitespace")

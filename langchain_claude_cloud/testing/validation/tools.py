@@ -1,0 +1,165 @@
+"""Checks tool definitions and the tool choice.
+
+In: the tools of a body. Out: nothing, or a `Refusal`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.validation.fields import (
+    CACHE_CONTROL,
+    Field,
+    boolean,
+    check_fields,
+    dictionary,
+    items,
+    list_of,
+    mapping,
+    nullable,
+    string,
+    tagged,
+    unexpected_tag,
+)
+from langchain_claude_cloud.testing.validation.schemas import check_schema, check_strict_schema
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_MAX_STRICT = 20
+_PARALLEL = {"disable_parallel_tool_use": Field(boolean)}
+_CHOICES = {
+    "auto": _PARALLEL,
+    "any": _PARALLEL,
+    "tool": {"name": Field(string, required=True), **_PARALLEL},
+    "none": {},
+}
+_COMMON = {
+    "allowed_callers": Field(nullable(list_of(string))),
+    "cache_control": Field(CACHE_CONTROL),
+    "defer_loading": Field(nullable(boolean)),
+    "input_examples": Field(nullable(list_of(dictionary))),
+    "strict": Field(nullable(boolean)),
+}
+_CUSTOM = {
+    "type": Field(nullable(string)),
+    "name": Field(string, required=True),
+    "description": Field(nullable(string)),
+    "input_schema": Field(dictionary, required=True),
+    "eager_input_streaming": Field(nullable(boolean)),
+    **_COMMON,
+}
+# Client tools with a schema of Anthropic's: both clouds. Server tools: Google's basic web
+# search; tool search on both. No web fetch, code execution or advisor on either.
+_CLIENT = (
+    "bash_20250124",
+    "text_editor_20250124",
+    "text_editor_20250429",
+    "text_editor_20250728",
+    "memory_20250818",
+)
+_SEARCH = (
+    "tool_search_tool_bm25_20251119",
+    "tool_search_tool_bm25",
+    "tool_search_tool_regex_20251119",
+    "tool_search_tool_regex",
+)
+_COMPUTER = ("computer_20250124", "computer_20251124")
+
+
+def _known_types(call: Call) -> tuple[str, ...]:
+    types: tuple[str, ...] = ("custom", *_CLIENT)
+    if any(beta.startswith("computer-use") for beta in call.betas):
+        types += _COMPUTER
+    if call.operation == "count_tokens" and call.cloud == "bedrock":
+        return types
+    if call.rules.version >= (4, 5):
+        types += _SEARCH
+    if call.cloud == "vertex":
+        types += ("web_search_20250305", "computer_toolset_20260801", "browser_toolset_20260801")
+    return types
+
+
+def check_tools(call: Call) -> None:
+    """Check the tools and the tool choice of a call.
+
+    Raises:
+        Refusal: One of them is not valid, or not taken by this model on this cloud.
+    """
+    given = call.body.get("tools")
+    tools = items("tools", given) if given is not None else []
+    names: list[str] = []
+    for index, tool in enumerate(tools):
+        names.append(_check_tool(call, f"tools.{index}", mapping(f"tools.{index}", tool)))
+    if len(set(names)) < len(names):
+        raise invalid("tools", "Tool names must be unique.")
+    strict = [tool for tool in tools if isinstance(tool, dict) and tool.get("strict")]
+    if len(strict) > _MAX_STRICT:
+        raise Refusal(400, f"Too many strict tools: {len(strict)} > {_MAX_STRICT}")
+    if "tool_choice" in call.body:
+        _check_choice(call, names)
+
+
+def _check_tool(call: Call, path: str, tool: JsonObject) -> str:
+    kind = tool.get("type") or "custom"
+    known = _known_types(call)
+    if kind not in known:
+        raise unexpected_tag(path, kind, known)
+    if kind != "custom":
+        return str(tool.get("name", kind))
+    path = f"{path}.custom"
+    _check_gated(call, path, tool)
+    check_fields(path, tool, _CUSTOM)
+    name = str(tool["name"])
+    if not _NAME.fullmatch(name):
+        raise invalid(f"{path}.name", "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'")
+    _check_input_schema(path, tool)
+    return name
+
+
+def _check_gated(call: Call, path: str, tool: JsonObject) -> None:
+    """Refuse the fields that this model does not know on this cloud."""
+    on_old_bedrock = call.cloud == "bedrock" and call.rules.version <= (4, 5)
+    searchable = "tool-search-tool-2025-10-19" in call.betas
+    refused = {
+        "eager_input_streaming": on_old_bedrock,
+        "strict": not call.rules.structured_output(call.cloud),
+        "defer_loading": call.cloud == "bedrock" and call.rules.legacy and not searchable,
+    }
+    for name, is_refused in refused.items():
+        if is_refused and name in tool:
+            raise invalid(f"{path}.{name}", "Extra inputs are not permitted")
+
+
+def _check_input_schema(path: str, tool: JsonObject) -> None:
+    schema = tool["input_schema"]
+    place = f"{path}.input_schema"
+    if "type" not in schema:
+        raise invalid(f"{place}.type", "Field required")
+    if schema["type"] != "object":
+        raise invalid(f"{place}.type", "Input should be 'object'")
+    if any(key in schema for key in ("oneOf", "allOf", "anyOf")):
+        raise invalid(
+            place, "input_schema does not support oneOf, allOf, or anyOf at the top level"
+        )
+    check_schema(place, schema)
+    if tool.get("strict"):
+        check_strict_schema(path, schema)
+
+
+def _check_choice(call: Call, names: list[str]) -> None:
+    kind = tagged("tool_choice", call.body["tool_choice"], _CHOICES)
+    choice = mapping("tool_choice", call.body["tool_choice"])
+    if not names:
+        raise Refusal(400, "tool_choice: tool_choice may only be specified while providing tools.")
+    if kind == "tool" and choice["name"] not in names:
+        raise Refusal(400, f"Tool '{choice['name']}' not found in provided tools")
+    if kind in {"any", "tool"}:
+        if not call.rules.forced_tool_choice:
+            raise Refusal(
+                400, 'tool_choice: type "tool" and "any" are not supported for this model.'
+            )
+        thinking = call.body.get("thinking")
+        if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
+            raise Refusal(400, "Thinking may not be enabled when tool_choice forces tool use.")
