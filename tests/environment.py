@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""A clean environment for each test, without the machine's own cloud settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CREDENTIAL_PREFIXES = (
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     """Hide the machine's own cloud settings, so that a test sees only what it sets."""
     keep = {"CLAUDE_CLOUD_DATA"}
     for name in list(os.environ):

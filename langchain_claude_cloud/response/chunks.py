@@ -29,8 +29,8 @@ from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
 from pydantic import Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.answer import Verdict
 from langchain_claude_cloud.response.arguments import dump_arguments, parse_partial
+from langchain_claude_cloud.response.blocks import Verdict
 from langchain_claude_cloud.response.content import (
     NEVER_ENDED,
     finish_content,

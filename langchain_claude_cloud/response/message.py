@@ -15,7 +15,8 @@ from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import get_translator, register_translator
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.answer import Answer, Block, Verdict
+from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.blocks import Block, Verdict
 from langchain_claude_cloud.response.usage import usage_metadata
 
 OutputVersion: TypeAlias = Literal["v0", "v1"]
@@ -89,11 +90,14 @@ def build_message(
         with_usage: Whether the message carries `usage_metadata`.
     """
     answer.settle()
-    metadata = {**start_metadata(answer, origin), **end_metadata(answer)}
-    content: Content = provider_content(answer.blocks)
-    if version == "v1":
-        metadata["output_version"] = "v1"
-        content = standard_content(answer.blocks)
+    is_standard = version == "v1"
+    # The order of the keys is that in which a stream's chunks bring them.
+    metadata = {
+        **start_metadata(answer, origin),
+        **({"output_version": version} if is_standard else {}),
+        **end_metadata(answer),
+    }
+    content = standard_content(answer.blocks) if is_standard else provider_content(answer.blocks)
     verdicts = [block.verdict for block in answer.blocks if block.verdict is not None]
     calls, broken = split_verdicts(verdicts)
     return AIMessage(

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.answer import Answer, Block
+from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.message import (
     PROVIDER,
     Origin,

@@ -20,7 +20,8 @@ from langchain_claude_cloud.errors import (
     error_from_event,
     error_from_exception_frame,
 )
-from langchain_claude_cloud.response.answer import Answer, Sink
+from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.blocks import Sink
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,
     FramingError,

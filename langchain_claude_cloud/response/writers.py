@@ -14,7 +14,8 @@ from langchain_core.messages import ToolCallChunk
 from langchain_core.messages.tool import tool_call_chunk
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.answer import Answer, Block
+from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.message import (
     PROVIDER,
@@ -177,9 +178,9 @@ def call_head(block: Block) -> JsonObject:
     extras = {"extras": standard["extras"]} if "extras" in standard else {}
     return {
         "type": CALL_CHUNKS[block.kind],
-        "id": standard["id"],
         "name": standard["name"],
         "args": "",
+        "id": standard["id"],
         **extras,
     }
 

@@ -1,0 +1,157 @@
+"""The fields of `ChatClaudeCloud`: what is taken, how it is checked, how it is kept.
+
+In: constructor arguments and environment variables. Out: a checked model that can be copied,
+pickled and serialized without giving a secret away.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from langchain_claude_cloud._config_checks import describe_refusal, refuse_unknown
+from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
+from langchain_claude_cloud.routes import Route, choose_platforms, make_routes, place_key
+
+_OWNER: Final = "ChatClaudeCloud"
+_OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
+
+
+class ModelBase(BaseChatModel):
+    """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
+
+    model: str = Field(default="", alias="model_name")
+    platform: Vertex | Bedrock | list[Vertex | Bedrock] = Field(default_factory=list)
+    max_tokens: int | None = Field(default=None, gt=0)
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = Field(default=None, alias="stop")
+    thinking: JsonObject | Literal["adaptive"] | None = None
+    effort: str | None = None
+    betas: list[str] | None = None
+    fine_grained_tool_streaming: bool = True
+    context_1m: bool | None = None
+    context_management: JsonObject | None = None
+    prompt_caching: bool | Literal["5m", "1h"] | None = None
+    residency: str | None = None
+    streaming: bool | None = None
+    stream_usage: bool = True
+    timeout: float | dict[str, float] | None = None
+    max_retries: int = 2
+    default_headers: dict[str, str] | None = None
+    user_id: str | None = None
+    model_kwargs: JsonObject = Field(default_factory=dict)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    url_fetcher: Callable[[str], bytes] | None = Field(default=None, exclude=True, repr=False)
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+
+    _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
+
+    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
+
+        def __init__(self, **values: object) -> None:
+            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            refused = None
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                refused = describe_refusal(_OWNER, error)
+            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                raise refused
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_arguments(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        aliases = {field.alias: name for name, field in cls.model_fields.items() if field.alias}
+        given = {aliases.get(name, name): value for name, value in values.items()}
+        refuse_unknown(_OWNER, given, cls.model_fields)
+        model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
+        return {
+            **given,
+            "model": model,
+            "platform": choose_platforms(given.get("platform"), str(model)),
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        RetryPolicy(self.max_retries)
+        Timeouts.for_cloud("vertex", self.timeout)
+        self._routes_for(self.model, {})
+        return self
+
+    def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
+        """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
+        given = self.platform if isinstance(self.platform, list) else [self.platform]
+        return place_key(given, api_key=self.api_key, base_url=self.base_url)
+
+    def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
+        """Return the routes of a call; those of the last one are kept."""
+        key = (model, self.platform, self.api_key, self.base_url, self.residency, headers)
+        if self._routes is None or self._routes[0] != key:
+            routes = make_routes(
+                self._platforms(), model, residency=self.residency, default_headers=headers
+            )
+            self._routes = (key, routes)
+        return self._routes[1]
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, without its secrets."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Return where LangChain finds the class again."""
+        return ["langchain_claude_cloud", "chat_models"]
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Serialize for `dumpd`; platforms leave a marker where they had a secret."""
+        return super(ModelBase, self._portable()).to_json()
+
+    def _portable(self) -> Self:
+        """Return a copy whose secrets are all in its platforms, which know how to keep them."""
+        if self.api_key is None and self.base_url is None:
+            return self
+        (config,) = self._platforms()
+        return self.model_copy(update={"platform": config, "api_key": None, "base_url": None})
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
+        state = super(ModelBase, self._portable()).__getstate__()
+        fields = {**state["__dict__"], **dict.fromkeys(_OBJECTS)}
+        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": None}}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy the fields deeply, but share what is shared on purpose: the caller's clients."""
+        copied = self.model_copy()
+        for name, value in self.__dict__.items():
+            copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
+        return copied

@@ -1,0 +1,7 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from environment import clean_environment
+
+__all__ = ["clean_environment"]
