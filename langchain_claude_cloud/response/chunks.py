@@ -111,6 +111,9 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _finish(self, calls: dict[int, Verdict]) -> None:
         """Forget the fragments of invalid calls: nothing must be able to repair them."""
         self.verdicts = calls
+        if self.invalid_tool_calls:
+            # By this name `messages_to_dict` makes it load as a message; see `standard`.
+            self.type = "ai"  # type: ignore[assignment]
         self.tool_call_chunks = [
             fragment
             for number, fragment in enumerate(self.tool_call_chunks)

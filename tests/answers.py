@@ -1,0 +1,90 @@
+"""Streams made up for tests: events of an answer, and what the package makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.message import Origin
+from langchain_claude_cloud.response.stream import ResponseStream
+from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
+
+ORIGIN = Origin(platform="vertex", region="global", model="claude-test", request_id="req_1")
+WRITERS = {"v0": ProviderChunkWriter, "v1": StandardChunkWriter}
+
+Event = dict[str, Any]
+
+
+def start(**message: Any) -> Event:
+    """Return a `message_start`."""
+    given = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-test",
+        "content": [], "stop_reason": None, "stop_sequence": None,
+        "usage": {"input_tokens": 7, "output_tokens": 1}, **message,
+    }  # fmt: skip
+    return {"type": "message_start", "message": given}
+
+
+def opened(index: int, block: Event) -> Event:
+    """Return a `content_block_start`."""
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def delta(index: int, kind: str, **fields: Any) -> Event:
+    """Return a `content_block_delta`."""
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, **fields}}
+
+
+def stopped(index: int) -> Event:
+    """Return a `content_block_stop`."""
+    return {"type": "content_block_stop", "index": index}
+
+
+def text(index: int, *pieces: str) -> list[Event]:
+    """Return the events of a text block."""
+    deltas = [delta(index, "text_delta", text=piece) for piece in pieces]
+    return [opened(index, {"type": "text", "text": ""}), *deltas, stopped(index)]
+
+
+def thinking(index: int, *pieces: str, signature: str = "sig") -> list[Event]:
+    """Return the events of a thinking block."""
+    head = opened(index, {"type": "thinking", "thinking": "", "signature": ""})
+    deltas = [delta(index, "thinking_delta", thinking=piece) for piece in pieces]
+    return [head, *deltas, delta(index, "signature_delta", signature=signature), stopped(index)]
+
+
+def tool(
+    index: int, raw: str, *, size: int = 5, ended: bool = True, name: str = "write_file"
+) -> list[Event]:
+    """Return the events of a client tool's block, its arguments in pieces."""
+    block = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+    pieces = ["", *(raw[at : at + size] for at in range(0, len(raw), size))]
+    deltas = [delta(index, "input_json_delta", partial_json=piece) for piece in pieces]
+    return [opened(index, block), *deltas, *([stopped(index)] if ended else [])]
+
+
+def finish(stop_reason: str | None = "end_turn", output_tokens: int = 5) -> list[Event]:
+    """Return the last two events."""
+    ended = {"stop_reason": stop_reason, "stop_sequence": None}
+    usage = {"output_tokens": output_tokens}
+    return [{"type": "message_delta", "delta": ended, "usage": usage}, {"type": "message_stop"}]
+
+
+def sse(events: Iterable[Event]) -> bytes:
+    """Return events as server-sent events."""
+    parts = (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return "".join(parts).encode()
+
+
+def read(events: Iterable[Event], writer: Any) -> tuple[Answer, list[Any]]:
+    """Return the fold of a stream and what a writer made of it."""
+    stream: ResponseStream[Any] = ResponseStream("sse", writer, ORIGIN, cloud="vertex")
+    outputs = [*stream.feed(sse(events)), *stream.close()]
+    return stream.answer, outputs
+
+
+def chunks(events: Iterable[Event], version: str = "v0") -> list[Any]:
+    """Return the chunks of a stream."""
+    return read(events, WRITERS[version](ORIGIN))[1]
