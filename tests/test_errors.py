@@ -67,9 +67,9 @@ RECORDED: dict[tuple[str, int], tuple[type[ClaudeCloudError], str | None, bool]]
     ("bedrock", 74): (NotFoundError, "ValidationException", False),
     ("bedrock", 85): (NotFoundError, "ValidationException", False),
     ("bedrock", 87): (NotFoundError, "ValidationException", False),
-    ("vertex", 10): (RateLimitError, "RESOURCE_EXHAUSTED", False),
-    ("vertex", 11): (RateLimitError, "RESOURCE_EXHAUSTED", False),
-    ("vertex", 12): (RateLimitError, "RESOURCE_EXHAUSTED", False),
+    ("vertex", 10): (RateLimitError, "RESOURCE_EXHAUSTED", True),
+    ("vertex", 11): (RateLimitError, "RESOURCE_EXHAUSTED", True),
+    ("vertex", 12): (RateLimitError, "RESOURCE_EXHAUSTED", True),
     ("vertex", 13): (PermissionDeniedError, "FAILED_PRECONDITION", False),
     ("vertex", 14): (InvalidRequestError, "invalid_request_error", False),
     ("vertex", 15): (InvalidRequestError, "invalid_request_error", False),
@@ -176,9 +176,7 @@ def test_each_class_is_langchains_class_too(
 
 def test_an_exception_keeps_its_attributes_through_pickle_and_copy() -> None:
     """Everything that was set comes back, the partial message and instance flags too."""
-    error = vertex(
-        429, google_body(429, "RESOURCE_EXHAUSTED", "Please submit a quota increase request.")
-    )
+    error = vertex(429, anthropic_body("rate_limit_error", "You have reached your spend limit."))
     error.partial_message = {"content": "half"}
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301  own bytes
         assert type(twin) is RateLimitError
@@ -407,12 +405,12 @@ def test_retry_after_a_date_in_the_future() -> None:
     [("33s", 33.0), ("0.25s", 0.25), ({"seconds": 2, "nanos": 500_000_000}, 2.5), ("later", None), (7, None)],
 )  # fmt: skip
 def test_googles_retry_info(delay: object, seconds: float | None) -> None:
-    """google.rpc.RetryInfo stands in for a missing header, and makes a throttle retryable."""
+    """google.rpc.RetryInfo stands in for a missing header; asking for quota is no final answer."""
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     message = "Quota exceeded. Please submit a quota increase request."
     error = vertex(429, google_body(429, "RESOURCE_EXHAUSTED", message, detail))
     assert error.retry_after == seconds
-    assert error.is_retryable is (seconds is not None)
+    assert error.is_retryable is True
 
 
 @pytest.mark.parametrize(

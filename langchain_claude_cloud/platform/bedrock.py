@@ -150,8 +150,8 @@ class BedrockPlatform:
 
     @property
     def max_body_bytes(self) -> int:
-        """Return 20 MiB: Claude's limit on Bedrock is 20 MB, here in its larger reading."""
-        return 20 * 1024 * 1024
+        """Return 20 MB, as documented for Claude on Bedrock."""
+        return 20_000_000
 
     def needs_prepare(self) -> bool:
         """Whether the region or the credentials are missing, or the latter are to be renewed."""

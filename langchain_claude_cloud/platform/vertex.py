@@ -152,12 +152,8 @@ class VertexPlatform:
 
     @property
     def max_body_bytes(self) -> int:
-        """Return 30 MiB.
-
-        The documentation says 30 MB; the larger reading is used, so that nothing is refused
-        here that the cloud takes.
-        """
-        return 30 * 1024 * 1024
+        """Return 30 MB, as documented for Claude on Vertex AI."""
+        return 30_000_000
 
     def needs_prepare(self) -> bool:
         """Whether there is no token yet, or a stale one."""

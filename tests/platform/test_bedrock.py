@@ -56,7 +56,7 @@ def test_it_is_a_platform() -> None:
         "us-east-1",
         "event-stream",
     )
-    assert bedrock.max_body_bytes == 20 * 2**20
+    assert bedrock.max_body_bytes == 20_000_000
     assert "secret" not in repr(bedrock)
     assert copy.deepcopy(bedrock) is bedrock
     assert "verysecret" not in repr(BedrockSettings(**KEYS))

@@ -187,16 +187,16 @@ def test_idle_is_between_events_and_not_the_whole(mode: str) -> None:
     """A stream may take any time as long as something comes."""
 
     async def slowly(exchange: Exchange) -> None:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.3)
         await exchange.begin()
-        for _ in range(6):
+        for _ in range(8):
             await asyncio.sleep(0.05)
             await exchange.chunk(b"x")
         await exchange.end()
 
-    limits = Timeouts(connect=2.0, start=2.0, idle=0.2)
+    limits = Timeouts(connect=2.0, start=2.0, idle=0.275)
     with Server(slowly) as server:
-        assert read_stream(mode, FakePlatform(), server.request(), timeouts=limits) == b"x" * 6
+        assert read_stream(mode, FakePlatform(), server.request(), timeouts=limits) == b"x" * 8
 
 
 @both
@@ -265,7 +265,7 @@ def test_a_refusals_body_is_read_as_far_as_it_comes(mode: str, trouble: str) -> 
         await exchange.chunk(b"sorry")
         if trouble == "cut":
             exchange.writer.write_eof()
-        for _ in range(200 if trouble == "endless" else 0):
+        while trouble == "endless" and not exchange.reader.at_eof():
             await exchange.chunk(b"x" * 100_000)
         await exchange.wait_for_hang_up()
 

@@ -16,6 +16,7 @@ import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, receive
 
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.platform.http import aclose_pools, asend, close_pools, send
 from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
 from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
@@ -145,6 +146,25 @@ def test_a_loop_that_cannot_watch_sockets_is_served_by_the_library() -> None:
         assert server.opened == 1
 
 
+def test_the_library_is_not_loaded_before_it_is_needed() -> None:
+    """What constructors need of this stage costs no import of httpx."""
+    script = (
+        "import sys, langchain_core.exceptions; before = set(sys.modules); "
+        "from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts; "
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
+        "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)  # noqa: S603  our own
+
+
+def test_every_public_name_is_there() -> None:
+    """The names of the stage are importable, and no others pretend to be."""
+    for name in http.__all__:
+        assert getattr(http, name).__module__.startswith(http.__name__)
+    with pytest.raises(AttributeError, match="nothing"):
+        http.nothing  # noqa: B018  the point of the test
+
+
 async def test_clients_are_made_once_for_each_origin() -> None:
     """Paths share a client, hosts and ports do not; threads and loops have their own."""
     assert loop_client("https://a.test/x") is loop_client("https://a.test:443/y")
@@ -202,8 +222,11 @@ async def test_connections_that_were_idle_too_long_are_closed() -> None:
     with Server(_slow) as server:
         await asyncio.gather(_asend(server), _asend(server))
         pool = loop_client(server.url)._transport
-        for connection in pool._idle:  # type: ignore[attr-defined]
-            connection._connection._expire_at = time.monotonic() - 1
+        pool._idle[0]._connection._expire_at = time.monotonic() - 1  # type: ignore[attr-defined]
+        await _asend(server)
+        await asyncio.to_thread(server.wait_closed, 1)
+        assert server.opened == 2
+        pool._idle[0]._connection._expire_at = time.monotonic() - 1  # type: ignore[attr-defined]
         await _asend(server)
         await asyncio.to_thread(server.wait_closed, 2)
         assert server.opened == 3

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 
+import anyio
 import httpx
 import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
@@ -206,6 +207,30 @@ def test_an_exception_closes_the_connection_at_once(kind: type[BaseException]) -
         server.wait_closed(1)
 
 
+def test_an_exception_in_a_thread_does_not_wait_for_the_end_of_the_body() -> None:
+    """Nothing is drained for a reader that gave up, however near the end is."""
+    with Server(_late_end) as server:
+        with pytest.raises(LookupError):
+            _read_and_raise(server, LookupError)
+        server.wait_closed(1)
+
+
+async def test_an_exception_on_a_loop_does_not_wait_for_the_end_of_the_body() -> None:
+    """The same for tasks."""
+
+    async def read_and_raise(server: Server) -> None:
+        async with aopen_stream(
+            FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+        ) as stream:
+            await anext(aiter(stream))
+            raise LookupError
+
+    with Server(_late_end) as server:
+        with pytest.raises(LookupError):
+            await read_and_raise(server)
+        await asyncio.to_thread(server.wait_closed, 1)
+
+
 @pytest.mark.parametrize("when", ["connecting", "waiting for headers", "in the body"])
 async def test_cancellation_closes_the_connection_at_once(when: str) -> None:
     """wait_for() on a call frees its connection at any point, without waiting for the server."""
@@ -231,6 +256,23 @@ async def test_cancellation_closes_the_connection_at_once(when: str) -> None:
             assert server.opened == 0
         else:
             server.wait_closed(1)
+
+
+async def test_a_cancel_scope_closes_the_connection_at_once() -> None:
+    """Such scopes cancel again at every await: the clean-up has to do without."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.wait_for_hang_up()
+
+    with Server(answer) as server:
+        with anyio.move_on_after(0.1) as scope:
+            async with aopen_stream(
+                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+            ) as stream:
+                await anext(aiter(stream))
+        assert scope.cancelled_caught
+        await asyncio.to_thread(server.wait_closed, 1)
 
 
 def test_cancelled_work_does_not_hold_up_the_end_of_the_loop() -> None:
@@ -271,8 +313,8 @@ async def test_tasks_stream_side_by_side_on_one_thread() -> None:
         assert (server.opened, server.closed) == (64, 0)
 
 
-async def test_the_kernel_holds_back_what_nobody_reads() -> None:
-    """A reader that is slow holds back the server instead of filling memory."""
+async def test_the_kernel_holds_back_what_nobody_reads(caplog: pytest.LogCaptureFixture) -> None:
+    """A reader that is slow holds back the server instead of filling memory or spinning."""
     sent = 0
 
     async def flood(exchange: Exchange) -> None:
@@ -293,6 +335,7 @@ async def test_the_kernel_holds_back_what_nobody_reads() -> None:
             async for piece in stream:
                 total += len(piece)
         assert total == 40_000_000
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 @both

@@ -48,7 +48,7 @@ def test_it_is_a_platform() -> None:
     """The protocol's plain facts; no secret in a repr."""
     vertex: Platform = platform(region="us-east5")
     assert (vertex.name, vertex.region, vertex.framing) == ("vertex", "us-east5", "sse")
-    assert vertex.max_body_bytes == 30 * 2**20
+    assert vertex.max_body_bytes == 30_000_000
     assert "secret" not in repr(vertex)
     assert copy.deepcopy(vertex) is vertex
     assert "secret" not in repr(VertexSettings(access_token=SecretStr("ya29.secret")))

@@ -24,6 +24,8 @@ _PATH = re.compile(
 )
 _MAX_BODY = 30_000_000
 _MULTI_REGIONS = frozenset({"global", "us", "eu"})
+# Where count-tokens answers is its own list, whatever the model (litellm#18665, #20348, #23907).
+_COUNTING_REGIONS = frozenset({"us-east5", "europe-west1", "asia-southeast1", "us", "eu"})
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -140,7 +142,7 @@ def call_of(target: VertexTarget, request: Incoming, body: JsonObject) -> Call:
 
 
 def _counting_call(target: VertexTarget, body: JsonObject, betas: frozenset[str]) -> Call:
-    if target.region == "global":
+    if target.region not in _COUNTING_REGIONS:
         raise _not_found(target, "count-tokens")
     model = body.get("model")
     if not isinstance(model, str):
@@ -154,17 +156,22 @@ def _counting_call(target: VertexTarget, body: JsonObject, betas: frozenset[str]
         cloud="vertex",
         operation="count_tokens",
         model_id=model,
-        rules=_rules(target, model),
+        rules=_known_rules(target, model),
         region=target.region,
         body=body,
         betas=betas,
     )
 
 
-def _rules(target: VertexTarget, model: str) -> ModelRules:
+def _known_rules(target: VertexTarget, model: str) -> ModelRules:
     rules = rules_for(model)
     if rules is None:
         raise _not_found(target, model)
+    return rules
+
+
+def _rules(target: VertexTarget, model: str) -> ModelRules:
+    rules = _known_rules(target, model)
     if target.region not in _MULTI_REGIONS and (4, 6) < rules.version < (90, 0):
         raise _not_found(target, model)
     return rules

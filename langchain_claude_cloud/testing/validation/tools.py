@@ -161,5 +161,6 @@ def _check_choice(call: Call, names: list[str]) -> None:
                 400, 'tool_choice: type "tool" and "any" are not supported for this model.'
             )
         thinking = call.body.get("thinking")
-        if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
+        # With adaptive thinking Opus 4.6 was recorded to take a forced choice.
+        if isinstance(thinking, dict) and thinking.get("type") == "enabled":
             raise Refusal(400, "Thinking may not be enabled when tool_choice forces tool use.")
