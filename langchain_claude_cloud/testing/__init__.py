@@ -1,7 +1,7 @@
 """A stand-in for both clouds, to test applications with, offline.
 
 In: what a test scripts. Out: `CloudEmulator`, a real HTTP server on loopback. It needs
-the extra ``emulator`` (uvicorn), which is imported when an emulator starts.
+the extra ``emulator`` (starlette and uvicorn), which is imported when an emulator starts.
 """
 
 from __future__ import annotations

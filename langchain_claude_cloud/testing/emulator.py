@@ -93,16 +93,17 @@ class CloudEmulator:
         if self._thread is not None:
             return self
         try:
+            from langchain_claude_cloud.testing.server.app import (  # noqa: PLC0415  # an extra
+                EmulatorApp,
+            )
             from langchain_claude_cloud.testing.server.thread import (  # noqa: PLC0415  # an extra
                 ServerThread,
             )
         except ImportError as error:
             raise ImportError(
-                "CloudEmulator needs uvicorn, which is in the extra `emulator`: "
+                "CloudEmulator needs starlette and uvicorn, of the extra `emulator`: "
                 'pip install "langchain-claude-cloud[emulator]"'
             ) from error
-        from langchain_claude_cloud.testing.server.app import EmulatorApp  # noqa: PLC0415  # with it
-
         thread = ServerThread(EmulatorApp(self._state), self._host, self._port)
         thread.start()
         self._thread = thread

@@ -1,6 +1,7 @@
-"""The ASGI application: finds the cloud that a path belongs to and writes the response.
+"""The web application: finds the cloud that a path belongs to and writes the response.
 
-In: ASGI messages. Out: ASGI messages. Two clouds share one port, as their paths differ.
+In: an HTTP request. Out: a response, with the faults that were ordered. Two clouds share one
+port, as their paths differ; Starlette does the rest of a web server's work.
 """
 
 from __future__ import annotations
@@ -8,8 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.testing.server import bedrock, generation, google, vertex
@@ -27,34 +34,30 @@ from langchain_claude_cloud.testing.server.wire import (
 )
 from langchain_claude_cloud.testing.validation import check
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON = {"content-type": "application/json"}
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class EmulatorApp:
-    """Serves one emulator's state over ASGI."""
+    """Serves one emulator's state.
+
+    Attributes:
+        asgi: The application to run.
+        drop_connection: Breaks a client's connection; the server sets it.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
         self.drop_connection: Callable[[object], None] = lambda _client: None
+        self.asgi = Starlette(routes=[Route("/{path:path}", self._serve, methods=_METHODS)])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
-        if scope["type"] != "http":
-            return
-        request = await _read(scope, receive)
+    async def _serve(self, request: Request) -> Response:
+        incoming = await _read(request)
         try:
-            outgoing, received = self._route(request)
+            outgoing, received = self._route(incoming)
         except Exception:  # noqa: BLE001  # the client gets the traceback, the server goes on
             outgoing, received = _crashed(traceback.format_exc()), None
-        writer = _Writer(outgoing, received, receive, send)
-        try:
-            await writer.run(lambda: self.drop_connection(_client(scope)))
-        except asyncio.CancelledError:
-            # The emulator stops; its connections are broken already.
-            writer.end("disconnected")
+        return _Steps(outgoing, received, lambda: self.drop_connection(request.client))
 
     def _route(self, request: Incoming) -> tuple[Outgoing, ReceivedRequest | None]:
         posted = request.method == "POST"
@@ -149,26 +152,14 @@ def _required(body: object, request: Incoming) -> JsonObject:
     return body
 
 
-async def _read(scope: Scope, receive: Receive) -> Incoming:
-    parts: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = bool(message.get("more_body", False))
-    headers = tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"])
+async def _read(request: Request) -> Incoming:
     return Incoming(
-        method=scope["method"],
-        raw_path=scope["raw_path"].decode("latin-1"),
-        query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=b"".join(parts),
+        method=request.method,
+        raw_path=request.scope["raw_path"].decode("latin-1"),
+        query=request.url.query,
+        headers=tuple(request.headers.items()),
+        body=await request.body(),
     )
-
-
-def _client(scope: Scope) -> object:
-    client = scope.get("client")
-    return tuple(client) if client is not None else None
 
 
 def _crashed(trace: str) -> Outgoing:
@@ -181,39 +172,48 @@ def _no_such_path(request: Incoming) -> Outgoing:
     return Outgoing(404, _JSON, json.dumps({"message": message}).encode())
 
 
-class _Writer:
-    """Writes one response, step by step, until it ends or the client goes away."""
+class _Steps(Response):
+    """A response that is written step by step, until it ends or the client goes away."""
 
     def __init__(
-        self, outgoing: Outgoing, record: ReceivedRequest | None, receive: Receive, send: Send
+        self, outgoing: Outgoing, record: ReceivedRequest | None, drop: Callable[[], None]
     ) -> None:
+        body = outgoing.body if isinstance(outgoing.body, bytes) else b""
+        super().__init__(body, status_code=outgoing.status or 200)
+        self.init_headers(dict(outgoing.headers))
+        if not isinstance(outgoing.body, bytes):
+            del self.headers["content-length"]
         self._outgoing = outgoing
         self._record = record
-        self._receive = receive
+        self._drop = drop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write the response."""
+        del scope
         self._send = send
-        self._gone = asyncio.ensure_future(self._wait_until_gone())
+        self._gone = asyncio.ensure_future(_wait_until_gone(receive))
+        try:
+            await self._run()
+        except asyncio.CancelledError:
+            # The emulator stops; its connections are broken already.
+            self.end("disconnected")
 
     def end(self, outcome: Outcome) -> None:
         """Note how the response ended; a client may look before its last byte arrived."""
         if self._record is not None and self._record.outcome == "pending":
             self._record.outcome = outcome
 
-    async def run(self, drop: Callable[[], None]) -> None:
-        """Write the response; ``drop`` breaks the connection."""
+    async def _run(self) -> None:
         if self._record is not None:
             self._record.status = self._outgoing.status
         try:
             if await self._pause(self._outgoing.delay) and not await self._write():
-                drop()
+                self._drop()
                 # The server notices the broken connection on its next turns, and then
                 # does not complain about a response without an end.
                 await self._gone
         finally:
             self._gone.cancel()
-
-    async def _wait_until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
 
     async def _write(self) -> bool:
         """Write all of the response; False if the connection is to be broken."""
@@ -221,15 +221,16 @@ class _Writer:
         if outgoing.status == 0:
             self.end("cut")
             return False
-        headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in outgoing.headers.items()]
-        if isinstance(outgoing.body, bytes):
-            headers.append((b"content-length", str(len(outgoing.body)).encode()))
         await self._send(
-            {"type": "http.response.start", "status": outgoing.status, "headers": headers}
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
         )
         if isinstance(outgoing.body, bytes):
             self.end("complete")
-            await self._send({"type": "http.response.body", "body": outgoing.body})
+            await self._send({"type": "http.response.body", "body": self.body})
             return True
         return await self._steps(outgoing.body)
 
@@ -258,3 +259,8 @@ class _Writer:
             self.end("disconnected")
             return False
         return True
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -117,7 +117,7 @@ class ServerThread:
 
 def _config(app: EmulatorApp) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        app.asgi,
         http="h11",
         loop="asyncio",
         ws="none",
