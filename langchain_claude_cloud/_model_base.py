@@ -26,6 +26,7 @@ from langchain_claude_cloud._config_checks import describe_refusal, refuse_unkno
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
+from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routes import Route, choose_platforms, make_routes, place_key
 
 _OWNER: Final = "ChatClaudeCloud"

@@ -20,19 +20,26 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
-from langchain_claude_cloud import exchange
+from langchain_claude_cloud._lazy import LazyModule
 from langchain_claude_cloud._model_base import ModelBase
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.attempts import Call
 from langchain_claude_cloud.models import profile
-from langchain_claude_cloud.options import read_options
-from langchain_claude_cloud.request.tools import convert_tool, convert_tool_choice
-from langchain_claude_cloud.response.message import PROVIDER, Origin, OutputVersion
-from langchain_claude_cloud.response.protocol import ProtocolWriter
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
+
+    from langchain_claude_cloud import attempts, exchange, options, structured
+    from langchain_claude_cloud.request import tools as request_tools
+    from langchain_claude_cloud.response import protocol, writers
+    from langchain_claude_cloud.response.message import Origin, OutputVersion
+else:
+    attempts = LazyModule("langchain_claude_cloud.attempts")
+    exchange = LazyModule("langchain_claude_cloud.exchange")
+    options = LazyModule("langchain_claude_cloud.options")
+    protocol = LazyModule("langchain_claude_cloud.response.protocol")
+    request_tools = LazyModule("langchain_claude_cloud.request.tools")
+    structured = LazyModule("langchain_claude_cloud.structured")
+    writers = LazyModule("langchain_claude_cloud.response.writers")
 
 _IDENTIFYING = (
     "max_tokens",
@@ -101,12 +108,12 @@ class ChatClaudeCloud(ModelBase):
         arguments: JsonObject,
         *,
         stream: bool,
-    ) -> Call:
-        options = read_options(self, arguments, stop=stop, stream=stream)
-        return Call(
+    ) -> attempts.Call:
+        asked = options.read_options(self, arguments, stop=stop, stream=stream)
+        return attempts.Call(
             messages=messages,
-            options=options,
-            routes=self._routes_for(options.model, options.default_headers),
+            options=asked,
+            routes=self._routes_for(asked.model, asked.default_headers),
             version=self._version,
             with_usage=self.stream_usage or not stream,
             client=self.http_client,
@@ -185,17 +192,20 @@ class ChatClaudeCloud(ModelBase):
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 
-    def _chunk_writer(self, origin: Origin) -> ProviderChunkWriter:
-        writer = StandardChunkWriter if self._version == "v1" else ProviderChunkWriter
+    def _chunk_writer(self, origin: Origin) -> writers.ProviderChunkWriter:
+        standard = self._version == "v1"
+        writer = writers.StandardChunkWriter if standard else writers.ProviderChunkWriter
         return writer(origin, with_usage=self.stream_usage)
 
     def _event_writer(
         self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Callable[[Origin], ProtocolWriter]:
+    ) -> Callable[[Origin], protocol.ProtocolWriter]:
         message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
 
-        def begin(origin: Origin) -> ProtocolWriter:
-            return ProtocolWriter(origin, message_id=message_id, with_usage=self.stream_usage)
+        def begin(origin: Origin) -> protocol.ProtocolWriter:
+            return protocol.ProtocolWriter(
+                origin, message_id=message_id, with_usage=self.stream_usage
+            )
 
         return begin
 
@@ -224,10 +234,10 @@ class ChatClaudeCloud(ModelBase):
         Raises:
             InvalidInputError: A tool cannot be converted, or the choice names none of them.
         """
-        converted = [convert_tool(tool, strict=strict) for tool in tools]
+        converted = [request_tools.convert_tool(tool, strict=strict) for tool in tools]
         names = [tool["name"] for tool in converted if "name" in tool]
         bound = {
-            "tool_choice": convert_tool_choice(tool_choice, names),
+            "tool_choice": request_tools.convert_tool_choice(tool_choice, names),
             "parallel_tool_calls": parallel_tool_calls,
         }
         given = {name: value for name, value in bound.items() if value is not None}
@@ -255,11 +265,7 @@ class ChatClaudeCloud(ModelBase):
         Raises:
             ValueError: The method is not known.
         """
-        from langchain_claude_cloud.structured import (  # noqa: PLC0415 - most calls do not need it
-            structured_output,
-        )
-
-        return structured_output(
+        return structured.structured_output(
             self, schema, include_raw=include_raw, method=method, strict=strict, arguments=kwargs
         )
 
@@ -288,7 +294,7 @@ class ChatClaudeCloud(ModelBase):
 
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
-    ) -> Call:
+    ) -> attempts.Call:
         given = {**arguments, "tools": tools} if tools else arguments
         return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
 
@@ -332,7 +338,7 @@ class ChatClaudeCloud(ModelBase):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         asked = {"temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs}
         params = LangSmithParams(
-            ls_provider=PROVIDER,
+            ls_provider="anthropic",
             ls_model_name=kwargs.get("model") or self.model,
             ls_model_type="chat",
         )

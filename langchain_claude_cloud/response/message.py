@@ -10,21 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
-from langchain_core.messages import content as types
-from langchain_core.messages.block_translators import get_translator, register_translator
+from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.response.answer import Answer
 from langchain_claude_cloud.response.blocks import Block, Verdict
+from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
 OutputVersion: TypeAlias = Literal["v0", "v1"]
 Content: TypeAlias = str | list[str | dict[Any, Any]]
 """The type of ``AIMessage.content``."""
-
-PROVIDER: Final = "anthropic"
-"""LangChain's block translator, cost tables and middleware key on this name."""
 
 _NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usage"})
 
@@ -152,42 +148,3 @@ def standard_citation(citation: Mapping[str, object]) -> JsonObject:
     block = standard_block({"type": "text", "text": "", "citations": [citation]})
     (annotation,) = block["annotations"]
     return cast("JsonObject", annotation)
-
-
-def _unwrapped(blocks: list[types.ContentBlock]) -> list[types.ContentBlock]:
-    """Give invalid calls, which core's translator takes for unknown blocks, as what they are."""
-    return [
-        cast("types.ContentBlock", _unwrap(block)) if block["type"] == "non_standard" else block
-        for block in blocks
-    ]
-
-
-def _unwrap(block: types.NonStandardContentBlock) -> JsonObject:
-    value = block["value"]
-    if value.get("type") != "invalid_tool_call":
-        return cast("JsonObject", block)
-    index = {"index": block["index"]} if "index" in block else {}
-    return {**value, **index}
-
-
-def _register_translator() -> None:
-    """Wrap core's Anthropic translator so that it knows `invalid_tool_call` blocks.
-
-    A v0 message keeps an invalid call in its content as such a block: as a `tool_use` it
-    would be taken for a valid one. core's translator gives every other block as before.
-    """
-    core = get_translator(PROVIDER)
-    if core is None:  # pragma: no branch - langchain-core registers it on import
-        return
-    whole, chunk = core["translate_content"], core["translate_content_chunk"]
-
-    def translate_content(message: AIMessage) -> list[types.ContentBlock]:
-        return _unwrapped(whole(message))
-
-    def translate_content_chunk(message: AIMessageChunk) -> list[types.ContentBlock]:
-        return _unwrapped(chunk(message))
-
-    register_translator(PROVIDER, translate_content, translate_content_chunk)
-
-
-_register_translator()

@@ -16,12 +16,12 @@ from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.response.answer import Answer
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.message import (
-    PROVIDER,
     Origin,
     end_metadata,
     standard_block,
     start_metadata,
 )
+from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 from langchain_claude_cloud.response.writers import call_head
 

@@ -18,7 +18,6 @@ from langchain_claude_cloud.response.answer import Answer
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.message import (
-    PROVIDER,
     Content,
     Origin,
     end_metadata,
@@ -26,6 +25,7 @@ from langchain_claude_cloud.response.message import (
     standard_citation,
     start_metadata,
 )
+from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
 Chunks = Sequence[ClaudeMessageChunk]
