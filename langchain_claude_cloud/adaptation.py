@@ -12,11 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ContextOverflowError,
-    InvalidRequestError,
-)
+from langchain_claude_cloud.errors import ContextOverflowError, InvalidRequestError
 from langchain_claude_cloud.models import ResolvedModel
 from langchain_claude_cloud.request.body import RequestOptions
 
@@ -43,7 +39,7 @@ def settle_options(options: RequestOptions, model: ResolvedModel) -> RequestOpti
 
 
 def adapt(
-    error: ClaudeCloudError, options: RequestOptions, model: ResolvedModel
+    error: InvalidRequestError, options: RequestOptions, model: ResolvedModel
 ) -> RequestOptions | None:
     """Return options with which the call may succeed after all, or None.
 
@@ -55,7 +51,7 @@ def adapt(
     if isinstance(error, ContextOverflowError):
         wider = options.context_1m is None and model.capabilities.context_1m == "beta"
         return replace(options, context_1m=True) if wider else None
-    feature = _named_feature(error, options) if isinstance(error, InvalidRequestError) else None
+    feature = _named_feature(error, options)
     place = (model.cloud, model.model_id)
     if feature is None or feature in _refused.get(place, frozenset()):
         return None
@@ -69,7 +65,7 @@ def adapt(
     return options
 
 
-def _named_feature(error: ClaudeCloudError, options: RequestOptions) -> str | None:
+def _named_feature(error: InvalidRequestError, options: RequestOptions) -> str | None:
     """Return which of the package's own additions a refusal names."""
     text = (error.body or str(error)).lower()
     added = options.stream and options.tools and options.fine_grained_tool_streaming
@@ -85,7 +81,8 @@ def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> Reque
     schema = output_format["schema"]
     tool = {
         "name": STRUCTURED_OUTPUT_TOOL,
-        "description": schema.get("description") or "Gives the answer in the form it must have.",
+        # Some models refuse a forced choice, and are only asked.
+        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
         "input_schema": schema,
     }
     forced = {"type": "any"} if options.tools else {"type": "tool", "name": tool["name"]}

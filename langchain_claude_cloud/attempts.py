@@ -16,7 +16,12 @@ from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud._types import JsonObject, Operation
 from langchain_claude_cloud.adaptation import adapt, settle_options
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    InvalidInputError,
+    InvalidRequestError,
+)
 from langchain_claude_cloud.failover import Plan
 from langchain_claude_cloud.options import CallOptions
 from langchain_claude_cloud.platform.base import OutgoingRequest
@@ -104,7 +109,7 @@ class Attempts:
             self.call.messages, settle_options(self.options, resolved), resolved
         )
         for notice in request.notices:
-            logger.warning(notice)
+            _say_once(notice)
         return request
 
     def missing_urls(self, request: MessagesRequest) -> list[str]:
@@ -175,11 +180,22 @@ class Attempts:
             raise error
         if isinstance(error, InvalidInputError | ConfigurationError):
             raise error
-        adapted = adapt(error, self.options, self.route.resolved)
-        if adapted is not None:
-            self.options = adapted
-            return 0.0
+        if isinstance(error, InvalidRequestError):
+            adapted = adapt(error, self.options, self.route.resolved)
+            if adapted is not None:
+                self.options = adapted
+                return 0.0
         return self.plan.failed(error)
+
+
+_said: set[str] = set()
+
+
+def _say_once(notice: str) -> None:
+    """Log what was left out of a request, once a process: an agent asks hundreds of times."""
+    if notice not in _said:
+        _said.add(notice)
+        logger.warning("%s", notice)
 
 
 def dump_json(body: JsonObject) -> bytes:
