@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -31,18 +31,23 @@ from langchain_claude_cloud.routes import Route, choose_platforms, make_routes, 
 
 _OWNER: Final = "ChatClaudeCloud"
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
+# Not pydantic's aliases: type checkers would then know the fields by those names alone.
+_ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
+
+PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
+"""What the user may give for a platform; a name takes all settings from the environment."""
 
 
 class ModelBase(BaseChatModel):
     """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
 
-    model: str = Field(default="", alias="model_name")
-    platform: Vertex | Bedrock | list[Vertex | Bedrock] = Field(default_factory=list)
+    model: str = ""
+    platform: PlatformLike | list[PlatformLike] | None = None
     max_tokens: int | None = Field(default=None, gt=0)
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    stop_sequences: list[str] | None = Field(default=None, alias="stop")
+    stop_sequences: list[str] | None = None
     thinking: JsonObject | Literal["adaptive"] | None = None
     effort: str | None = None
     betas: list[str] | None = None
@@ -67,7 +72,6 @@ class ModelBase(BaseChatModel):
     _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
 
     model_config = ConfigDict(
-        populate_by_name=True,
         extra="forbid",
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
@@ -91,8 +95,7 @@ class ModelBase(BaseChatModel):
     def _read_arguments(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        aliases = {field.alias: name for name, field in cls.model_fields.items() if field.alias}
-        given = {aliases.get(name, name): value for name, value in values.items()}
+        given = {_ALIASES.get(name, name): value for name, value in values.items()}
         refuse_unknown(_OWNER, given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         return {
@@ -111,7 +114,9 @@ class ModelBase(BaseChatModel):
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
         """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
         given = self.platform if isinstance(self.platform, list) else [self.platform]
-        return place_key(given, api_key=self.api_key, base_url=self.base_url)
+        # `choose_platforms` has replaced names and None.
+        configs = cast("list[Vertex | Bedrock]", given)
+        return place_key(configs, api_key=self.api_key, base_url=self.base_url)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept."""
