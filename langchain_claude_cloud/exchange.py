@@ -37,6 +37,9 @@ _SHOWN_BYTES: Final = 4096
 def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
     """Send a call and yield what the writer makes of the answer, as it comes.
 
+    What it makes of the end comes when the connection is free again: langchain-core's v3
+    events are pulled up to the last one, and then the generator is left as it is.
+
     Raises:
         ClaudeCloudError: The cloud refused, or the answer broke off; then with what had
             arrived of it as ``partial_message``.
@@ -44,6 +47,7 @@ def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
     run = Attempts(call, "stream")
     while True:
         reader: ResponseStream[T] | None = None
+        last: list[T] = []
         try:
             request = _prepare(run)
             with http.open_stream(
@@ -51,14 +55,19 @@ def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
             ) as response:
                 reader = run.reader(response.headers, writer_of)
                 for data in response:
-                    yield from reader.feed(data)
+                    for output in reader.feed(data):
+                        if reader.answer.complete:
+                            last.append(output)
+                        else:
+                            yield output
                     if reader.answer.complete:
                         break
-                yield from reader.close()
+                last += reader.close()
             run.plan.succeeded()
         except ClaudeCloudError as error:
             time.sleep(run.failed(error, reader))
         else:
+            yield from last
             return
 
 
@@ -71,6 +80,7 @@ async def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
     run = Attempts(call, "stream")
     while True:
         reader: ResponseStream[T] | None = None
+        last: list[T] = []
         try:
             request = await _aprepare(run)
             async with http.aopen_stream(
@@ -79,15 +89,19 @@ async def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
                 reader = run.reader(response.headers, writer_of)
                 async for data in response:
                     for output in reader.feed(data):
-                        yield output
+                        if reader.answer.complete:
+                            last.append(output)
+                        else:
+                            yield output
                     if reader.answer.complete:
                         break
-                for output in reader.close():
-                    yield output
+                last += reader.close()
             run.plan.succeeded()
         except ClaudeCloudError as error:
             await asyncio.sleep(run.failed(error, reader))
         else:
+            for output in last:
+                yield output
             return
 
 

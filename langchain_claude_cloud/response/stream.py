@@ -109,13 +109,13 @@ class ResponseStream(Generic[T]):
             raise self._framing_error(self._decoder.failure)
 
     def _fold(self, payload: bytes) -> Sequence[T]:
+        if self.answer.complete:
+            return ()  # The caller stops here: what follows is unread, or cut off anywhere.
         try:
             event = self._parse(payload)
             kind = event["type"]
             if kind == "error":
                 raise self._event_error(event)
-            if self.answer.complete:
-                return ()
             self._check_order(kind)
             said = self.answer.fold(event, self._writer)
         except ClaudeCloudError:

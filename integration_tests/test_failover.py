@@ -1,0 +1,492 @@
+"""What happens when a cloud does not answer: retries, other platforms, broken streams."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import pytest
+from clouds import fresh_region, make_model, platform_of, small_png
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tools import tool
+
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTooLargeError,
+    ServerError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.failover import HEALTH
+from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text
+
+pytest_plugins = ["cloud_fixtures"]
+pytestmark = pytest.mark.filterwarnings(
+    # What events of v3 are called in langchain-core.
+    "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
+)
+
+WORDS: Final = "One two three four five six seven eight nine ten. " * 4
+OTHER: Final = {"vertex": "bedrock", "bedrock": "vertex"}
+SOON: Final = 0.01
+Way = Callable[[ChatClaudeCloud], Any]
+
+
+@pytest.fixture(autouse=True)
+def all_healthy() -> None:
+    """Forget which routes of this process are cooling down."""
+    HEALTH._until.clear()
+
+
+@tool
+def get_weather(location: str) -> str:
+    """Get the weather at a location."""
+    return location
+
+
+def pair(emulator: CloudEmulator, first: str, **fields: Any) -> ChatClaudeCloud:
+    """Return a model with two platforms, one cloud first and the other second."""
+    platforms = [platform_of(emulator, name) for name in (first, OTHER[first])]
+    given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "max_retries": 0, **fields}
+    return ChatClaudeCloud(platform=platforms, **given)
+
+
+def asked(emulator: CloudEmulator) -> list[str]:
+    """Return the clouds that were asked, in order."""
+    return [request.platform for request in emulator.requests]
+
+
+async def invoke(model: ChatClaudeCloud) -> AIMessage:
+    """Ask, blocking."""
+    return model.invoke("Count.")
+
+
+async def ainvoke(model: ChatClaudeCloud) -> AIMessage:
+    """Ask on the event loop."""
+    return await model.ainvoke("Count.")
+
+
+async def stream(model: ChatClaudeCloud) -> Any:
+    """Stream, blocking, and add up."""
+    chunks = list(model.stream("Count."))
+    return chunks[0] + chunks[1:]
+
+
+async def astream(model: ChatClaudeCloud) -> Any:
+    """Stream on the event loop, and add up."""
+    chunks = [chunk async for chunk in model.astream("Count.")]
+    return chunks[0] + chunks[1:]
+
+
+async def events(model: ChatClaudeCloud) -> Any:
+    """Stream events, blocking."""
+    return model.stream_events("Count.", version="v3").output
+
+
+async def aevents(model: ChatClaudeCloud) -> Any:
+    """Stream events on the event loop."""
+    return await (await model.astream_events("Count.", version="v3"))
+
+
+async def invoke_long(model: ChatClaudeCloud) -> AIMessage:
+    """Ask for an answer that is long enough to be streamed internally."""
+    return model.invoke("Count.", max_tokens=64_000)
+
+
+async def ainvoke_long(model: ChatClaudeCloud) -> AIMessage:
+    """Do the same on the event loop."""
+    return await model.ainvoke("Count.", max_tokens=64_000)
+
+
+STREAMS: Final = (stream, astream, events, aevents)
+WAYS: Final = (invoke, ainvoke, *STREAMS, invoke_long, ainvoke_long)
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+every_stream = pytest.mark.parametrize("way", STREAMS, ids=lambda way: way.__name__)
+
+SWITCHING: Final[dict[int, type[ClaudeCloudError]]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+    503: ServerError,
+    529: OverloadedError,
+}
+
+
+@every_way
+@pytest.mark.parametrize("status", SWITCHING)
+async def test_the_next_platform_is_asked(
+    emulator: CloudEmulator, cloud: str, status: int, way: Way
+) -> None:
+    """Refusals that another endpoint may not share switch to it, at once and once."""
+    emulator.fault(status=status, platform=cloud)  # type: ignore[arg-type]  # a literal
+    emulator.reply(WORDS)
+    answer = await way(pair(emulator, cloud))
+    assert answer.text == WORDS
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+    assert answer.response_metadata["platform"] == OTHER[cloud]
+
+
+@pytest.mark.parametrize("status", SWITCHING)
+async def test_without_another_platform_the_error_is_raised(
+    emulator: CloudEmulator, cloud: str, status: int
+) -> None:
+    """The same refusals are exceptions where there is nobody else to ask."""
+    emulator.fault(status=status)
+    with pytest.raises(SWITCHING[status]):
+        make_model(emulator, cloud).invoke("Count.")
+
+
+@every_way
+async def test_a_refused_connection_switches(emulator: CloudEmulator, cloud: str, way: Way) -> None:
+    """A platform that is not there counts as one that does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    nobody = platform_of(emulator, cloud, base_url=f"http://127.0.0.1:{port}")
+    there = platform_of(emulator, OTHER[cloud])
+    model = ChatClaudeCloud(
+        model="claude-sonnet-4-6", platform=[nobody, there], max_tokens=512, max_retries=0
+    )
+    emulator.reply(WORDS)
+    answer = await way(model)
+    assert answer.text == WORDS
+    assert answer.response_metadata["platform"] == OTHER[cloud]
+    with pytest.raises(ConnectionFailedError):
+        await way(model.model_copy(update={"platform": [nobody]}))
+
+
+@every_way
+@pytest.mark.parametrize("status", [400, 413])
+async def test_a_bad_request_does_not_switch(
+    emulator: CloudEmulator, cloud: str, status: int, way: Way
+) -> None:
+    """What is wrong with the request is wrong everywhere."""
+    emulator.fault(status=status, error_type="invalid_request_error", message="messages: no")
+    with pytest.raises(InvalidRequestError) as caught:
+        await way(pair(emulator, cloud, max_retries=2))
+    assert isinstance(caught.value, RequestTooLargeError) == (status == 413)
+    assert asked(emulator) == [cloud]
+
+
+@every_stream
+async def test_nothing_is_asked_again_after_content(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A stream that breaks off in the middle is an error, with what had arrived."""
+    emulator.fault(text(WORDS), cut_after_events=8)
+    with pytest.raises(StreamInterruptedError) as caught:
+        await way(pair(emulator, cloud, max_retries=2))
+    check_partial(caught.value)
+    assert asked(emulator) == [cloud]
+
+
+def check_partial(error: ClaudeCloudError) -> None:
+    """Assert that an exception carries the beginning of the answer."""
+    partial = error.partial_message
+    assert isinstance(partial, AIMessage)
+    assert 0 < len(partial.text) < len(WORDS)
+    assert WORDS.startswith(partial.text)
+    assert "stop_reason" not in {
+        key for key, value in partial.response_metadata.items() if value is not None
+    }
+    assert partial.response_metadata["usage"]["input_tokens"] > 0
+    assert error.is_retryable
+
+
+@every_stream
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"cut_after_events": 8},
+        {"cut_after_events": 8, "end_cleanly": True},
+        {"bad_checksum_at": 8},
+        {"error_event": {"type": "overloaded_error", "message": "Overloaded"}, "after_events": 8},
+        {"exception": "throttlingException", "after_events": 8},
+    ],
+    ids=["cut", "ended", "garbled", "error", "exception"],
+)
+async def test_a_broken_stream_never_ends_silently(
+    emulator: CloudEmulator, cloud: str, way: Way, how: Any
+) -> None:
+    """Cut, ended too soon, damaged or refused: an exception, with what had arrived."""
+    emulator.fault(text(WORDS), **how)
+    kind = {"error_event": OverloadedError, "exception": RateLimitError}.get(next(iter(how)))
+    with pytest.raises(kind or StreamInterruptedError) as caught:
+        await way(make_model(emulator, cloud, max_retries=2))
+    check_partial(caught.value)
+    assert len(emulator.requests) == 1
+
+
+@every_stream
+async def test_a_partial_message_shows_an_open_call_as_invalid(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A call that a broken stream left open is never a valid one."""
+    raw = '{"location": "a very long name of a very small place"}'
+    emulator.fault(text("Hm."), raw_tool_use("get_weather", raw), cut_after_events=9)
+    with pytest.raises(StreamInterruptedError) as caught:
+        await way(make_model(emulator, cloud))
+    partial = caught.value.partial_message
+    assert isinstance(partial, AIMessage)
+    assert partial.tool_calls == []
+    (broken,) = partial.invalid_tool_calls
+    assert raw.startswith(broken["args"] or "?")
+    assert [block["type"] for block in partial.content_blocks] == ["text", "invalid_tool_call"]
+
+
+@pytest.mark.parametrize("way", [invoke_long, ainvoke_long], ids=lambda way: way.__name__)
+async def test_an_answer_that_is_wanted_whole_is_asked_for_again(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """Nothing was handed out yet: an internal stream that breaks off is retried, or switches."""
+    emulator.fault(text(WORDS), cut_after_events=8)
+    emulator.reply("Whole.")
+    answer = await way(pair(emulator, cloud))
+    assert answer.text == "Whole."
+    assert answer.response_metadata["platform"] == OTHER[cloud]
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+    emulator.fault(text(WORDS), cut_after_events=8)
+    with pytest.raises(StreamInterruptedError) as caught:
+        await way(make_model(emulator, cloud))
+    check_partial(caught.value)
+
+
+async def test_invoke_with_streaming_raises_what_the_stream_raises(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """``streaming=True`` streams in langchain-core, chunk by chunk: no second try."""
+    model = make_model(emulator, cloud, streaming=True, max_retries=2)
+    for way in (invoke, ainvoke):
+        emulator.fault(text(WORDS), cut_after_events=8)
+        with pytest.raises(StreamInterruptedError) as caught:
+            await way(model)
+        check_partial(caught.value)
+    assert len(emulator.requests) == 2
+
+
+@pytest.mark.parametrize("way", [invoke, ainvoke], ids=lambda way: way.__name__)
+async def test_a_cut_body_is_asked_for_again(emulator: CloudEmulator, cloud: str, way: Way) -> None:
+    """An answer that comes whole or not at all is retried like a lost connection."""
+    emulator.fault(text(WORDS), cut_after_bytes=60)
+    emulator.reply("Whole.")
+    answer = await way(make_model(emulator, cloud, max_retries=1))
+    assert answer.text == "Whole."
+    assert len(emulator.requests) == 2
+
+
+BEFORE_CONTENT: Final = (
+    {"error_event": {"type": "overloaded_error", "message": "Overloaded"}, "after_events": 0},
+    {"error_event": {"type": "api_error", "message": "Internal"}, "after_events": 1},
+    {"exception": "serviceUnavailableException", "after_events": 1},
+    {"cut_after_events": 0},
+    {"cut_after_events": 1},
+    {"disconnect": True},
+)
+
+
+@every_stream
+@pytest.mark.parametrize("how", BEFORE_CONTENT, ids=lambda how: "-".join(map(str, how)))
+async def test_a_stream_that_fails_before_content_switches(
+    emulator: CloudEmulator, cloud: str, way: Way, how: Any
+) -> None:
+    """Before the first content another platform may answer; nobody sees any of the first."""
+    emulator.fault(text(WORDS), **how)
+    emulator.reply("Whole.")
+    assert (await way(pair(emulator, cloud))).text == "Whole."
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+
+
+def ask_all(
+    emulator: CloudEmulator, cloud: str, cases: list[tuple[Way, Any]], **settings: Any
+) -> dict[str, list[int]]:
+    """Ask once for each case at the same time, each in a region of its own.
+
+    Args:
+        emulator: Answers each case with its fault, then with ``WORDS``.
+        cloud: The cloud to ask.
+        cases: Ways to ask, and faults.
+        settings: Fields of all faults and of the model.
+
+    Returns:
+        The statuses of the requests that each case took, by its name.
+    """
+    models = {}
+    times = settings.pop("times", 1)
+    for way, how in cases:
+        region = fresh_region("us-east-")
+        emulator.fault(text(WORDS), **how, region=region, times=times)
+        emulator.reply(WORDS, region=region)
+        platform = platform_of(emulator, cloud, region=region)
+        model = make_model(emulator, cloud, **settings).model_copy(update={"platform": platform})
+        models[f"{way.__name__} {how}"] = (way, model, region)
+    with ThreadPoolExecutor(len(models)) as threads:
+        asking = {
+            name: threads.submit(asyncio.run, way(model))
+            for name, (way, model, _) in models.items()
+        }
+        texts = {name: future.result().text for name, future in asking.items()}
+    assert texts == dict.fromkeys(models, WORDS)
+    return {
+        name: [request.status for request in emulator.requests if request.region == region]
+        for name, (_, _, region) in models.items()
+    }
+
+
+def test_a_stream_that_fails_before_content_is_retried(emulator: CloudEmulator, cloud: str) -> None:
+    """The same on the one platform there is: a second request, and a clean answer."""
+    cases = [(way, how) for way in STREAMS for how in BEFORE_CONTENT]
+    statuses = ask_all(emulator, cloud, cases, max_retries=1)
+    assert {name: len(found) for name, found in statuses.items()} == dict.fromkeys(statuses, 2)
+
+
+def test_a_passing_failure_is_retried(emulator: CloudEmulator, cloud: str) -> None:
+    """As often as ``max_retries`` says."""
+    passing = (408, 409, 429, 500, 502, 503, 504, 529)
+    cases = [(way, {"status": status, "retry_after": SOON}) for way in WAYS for status in passing]
+    statuses = ask_all(emulator, cloud, cases, max_retries=2, times=2)
+    assert list(statuses.values()) == [[how["status"]] * 2 + [200] for _, how in cases]
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+async def test_retries_end(emulator: CloudEmulator, cloud: str, retries: int) -> None:
+    """After ``max_retries`` more requests the last error is raised."""
+    emulator.fault(status=529, retry_after=SOON, times=retries + 1)
+    with pytest.raises(OverloadedError) as caught:
+        await make_model(emulator, cloud, max_retries=retries).ainvoke("Count.")
+    assert caught.value.retry_after == SOON
+    assert len(emulator.requests) == retries + 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+async def test_a_lasting_failure_is_not_retried(
+    emulator: CloudEmulator, cloud: str, status: int
+) -> None:
+    """Asking again would not help."""
+    emulator.fault(status=status, message="no")
+    with pytest.raises(ClaudeCloudError) as caught:
+        await make_model(emulator, cloud, max_retries=3).ainvoke("Count.")
+    assert not caught.value.is_retryable
+    assert len(emulator.requests) == 1
+
+
+async def test_the_cloud_says_how_long_to_wait(emulator: CloudEmulator, cloud: str) -> None:
+    """``retry-after`` is waited for, on every try."""
+    emulator.fault(status=429, retry_after=0.3)
+    emulator.reply(WORDS)
+    begin = time.monotonic()
+    await make_model(emulator, cloud, max_retries=1).ainvoke("Count.")
+    assert 0.3 <= time.monotonic() - begin < 2
+
+
+async def test_each_platform_is_tried_before_any_is_retried(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """Rounds of all platforms; the error that is raised shows those before it."""
+    emulator.fault(status=529, retry_after=SOON, times=4)
+    with pytest.raises(OverloadedError) as caught:
+        await pair(emulator, cloud, max_retries=1).ainvoke("Count.")
+    names = asked(emulator)
+    assert sorted(names[:2]) == sorted(names[2:]) == ["bedrock", "vertex"]
+    assert names[0] == cloud
+    assert isinstance(caught.value.__cause__, OverloadedError)
+    assert caught.value.__cause__.platform != caught.value.platform
+
+
+async def test_a_platform_that_throttled_cools_down(emulator: CloudEmulator, cloud: str) -> None:
+    """For as long as it said, calls of every model instance go to the other one first."""
+    emulator.fault(status=429, retry_after=1.5, platform=cloud)  # type: ignore[arg-type]  # a literal
+    model = pair(emulator, cloud)
+    for _ in range(3):
+        await model.ainvoke("Count.")
+    pair(emulator, cloud).invoke("Count.")
+    assert asked(emulator) == [cloud, *[OTHER[cloud]] * 4]
+    time.sleep(1.6)  # noqa: ASYNC251  nothing else runs on this loop
+    answer = await model.ainvoke("Count.")
+    assert answer.response_metadata["platform"] == cloud
+
+
+async def test_another_model_does_not_cool_down(emulator: CloudEmulator, cloud: str) -> None:
+    """Quotas are per model: what one used up, another still has."""
+    emulator.fault(status=429, retry_after=60, platform=cloud)  # type: ignore[arg-type]  # a literal
+    await pair(emulator, cloud).ainvoke("Count.")
+    await pair(emulator, cloud, model="claude-opus-4-8").ainvoke("Count.")
+    assert asked(emulator) == [cloud, OTHER[cloud], cloud]
+
+
+async def test_healthy_platforms_are_stuck_to(emulator: CloudEmulator, cloud: str) -> None:
+    """While the first answers, the second is never asked: its prompt cache would be cold."""
+    model = pair(emulator, cloud)
+    for way in WAYS:
+        await way(model)
+    assert set(asked(emulator)) == {cloud}
+
+
+async def test_regions_of_one_cloud_stand_in_for_each_other(emulator: CloudEmulator) -> None:
+    """The metadata names the region and the profile that answered."""
+    regions = ["us-east-1", "eu-west-1"]
+    model = ChatClaudeCloud(
+        model="claude-sonnet-4-6",
+        platform=[emulator.bedrock(region=region) for region in regions],
+        max_tokens=512,
+        max_retries=0,
+    )
+    assert model.invoke("Count.").response_metadata["region"] == "us-east-1"
+    emulator.fault(status=503, region="us-east-1")
+    metadata = (await model.ainvoke("Count.")).response_metadata
+    assert (metadata["platform"], metadata["region"]) == ("bedrock", "eu-west-1")
+    assert metadata["inference_profile"]
+    assert [request.region for request in emulator.requests] == [regions[0], *regions]
+
+
+async def test_the_body_is_built_for_the_platform_that_answers(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """The same bound tool streams by a field on Vertex and by a beta on Bedrock."""
+    model = pair(emulator, cloud, model="claude-sonnet-4-5").bind_tools([get_weather])
+    emulator.fault(status=529)
+    async for _ in model.astream("What is the weather in Paris?"):
+        pass
+    bodies = {request.platform: request.body for request in emulator.requests}
+    assert bodies["vertex"]["tools"][0]["eager_input_streaming"] is True
+    assert "anthropic_beta" not in bodies["vertex"]
+    assert "eager_input_streaming" not in bodies["bedrock"]["tools"][0]
+    assert bodies["bedrock"]["anthropic_beta"] == ["fine-grained-tool-streaming-2025-05-14"]
+
+
+@pytest.mark.parametrize("way", [invoke, ainvoke], ids=lambda way: way.__name__)
+async def test_media_are_fetched_once_for_all_attempts(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A picture by URL is got once, however often the request is sent."""
+    got: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        got.append(url)
+        return small_png()
+
+    model = pair(emulator, cloud, url_fetcher=fetch, max_retries=1)
+    picture = {"type": "image", "url": "https://example.com/one.png"}
+    emulator.fault(status=529, retry_after=SOON, times=2)
+    question = [HumanMessage([{"type": "text", "text": "What is it?"}, picture])]
+    answer = await model.ainvoke(question) if way is ainvoke else model.invoke(question)
+    assert answer.text
+    assert got == ["https://example.com/one.png"]
+    assert len(emulator.requests) == 3
+
+
+def test_an_exact_id_of_one_cloud_is_refused_beside_another(emulator: CloudEmulator) -> None:
+    """It could only ever be asked on one of the two."""
+    with pytest.raises(ConfigurationError, match="exact id of one cloud"):
+        pair(emulator, "vertex", model="global.anthropic.claude-sonnet-4-6")

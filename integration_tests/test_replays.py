@@ -1,0 +1,331 @@
+"""Every recorded answer, served by the emulator over HTTP and read on every path.
+
+The recordings of the first-party API go through both clouds: as server-sent events on
+Vertex, as event-stream frames on Bedrock. Those of a cloud go through it byte for byte.
+Whatever the path and the cut of the bytes, the message is the one that a naive reading of
+the recording gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from clouds import make_model
+from data import load_recordings, needs_data
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
+from reference_fold import check, events_of, fold, fold_message, without_index
+
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ContextOverflowError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from langchain_claude_cloud.testing import CloudEmulator
+
+pytest_plugins = ["cloud_fixtures"]
+pytestmark = [
+    needs_data,
+    # What events of v3 are called in langchain-core.
+    pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"),
+]
+
+OPERATIONS: Final = {
+    "messages",
+    "invoke",
+    "rawPredict",
+    "streamRawPredict",
+    "invoke-with-response-stream",
+}
+CLOUDS: Final = {"anthropic": ("vertex", "bedrock"), "vertex": ("vertex",), "bedrock": ("bedrock",)}
+VERSIONS: Final = ("v0", "v1")
+SMALL_PIECES: Final = ((64, 1 << 30), (7, 4096), (1, 1024))
+"""Sizes of network writes, and how large a body may be to be cut that small (for time)."""
+
+
+def _answers(*, streamed: bool) -> list[Any]:
+    """Return each recorded message with each cloud that it is served on."""
+    return [
+        pytest.param(row, cloud, id=f"{row['file']}-{row['line']}-{cloud}")
+        for row in load_recordings()
+        if row["op"] in OPERATIONS and row["status"] == 200
+        if (row["kind"] != "json") == streamed
+        # claude-v2 answered with text completions, which are no messages.
+        if streamed or b'"content"' in row["body"]
+        for cloud in CLOUDS[row["file"]]
+    ]
+
+
+class Paths:
+    """The ways to ask a model on one cloud, and the answers to compare."""
+
+    def __init__(
+        self, emulator: CloudEmulator, cloud: str, runner: asyncio.Runner | None = None
+    ) -> None:
+        self._models = {
+            (version, internally): make_model(
+                emulator,
+                cloud,
+                output_version=version,
+                max_tokens=64_000 if internally else 1024,
+            )
+            for version in VERSIONS
+            for internally in (False, True)
+        }
+        self._runner = runner
+
+    def model(self, version: str, *, internally: bool = False) -> ChatClaudeCloud:
+        """Return the model; one whose answers are long enough to be streamed internally."""
+        return self._models[version, internally]
+
+    def run(self, coroutine: Any) -> Any:
+        """Run a coroutine on the event loop that all tests of the module share."""
+        assert self._runner is not None
+        return self._runner.run(coroutine)
+
+    def stream(self, version: str) -> AIMessage:
+        """Stream, and add the chunks up."""
+        chunks = list(self.model(version).stream("?"))
+        assert len(chunks) > 1
+        return _whole(chunks)
+
+    def astream(self, version: str) -> AIMessage:
+        """Stream on an event loop, and add the chunks up."""
+
+        async def collect() -> list[AIMessageChunk]:
+            return [chunk async for chunk in self.model(version).astream("?")]
+
+        return _whole(self.run(collect()))
+
+    def invoke_streaming(self, version: str) -> AIMessage:
+        """Invoke a model that is told to stream; core adds the chunks up."""
+        return self.model(version).model_copy(update={"streaming": True}).invoke("?")
+
+    def ainvoke_streaming(self, version: str) -> AIMessage:
+        """Do the same on an event loop."""
+        model = self.model(version).model_copy(update={"streaming": True})
+        return self._message(self.run(model.ainvoke("?")))
+
+    def invoke_long(self, version: str) -> AIMessage:
+        """Invoke a model whose answer may take too long for one response."""
+        return self.model(version, internally=True).invoke("?")
+
+    def ainvoke_long(self, version: str) -> AIMessage:
+        """Do the same on an event loop."""
+        return self._message(self.run(self.model(version, internally=True).ainvoke("?")))
+
+    def events(self) -> AIMessage:
+        """Stream protocol events."""
+        stream = self.model("v0").stream_events("?", version="v3")
+        assert_valid_event_stream(list(stream))
+        return self._message(stream.output)
+
+    def aevents(self) -> AIMessage:
+        """Stream protocol events on an event loop."""
+
+        async def collect() -> AIMessage:
+            stream = await self.model("v0").astream_events("?", version="v3")
+            assert_valid_event_stream([event async for event in stream])
+            return self._message(await stream.output)
+
+        return self._message(self.run(collect()))
+
+    def _message(self, found: object) -> AIMessage:
+        assert type(found) is AIMessage
+        return found
+
+
+def _whole(chunks: list[AIMessageChunk]) -> AIMessage:
+    message = message_chunk_to_message(chunks[0] + chunks[1:])
+    assert type(message) is AIMessage
+    return message
+
+
+STREAMED: Final[tuple[Callable[[Paths, str], AIMessage], ...]] = (
+    Paths.stream,
+    Paths.astream,
+    Paths.invoke_streaming,
+    Paths.ainvoke_streaming,
+    Paths.invoke_long,
+    Paths.ainvoke_long,
+)
+EVENTS: Final[tuple[Callable[[Paths], AIMessage], ...]] = (Paths.events, Paths.aevents)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all tests: its connections are reused."""
+    with asyncio.Runner() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def all_paths(running_emulator: CloudEmulator, runner: asyncio.Runner) -> dict[str, Paths]:
+    """The paths of each cloud."""
+    return {cloud: Paths(running_emulator, cloud, runner) for cloud in ("vertex", "bedrock")}
+
+
+@contextmanager
+def on(path: str) -> Iterator[None]:
+    """Name the path in a failure; the test's own name is the recording."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"on the path: {path}")
+        raise
+
+
+def as_bytes(message: AIMessage) -> str:
+    """Return all of a message but the run's id, which differs from call to call."""
+    return message.model_copy(update={"id": None}).model_dump_json()
+
+
+@pytest.mark.parametrize(("row", "cloud"), _answers(streamed=True))
+def test_a_recorded_stream_gives_one_message_on_every_path(
+    row: dict[str, Any], cloud: str, emulator: CloudEmulator, all_paths: dict[str, Paths]
+) -> None:
+    """Chunks, whole messages and events, sync and async, agree with each other and the fold."""
+    expected = fold(events_of(row["kind"], row["body"]))
+    paths = all_paths[cloud]
+    emulator.replay(row, times=len(STREAMED) * len(VERSIONS) + len(EVENTS))
+    found: dict[str, AIMessage] = {}
+    for version in VERSIONS:
+        first = None
+        for path in STREAMED:
+            with on(f"{path.__name__} {version}"):
+                message = path(paths, version)
+                check(message, expected)
+                first = first or as_bytes(message)
+                assert as_bytes(message) == first
+                found[version] = message
+    with on("events of v3"):
+        streamed, astreamed = (path(paths) for path in EVENTS)
+        check(streamed, expected)
+        assert as_bytes(streamed) == as_bytes(astreamed)
+        _check_alike(streamed, found["v1"])
+    with on("v0 beside v1"):
+        _check_alike(found["v0"], found["v1"])
+
+
+def _check_alike(one: AIMessage, other: AIMessage) -> None:
+    assert without_index(one.content_blocks) == without_index(other.content_blocks)
+    assert one.tool_calls == other.tool_calls
+    assert one.invalid_tool_calls == other.invalid_tool_calls
+    assert one.usage_metadata == other.usage_metadata
+    differing = {"output_version"}
+    metadata, others = (
+        {k: v for k, v in message.response_metadata.items() if k not in differing}
+        for message in (one, other)
+    )
+    assert metadata == others
+
+
+@pytest.mark.parametrize(("row", "cloud"), _answers(streamed=True))
+def test_the_cut_of_the_bytes_changes_nothing(
+    row: dict[str, Any], cloud: str, emulator: CloudEmulator, all_paths: dict[str, Paths]
+) -> None:
+    """Written in pieces of 64, 7 and 1 bytes, a stream gives the same message."""
+    expected = fold(events_of(row["kind"], row["body"]))
+    paths = all_paths[cloud]
+    for size, limit in SMALL_PIECES:
+        if len(row["body"]) > limit:
+            continue
+        with on(f"pieces of {size} bytes"):
+            emulator.replay(row, times=3, piece=size)
+            check(paths.stream("v0"), expected)
+            check(paths.astream("v1"), expected)
+            check(paths.aevents(), expected)
+
+
+@pytest.mark.parametrize(("row", "cloud"), _answers(streamed=False))
+def test_a_recorded_body_gives_one_message_on_every_path(
+    row: dict[str, Any], cloud: str, emulator: CloudEmulator, all_paths: dict[str, Paths]
+) -> None:
+    """An answer that was not streamed reads as a naive reading does, sync and async."""
+    expected = fold_message(json.loads(row["body"]))
+    paths = all_paths[cloud]
+    emulator.replay(row, times=4)
+    found = {}
+    for version in VERSIONS:
+        with on(f"invoke {version}"):
+            found[version] = paths.model(version).invoke("?")
+            check(found[version], expected)
+        with on(f"ainvoke {version}"):
+            message = paths.run(paths.model(version).ainvoke("?"))
+            check(message, expected)
+            assert as_bytes(message) == as_bytes(found[version])
+    with on("v0 beside v1"):
+        _check_alike(found["v0"], found["v1"])
+
+
+BY_STATUS: Final[dict[int, type[ClaudeCloudError]]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    413: ContextOverflowError,
+    429: RateLimitError,
+    503: ServerError,
+    529: OverloadedError,
+}
+BY_TEXT: Final[dict[bytes, type[ClaudeCloudError]]] = {
+    b"The provided model identifier is invalid.": NotFoundError,
+    b"is not allowed to use Publisher Model": PermissionDeniedError,
+}
+"""Errors that a cloud reports as a 400, and what they are."""
+
+
+def _errors() -> list[Any]:
+    return [
+        pytest.param(row, cloud, id=f"{row['file']}-{row['line']}-{row['status']}-{cloud}")
+        for row in load_recordings()
+        if row["status"] >= 400
+        for cloud in CLOUDS[row["file"]]
+    ]
+
+
+def _expected_error(row: dict[str, Any]) -> type[ClaudeCloudError]:
+    by_text = (kind for text, kind in BY_TEXT.items() if text in row["body"])
+    return next(by_text, BY_STATUS[row["status"]])
+
+
+async def _drain(model: ChatClaudeCloud) -> None:
+    async for _ in model.astream("?"):
+        pass
+
+
+@pytest.mark.parametrize(("row", "cloud"), _errors())
+def test_a_recorded_refusal_is_the_right_exception(
+    row: dict[str, Any], cloud: str, emulator: CloudEmulator, all_paths: dict[str, Paths]
+) -> None:
+    """A refused request raises the class of its status, or of what its text says it is."""
+    model = all_paths[cloud].model("v0")
+    ways: dict[str, Callable[[], object]] = {
+        "invoke": lambda: model.invoke("?"),
+        "stream": lambda: list(model.stream("?")),
+        "ainvoke": lambda: all_paths[cloud].run(model.ainvoke("?")),
+        "astream": lambda: all_paths[cloud].run(_drain(model)),
+        "events": lambda: model.stream_events("?", version="v3").output,
+    }
+    emulator.replay(row, times=len(ways))
+    for name, way in ways.items():
+        with on(name):
+            with pytest.raises(ClaudeCloudError) as caught:
+                way()
+            assert type(caught.value) is _expected_error(row)
+            assert caught.value.status_code == row["status"]
+            assert caught.value.platform == cloud
+            assert caught.value.partial_message is None
+            assert json.loads(row["body"]) == json.loads(caught.value.body or "")
