@@ -1,0 +1,57 @@
+# make test, make demo: on a fresh machine with Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help install check test live demo format clean
+
+help:
+	@echo "make install  the environment, in $(VENV)"
+	@echo "make check    formatting, lint, import rules, types"
+	@echo "make test     unit and integration tests, offline"
+	@echo "make live     the tests against the real clouds, with your credentials"
+	@echo "make demo     an agent on both clouds' wire formats, offline"
+	@echo "make format   format the code"
+	@echo "make clean    remove what the others made"
+
+install: $(VENV)/.installed
+
+# A stamp is newer than pyproject.toml once what that asks for is installed.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
+	@# Debian's python3 may come without ensurepip.
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
+	$(INSTALL) --editable ".[all,test]"
+	touch $@
+
+$(VENV)/.checking: $(VENV)/.installed
+	$(INSTALL) --editable ".[all,test,check]"
+	touch $@
+
+check: $(VENV)/.checking
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: install
+	$(BIN)/python -m pytest -n $(WORKERS) tests integration_tests
+
+live: install
+	$(BIN)/python -m pytest --live -m live integration_tests
+
+demo: install
+	$(BIN)/claude-cloud demo
+
+format: $(VENV)/.checking
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

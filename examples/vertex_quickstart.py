@@ -1,0 +1,35 @@
+"""Ask Claude on Google Cloud's Vertex AI.
+
+Credentials, project and region come from the environment: see `claude-cloud doctor`.
+``--emulator`` runs it offline.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from langchain_claude_cloud import ChatClaudeCloud, Vertex
+
+
+def main(platform: Vertex) -> None:
+    """Ask one question, then stream the answer to another."""
+    llm = ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform, max_tokens=2000)
+
+    answer = llm.invoke("Hello! Which rivers flow through Portugal?")
+    print(answer.text)
+    print(answer.usage_metadata)
+
+    for chunk in llm.stream("And which of them is the longest?"):
+        print(chunk.text, end="", flush=True)
+    print()
+    print("tokens in this prompt:", llm.count_tokens("Which of them is the longest?"))
+
+
+if __name__ == "__main__":
+    if "--emulator" in sys.argv:
+        from langchain_claude_cloud.testing import CloudEmulator
+
+        with CloudEmulator() as emulator:
+            main(emulator.vertex())
+    else:
+        main(Vertex())

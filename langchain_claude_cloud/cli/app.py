@@ -1,0 +1,152 @@
+"""The commands and their options.
+
+In: a command line, without the program's name. Out: an exit status; what is to be read is
+printed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from langchain_claude_cloud import __version__
+from langchain_claude_cloud.cli.common import CloudName, CommandError, Target, make_console
+from langchain_claude_cloud.errors import ClaudeCloudError
+
+app = typer.Typer(
+    name="claude-cloud",
+    help="Claude for LangChain on Google Cloud Vertex AI and Amazon Bedrock.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Platform = Annotated[CloudName | None, typer.Option(help="Which cloud.", show_default=False)]
+Model = Annotated[
+    str | None,
+    typer.Option(help="A catalogue name, an exact id, or an ARN. Otherwise ANTHROPIC_MODEL."),
+]
+Project = Annotated[str | None, typer.Option(help="Google Cloud project (Vertex AI).")]
+Region = Annotated[str | None, typer.Option(help="Region, of either cloud.")]
+Profile = Annotated[str | None, typer.Option(help="AWS profile (Bedrock).")]
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command line.
+
+    Args:
+        arguments: Without the program's name.
+
+    Raises:
+        SystemExit: Always, with the exit status.
+    """
+    try:
+        app(list(arguments))
+    except (ClaudeCloudError, CommandError, OSError) as error:
+        sys.stderr.write(f"claude-cloud: {error}\n")
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    *,
+    platform: Annotated[str, typer.Option(help="vertex, bedrock, or both.")] = "both",
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the real cloud, with your credentials.")
+    ] = False,
+    model: Model = None,
+) -> None:
+    """Show an agent's loop, its tool calls as they stream, and one that is cut off.
+
+    Offline, unless --live. Fails if a step does not do what it should.
+    """
+    from langchain_claude_cloud.cli.demo import run_demo  # noqa: PLC0415  # the model, for one
+
+    wanted = list(CloudName) if platform == "both" else [_cloud(platform)]
+    run_demo(make_console(), wanted, Target(model=model), live=live)
+
+
+def _cloud(name: str) -> CloudName:
+    try:
+        return CloudName(name)
+    except ValueError:
+        raise typer.BadParameter(f"{name!r} is none of vertex, bedrock, both") from None
+
+
+@app.command()
+def chat(
+    *,
+    platform: Platform = None,
+    model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
+    system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Talk to the emulator, offline.")
+    ] = False,
+) -> None:
+    """Talk to a model, line by line; Ctrl-D or /quit ends it."""
+    from langchain_claude_cloud.cli.chat import run_chat  # noqa: PLC0415  # see `demo`
+
+    target = Target(platform, model, project, region, profile)
+    run_chat(make_console(), target, system=system, emulator=emulator)
+
+
+@app.command()
+def doctor(
+    *,
+    platform: Platform = None,
+    model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
+    call: Annotated[bool, typer.Option("--call", help="Make one tiny request.")] = False,
+) -> None:
+    """Show what would be used, where each part comes from, and what to fix."""
+    from langchain_claude_cloud.cli.doctor import run_doctor  # noqa: PLC0415  # see `demo`
+
+    target = Target(platform, model, project, region, profile)
+    raise typer.Exit(run_doctor(make_console(), target, call=call))
+
+
+@app.command()
+def models(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Retired models, and every capability.")
+    ] = False,
+) -> None:
+    """List the models: names, ids on each cloud, limits, and what they take."""
+    from langchain_claude_cloud.cli.models import print_models  # noqa: PLC0415  # the catalogue
+
+    print_models(make_console(), everything=everything)
+
+
+@app.command()
+def emulate(
+    *,
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.")] = 8787,
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    event_delay: Annotated[float, typer.Option(help="Seconds between events.")] = 0.0,
+    strict: Annotated[
+        bool, typer.Option(help="Refuse what the clouds refuse, in their words.")
+    ] = True,
+) -> None:
+    """Serve both clouds on loopback until Ctrl-C, and print what clients need."""
+    from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
+
+    run_emulator(host, port, event_delay=event_delay, strict=strict)

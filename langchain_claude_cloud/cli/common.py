@@ -1,0 +1,88 @@
+"""What the commands share: the terminal, and which platform they talk to.
+
+In: options of the command line. Out: a console, and `Vertex` or `Bedrock`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from rich.console import Console
+
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.routes import choose_platforms
+
+DEFAULT_MODEL: Final = "claude-sonnet-5-5"
+"""What is asked when neither an option nor ``ANTHROPIC_MODEL`` names a model."""
+
+CLOUD_NAMES: Final = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
+
+_WIDE: Final = 160
+
+
+class CloudName(StrEnum):
+    """A value of ``--platform``."""
+
+    VERTEX = "vertex"
+    BEDROCK = "bedrock"
+
+
+class CommandError(Exception):
+    """A command cannot do its work; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command was told about the platform; None leaves it to the environment.
+
+    Attributes:
+        platform: The cloud.
+        model: The model.
+        project: The Google Cloud project.
+        region: The region, of either cloud.
+        profile: The AWS profile.
+    """
+
+    platform: CloudName | None = None
+    model: str | None = None
+    project: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+    @property
+    def model_name(self) -> str:
+        """The model to ask for."""
+        return self.model or os.environ.get("ANTHROPIC_MODEL") or DEFAULT_MODEL
+
+    def config(self, platform: CloudName | None = None) -> Vertex | Bedrock:
+        """Return the platform that the options, or else the environment, choose.
+
+        Args:
+            platform: In place of the option.
+
+        Raises:
+            ConfigurationError: Nothing says which cloud, or an option is of the other one.
+        """
+        name = platform or self.platform
+        chosen = choose_platforms(name.value if name else None, self.model_name)
+        if isinstance(chosen, Vertex):
+            self._refuse("--profile", self.profile, "Vertex AI")
+            return Vertex(project=self.project, region=self.region)
+        self._refuse("--project", self.project, "Amazon Bedrock")
+        return Bedrock(region=self.region, profile=self.profile)
+
+    def _refuse(self, option: str, value: str | None, cloud: str) -> None:
+        if value is not None:
+            raise ConfigurationError(f"{option} does nothing on {cloud}: leave it out.")
+
+
+def make_console() -> Console:
+    """Return the console: as wide as the terminal; wide where there is none to wrap for."""
+    console = Console(highlight=False, emoji=False)
+    if console.is_terminal or os.environ.get("COLUMNS"):
+        return console
+    return Console(highlight=False, emoji=False, width=_WIDE)

@@ -1,0 +1,83 @@
+"""As whom a cloud would be asked, in words.
+
+In: a platform and the environment. Out: the kind of credentials and where they come from;
+never a secret, and no network. Whether they work is what the platform's own preparation
+tells.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from langchain_claude_cloud.config import Bedrock, Vertex
+
+_GOOGLE_KINDS: Final = {
+    "service_account": "service account key",
+    "authorized_user": "user credentials of gcloud",
+    "external_account": "workload identity federation",
+    "external_account_authorized_user": "workforce identity federation",
+    "impersonated_service_account": "impersonated service account",
+    "gdch_service_account": "service account of Google Distributed Cloud",
+}
+_AWS_KINDS: Final = (
+    ("AWS_BEARER_TOKEN_BEDROCK", "Bedrock API key"),
+    ("AWS_ACCESS_KEY_ID", "AWS key pair"),
+    ("AWS_PROFILE", "AWS profile"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "web identity (such as a Kubernetes service account)"),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "role of the container"),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "role of the container"),
+)
+"""In botocore's order: a key pair comes before AWS_PROFILE (botocore/credentials.py, 1.44)."""
+
+
+def describe(config: Vertex | Bedrock) -> tuple[str, str]:
+    """Return the kind of credentials that would be used, and where they come from."""
+    return _google() if isinstance(config, Vertex) else _aws(config)
+
+
+def _google() -> tuple[str, str]:
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if named:
+        return _google_kind(Path(named)), f"GOOGLE_APPLICATION_CREDENTIALS={named}"
+    path = _gcloud_folder() / "application_default_credentials.json"
+    if path.is_file():
+        return _google_kind(path), f"gcloud auth application-default login ({path})"
+    return "service account of this machine", "the metadata server, if there is one"
+
+
+def _gcloud_folder() -> Path:
+    """Return gcloud's folder, as google-auth finds it (google/auth/_cloud_sdk.py)."""
+    given = os.environ.get("CLOUDSDK_CONFIG")
+    if given:
+        return Path(given)
+    if os.name == "nt":
+        return Path(os.environ.get("APPDATA", "C:\\")) / "gcloud"
+    return Path("~/.config/gcloud").expanduser()
+
+
+def _google_kind(path: Path) -> str:
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8")).get("type")
+    except (OSError, ValueError, AttributeError):
+        return "a file that cannot be read"
+    return _GOOGLE_KINDS.get(kind, "a file of an unknown type")
+
+
+def _aws(config: Bedrock) -> tuple[str, str]:
+    if config.profile is not None:
+        return "AWS profile", f"--profile {config.profile}"
+    for name, kind in _AWS_KINDS:
+        value = os.environ.get(name)
+        if value:
+            return kind, f"AWS_PROFILE={value}" if name == "AWS_PROFILE" else name
+    for name, default in (
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        ("AWS_CONFIG_FILE", "~/.aws/config"),
+    ):
+        path = Path(os.environ.get(name, default)).expanduser()
+        if path.is_file():
+            return "default profile of the AWS files", str(path)
+    return "role of this machine", "the instance's metadata service, if there is one"

@@ -1,0 +1,79 @@
+"""The README's examples, run as they are.
+
+They name real platforms; the substitution is made by the environment alone, with the
+variables that `claude-cloud emulate` prints: addresses and credentials of an emulator. The
+blocks run from top to bottom in one namespace, as a reader would paste them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langchain_claude_cloud import errors
+from langchain_claude_cloud.cli.emulate import environment
+from langchain_claude_cloud.models import resolve
+from langchain_claude_cloud.testing import CloudEmulator
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The environment of a user whose clouds are an emulator."""
+    with CloudEmulator() as emulator:
+        key = tmp_path / "key.json"
+        key.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
+        for variables in environment(emulator, key).values():
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+        yield emulator
+
+
+def test_blocks_run(emulated_clouds: CloudEmulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every block, and both clouds are asked."""
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    assert len(BLOCKS) > 8
+    for block in BLOCKS:
+        line = TEXT[: TEXT.index(block)].count("\n")
+        exec(compile("\n" * line + block, str(README), "exec"), namespace)  # noqa: S102  # the README is ours
+    out = capsys.readouterr().out
+    assert "write_file so far:" in out
+    assert "wrote " in out
+    assert {request.platform for request in emulated_clouds.requests} == {"vertex", "bedrock"}
+
+
+def test_the_model_of_the_examples_has_a_future() -> None:
+    """It is in the catalogue, active, and the only one."""
+    names = set(re.findall(r'model="([^"]+)"', "".join(BLOCKS)))
+    assert names == {"claude-sonnet-5-5"}
+    info = resolve(names.pop(), "vertex").info
+    assert info.status == "active"
+    assert (info.retires_not_before or "9999") > "2027-06"
+
+
+def test_all_errors_are_listed() -> None:
+    """The table has each class of the tree but its base, and no other."""
+    listed = set(re.findall(r"^\| `(\w+Error)` \|", TEXT, re.MULTILINE))
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.ClaudeCloudError)
+    }
+    assert listed == classes - {"ClaudeCloudError"}
+
+
+def test_links_lead_somewhere() -> None:
+    """Files are there, headings too."""
+    headings = {title.lower() for title in re.findall(r"^## (.+)$", TEXT, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        if target.startswith("#"):
+            assert target[1:].replace("-", " ") in headings
+        else:
+            assert (README.parent / target).is_file(), target
