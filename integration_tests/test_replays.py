@@ -51,8 +51,6 @@ OPERATIONS: Final = {
 }
 CLOUDS: Final = {"anthropic": ("vertex", "bedrock"), "vertex": ("vertex",), "bedrock": ("bedrock",)}
 VERSIONS: Final = ("v0", "v1")
-SMALL_PIECES: Final = ((64, 1 << 30), (7, 4096), (1, 1024))
-"""Sizes of network writes, and how large a body may be to be cut that small (for time)."""
 
 
 def _answers(*, streamed: bool) -> list[Any]:
@@ -164,6 +162,15 @@ STREAMED: Final[tuple[Callable[[Paths, str], AIMessage], ...]] = (
 EVENTS: Final[tuple[Callable[[Paths], AIMessage], ...]] = (Paths.events, Paths.aevents)
 
 
+SMALL_PIECES: Final[tuple[tuple[int, int, tuple[Any, ...]], ...]] = (
+    (64, 1 << 30, ((Paths.stream, "v0"), (Paths.aevents,))),
+    (7, 4096, ((Paths.astream, "v1"), (Paths.events,))),
+    (1, 1024, ((Paths.stream, "v1"), (Paths.astream, "v0"))),
+)
+"""Sizes of network writes, how large a body may be to be cut that small (for the time it
+takes), and the paths that read it."""
+
+
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
     """One event loop for all tests: its connections are reused."""
@@ -239,14 +246,13 @@ def test_the_cut_of_the_bytes_changes_nothing(
     """Written in pieces of 64, 7 and 1 bytes, a stream gives the same message."""
     expected = fold(events_of(row["kind"], row["body"]))
     paths = all_paths[cloud]
-    for size, limit in SMALL_PIECES:
+    for size, limit, ways in SMALL_PIECES:
         if len(row["body"]) > limit:
             continue
-        with on(f"pieces of {size} bytes"):
-            emulator.replay(row, times=3, piece=size)
-            check(paths.stream("v0"), expected)
-            check(paths.astream("v1"), expected)
-            check(paths.aevents(), expected)
+        emulator.replay(row, times=len(ways), piece=size)
+        for path, *version in ways:
+            with on(f"{path.__name__} {version}, pieces of {size} bytes"):
+                check(path(paths, *version), expected)
 
 
 @pytest.mark.parametrize(("row", "cloud"), _answers(streamed=False))

@@ -1,0 +1,312 @@
+"""Middleware for langchain's ``create_agent``: what an agent needs around this model.
+
+In: the state of an agent, or what it is about to ask the model. Out: changes to it. Needs
+the extra ``agents`` (langchain).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    InvalidToolCall,
+    ToolMessage,
+)
+from langchain_core.runnables import RunnableBinding
+
+from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.request.calls import INVALID_JSON
+
+try:
+    from langchain.agents.middleware import (
+        AgentMiddleware,
+        AgentState,
+        ModelRequest,
+        ModelResponse,
+        hook_config,
+    )
+    from langchain.agents.structured_output import StructuredOutputValidationError
+    from langgraph.runtime import Runtime
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in {"langchain", "langgraph"}:
+        raise
+    raise ImportError(
+        f"langchain_claude_cloud.middleware needs {error.name}, of the extra `agents`: "
+        'pip install "langchain-claude-cloud[agents]"'
+    ) from error
+
+__all__ = ["InvalidToolCallMiddleware", "InvalidToolCallsError", "PromptCachingMiddleware"]
+
+State: TypeAlias = "AgentState[Any]"
+Update: TypeAlias = dict[str, Any]
+Request: TypeAlias = "ModelRequest[Any]"
+Response: TypeAlias = "ModelResponse[Any]"
+
+_TTLS: Final = ("5m", "1h")
+
+
+class InvalidToolCallsError(ClaudeCloudError):
+    """A model wrote invalid tool calls more often in a row than it may.
+
+    ``partial_message`` is its last answer, with the calls in ``invalid_tool_calls``.
+    """
+
+
+class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
+    """Tells the model which of its tool calls were invalid, and lets it try again.
+
+    Without it, `create_agent` ends its loop at an answer whose only calls are invalid, such
+    as one that was cut at ``max_tokens`` in the middle of a file. With it, each invalid call
+    gets a ``ToolMessage(status="error")`` that holds what the model wrote and why it is
+    invalid. Valid calls of the same answer run.
+
+    How often the model tried is read from the messages, so one instance serves any number of
+    threads, and a run that is resumed goes on counting.
+
+    Args:
+        max_attempts: How many times in a row, since the last human message, the model is
+            asked again. 0: never.
+        on_exhausted: ``"raise"`` an `InvalidToolCallsError`, or ``"end"`` the run with an
+            ``AIMessage`` that says so. In both cases all calls have their results by then,
+            so the thread can go on.
+        message: What the model is told about a call; otherwise JSON with the raw text
+            under ``INVALID_JSON`` and the reason under ``error``.
+
+    Raises:
+        ValueError: ``max_attempts`` is negative, or ``on_exhausted`` is not known.
+    """
+
+    def __init__(
+        self,
+        max_attempts: int = 2,
+        on_exhausted: Literal["raise", "end"] = "raise",
+        message: Callable[[InvalidToolCall], str] | None = None,
+    ) -> None:
+        super().__init__()
+        if max_attempts < 0:
+            raise ValueError(f"max_attempts is a number of times, not {max_attempts}.")
+        if on_exhausted not in ("raise", "end"):
+            raise ValueError(f'on_exhausted is "raise" or "end", not {on_exhausted!r}.')
+        self.max_attempts = max_attempts
+        self.on_exhausted = on_exhausted
+        self._message = message or _tell
+
+    @hook_config(can_jump_to=["model"])
+    def after_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Answer the invalid calls of the last AI message.
+
+        Args:
+            state: The agent's state.
+            runtime: Not used.
+
+        Returns:
+            The error results; without a valid call to run first, the way back to the model.
+        """
+        del runtime
+        answer, calls = _unanswered(state["messages"])
+        if not calls:
+            return None
+        results = [
+            ToolMessage(
+                self._message(call),
+                tool_call_id=call["id"] or "",
+                name=call["name"],
+                status="error",
+            )
+            for call in calls
+        ]
+        back = {} if answer.tool_calls else {"jump_to": "model"}
+        return {"messages": results, **back}
+
+    @hook_config(can_jump_to=["model"])
+    async def aafter_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Do what `after_model` does."""
+        return self.after_model(state, runtime)
+
+    @hook_config(can_jump_to=["end"])
+    def before_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Stop a model that has had its attempts.
+
+        This is done here and not where the calls are answered, so that the valid ones have
+        run and the thread has a result for each call when the run stops.
+
+        Args:
+            state: The agent's state.
+            runtime: Not used.
+
+        Returns:
+            Nothing, or the end of the run.
+
+        Raises:
+            InvalidToolCallsError: The attempts are used up.
+        """
+        del runtime
+        failed = _failed_in_a_row(state["messages"])
+        if len(failed) <= self.max_attempts:
+            return None
+        said = _describe(failed)
+        if self.on_exhausted == "end":
+            return {"messages": [AIMessage(said)], "jump_to": "end"}
+        error = InvalidToolCallsError(
+            f"{said} Raise max_tokens, ask for less in one call, or give "
+            "InvalidToolCallMiddleware more max_attempts."
+        )
+        error.partial_message = failed[0]
+        raise error
+
+    @hook_config(can_jump_to=["end"])
+    async def abefore_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Do what `before_model` does."""
+        return self.before_model(state, runtime)
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Keep an agent with a response format from failing on an answer with invalid calls.
+
+        Such an agent takes every answer without valid calls for its final one, and cannot
+        parse it.
+
+        Args:
+            request: What the model is asked.
+            handler: Asks it.
+
+        Returns:
+            What it answered.
+        """
+        try:
+            return handler(request)
+        except StructuredOutputValidationError as error:
+            return _without_structure(error)
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Do what `wrap_model_call` does."""
+        try:
+            return await handler(request)
+        except StructuredOutputValidationError as error:
+            return _without_structure(error)
+
+
+class PromptCachingMiddleware(AgentMiddleware[State, Any, Any]):
+    """Caches what an agent sends anew with every step: tools, system prompt, conversation.
+
+    It sets ``prompt_caching`` for calls of `ChatClaudeCloud`, which then places the cache
+    breakpoints; messages and tools stay as they are. Other models are left alone, and so
+    is a call, a bound model or a model that says itself how to cache.
+
+    Args:
+        ttl: How long the cache lives after its last use.
+        min_messages: With fewer messages, the system prompt counted, nothing is cached.
+
+    Raises:
+        ValueError: The API does not know the ``ttl``.
+
+    Beside `ModelFallbackMiddleware`, put this one later in the list: it must see the model
+    that is asked in the end.
+    """
+
+    def __init__(self, ttl: Literal["5m", "1h"] = "5m", min_messages: int = 0) -> None:
+        super().__init__()
+        if ttl not in _TTLS:
+            raise ValueError(f"ttl is one of {', '.join(_TTLS)}, not {ttl!r}.")
+        self.ttl = ttl
+        self.min_messages = min_messages
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Ask the model with caching.
+
+        Args:
+            request: What the model is asked.
+            handler: Asks it.
+
+        Returns:
+            What it answered.
+        """
+        return handler(self._cached(request))
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Do what `wrap_model_call` does."""
+        return await handler(self._cached(request))
+
+    def _cached(self, request: Request) -> Request:
+        count = len(request.messages) + (request.system_message is not None)
+        if count < self.min_messages or not _leaves_caching_open(request):
+            return request
+        settings = {**request.model_settings, "prompt_caching": self.ttl}
+        return request.override(model_settings=settings)
+
+
+def _leaves_caching_open(request: Request) -> bool:
+    """Whether a model of ours is asked, and nobody has said how to cache."""
+    model: object = request.model
+    settings: list[Mapping[str, object]] = [request.model_settings]
+    while isinstance(model, RunnableBinding):
+        settings.append(model.kwargs)
+        model = model.bound
+    if not isinstance(model, ChatClaudeCloud) or model.prompt_caching is not None:
+        return False
+    return all(given.get("prompt_caching") is None for given in settings)
+
+
+def _unanswered(messages: Sequence[AnyMessage]) -> tuple[AIMessage, list[InvalidToolCall]]:
+    """Return the last AI message and those of its invalid calls that have no result."""
+    answered: set[str] = set()
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage):
+            answered.add(message.tool_call_id)
+        elif isinstance(message, AIMessage):
+            calls = message.invalid_tool_calls
+            return message, [call for call in calls if call["id"] and call["id"] not in answered]
+        else:
+            break
+    return AIMessage(""), []
+
+
+def _failed_in_a_row(messages: Sequence[AnyMessage]) -> list[AIMessage]:
+    """Return the last AI messages that all have invalid calls, the newest first."""
+    failed: list[AIMessage] = []
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            break
+        if isinstance(message, AIMessage):
+            if not message.invalid_tool_calls:
+                break
+            failed.append(message)
+    return failed
+
+
+def _tell(call: InvalidToolCall) -> str:
+    """Return an error result as the package writes it for calls that nobody answered."""
+    told = {INVALID_JSON: call["args"] or "", "error": call["error"] or "invalid arguments"}
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _describe(failed: Sequence[AIMessage]) -> str:
+    """Say what happened, in one or two sentences."""
+    calls = failed[0].invalid_tool_calls
+    names = ", ".join(sorted({call["name"] or "a tool" for call in calls}))
+    reasons = "; ".join(sorted({call["error"] or "invalid arguments" for call in calls}))
+    times = "once" if len(failed) == 1 else f"{len(failed)} times in a row"
+    return (
+        f"The model called {names} with invalid arguments {times}. What was wrong last: {reasons}."
+    )
+
+
+def _without_structure(error: StructuredOutputValidationError) -> Response:
+    """Return the answer that has invalid calls in place of structured output.
+
+    Raises:
+        StructuredOutputValidationError: It has none: the output itself is wrong.
+    """
+    answer = error.ai_message
+    if not answer.invalid_tool_calls or answer.tool_calls:
+        raise error
+    return ModelResponse(result=[answer])
