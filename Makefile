@@ -38,6 +38,7 @@ check: $(VENV)/.checking
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 
 test: install
 	$(BIN)/python -m pytest -n $(WORKERS) tests integration_tests

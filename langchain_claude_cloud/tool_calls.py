@@ -22,7 +22,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.response.arguments import ArgumentsError, dump_arguments
-from langchain_claude_cloud.response.blocks import Verdict
+from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, Verdict
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.content import NEVER_ENDED
 from langchain_claude_cloud.response.incremental import IncrementalArguments
@@ -109,9 +109,6 @@ async def aiter_tool_calls(chunks: AsyncIterable[object]) -> AsyncIterator[ToolC
 _Key: TypeAlias = str
 """What tells messages apart: an id, or the run that events come from."""
 
-_CUT: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
-"""Stop reasons under which the last call may have been cut."""
-
 
 @dataclass(slots=True)
 class _Call:
@@ -134,7 +131,7 @@ class _Call:
     def judge(self, *, stop_reason: str | None, is_last: bool) -> Verdict:
         """Return what a call is whose stream gives no verdict, when its message is over."""
         raw = self.arguments.raw
-        cut = stop_reason if stop_reason in _CUT else None
+        cut = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
         reason = None
         if self.is_judged:
             reason = NEVER_ENDED

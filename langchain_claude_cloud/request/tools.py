@@ -161,6 +161,9 @@ def _convert(tool: object, *, strict: bool | None) -> JsonObject:
     wire["input_schema"] = object_schema(function.get("parameters") or {}, function["name"])
     if function.get("strict") is not None:
         wire["strict"] = function["strict"]
+    if wire.get("strict"):
+        # Strict tools take what structured outputs take: no minimum, no pattern and so on.
+        wire["input_schema"] = transform_schema(wire["input_schema"])
     beside = tool if isinstance(tool, dict) else {}
     return wire | {key: beside[key] for key in _EXTRAS if key != "strict" and key in beside}
 
@@ -173,7 +176,7 @@ def _convert_anthropic(tool: JsonObject, *, strict: bool | None) -> JsonObject:
     wire["strict"] = strict
     if strict:
         closed = _openai_function({**tool, "input_schema": wire["input_schema"]}, strict=strict)
-        wire["input_schema"] = closed["parameters"]
+        wire["input_schema"] = transform_schema(closed["parameters"])
     return wire
 
 

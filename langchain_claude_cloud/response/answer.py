@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.response.blocks import (
+    CUTTING_STOP_REASONS,
     KINDS,
     SILENT,
     Block,
@@ -27,9 +28,6 @@ from langchain_claude_cloud.response.blocks import (
 from langchain_claude_cloud.response.usage import fold_usage
 
 T = TypeVar("T")
-
-_CUT: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
-"""Stop reasons under which the last block may have been cut."""
 
 
 class Answer:
@@ -64,7 +62,7 @@ class Answer:
         answer = cls()
         answer.fold({"type": "message_start", "message": message}, SILENT)
         last = answer.blocks[-1] if answer.blocks else None
-        if last and last.kind == "client_tool" and answer.stop_reason in _CUT:
+        if last and last.kind == "client_tool" and answer.stop_reason in CUTTING_STOP_REASONS:
             last.verdict = None
         answer.settle()
         answer.complete = True
@@ -101,7 +99,7 @@ class Answer:
         return undecided
 
     def _last_verdict(self, block: Block) -> Verdict:
-        if self.stop_reason in _CUT:
+        if self.stop_reason in CUTTING_STOP_REASONS:
             return invalid(block, f"truncated: the answer was cut by {self.stop_reason}")
         if not block.ended:
             return invalid(block, "truncated: the block never ended")

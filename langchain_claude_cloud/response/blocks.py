@@ -37,6 +37,10 @@ KINDS: Final[dict[str, Kind]] = {
 }
 """How a block streams, by its type; one that is not listed comes whole."""
 
+CUTTING_STOP_REASONS: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
+"""Stop reasons under which the last block may have been cut
+(https://docs.claude.com/en/api/handling-stop-reasons)."""
+
 
 @dataclass(slots=True, eq=False)
 class Block:

@@ -89,7 +89,12 @@ class ProviderChunkWriter:
 
     def end(self, answer: Answer, settled: Sequence[Block]) -> Chunks:
         """Write the last chunk: usage, stop reason, and the calls decided only now."""
-        unsaid = [chunk for block in settled if not block.ended for chunk in self.close(block)]
+        unsaid = [
+            chunk
+            for block in settled
+            if not block.ended and block.kind != "client_tool"
+            for chunk in self.close(block)
+        ]
         verdicts = {block.position: block.verdict for block in settled if block.verdict}
         last = self._chunk(
             self._last_content(answer),

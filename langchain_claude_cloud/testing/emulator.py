@@ -215,7 +215,11 @@ class CloudEmulator:
         return google.service_account_info(self._state)
 
     def authorized_user_info(self) -> JsonObject:
-        """Return gcloud's user credentials whose token endpoint is this emulator."""
+        """Return gcloud's user credentials whose token endpoint is this emulator.
+
+        google-auth takes the endpoint only from an object made with ``token_uri``; for
+        credentials in a file it asks Google itself. Use `service_account_info` for a file.
+        """
         _ = self.url
         return google.authorized_user_info(self._state)
 

@@ -1,0 +1,195 @@
+"""Structured output: whole or an error, streamed as it is written, by text or by tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, TypedDict
+
+import pytest
+from langchain_core.messages import AIMessage
+from pydantic import BaseModel, Field
+
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.structured import StructuredOutputError
+from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str = ""
+    rating: int = Field(default=5, ge=1)
+
+
+class JokeDict(TypedDict):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+WHOLE = (
+    '{"setup": "Why do cats sit on keyboards?", "punchline": "They like the mouse.", "rating": 7}'
+)
+VALUE = {"setup": "Why do cats sit on keyboards?", "punchline": "They like the mouse.", "rating": 7}
+METHODS = ["json_schema", "function_calling", "json_mode"]
+
+
+@pytest.fixture
+def emulator() -> Iterator[CloudEmulator]:
+    """A running emulator."""
+    with CloudEmulator() as running:
+        yield running
+
+
+@pytest.fixture(params=["vertex", "bedrock"])
+def chat(request: pytest.FixtureRequest, emulator: CloudEmulator) -> ChatClaudeCloud:
+    """A model that takes both ways of structured output."""
+    platform = getattr(emulator, request.param)()
+    return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, max_tokens=1000)
+
+
+def _script(emulator: CloudEmulator, method: str, raw: str, **rest: Any) -> None:
+    """Let the next reply hold a raw value, in small pieces, as the method asks for it."""
+    if method == "function_calling":
+        ended = rest.get("stop_reason") != "max_tokens"
+        emulator.reply(raw_tool_use("Joke", raw, ended=ended), chunk=6, **rest)
+    else:
+        emulator.reply(text(raw), chunk=6, **rest)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_dict_grows_while_it_is_written(
+    emulator: CloudEmulator, chat: ChatClaudeCloud, method: Any
+) -> None:
+    """Values only get longer, and the last one is the whole."""
+    _script(emulator, method, WHOLE)
+    schema = {**Joke.model_json_schema(), "title": "Joke"}
+    values = list(chat.with_structured_output(schema, method=method).stream("A joke."))
+    assert len(values) > 4
+    setups = [value.get("setup", "") for value in values]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(setups))
+    assert values[-1] == VALUE
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_pydantic_object_streams_as_soon_as_it_validates(
+    emulator: CloudEmulator, chat: ChatClaudeCloud, method: Any
+) -> None:
+    """Every value is an instance; what does not validate yet is held back."""
+    _script(emulator, method, WHOLE)
+    structured = chat.with_structured_output(Joke, method=method)
+    values = [value async for value in structured.astream("A joke.")]
+    assert all(isinstance(value, Joke) for value in values)
+    assert len(values) > 2
+    assert values[-1] == Joke(**VALUE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("raw", "stop_reason", "why"),
+    [
+        (WHOLE[:40], "max_tokens", "max_tokens"),
+        (WHOLE, "max_tokens", "max_tokens"),
+        (WHOLE, "refusal", "refused"),
+        ('{"setup": 1}', None, "setup"),
+        ('{"setup": "x", "rating": 0}', None, "rating"),
+        ('{"setup": "x"} and more', None, "trailing"),
+    ],
+)
+def test_a_reply_that_is_cut_refused_or_wrong_is_an_error_that_carries_it(
+    emulator: CloudEmulator,
+    chat: ChatClaudeCloud,
+    method: Any,
+    raw: str,
+    stop_reason: Any,
+    why: str,
+) -> None:
+    """Never a partial result: not from invoke, not as the end of a stream."""
+    structured = chat.with_structured_output(Joke, method=method)
+    for _ in range(2):
+        _script(emulator, method, raw, stop_reason=stop_reason)
+    # The API has no way to send malformed arguments in a message that is not streamed.
+    asked = {"max_tokens": 30_000} if why == "trailing" else {}
+    with pytest.raises(StructuredOutputError, match=why) as caught:
+        structured.invoke("A joke.", **asked)
+    assert isinstance(caught.value.message, AIMessage)
+    with pytest.raises(StructuredOutputError, match=why):
+        list(structured.stream("A joke."))
+
+
+def test_a_reply_with_nothing_in_it_is_an_error(
+    emulator: CloudEmulator, chat: ChatClaudeCloud
+) -> None:
+    """The peer returns None; here the caller learns it."""
+    emulator.reply(text("I would rather not."))
+    structured = chat.with_structured_output(Joke, method="function_calling")
+    with pytest.raises(StructuredOutputError, match="does not fit"):
+        structured.invoke("A joke.")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_raw_message_comes_along_on_request(
+    emulator: CloudEmulator, chat: ChatClaudeCloud, method: Any
+) -> None:
+    """`include_raw` gives the message, the value, and the error in place of raising it."""
+    structured = chat.with_structured_output(Joke, method=method, include_raw=True)
+    _script(emulator, method, WHOLE)
+    good = structured.invoke("A joke.")
+    assert good["parsed"] == Joke(**VALUE)
+    assert good["raw"].usage_metadata
+    assert good["parsing_error"] is None
+    _script(emulator, method, WHOLE[:30], stop_reason="max_tokens")
+    cut = structured.invoke("A joke.")
+    assert cut["parsed"] is None
+    assert isinstance(cut["parsing_error"], StructuredOutputError)
+
+
+def test_a_typed_dict_gives_a_dict(emulator: CloudEmulator, chat: ChatClaudeCloud) -> None:
+    """Its schema goes to the API; the value is not validated again."""
+    emulator.reply(text('{"setup": "a", "punchline": "b"}'))
+    assert chat.with_structured_output(JokeDict).invoke("A joke.") == {
+        "setup": "a",
+        "punchline": "b",
+    }
+    sent = emulator.requests[-1].body["output_config"]["format"]
+    assert sent["schema"]["additionalProperties"] is False
+
+
+def test_strict_reaches_the_tool(emulator: CloudEmulator, chat: ChatClaudeCloud) -> None:
+    """And the tool is the one that must be called, once."""
+    emulator.reply(tool_use("Joke", VALUE))
+    chat.with_structured_output(Joke, method="function_calling", strict=True).invoke("A joke.")
+    body = emulator.requests[-1].body
+    assert body["tools"][0]["strict"] is True
+    assert body["tool_choice"] == {
+        "type": "tool",
+        "name": "Joke",
+        "disable_parallel_tool_use": True,
+    }
+
+
+def test_an_unknown_method_is_refused(chat: ChatClaudeCloud) -> None:
+    """With the names that there are."""
+    with pytest.raises(ValueError, match="json_schema"):
+        chat.with_structured_output(Joke, method="grammar")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "cloud", "native"),
+    [("claude-opus-4-8", "vertex", True), ("claude-3-5-haiku", "vertex", False)],
+)
+def test_the_method_is_the_one_that_works(
+    emulator: CloudEmulator, model: str, cloud: str, native: Any
+) -> None:
+    """The catalogue knows which model takes native structured output on which cloud."""
+    chosen = ChatClaudeCloud(
+        model=model,
+        platform=getattr(emulator, cloud)(region="us-east5" if not native else "global"),
+        max_tokens=500,
+    )
+    emulator.reply(text(WHOLE) if native else tool_use("Joke", VALUE))
+    assert chosen.with_structured_output(Joke).invoke("A joke.") == Joke(**VALUE)
+    assert ("output_config" in emulator.requests[-1].body) is native
