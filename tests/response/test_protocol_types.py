@@ -1,0 +1,71 @@
+"""Every event that is made of a recorded stream has the shape of langchain-protocol's types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from answers import ORIGIN, finish, read, start, text, thinking, tool
+from data import load_recordings, needs_data
+from langchain_protocol.protocol import MessagesData
+from pydantic import TypeAdapter
+
+from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.stream import ResponseStream
+
+EVENT: TypeAdapter[Any] = TypeAdapter(MessagesData)
+
+
+def _check(events: list[Any]) -> None:
+    assert events[0]["event"] == "message-start"
+    assert events[-1]["event"] == "message-finish"
+    opened: list[int] = []
+    closed: list[int] = []
+    for event in events:
+        EVENT.validate_python(event)
+        if event["event"] == "content-block-start":
+            opened.append(event["index"])
+        elif event["event"] == "content-block-delta":
+            assert event["index"] in set(opened) - set(closed)
+        elif event["event"] == "content-block-finish":
+            closed.append(event["index"])
+    assert opened == list(range(len(opened)))
+    assert sorted(closed) == opened
+
+
+@needs_data
+def test_events_of_every_recorded_stream_conform() -> None:
+    """Types, order and indices: each block opens once, grows, and closes once."""
+    rows = [row for row in load_recordings() if row["kind"] != "json" and row["status"] == 200]
+    checked = 0
+    for row in rows:
+        if row["op"] == "converse-stream":
+            continue
+        framing = "sse" if row["kind"] == "sse" else "event-stream"
+        stream: ResponseStream[Any] = ResponseStream(
+            framing,  # type: ignore[arg-type]
+            ProtocolWriter(ORIGIN, message_id="lc_run--1"),
+            ORIGIN,
+            cloud="bedrock",
+        )
+        _check([*stream.feed(row["body"]), *stream.close()])
+        checked += 1
+    assert checked > 140
+
+
+@pytest.mark.parametrize("stop_reason", ["tool_use", "max_tokens", "refusal"])
+def test_events_of_odd_streams_conform(stop_reason: str) -> None:
+    """Cut calls, calls without arguments, thinking without text, blocks that come whole."""
+    whole = {"type": "redacted_thinking", "data": "x"}
+    events = [
+        start(),
+        *thinking(0),
+        {"type": "content_block_start", "index": 1, "content_block": whole},
+        {"type": "content_block_stop", "index": 1},
+        *text(2),
+        *text(3, "Hi"),
+        *tool(4, ""),
+        *tool(5, '{"a', ended=False),
+        *finish(stop_reason),
+    ]
+    _check(list(read(events, ProtocolWriter(ORIGIN))[1]))
