@@ -43,12 +43,12 @@ class ModelBase(BaseChatModel):
 
     model: str = ""
     platform: PlatformLike | list[PlatformLike] | None = None
-    max_tokens: int | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=0)
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: list[str] | None = None
-    thinking: JsonObject | Literal["adaptive"] | None = None
+    thinking: JsonObject | Literal["adaptive"] | int | None = None
     effort: str | None = None
     betas: list[str] | None = None
     fine_grained_tool_streaming: bool = True
@@ -108,7 +108,7 @@ class ModelBase(BaseChatModel):
     def _check(self) -> Self:
         RetryPolicy(self.max_retries)
         Timeouts.for_cloud("vertex", self.timeout)
-        self._routes_for(self.model, {})
+        self._routes_for(self.model, self.default_headers or {})
         return self
 
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:

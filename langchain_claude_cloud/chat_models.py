@@ -77,7 +77,7 @@ class ChatClaudeCloud(ModelBase):
         top_p: See ``temperature``.
         top_k: See ``temperature``.
         stop_sequences: Texts that end the answer. Also ``stop``.
-        thinking: ``"adaptive"``, or the API's own object.
+        thinking: ``"adaptive"``, a budget in tokens, or the API's own object.
         effort: How much work the model puts into the answer.
         betas: Names of betas, always sent.
         fine_grained_tool_streaming: Whether tool arguments stream as they are written.
@@ -319,7 +319,7 @@ class ChatClaudeCloud(ModelBase):
             await aclose_pools(url)
 
     def _addresses(self) -> list[str]:
-        routes = self._routes_for(self.model, {})
+        routes = self._routes_for(self.model, self.default_headers or {})
         ready = [route for route in routes if not route.platform.needs_prepare()]
         return [route.platform.endpoint(route.resolved.model_id, "invoke") for route in ready]
 
@@ -352,7 +352,7 @@ class ChatClaudeCloud(ModelBase):
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        routes = self._routes_for(self.model, {})
+        routes = self._routes_for(self.model, self.default_headers or {})
         profiles = [profile(route.resolve_in(route.known_region())) for route in routes]
         return cast("ModelProfile", _common(profiles))
 
