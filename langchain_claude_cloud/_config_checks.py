@@ -160,7 +160,9 @@ def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -
     known = list(fields)
     for name in given:
         if name not in known:
-            close = get_close_matches(str(name), known, 1, 0.5)
+            # `region_name` means `region`, though `role_session_name` looks more like it.
+            starts = [field for field in known if str(name).startswith(f"{field}_")]
+            close = starts or get_close_matches(str(name), known, 1, 0.5)
             remedy = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
             raise refusal(owner, f"there is no field {_shown(str(name))}. {remedy}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -25,6 +25,7 @@ from pydantic import (
 from langchain_claude_cloud._config_checks import describe_refusal, refuse_unknown
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routes import Route, choose_platforms, make_routes, place_key
@@ -48,7 +49,7 @@ class ModelBase(BaseChatModel):
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: list[str] | None = None
-    thinking: JsonObject | Literal["adaptive"] | int | None = None
+    thinking: JsonObject | str | int | None = None
     effort: str | None = None
     betas: list[str] | None = None
     fine_grained_tool_streaming: bool = True
@@ -95,7 +96,8 @@ class ModelBase(BaseChatModel):
     def _read_arguments(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        given = {_ALIASES.get(name, name): value for name, value in values.items()}
+        given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
+        _refuse_settings_of_platforms(given, cls.model_fields)
         refuse_unknown(_OWNER, given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         return {
@@ -161,3 +163,14 @@ class ModelBase(BaseChatModel):
         for name, value in self.__dict__.items():
             copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
         return copied
+
+
+def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:
+    """Say where the settings of a cloud belong, for those who expect them on the model."""
+    for name in given:
+        owners = [kind.__name__ for kind in (Vertex, Bedrock) if name in kind.model_fields]
+        if owners and name not in fields:
+            raise ConfigurationError(
+                f"{name!r} is a setting of the platform, not of the model: give "
+                f"platform={' or platform='.join(f'{owner}({name}=...)' for owner in owners)}."
+            )

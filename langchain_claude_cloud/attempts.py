@@ -195,7 +195,7 @@ def _say_once(notice: str) -> None:
     """Log what was left out of a request, once a process: an agent asks hundreds of times."""
     if notice not in _said:
         _said.add(notice)
-        logger.warning("%s", notice)
+        logger.warning("langchain-claude-cloud: %s", notice)
 
 
 def dump_json(body: JsonObject) -> bytes:

@@ -14,6 +14,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 from langchain_claude_cloud._lazy import LazyModule
 from langchain_claude_cloud._model_base import ModelBase
 from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.models import profile
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ else:
     structured = LazyModule("langchain_claude_cloud.structured")
     writers = LazyModule("langchain_claude_cloud.response.writers")
 
+_CHARACTERS_PER_TOKEN = 3.3
 _IDENTIFYING = (
     "max_tokens",
     "temperature",
@@ -301,8 +304,20 @@ class ChatClaudeCloud(ModelBase):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Tool] | None = None, **kwargs: Any
     ) -> int:
-        """Return how many tokens messages have, as the cloud counts them."""
-        return self.count_tokens(messages, tools=tools, **kwargs)
+        """Return how many tokens messages have, as the cloud counts them.
+
+        LangChain asks about any slice of a history, such as one that begins with a tool's
+        result. What could not be sent, no cloud counts: it is estimated then, by langchain's
+        own rule for Claude of 3.3 characters a token.
+        """
+        try:
+            return self.count_tokens(messages, tools=tools, **kwargs)
+        except InvalidInputError:
+            return count_tokens_approximately(messages, chars_per_token=_CHARACTERS_PER_TOKEN)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has as a prompt, as the cloud counts them."""
+        return self.count_tokens(text) if text else 0
 
     def close(self) -> None:
         """Close the connections to this model's endpoints that threads have kept open."""

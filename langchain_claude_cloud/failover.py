@@ -149,8 +149,9 @@ def _switches(error: ClaudeCloudError) -> bool:
 
 def _chain(error: ClaudeCloudError, earlier: ClaudeCloudError | None) -> ClaudeCloudError:
     """Let an error show the one before it, if it has no cause of its own."""
-    if error.__cause__ is None and error is not earlier:
+    if error.__cause__ is None and earlier is not None and error is not earlier:
         error.__cause__ = earlier
+        error.add_note(f"Before that: {earlier}")
     return error
 
 

@@ -224,6 +224,10 @@ def choose_platforms(given: object, model: str) -> object:
 
 
 def _named_platform(given: object) -> object:
+    if isinstance(given, type) and issubclass(given, Vertex | Bedrock):
+        raise ConfigurationError(
+            f"platform is the class {given.__name__}: give an instance, {given.__name__}()."
+        )
     if not isinstance(given, str):
         return given
     kind = _KINDS.get(given.strip().lower())

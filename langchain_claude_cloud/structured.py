@@ -132,7 +132,12 @@ def _read(message: AIMessage) -> JsonObject:
         raise ArgumentsError(message.invalid_tool_calls[0]["error"] or "invalid arguments")
     if not message.text:
         raise ArgumentsError("the reply has neither text nor a tool call")
-    return parse_arguments(message.text)
+    try:
+        return parse_arguments(message.text)
+    except ArgumentsError as error:
+        raise ArgumentsError(
+            f"the model called no tool, and its text is no JSON ({error})"
+        ) from None
 
 
 class _Steps:

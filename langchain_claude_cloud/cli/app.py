@@ -139,7 +139,7 @@ def models(
 @app.command()
 def emulate(
     *,
-    port: Annotated[int, typer.Option(help="The port; 0 for a free one.")] = 8787,
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8787,
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
     event_delay: Annotated[float, typer.Option(help="Seconds between events.")] = 0.0,
     strict: Annotated[

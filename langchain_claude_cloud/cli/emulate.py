@@ -99,6 +99,10 @@ def _instructions(emulator: CloudEmulator, credentials: Path) -> str:
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     lines += [
         "",
+        "# Where a program does not say which cloud it asks, one of:",
+        "#   export CLAUDE_CODE_USE_VERTEX=1",
+        "#   export CLAUDE_CODE_USE_BEDROCK=1",
+        "",
         f"# A Google access token instead of the file: {emulator.access_token}",
         f"# A Bedrock API key instead of the key pair: {emulator.bedrock_api_key}",
         "",
