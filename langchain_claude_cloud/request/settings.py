@@ -48,8 +48,8 @@ def read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
     kind = wire.get("type")
     if isinstance(thinking, str) and kind not in _THINKING_TYPES:
         raise InvalidInputError(
-            f"thinking {thinking!r} is not known: use one of {', '.join(sorted(_THINKING_TYPES))}, a "
-            "budget of tokens, or the API's own dict."
+            f"thinking {thinking!r} is not known. Use one of {', '.join(sorted(_THINKING_TYPES))}; "
+            "or a budget of tokens, or the API's own dict."
         )
     takes = model.capabilities.thinking_types
     if not model.known or kind in takes or kind not in _THINKING_TYPES:
