@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import BaseModel
 
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
@@ -243,13 +246,22 @@ def test_an_agent_does_not_execute_a_cut_call_of_a_plain_answer(
     assert written == []
 
 
+@pytest.fixture(params=["memory", "sqlite"])
+def saver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseCheckpointSaver[Any]]:
+    """A checkpointer: one that keeps objects serialized in memory, one in a file."""
+    if request.param == "memory":
+        yield InMemorySaver()
+        return
+    with SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as in_file:
+        yield in_file
+
+
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "plain"])
 def test_a_checkpoint_keeps_an_invalid_call_invalid(
-    emulator: CloudEmulator, cloud: str, *, streamed: bool
+    emulator: CloudEmulator, cloud: str, saver: BaseCheckpointSaver[Any], *, streamed: bool
 ) -> None:
     """What comes out of a checkpoint is invalid still, and goes back with an error result."""
     written: list[str] = []
-    saver = InMemorySaver()
     agent = create_agent(make_model(emulator, cloud), [file_writer(written)], checkpointer=saver)
     thread: Any = {"configurable": {"thread_id": "poem"}}
     queue_cut_call(emulator)
