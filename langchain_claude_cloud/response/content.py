@@ -8,7 +8,7 @@ message has, in both output versions; what it does to a finished block changes n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from langchain_core.messages.base import merge_content
 from langchain_core.messages.tool import invalid_tool_call
@@ -30,15 +30,18 @@ def merge_contents(contents: Iterable[Content]) -> Content:
     Text that came as strings becomes a block as soon as another block joins it: a model that
     thinks by default starts with one and goes on with the other.
     """
-    merged: Content = ""
+    texts: list[str] = []
+    blocks: list[Any] | None = None
     for content in contents:
-        if isinstance(merged, str):
-            merged = merged + content if isinstance(content, str) else _join(merged, content)
+        if blocks is None and isinstance(content, str):
+            texts.append(content)
+        elif blocks is None:
+            blocks = _join("".join(texts), cast("list[Any]", content))
         elif isinstance(content, str):
-            merged = merge_content(merged, content)
+            blocks = cast("list[Any]", merge_content(blocks, content))
         else:
-            merged = merge_lists(merged, content) or []
-    return merged
+            blocks = merge_lists(blocks, content) or []
+    return "".join(texts) if blocks is None else blocks
 
 
 def _join(text: str, blocks: list[Any]) -> list[Any]:
