@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo format clean
+.PHONY: help install check test live demo bench format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test     unit and integration tests, offline"
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
+	@echo "make bench    what it costs, beside its peers, into docs/performance.md"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
@@ -49,10 +50,23 @@ live: install
 demo: install
 	$(BIN)/claude-cloud demo
 
+# An environment of its own: the peers would otherwise decide which versions are tested.
+BENCH := .venv-bench
+PEERS := langchain-anthropic "langchain-aws[anthropic]" "langchain-google-vertexai[anthropic]"
+
+$(BENCH)/.installed: pyproject.toml $(VENV)/.installed
+	test -x $(BENCH)/bin/python || $(BIN)/python -m venv --without-pip $(BENCH)
+	$(BIN)/python -m pip --python $(BENCH)/bin/python install --quiet \
+	  --disable-pip-version-check --editable . $(PEERS)
+	touch $@
+
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks
+
 format: $(VENV)/.checking
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
