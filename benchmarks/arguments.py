@@ -27,7 +27,7 @@ def _seconds(context: Context, scenario: Scenario) -> float:
     """Return what it takes to read and add up an answer; measured once."""
     if scenario.prompt not in context.memo:
         model = context.bound(context.new_model(), "tool")
-        goes = min(3, context.scale.goes) if context.ours else 1
+        goes = min(2, context.scale.goes) if context.ours else 1
         if context.ours:
             add_up(model, Scenario("tool", 10).prompt)
         (context.memo[scenario.prompt],) = best_of(goes, partial(add_up, model, scenario.prompt))
@@ -69,14 +69,14 @@ def malformed(context: Context) -> Measurement:
 
 CASES = {
     "merge-few": Case(
-        "`full += chunk`, 1,000 tool fragments", "s", partial(merge, which=0), peer_limit=3.0
+        "`full += chunk`, 1,000 tool fragments", "s", partial(merge, which=0), peer_limit=2.0
     ),
     "merge": Case(
         "`full += chunk`, 5,000 tool fragments",
         "s",
         partial(merge, which=1),
         Budget(0.5),
-        peer_limit=3.0,
+        peer_limit=2.0,
     ),
     "merge-many": Case(
         "`full += chunk`, 20,000 tool fragments", "s", partial(merge, which=2), peers=False
@@ -90,5 +90,5 @@ CASES = {
     "argument-400": Case(
         "an argument of 400 kB, added up", "s", partial(large, kilobytes=400), peers=False
     ),
-    "malformed": Case("45 kB of malformed arguments, `stream()`", "s", malformed, peer_limit=3.0),
+    "malformed": Case("45 kB of malformed arguments, `stream()`", "s", malformed, peer_limit=2.0),
 }

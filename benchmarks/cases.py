@@ -43,7 +43,7 @@ class Scale:
 
 
 FULL = Scale()
-PEERS = Scale(events=2000, goes=2, limit=20.0)
+PEERS = Scale(events=1000, goes=2, limit=20.0)
 QUICK = Scale(events=50, goes=1, fragments=(10, 20, 40), streams=4, limit=20.0)
 
 

@@ -35,14 +35,20 @@ _LATENCY_MS = 500
 
 
 def import_time(context: Context) -> Measurement:
-    """Measure the import in fresh processes, the ``.pyc`` files being there."""
+    """Measure the import in fresh processes.
+
+    The ``.pyc`` files are there: this process has imported the same.
+    """
     line = context.contestant.import_line
-    _import(line)
     goes = context.scale.goes if context.ours else 1
-    taken = [(_import(line), _import(_CORE)) for _ in range(goes)]
-    heavy = taken[0][0][1]
-    value, floor = (min(times) for times in zip(*((a[0], b[0]) for a, b in taken), strict=True))
-    return Measurement(value, floor, f"imports {', '.join(heavy)}" if heavy else "")
+    taken, floors = [], []
+    for _ in range(goes):
+        took, heavy = _import(line)
+        taken.append(took)
+        if context.ours:
+            floors.append(_import(_CORE)[0])
+    note = f"imports {', '.join(heavy)}" if heavy else ""
+    return Measurement(min(taken), min(floors, default=None), note)
 
 
 def _import(line: str) -> tuple[float, list[str]]:
@@ -65,7 +71,7 @@ def second_instance(context: Context, *, called: bool) -> Measurement:
             model.invoke(prompt)
 
     floor = partial(ChunkFloor, kind="text", pieces=[])
-    goes = 10 * context.scale.goes
+    goes = 4 * context.scale.goes
     works = [make] if called else [make, floor]
     return Measurement(*best_of(goes if context.ours else 5, *works))
 

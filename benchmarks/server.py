@@ -19,7 +19,7 @@ from benchmarks.wire import Form, stream_bytes, whole_bytes
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _STREAM_BODY = re.compile(rb'"stream": *true')
 _PIECE = 16 * 1024
-_PAUSE = 1.5
+_PAUSE = 1.0
 _TYPES = {"sse": "text/event-stream", "invoke": "application/vnd.amazon.eventstream"}
 
 

@@ -22,7 +22,8 @@ Way = Literal["stream", "astream", "v3", "hook"]
 
 _PACKET_PAUSE_MS = 1
 _WAKE_UP_PAUSE_MS = 10
-_EVENTS_A_STREAM = 100
+_EVENTS_A_STREAM = 50
+_EVENTS_IN_PACKETS = 300
 
 
 def consumer(context: Context, model: BaseChatModel, kind: Kind, way: Way, prompt: str) -> Work:
@@ -81,7 +82,7 @@ def batched(context: Context, *, kind: Kind, way: Way) -> Measurement:
 
 def packets(context: Context, *, kind: Kind) -> Measurement:
     """Measure one event of a stream that comes one event a packet."""
-    events = min(context.scale.events, 500)
+    events = min(context.scale.events, _EVENTS_IN_PACKETS)
     scenario = Scenario(kind, events, delivery="paced", delay=_PACKET_PAUSE_MS)
     own = consumer(context, context.new_model(), kind, "stream", scenario.prompt)
     if not context.ours:
@@ -125,7 +126,7 @@ def growth(context: Context, *, kind: Kind) -> Measurement:
     own = [consumer(context, model, kind, "stream", each.prompt) for each in scenarios]
     floor = [floor_of(each, "stream", context) for each in scenarios]
     own[0]()
-    short, long, least_short, least_long = best_of(3, *own, *floor)
+    short, long, least_short, least_long = best_of(2, *own, *floor)
     return Measurement(long / short * few / many, least_long / least_short * few / many)
 
 
@@ -142,7 +143,7 @@ def first_token(context: Context) -> Measurement:
     with httpx.Client() as client:
         raw = partial(read_raw, client, context.url, scenario)
         own(), raw()
-        goes = 20 if context.scale.goes > 1 else 1
+        goes = 4 * context.scale.goes
         value, floor = best_of(goes, own, raw, clock=time.perf_counter)
     return Measurement(value, floor)
 
