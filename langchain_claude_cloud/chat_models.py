@@ -14,7 +14,6 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -24,18 +23,19 @@ from pydantic import BaseModel
 from langchain_claude_cloud._lazy import LazyModule
 from langchain_claude_cloud._model_base import ModelBase
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.models import profile
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
 
-    from langchain_claude_cloud import attempts, exchange, options, structured
+    from langchain_claude_cloud import attempts, counting, exchange, options, structured
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import protocol, writers
+    from langchain_claude_cloud.response import construction, protocol, writers
     from langchain_claude_cloud.response.message import Origin, OutputVersion
 else:
     attempts = LazyModule("langchain_claude_cloud.attempts")
+    construction = LazyModule("langchain_claude_cloud.response.construction")
+    counting = LazyModule("langchain_claude_cloud.counting")
     exchange = LazyModule("langchain_claude_cloud.exchange")
     options = LazyModule("langchain_claude_cloud.options")
     protocol = LazyModule("langchain_claude_cloud.response.protocol")
@@ -43,7 +43,6 @@ else:
     structured = LazyModule("langchain_claude_cloud.structured")
     writers = LazyModule("langchain_claude_cloud.response.writers")
 
-_CHARACTERS_PER_TOKEN = 3.3
 _IDENTIFYING = (
     "max_tokens",
     "temperature",
@@ -158,7 +157,7 @@ class ChatClaudeCloud(ModelBase):
         del run_manager
         call = self._call(messages, stop, kwargs, stream=True)
         for chunk in exchange.stream(call, self._chunk_writer):
-            yield ChatGenerationChunk(message=chunk)
+            yield construction.generation_chunk(chunk)
 
     async def _astream(
         self,
@@ -170,7 +169,7 @@ class ChatClaudeCloud(ModelBase):
         del run_manager
         call = self._call(messages, stop, kwargs, stream=True)
         async for chunk in exchange.astream(call, self._chunk_writer):
-            yield ChatGenerationChunk(message=chunk)
+            yield construction.generation_chunk(chunk)
 
     def _stream_chat_model_events(
         self,
@@ -282,18 +281,22 @@ class ChatClaudeCloud(ModelBase):
             tools: Tools that go with it.
             **kwargs: Arguments of the call, as far as they count.
 
+        Returns:
+            The count; a `counting.EstimatedCount` where no cloud counts for the model and
+            region, or none lets the caller count: that is said once in the log.
+
         Raises:
-            ClaudeCloudError: The cloud does not count for this model or region.
+            ClaudeCloudError: The cloud could not be asked, or refused the prompt.
         """
         call = self._count_call(messages, tools, kwargs)
-        return exchange.count_tokens(call) if call.messages else 0
+        return counting.count(call) if call.messages else 0
 
     async def acount_tokens(
         self, messages: LanguageModelInput, *, tools: Sequence[Tool] | None = None, **kwargs: Any
     ) -> int:
         """Do what `count_tokens` does, on an event loop."""
         call = self._count_call(messages, tools, kwargs)
-        return await exchange.acount_tokens(call) if call.messages else 0
+        return await counting.acount(call) if call.messages else 0
 
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
@@ -304,16 +307,13 @@ class ChatClaudeCloud(ModelBase):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Tool] | None = None, **kwargs: Any
     ) -> int:
-        """Return how many tokens messages have, as the cloud counts them.
+        """Return how many tokens messages have: any slice of a history, such as LangChain trims.
 
-        LangChain asks about any slice of a history, such as one that begins with a tool's
-        result. What could not be sent, no cloud counts: it is estimated then, by langchain's
-        own rule for Claude of 3.3 characters a token.
+        The cloud is asked once about a list; what is part of it is derived from its count.
+        What cannot be sent, or counted now, is estimated: see `langchain_claude_cloud.counting`.
         """
-        try:
-            return self.count_tokens(messages, tools=tools, **kwargs)
-        except InvalidInputError:
-            return count_tokens_approximately(messages, chars_per_token=_CHARACTERS_PER_TOKEN)
+        call = self._count_call(messages, tools, kwargs)
+        return counting.count_slice(call) if call.messages else 0
 
     def get_num_tokens(self, text: str) -> int:
         """Return how many tokens a text has as a prompt, as the cloud counts them."""

@@ -7,7 +7,7 @@ message has, in both output versions; what it does to a finished block changes n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from langchain_core.messages.base import merge_content
@@ -32,7 +32,7 @@ def merge_contents(contents: Iterable[Content]) -> Content:
     """
     texts: list[str] = []
     blocks: list[Any] | None = None
-    for content in contents:
+    for content in _join_runs(contents):
         if blocks is None and isinstance(content, str):
             texts.append(content)
         elif blocks is None:
@@ -42,6 +42,53 @@ def merge_contents(contents: Iterable[Content]) -> Content:
         else:
             blocks = merge_lists(blocks, content) or []
     return "".join(texts) if blocks is None else blocks
+
+
+def _join_runs(contents: Iterable[Content]) -> Iterator[Content]:
+    """Join deltas of one block that follow each other, so that each is copied once.
+
+    Merged one by one, the text so far is copied with every delta: 4 GB of copies for an
+    argument of 400 kB in 20,000 fragments.
+    """
+    run: tuple[JsonObject, str] | None = None
+    pieces: list[str] = []
+    for content in contents:
+        delta = _text_delta(content)
+        if run and delta and _is_same_block(run[0], delta[0]):
+            pieces.append(delta[0][delta[1]])
+            continue
+        if run:
+            yield [{**run[0], run[1]: "".join(pieces)}]
+        if delta is None:
+            yield content
+        pieces = [delta[0][delta[1]]] if delta else []
+        run = delta
+    if run:
+        yield [{**run[0], run[1]: "".join(pieces)}]
+
+
+_TEXT_OF_DELTA: Final = {
+    "text": "text",
+    "thinking": "thinking",
+    "reasoning": "reasoning",
+    "input_json_delta": "partial_json",
+    "tool_call_chunk": "args",
+}
+_DELTA_KEYS: Final = 3
+
+
+def _text_delta(content: Content) -> tuple[JsonObject, str] | None:
+    """Return the block of a content that only adds text to a position, and its text's key."""
+    if len(content) != 1 or not isinstance(block := content[0], dict):
+        return None
+    key = _TEXT_OF_DELTA.get(str(block.get("type")))
+    if key is None or len(block) != _DELTA_KEYS or "index" not in block:
+        return None
+    return (block, key) if isinstance(block.get(key), str) else None
+
+
+def _is_same_block(one: JsonObject, other: JsonObject) -> bool:
+    return bool(one["index"] == other["index"] and one["type"] == other["type"])
 
 
 def _join(text: str, blocks: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.response.answer import Answer
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
+from langchain_claude_cloud.response.construction import event_chunk
 from langchain_claude_cloud.response.message import (
     Content,
     Origin,
@@ -59,13 +60,13 @@ class ProviderChunkWriter:
     def text(self, block: Block, text: str) -> Chunks:
         """Write text or thinking."""
         if self._text_alone:
-            return self._chunk(text)
-        return self._chunk([{"type": block.kind, block.kind: text, "index": block.position}])
+            return self._event(text)
+        return self._event([{"type": block.kind, block.kind: text, "index": block.position}])
 
     def arguments(self, block: Block, fragment: str) -> Chunks:
         """Write a fragment of a tool's arguments."""
         content = [{"type": "input_json_delta", "partial_json": fragment, "index": block.position}]
-        return self._chunk(content, tool_call_chunks=_fragments(block, fragment))
+        return self._event(content, _fragments(block, fragment))
 
     def citation(self, block: Block, citation: JsonObject) -> Chunks:
         """Write a citation of a text block."""
@@ -117,6 +118,9 @@ class ProviderChunkWriter:
     def _verdict(self, block: Block) -> Chunks:
         return self._chunk([], verdicts={block.position: block.verdict}) if block.verdict else ()
 
+    def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
+        return (event_chunk(content, {"model_provider": PROVIDER}, fragments or []),)
+
     def _chunk(self, content: object, **fields: Any) -> Chunks:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", {"model_provider": PROVIDER})
         return (ClaudeMessageChunk(content=content, **fields),)
@@ -140,12 +144,12 @@ class StandardChunkWriter(ProviderChunkWriter):
     def text(self, block: Block, text: str) -> Chunks:
         """Write text or reasoning."""
         kind = _STANDARD_TEXT[block.kind]
-        return self._chunk([{"type": kind, kind: text, "index": block.position}])
+        return self._event([{"type": kind, kind: text, "index": block.position}])
 
     def arguments(self, block: Block, fragment: str) -> Chunks:
         """Write a fragment of a tool's arguments."""
         content = [{"type": CALL_CHUNKS[block.kind], "args": fragment, "index": block.position}]
-        return self._chunk(content, tool_call_chunks=_fragments(block, fragment))
+        return self._event(content, _fragments(block, fragment))
 
     def citation(self, block: Block, citation: JsonObject) -> Chunks:
         """Write an annotation of a text block."""
@@ -165,6 +169,10 @@ class StandardChunkWriter(ProviderChunkWriter):
 
     def _last_content(self, answer: Answer) -> Content:
         return [] if answer.blocks else [{"type": "text", "text": "", "index": 0}]
+
+    def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
+        metadata = {"model_provider": PROVIDER, "output_version": "v1"}
+        return (event_chunk(content, metadata, fragments or []),)
 
     def _chunk(self, content: object, **fields: Any) -> Chunks:  # noqa: ANN401 - fields of the chunk
         metadata = fields.pop("response_metadata", {"model_provider": PROVIDER})
