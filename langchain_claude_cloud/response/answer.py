@@ -25,7 +25,7 @@ from langchain_claude_cloud.response.blocks import (
     invalid,
     judge,
 )
-from langchain_claude_cloud.response.usage import fold_usage
+from langchain_claude_cloud.response.parts import PAUSED, Parts
 
 T = TypeVar("T")
 
@@ -38,18 +38,37 @@ class Answer:
         usage: Usage, folded the same way.
         blocks: The content blocks that have something to show, in order.
         complete: Whether `message_stop` arrived.
+        is_paused: Whether what arrived is complete, but the model has not had its say: the
+            next message that is folded goes on with this answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pauses: int = 0) -> None:
+        """Begin.
+
+        Args:
+            pauses: How often the answer may be paused; after that it ends with the pause.
+        """
         self.message: JsonObject = {}
         self.usage: JsonObject = {}
         self.blocks: list[Block] = []
         self.complete = False
+        self.is_paused = False
         self._by_index: dict[object, Block] = {}
+        self._parts = Parts(pauses)
 
     @classmethod
     def of_message(cls, message: JsonObject) -> Answer:
         """Return the answer that a message which was not streamed holds.
+
+        Raises:
+            KeyError, TypeError, AttributeError: See `take`.
+        """
+        answer = cls()
+        answer.take(message)
+        return answer
+
+    def take(self, message: JsonObject) -> None:
+        """Take in a message that was not streamed.
 
         Under a stop reason that cuts, the last call is invalid: the API closes what it cut,
         so nothing tells a whole input from half of one.
@@ -59,14 +78,11 @@ class Answer:
         """
         if not isinstance(message["content"], list):
             raise TypeError("content is not a list")
-        answer = cls()
-        answer.fold({"type": "message_start", "message": message}, SILENT)
-        last = answer.blocks[-1] if answer.blocks else None
-        if last and last.kind == "client_tool" and answer.stop_reason in CUTTING_STOP_REASONS:
+        self.fold({"type": "message_start", "message": message}, SILENT)
+        last = self.blocks[-1] if self.blocks else None
+        if last and last.kind == "client_tool" and self.stop_reason in CUTTING_STOP_REASONS:
             last.verdict = None
-        answer.settle()
-        answer.complete = True
-        return answer
+        self._end(SILENT)
 
     @property
     def stop_reason(self) -> str | None:
@@ -107,9 +123,13 @@ class Answer:
 
     def _message_start(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
         message = event["message"]
-        self.message = {key: value for key, value in message.items() if key != "content"}
-        self.usage = fold_usage({}, message.get("usage"))
-        said = list(sink.begin(self))
+        fields = {key: value for key, value in message.items() if key != "content"}
+        self.complete = self.is_paused = False
+        self._by_index.clear()
+        del self.blocks[self._parts.blocks :]
+        self.message = self._parts.go_on(fields)
+        self.usage = self._parts.add_usage(message.get("usage"))
+        said = [] if self._parts.count else list(sink.begin(self))
         for number, block in enumerate(message.get("content") or ()):
             index = f"message_start/{number}"
             said += self._block_start({"index": index, "content_block": block}, sink)
@@ -189,8 +209,10 @@ class Answer:
 
     def _block_stop(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
         block = self._by_index[event["index"]]
-        if block.ended:
-            return ()
+        return () if block.ended else self._close(block, sink)
+
+    @staticmethod
+    def _close(block: Block, sink: Sink[T]) -> Sequence[T]:
         block.ended = True
         if block.kind == "client_tool" and (block.json or block.start.get("input")):
             block.verdict = judge(block)
@@ -200,15 +222,29 @@ class Answer:
         del sink
         news = {**{key: event[key] for key in event if key not in _ENVELOPE}, **event["delta"]}
         self.message.update({key: value for key, value in news.items() if value is not None})
-        self.usage = fold_usage(self.usage, event.get("usage"))
+        self.usage = self._parts.add_usage(event.get("usage"))
         return ()
 
     def _message_stop(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
         metrics = event.get("amazon-bedrock-invocationMetrics")
         if metrics:
             self.message["amazon-bedrock-invocationMetrics"] = metrics
+        return self._end(sink)
+
+    def _end(self, sink: Sink[T]) -> Sequence[T]:
         self.complete = True
-        return sink.end(self, self.settle())
+        settled = self.settle()
+        self.is_paused = self._may_go_on()
+        if self.is_paused:
+            self._parts.pause(self.message, len(self.blocks))
+            return [said for block in settled for said in self._close(block, sink)]
+        return sink.end(self, settled)
+
+    def _may_go_on(self) -> bool:
+        """Whether the API can go on by itself: a client's tool needs the client first."""
+        if self.stop_reason != PAUSED or not self._parts.may_pause:
+            return False
+        return all(block.kind != "client_tool" for block in self.blocks[self._parts.blocks :])
 
 
 _ENVELOPE: Final = frozenset({"type", "delta", "usage"})

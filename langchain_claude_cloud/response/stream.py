@@ -53,8 +53,19 @@ class ResponseStream(Generic[T]):
         *,
         cloud: Cloud,
         version: OutputVersion = "v0",
+        answer: Answer | None = None,
     ) -> None:
-        self.answer = Answer()
+        """Begin.
+
+        Args:
+            framing: How the events are wrapped.
+            writer: Writes the outputs.
+            origin: Where the response comes from.
+            cloud: The cloud, for errors.
+            version: The form of a partial answer's content.
+            answer: The answer that is folded: a fresh one, or one that was paused.
+        """
+        self.answer = Answer() if answer is None else answer
         self.handed_out = False
         self._decoder = decoder_for(framing)
         self._writer = writer
@@ -62,7 +73,13 @@ class ResponseStream(Generic[T]):
         self._cloud = cloud
         self._version = version
         self._held: list[T] = []
+        self._has_message = False
         self._started = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the response's message is: an answer that is gone on with was it before."""
+        return self._has_message and self.answer.complete
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take bytes, yield what they complete.
@@ -79,7 +96,7 @@ class ResponseStream(Generic[T]):
             StreamInterruptedError: The stream ended before the message was complete.
         """
         yield from self._read(self._decoder.close())
-        if not self.answer.complete:
+        if not self.complete:
             raise self.interrupted("the stream ended before message_stop")
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
@@ -105,11 +122,11 @@ class ResponseStream(Generic[T]):
             for output in self._fold(payload):
                 self.handed_out = True
                 yield output
-        if self._decoder.failure is not None and not self.answer.complete:
+        if self._decoder.failure is not None and not self.complete:
             raise self._framing_error(self._decoder.failure)
 
     def _fold(self, payload: bytes) -> Sequence[T]:
-        if self.answer.complete:
+        if self.complete:
             return ()  # The caller stops here: what follows is unread, or cut off anywhere.
         try:
             event = self._parse(payload)
@@ -136,9 +153,10 @@ class ResponseStream(Generic[T]):
 
     def _check_order(self, kind: str) -> None:
         is_start = kind == "message_start"
-        if is_start == bool(self.answer.message) and kind in _ORDERED:
+        if is_start == self._has_message and kind in _ORDERED:
             what = "a second message_start came" if is_start else f"{kind} came before a start"
             raise self.interrupted(what)
+        self._has_message = self._has_message or is_start
 
     def _parse(self, payload: bytes) -> JsonObject:
         try:

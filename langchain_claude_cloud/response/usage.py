@@ -10,6 +10,8 @@ Source: https://docs.claude.com/en/api/messages-streaming, and recorded streams.
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 from langchain_claude_cloud._types import JsonObject
@@ -21,6 +23,28 @@ def fold_usage(earlier: JsonObject, later: JsonObject | None) -> JsonObject:
     """Return usage with the later report's values laid over the earlier one's."""
     news = {key: value for key, value in (later or {}).items() if value is not None}
     return {**earlier, **news}
+
+
+def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
+    """Return the usage of two requests together: counts are added, also nested ones.
+
+    Of anything else, such as the service tier, the second's holds.
+    """
+    return {**one, **{key: _add(one.get(key), value) for key, value in other.items()}}
+
+
+def _add(one: object, other: object) -> object:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return add_usage(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        return [*one, *other]
+    if isinstance(one, int | float) and _is_count(other):
+        return one + other
+    return other
+
+
+def _is_count(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
