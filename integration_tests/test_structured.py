@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, TypedDict
+from typing import Any, TypedDict, is_typeddict
 
+import pydantic.v1
 import pytest
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field
@@ -13,6 +14,8 @@ from pydantic import BaseModel, Field
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.structured import StructuredOutputError
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
+
+pytest_plugins = ["cloud_fixtures"]
 
 
 class Joke(BaseModel):
@@ -51,11 +54,13 @@ def chat(request: pytest.FixtureRequest, emulator: CloudEmulator) -> ChatClaudeC
     return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, max_tokens=1000)
 
 
-def _script(emulator: CloudEmulator, method: str, raw: str, **rest: Any) -> None:
+def _script(
+    emulator: CloudEmulator, method: str, raw: str, name: str = "Joke", **rest: Any
+) -> None:
     """Let the next reply hold a raw value, in small pieces, as the method asks for it."""
     if method == "function_calling":
         ended = rest.get("stop_reason") != "max_tokens"
-        emulator.reply(raw_tool_use("Joke", raw, ended=ended), chunk=6, **rest)
+        emulator.reply(raw_tool_use(name, raw, ended=ended), chunk=6, **rest)
     else:
         emulator.reply(text(raw), chunk=6, **rest)
 
@@ -193,3 +198,116 @@ def test_the_method_is_the_one_that_works(
     emulator.reply(text(WHOLE) if native else tool_use("Joke", VALUE))
     assert chosen.with_structured_output(Joke).invoke("A joke.") == Joke(**VALUE)
     assert ("output_config" in emulator.requests[-1].body) is native
+
+
+class JokeV1(pydantic.v1.BaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str = ""
+
+
+SCHEMAS: dict[str, Any] = {
+    "pydantic": Joke,
+    "pydantic of version 1": JokeV1,
+    "typed dict": JokeDict,
+    "JSON schema": {**Joke.model_json_schema(), "title": "Joke"},
+}
+SETUPS: dict[str, dict[str, Any]] = {
+    "plain": {"model": "claude-sonnet-4-6"},
+    "thinking": {
+        "model": "claude-sonnet-4-6",
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    },
+    "adaptive thinking": {"model": "claude-opus-4-6", "thinking": {"type": "adaptive"}},
+    "thinks by default, refuses a forced tool": {"model": "claude-sonnet-5-5"},
+    "native only on Google's cloud": {"model": "claude-opus-4-8"},
+    "no native output": {"model": "claude-sonnet-4"},
+}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[CloudEmulator]:
+    """An emulator for the whole matrix: the stand-in answers, by schema and tools."""
+    with CloudEmulator() as running:
+        yield running
+
+
+def _is_whole(value: Any, schema: Any) -> bool:
+    if isinstance(schema, type) and not is_typeddict(schema):
+        return isinstance(value, schema)
+    return isinstance(value, dict) and isinstance(value["setup"], str)
+
+
+def _structured(shared: CloudEmulator, cloud: str, setup: str, kind: str, **more: Any) -> Any:
+    region = {"region": "us-east5"} if cloud == "vertex" else {}
+    old = setup == "no native output"
+    platform = getattr(shared, cloud)(**(region if old else {}))
+    model = ChatClaudeCloud(platform=platform, max_tokens=4000, max_retries=0, **SETUPS[setup])
+    return model.with_structured_output(SCHEMAS[kind], **more)
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("method", [None, *METHODS])
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_kind_of_schema_works_by_every_method_on_every_model(
+    shared: CloudEmulator, cloud: str, kind: str, method: Any, setup: str
+) -> None:
+    """Strict or not, with the raw message or without; each request is one the cloud takes."""
+    for strict, include_raw in ((None, False), (True, False), (False, True)):
+        more = {"method": method, "strict": strict, "include_raw": include_raw}
+        found = _structured(shared, cloud, setup, kind, **more).invoke("A joke.")
+        if include_raw:
+            assert found["parsing_error"] is None
+            assert isinstance(found["raw"], AIMessage)
+            found = found["parsed"]
+        assert _is_whole(found, SCHEMAS[kind])
+        assert shared.requests[-1].status == 200
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", SCHEMAS)
+async def test_every_way_of_asking_gives_a_whole_value_in_the_end(
+    shared: CloudEmulator, cloud: str, kind: str, method: Any, setup: str
+) -> None:
+    """Streams and event loops, the raw message along with it too."""
+    asked = _structured(shared, cloud, setup, kind, method=method)
+    assert _is_whole(list(asked.stream("A joke."))[-1], SCHEMAS[kind])
+    assert _is_whole(await asked.ainvoke("A joke."), SCHEMAS[kind])
+    values = [value async for value in asked.astream("A joke.")]
+    assert _is_whole(values[-1], SCHEMAS[kind])
+    raw = _structured(shared, cloud, setup, kind, method=method, include_raw=True)
+    parts = [part async for part in raw.astream("A joke.")]
+    assert _is_whole(next(p["parsed"] for p in reversed(parts) if p.get("parsed")), SCHEMAS[kind])
+    assert any("raw" in part for part in parts)
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal", "model_context_window_exceeded"])
+async def test_a_cut_or_refused_reply_is_never_a_result(
+    shared: CloudEmulator, cloud: str, kind: str, method: Any, stop_reason: str
+) -> None:
+    """Whatever the schema, and however it is asked for; with `include_raw` it is told there."""
+    shared.reset()
+    asked = _structured(shared, cloud, "plain", kind, method=method)
+    raw = _structured(shared, cloud, "plain", kind, method=method, include_raw=True)
+    _script(shared, method, WHOLE, name=_name(kind), stop_reason=stop_reason, times=5)
+    for way in (asked.invoke, lambda text: list(asked.stream(text))):
+        with pytest.raises(StructuredOutputError) as caught:
+            way("A joke.")
+        assert caught.value.message.response_metadata["stop_reason"] == stop_reason
+    with pytest.raises(StructuredOutputError):
+        await asked.ainvoke("A joke.")
+    with pytest.raises(StructuredOutputError):
+        _ = [value async for value in asked.astream("A joke.")]
+    told = raw.invoke("A joke.")
+    assert told["parsed"] is None
+    assert isinstance(told["parsing_error"], StructuredOutputError)
+    assert told["parsing_error"].message == told["raw"]
+
+
+def _name(kind: str) -> str:
+    schema = SCHEMAS[kind]
+    return schema["title"] if isinstance(schema, dict) else schema.__name__

@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud._config_checks import is_credential
+from langchain_claude_cloud._geography import region_geography
 from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -25,12 +27,17 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     error_from_response,
 )
-from langchain_claude_cloud.platform._common import check_base_url, check_region
+from langchain_claude_cloud.platform._common import (
+    check_base_url,
+    check_region,
+    without_secrets,
+)
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
 
-_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
+# Dots in a row are in neither, and a gateway may climb by them.
+_MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
+_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:_-]|\.(?!\.))*")
 
 _COUNT_TOKENS_REGIONS: tuple[tuple[str, str], ...] = (
     ("us", "us-east5"),
@@ -54,6 +61,9 @@ _NOT_COUNTED = frozenset(
     }
 )
 """Fields of a Messages request that token counting does not take."""
+
+_NOT_COUNTED_BETAS = frozenset({"web-search-2025-03-05"})
+"""What messages need and token counting refuses (claude-code#12429)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +92,15 @@ class VertexSettings:
     count_tokens_region: str | None = None
     quota_project: str | None = None
     request_type: str | None = None
-    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def count_tokens_region(region: str) -> str:
     """Return the region that counts tokens for a region.
 
     Tokens are counted in few regions, and not at ``global`` (404). The choice stays in the
-    geography; a region whose geography has none (Australia, Canada, ...) stands for
-    itself, so that a prompt never leaves it silently.
+    geography; a region whose geography has none (Japan, Australia, the United Kingdom, ...)
+    stands for itself, so that a prompt never leaves it silently.
 
     Args:
         region: The region that answers messages.
@@ -98,8 +108,10 @@ def count_tokens_region(region: str) -> str:
     Returns:
         The region to put into the token counting URL.
     """
-    geography = region.partition("-")[0]
-    return dict(_COUNT_TOKENS_REGIONS).get(geography, region)
+    counting = dict(_COUNT_TOKENS_REGIONS).get(region.partition("-")[0], region)
+    home = region_geography("vertex", region)
+    stays = region == "global" or region_geography("vertex", counting) == home
+    return counting if stays else region
 
 
 class VertexPlatform:
@@ -221,6 +233,7 @@ class VertexPlatform:
         if operation == "count_tokens":
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
+            betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
         return rewritten, self._headers(betas, body.get("anthropic_beta"))
 
     def _headers(self, betas: Sequence[str], in_body: object) -> dict[str, str]:
@@ -257,8 +270,21 @@ class VertexPlatform:
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
         return error_from_response(
-            status, headers, body, platform="vertex", model=model, region=self._region
+            status,
+            headers,
+            without_secrets(body, self._secrets()),
+            platform="vertex",
+            model=model,
+            region=self._region,
         )
+
+    def _secrets(self) -> list[str]:
+        extra = self._settings.extra_headers
+        secrets = [value for name, value in extra.items() if is_credential(name)]
+        if self._tokens is not None:
+            authorization = self._tokens.headers().get("authorization", "")
+            secrets.append(authorization.removeprefix("Bearer "))
+        return secrets
 
     def _project(self) -> str:
         project = self._settings.project or (self._tokens and self._tokens.project)

@@ -8,6 +8,7 @@ model's thinking and server tools mean nothing to Claude and are left out.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -114,8 +115,20 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
 
 def _claude_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
     kind = block.get("type")
-    handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
+    if not isinstance(kind, str):
+        return convert_block(block)
+    handler = _HANDLERS.get(kind)
+    if handler is None and kind.endswith("_tool_result"):
+        return _without_nulls(block)
     return handler(block, reading) if handler else convert_block(block)
+
+
+def _without_nulls(block: JsonObject) -> JsonObject:
+    """Return a block of a server tool without nulls: no field of theirs may be one.
+
+    Other integrations dump them from models that know fields of every kind of block.
+    """
+    return {key: value for key, value in without_leftovers(block).items() if value is not None}
 
 
 def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
@@ -177,9 +190,15 @@ def _redacted(block: JsonObject, reading: _Reading) -> JsonObject | None:
 
 
 def _redacted_thinking(data: str | bytes) -> JsonObject:
-    """Return a redacted block; boto3 hands out Converse's as bytes."""
-    text = base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
-    return {"type": "redacted_thinking", "data": text}
+    """Return a redacted block; boto3 hands out Converse's as bytes.
+
+    Recorded ones are the text of the Messages API's ``data`` already. Bytes that are no such
+    text are encoded.
+    """
+    if isinstance(data, bytes):
+        is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
+        data = data.decode("ascii") if is_text else base64.b64encode(data).decode("ascii")
+    return {"type": "redacted_thinking", "data": data}
 
 
 def _call(block: JsonObject, reading: _Reading) -> JsonObject | None:
@@ -188,7 +207,7 @@ def _call(block: JsonObject, reading: _Reading) -> JsonObject | None:
 
 def _server_use(block: JsonObject, reading: _Reading) -> JsonObject:
     del reading
-    wire = without_leftovers(block)
+    wire = _without_nulls(block)
     if not wire.get("input"):
         wire["input"] = parse_object(str(block.get("partial_json") or "")) or {}
     return wire
@@ -206,7 +225,7 @@ def _standard_server_use(block: JsonObject, reading: _Reading) -> JsonObject | N
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
     wire = {"type": kind, "id": call_id, "name": name, "input": arguments, **extras}
-    return without_leftovers(wire)
+    return without_leftovers({**wire, **_marker(block)})
 
 
 def _standard_server_result(block: JsonObject, reading: _Reading) -> JsonObject | None:
@@ -221,7 +240,12 @@ def _standard_server_result(block: JsonObject, reading: _Reading) -> JsonObject 
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", []), **extras}
     if kind == "mcp_tool_result":
         wire["is_error"] = block.get("status") == "error"
-    return without_leftovers(wire)
+    return without_leftovers({**wire, **_marker(block)})
+
+
+def _marker(block: JsonObject) -> JsonObject:
+    """Return the cache marker that somebody put on a standard block."""
+    return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
 
 
 def _wrapped(block: JsonObject, reading: _Reading) -> JsonObject | None:

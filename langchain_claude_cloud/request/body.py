@@ -82,8 +82,24 @@ def _build(
     notices += _add_settings(body, options, model, betas)
     _lay_over(body, raw)
     notices += _add_caching(body, options, model)
-    betas += [*offer.betas, *_needed_betas(body, options)]
+    own = [*offer.betas, *_needed_betas(body, options)]
+    betas += [beta for beta in own if beta not in options.refused]
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices))
+
+
+def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
+    """Return the betas that the package adds for what is asked for, but for those of messages.
+
+    Args:
+        options: What is asked for; betas that the user lists are not the package's.
+        model: The model on its cloud.
+    """
+    raw = dict(options.model_kwargs)
+    users = {*options.betas, *_raw_betas(raw)}
+    asked = {"context_management": options.context_management, **raw, "messages": []}
+    asked.setdefault("thinking", settings.read_thinking(options.thinking, model))
+    own = {*offer_tools(options, model).betas, *_needed_betas(asked, options)}
+    return frozenset(own - users - options.refused)
 
 
 def _add_settings(
@@ -130,6 +146,7 @@ def _thinking(
     if thinking is None:
         return None, []
     settings.check_budget(thinking, body["max_tokens"], betas)
+    settings.check_thinking_off(thinking, options.effort, model)
     if thinking.get("type") == "enabled" and settings.lacks_thinking(body["messages"]):
         return None, ["thinking left out: the answer that goes on began without it"]
     return thinking, []
@@ -176,12 +193,18 @@ def _lay_over(body: JsonObject, raw: JsonObject) -> None:
 
 def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:
     """Add cache breakpoints; return notices."""
-    notices = []
+    notices: list[str] = []
     lists = ("tools", "system", "messages")
     body.update({name: list(body[name]) for name in lists if isinstance(body.get(name), list)})
+    if caching.is_disabled():
+        asked = caching.remove_breakpoints(body) or options.cache_control or options.prompt_caching
+        return ["nothing is cached: DISABLE_PROMPT_CACHING is set"] if asked else []
     if options.cache_control:
         notice = caching.add_automatic_breakpoint(
-            body, options.cache_control, automatic=model.capabilities.automatic_caching
+            body,
+            options.cache_control,
+            automatic=model.capabilities.automatic_caching
+            and "automatic_caching" not in options.refused,
         )
         notices += [f"left out: {notice}"] if notice else []
     wanted = options.prompt_caching

@@ -6,6 +6,7 @@ a longer life behind one with a shorter. The caller's own count and stay as they
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,50 @@ MOST_BREAKPOINTS: Final = 4
 _UNFIT: Final = ("thinking", "redacted_thinking")
 _SECTIONS: Final = ("tools", "system", "messages")
 _LONG: Final = "1h"
+_LOOKBACK: Final = 20
+"""Blocks before a breakpoint in which the API looks for an earlier one's cache entry
+(platform.claude.com, prompt caching)."""
+
+_SWITCH: Final = "DISABLE_PROMPT_CACHING"
+
+
+def is_disabled() -> bool:
+    """Whether ``DISABLE_PROMPT_CACHING`` is set, Claude Code's switch for the same."""
+    return os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
+
+
+def remove_breakpoints(body: JsonObject) -> int:
+    """Take every breakpoint out of a body, the caller's own included.
+
+    Args:
+        body: A Messages API body; changed, but never the dicts in its lists.
+
+    Returns:
+        How many there were.
+    """
+    before = 1 if body.pop("cache_control", None) else 0
+    for section in _SECTIONS:
+        if isinstance(body.get(section), list):
+            found, body[section] = _unmarked(body[section])
+            before += found
+    return before
+
+
+def _unmarked(holders: list[JsonObject]) -> tuple[int, list[JsonObject]]:
+    """Return how many markers there are in dicts and in their content, and them without."""
+    count = 0
+    plain = []
+    for holder in holders:
+        new = holder
+        if holder.get("cache_control"):
+            count += 1
+            new = {key: holder[key] for key in holder if key != "cache_control"}
+        if isinstance(holder.get("content"), list):
+            found, content = _unmarked(holder["content"])
+            count += found
+            new = {**new, "content": content} if found else new
+        plain.append(new)
+    return count, plain
 
 
 def add_automatic_breakpoint(body: JsonObject, marker: JsonObject, *, automatic: bool) -> str:
@@ -40,6 +85,9 @@ def add_automatic_breakpoint(body: JsonObject, marker: JsonObject, *, automatic:
 def add_breakpoints(body: JsonObject, ttl: str | None) -> None:
     """Put breakpoints behind the tools, the system prompt and the last message.
 
+    Where the last message is too far from the one before it for the API to find what that
+    one's request has cached, there is a breakpoint too.
+
     Args:
         body: A Messages API body; changed, but never the dicts in its lists. Where the
             caller's own breakpoints leave too few, the later places come first.
@@ -53,6 +101,8 @@ def add_breakpoints(body: JsonObject, ttl: str | None) -> None:
     for section in reversed(wanted):
         if room > 0 and wanted[section](body, _marker(body, section, ttl)):
             room -= 1
+    if room > 0:
+        _mark_end_of_last_request(body, _marker(body, "messages", ttl))
 
 
 def count_breakpoints(body: JsonObject) -> int:
@@ -115,9 +165,27 @@ def _mark_system(body: JsonObject, marker: JsonObject) -> bool:
 
 
 def _mark_messages(body: JsonObject, marker: JsonObject) -> bool:
-    """Mark the last block that can be cached: no thinking, no part of a program's call."""
+    return _mark_last_of(body["messages"], len(body["messages"]), marker)
+
+
+def _mark_end_of_last_request(body: JsonObject, marker: JsonObject) -> bool:
+    """Mark what the last request ended with, if it is out of the reach of the last message."""
     messages = body["messages"]
-    for place in range(len(messages) - 1, -1, -1):
+    end = len(messages)
+    while end and messages[end - 1]["role"] != "assistant":
+        end -= 1
+    while end and messages[end - 1]["role"] == "assistant":
+        end -= 1
+    since = sum(
+        len(message["content"]) if isinstance(message["content"], list) else 1
+        for message in messages[end:]
+    )
+    return since >= _LOOKBACK and _mark_last_of(messages, end, marker)
+
+
+def _mark_last_of(messages: list[JsonObject], end: int, marker: JsonObject) -> bool:
+    """Mark the last block that can be cached: no thinking, no part of a program's call."""
+    for place in range(end - 1, -1, -1):
         message = messages[place]
         content = message["content"]
         if isinstance(content, str):
@@ -126,8 +194,7 @@ def _mark_messages(body: JsonObject, marker: JsonObject) -> bool:
             return True
         by_program = _ids_called_by_programs(messages[place - 1]) if place else frozenset()
         for index in range(len(content) - 1, -1, -1):
-            block = content[index]
-            if block["type"] in _UNFIT or _is_of_program(block, by_program):
+            if not _is_fit(content[index], by_program):
                 continue
             blocks = list(content)
             if not _mark(blocks, index, marker):
@@ -135,6 +202,13 @@ def _mark_messages(body: JsonObject, marker: JsonObject) -> bool:
             messages[place] = {**message, "content": blocks}
             return True
     return False
+
+
+def _is_fit(block: JsonObject, by_program: frozenset[str]) -> bool:
+    """Whether a block takes a breakpoint: thinking, empty text and programs' calls do not."""
+    if block["type"] == "text" and not str(block.get("text") or "").strip():
+        return False
+    return block["type"] not in _UNFIT and not _is_of_program(block, by_program)
 
 
 def _mark(holders: list[JsonObject], index: int, marker: JsonObject) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.turns import Turn
+from langchain_claude_cloud.request.turns import Turn, is_server_block
 
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 _THINKING: Final = ("thinking", "redacted_thinking")
@@ -24,9 +24,11 @@ def settle_endings(turns: list[Turn]) -> list[Turn]:
         InvalidInputError: A user turn with nothing in it.
     """
     settled: list[Turn] = []
+    called: set[object] = set()
     for index, turn in enumerate(turns):
         if turn.role == "assistant":
             following = turns[index + 1] if index + 1 < len(turns) else None
+            _drop_stray_server_results(turn, called)
             _settle(turn, following)
             if not turn.content:
                 continue
@@ -68,6 +70,26 @@ def _settle(turn: Turn, following: Turn | None) -> None:
     if following is None and turn.content and turn.content[-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace" (400).
         turn.content[-1]["text"] = turn.content[-1]["text"].rstrip()
+
+
+def _drop_stray_server_results(turn: Turn, called: set[object]) -> None:
+    """Take out results of server tools whose call is not in the conversation.
+
+    Histories that were cut or edited hold them; the API refuses each that it cannot match
+    with a ``server_tool_use`` (400). A result may come some turns after its call: client
+    tools that the server's code calls are answered in between.
+    """
+    if not any(is_server_block(block["type"]) for block in turn.content):
+        return
+    kept = []
+    for block in turn.content:
+        kind = block["type"]
+        if kind in _SERVER_CALLS:
+            called.add(block.get("id"))
+        elif is_server_block(kind) and block.get("tool_use_id") not in called:
+            continue
+        kept.append(block)
+    turn.content = kept
 
 
 def _drop_dangling_server_calls(turn: Turn) -> None:

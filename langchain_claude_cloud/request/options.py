@@ -34,6 +34,8 @@ class RequestOptions:
         parallel_tool_calls: False allows one call at a time.
         output_format: As `request.tools.convert_response_format` returns it.
         stream: Whether the answer is streamed.
+        refused: Betas and features that the model is known to refuse there, as
+            `langchain_claude_cloud.adaptation` names them: the package does not add them.
     """
 
     max_tokens: int | None = None
@@ -56,6 +58,7 @@ class RequestOptions:
     parallel_tool_calls: bool | None = None
     output_format: JsonObject | None = None
     stream: bool = False
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

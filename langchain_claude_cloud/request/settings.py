@@ -19,6 +19,11 @@ _ACTIVE_THINKING: Final = frozenset({"adaptive", "enabled"})
 _FORCED_CHOICES: Final = frozenset({"any", "tool"})
 _LEAST_BUDGET: Final = 1024
 _INTERLEAVED: Final = "interleaved-thinking-"
+_OFF_UP_TO_HIGH: Final = frozenset({"claude-haiku-5-5", "claude-opus-5"})
+"""Models whose thinking cannot be turned off at an effort above ``high`` (platform.claude.com,
+thinking, 2026-10)."""
+
+_ABOVE_HIGH: Final = frozenset({"xhigh", "max"})
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
 _FIRST_WITH_ONE_SAMPLING_PARAMETER: Final = "2025-08-05"
 """Release of Opus 4.1, the first model to refuse ``temperature`` beside ``top_p``."""
@@ -86,6 +91,22 @@ def check_budget(thinking: JsonObject, max_tokens: int, betas: Sequence[str]) ->
         raise InvalidInputError(
             f"thinking's budget_tokens ({budget}) must be less than max_tokens ({max_tokens}), "
             "which counts thinking and answer together. Raise max_tokens or lower the budget."
+        )
+
+
+def check_thinking_off(thinking: JsonObject, effort: str | None, model: ResolvedModel) -> None:
+    """Refuse to turn thinking off where the effort needs it.
+
+    Raises:
+        InvalidInputError: The message names the efforts that go without.
+    """
+    off = thinking.get("type") == "disabled" and model.known
+    if off and effort in _ABOVE_HIGH and model.info.name in _OFF_UP_TO_HIGH:
+        levels = [level for level in model.capabilities.effort_levels if level not in _ABOVE_HIGH]
+        raise InvalidInputError(
+            f"{model.info.name} does not take thinking of type 'disabled' at effort {effort!r}: "
+            f"only up to high ({_listed(levels)}). Lower the effort, or leave thinking on, which "
+            f"takes {_listed(sorted(model.capabilities.thinking_types))}."
         )
 
 

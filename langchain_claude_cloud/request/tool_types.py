@@ -39,6 +39,11 @@ _BETAS: Final[Mapping[str, str]] = {
 """Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
 2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
 
+_WEB_SEARCH: Final = "web-search-2025-03-05"
+"""Google wants it where the first-party API does without: "Input tag 'web_search_20250305' found
+using 'type' does not match any of the expected tags" (400, ax#457), and its page on web search
+with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
+
 _FIRST_ON_NEW_STACK: Final = "2026-04-16"
 """Release of Opus 4.7: Bedrock serves it and later models from a stack that takes what older
 ones know only by beta (platform.claude.com, Claude on Amazon Bedrock; claude-code#82549)."""
@@ -61,8 +66,27 @@ def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> Non
         raise InvalidInputError(
             f"the server tool {kind!r} is not offered on {_CLOUD_NAMES[model.cloud]} for "
             f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
-            "for it, or another platform."
+            f"for it, or another platform.\n{_table(model)}"
         )
+
+
+def _table(model: ResolvedModel) -> str:
+    """Return what each cloud runs for a model, a line a kind of server tool."""
+    width = max(map(len, _SERVER_TOOLS))
+    rows = [f"  {'server tool':{width + 1}} {'Vertex AI':11} Amazon Bedrock"]
+    for kind in _SERVER_TOOLS:
+        cells = [_version_offered(kind, model, cloud) for cloud in ("vertex", "bedrock")]
+        rows.append(f"  {kind.rstrip('_'):{width + 1}} {cells[0]:11} {cells[1]}")
+    return "\n".join(rows)
+
+
+def _version_offered(kind: str, model: ResolvedModel, cloud: Cloud) -> str:
+    """Return ``yes``, ``no``, or the one version of a kind of tools that a cloud runs."""
+    offered = model.info.capabilities(cloud).server_tools
+    found = sorted(name for name in offered if name.startswith(kind))
+    if not found:
+        return "no"
+    return "yes" if found == [kind] else ", ".join(name.removeprefix(kind) for name in found)
 
 
 def tool_betas(tools: Iterable[JsonObject], model: ResolvedModel) -> list[str]:
@@ -73,6 +97,8 @@ def tool_betas(tools: Iterable[JsonObject], model: ResolvedModel) -> list[str]:
         kind = str(tool.get("type") or "")
         if kind in _BETAS:
             betas.append(_BETAS[kind])
+        if model.cloud == "vertex" and kind.startswith("web_search_"):
+            betas.append(_WEB_SEARCH)
         if needs_old and (tool.get("defer_loading") or kind.startswith("tool_search_tool_")):
             betas.append(_TOOL_SEARCH)
         if needs_old and tool.get("input_examples"):

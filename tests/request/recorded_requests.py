@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from data import load_recordings
@@ -27,12 +28,31 @@ def _is_messages_body(body: Any) -> bool:
     return isinstance(body, dict) and "messages" in body and "max_tokens" in body
 
 
-def rebuild(body: Json) -> tuple[list[BaseMessage], RequestOptions]:
-    """Return messages and options that must lead to the body again."""
+def names_a_file(value: Any) -> bool:
+    """Whether a part of a body names an uploaded file, which neither cloud knows."""
+    if isinstance(value, dict):
+        return value.get("type") == "file" or any(map(names_a_file, value.values()))
+    return isinstance(value, list) and any(map(names_a_file, value))
+
+
+def answered_by_hand(content: str | list[Json]) -> AIMessage:
+    """Return the message of somebody who keeps answers in the API's own form."""
+    return AIMessage(content, tool_calls=_calls(content))  # type: ignore[arg-type]
+
+
+def rebuild(
+    body: Json, answered: Callable[[str | list[Json]], AIMessage] = answered_by_hand
+) -> tuple[list[BaseMessage], RequestOptions]:
+    """Return messages and options that must lead to the body again.
+
+    Args:
+        body: The recorded body.
+        answered: Makes the message of an assistant turn.
+    """
     system = body.get("system")
     messages: list[BaseMessage] = [SystemMessage(system)] if system else []
     for message in body["messages"]:
-        messages += _rebuild_message(message["role"], message["content"])
+        messages += _rebuild_message(message["role"], message["content"], answered)
     options = RequestOptions(
         **{name: body[name] for name in _SETTINGS if name in body},
         fine_grained_tool_streaming=False,
@@ -45,11 +65,13 @@ def rebuild(body: Json) -> tuple[list[BaseMessage], RequestOptions]:
     return messages, options
 
 
-def _rebuild_message(role: str, content: str | list[Json]) -> list[BaseMessage]:
+def _rebuild_message(
+    role: str, content: str | list[Json], answered: Callable[[str | list[Json]], AIMessage]
+) -> list[BaseMessage]:
     if role == "system":
         return [SystemMessage(content)]
     if role == "assistant":
-        return [AIMessage(content, tool_calls=_calls(content))]
+        return [answered(content)]
     if isinstance(content, str):
         return [HumanMessage(content)]
     messages: list[BaseMessage] = []

@@ -139,3 +139,63 @@ class TestCaching:
         call = {"name": "f", "args": {}, "id": "a"}
         history = [*Q, AIMessage("", tool_calls=[call]), ToolMessage("1", tool_call_id="a")]
         assert markers(build(history, prompt_caching=True)) == {"messages.2.0": EPHEMERAL}
+
+    @pytest.mark.parametrize(("results", "marked"), [(9, 1), (10, 2)])
+    def test_a_long_turn_keeps_the_last_requests_cache_in_reach(
+        self, results: int, marked: int
+    ) -> None:
+        """The API looks back 20 blocks; where more came since, that end is marked too."""
+        calls: list[Any] = [{"name": "f", "args": {}, "id": f"c{n}"} for n in range(results)]
+        history = [
+            *self.HISTORY,
+            AIMessage("", tool_calls=calls),
+            *(ToolMessage("1", tool_call_id=call["id"]) for call in calls),
+        ]
+        request = build(history, tools=(tool(),), prompt_caching=True)
+        last = f"messages.4.{results - 1}"
+        expected = {"tools.0", "system.0", last} | ({"messages.2.0"} if marked == 2 else set())
+        assert set(markers(request)) == expected
+
+    def test_the_callers_four_leave_no_room_for_it(self) -> None:
+        """Nor does a wish ever make a fifth."""
+        calls: list[Any] = [{"name": "f", "args": {}, "id": f"c{n}"} for n in range(30)]
+        system = SystemMessage([{"type": "text", "text": "s", "cache_control": EPHEMERAL}])
+        own = [{"type": "text", "text": "q", "cache_control": EPHEMERAL}]
+        history = [
+            system,
+            HumanMessage(own),
+            AIMessage("a"),
+            HumanMessage("r"),
+            AIMessage("", tool_calls=calls),
+            *(ToolMessage("1", tool_call_id=call["id"]) for call in calls),
+        ]
+        request = build(history, tools=(tool(),), prompt_caching=True)
+        assert set(markers(request)) == {"tools.0", "system.0", "messages.0.0", "messages.4.29"}
+
+    @pytest.mark.parametrize("value", ["1", "true"])
+    def test_the_environment_turns_all_of_it_off(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        """Claude Code's switch: no marker of any kind is sent, and a notice says so."""
+        monkeypatch.setenv("DISABLE_PROMPT_CACHING", value)
+        marked = {"type": "text", "text": "s", "cache_control": HOUR}
+        nested = {"type": "tool_result", "tool_use_id": "a", "content": [marked]}
+        call = {"name": "f", "args": {}, "id": "a"}
+        history = [
+            SystemMessage([marked]),
+            HumanMessage([marked]),
+            AIMessage("", tool_calls=[call]),
+            HumanMessage([nested]),
+        ]
+        asked: list[dict[str, Any]] = [
+            {"prompt_caching": True},
+            {"cache_control": HOUR},
+            {"tools": (tool(cache_control=HOUR),)},
+        ]
+        for options in asked:
+            request = build(history, **options)
+            assert "cache_control" not in str(request.body)
+            assert any("DISABLE_PROMPT_CACHING" in notice for notice in request.notices)
+        assert build().notices == ()
+        monkeypatch.setenv("DISABLE_PROMPT_CACHING", "0")
+        assert markers(build(prompt_caching=True)) == {"messages.0.0": EPHEMERAL}

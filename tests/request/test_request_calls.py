@@ -310,6 +310,20 @@ class TestServerCalls:
             "content"
         ] == [self.SEARCH, self.FOUND]
 
+    def test_a_result_without_its_call_is_left_out(self) -> None:
+        """Cut histories begin with one; the API refuses what it cannot match."""
+        text = {"type": "text", "text": "hi"}
+        stray = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_9", "content": []}
+        assert turns(AIMessage([stray, text]), HumanMessage("x"))[0]["content"] == [text]
+
+    def test_a_result_may_come_in_a_later_turn_than_its_call(self) -> None:
+        """Code that calls the user's tools waits for them."""
+        text = {"type": "text", "text": "hi"}
+        found = {"type": "web_search_tool_result", "tool_use_id": self.SEARCH["id"], "content": []}
+        history = [AIMessage([self.SEARCH, use("a")]), ToolMessage("ok", tool_call_id="a")]
+        sent = turns(*history, AIMessage([found, text]), HumanMessage("x"))
+        assert sent[2]["content"] == [found, text]
+
     def test_one_that_waits_for_client_tools_stays(self) -> None:
         """Its result comes with the next answer."""
         message = AIMessage([self.SEARCH, use("a")])

@@ -152,8 +152,16 @@ class TestTools:
         """The error names what it runs."""
         model = model_with(cloud, server_tools=frozenset(offered))
         newer = {"type": "web_search_20260209", "name": "web_search"}
-        with pytest.raises(InvalidInputError, match=says):
+        with pytest.raises(InvalidInputError, match=says) as refused:
             build(model=model, tools=(newer,))
+        table = str(refused.value).splitlines()[1:]
+        assert [row.split()[0] for row in table[1:]] == [
+            "web_search", "web_fetch", "code_execution", "tool_search_tool", "advisor", "mcp_toolset",
+        ]  # fmt: skip
+        column = {"vertex": 1, "bedrock": 2}[cloud]
+        assert table[1].split()[column] == ("20250305" if offered else "no")
+        assert table[2].split()[column] == "no"
+        assert table[4].split()[column] == ("yes" if offered else "no")
         unknown = {"type": "telepathy_20300101"}
         assert build(model=model, tools=(unknown,)).body["tools"] == [unknown]
 
@@ -180,6 +188,7 @@ class TestTools:
             (tool(input_examples=[{}]), "bedrock", "2025-09-29", ["tool-examples-2025-10-29"]),
             (tool(input_examples=[{}]), "bedrock", "2026-10-01", []),
             ({"type": "bash_20250124"}, "bedrock", "2025-09-29", []),
+            ({"type": "web_search_20250305"}, "vertex", "2026-10-01", ["web-search-2025-03-05"]),
         ],
     )
     def test_betas_of_tools(self, given: Any, cloud: Any, date: str, betas: list[str]) -> None:

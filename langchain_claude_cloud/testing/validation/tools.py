@@ -77,7 +77,10 @@ def _known_types(call: Call) -> tuple[str, ...]:
     if call.rules.version >= (4, 5):
         types += _SEARCH
     if call.cloud == "vertex":
-        types += ("web_search_20250305", "computer_toolset_20260801", "browser_toolset_20260801")
+        types += ("computer_toolset_20260801", "browser_toolset_20260801")
+        # Google's counter takes the tool without the beta, and refuses the beta.
+        if call.operation == "count_tokens" or "web-search-2025-03-05" in call.betas:
+            types += ("web_search_20250305",)
     return types
 
 
