@@ -1,7 +1,6 @@
 """Where Bedrock is: hosts by region and partition, paths and signing names by API.
 
-In: a region and what the environment asks for. Out: a base URL. Pure, but for reading
-environment variables.
+In: a region and what the environment and the AWS configuration ask for. Out: a base URL.
 """
 
 from __future__ import annotations
@@ -9,8 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from langchain_claude_cloud._types import Operation
+
+if TYPE_CHECKING:
+    import botocore.session
 
 # (region prefix, suffix, dual-stack suffix): botocore's partitions.json.
 _PARTITIONS = (
@@ -73,6 +76,23 @@ def default_base_url(
     )
     label = f"{host}-fips" if fips else host
     return f"https://{label}.{region}.{dual if dual_stack else suffix}"
+
+
+def configured_base_url(session: botocore.session.Session) -> str | None:
+    """Return the address that a session's profile names for Bedrock, if it does.
+
+    ``endpoint_url`` of ``bedrock_runtime`` in the profile's ``services`` section, else the
+    profile's own; not where ``ignore_configured_endpoint_urls`` is on. Reads files.
+
+    Args:
+        session: A botocore session.
+    """
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    profile = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(profile.get("services"), {})
+    service = services.get("bedrock_runtime") or {}
+    return service.get("endpoint_url") or profile.get("endpoint_url")
 
 
 def flag(name: str) -> bool:

@@ -186,6 +186,8 @@ class Answer:
         block = self._by_index[event["index"]]
         delta = event["delta"]
         kind = delta["type"]
+        if len(event) > _FIELDS_OF_DELTA:
+            self._keep_more(event)
         if kind == "text_delta":
             return self._text(block, delta["text"], sink)
         if kind == "input_json_delta":
@@ -226,10 +228,14 @@ class Answer:
         return ()
 
     def _message_stop(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
-        metrics = event.get("amazon-bedrock-invocationMetrics")
-        if metrics:
-            self.message["amazon-bedrock-invocationMetrics"] = metrics
+        self._keep_more(event)
         return self._end(sink)
+
+    def _keep_more(self, event: JsonObject) -> None:
+        """Keep what Bedrock says beside an event: its metrics, what a guardrail did."""
+        for key, value in event.items():
+            if key.startswith("amazon-bedrock-") and value is not None:
+                self.message[key] = value
 
     def _end(self, sink: Sink[T]) -> Sequence[T]:
         self.complete = True
@@ -247,6 +253,7 @@ class Answer:
         return all(block.kind != "client_tool" for block in self.blocks[self._parts.blocks :])
 
 
+_FIELDS_OF_DELTA: Final = 3
 _ENVELOPE: Final = frozenset({"type", "delta", "usage"})
 
 _Handler: TypeAlias = Callable[[Answer, JsonObject, Sink[T]], Sequence[T]]

@@ -61,8 +61,10 @@ def start_metadata(answer: Answer, origin: Origin) -> JsonObject:
 def end_metadata(answer: Answer) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     message = answer.message
+    intervened = message.get("amazon-bedrock-guardrailAction") == "INTERVENED"
     known = {
-        "stop_reason": message.get("stop_reason"),
+        # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
+        "stop_reason": "guardrail_intervened" if intervened else message.get("stop_reason"),
         "stop_sequence": message.get("stop_sequence"),
     }
     more = {

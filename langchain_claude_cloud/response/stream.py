@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from jiter import from_json
 
+from langchain_claude_cloud._remedies import LABELS
 from langchain_claude_cloud._types import Cloud, Framing, JsonObject
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -101,9 +102,14 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that cannot go on, with the partial answer."""
+        place = f"{LABELS[self._cloud]} ({self._origin.model}, region {self._origin.region})"
+        arrived = (
+            "What had arrived is on the exception as partial_message; ask again for the whole."
+            if self.answer.message
+            else "Nothing of it had arrived: ask again."
+        )
         error = StreamInterruptedError(
-            f"The answer broke off: {reason}. What had arrived is on the exception as "
-            "partial_message; ask again for the whole.",
+            f"The answer of {place} broke off: {reason}. {arrived}",
             platform=self._cloud,
             model=self._origin.model,
             region=self._origin.region,
@@ -138,7 +144,9 @@ class ResponseStream(Generic[T]):
         except ClaudeCloudError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise self.interrupted(f"an event is not of the documented form ({error!r})") from None
+            raise self.interrupted(
+                f"an event is not of the documented form ({_brief(error)})"
+            ) from None
         return self._release(kind, said)
 
     def _release(self, kind: str, said: Sequence[T]) -> Sequence[T]:
@@ -188,6 +196,12 @@ class ResponseStream(Generic[T]):
 
 
 ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)
+
+
+def _brief(error: Exception) -> str:
+    """Say what was wrong; the repr of a UnicodeDecodeError holds all the bytes."""
+    return f"{type(error).__name__}: {error}"[:200]
+
 
 _ORDERED: Final = frozenset(
     {
