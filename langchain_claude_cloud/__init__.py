@@ -6,14 +6,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from langchain_claude_cloud.available import AvailableModel
     from langchain_claude_cloud.chat_models import ChatClaudeCloud
     from langchain_claude_cloud.config import Bedrock, Vertex
 
 __version__ = "0.1.0"
 
-__all__ = ["Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
+__all__ = ["AvailableModel", "Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
 
 _HOMES = {
+    "AvailableModel": "langchain_claude_cloud.available",
     "Bedrock": "langchain_claude_cloud.config",
     "ChatClaudeCloud": "langchain_claude_cloud.chat_models",
     "Vertex": "langchain_claude_cloud.config",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -40,6 +40,12 @@ class Capabilities:
         structured_output: Takes ``output_config.format``.
         strict_tools: Takes ``strict`` on a tool.
         automatic_caching: Takes a top-level ``cache_control``.
+        explicit_caching: Takes ``cache_control`` on blocks, tools and system prompts.
+        context_editing: Takes ``context_management`` with the beta
+            ``context-management-2025-06-27``.
+        compaction: Takes the beta ``compact-2026-01-12``.
+        token_counting: Whether the cloud's token counting takes the model; ``unsure`` where
+            what is known does not tell.
         thinking_types: The values of ``thinking.type``, of enabled, adaptive, disabled
             and between_tools.
         thinking_default: What a request without ``thinking`` gets; ``always`` cannot be
@@ -60,6 +66,10 @@ class Capabilities:
     structured_output: bool
     strict_tools: bool
     automatic_caching: bool
+    explicit_caching: bool
+    context_editing: bool
+    compaction: bool
+    token_counting: Literal["yes", "unsure", "no"]
     thinking_types: frozenset[str]
     thinking_default: Literal["off", "on", "always"]
     effort_levels: tuple[str, ...]
@@ -129,6 +139,61 @@ def newest_of_family(model: str) -> ModelInfo:
     """Return the newest row of the model's family, or of all if it names none."""
     rows = read_catalogue()
     return next((row for row in rows if row.family in model), rows[0])
+
+
+@cache
+def served_by_family() -> dict[str, list[ModelInfo]]:
+    """Return the models that are not retired by family, newest first."""
+    families: dict[str, list[ModelInfo]] = {}
+    for row in read_catalogue():
+        if row.status != "retired":
+            families.setdefault(row.family, []).append(row)
+    return families
+
+
+@cache
+def cautious_row() -> ModelInfo:
+    """Return a row that stands in for any model that Bedrock may serve.
+
+    Its limits are the smallest of today's models, and what the package would send by itself
+    is what all of them take: a request made for it is refused by none. The field for tool
+    arguments is sent all the same; where a model does not take it, it is left out after the
+    first refusal.
+    """
+    served = [row for row in read_catalogue() if row.status != "retired" and row.bedrock_id]
+    takes = [row.bedrock for row in served]
+    common = {
+        field.name: all(getattr(one, field.name) for one in takes)
+        for field in fields(Capabilities)
+        if isinstance(getattr(takes[0], field.name), bool)
+    }
+    kinds = frozenset[str]().union(*(one.thinking_types for one in takes))
+    cautious = replace(
+        takes[0],
+        **common,
+        fine_grained_tools="field",
+        context_1m="none",
+        token_counting="unsure",
+        thinking_types=kinds,
+        thinking_default="off",
+        effort_levels=(),
+        effort_default=None,
+        server_tools=frozenset.intersection(*(one.server_tools for one in takes)),
+    )
+    return replace(
+        served[0],
+        name="a model that its ARN does not name",
+        released=min(row.released for row in served),
+        context_window=min(row.context_window for row in served),
+        max_output_tokens=min(row.max_output_tokens for row in served),
+        vertex_id=None,
+        bedrock_id=None,
+        bedrock_prefixes=(),
+        retires_not_before=None,
+        aliases=(),
+        evidence=(),
+        bedrock=cautious,
+    )
 
 
 @cache

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from langchain_claude_cloud._config_checks import describe_refusal, refuse_unknown
+from langchain_claude_cloud._model_listing import ModelListing
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
@@ -39,7 +40,7 @@ PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
 """What the user may give for a platform; a name takes all settings from the environment."""
 
 
-class ModelBase(BaseChatModel):
+class ModelBase(ModelListing, BaseChatModel):
     """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
 
     model: str = ""

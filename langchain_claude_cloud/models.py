@@ -11,18 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import NoReturn
 
+from langchain_claude_cloud import _arns
 from langchain_claude_cloud._catalogue import (
     BEDROCK_ID,
     Capabilities,
     ModelInfo,
+    cautious_row,
     find,
     newest_of_family,
     read_catalogue,
     rows_by_name,
+    served_by_family,
 )
+from langchain_claude_cloud._geography import lies_within, region_geography
 from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ConfigurationError
 
@@ -49,38 +53,10 @@ _CLOUD_LABELS: Mapping[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon 
 _NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERTEX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
-_ARN = re.compile(
-    r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:(?:\d{12})?:[a-z-]+/([A-Za-z0-9][A-Za-z0-9._:/-]*)",
-    re.ASCII,
-)
 # InvokeModel's modelId is at most 2,048 characters (botocore's model of bedrock-runtime).
 _LONGEST_ID = 2048
-# Switzerland and the United Kingdom are in Europe, but a promise about the EU excludes them.
-_OUTSIDE_THE_EU = frozenset({"eu-west-2", "eu-central-2", "europe-west2", "europe-west6"})
-_GEOGRAPHIES: Mapping[Cloud, tuple[tuple[str, str], ...]] = {
-    "bedrock": (
-        ("us-gov-", "us-gov"),
-        ("us-", "us"),
-        ("eu-", "eu"),
-        ("ap-northeast-1", "jp"),
-        ("ap-northeast-3", "jp"),
-        ("ap-southeast-2", "au"),
-        ("ap-southeast-4", "au"),
-        ("ap-south-", "in"),
-        ("ap-", "apac"),
-    ),
-    "vertex": (
-        ("us", "us"),
-        ("europe-", "eu"),
-        ("asia-northeast1", "jp"),
-        ("asia-northeast2", "jp"),
-        ("australia-", "au"),
-        ("asia-south1", "in"),
-        ("asia-south2", "in"),
-        ("asia-", "apac"),
-    ),
-}
-_PARTS_OF = {"apac": frozenset({"jp", "au", "in"}), "us": frozenset({"us-gov"})}
+# As difflib's own for close matches.
+_ALIKE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +68,11 @@ class ResolvedModel:
         cloud: The cloud it was resolved for.
         model_id: What goes into the URL, not percent-encoded.
         base_id: The id without a profile's prefix and without ``@suffix``: what token
-            counting wants. An ARN that names no model stays an ARN.
+            counting wants. An ARN that names no model stays an ARN, until it was found
+            out what it stands for.
         info: The row of the catalogue.
-        known: False when the row is another model's: the newest of its family.
+        known: False when the row only stands in: the newest of the model's family, or for an
+            ARN that names no model what all models of today take.
         inference_profile: The prefix of the Bedrock inference profile, or None.
     """
 
@@ -130,10 +108,25 @@ def is_platform_specific(model: str) -> bool:
 
 
 def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
-    """Return the catalogue's names that look most like ``model``, best first."""
-    names = {info.name.removeprefix("claude-"): info.name for info in all_models()}
+    """Return the catalogue's names that look most like ``model``, best first.
+
+    Of names that are equally like it the newest goes first; for a family without a version,
+    such as ``sonnet``, those are the newest of the family.
+    """
     text = model.lower()[:100].removeprefix("claude-")
-    return tuple(names[close] for close in get_close_matches(text, names, limit))
+    if not re.search(r"\d", text):
+        families = served_by_family()
+        words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
+        named = next((family for close in words for family in close), None)
+        if named is not None:
+            return tuple(info.name for info in families[named][:limit])
+    matcher = SequenceMatcher(b=text)
+    likeness: dict[str, float] = {}
+    for info in all_models():
+        matcher.set_seq1(info.name.removeprefix("claude-"))
+        likeness[info.name] = matcher.ratio()
+    best = sorted(likeness, key=lambda name: -likeness[name])
+    return tuple(name for name in best[:limit] if likeness[name] >= _ALIKE)
 
 
 def resolve(
@@ -179,9 +172,7 @@ def profile(resolved: ResolvedModel) -> dict[str, object]:
     """
     info, takes = resolved.info, resolved.capabilities
     facts: dict[str, object] = {
-        "name": info.name,
-        "release_date": info.released,
-        "status": "active" if info.status == "active" else "deprecated",
+        "name": info.name if resolved.known else resolved.requested,
         "open_weights": False,
         "max_input_tokens": info.context_window,
         "max_output_tokens": info.max_output_tokens,
@@ -200,36 +191,14 @@ def profile(resolved: ResolvedModel) -> dict[str, object]:
     )
     facts |= dict.fromkeys(("audio_inputs", "video_inputs"), False)
     facts |= dict.fromkeys(("image_outputs", "audio_outputs", "video_outputs"), False)
+    if resolved.known:
+        facts["release_date"] = info.released
+        facts["status"] = "active" if info.status == "active" else "deprecated"
     if takes.effort_levels:
         facts["reasoning_effort_levels"] = list(takes.effort_levels)
+    if takes.effort_default:
         facts["reasoning_effort_default"] = takes.effort_default
     return facts
-
-
-def region_geography(cloud: Cloud, region: str) -> str | None:
-    """Return the geography that a region lies in, named as Bedrock's profiles are.
-
-    Args:
-        cloud: Whose region it is.
-        region: Such as ``eu-central-1``, ``europe-west1``, ``us`` or ``global``.
-
-    Returns:
-        ``us``, ``eu`` (the European Union: neither London nor Zurich), ``jp``, ``apac``,
-        ``au``, ``in`` or ``us-gov``; None for ``global`` and for regions elsewhere.
-    """
-    if region in _OUTSIDE_THE_EU:
-        return None
-    if region in {"us", "eu"}:
-        return region
-    for start, geography in _GEOGRAPHIES[cloud]:
-        if region.startswith(start):
-            return geography
-    return None
-
-
-def lies_within(geography: str | None, residency: str) -> bool:
-    """Whether a geography (of a region or an inference profile) lies inside another."""
-    return geography == residency or geography in _PARTS_OF.get(residency, frozenset())
 
 
 def vertex_region_variables(name: str) -> tuple[str, ...]:
@@ -266,14 +235,16 @@ def _resolve_bedrock(
 ) -> ResolvedModel:
     exact = BEDROCK_ID.fullmatch(model)
     prefix, base = exact.groups() if exact else (None, _bedrock_base(model))
-    row = find(model) or (_base_row(base_model) if base_model else None)
+    row = find(model)
+    hint = _hinted(base_model) if base_model and row is None else None
+    row = row or (hint.row if hint else None)
     if prefix is None and (exact is None or (row is not None and row.bedrock_id == base)):
         prefix = _choose_profile(row, region, inference_profile)
     elif prefix is None and inference_profile != "auto":
         # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
         prefix = _choose_profile(None, region, inference_profile)
     model_id = f"{prefix}.{base}" if prefix else base
-    known, info = row is not None, row or newest_of_family(model)
+    known, info = row is not None, row or newest_of_family(hint.base_id if hint else model)
     return ResolvedModel(model, "bedrock", model_id, base, info, known, prefix)
 
 
@@ -289,27 +260,38 @@ def _bedrock_base(name: str) -> str:
 
 
 def _resolve_arn(model: str, base_model: str | None) -> ResolvedModel:
-    arn = _ARN.fullmatch(model)
-    named = BEDROCK_ID.fullmatch(arn[1]) if arn else None
-    prefix, base = named.groups() if named else (None, None)
+    named, learned = _arns.id_in_arn(model), _arns.learned(model)
+    prefix, base = named or (None, learned.base_id if learned else None)
     row = find(base) if base else None
     if row is None and base_model:
-        row = _base_row(base_model)
-        base = base or row.bedrock_id
-    known, info = row is not None, row or newest_of_family(model)
+        hint = _hinted(base_model)
+        row, base = hint.row, base or hint.base_id
+    known = row is not None
+    info = row or (newest_of_family(base) if base else cautious_row())
     return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
 
 
-def _base_row(base_model: str) -> ModelInfo:
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """What ``base_model`` names: a row of the catalogue, if it is there, and the base id."""
+
+    row: ModelInfo | None
+    base_id: str
+
+
+def _hinted(base_model: str) -> _Hint:
     row = find(base_model)
-    if row is None:
+    exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
+    family = any(info.family in base_model for info in all_models())
+    if row is None and not (exact and family):
         raise ConfigurationError(
             f"base_model {_shown(base_model)} is not in the catalogue."
             f"{_did_you_mean(base_model)} Give the name of the model behind the id, such as "
-            "'claude-sonnet-4-5'.",
+            f"{_example()!r}.",
             platform="bedrock",
         )
-    return row
+    given = exact[2] if exact else ""
+    return _Hint(row, (row.bedrock_id if row else None) or given)
 
 
 def _choose_profile(
@@ -344,7 +326,7 @@ def _choose_profile(
 
 def _refuse_unsafe(model: str, cloud: Cloud) -> None:
     """Refuse what could change the path of the URL."""
-    arn = _ARN.fullmatch(model)
+    arn = _arns.split_arn(model)
     parts = arn[1].split("/") if arn else [model]
     shaped = arn or _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
     climbs = ".." in model or not all(part.strip(".") for part in parts)
@@ -354,7 +336,7 @@ def _refuse_unsafe(model: str, cloud: Cloud) -> None:
     raise ConfigurationError(
         f"model {_shown(model)} is not a model's name or id: letters, digits, '-', '.', '_', ':' "
         f"and '@' only, and '/' only inside a Bedrock ARN.{hint} Use a catalogue name such as "
-        "'claude-sonnet-4-5', the cloud's exact id, or an ARN.",
+        f"{_example()!r}, the cloud's exact id, or an ARN.",
         platform=cloud,
     )
 
@@ -365,7 +347,7 @@ def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
     remedy = (
         f"Here it is {right!r}, or on either cloud {row.name!r}."
         if row and right
-        else "Give a catalogue name, such as 'claude-sonnet-4-5', which works on either cloud."
+        else f"Give a catalogue name, such as {_example()!r}, which works on either cloud."
     )
     other: Cloud = "bedrock" if cloud == "vertex" else "vertex"
     raise ConfigurationError(
@@ -378,7 +360,7 @@ def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
 def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
     raise ConfigurationError(
         f"model {_shown(model)} is not a Claude model's name.{_did_you_mean(model)} Use a "
-        f"catalogue name such as 'claude-sonnet-4-5' or an exact id of {_CLOUD_LABELS[cloud]}.",
+        f"catalogue name such as {_example()!r} or an exact id of {_CLOUD_LABELS[cloud]}.",
         platform=cloud,
     )
 
@@ -386,6 +368,10 @@ def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
 def _did_you_mean(model: str) -> str:
     names = nearest_names(model)
     return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def _example() -> str:
+    return newest_of_family("sonnet").name
 
 
 def _shown(text: str) -> str:

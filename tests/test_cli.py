@@ -250,6 +250,7 @@ def test_doctor_says_where_everything_comes_from(
     assert "AWS key pair AWS_ACCESS_KEY_ID" in shown
     assert "global.anthropic.claude-haiku-5-5" in shown
     assert "answered in" in shown
+    assert re.search(r"listed yes, among \d+ models the control plane", shown)
     assert "nothing to fix" in shown
     assert len(environment_of.requests) == 1
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
@@ -284,6 +285,16 @@ def test_doctor_examines_both_clouds_and_says_what_to_fix(
     assert "a file that cannot be read" in shown
     assert "to fix: AuthenticationError: No usable Google credentials" in shown
     assert "to fix: ConfigurationError: Amazon Bedrock needs a region" in shown
+
+
+def test_doctor_needs_no_right_to_list(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who may call, but not list, has nothing to fix."""
+    environment_of.fault(status=403, operation="control")
+    code, out, _ = command(capsys, "doctor", "--platform", "vertex", "--call")
+    assert code == 0
+    assert "listed not known: PermissionDeniedError" in plain(out)
 
 
 def test_doctor_warns_of_a_retired_model(
@@ -346,6 +357,36 @@ def test_models_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Vertex AI: claude-haiku-4-5@20251001" in out
     assert "1,000,000" in out
     assert "(Vertex AI only)" in out
+
+
+@pytest.mark.parametrize("platform", ["vertex", "bedrock"])
+def test_live_models_are_the_accounts_own(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], platform: str
+) -> None:
+    """Asked as the environment says; ids to copy, and the cloud's own status."""
+    code, out, err = command(capsys, "models", "--live", "--platform", platform)
+    assert (code, err) == (0, "")
+    assert environment_of.control_requests
+    assert environment_of.requests == []
+    assert "claude-sonnet-5-5" in out
+    if platform == "bedrock":
+        assert "us.anthropic.claude-sonnet-5-5" in out
+        assert "legacy" in out
+        assert "until 2026-11-30" in out
+        assert "provisioned throughput only" in out
+    else:
+        assert "claude-haiku-4-5@20251001" in out
+        assert "public_preview" in out
+
+
+def test_live_models_say_what_is_missing(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The permission, without a traceback."""
+    environment_of.fault(status=403, operation="control")
+    code, _, err = command(capsys, "models", "--live", "--platform", "bedrock")
+    assert code == 1
+    assert "bedrock:ListInferenceProfiles" in err
 
 
 # emulate

@@ -26,6 +26,9 @@ from langchain_claude_cloud.models import INFERENCE_PROFILES, Capabilities, Mode
 ROWS = {row.name: row for row in models.all_models()}
 SONNET_4_5 = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NAMED_ARN = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{SONNET_4_5}"
+PROVISIONED_ARN = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/x1"
+NEWEST_SONNET = "claude-sonnet-5-5"
+UNNAMED = "a model that its ARN does not name"
 NAMELESS_ARN = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2c3"
 
 
@@ -346,14 +349,24 @@ def test_a_profile_that_the_model_lacks_is_refused_with_those_it_has() -> None:
         ),
         (NAMELESS_ARN, "claude-sonnet-4-5", "claude-sonnet-4-5", SONNET_4_5, True, None),
         (NAMELESS_ARN, f"eu.{SONNET_4_5}", "claude-sonnet-4-5", SONNET_4_5, True, None),
-        (NAMELESS_ARN, None, models.all_models()[0].name, NAMELESS_ARN, False, None),
+        (NAMELESS_ARN, "claude-sonnet-6", NEWEST_SONNET, "anthropic.claude-sonnet-6", False, None),
+        (NAMELESS_ARN, None, UNNAMED, NAMELESS_ARN, False, None),
+        (PROVISIONED_ARN, None, UNNAMED, PROVISIONED_ARN, False, None),
         (
-            "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/x1",
+            "arn:aws:bedrock:us-east-1:123456789012:custom-model/anthropic.claude-3-haiku-20240307-v1:0/a1b2",
             None,
-            models.all_models()[0].name,
-            "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/x1",
+            "claude-3-haiku",
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            True,
+            None,
+        ),
+        (
+            "arn:aws:bedrock:us-east-1:999999999999:inference-profile/us.anthropic.claude-opus-9",
+            None,
+            "claude-opus-5-5",
+            "anthropic.claude-opus-9",
             False,
-            None,
+            "us",
         ),
     ],
 )
@@ -431,7 +444,7 @@ def test_an_id_of_the_other_cloud_is_refused_with_the_right_one(
 )
 def test_what_could_change_the_path_is_refused(model: str, cloud: Cloud) -> None:
     """The error names the field and the way out, and stays short."""
-    with pytest.raises(ConfigurationError, match=r"^model .*claude-sonnet-4-5") as caught:
+    with pytest.raises(ConfigurationError, match=r"^model .*claude-sonnet-5-5") as caught:
         resolve(model, cloud)
     assert len(str(caught.value)) < 600
 
@@ -484,10 +497,52 @@ def test_claude_codes_context_suffix_is_explained() -> None:
         resolve("claude-sonnet-4-5[1m]", "bedrock")
 
 
+def test_an_arn_that_names_no_model_gets_what_every_served_model_takes() -> None:
+    """No limit above any of theirs, and nothing of its own accord that one of them refuses."""
+    stand_in = resolve(NAMELESS_ARN, "bedrock")
+    served = [row for row in ROWS.values() if row.status != "retired"]
+    assert len(served) > 10
+    assert stand_in.info.max_output_tokens == min(row.max_output_tokens for row in served)
+    assert stand_in.info.context_window == min(row.context_window for row in served)
+    for field in dataclasses.fields(Capabilities):
+        value = getattr(stand_in.capabilities, field.name)
+        if value is True:
+            assert all(getattr(row.bedrock, field.name) for row in served), field.name
+    assert stand_in.capabilities.image_input
+    assert not stand_in.capabilities.sampling
+    assert all(row.bedrock.thinking_types <= stand_in.capabilities.thinking_types for row in served)
+    assert not models.profile(stand_in).keys() & {"release_date", "status"}
+    assert models.profile(stand_in)["name"] == NAMELESS_ARN
+
+
 def test_nearest_names_come_best_first() -> None:
     """A typing error finds the model that was meant."""
     assert models.nearest_names("claude-sonet-4-5")[0] == "claude-sonnet-4-5"
+    assert models.nearest_names("claude-3.5-sonnet")[0] == "claude-3-5-sonnet"
     assert models.nearest_names("zzz") == ()
+
+
+@pytest.mark.parametrize("text", ["sonnet", "Sonnet", "claude-sonnet", "sonnnet", "claude sonet"])
+def test_a_family_alone_is_answered_with_its_newest_models(text: str) -> None:
+    """Who writes no version wants the newest, not what happens to be spelled most alike."""
+    newest = [row.name for row in ROWS.values() if row.family == "sonnet"][:3]
+    assert newest[0] == NEWEST_SONNET
+    assert list(models.nearest_names(text)) == newest
+
+
+def test_the_newest_of_equally_similar_names_goes_first() -> None:
+    """A version that does not exist is as far from the oldest as from the newest."""
+    suggested = models.nearest_names("sonnet-7")
+    assert suggested[0] == "claude-sonnet-5"
+    dates = [ROWS[name].released for name in suggested[:2]]
+    assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize("cloud", get_args(Cloud))
+def test_a_refusal_suggests_the_newest_of_the_family_first(cloud: Cloud) -> None:
+    """What a user reads after ``model="sonnet"``."""
+    with pytest.raises(ConfigurationError, match=rf"Did you mean '{NEWEST_SONNET}'"):
+        resolve("sonnet", cloud)
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,25 @@ def models(
     everything: Annotated[
         bool, typer.Option("--all", help="Retired models, and every capability.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="What your account lists, not the catalogue.")
+    ] = False,
+    platform: Platform = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
 ) -> None:
     """List the models: names, ids on each cloud, limits, and what they take."""
-    from langchain_claude_cloud.cli.models import print_models  # noqa: PLC0415  # the catalogue
+    from langchain_claude_cloud.cli.models import (  # noqa: PLC0415  # the catalogue
+        print_live_models,
+        print_models,
+    )
 
-    print_models(make_console(), everything=everything)
+    if live:
+        target = Target(platform, None, project, region, profile)
+        print_live_models(make_console(), target)
+    else:
+        print_models(make_console(), everything=everything)
 
 
 @app.command()

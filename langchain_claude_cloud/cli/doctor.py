@@ -119,6 +119,7 @@ def examine(target: Target, cloud: CloudName, *, call: bool = False) -> Report:
         route.platform.prepare()
         _add_prepared(report, route)
         if call:
+            _add_listing(report, config, route)
             _add_call(report, config, target.model_name)
     except ClaudeCloudError as error:
         report.problems.append(f"{type(error).__name__}: {error}")
@@ -172,6 +173,21 @@ def _add_lifecycle(report: Report, resolved: ResolvedModel) -> None:
         report.problems.append(
             f"{info.name} is retired: choose another; `claude-cloud models` lists them."
         )
+
+
+def _add_listing(report: Report, config: Vertex | Bedrock, route: Route) -> None:
+    """Add whether the control plane lists the model; who may call need not be let to list."""
+    resolved = route.resolved
+    llm = ChatClaudeCloud(model=route.model, platform=config, max_retries=0, timeout=10.0)
+    try:
+        listed = llm.list_models()
+    except ClaudeCloudError as error:
+        report.add("listed", f"not known: {type(error).__name__}", "the control plane")
+        return
+    wanted = {resolved.model_id, resolved.base_id}
+    found = any(wanted & {model.id, *model.model_ids} for model in listed)
+    among = f"{'yes' if found else 'no'}, among {len(listed)} models"
+    report.add("listed", among, "the control plane")
 
 
 def _add_call(report: Report, config: Vertex | Bedrock, name: str) -> None:

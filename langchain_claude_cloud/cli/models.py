@@ -1,6 +1,6 @@
-"""The command ``models``: the catalogue as a table.
+"""The command ``models``: the catalogue, or what an account lists, as a table.
 
-In: the catalogue. Out: a table on the console.
+In: the catalogue, or a platform to ask. Out: a table on the console.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from langchain_claude_cloud.available import AvailableModel
+from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.cli.common import CLOUD_NAMES, Target
 from langchain_claude_cloud.models import Capabilities, ModelInfo, all_models
 
 _FINE_GRAINED: Final = {"field": "fine-grained tools", "beta": "fine-grained tools (beta)"}
@@ -48,6 +51,37 @@ def print_models(console: Console, *, everything: bool = False) -> None:
         if everything or model.status != "retired":
             table.add_row(*_row(model))
     console.print(table)
+
+
+def print_live_models(console: Console, target: Target) -> None:
+    """Print what a cloud's control plane lists, newest first.
+
+    Args:
+        console: Where to.
+        target: Which cloud, as whom and where.
+
+    Raises:
+        ClaudeCloudError: The control plane refused, or was not reached.
+    """
+    config = target.config()
+    models = ChatClaudeCloud(model=target.model_name, platform=config).list_models()
+    where = f"{CLOUD_NAMES[config.cloud]}, {models[0].region}" if models else config.cloud
+    table = Table(title=f"{len(models)} models listed by {where}", title_justify="left")
+    for name in ("model", "status", "give as model", "goes in"):
+        table.add_column(name, overflow="fold")
+    for model in models:
+        table.add_row(*_live_row(model))
+    console.print(table)
+
+
+def _live_row(model: AvailableModel) -> tuple[str, ...]:
+    until = f"\nuntil {model.end_of_life}" if model.end_of_life else ""
+    return (
+        model.name or f"{model.id}\n(not in the catalogue)",
+        f"{model.status or '-'}{until}",
+        "\n".join(model.model_ids) or "provisioned throughput only",
+        ", ".join(model.input_modalities) or "-",
+    )
 
 
 def _row(model: ModelInfo) -> tuple[str, ...]:

@@ -19,12 +19,13 @@ from langchain_claude_cloud.testing.scripting import (
     tool_use,
 )
 from langchain_claude_cloud.testing.server.state import AwsKey
-from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 __all__ = [
     "AwsKey",
     "Block",
     "CloudEmulator",
+    "ControlRequest",
     "Fault",
     "ReceivedRequest",
     "Replay",

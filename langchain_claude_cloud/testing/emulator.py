@@ -24,7 +24,7 @@ from langchain_claude_cloud.testing.scripting import (
 )
 from langchain_claude_cloud.testing.server import google
 from langchain_claude_cloud.testing.server.state import AwsKey, Settings, State
-from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex
@@ -173,6 +173,11 @@ class CloudEmulator:
         return self._state.requests
 
     @property
+    def control_requests(self) -> list[ControlRequest]:
+        """The requests for lists of models and for what an ARN stands for, in order."""
+        return self._state.control_requests
+
+    @property
     def token_requests(self) -> list[dict[str, str]]:
         """The forms that came to the Google token endpoint, and metadata token requests."""
         return self._state.token_requests
@@ -313,6 +318,7 @@ class CloudEmulator:
         """Forget the script and the recorded requests."""
         self._state.script.clear()
         self._state.requests.clear()
+        self._state.control_requests.clear()
         self._state.token_requests.clear()
 
 

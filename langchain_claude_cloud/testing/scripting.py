@@ -15,6 +15,9 @@ from typing import Literal, TypedDict, Unpack
 
 from langchain_claude_cloud._types import Cloud, JsonObject, Operation
 
+Asked = Operation | Literal["control"]
+"""What a scripted entry answers: a request to a model, or one to the control plane."""
+
 BlockKind = Literal["text", "thinking", "redacted_thinking", "tool_use", "json"]
 
 
@@ -89,21 +92,22 @@ class Filter:
     Attributes:
         platform: Only this cloud.
         region: Only this region.
-        operation: Only this operation; None fits invoke and stream, not token counting.
+        operation: Only this operation; None fits invoke and stream, not token counting nor
+            ``control``: the control plane's lists of models.
         times: How many requests it answers; None for all from now on.
     """
 
     platform: Cloud | None = None
     region: str | None = None
-    operation: Operation | None = None
+    operation: Asked | None = None
     times: int | None = 1
 
-    def fits(self, platform: Cloud, region: str | None, operation: Operation) -> bool:
+    def fits(self, platform: Cloud, region: str | None, operation: Asked) -> bool:
         """Whether a request of this kind may be answered by the entry."""
         if self.platform not in {None, platform} or self.region not in {None, region}:
             return False
         if self.operation is None:
-            return operation != "count_tokens"
+            return operation not in {"count_tokens", "control"}
         return self.operation == operation
 
 
@@ -141,7 +145,7 @@ class ReplySettings(TypedDict, total=False):
     delay: float
     platform: Cloud | None
     region: str | None
-    operation: Operation | None
+    operation: Asked | None
     times: int | None
 
 
@@ -241,7 +245,7 @@ class FaultSettings(TypedDict, total=False):
     after_events: int
     platform: Cloud | None
     region: str | None
-    operation: Operation | None
+    operation: Asked | None
     times: int | None
 
 
@@ -251,7 +255,7 @@ class ReplaySettings(TypedDict, total=False):
     piece: int | None
     platform: Cloud | None
     region: str | None
-    operation: Operation | None
+    operation: Asked | None
     times: int | None
 
 
@@ -324,7 +328,7 @@ class Script:
         with self._lock:
             self._entries.clear()
 
-    def take(self, platform: Cloud, region: str | None, operation: Operation) -> Entry | None:
+    def take(self, platform: Cloud, region: str | None, operation: Asked) -> Entry | None:
         """Return the first entry for a request and count it as used, or None."""
         with self._lock:
             for index, (entry, left) in enumerate(self._entries):

@@ -18,11 +18,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.testing.server import bedrock, generation, google, vertex
+from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.testing.reply.faults import refusal_of
+from langchain_claude_cloud.testing.scripting import Fault
+from langchain_claude_cloud.testing.server import (
+    bedrock,
+    bedrock_control,
+    generation,
+    google,
+    model_garden,
+    vertex,
+)
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.wire import (
+    ControlRequest,
     Cut,
     Incoming,
     Outcome,
@@ -67,8 +77,32 @@ class EmulatorApp:
         on_bedrock = bedrock.target_of(request)
         if on_bedrock is not None and posted:
             return self._bedrock(request, on_bedrock)
+        if bedrock_control.is_control(request):
+            return self._control("bedrock", request), None
+        if model_garden.is_listing(request):
+            return self._control("vertex", request), None
         other = google.serve(self._state, request)
         return other or _no_such_path(request), None
+
+    def _control(self, cloud: Cloud, request: Incoming) -> Outgoing:
+        headers = dict(request.headers)
+        self._state.control_requests.append(
+            ControlRequest(
+                platform=cloud, path=request.raw_path, query=request.query, headers=headers
+            )
+        )
+        try:
+            entry = self._state.script.take(cloud, bedrock_control.region_of(request), "control")
+            if isinstance(entry, Fault) and entry.disconnect:
+                return Outgoing(0, {}, delay=entry.delay_start)
+            if isinstance(entry, Fault):
+                raise refusal_of(entry, cloud)
+            serve = bedrock_control.serve if cloud == "bedrock" else model_garden.serve
+            return serve(self._state, request)
+        except Refusal as refusal:
+            if cloud == "bedrock":
+                return bedrock.error_response(refusal, request, legacy=True)
+            return vertex.error_response(refusal, request)
 
     def _vertex(
         self, request: Incoming, target: vertex.VertexTarget

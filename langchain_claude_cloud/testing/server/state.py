@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Script
-from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class State:
         self.script = Script()
         self.cache = PromptCache()
         self.requests: list[ReceivedRequest] = []
+        self.control_requests: list[ControlRequest] = []
         self.token_requests: list[dict[str, str]] = []
         self.url = ""
         self.tokens: dict[str, float] = {}

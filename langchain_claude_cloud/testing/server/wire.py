@@ -131,3 +131,20 @@ class ReceivedRequest:
     path: str = ""
     status: int = 0
     outcome: Outcome = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRequest:
+    """A request to a cloud's control plane: for its list of models, or what an ARN stands for.
+
+    Attributes:
+        platform: The cloud whose path was used.
+        path: The raw path.
+        query: The query string, undecoded.
+        headers: Header names in lower case to values.
+    """
+
+    platform: Cloud
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,339 @@
+"""An ARN that names no model: what it stands for is found out at the first call, not before."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from clouds import platform_of
+
+from langchain_claude_cloud import ChatClaudeCloud, _arns, base_models
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform import http
+from langchain_claude_cloud.routes import Route, make_routes
+from langchain_claude_cloud.testing import CloudEmulator
+
+FRESH = [f"profile{number}" for number in range(200)]
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
+_unused = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[CloudEmulator]:
+    """An emulator with many profiles: what was learned stays for the process."""
+    profiles = dict.fromkeys(FRESH, "claude-haiku-4-5")
+    with CloudEmulator(application_profiles=profiles) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running: CloudEmulator) -> Iterator[CloudEmulator]:
+    """The emulator, without a script; what a test queues, it uses up."""
+    running.reset()
+    yield running
+    assert running.pending == 0
+    running.reset()
+
+
+@pytest.fixture
+def arn() -> str:
+    """An ARN that nobody has asked about."""
+    return arn_of(FRESH[next(_unused)])
+
+
+def arn_of(name: str, kind: str = "application-inference-profile") -> str:
+    """Return an ARN of the emulated account."""
+    return f"arn:aws:bedrock:us-east-1:123456789012:{kind}/{name}"
+
+
+def route_to(emulator: CloudEmulator, model: str, **settings: Any) -> Route:
+    """Return a route that is ready to be asked."""
+    [route] = make_routes([emulator.bedrock(**settings)], model)
+    http.prepare(route.platform)
+    return route
+
+
+def make(emulator: CloudEmulator, model: str, **fields: Any) -> ChatClaudeCloud:
+    """Return a model on the emulated Bedrock."""
+    platform = platform_of(emulator, "bedrock")
+    return ChatClaudeCloud(model=model, platform=platform, max_retries=0, **fields)
+
+
+def notices(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was said about models that could not be found out."""
+    return [text for text in caplog.messages if "base_model" in text]
+
+
+# The inquiry itself
+
+
+def test_the_control_plane_is_asked_once(emulator: CloudEmulator, arn: str) -> None:
+    """Then the model is known, for every route of the process; counting has its base id."""
+    route = route_to(emulator, arn)
+    assert emulator.control_requests == []
+    base_models.find_base_model(route)
+    [asked] = emulator.control_requests
+    assert asked.path == f"/inference-profiles/{arn.replace(':', '%3A').replace('/', '%2F')}"
+    resolved = route.resolved
+    assert (resolved.info.name, resolved.known) == ("claude-haiku-4-5", True)
+    assert (resolved.model_id, resolved.base_id) == (arn, HAIKU)
+    base_models.find_base_model(route)
+    base_models.find_base_model(route_to(emulator, arn))
+    assert len(emulator.control_requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["provisioned-model", "application-inference-profile"])
+async def test_an_event_loop_asks_the_same(emulator: CloudEmulator, kind: str) -> None:
+    """By the operation that knows the kind of ARN."""
+    route = route_to(emulator, arn_of(FRESH[next(_unused)], kind))
+    await base_models.afind_base_model(route)
+    assert route.resolved.base_id == HAIKU
+    assert len(emulator.control_requests) == 1
+
+
+async def test_tasks_that_wait_share_one_question(emulator: CloudEmulator, arn: str) -> None:
+    """And the loop goes on meanwhile; who is cancelled leaves the answer to the others."""
+    emulator.fault(status=503, delay_start=0.3, operation="control")
+    routes = [route_to(emulator, arn) for _ in range(30)]
+    tasks = [asyncio.create_task(base_models.afind_base_model(route)) for route in routes]
+    ticks = 0
+    await asyncio.sleep(0.02)
+    tasks[0].cancel()
+    while not tasks[1].done():
+        await asyncio.sleep(0.01)
+        ticks += 1
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert tasks[0].cancelled()
+    assert ticks > 5
+    assert len(emulator.control_requests) == 1
+
+
+def test_threads_that_wait_share_one_question(emulator: CloudEmulator, arn: str) -> None:
+    """However many come at once."""
+    routes = [route_to(emulator, arn) for _ in range(8)]
+    barrier = threading.Barrier(8)
+
+    def find(route: Route) -> str:
+        barrier.wait()
+        base_models.find_base_model(route)
+        return route.resolved.base_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(find, routes)) == {HAIKU}
+    assert len(emulator.control_requests) == 1
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-sonnet-5-5",
+        f"us.{HAIKU}",
+        arn_of(f"us.{HAIKU}", "inference-profile"),
+        f"arn:aws:bedrock:us-east-1::foundation-model/{HAIKU}",
+        arn_of(f"{HAIKU}/a1b2c3d4e5f6", "custom-model"),
+        arn_of("a1b2c3d4e5f6", "imported-model"),
+        "arn:aws:bedrock:eu-west-1:999999999999:inference-profile/eu.anthropic.claude-opus-9",
+    ],
+)
+async def test_what_says_its_model_is_not_asked_about(emulator: CloudEmulator, model: str) -> None:
+    """Names, ids, ARNs with a name in them, of whatever account; nor what nobody could tell."""
+    route = route_to(emulator, model)
+    base_models.find_base_model(route)
+    await base_models.afind_base_model(route)
+    assert emulator.control_requests == []
+
+
+async def test_a_hint_spares_the_question(emulator: CloudEmulator, arn: str) -> None:
+    """``base_model`` is believed."""
+    route = route_to(emulator, arn, base_model="claude-opus-4-6")
+    base_models.find_base_model(route)
+    await base_models.afind_base_model(route)
+    assert route.resolved.info.name == "claude-opus-4-6"
+    assert emulator.control_requests == []
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"status": 404}, {"status": 429}, {"disconnect": True}]
+)
+async def test_without_an_answer_the_call_goes_on(
+    emulator: CloudEmulator, arn: str, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    """With what all models take, one notice that names the ways out, and no question a call."""
+    emulator.fault(operation="control", **fault)
+    route = route_to(emulator, arn)
+    with caplog.at_level(logging.WARNING, "langchain_claude_cloud"):
+        base_models.find_base_model(route)
+        base_models.find_base_model(route)
+        await base_models.afind_base_model(route)
+    assert not route.resolved.known
+    assert route.resolved.info.max_output_tokens == 64_000
+    assert len(emulator.control_requests) == 1
+    [notice] = notices(caplog)
+    assert arn in notice
+    assert "bedrock:GetInferenceProfile" in notice
+
+
+def test_what_may_pass_is_tried_again_later(
+    emulator: CloudEmulator, arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The route forgets its guess then."""
+    emulator.fault(status=503, operation="control")
+    route = route_to(emulator, arn)
+    base_models.find_base_model(route)
+    assert not route.resolved.known
+    later = time.monotonic() + 3600
+    monkeypatch.setattr("langchain_claude_cloud.base_models.time.monotonic", lambda: later)
+    base_models.find_base_model(route)
+    assert route.resolved.base_id == HAIKU
+
+
+@pytest.mark.parametrize(
+    ("answer", "base_id"),
+    [
+        ({"models": [{"modelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{HAIKU}"}]}, HAIKU),
+        ({"models": [{"modelArn": f"arn:aws:bedrock:::foundation-model/{HAIKU}"}]}, HAIKU),
+        ({"foundationModelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{HAIKU}"}, HAIKU),
+        ({"modelArn": arn_of(f"{HAIKU}/a1b2c3d4e5f6", "custom-model")}, HAIKU),
+        (
+            {
+                "models": [
+                    {
+                        "modelArn": "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-9"
+                    },
+                    {"modelArn": arn_of(f"us.{HAIKU}", "inference-profile")},
+                ],
+                "fallbackModel": {
+                    "modelArn": "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5"
+                },
+            },
+            HAIKU,
+        ),
+        (
+            {"models": [{"modelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-1"}]},
+            None,
+        ),
+        ({"models": ["x"], "fallbackModel": 7, "modelArn": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_oldest_of_the_named_models_counts(answer: dict[str, Any], base_id: str | None) -> None:
+    """A prompt router may choose any of several: what the oldest takes, all take."""
+    meaning = base_models._meaning(answer)
+    assert (meaning and meaning.base_id) == base_id
+
+
+def answering(*regions: str) -> httpx.MockTransport:
+    """Return a control plane whose profile leads to a model in some regions."""
+    models = [{"modelArn": f"arn:aws:bedrock:{each}::foundation-model/{HAIKU}"} for each in regions]
+    return httpx.MockTransport(lambda _: httpx.Response(200, json={"models": models}))
+
+
+@pytest.mark.parametrize(
+    ("regions", "outside"),
+    [
+        (("eu-west-1", "eu-central-1"), None),
+        (("eu-west-1", "us-east-1"), "us-east-1"),
+        (("eu-west-1", "eu-west-2"), "eu-west-2"),
+        (("", "eu-west-1"), "any region"),
+    ],
+)
+async def test_residency_holds_for_what_an_arn_leads_to(
+    emulator: CloudEmulator, regions: tuple[str, ...], outside: str | None
+) -> None:
+    """The account's own profile may route to all the world: nothing is sent there then."""
+    arn = arn_of(FRESH[next(_unused)]).replace("us-east-1", "eu-west-1")
+    platform = emulator.bedrock(region="eu-west-1")
+    [route] = make_routes([platform], arn, residency="eu")
+    http.prepare(route.platform)
+    with httpx.Client(transport=answering(*regions)) as client:
+        for _ in range(2):
+            if outside is None:
+                base_models.find_base_model(route, client)
+                await base_models.afind_base_model(route)
+            else:
+                with pytest.raises(ConfigurationError, match=outside):
+                    base_models.find_base_model(route, client)
+                with pytest.raises(ConfigurationError, match=outside):
+                    await base_models.afind_base_model(route)
+    assert route.resolved.base_id == HAIKU
+
+
+def test_a_profile_of_another_vendors_model_is_said_to_be_one(
+    emulator: CloudEmulator, arn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller's own client is used; the call goes on, to fail where it is wrong."""
+    nova = {"modelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"models": [nova]}))
+    with httpx.Client(transport=transport) as client:
+        base_models.find_base_model(route_to(emulator, arn), client)
+    [notice] = notices(caplog)
+    assert "no Claude model" in notice
+    assert _arns.learned(arn) is None
+    assert emulator.control_requests == []
+
+
+# Calls
+
+
+def test_a_constructor_asks_nothing(emulator: CloudEmulator, arn: str) -> None:
+    """Nor do its profile, its copies, and its counting of nothing."""
+    llm = make(emulator, arn)
+    assert llm.profile is not None
+    assert llm.model_copy().bind(max_tokens=5)
+    assert llm.count_tokens([]) == 0
+    assert emulator.control_requests == []
+
+
+def test_a_call_takes_the_models_own_limit(emulator: CloudEmulator, arn: str) -> None:
+    """One question before the first request, none before the second."""
+    llm = make(emulator, arn)
+    for _ in range(2):
+        assert llm.invoke("Hello").text
+    assert len(emulator.control_requests) == 1
+    assert emulator.requests[0].model == arn
+    # This model is refused the field, and takes the beta: only who knows it sends that.
+    tool = {"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}}
+    assert list(llm.bind_tools([tool]).stream("Hello"))
+    assert "fine-grained-tool-streaming-2025-05-14" in emulator.requests[-1].body["anthropic_beta"]
+
+
+async def test_an_async_call_does_too(emulator: CloudEmulator, arn: str) -> None:
+    """However many begin at once."""
+    llm = make(emulator, arn)
+    answers = await asyncio.gather(*(llm.ainvoke("Hello") for _ in range(20)))
+    assert all(answer.text for answer in answers)
+    assert len(emulator.control_requests) == 1
+    assert {request.body["max_tokens"] for request in emulator.requests} == {64_000}
+
+
+async def test_tokens_are_counted_with_the_model_behind_the_arn(
+    emulator: CloudEmulator, arn: str
+) -> None:
+    """Bedrock counts for foundation models, not for profiles."""
+    llm = make(emulator, arn)
+    assert llm.count_tokens("a " * 50) > 10
+    assert await llm.acount_tokens("a " * 50) > 10
+    assert {request.model for request in emulator.requests} == {HAIKU}
+    assert len(emulator.control_requests) == 1
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"disconnect": True}])
+async def test_a_call_does_not_fail_for_want_of_the_answer(
+    emulator: CloudEmulator, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    """Text, tools and streams work, with one notice."""
+    for call in ("invoke", "ainvoke"):
+        emulator.fault(operation="control", **fault)
+        llm = make(emulator, arn_of(FRESH[next(_unused)]))
+        answer = llm.invoke("Hello") if call == "invoke" else await llm.ainvoke("Hello")
+        assert answer.text
+        assert list(llm.stream("Hello"))
+    assert len(notices(caplog)) == 2

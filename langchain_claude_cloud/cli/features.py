@@ -1,0 +1,341 @@
+"""The feature tables of the documentation, made from the catalogue.
+
+In: the catalogue, and what the package does whatever the model. Out: ``docs/features.md`` and
+the README's section between its markers. ``python -m langchain_claude_cloud.cli.features``,
+in the project's folder, writes both; a test compares them with what would be written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.models import Capabilities, ModelInfo, all_models
+
+BEGIN: Final = "<!-- made by `make features`: begin -->"
+END: Final = "<!-- made by `make features`: end -->"
+_CLOUDS: Final[dict[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
+_SERVER_TOOLS: Final = {
+    "web_search_20250305": "web search",
+    "tool_search_tool_": "tool search",
+}
+
+
+class Feature(NamedTuple):
+    """A column of a model's features.
+
+    Attributes:
+        label: Its heading.
+        read: Says what a model has of it.
+        note: What the heading means.
+    """
+
+    label: str
+    read: Callable[[Capabilities], str]
+    note: str
+
+
+def _yes(name: str) -> Callable[[Capabilities], str]:
+    return lambda takes: "yes" if getattr(takes, name) else "no"
+
+
+def _thinking(takes: Capabilities) -> str:
+    kinds = ", ".join(sorted(takes.thinking_types))
+    return f"{kinds} ({takes.thinking_default})" if kinds else "no"
+
+
+def _effort(takes: Capabilities) -> str:
+    levels = ", ".join(takes.effort_levels)
+    return f"{levels} ({takes.effort_default})" if levels else "no"
+
+
+def _caching(takes: Capabilities) -> str:
+    kinds = {"explicit": takes.explicit_caching, "automatic": takes.automatic_caching}
+    return ", ".join(kind for kind, takes_it in kinds.items() if takes_it) or "no"
+
+
+def _server_tools(takes: Capabilities) -> str:
+    return ", ".join(sorted(_SERVER_TOOLS.get(kind, kind) for kind in takes.server_tools)) or "no"
+
+
+_REQUESTS: Final = (
+    Feature(
+        "arguments as written",
+        lambda takes: takes.fine_grained_tools,
+        "tool arguments stream as they are written: by a field of the tool "
+        "(`eager_input_streaming`), by a beta (`fine-grained-tool-streaming-2025-05-14`), or only "
+        "when they are complete (none)",
+    ),
+    Feature(
+        "thinking (default)",
+        _thinking,
+        "values of `thinking.type`, and what a request without `thinking` gets",
+    ),
+    Feature("effort (default)", _effort, "values of `effort`"),
+    Feature("sampling", _yes("sampling"), "takes `temperature`, `top_p` and `top_k`"),
+    Feature("forced tool", _yes("forced_tool_choice"), "takes a `tool_choice` that must be called"),
+    Feature("strict tools", _yes("strict_tools"), "guarantees that arguments fit the schema"),
+    Feature(
+        "structured output",
+        _yes("structured_output"),
+        "natively (`output_config.format`); otherwise the package asks by a tool",
+    ),
+    Feature("server tools", _server_tools, "what the cloud runs itself"),
+)
+_CONTEXT: Final = (
+    Feature(
+        "1M window",
+        lambda takes: takes.context_1m,
+        "a window of 1M tokens is standard, asked for by a beta (`context_1m`), or does not exist",
+    ),
+    Feature(
+        "caching",
+        _caching,
+        "`cache_control` on parts of the prompt (explicit), or once for all of it (automatic)",
+    ),
+    Feature(
+        "token counting",
+        lambda takes: takes.token_counting,
+        "the cloud counts (`count_tokens`); where it does not, the package estimates",
+    ),
+    Feature(
+        "context editing",
+        _yes("context_editing"),
+        "`context_management`, by the beta `context-management-2025-06-27`",
+    ),
+    Feature("compaction", _yes("compaction"), "by the beta `compact-2026-01-12`"),
+    Feature(
+        "system messages between turns",
+        _yes("mid_conversation_system"),
+        "sent in place; otherwise they join the system prompt",
+    ),
+    Feature("prefill", _yes("prefill"), "goes on with an assistant message at the end"),
+    Feature("images", _yes("image_input"), "as data, or fetched by the package"),
+    Feature("PDF", _yes("pdf_input"), "as data, or fetched by the package"),
+)
+
+
+def _api_version(platform: type[Vertex | Bedrock]) -> str:
+    return f"`{platform.model_fields['anthropic_version'].default}`"
+
+
+_ENDPOINTS: Final = (
+    ("", "Vertex AI", "Amazon Bedrock"),
+    ("messages", "`:rawPredict`, `:streamRawPredict`", "InvokeModel"),
+    ("streams", "server-sent events", "binary event stream with checksums"),
+    ("token counting", "`count-tokens:rawPredict`, in few regions", "CountTokens, of bare ids"),
+    (
+        "list of models",
+        "publishers.models.list (`v1beta1`)",
+        "ListFoundationModels, ListInferenceProfiles",
+    ),
+    ("what an ARN stands for", "-", "GetInferenceProfile and the like, at the first call"),
+    ("credentials", "Google access token", "AWS signature, or an API key"),
+    ("API version, in the body", _api_version(Vertex), _api_version(Bedrock)),
+    ("betas", "in a header", "in the body"),
+    ("regions", "`global`, `us`, `eu`, regions", "regions, with inference profiles"),
+    ("largest request", "30 MB", "20 MB"),
+)
+
+
+_ABOUT: Final = (
+    "Made from the catalogue (`langchain_claude_cloud/models.json`, which has the evidence of each "
+    "fact, and how sure it is) by `make features`. A model that is not here works too, with what "
+    "the newest of its family takes."
+)
+_ABOUT_NAMES: Final = (
+    "A name works on either cloud. Window and output are in tokens; the output is what "
+    "`max_tokens` is unless it is set. Dates of retirement are Anthropic's; the clouds retire on "
+    "their own. A retired model is kept for those who still have access to it."
+)
+
+
+def features_page() -> str:
+    """Return the text of ``docs/features.md``."""
+    return "\n".join(
+        [
+            "# What each model takes on each cloud",
+            "",
+            _ABOUT,
+            "",
+            "## The endpoints",
+            "",
+            *_table(_ENDPOINTS),
+            "",
+            "## Names and limits",
+            "",
+            _ABOUT_NAMES,
+            "",
+            *_table([_HEADING, *map(_names, _ordered())]),
+            *(line for cloud in _CLOUDS for line in _of_cloud(cloud)),
+            "",
+        ]
+    )
+
+
+_HEADING: Final = (
+    "model",
+    "Vertex AI id",
+    "Bedrock id",
+    "inference profiles",
+    "window",
+    "output",
+    "status",
+)
+
+
+def _names(model: ModelInfo) -> Sequence[str]:
+    dated = model.retires_not_before and model.status != "retired"
+    return (
+        f"`{model.name}`",
+        f"`{model.vertex_id}`" if model.vertex_id else "-",
+        f"`{model.bedrock_id}`" if model.bedrock_id else "-",
+        ", ".join(model.bedrock_prefixes) or "-",
+        f"{model.context_window:,}",
+        f"{model.max_output_tokens:,}",
+        f"{model.status}{f', not retired before {model.retires_not_before}' if dated else ''}",
+    )
+
+
+def _ordered() -> list[ModelInfo]:
+    """Return the catalogue, newest first, the retired models behind the others."""
+    return sorted(all_models(), key=lambda model: model.status == "retired")
+
+
+def _of_cloud(cloud: Cloud) -> Iterable[str]:
+    served = [model for model in _ordered() if _id_on(model, cloud)]
+    yield from ("", f"## On {_CLOUDS[cloud]}")
+    for title, features in (("Requests", _REQUESTS), ("Prompt and context", _CONTEXT)):
+        rows = [
+            (f"`{model.name}`", *(feature.read(model.capabilities(cloud)) for feature in features))
+            for model in served
+        ]
+        yield from ("", f"### {title} on {_CLOUDS[cloud]}", "")
+        yield from _table([("model", *(feature.label for feature in features)), *rows])
+        if cloud == "vertex":
+            yield ""
+            yield from (f"* {feature.label}: {feature.note}." for feature in features)
+
+
+def _id_on(model: ModelInfo, cloud: Cloud) -> str | None:
+    return model.vertex_id if cloud == "vertex" else model.bedrock_id
+
+
+def _by_model(tell: Callable[[Capabilities], str]) -> tuple[str, str]:
+    """Return what the models of today have on each cloud: one word, or that it differs."""
+    cells = []
+    for cloud in _CLOUDS:
+        served = [row for row in all_models() if row.status != "retired" and _id_on(row, cloud)]
+        words = {tell(row.capabilities(cloud)) for row in served}
+        cells.append(words.pop() if len(words) == 1 else "by model")
+    return cells[0], cells[1]
+
+
+def _offers(kind: str) -> Callable[[Capabilities], str]:
+    shown = f"`{kind}*`" if kind.endswith("_") else f"`{kind}`"
+    return lambda takes: shown if kind in takes.server_tools else "no"
+
+
+def _native(takes: Capabilities) -> str:
+    return "native" if takes.structured_output else "a tool"
+
+
+def _written(takes: Capabilities) -> str:
+    ways = {"field": "a field of the tool", "beta": "a beta", "none": "no"}
+    return ways[takes.fine_grained_tools]
+
+
+def _either(cells: tuple[str, str], both: str) -> tuple[str, str]:
+    """Say which ways there are where they differ by model."""
+    first, second = (both if cell == "by model" else cell for cell in cells)
+    return first, second
+
+
+def what_works_where() -> str:
+    """Return the README's table, with its markers."""
+    ways = "a field or a beta, by model"
+    counting = _by_model(lambda takes: takes.token_counting)
+    rows = [
+        ("", "Vertex AI", "Bedrock"),
+        ("`invoke`, `stream`, `batch` and their async twins", "yes", "yes"),
+        ("tool arguments as they are written", *_either(_by_model(_written), ways)),
+        ('content-block events (v3), `output_version="v1"`', "yes", "yes"),
+        ("invalid tool calls kept apart, and sent back", "yes", "yes"),
+        (
+            "`iter_tool_calls`, `InvalidToolCallMiddleware`, `PromptCachingMiddleware`",
+            "yes",
+            "yes",
+        ),
+        (
+            "structured output, else by a tool",
+            *_either(_by_model(_native), "native by model"),
+        ),
+        ("strict tools", *_by_model(_yes("strict_tools"))),
+        ("forced tool choice, else only asked for", *_by_model(_yes("forced_tool_choice"))),
+        ("thinking", *_either(_by_model(_thinking), "by model")),
+        ("effort", *_by_model(lambda takes: "yes" if takes.effort_levels else "no")),
+        ("prompt caching (5 minutes, 1 hour)", *_by_model(_yes("explicit_caching"))),
+        ("automatic prompt caching", *_by_model(_yes("automatic_caching"))),
+        ("context editing (a beta)", *_by_model(_yes("context_editing"))),
+        ("compaction (a beta)", *_by_model(_yes("compaction"))),
+        ("images", *_by_model(_yes("image_input"))),
+        ("PDF", *_by_model(_yes("pdf_input"))),
+        ("text documents, search results, citations", "yes", "yes"),
+        ("media by https URL", "fetched by the package", "fetched by the package"),
+        ("media in `gs://`, `s3://`", "refused, with what to do", "refused, with what to do"),
+        ("server tools: web search", *_by_model(_offers("web_search_20250305"))),
+        ("server tools: tool search", *_by_model(_offers("tool_search_tool_"))),
+        (
+            "token counting",
+            f"{counting[0]}, in the region's geography or `count_tokens_region`",
+            f"{counting[1]}, else estimated",
+        ),
+        ("`list_models()`", "what is published", "what the account has, with its profiles"),
+        ("provisioned throughput", "`request_type`", "an ARN as `model`"),
+        ("guardrails, service tier, latency, request metadata", "no", "yes"),
+        ("failover, `residency`", "yes", "yes"),
+        ("largest request", "30 MB", "20 MB"),
+    ]
+    return "\n".join([BEGIN, *_table(rows), END])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as a Markdown table, the first one as its heading."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return [line.replace("|  |", "| |") for line in lines]
+
+
+def replace_section(readme: str) -> str:
+    """Return the README with the table between its markers made anew.
+
+    Raises:
+        ValueError: The markers are missing.
+    """
+    start, end = readme.find(BEGIN), readme.find(END)
+    if not 0 <= start < end:
+        raise ValueError(f"The README has no section between {BEGIN!r} and {END!r}.")
+    return readme[:start] + what_works_where() + readme[end + len(END) :]
+
+
+def write(project: Path) -> None:
+    """Write the tables into a project's documentation.
+
+    Args:
+        project: The folder with ``README.md`` and ``docs``.
+
+    Raises:
+        OSError: It is not that folder.
+        ValueError: The README has no markers.
+    """
+    readme = project / "README.md"
+    readme.write_text(replace_section(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    (project / "docs" / "features.md").write_text(features_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "."))

@@ -1,0 +1,199 @@
+"""Where the control planes are, and what their refusals advise."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from pydantic import SecretStr
+
+from langchain_claude_cloud import _arns
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform import control_plane
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
+from langchain_claude_cloud.platform.control_plane import ControlPlane
+from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
+GATEWAY = "https://gateway.example/bedrock"
+
+
+def bedrock(region: str = "us-east-1", base_url: str | None = None) -> BedrockPlatform:
+    """Return a platform that is ready to sign."""
+    platform = BedrockPlatform(
+        BedrockSettings(
+            region=region,
+            base_url=base_url,
+            access_key_id=SecretStr("AKIA0"),
+            secret_access_key=SecretStr("s"),
+        )
+    )
+    platform.prepare()
+    return platform
+
+
+def vertex(**settings: Any) -> VertexPlatform:
+    """Return a platform that is ready to sign."""
+    platform = VertexPlatform(
+        VertexSettings(project="my-project", access_token=SecretStr("t"), **settings)
+    )
+    platform.prepare()
+    return platform
+
+
+@pytest.fixture(scope="module")
+def service() -> dict[str, Any]:
+    """Botocore's description of the control plane."""
+    folder = resources.files("botocore").joinpath("data/bedrock/2023-04-20")
+    data: dict[str, Any] = json.loads(
+        gzip.decompress(folder.joinpath("service-2.json.gz").read_bytes())
+    )
+    return data
+
+
+@pytest.mark.parametrize(
+    ("region", "base_url", "address"),
+    [
+        ("us-east-1", None, "https://bedrock.us-east-1.amazonaws.com"),
+        ("us-gov-west-1", None, "https://bedrock.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", None, "https://bedrock.cn-north-1.amazonaws.com.cn"),
+        ("eu-west-1", GATEWAY, GATEWAY),
+        ("eu-west-1", "http://127.0.0.1:8787", "http://127.0.0.1:8787"),
+        (
+            "us-east-1",
+            "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+            "https://bedrock-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            "us-east-1",
+            "https://vpce-0123-abc.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+            "https://bedrock.us-east-1.amazonaws.com",
+        ),
+    ],
+)
+def test_the_address_follows_the_runtimes(region: str, base_url: str | None, address: str) -> None:
+    """AWS's own hosts have a sibling; a gateway serves both; a private endpoint does not."""
+    platform = bedrock(region, base_url)
+    assert control_plane.bedrock_base_url(platform, given=base_url is not None) == address
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "https://bedrock-fips.us-east-1.amazonaws.com"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "https://bedrock.us-east-1.api.aws"),
+        ({"AWS_ENDPOINT_URL_BEDROCK": "https://own.example/"}, "https://own.example"),
+        (
+            {"AWS_ENDPOINT_URL_BEDROCK": "https://own.example", "AWS_ENDPOINT_URL": GATEWAY},
+            "https://own.example",
+        ),
+        ({"AWS_ENDPOINT_URL": GATEWAY}, GATEWAY),
+        ({"ANTHROPIC_BEDROCK_BASE_URL": GATEWAY}, GATEWAY),
+        (
+            {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": GATEWAY},
+            "https://bedrock.us-east-1.amazonaws.com",
+        ),
+        (
+            {
+                "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": GATEWAY,
+                "AWS_ENDPOINT_URL": "https://all.example",
+            },
+            "https://all.example",
+        ),
+        (
+            {"AWS_ENDPOINT_URL_BEDROCK": GATEWAY, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            "https://bedrock.us-east-1.amazonaws.com",
+        ),
+    ],
+)
+def test_the_environment_names_the_address_as_for_botocore(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], address: str
+) -> None:
+    """A variable of the runtime alone says nothing about the control plane."""
+    from langchain_claude_cloud import Bedrock  # noqa: PLC0415  reads the variables set here
+
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    platform = bedrock(base_url=Bedrock(region="us-east-1").effective_base_url())
+    assert control_plane.bedrock_base_url(platform, given=False) == address
+
+
+def test_an_address_without_tls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed requests go to no one who listens."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", "http://control.example")
+    with pytest.raises(ConfigurationError, match="https only"):
+        control_plane.bedrock_base_url(bedrock(), given=False)
+
+
+def test_requests_are_those_of_botocores_model(service: dict[str, Any]) -> None:
+    """Paths and parameters are the service's own."""
+    listing = service["operations"]["ListFoundationModels"]
+    url = urlsplit(control_plane.foundation_models("https://h").url)
+    assert url.path == listing["http"]["requestUri"]
+    members = service["shapes"][listing["input"]["shape"]]["members"]
+    assert dict(parse_qsl(url.query)) == {"byProvider": "anthropic"}
+    assert "byProvider" in {member["locationName"] for member in members.values()}
+
+    profiles = service["operations"]["ListInferenceProfiles"]
+    members = service["shapes"][profiles["input"]["shape"]]["members"]
+    names = {member["locationName"] for member in members.values()}
+    url = urlsplit(control_plane.inference_profiles("https://h", "APPLICATION", "a+/= b").url)
+    assert url.path == profiles["http"]["requestUri"]
+    asked = dict(parse_qsl(url.query))
+    assert asked == {"maxResults": "1000", "type": "APPLICATION", "nextToken": "a+/= b"}
+    assert set(asked) == names
+    assert "+" not in url.query  # a signature would read it as one
+
+
+def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:
+    """Each kind of ARN is asked about at the path of its own operation, as one segment."""
+    for lookup in _arns.LOOKUPS.values():
+        operation = service["operations"][lookup.permission.removeprefix("bedrock:")]
+        path = re.sub(r"\{\w+\}", "", operation["http"]["requestUri"])
+        request = control_plane.resource("https://h", lookup.path, ARN)
+        assert request.method == operation["http"]["method"]
+        assert request.url == f"https://h{path}{ARN.replace(':', '%3A').replace('/', '%2F')}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, "https://aiplatform.googleapis.com/v1beta1"),
+        ({"region": "eu"}, "https://aiplatform.eu.rep.googleapis.com/v1beta1"),
+        ({"region": "us-east5"}, "https://us-east5-aiplatform.googleapis.com/v1beta1"),
+        ({"base_url": "http://127.0.0.1:1/v1"}, "http://127.0.0.1:1/v1beta1"),
+        ({"base_url": "https://gateway.example"}, "https://gateway.example/v1beta1"),
+        ({"base_url": "https://gateway.example/vertex"}, "https://gateway.example/vertex"),
+    ],
+)
+def test_model_garden_is_at_the_platforms_host(settings: dict[str, str], address: str) -> None:
+    """Under ``v1beta1``, and with the project whose quota is used."""
+    request = control_plane.publisher_models(vertex(**settings), "a/b=", billed=True)
+    url, _, query = request.url.partition("?")
+    assert url == f"{address}/publishers/anthropic/models"
+    assert dict(parse_qsl(query)) == {
+        "pageSize": "100",
+        "listAllVersions": "true",
+        "pageToken": "a/b=",
+    }
+    assert request.headers["x-goog-user-project"] == "my-project"
+    bare = control_plane.publisher_models(vertex(**settings), None, billed=False)
+    assert "x-goog-user-project" not in bare.headers
+
+
+def test_a_refusal_names_the_permissions_and_nothing_of_models() -> None:
+    """What would help a refused call would mislead here."""
+    plane = ControlPlane(bedrock(), ["bedrock:GetInferenceProfile"], "And more.")
+    body = b'{"message": "User u is not authorized to perform: bedrock:GetInferenceProfile"}'
+    headers = {"x-amzn-errortype": "AccessDeniedException:http://x"}
+    text = str(plane.read_error(403, headers, body, model="m"))
+    assert "403 AccessDeniedException" in text
+    assert "Allow the identity bedrock:GetInferenceProfile. And more." in text
+    assert "InvokeModel" not in text
+    throttled = plane.read_error(429, {}, b'{"message": "slow down"}', model="m")
+    assert throttled.is_retryable
