@@ -377,6 +377,13 @@ def _explained() -> Iterator[None]:
         ) from error
     except (exceptions.GoogleAuthError, ValueError, OSError) as error:
         raise _refused(error) from error
+    except (TypeError, LookupError, AttributeError) as error:
+        # google-auth takes apart what the endpoint answered without looking at it first.
+        raise AuthenticationError(
+            "Google's token endpoint answered with something that is not a token. Is a proxy or a "
+            f"captive portal answering in its place? Check HTTPS_PROXY. {_WAYS}",
+            platform="vertex",
+        ) from error
 
 
 def _refused(error: Exception) -> ClaudeCloudError:

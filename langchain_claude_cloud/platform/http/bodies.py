@@ -15,7 +15,7 @@ from typing import Protocol
 
 import httpx
 
-from langchain_claude_cloud.platform.http.chunked import ChunkedDecoder
+from langchain_claude_cloud.platform.http.chunked import ChunkedDecoder, MalformedChunkError
 from langchain_claude_cloud.platform.http.streams import READ_SIZE, LoopStream
 from langchain_claude_cloud.platform.http.threads import ThreadStream
 
@@ -78,20 +78,42 @@ def set_read_timeout(response: httpx.Response, seconds: float) -> None:
         timeouts["read"] = seconds
 
 
-class _ChunkedBody:
+class _Chunks:
+    """What chunked bodies have in common: payload that came before a fault is not lost."""
+
+    def __init__(self) -> None:
+        self._decoder = ChunkedDecoder()
+        self._failure: MalformedChunkError | None = None
+
+    def _decode(self, data: bytes) -> bytes:
+        try:
+            return self._decoder.feed(data)
+        except MalformedChunkError as error:
+            if not error.payload:
+                raise
+            self._failure = error
+            return error.payload
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+class _ChunkedBody(_Chunks):
     """A chunked body on a connection of ours, for threads."""
 
     def __init__(self, response: httpx.Response, network: ThreadStream) -> None:
+        super().__init__()
         self._response = response
         self._network = network
-        self._decoder = ChunkedDecoder()
 
     def read(self, timeout: float) -> bytes:
+        self._check()
         while not self._decoder.is_finished:
             data = self._network.read(READ_SIZE, timeout)
             if not data:
                 raise httpx.RemoteProtocolError(_CUT)
-            payload = self._decoder.feed(data)
+            payload = self._decode(data)
             if self._decoder.is_finished:
                 self._finish()
             if payload:
@@ -109,20 +131,21 @@ class _ChunkedBody:
         self._response.close()
 
 
-class _AsyncChunkedBody:
+class _AsyncChunkedBody(_Chunks):
     """A chunked body on a connection of ours, for tasks."""
 
     def __init__(self, response: httpx.Response, network: LoopStream) -> None:
+        super().__init__()
         self._response = response
         self._network = network
-        self._decoder = ChunkedDecoder()
 
     async def read(self, timeout: float) -> bytes:  # noqa: ASYNC109  the connection has the timer
+        self._check()
         while not self._decoder.is_finished:
             data = await self._network.read(READ_SIZE, timeout)
             if not data:
                 raise httpx.RemoteProtocolError(_CUT)
-            payload = self._decoder.feed(data)
+            payload = self._decode(data)
             if self._decoder.is_finished:
                 await self._finish()
             if payload:

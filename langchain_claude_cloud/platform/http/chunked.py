@@ -17,7 +17,13 @@ _LONGEST_TRAILER = 65_536
 
 
 class MalformedChunkError(Exception):
-    """A chunked body does not follow the grammar."""
+    """A chunked body does not follow the grammar.
+
+    Attributes:
+        payload: What came before the fault in the same bytes, and was not returned.
+    """
+
+    payload: bytes = b""
 
 
 class HeadBoundary:
@@ -82,8 +88,16 @@ class ChunkedDecoder:
         Raises:
             MalformedChunkError: The bytes are not a chunked body.
         """
-        buffer, self._rest = self._rest + data, b""
         pieces: list[bytes] = []
+        try:
+            self._split(self._rest + data, pieces)
+        except MalformedChunkError as error:
+            error.payload = b"".join(pieces)
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _split(self, buffer: bytes, pieces: list[bytes]) -> None:
+        self._rest = b""
         position = 0
         while position < len(buffer) and not self.is_finished:
             if self._remaining:
@@ -100,9 +114,11 @@ class ChunkedDecoder:
             position = line_end + 2
         if self.is_finished:
             self.excess += buffer[position:]
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _keep(self, rest: bytes) -> None:
+        # Waiting for a line end that cannot come any more would be a silence of minutes.
+        if self._expects_line_end and rest != b"\r":
+            raise MalformedChunkError("a chunk is longer than it says")
         if len(rest) > _LONGEST_LINE:
             raise MalformedChunkError("a line of the chunked body is too long")
         self._rest = rest

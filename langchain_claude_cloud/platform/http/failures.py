@@ -53,6 +53,14 @@ _CONNECT_TIMEOUTS = (httpx.ConnectTimeout, httpcore.ConnectTimeout)
 _TIMEOUTS = (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
 _WRITE_TIMEOUTS = (httpx.WriteTimeout, httpcore.WriteTimeout)
 _POOL_TIMEOUTS = (httpx.PoolTimeout, httpcore.PoolTimeout)
+_BROKEN = (
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.RemoteProtocolError,
+    httpcore.ReadError,
+    httpcore.WriteError,
+    httpcore.RemoteProtocolError,
+)
 _PROXY = (httpx.ProxyError, httpcore.ProxyError)
 _LOCAL = (
     httpx.LocalProtocolError,
@@ -166,10 +174,12 @@ def _ran_out(where: Where, phase: Phase) -> ClaudeCloudError:
 
 def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
     text = str(cause)
+    # Once the request was on its way the cloud, or something in its place, was reached.
+    happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
     error = _build(
         ConnectionFailedError,
         where,
-        f"{where.label} was not reached{_reason(cause)}. {_connection_remedy(cause, text)}",
+        f"{where.label} {happened}{_reason(cause)}. {_connection_remedy(cause, text)}",
     )
     if "CERTIFICATE_VERIFY_FAILED" in text:
         error.is_retryable = False

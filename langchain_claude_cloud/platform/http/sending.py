@@ -36,6 +36,7 @@ RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""
 
 _OK, _REDIRECT, _REFUSAL = 200, 300, 400
+_REQUEST_IDS = ("x-amzn-requestid", "request-id", "x-request-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,14 +268,21 @@ def aopen_stream(
     return _aopened(call, client)
 
 
+def _identify(error: BaseException, headers: Mapping[str, str]) -> None:
+    """Let an error that came after the response's head name the request to the cloud's support."""
+    if isinstance(error, ClaudeCloudError) and error.request_id is None:
+        error.request_id = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
+
+
 @contextmanager
 def _opened(call: _Call, client: httpx.Client | None) -> Iterator[ByteStream]:
     response = _start(call, client)
     stream = ByteStream(response, open_body(response), call.where)
     try:
         yield stream
-    except BaseException:
+    except BaseException as error:
         stream.close()
+        _identify(error, stream.headers)
         raise
     stream.finish()
 
@@ -285,7 +293,8 @@ async def _aopened(call: _Call, client: httpx.AsyncClient | None) -> AsyncIterat
     stream = AsyncByteStream(response, open_async_body(response), call.where)
     try:
         yield stream
-    except BaseException:
+    except BaseException as error:
         await stream.aclose()
+        _identify(error, stream.headers)
         raise
     await stream.finish()

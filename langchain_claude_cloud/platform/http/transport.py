@@ -85,7 +85,7 @@ class ThreadTransport(httpx.BaseTransport):
     def give_back(self, connection: httpcore.ConnectionInterface) -> None:
         """Take back a connection whose response is closed."""
         with self._lock:
-            if connection.is_idle() and not self._is_closed:
+            if connection.is_idle() and not _has_excess(connection) and not self._is_closed:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -180,7 +180,7 @@ class LoopTransport(httpx.AsyncBaseTransport):
 
     async def give_back(self, connection: httpcore.AsyncConnectionInterface) -> None:
         """Take back a connection whose response is closed."""
-        if connection.is_idle() and not self._is_closed:
+        if connection.is_idle() and not _has_excess(connection) and not self._is_closed:
             self._idle.append(connection)
         else:
             await connection.aclose()
@@ -219,6 +219,20 @@ class _LoopBody(httpx.AsyncByteStream):
                 await self._response.aclose()
             finally:
                 await self._transport.give_back(self._connection)
+
+
+def _has_excess(connection: object) -> bool:
+    """Whether more came over a connection than its response said.
+
+    The next request would be answered with it: h11 keeps what follows a response and looks
+    there first. httpcore wraps its connections, proxied ones twice, and says nothing of
+    this; one that is not built as expected counts as unfit, which costs a handshake.
+    """
+    inner: object = connection
+    while (wrapped := getattr(inner, "_connection", None)) is not None:
+        inner = wrapped
+    trailing = getattr(getattr(inner, "_h11_state", None), "trailing_data", (b"?", True))
+    return bool(trailing[0])
 
 
 def _choose(idle: deque[_Connection], stale: list[_Connection]) -> _Connection | None:

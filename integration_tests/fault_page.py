@@ -1,0 +1,164 @@
+"""Plays every fault and writes what came of it to docs/reliability.md.
+
+Run it: ``python integration_tests/fault_page.py``. It writes the page only if all was as the
+rows say; otherwise it prints what was not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from fault_case import Stage, staged
+from fault_check import (
+    Differences,
+    cases_of,
+    compare_once,
+    compare_retried,
+    play_all,
+    problems,
+    retrying_cases_of,
+)
+from fault_row import Outcome, Row, Section
+from fault_rows import SECTIONS
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "reliability.md"
+"""Where the page is."""
+
+_HEAD: Final = """# Reliability
+
+What this package does when something goes wrong: first how it waits, asks again and changes over
+in a few words, then every fault that its test suite makes happen, with what came of it. Each row
+was played on real sockets against `ChatClaudeCloud`, on both clouds, sync and async, with
+`invoke`, `stream` and v3 events; the table is written from that run by `make reliability`.
+
+**Nothing silent, nothing untyped.** Whatever goes wrong is a subclass of
+`langchain_claude_cloud.errors.ClaudeCloudError`, and of the `langchain_core.exceptions.ModelError`
+of its kind. It carries `platform`, `model`, `region`, `status_code`, `error_type`, `request_id`,
+`retry_after` and `body` as far as they are known, and its text says what to do. An answer that
+breaks off is never returned as if it were whole.
+
+**Partial answers.** If a stream breaks off, `partial_message` of the exception is the message as
+far as it had arrived. A tool call that was still open is in its `invalid_tool_calls`, never in
+`tool_calls`.
+
+**Sent again.** Up to `max_retries` times (2 by default), after a pause that grows and varies, or
+after as long as the cloud asked for (`retry-after`, up to a minute; longer is not waited for):
+lost connections, timeouts, and the statuses 408, 409, 429, 500, 502, 503, 504 and 529, also where
+they come as an error inside a stream. Three things are never sent again: a request whose answer
+has begun to reach the caller; one that ran out of time without being streamed, as it may still be
+at work and is billed each time; and what would fail again, such as a limit that has to be raised.
+
+**Wanted whole, streamed within.** With `max_tokens` unset or above 21,333, `invoke` streams
+internally. Its faults are then those in the column `stream`; as nothing was handed out, the
+request is sent again even if the stream broke off in the middle.
+
+**Timeouts.** 5 s to connect, TLS included; 600 s until the answer begins; between two parts of it
+120 s on Vertex AI and 300 s on Amazon Bedrock, which sends no pings. `timeout=60` sets the last
+two, `timeout={"connect": 2, "start": 30, "idle": 60}` each; none of them limits the whole. A
+`"total"` does: it is for a call with all its attempts, and ends with a stream's first content.
+
+**Failover.** With a list of platforms, each is tried once before any is tried again: lost
+connections, 401, 403, 404, 429, 5xx and 529 change over at once, bad requests (400, 413) and
+timeouts of requests that were not streamed do not. A platform that failed is asked last for as
+long as it said, or for half a minute, and longer each time in a row. Once content was handed out
+there is no change either.
+
+**Connections.** *closed*: the connection is closed at once, before the exception reaches the
+caller. *kept*: it was read to its end and serves the next call. *none*: there was none. In every
+row nothing is left open once the model is closed, and a further call is answered.
+
+In the tables, *requests* is how many reach the cloud with `max_retries=0`, and with
+`max_retries=1` if the fault comes once; where it cannot pass, whether it is tried again.
+"""
+
+_HEADER: Final = (
+    "What happens",
+    "Cloud",
+    "`invoke`",
+    "requests",
+    "`stream`",
+    "requests",
+    "connection",
+    "What to expect, what to do",
+)
+_CLOUDS: Final = {("vertex",): "Vertex AI", ("bedrock",): "Bedrock"}
+
+
+def page(sections: Sequence[Section]) -> str:
+    """Return the page with a table for each section."""
+    return "\n".join([_HEAD, *(_section(section) for section in sections)])
+
+
+def _section(section: Section) -> str:
+    lines = [_HEADER, ["---"] * len(_HEADER), *(_cells(row) for row in section.rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {section.title}\n\n{table}\n"
+
+
+def _cells(row: Row) -> list[str]:
+    connections = {each.connection for each in (row.whole, row.streamed) if each}
+    return [
+        row.title,
+        _CLOUDS.get(row.clouds, "both"),
+        _result(row.whole),
+        _requests(row, row.whole, is_over=False),
+        _result(row.streamed),
+        _requests(row, row.streamed, is_over=row.handed_out),
+        " / ".join(sorted(connections)),
+        row.advice,
+    ]
+
+
+def _result(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "-"
+    if outcome.error is None:
+        return "the answer"
+    partial = " with the partial answer" if outcome.partial else ""
+    return f"`{outcome.error.__name__}`{partial}"
+
+
+def _requests(row: Row, outcome: Outcome | None, *, is_over: bool) -> str:
+    if outcome is None:
+        return "-"
+    again = outcome.retried and not is_over
+    if row.fault.lasts:
+        return f"{outcome.requests}; {'tried again' if again else 'not tried again'}"
+    return f"{outcome.requests}, {outcome.requests + again}"
+
+
+def differences(stage: Stage) -> dict[str, Differences]:
+    """Play every fault; return what was not as the rows say."""
+    found: dict[str, Differences] = {}
+    for section in SECTIONS:
+        found |= problems(play_all(stage, cases_of(section.rows)), compare_once)
+        found |= problems(play_all(stage, retrying_cases_of(section.rows)), compare_retried)
+        stage.emulator.reset()
+    return found
+
+
+def main() -> int:
+    """Write the page, or say what keeps it from being true."""
+    warnings.simplefilter("ignore")
+    for name in list(os.environ):
+        if name.startswith(
+            ("AWS_", "GOOGLE_", "ANTHROPIC_", "CLAUDE_", "LANGSMITH_", "LANGCHAIN_")
+        ):
+            del os.environ[name]
+    os.environ["NO_PROXY"] = "*"
+    with staged() as stage:
+        found = differences(stage)
+    for name, each in found.items():
+        print(name, each)
+    if not found:
+        PAGE.write_text(page(SECTIONS), encoding="utf-8")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

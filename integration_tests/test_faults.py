@@ -1,0 +1,99 @@
+"""Every fault of the table, on both clouds, in every way to ask, as its row says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fault_case import Stage, staged
+from fault_check import (
+    Case,
+    cases_of,
+    compare_once,
+    compare_place,
+    compare_retried,
+    play_all,
+    problems,
+    retrying_cases_of,
+)
+from fault_page import PAGE, page
+from fault_row import Row, Section
+from fault_rows import ROWS, SECTIONS
+
+from langchain_claude_cloud._types import Cloud
+
+pytestmark = pytest.mark.filterwarnings(
+    # What events of v3 are called in langchain-core.
+    "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
+)
+
+_CASES = [(row, cloud) for row in ROWS for cloud in row.clouds]
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """Servers and an emulator, for all tests of the module."""
+    with staged() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a host that does not exist be looked for here, not by a proxy."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture(autouse=True)
+def _no_script(stage: Stage) -> Iterator[None]:
+    """Forget the good answers that nobody asked for."""
+    yield
+    stage.emulator.reset()
+
+
+@pytest.mark.parametrize(
+    ("row", "cloud"), _CASES, ids=[f"{row.name}-{cloud}" for row, cloud in _CASES]
+)
+def test_a_fault_has_the_outcome_of_its_row(stage: Stage, row: Row, cloud: Cloud) -> None:
+    """The exception and its fields, the requests, the partial answer, the connection."""
+    played = play_all(stage, cases_of([row], [cloud]))
+    assert played
+    assert problems(played, compare_once) == {}
+
+
+@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
+def test_a_request_is_sent_again_where_its_row_says_so(
+    stage: Stage, section: Section, cloud: Cloud
+) -> None:
+    """A fault that passes: the second request is answered, or there is none."""
+    played = play_all(stage, retrying_cases_of(section.rows, [cloud]))
+    assert problems(played, compare_retried) == {}
+
+
+@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
+def test_every_exception_says_where_it_happened(stage: Stage, cloud: Cloud) -> None:
+    """Platform, model and region are fields of each exception, and in its text."""
+    cases = [case for case in cases_of(ROWS, [cloud]) if _is_first_way(case)]
+    assert len(cases) > 50
+    assert problems(play_all(stage, cases), compare_place) == {}
+
+
+def _is_first_way(case: Case) -> bool:
+    return case.way.name == ("stream" if case.row.streamed else "invoke")
+
+
+def test_names_of_rows_are_unique() -> None:
+    """A name says which row is meant."""
+    names = [row.name for row in ROWS]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_every_row_says_what_to_do() -> None:
+    """Nothing silent: an advice for each row, and a text to find in each exception of ours."""
+    assert [row.name for row in ROWS if not row.advice] == []
+
+
+def test_the_page_has_the_table_of_these_rows() -> None:
+    """docs/reliability.md is what `make reliability` would write."""
+    assert Path(PAGE).read_text(encoding="utf-8") == page(SECTIONS)
