@@ -44,7 +44,7 @@ class Capabilities:
         context_editing: Takes ``context_management`` with the beta
             ``context-management-2025-06-27``.
         compaction: Takes the beta ``compact-2026-01-12``.
-        token_counting: Whether the cloud's token counting takes the model; ``unsure`` where
+        counts_prompts: Whether the cloud's token counting takes the model; ``unsure`` where
             what is known does not tell.
         thinking_types: The values of ``thinking.type``, of enabled, adaptive, disabled
             and between_tools.
@@ -69,7 +69,7 @@ class Capabilities:
     explicit_caching: bool
     context_editing: bool
     compaction: bool
-    token_counting: Literal["yes", "unsure", "no"]
+    counts_prompts: Literal["yes", "unsure", "no"]
     thinking_types: frozenset[str]
     thinking_default: Literal["off", "on", "always"]
     effort_levels: tuple[str, ...]
@@ -173,7 +173,7 @@ def cautious_row() -> ModelInfo:
         **common,
         fine_grained_tools="field",
         context_1m="none",
-        token_counting="unsure",
+        counts_prompts="unsure",
         thinking_types=kinds,
         thinking_default="off",
         effort_levels=(),

@@ -99,7 +99,7 @@ _CONTEXT: Final = (
     ),
     Feature(
         "token counting",
-        lambda takes: takes.token_counting,
+        lambda takes: takes.counts_prompts,
         "the cloud counts (`count_tokens`); where it does not, the package estimates",
     ),
     Feature(
@@ -258,7 +258,7 @@ def _either(cells: tuple[str, str], both: str) -> tuple[str, str]:
 def what_works_where() -> str:
     """Return the README's table, with its markers."""
     ways = "a field or a beta, by model"
-    counting = _by_model(lambda takes: takes.token_counting)
+    counting = _by_model(lambda takes: takes.counts_prompts)
     rows = [
         ("", "Vertex AI", "Bedrock"),
         ("`invoke`, `stream`, `batch` and their async twins", "yes", "yes"),
