@@ -47,7 +47,7 @@ Way = Callable[[ChatClaudeCloud], Any]
 @pytest.fixture(autouse=True)
 def all_healthy() -> None:
     """Forget which routes of this process are cooling down."""
-    HEALTH._until.clear()
+    HEALTH.forget()
 
 
 @tool
@@ -406,13 +406,13 @@ async def test_each_platform_is_tried_before_any_is_retried(
 
 async def test_a_platform_that_throttled_cools_down(emulator: CloudEmulator, cloud: str) -> None:
     """For as long as it said, calls of every model instance go to the other one first."""
-    emulator.fault(status=429, retry_after=1.5, platform=cloud)  # type: ignore[arg-type]  # a literal
+    emulator.fault(status=429, retry_after=0.5, platform=cloud)  # type: ignore[arg-type]  # a literal
     model = pair(emulator, cloud)
     for _ in range(3):
         await model.ainvoke("Count.")
     pair(emulator, cloud).invoke("Count.")
     assert asked(emulator) == [cloud, *[OTHER[cloud]] * 4]
-    time.sleep(1.6)  # noqa: ASYNC251  nothing else runs on this loop
+    time.sleep(0.7)  # noqa: ASYNC251  nothing else runs on this loop
     answer = await model.ainvoke("Count.")
     assert answer.response_metadata["platform"] == cloud
 

@@ -13,16 +13,14 @@ type in the header ``x-amzn-ErrorType``.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, TypeAlias
 
-from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud import _retry_after
+from langchain_claude_cloud._redaction import clean
 from langchain_claude_cloud._types import JsonObject
 
 Kind: TypeAlias = Literal[
@@ -42,7 +40,16 @@ Kind: TypeAlias = Literal[
 BODY_LIMIT = 4_000
 """How many characters of a body an exception keeps."""
 
+MESSAGE_LIMIT = 2_000
+"""How many characters of what the cloud said an exception quotes."""
+
+NAME_LIMIT = 200
+"""How many characters an error's type, a request's id or a reason has at most."""
+
 _END_OF_STATUSES = 600
+_READ_BYTES = 4 * BODY_LIMIT
+_MOST_DETAILS = 20
+_REQUEST_IDS = ("request-id", "x-amzn-requestid", "x-request-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Refusal:
         body: The bounded body, without credentials.
         reasons: Machine-readable refinements: Google's ``ErrorInfo.reason``, Anthropic's
             ``details.error_code``, a quota's limit as ``quota=<n>``.
+        clock_skew: Seconds by which this machine's clock is ahead of the cloud's, if it said.
     """
 
     status: int | None
@@ -67,11 +75,13 @@ class Refusal:
     retry_after: float | None = None
     body: str | None = None
     reasons: frozenset[str] = frozenset()
+    clock_skew: float | None = None
 
 
 # AWS's names for an identity that it does not accept, all sent with 403.
 _AWS_IDENTITY = (
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"),
+    *("RequestTimeTooSkewed", "RequestInTheFuture"),
     *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
     *("IncompleteSignature", "IncompleteSignatureException"),
     *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
@@ -132,7 +142,10 @@ _OVERFLOW = re.compile(
     r"prompt is too long"
     r"|input length and `?max_tokens`? exceed context limit"
     r"|input is too long"
-    r"|exceed(?:s|ed|ing)? (?:\w+['\N{RIGHT SINGLE QUOTATION MARK}]?\w* ){0,4}"
+    r"|too many total text bytes"
+    r"|number of input tokens exceeds"
+    # One way only to match each word: two would take time by the fourth power.
+    r"|exceed(?:s|ed|ing)? (?:[\w'\N{RIGHT SINGLE QUOTATION MARK}]+ ){0,4}"
     r"context (?:limit|window|length)"
     r"|maximum context length",
     re.IGNORECASE,
@@ -145,7 +158,8 @@ _NO_SUCH_MODEL = re.compile(
 # for the caller this is a missing permission, which another route may not have.
 _NOT_ALLOWED = re.compile(r"is not allowed to use Publisher Model", re.IGNORECASE)
 _IDENTITY = re.compile(
-    r"security token .*\b(?:expired|invalid)\b|token has expired|API key is (?:not )?valid",
+    r"security token .*\b(?:expired|invalid)\b|token has expired|API key is (?:not )?valid"
+    r"|Signature expired|Signature not yet current",
     re.IGNORECASE,
 )
 
@@ -210,33 +224,36 @@ def is_hopeless(refusal: Refusal, kind: Kind) -> bool:
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Read a refused HTTP request."""
     lower = {name.lower(): value for name, value in headers.items()}
-    text = body[: 4 * BODY_LIMIT].decode("utf-8", "replace")
-    refusal = _read_body(_parse(body), redact(text))
+    text = body[:_READ_BYTES].decode("utf-8", "replace")
+    refusal = _read_body(_parse(body), text)
     named = _exception_name(lower.get("x-amzn-errortype", ""))
-    wait = _retry_after(lower)
+    wait = _retry_after.from_headers(lower)
+    ids = [_name(lower.get(name)) for name in _REQUEST_IDS]
     return replace(
         refusal,
         status=_effective_status(refusal, status),
         error_type=refusal.error_type if named is None else named,
         message=refusal.message or f"HTTP {status} without an explanation",
-        request_id=refusal.request_id
-        or lower.get("request-id")
-        or lower.get("x-amzn-requestid")
-        or lower.get("x-request-id"),
+        request_id=refusal.request_id or next(filter(None, ids), None),
         retry_after=refusal.retry_after if wait is None else wait,
-        body=redact(text)[:BODY_LIMIT],
+        body=clean(text, BODY_LIMIT),
+        clock_skew=_retry_after.clock_skew(lower),
     )
 
 
 def from_event(payload: JsonObject) -> Refusal:
     """Read an ``error`` event; the status is the one its type stands for."""
-    text = redact(json.dumps(payload, ensure_ascii=False))
-    return _inside_stream(_read_body(payload, ""), text)
+    refusal = _read_body(payload, "")
+    try:
+        text = json.dumps(payload, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = refusal.message  # nested too deeply to be written
+    return _inside_stream(refusal, text)
 
 
 def from_exception_frame(exception_type: str, payload: bytes) -> Refusal:
     """Read an exception frame: its type is the frame's, its text the model's own."""
-    text = redact(payload[: 4 * BODY_LIMIT].decode("utf-8", "replace"))
+    text = payload[:_READ_BYTES].decode("utf-8", "replace")
     refusal = _read_body(_parse(payload), text)
     name = _exception_name(exception_type) or refusal.error_type
     return _inside_stream(replace(refusal, error_type=name), text)
@@ -248,7 +265,7 @@ def _inside_stream(refusal: Refusal, body: str) -> Refusal:
         refusal,
         status=meant if refusal.status is None else refusal.status,
         message=refusal.message or "the stream reported an error without an explanation",
-        body=body[:BODY_LIMIT],
+        body=clean(body, BODY_LIMIT),
     )
 
 
@@ -262,7 +279,7 @@ def _effective_status(refusal: Refusal, status: int) -> int:
 def _parse(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -282,39 +299,34 @@ def _read_error_object(payload: JsonObject, error: JsonObject) -> Refusal:
     reasons, wait = _read_details(details if isinstance(details, list) else [details])
     return Refusal(
         status=None,
-        error_type=_text(error.get("type")) or _text(error.get("status")),
-        message=redact(_text(error.get("message")) or ""),
-        request_id=_text(payload.get("request_id")),
+        error_type=_name(error.get("type")) or _name(error.get("status")),
+        message=_text(error.get("message")) or "",
+        request_id=_name(payload.get("request_id")),
         retry_after=wait,
         reasons=reasons,
     )
 
 
 def _read_aws(payload: JsonObject, error: object) -> Refusal:
-    message = next(
-        (
-            value
-            for key in ("originalMessage", "message", "Message", "error_description")
-            if (value := _text(payload.get(key)))
-        ),
-        _text(error) or "",
-    )
+    keys = ("originalMessage", "message", "Message", "error_description")
+    texts = [value for value in (*map(payload.get, keys), error) if isinstance(value, str)]
+    message = next(filter(None, texts), "")
     original = payload.get("originalStatusCode")
     refusal = Refusal(
         status=original if isinstance(original, int) and _is_refusal(original) else None,
         error_type=_exception_name(
-            _text(payload.get("__type")) or _text(payload.get("code")) or ""
+            _name(payload.get("__type")) or _name(payload.get("code")) or ""
         ),
-        message=redact(message),
+        message=_text(message) or "",
     )
-    return _unwrap_model_error(refusal)
+    return _unwrap_model_error(refusal, message)
 
 
-def _unwrap_model_error(refusal: Refusal) -> Refusal:
+def _unwrap_model_error(refusal: Refusal, message: str) -> Refusal:
     # "The model returned the following errors: " is Bedrock's; after it comes Claude's own
     # text or, at times, Claude's own JSON.
-    _, found, inner = refusal.message.partition("The model returned the following errors:")
-    parsed = _parse(inner.encode()) if found else None
+    _, found, inner = message.partition("The model returned the following errors:")
+    parsed = _parse(inner.encode("utf-8", "replace")) if found else None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("error"), dict):
         return refusal
     nested = _read_error_object(parsed, parsed["error"])
@@ -324,65 +336,35 @@ def _unwrap_model_error(refusal: Refusal) -> Refusal:
 def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:
     reasons: set[str] = set()
     wait: float | None = None
-    for detail in details:
+    for detail in details[:_MOST_DETAILS]:
         if not isinstance(detail, dict):
             continue
         metadata = detail.get("metadata")
         limit = metadata.get("quota_limit_value") if isinstance(metadata, dict) else None
-        reasons.update(text for key in ("reason", "error_code") if (text := _text(detail.get(key))))
-        reasons.update([f"quota={limit}"] if limit is not None else [])
-        delay = _duration(detail.get("retryDelay"))
+        reasons.update(name for key in ("reason", "error_code") if (name := _name(detail.get(key))))
+        # A number, written as a string by those who keep to protobuf's JSON.
+        reasons.update([f"quota={limit}"[:NAME_LIMIT]] if isinstance(limit, str | int) else [])
+        delay = _retry_after.from_duration(detail.get("retryDelay"))
         wait = delay if delay is not None else wait
     return frozenset(reasons), wait
-
-
-def _duration(value: object) -> float | None:
-    # google.protobuf.Duration: "33s" or "0.5s" in JSON, an object where a proxy re-encodes.
-    if isinstance(value, dict):
-        seconds, nanos = (_number(str(value.get(key, 0))) for key in ("seconds", "nanos"))
-        return None if seconds is None or nanos is None else seconds + nanos / 1e9
-    return _number(value.removesuffix("s")) if isinstance(value, str) else None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name in ("retry-after-ms", "x-amz-retry-after"):
-        if (milliseconds := _number(headers.get(name, ""))) is not None:
-            return milliseconds / 1000
-    plain = headers.get("retry-after", "")
-    seconds = _number(plain)
-    return _seconds_until(plain) if seconds is None else seconds
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _exception_name(raw: str) -> str | None:
     # A header may append ":http://internal.amazon.com/coral/...", a body may prepend
     # "com.amazon...#", and a frame spells the name with a small first letter.
-    name = raw.split(":", 1)[0].rsplit("#", 1)[-1].strip()
+    name = _name(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip())
     return name[0].upper() + name[1:] if name else None
 
 
+def _name(value: object) -> str | None:
+    return clean(value, NAME_LIMIT) if isinstance(value, str) and value else None
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return clean(value, MESSAGE_LIMIT) if isinstance(value, str) and value else None
 
 
 def _plain_text(text: str) -> str:
     # A proxy's HTML page says most in its title.
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-    return " ".join((title.group(1) if title else text).split())[:300]
+    title = re.search(r"<title[^>]{0,99}>([^<]{0,999})", text, re.IGNORECASE)
+    return clean(" ".join((title.group(1) if title else text).split()), 300)

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from langchain_claude_cloud._refusals import Kind, Refusal, is_hopeless
 from langchain_claude_cloud._types import Cloud
 
 LABELS: Mapping[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 """What the clouds are called in messages."""
+
+# What AWS, its STS and Google's token endpoint say to a signature from another time.
+_CLOCK: Final = (
+    r"Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestInTheFuture"
+    r"|RequestExpired|short-lived token.{0,40}reasonable timeframe|Token used too (?:early|late)"
+)
+_WORTH_SAYING: Final = 60.0
 
 # A remedy for a text (or a machine-readable reason), on one cloud or on both (None).
 _BY_TEXT: tuple[tuple[str, Cloud | None, str], ...] = (
@@ -75,11 +83,7 @@ _BY_TEXT: tuple[tuple[str, Cloud | None, str], ...] = (
             "caller may use them (aiplatform.endpoints.predict, serviceusage.services.use)."
         ),
     ),
-    (
-        r"Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired",
-        "bedrock",
-        "The signature's time is too far from AWS's: set this machine's clock (NTP).",
-    ),
+    (_CLOCK, None, "{clock}"),
     (
         r"signature we calculated does not match|SignatureDoesNotMatch",
         "bedrock",
@@ -181,12 +185,31 @@ def describe(
         "bare": _without_profile(model or "the model"),
         "region": region or "in use",
         "elsewhere": _elsewhere(region),
+        "clock": clock_remedy(refusal.clock_skew),
     }
     said = refusal.message.rstrip()
     # A full stop after an address would become part of the link.
     said += "" if said.endswith((".", "!", "?")) or "://" in said.split(" ")[-1] else "."
     remedy = _remedy(refusal, kind, platform, facts)
     return " ".join(part for part in (f"{_where(refusal, facts)}: {said}", remedy) if part)
+
+
+def is_clock_skew(text: str) -> bool:
+    """Whether a refusal says that a signature or token comes from another time."""
+    return re.search(_CLOCK, text) is not None
+
+
+def clock_remedy(skew: float | None = None) -> str:
+    """Return what to do about a clock that is wrong.
+
+    Args:
+        skew: By how many seconds this machine's clock is ahead of the cloud's, if known.
+    """
+    remedy = "The signature's time is too far from the cloud's: set this machine's clock (NTP)"
+    if skew is None or abs(skew) < _WORTH_SAYING:
+        return f"{remedy}."
+    direction = "ahead of" if skew > 0 else "behind"
+    return f"{remedy}, which is {abs(skew):,.0f} s {direction} the cloud's."
 
 
 def _where(refusal: Refusal, facts: Mapping[str, str]) -> str:

@@ -148,10 +148,12 @@ def _read_betas(
     kept = {*sent.betas, *_listed(sent.model_kwargs.get("anthropic_beta"))}
     if asked.context_1m:
         kept.add(_CONTEXT_1M)
+    own = own_betas(sent, model) - kept
     named = _NAMED_BETAS.search(text)
     if named:
-        return set(re.findall(r"[^`,\s]+", named[1])) - kept
-    own = own_betas(sent, model) - kept if _UNNAMED_BETAS in text else frozenset()
+        return set(own & set(re.findall(r"[^`,\s]+", named[1])))
+    if _UNNAMED_BETAS not in text:
+        return set()
     # The one that no feature depends on goes first.
     return set(own & {FINE_GRAINED_BETA} or own)
 

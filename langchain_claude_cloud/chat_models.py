@@ -91,7 +91,7 @@ class ChatClaudeCloud(ModelBase):
         streaming: True streams internally on ``invoke`` too.
         stream_usage: Whether streamed messages carry usage metadata.
         timeout: Seconds until the answer starts and between its parts; or a mapping of
-            ``connect``, ``start`` and ``idle``.
+            ``connect``, ``start``, ``idle`` and ``total`` (the whole call, retries included).
         max_retries: How often a failed request is sent again at most.
         default_headers: HTTP headers to send besides the platform's own.
         user_id: An opaque id of the end user, for abuse detection.
@@ -110,6 +110,8 @@ class ChatClaudeCloud(ModelBase):
         arguments: JsonObject,
         *,
         stream: bool,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
     ) -> attempts.Call:
         asked = options.read_options(self, arguments, stop=stop, stream=stream)
         return attempts.Call(
@@ -121,6 +123,8 @@ class ChatClaudeCloud(ModelBase):
             client=self.http_client,
             async_client=self.http_async_client,
             url_fetcher=self.url_fetcher,
+            run_manager=run_manager,
+            async_run_manager=async_run_manager,
         )
 
     @property
@@ -134,8 +138,8 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        del run_manager
-        return _result(exchange.complete(self._call(messages, stop, kwargs, stream=False)))
+        call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
+        return _result(exchange.complete(call))
 
     async def _agenerate(
         self,
@@ -144,8 +148,8 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        del run_manager
-        return _result(await exchange.acomplete(self._call(messages, stop, kwargs, stream=False)))
+        call = self._call(messages, stop, kwargs, stream=False, async_run_manager=run_manager)
+        return _result(await exchange.acomplete(call))
 
     def _stream(
         self,
@@ -154,8 +158,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        del run_manager
-        call = self._call(messages, stop, kwargs, stream=True)
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         for chunk in exchange.stream(call, self._chunk_writer):
             yield construction.generation_chunk(chunk)
 
@@ -166,8 +169,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        del run_manager
-        call = self._call(messages, stop, kwargs, stream=True)
+        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         async for chunk in exchange.astream(call, self._chunk_writer):
             yield construction.generation_chunk(chunk)
 
@@ -179,7 +181,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> Iterator[MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
-        call = self._call(messages, stop, kwargs, stream=True)
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         yield from exchange.stream(call, self._event_writer(run_manager))
 
     async def _astream_chat_model_events(
@@ -190,7 +192,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> AsyncIterator[MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
-        call = self._call(messages, stop, kwargs, stream=True)
+        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 import weakref
 from collections import OrderedDict
@@ -41,6 +40,7 @@ from langchain_claude_cloud.estimation import (
     size_of_tools,
 )
 from langchain_claude_cloud.failover import HEALTH
+from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.routes import Route
 
 logger = logging.getLogger("langchain_claude_cloud")
@@ -274,7 +274,7 @@ class _CountedLists:
 
     def __init__(self) -> None:
         self._lists: OrderedDict[tuple[int, frozenset[int]], _Counted] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = SharedLock()
 
     def find(self, call: Call, sizes: Sequence[Size]) -> int | None:
         """Return the count of a part of a list that was counted, or None."""

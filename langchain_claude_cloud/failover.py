@@ -2,18 +2,21 @@
 
 Each route is tried once before any is tried again. A route that throttled or failed cools
 down for as long as it said, for the whole process; a healthy one is stuck to, because the
-prompt cache lives with it. Nothing here sends or waits.
+prompt cache lives with it. Nothing here sends or waits. What is known of the routes of the
+process is in `langchain_claude_cloud._health`.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from langchain_claude_cloud._health import HEALTH, Health
+from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -27,6 +30,8 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.routes import Route
 
+__all__ = ["HEALTH", "Delay", "FailedAttempt", "Plan", "may_be_answered_elsewhere"]
+
 logger = logging.getLogger("langchain_claude_cloud")
 
 _SWITCHES: Final = (
@@ -38,42 +43,41 @@ _SWITCHES: Final = (
     ServerError,
     StreamInterruptedError,
 )
-_COOL_DOWN_SECONDS: Final = 30.0
-"""For a route that failed without saying for how long."""
+_QUOTED: Final = 300
+_SHOWN: Final = 10
+_BEFORE: Final = "Before that:"
 
 Delay = Callable[[ClaudeCloudError, int], float | None]
 
 
-class Health:
-    """Which routes of this process are cooling down, by platform, region and model."""
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An attempt of a call that failed before anything was handed out.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._until: dict[tuple[str, str | None, str], float] = {}
-        self._lock = threading.Lock()
+    Attributes:
+        route: Where it went.
+        error: Why it failed.
+    """
 
-    def remaining(self, route: Route) -> float:
-        """Return for how many seconds a route still cools down; 0 if it is healthy."""
-        return max(0.0, self._until.get(_place(route), 0.0) - self._clock())
+    route: Route
+    error: ClaudeCloudError
 
-    def failed(self, route: Route, error: ClaudeCloudError) -> None:
-        """Let a route cool down after an error of its endpoint."""
-        seconds = error.retry_after or _COOL_DOWN_SECONDS
-        with self._lock:
-            self._until[_place(route)] = self._clock() + seconds
+    def describe(self) -> JsonObject:
+        """Return what response metadata says of it."""
+        known = {
+            "platform": self.route.config.cloud,
+            "region": self.error.region or self.route.known_region(),
+            "error": type(self.error).__name__,
+            "status_code": self.error.status_code,
+            "error_type": self.error.error_type,
+            "request_id": self.error.request_id,
+        }
+        return {key: value for key, value in known.items() if value is not None}
 
-    def answered(self, route: Route) -> None:
-        """Count a route as healthy again."""
-        with self._lock:
-            self._until.pop(_place(route), None)
-
-
-HEALTH: Final = Health()
-"""The health of this process's routes."""
-
-
-def _place(route: Route) -> tuple[str, str | None, str]:
-    return (route.config.cloud, route.known_region(), route.model)
+    def __str__(self) -> str:
+        """Say it in one line."""
+        text = str(self.error)
+        return f"{type(self.error).__name__}: {text[:_QUOTED]}{'...' * (len(text) > _QUOTED)}"
 
 
 @dataclass
@@ -82,30 +86,48 @@ class Plan:
 
     Attributes:
         routes: Where it may go, in the user's order.
-        delay: Says how long to wait before a further round, None to give up.
+        delay: Says how long to wait before a route is tried again, given the error and how
+            often it was tried; None to leave it.
+        remaining: Says how many seconds the call has left.
         health: What is known of the routes.
-        route: Where the current attempt goes.
+        clock: Returns the time in seconds.
+        failures: The attempts that failed, in order.
     """
 
     routes: Sequence[Route]
     delay: Delay
+    remaining: Callable[[], float] = lambda: math.inf
     health: Health = HEALTH
-    _round: int = 1
-    _earlier: ClaudeCloudError | None = None
-    _queue: list[Route] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
+    failures: list[FailedAttempt] = field(default_factory=list)
+    _tries: list[int] = field(default_factory=list)
+    _ready: dict[int, float] = field(default_factory=dict)
+    _current: int = 0
+    _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self._start_round()
+        self._tries = [0] * len(self.routes)
+        self._go_to(self._untried())
 
     @property
     def route(self) -> Route:
         """Where the next attempt goes."""
-        return self._queue[0]
+        return self.routes[self._current]
+
+    def switched_from(self) -> list[FailedAttempt]:
+        """Return the failed attempts, if any of them went elsewhere than the current one."""
+        elsewhere = any(failed.route is not self.route for failed in self.failures)
+        return list(self.failures) if elsewhere else []
+
+    def answering(self) -> None:
+        """Note that the current route began to answer: others may try it, too."""
+        if self._has_choice:
+            self.health.release(self.route)
 
     def succeeded(self) -> None:
         """Note that the current route answered."""
-        if len(self.routes) > 1:
-            self.health.answered(self.route)
+        if self._has_choice:
+            self.health.answered(self.route, self._began)
 
     def failed(self, error: ClaudeCloudError) -> float:
         """Decide what follows an attempt that failed before anything was handed out.
@@ -114,29 +136,110 @@ class Plan:
             Seconds to wait before the next attempt, whose route is `route` then.
 
         Raises:
-            ClaudeCloudError: The error itself, when there is no further attempt.
+            ClaudeCloudError: Why there is no further attempt: the error itself, or where
+                only that of another route may pass, that one. The others are chained to it.
         """
-        if len(self.routes) > 1 and _switches(error):
-            failed = self._queue.pop(0)
-            self.health.failed(failed, error)
-            if self._queue:
-                _log_switch(failed, self.route, error)
-                self._earlier = _chain(error, self._earlier)
-                return 0.0
-        seconds = self.delay(error, self._round)
+        failed = self._current
+        self.failures.append(FailedAttempt(self.route, error))
+        self._tries[failed] += 1
+        self._note_health(error)
+        self._plan_retry(error)
+        may_switch = self._has_choice and may_be_answered_elsewhere(error)
+        if may_switch and self.remaining() > 0 and 0 in self._tries:
+            self._go_to(self._untried())
+            self._log_switch(self.failures[-1])
+            return 0.0
+        if not self._ready or (self._has_choice and not may_switch):
+            raise self._last_error(error)
+        return self._retry(failed)
+
+    def broken(self, error: ClaudeCloudError) -> ClaudeCloudError:
+        """Return the error of a stream that broke off, with those before it.
+
+        A stream is cut by whatever lies between here and the cloud, too: only what the cloud
+        itself reported counts against the route.
+        """
+        if isinstance(error, RateLimitError | ServerError):
+            self._note_health(error)
+        return _chain(error, self.failures)
+
+    def give_up(self, error: ClaudeCloudError) -> ClaudeCloudError:
+        """Return an error that ends the call, with those before it; its route is not blamed."""
+        self.answering()
+        return _chain(error, self.failures)
+
+    @property
+    def _has_choice(self) -> bool:
+        return len(self.routes) > 1
+
+    def _go_to(self, index: int) -> None:
+        self._current = index
+        self._began = self.clock()
+
+    def _untried(self) -> int:
+        """Return the route to try first: a healthy one in the user's order, else the soonest."""
+        untried = [index for index, tries in enumerate(self._tries) if not tries]
+        if not self._has_choice:
+            return 0
+        for index in untried:
+            if self.health.admit(self.routes[index]):
+                return index
+        return min(untried, key=lambda index: self.health.remaining(self.routes[index]))
+
+    def _note_health(self, error: ClaudeCloudError) -> None:
+        if not self._has_choice:
+            return
+        if may_be_answered_elsewhere(error):
+            self.health.failed(self.route, error.retry_after)
+        else:
+            self.health.release(self.route)
+
+    def _plan_retry(self, error: ClaudeCloudError) -> None:
+        seconds = self.delay(error, self._tries[self._current])
         if seconds is None:
-            raise _chain(error, self._earlier)
-        self._earlier = _chain(error, self._earlier)
-        self._round += 1
-        self._start_round()
+            self._ready.pop(self._current, None)
+        else:
+            self._ready[self._current] = self.clock() + seconds
+
+    def _retry(self, failed: int) -> float:
+        """Go to the route that may be tried again soonest; return how long to wait for it."""
+        following = min(self._ready, key=lambda index: (self._ready[index], index))
+        seconds = max(0.0, self._ready[following] - self.clock())
+        if seconds >= self.remaining():
+            raise self._last_error(self.failures[-1].error, wait=seconds)
+        self._go_to(following)
+        if following != failed:
+            self._log_switch(self.failures[-1])
         return seconds
 
-    def _start_round(self) -> None:
-        """Put the healthy routes first, in the user's order, then those soonest healthy."""
-        self._queue = sorted(self.routes, key=self.health.remaining)
+    def _last_error(
+        self, error: ClaudeCloudError, *, wait: float | None = None
+    ) -> ClaudeCloudError:
+        """Return the error to raise: one that says that trying later may help, if any does."""
+        last = {id(failed.route): failed.error for failed in self.failures}
+        passing = [other for other in last.values() if other.is_retryable]
+        if passing and may_be_answered_elsewhere(error) and not error.is_retryable:
+            error = passing[-1]
+        if wait is not None:
+            error.add_note(
+                f"Not sent again: of the call's time {max(0.0, self.remaining()):.1f} s are left, "
+                f"and the next attempt would be in {wait:.1f} s (timeout={{'total': ...}})."
+            )
+        return _chain(error, self.failures)
+
+    def _log_switch(self, failed: FailedAttempt) -> None:
+        logger.warning(
+            "%s in %s failed with %s (HTTP %s); the call goes on with %s in %s.",
+            failed.route.config.cloud,
+            failed.route.known_region(),
+            type(failed.error).__name__,
+            failed.error.status_code,
+            self.route.config.cloud,
+            self.route.known_region(),
+        )
 
 
-def _switches(error: ClaudeCloudError) -> bool:
+def may_be_answered_elsewhere(error: ClaudeCloudError) -> bool:
     """Whether another route may answer what this one did not.
 
     A request that ran out of time without being streamed is not sent elsewhere (its error
@@ -147,20 +250,27 @@ def _switches(error: ClaudeCloudError) -> bool:
     )
 
 
-def _chain(error: ClaudeCloudError, earlier: ClaudeCloudError | None) -> ClaudeCloudError:
-    """Let an error show the one before it, if it has no cause of its own."""
-    if error.__cause__ is None and earlier is not None and error is not earlier:
-        error.__cause__ = earlier
-        error.add_note(f"Before that: {earlier}")
+def _chain(error: ClaudeCloudError, failures: Sequence[FailedAttempt]) -> ClaudeCloudError:
+    """Let an error show the attempts before it, as its causes and in a note."""
+    others = [failed for failed in failures if failed.error is not error]
+    if not others:
+        return error
+    seen: set[int] = set()
+    end = _end_of_causes(error, seen)
+    for failed in reversed(others):
+        # One exception may have ended several attempts: tasks share a token's renewal.
+        if id(failed.error) in seen:
+            break
+        end.__cause__ = failed.error
+        end = _end_of_causes(failed.error, seen)
+    if not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
+        error.add_note("\n".join([_BEFORE, *(f"- {failed}" for failed in others[-_SHOWN:])]))
     return error
 
 
-def _log_switch(failed: Route, following: Route, error: ClaudeCloudError) -> None:
-    logger.warning(
-        "%s in %s failed with %s; the call goes on with %s in %s.",
-        failed.config.cloud,
-        failed.known_region(),
-        type(error).__name__,
-        following.config.cloud,
-        following.known_region(),
-    )
+def _end_of_causes(error: BaseException, seen: set[int]) -> BaseException:
+    seen.add(id(error))
+    while error.__cause__ is not None and id(error.__cause__) not in seen:
+        error = error.__cause__
+        seen.add(id(error))
+    return error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
@@ -34,6 +34,11 @@ _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
 
 _noticed: set[str] = set()
+
+_VERTEX_IDENTITY: Final = ("credentials", "access_token", "quota_project", "request_type")
+_BEDROCK_IDENTITY: Final = (
+    *("profile", "access_key_id", "api_key", "session", "role_arn", "service_tier"),
+)
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
 _SWITCHES: Final = (
@@ -86,6 +91,22 @@ class Route:
             ConfigurationError: The region or the inference profile is outside the residency.
         """
         return self.resolve_in(self.platform.region)
+
+    @cached_property
+    def place(self) -> Hashable:
+        """What tells the endpoints of a process apart: they fail each for itself.
+
+        Quotas belong to a project or an account, a region, a model and a kind of capacity;
+        permissions to an identity. Secrets are in it as hashes alone.
+        """
+        if isinstance(self.config, Vertex):
+            endpoint = (self.config.effective_project(), self.config.effective_base_url())
+            names: tuple[str, ...] = _VERTEX_IDENTITY
+        else:
+            endpoint = (self.config.inference_profile, self.config.effective_base_url())
+            names = _BEDROCK_IDENTITY
+        identity = tuple(_mark(getattr(self.config, name)) for name in names)
+        return (self.config.cloud, self.known_region(), self.model, endpoint, identity)
 
     def known_region(self) -> str | None:
         """Return the region as far as arguments and environment tell it."""
@@ -146,6 +167,12 @@ class Route:
                     model=self.model,
                     region=region,
                 )
+
+
+def _mark(value: object) -> Hashable:
+    if isinstance(value, SecretStr):
+        return hash(value)
+    return value if value is None or isinstance(value, str) else id(value)
 
 
 def _notice_global_routing(resolved: ResolvedModel, region: str, geography: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -274,6 +275,8 @@ def test_refused_betas_are_named() -> None:
         "The model returned the following errors: prompt is too long: 3 tokens > 2 maximum",
         "input exceeds the model's context window",
         "This request exceeds the maximum context length",
+        "Input Tokens Exceeded: Number of input tokens exceeds maximum length.",
+        "messages: too many total text bytes: 9500000 > 9000000",
     ],
 )
 @pytest.mark.parametrize("status", [400, 413])
@@ -362,6 +365,53 @@ def test_clock_skew_and_wrong_secrets_get_their_own_remedies() -> None:
         name="InvalidSignatureException",
     )
     assert "secret access key" in str(wrong)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time"),
+        ("InvalidSignatureException", "Signature expired: 1 is now earlier than 2 (3 - 5 min.)"),
+        ("InvalidSignatureException", "Signature not yet current: 2 is still later than 1"),
+        (None, "Signature expired: 1 is now earlier than 2 (3 - 5 min.)"),
+    ],
+)
+def test_a_wrong_clock_is_an_authentication_error(
+    status: int, name: str | None, message: str
+) -> None:
+    """Neither a missing permission nor a bad request, with whichever status it comes."""
+    for seconds, words in (
+        (903, "90[2-5] s ahead of"),
+        (-7195, "7,19[3-6] s behind"),
+        (5, "NTP..$"),
+    ):
+        date = format_datetime(datetime.now(UTC) - timedelta(seconds=seconds), usegmt=True)
+        error = bedrock(status, {"message": message}, {"Date": date}, name=name)
+        assert type(error) is AuthenticationError
+        assert "set this machine's clock" in str(error)
+        assert re.search(words, str(error))
+    assert "(NTP)." in str(bedrock(status, {"message": message}, name=name))
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_every_status_is_a_model_error(status: int) -> None:
+    """402, 408, 409, 413 and 422 too; what may pass is retryable, what is refused is not."""
+    for error in (vertex(status, b""), bedrock(status, b"")):
+        assert isinstance(error, core.ModelError)
+        assert type(error) is not ClaudeCloudError
+        assert error.status_code == status
+        passing = status >= 500 or status in (408, 409, 424, 429)
+        assert error.is_retryable is passing
+
+
+def test_a_json_of_claudes_that_is_long_is_read_inside_bedrocks_message() -> None:
+    """Its type decides, however much the model has to say; the text is bounded."""
+    inner = anthropic_body("overloaded_error", "busy " * 2000)
+    message = f"The model returned the following errors: {json.dumps(inner)}"
+    error = bedrock(424, {"message": message}, name="ModelErrorException")
+    assert "busy" in str(error)
+    assert len(str(error)) < 5000
 
 
 def test_claudes_json_inside_bedrocks_message_is_read() -> None:

@@ -38,7 +38,7 @@ def modules_after(*statements: str) -> list[set[str]]:
 
 def test_public_names_are_there() -> None:
     """All of them can be imported, and nothing else is promised."""
-    names = ["Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
+    names = ["AvailableModel", "Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
     assert sorted(langchain_claude_cloud.__all__) == names
     assert dir(langchain_claude_cloud) == names
     for name in names:

@@ -1,4 +1,4 @@
-"""What both clouds' platforms need: safe addresses, and locks that survive a fork.
+"""What both clouds' platforms need: safe addresses, kept secrets, locks that survive a fork.
 
 In: addresses and identifiers from a user or the environment. Out: the same, checked so
 that a credential never goes to another host or over plain HTTP.
@@ -6,12 +6,17 @@ that a credential never goes to another host or over plain HTTP.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import ip_address
 from types import TracebackType
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
 from langchain_claude_cloud._types import Cloud
@@ -63,6 +68,60 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def without_secrets(body: bytes, secrets: Iterable[str | None]) -> bytes:
+    """Return a refusal's body without the credentials of the request that it may quote.
+
+    Args:
+        body: The body, in which gateways and debugging endpoints may echo a request.
+        secrets: The credentials themselves, so that no pattern has to guess what one is.
+            What is too short to be one is left alone.
+    """
+    for secret in secrets:
+        if secret is not None and len(secret) >= _SHORTEST_SECRET:
+            for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
+                body = body.replace(form.encode(), b"[redacted]")
+    return body
+
+
+_SHORTEST_SECRET: Final = 8
+
+_TALKATIVE: Final = (
+    "botocore.auth",  # the canonical request, with the session token
+    "botocore.credentials",  # why a role was not assumed, as STS put it
+    "botocore.endpoint",  # requests to STS with all headers, a web identity's token
+    "botocore.httpsession",  # the proxy's URL, with its password
+    "botocore.parsers",  # replies of STS and SSO: the new keys
+    "google.auth.transport.requests",  # signed assertions, bearer tokens
+)
+"""Loggers of the clouds' libraries that write credentials, most of them at DEBUG (botocore
+1.44, google-auth 2.62)."""
+
+_is_quiet: ContextVar[bool] = ContextVar("langchain_claude_cloud_is_quiet", default=False)
+
+
+def _drop_credentials(record: logging.LogRecord) -> bool:
+    """Take what a library logs of a credential request out, or out of it: a log filter."""
+    if not _is_quiet.get():
+        return True
+    record.exc_info = record.exc_text = None
+    return record.levelno >= logging.WARNING
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the clouds' libraries from logging the credentials that they fetch for us.
+
+    What the same libraries log about anything else, or in another thread, is left as it is.
+    """
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(_drop_credentials)  # adds it once
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
 
 
 class SharedLock:

@@ -11,6 +11,7 @@ beside an explicit region never need it.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from weakref import WeakSet
 
 from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -30,6 +33,11 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
 )
 from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.boto_types import (
+    BotoCredentials,
+    BotoSession,
+    FrozenCredentials,
+)
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 if TYPE_CHECKING:
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     import botocore.session
     from botocore.client import BaseClient
 
+T = TypeVar("T")
 _MANDATORY_SECONDS = 600
 """botocore's own mandatory refresh window; before it, a failed renewal does no harm."""
 
@@ -49,36 +58,6 @@ _WAYS = (
     "AWS_BEARER_TOKEN_BEDROCK; or run `aws sso login` or `aws configure`; or attach a role to "
     "the instance, container or function."
 )
-
-
-class BotoCredentials(Protocol):
-    """The part of botocore's credentials that is used here."""
-
-    def get_frozen_credentials(self) -> FrozenCredentials:
-        """Return one consistent set, renewed if that is due (which blocks)."""
-
-
-class FrozenCredentials(Protocol):
-    """botocore's ``ReadOnlyCredentials``."""
-
-    @property
-    def access_key(self) -> str:
-        """The access key's id."""
-
-    @property
-    def secret_key(self) -> str:
-        """The secret."""
-
-    @property
-    def token(self) -> str | None:
-        """The session token."""
-
-
-class BotoSession(Protocol):
-    """What a boto3 and a botocore session have in common."""
-
-    def get_credentials(self) -> BotoCredentials | None:
-        """Return the session's credentials, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +83,18 @@ class AwsIdentity:
     region: str | None = None
 
 
+_SOURCES: WeakSet[AwsSource] = WeakSet()
+
+
+def _forget_renewals() -> None:
+    for source in list(_SOURCES):
+        source.forget_renewal()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_renewals)
+
+
 class AwsSource:
     """Frozen AWS keys, renewed by one caller at a time.
 
@@ -118,6 +109,7 @@ class AwsSource:
         self._frozen = identity.keys if identity.role_arn is None else None
         self._next_attempt = 0.0
         self._lock = SharedLock()
+        _SOURCES.add(self)
 
     def needs_prepare(self) -> bool:
         """Whether there are no keys, or keys that this caller should renew."""
@@ -184,6 +176,21 @@ class AwsSource:
             return own
         with self._lock, _explained():
             return self._get_session().get_config_variable(name)
+
+    def read(self, reader: Callable[[botocore.session.Session], T]) -> T:
+        """Return what a function reads from the session's configuration. Blocks."""
+        with self._lock, _explained():
+            return reader(self._get_session())
+
+    def forget_renewal(self) -> None:
+        """Start over in a forked child, if a thread of the parent was renewing the keys.
+
+        botocore's own lock is closed then, and nobody is there to open it.
+        """
+        lock = getattr(self._credentials, "_refresh_lock", None)
+        if lock is not None and lock.locked():
+            setattr(self._credentials, "_refresh_lock", threading.Lock())  # noqa: B010  not ours
+            self._session = self._credentials = self._frozen = None
 
     def _load(self, credentials: BotoCredentials) -> None:
         self._next_attempt = time.monotonic() + _EARLY_RETRY
@@ -375,9 +382,15 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
         kind: type[ClaudeCloudError] = ConnectionFailedError
     else:
         kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
+    reason = _reason(error)
+    remedy = (
+        clock_remedy()
+        if is_clock_skew(reason)
+        else "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in "
+        "again (aws sso login)."
+    )
     return kind(
-        f"AWS issued no credentials: {_reason(error)}. Check the role, its trust policy "
-        "(sts:AssumeRole) and `external_id`, or log in again (aws sso login).",
+        f"AWS issued no credentials: {reason}. {remedy}",
         platform="bedrock",
         status_code=status or None,
         error_type=code or None,

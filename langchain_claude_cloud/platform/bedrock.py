@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud._config_checks import is_credential
 from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -27,18 +28,24 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     error_from_response,
 )
-from langchain_claude_cloud.platform._common import check_base_url, check_region
+from langchain_claude_cloud.platform._common import (
+    check_base_url,
+    check_region,
+    without_secrets,
+)
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock_endpoint import (
     INVOKE_MODEL,
     Service,
+    configured_base_url,
     default_base_url,
     flag,
 )
 from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
 
-_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+# Dots in a row are in no id, and a gateway that decodes the path would climb by them.
+_MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
 
 _GUARDRAIL_HEADERS = {
     "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",
@@ -97,7 +104,7 @@ class BedrockSettings:
     trace: str | bool | None = None
     request_metadata: Mapping[str, str] | None = None
     anthropic_version: str = "bedrock-2023-05-31"
-    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class BedrockPlatform:
@@ -186,6 +193,8 @@ class BedrockPlatform:
             # A configuration file may ask for them too; it is read for its keys anyway.
             fips = fips or source.setting("use_fips_endpoint") is True
             dual_stack = dual_stack or source.setting("use_dualstack_endpoint") is True
+            if configured := source.read(configured_base_url):
+                return check_base_url(configured, platform="bedrock")
         return default_base_url(
             self._region, host=self._service.host, fips=fips, dual_stack=dual_stack
         )
@@ -269,8 +278,23 @@ class BedrockPlatform:
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
         return error_from_response(
-            status, headers, body, platform="bedrock", model=model, region=self._region
+            status,
+            headers,
+            without_secrets(body, self._secrets()),
+            platform="bedrock",
+            model=model,
+            region=self._region,
         )
+
+    def _secrets(self) -> list[str | None]:
+        extra = self._settings.extra_headers
+        secrets: list[str | None] = [v for name, v in extra.items() if is_credential(name)]
+        if self._api_key is not None:
+            secrets.append(self._api_key.get_secret_value())
+        if self._source is not None and self._ready:
+            keys = self._source.keys()
+            secrets += [keys.access_key_id, keys.secret_access_key, keys.session_token]
+        return secrets
 
 
 def _identity(settings: BedrockSettings) -> AwsIdentity | None:

@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 from pydantic import SecretStr
 
 from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -391,8 +392,10 @@ def _refused(error: Exception) -> ClaudeCloudError:
         return ConnectionFailedError(
             f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
         )
+    reason = _reason(error)
+    remedy = clock_remedy() if is_clock_skew(reason) else _WAYS
     return AuthenticationError(
-        f"Google refused to issue a token: {_reason(error)}. {_WAYS}", platform="vertex"
+        f"Google refused to issue a token: {reason}. {remedy}", platform="vertex"
     )
 
 

@@ -35,6 +35,7 @@ class Origin:
         model: The model id that was asked for on that cloud.
         request_id: The cloud's id of the request, if it sent one.
         inference_profile: Bedrock's inference profile prefix, if one was used.
+        failed_attempts: The attempts before this one, if any of them went elsewhere.
     """
 
     platform: str
@@ -42,6 +43,7 @@ class Origin:
     model: str
     request_id: str | None = None
     inference_profile: str | None = None
+    failed_attempts: tuple[JsonObject, ...] = ()
 
 
 def start_metadata(answer: Answer, origin: Origin) -> JsonObject:
@@ -54,6 +56,7 @@ def start_metadata(answer: Answer, origin: Origin) -> JsonObject:
         "region": origin.region,
         "inference_profile": origin.inference_profile,
         "request_id": origin.request_id,
+        "failed_attempts": list(origin.failed_attempts) or None,
     }
     return {key: value for key, value in known.items() if value is not None}
 

@@ -143,7 +143,7 @@ class ResponseStream(Generic[T]):
             said = self.answer.fold(event, self._writer)
         except ClaudeCloudError:
             raise
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise self.interrupted(
                 f"an event is not of the documented form ({_brief(error)})"
             ) from None

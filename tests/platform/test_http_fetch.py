@@ -365,6 +365,104 @@ async def test_a_redirect_does_not_lead_inside(
         assert len(server.requests) == len(network.asked) == 1
 
 
+class OneKnownName(Names):
+    """The system's resolver, but for the one public name of these tests."""
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of a host, as any spelling of it is understood here."""
+        self.asked.append(host)
+        return [PUBLIC] if host == "cloud.test" else await resolve(host, port)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://user:hidden@cloud.test/",
+        "https://cloud.test@localhost/",
+        "https://localhost#@cloud.test/",
+        "https://localhost\\@cloud.test/",
+        "HTTPS://LOCALHOST./",
+        "https://127.1/",
+        "https://0/",
+        "https://0x7f.0.0.1/",
+        "https://0177.0.0.1/",
+        "https://2130706433/",
+        "https://[::]/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::127.0.0.1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[fe80::1%25lo]/",
+        "https://100.64.0.1/",
+        "https://169.254.169.254/latest/meta-data/iam/",
+        "https://[fd00:ec2::254]/latest/meta-data/",
+        "https://168.63.129.16/",
+        "https://\u2460\u2461\u2466.0.0.1/".encode().decode("latin-1"),
+        "//localhost:443/",
+        "///localhost/",
+        "https:localhost",
+        "https://",
+        "https://[",
+        "https://cloud.test:99999/",
+        "http://cloud.test/",
+        "gopher://localhost/",
+        "javascript:alert(1)",
+        "data:image/png;base64,AAAA",
+        "\\\\localhost\\share",
+    ],
+)
+async def test_no_spelling_of_a_redirect_leads_inside(tls: ssl.SSLContext, target: str) -> None:
+    """Each ends in the one error, or in the public server again; nothing else is connected."""
+    with Server(_redirect(*[target] * 9), tls) as server:
+        network = Network(server)
+        with pytest.raises(InvalidInputError) as caught:
+            await afetch_media("https://cloud.test/a", resolver=OneKnownName(), network=network)
+        assert set(network.asked) == {PUBLIC}
+        assert {request.headers["host"] for request in server.requests} == {"cloud.test"}
+        assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nx-long: " + b"x" * 2_000_000,
+        b"HTTP/1.1 200 OK\r\n" + b"x-one: 1\r\n" * 200_000,
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100_000,
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n",
+        b"\x00\x01\x02 not http\r\n\r\n",
+    ],
+    ids=[
+        "long",
+        "many",
+        "interim",
+        "gzip, chunked",
+        "br",
+        "negative",
+        "two lengths",
+        "101",
+        "noise",
+    ],
+)
+async def test_a_response_that_is_out_of_order_is_an_error(
+    tls: ssl.SSLContext, head: bytes
+) -> None:
+    """Heads without end, and what HTTP does not allow."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(head)
+        await exchange.finish()
+
+    limits = FetchLimits(seconds=5.0)
+    with Server(answer, tls) as server, pytest.raises(InvalidInputError):
+        await afetch_media(
+            "https://cloud.test/", resolver=Names(), network=Network(server), limits=limits
+        )
+
+
 async def test_a_name_that_changes_its_address_is_caught(tls: ssl.SSLContext) -> None:
     """DNS rebinding: the second answer is never used for the first check."""
 

@@ -14,7 +14,6 @@ from langchain_claude_cloud.platform.http.retry import RetryPolicy
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.auth import aprepare, prepare
     from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
     from langchain_claude_cloud.platform.http.fetch import (
         FetchedMedia,
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
         fetch_all,
         fetch_media,
     )
+    from langchain_claude_cloud.platform.http.loops import in_thread
     from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
+    from langchain_claude_cloud.platform.http.preparing import aprepare, prepare
     from langchain_claude_cloud.platform.http.sending import (
         HttpResponse,
         aopen_stream,
@@ -43,13 +44,14 @@ _HOMES = {
     "afetch_all": "fetch",
     "afetch_media": "fetch",
     "aopen_stream": "sending",
-    "aprepare": "auth",
+    "aprepare": "preparing",
     "asend": "sending",
     "close_pools": "pool",
     "fetch_all": "fetch",
     "fetch_media": "fetch",
+    "in_thread": "loops",
     "open_stream": "sending",
-    "prepare": "auth",
+    "prepare": "preparing",
     "send": "sending",
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "close_pools",
     "fetch_all",
     "fetch_media",
+    "in_thread",
     "media_type_of",
     "open_stream",
     "prepare",

@@ -7,7 +7,6 @@ On an event loop whatever may block runs in a thread, once for all tasks that wa
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from functools import partial
 
@@ -21,7 +20,8 @@ from langchain_claude_cloud.platform.http.failures import (
     Where,
     bad_header,
 )
-from langchain_claude_cloud.platform.http.loops import in_single_flight
+from langchain_claude_cloud.platform.http.loops import in_single_flight, in_thread
+from langchain_claude_cloud.platform.http.preparing import aprepare, prepare
 
 ERROR_BODY_LIMIT = 1_000_000
 """How many bytes of a refusal are read."""
@@ -31,26 +31,6 @@ _LARGE_BODY = 1_000_000
 _FIRST_REFUSAL = 400
 # The status is known already; the text is not worth a long wait.
 _REFUSAL_SECONDS = 10.0
-
-
-def prepare(platform: Platform) -> None:
-    """Load or renew a platform's credentials, as `aprepare` does for tasks.
-
-    Raises:
-        ClaudeCloudError: No usable credentials.
-    """
-    if platform.needs_prepare():
-        platform.prepare()
-
-
-async def aprepare(platform: Platform) -> None:
-    """Load or renew a platform's credentials, once for all tasks that wait.
-
-    Raises:
-        ClaudeCloudError: No usable credentials.
-    """
-    if platform.needs_prepare():
-        await in_single_flight("prepare", platform, platform.prepare)
 
 
 def check_headers(headers: Mapping[str, str], where: Where) -> None:
@@ -111,12 +91,12 @@ class PlatformAuth(httpx.Auth):
 
     async def _sign(self) -> dict[str, str]:
         if len(self._outgoing.content) > _LARGE_BODY:
-            return await asyncio.to_thread(self._platform.sign, self._outgoing)
+            return await in_thread(partial(self._platform.sign, self._outgoing))
         return self._platform.sign(self._outgoing)
 
     async def _refresh(self, used: Mapping[str, str]) -> bool:
         renew = partial(self._platform.refresh, used)
-        return bool(await in_single_flight("refresh", self._platform, renew))
+        return await in_single_flight(("refresh", id(self._platform)), renew)
 
     def _apply(
         self, request: httpx.Request, signed: dict[str, str], used: Mapping[str, str]

@@ -14,14 +14,15 @@ import asyncio
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, TypeAlias
 
 import httpcore
 
 from langchain_claude_cloud.platform.http.environment import keepalive_options
-from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.http.loops import in_single_flight, loop_state
 from langchain_claude_cloud.platform.http.streams import SocketStream
 
 Target: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -31,8 +32,19 @@ Target: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 _STAGGER_SECONDS = 0.25
 
 
+Lookup: TypeAlias = Callable[..., Sequence[tuple[Any, ...]]]
+"""What `socket.getaddrinfo` is; it may block."""
+
+
 class LoopBackend(httpcore.AsyncNetworkBackend):
-    """httpcore's network, on an asyncio event loop."""
+    """httpcore's network, on an asyncio event loop.
+
+    Args:
+        lookup: Finds a host's addresses.
+    """
+
+    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+        self._lookup = lookup
 
     async def connect_tcp(
         self,
@@ -54,12 +66,30 @@ class LoopBackend(httpcore.AsyncNetworkBackend):
             return await fallback.connect_tcp(host, port, timeout, local_address, socket_options)
         try:
             async with asyncio.timeout(timeout):
-                connected = await _race(await _resolve(host, port))
+                connected = await _race(await self._resolve(host, port))
         except TimeoutError as cause:
             raise httpcore.ConnectTimeout(str(cause)) from cause
         except OSError as cause:
             raise httpcore.ConnectError(_explain(cause)) from cause
         return SocketStream(connected, loop, loop_state().sockets)
+
+    async def _resolve(self, host: str, port: int) -> list[Target]:
+        """Return the addresses of a host, the families in turn."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
+            return [(family, (host, port))]
+        # Not `loop.getaddrinfo`: that takes one of the few threads of the loop's executor,
+        # and a server that does not answer would hold up the end of asyncio.run.
+        lookup = partial(self._lookup, host, port, type=socket.SOCK_STREAM)
+        found = await in_single_flight(("lookup", id(self._lookup), host, port), lookup)
+        targets = [(family, address) for family, _, _, _, address in found]
+        first = [target for target in targets if target[0] == targets[0][0]]
+        rest = [target for target in targets if target[0] != targets[0][0]]
+        return [target for target in chain(*zip_longest(first, rest)) if target is not None]
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -75,23 +105,6 @@ def _explain(cause: OSError) -> str:
     if isinstance(cause, socket.gaierror) or not cause.errno:
         return str(cause)
     return f"[Errno {cause.errno}] {os.strerror(cause.errno)}"
-
-
-async def _resolve(host: str, port: int) -> list[Target]:
-    """Return the addresses of a host, the families in turn."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
-        return [(family, (host, port))]
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    targets = [(family, address) for family, _, _, _, address in found]
-    first = [target for target in targets if target[0] == targets[0][0]]
-    rest = [target for target in targets if target[0] != targets[0][0]]
-    return [target for target in chain(*zip_longest(first, rest)) if target is not None]
 
 
 async def _race(targets: list[Target]) -> socket.socket:

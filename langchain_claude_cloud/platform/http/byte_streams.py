@@ -22,6 +22,10 @@ DRAIN_SECONDS = 0.25
 
 _DRAIN_LIMIT = 65_536
 
+# A read returns without a turn of the event loop while the kernel has data. Whoever needs
+# longer for it than the server needs to send more would keep the loop to himself.
+_TURN_SECONDS = 0.01
+
 
 class ByteStream:
     """The body of a streamed response.
@@ -84,21 +88,32 @@ class AsyncByteStream:
         self._body = body
         self._where = where
         self._is_at_end = False
+        self._resumed = time.monotonic()
+        self._busy = 0.0
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
+        await self._let_others_run()
         try:
             piece = await self._body.read(self._where.timeouts.idle)
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self._where, "body")
         else:
+            self._resumed = time.monotonic()
             if piece:
                 return piece
             self._is_at_end = True
             raise StopAsyncIteration
         raise broken
+
+    async def _let_others_run(self) -> None:
+        """Give the loop a turn, every time that the reader has worked for so long."""
+        self._busy += time.monotonic() - self._resumed
+        if self._busy > _TURN_SECONDS:
+            self._busy = 0.0
+            await asyncio.sleep(0)
 
     async def finish(self) -> None:
         """Read what little is left, so that the connection can be used again; then close."""

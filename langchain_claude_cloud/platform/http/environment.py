@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpcore
@@ -20,7 +21,10 @@ import langchain_claude_cloud
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform._common import SharedLock, is_loopback
 
-_contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+"""Where AWS's tools and requests, which google-auth uses, look for a company's certificates."""
+
+_contexts: dict[tuple[str | None, ...], ssl.SSLContext] = {}
 _contexts_lock = SharedLock()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -33,9 +37,10 @@ def user_agent() -> str:
 def tls_context() -> ssl.SSLContext:
     """Return the process's TLS context, made on first use (20-50 ms of CPU).
 
-    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` replace the bundled certificates.
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` replace the bundled certificates;
+    ``AWS_CA_BUNDLE`` and ``REQUESTS_CA_BUNDLE`` are trusted besides.
     """
-    key = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    key = tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR", *_BUNDLES)))
     with _contexts_lock:
         if key not in _contexts:
             _contexts[key] = _new_context()
@@ -44,12 +49,19 @@ def tls_context() -> ssl.SSLContext:
 
 def _new_context() -> ssl.SSLContext:
     try:
-        return httpx.create_ssl_context(trust_env=True)
+        context = httpx.create_ssl_context(trust_env=True)
+        for path in filter(None, map(os.environ.get, _BUNDLES)):
+            is_folder = Path(path).is_dir()
+            context.load_verify_locations(
+                cafile=None if is_folder else path, capath=path if is_folder else None
+            )
     except OSError as cause:
+        names = ", ".join(("SSL_CERT_FILE", "SSL_CERT_DIR", *_BUNDLES))
         raise ConfigurationError(
-            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be loaded: {cause}. "
+            f"The certificates that the environment ({names}) names cannot be loaded: {cause}. "
             "Correct the variable, or remove it to use the bundled certificates."
         ) from cause
+    return context
 
 
 def keepalive_options() -> list[tuple[int, int, int]]:

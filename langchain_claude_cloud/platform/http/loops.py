@@ -16,9 +16,9 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from langchain_claude_cloud.platform._common import SharedLock
 
@@ -48,7 +48,7 @@ class LoopState:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.sockets: set[socket.socket] = set()
-        self.flights: dict[tuple[str, int], asyncio.Task[object]] = {}
+        self.flights: dict[Hashable, asyncio.Task[Any]] = {}
         self.pools: dict[str, Closable] = {}
         self._loop = weakref.ref(loop)
         self._guardian = self._close_at_shutdown()
@@ -163,20 +163,18 @@ def _fail(future: asyncio.Future[object], cause: BaseException) -> None:
         future.set_exception(cause)
 
 
-async def in_single_flight(kind: str, owner: object, work: Callable[[], object]) -> object:
+async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
     """Run blocking work in a thread, once for all tasks that ask while it runs.
 
     Args:
-        kind: What the work is.
-        owner: Whose work it is; kept alive by ``work``.
-        work: The work.
+        key: What the work is, and whose: tasks with an equal key share it.
+        work: The work. It keeps alive what the key names by its ``id``.
 
     Returns:
         What the work returned. A task that is cancelled leaves it to the others.
     """
     flights = loop_state().flights
-    key = (kind, id(owner))
-    flight = flights.get(key)
+    flight: asyncio.Task[T] | None = flights.get(key)
     if flight is None:
         flight = flights[key] = asyncio.create_task(in_thread(work))
         flight.add_done_callback(lambda done: _land(flights, key, done))
@@ -184,9 +182,7 @@ async def in_single_flight(kind: str, owner: object, work: Callable[[], object])
 
 
 def _land(
-    flights: dict[tuple[str, int], asyncio.Task[object]],
-    key: tuple[str, int],
-    flight: asyncio.Task[object],
+    flights: dict[Hashable, asyncio.Task[Any]], key: Hashable, flight: asyncio.Task[Any]
 ) -> None:
     flights.pop(key, None)
     if not flight.cancelled():

@@ -1,0 +1,508 @@
+"""How long a call may take in all, and who is told when it goes elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from clouds import fresh_region, make_model, platform_of
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.schemas import Run
+from pydantic import BaseModel
+
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud._health import HEALTH
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    ContextOverflowError,
+    OverloadedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+)
+from langchain_claude_cloud.testing import CloudEmulator, text
+
+pytest_plugins = ["cloud_fixtures"]
+pytestmark = pytest.mark.filterwarnings(
+    # What events of v3 are called in langchain-core.
+    "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
+)
+
+WORDS: Final = "One two three four five six seven eight nine ten. " * 4
+OTHER: Final = {"vertex": "bedrock", "bedrock": "vertex"}
+SOON: Final = 0.01
+HANGING: Final = 20.0
+"""What no test takes, unless something hangs."""
+
+Way = Callable[[ChatClaudeCloud], Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warmed_up(running_emulator: CloudEmulator) -> None:
+    """What is imported on the first call must not count as time of the clouds."""
+    for cloud in OTHER:
+        model = make_model(running_emulator, cloud)
+        model.invoke("Hi")
+        list(model.stream("Hi"))
+
+
+@pytest.fixture(autouse=True)
+def all_healthy() -> None:
+    """Forget which routes of this process are cooling down."""
+    HEALTH.forget()
+
+
+def pair(emulator: CloudEmulator, first: str, **fields: Any) -> ChatClaudeCloud:
+    """Return a model with two platforms, one cloud first and the other second."""
+    platforms = [platform_of(emulator, name) for name in (first, OTHER[first])]
+    given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "max_retries": 0, **fields}
+    return ChatClaudeCloud(platform=platforms, **given)
+
+
+def asked(emulator: CloudEmulator) -> list[str]:
+    """Return the clouds that were asked, in order."""
+    return [request.platform for request in emulator.requests]
+
+
+async def invoke(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
+    """Ask, blocking."""
+    return model.invoke("Count.", **arguments)
+
+
+async def ainvoke(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
+    """Ask on the event loop."""
+    return await model.ainvoke("Count.", **arguments)
+
+
+async def stream(model: ChatClaudeCloud, **arguments: Any) -> Any:
+    """Stream, blocking, and add up."""
+    chunks = list(model.stream("Count.", **arguments))
+    return chunks[0] + chunks[1:]
+
+
+async def astream(model: ChatClaudeCloud, **arguments: Any) -> Any:
+    """Stream on the event loop, and add up."""
+    chunks = [chunk async for chunk in model.astream("Count.", **arguments)]
+    return chunks[0] + chunks[1:]
+
+
+async def events(model: ChatClaudeCloud, **arguments: Any) -> Any:
+    """Stream events, blocking."""
+    return model.stream_events("Count.", version="v3", **arguments).output
+
+
+async def aevents(model: ChatClaudeCloud, **arguments: Any) -> Any:
+    """Stream events on the event loop."""
+    return await (await model.astream_events("Count.", version="v3", **arguments))
+
+
+async def invoke_long(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
+    """Ask for an answer that is long enough to be streamed internally."""
+    return model.invoke("Count.", max_tokens=64_000, **arguments)
+
+
+async def ainvoke_long(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
+    """Do the same on the event loop."""
+    return await model.ainvoke("Count.", max_tokens=64_000, **arguments)
+
+
+WHOLE: Final = (invoke, ainvoke)
+STREAMS: Final = (stream, astream, events, aevents)
+LONG: Final = (invoke_long, ainvoke_long)
+WAYS: Final = (*WHOLE, *STREAMS, *LONG)
+TELLING: Final = (*WHOLE, events, aevents, *LONG)
+"""Where langchain-core hands the callbacks of a call on; it does not for chunks."""
+
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+every_stream = pytest.mark.parametrize("way", STREAMS, ids=lambda way: way.__name__)
+
+
+async def failing(way: Way, model: ChatClaudeCloud, **arguments: Any) -> ClaudeCloudError:
+    """Return the error of a call, which must not hang."""
+    begin = time.monotonic()
+    with pytest.raises(ClaudeCloudError) as caught:
+        await way(model, **arguments)
+    assert time.monotonic() - begin < HANGING
+    return caught.value
+
+
+# The total time of a call
+
+
+@every_way
+async def test_a_call_ends_when_its_time_is_up(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A cloud that does not begin to answer is left after the total, not after ``start``."""
+    emulator.fault(delay_start=60.0)
+    error = await failing(way, make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}))
+    assert isinstance(error, RequestTimeoutError)
+    assert "'total': 0.4" in str(error)
+    assert (error.platform, error.status_code) == (cloud, None)
+    assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("way", [stream, aevents, ainvoke_long], ids=lambda way: way.__name__)
+async def test_silence_before_the_first_content_counts(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A response that has begun is no answer yet."""
+    emulator.fault(text(WORDS), stall_after_events=1, stall=60.0)
+    error = await failing(way, make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}))
+    assert isinstance(error, RequestTimeoutError)
+    assert "'total': 0.4" in str(error)
+    assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("way", LONG, ids=lambda way: way.__name__)
+async def test_a_whole_answer_is_in_time_or_not_there(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """Streamed internally, its parts do not stop the clock; what came is on the exception."""
+    emulator.fault(text(WORDS), stall_after_events=8, stall=60.0)
+    error = await failing(way, make_model(emulator, cloud, timeout={"total": 0.4}))
+    assert isinstance(error, RequestTimeoutError)
+    partial = error.partial_message
+    assert isinstance(partial, AIMessage)
+    assert 0 < len(partial.text) < len(WORDS)
+
+
+@pytest.mark.parametrize("way", [stream, astream], ids=lambda way: way.__name__)
+async def test_a_stream_that_has_content_takes_its_time(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """What is handed out is not cut off: from then on ``idle`` counts alone."""
+    emulator.reply(text(WORDS), delay=0.05, chunk=10)
+    begin = time.monotonic()
+    answer = await way(make_model(emulator, cloud, timeout={"total": 0.6}))
+    assert answer.text == WORDS
+    assert time.monotonic() - begin > 0.6
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_a_wait_that_is_too_long_is_not_waited_for(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """The throttle is raised at once, and says why."""
+    emulator.fault(status=429, retry_after=30.0)
+    error = await failing(way, make_model(emulator, cloud, max_retries=5, timeout={"total": 10}))
+    assert isinstance(error, RateLimitError)
+    assert "'total'" in error.__notes__[0]
+    assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_the_time_is_that_of_all_routes_and_attempts(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """The second platform has what the first left; the earlier error is chained."""
+    emulator.fault(status=529)
+    emulator.fault(delay_start=60.0)
+    error = await failing(way, pair(emulator, cloud, max_retries=5, timeout={"total": 0.6}))
+    assert isinstance(error, RequestTimeoutError)
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+    chain = [error]
+    while isinstance(chain[-1].__cause__, ClaudeCloudError):
+        chain.append(chain[-1].__cause__)
+    assert isinstance(chain[-1], OverloadedError)
+    assert chain[-1].platform == cloud
+
+
+async def test_a_route_is_not_blamed_for_a_call_s_own_hurry(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """The next call, with more time, goes there again."""
+    model = pair(emulator, cloud)
+    emulator.fault(delay_start=60.0)
+    await failing(astream, model, timeout={"total": 0.4})
+    assert (await model.ainvoke("Count.")).response_metadata["platform"] == cloud
+
+
+async def test_the_total_is_no_limit_of_a_phase(emulator: CloudEmulator, cloud: str) -> None:
+    """With time to spare, ``start`` and its advice hold as ever."""
+    emulator.fault(delay_start=60.0)
+    timeout = {"total": 30.0, "start": 0.2}
+    error = await failing(ainvoke, make_model(emulator, cloud, timeout=timeout))
+    assert "'start': seconds" in str(error)
+
+
+def test_a_total_that_is_no_time_is_refused(emulator: CloudEmulator) -> None:
+    """In the constructor, as the others are."""
+    with pytest.raises(ConfigurationError, match="total"):
+        make_model(emulator, "vertex", timeout={"total": 0})
+
+
+# What is not sent twice
+
+
+@pytest.mark.parametrize("way", WHOLE, ids=lambda way: way.__name__)
+async def test_a_read_timeout_of_a_whole_answer_is_sent_once(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """It may still be written, and be billed: neither here again nor on the other cloud."""
+    emulator.fault(delay_start=60.0)
+    error = await failing(way, pair(emulator, cloud, max_retries=5), timeout={"start": 0.2})
+    assert isinstance(error, RequestTimeoutError)
+    assert not error.is_retryable
+    assert asked(emulator) == [cloud]
+
+
+@every_stream
+async def test_a_stream_that_does_not_begin_is_asked_for_elsewhere(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A closed stream is written no further: nothing is billed twice."""
+    emulator.fault(delay_start=60.0)
+    emulator.reply(WORDS)
+    answer = await way(pair(emulator, cloud), timeout={"start": 0.2})
+    assert answer.text == WORDS
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+
+
+# Who is told
+
+
+class Retries(BaseCallbackHandler):
+    """Keeps what ``on_retry`` brings."""
+
+    def __init__(self) -> None:
+        self.states: list[Any] = []
+
+    def on_retry(self, retry_state: Any, **_: Any) -> None:
+        """Keep a state."""
+        self.states.append(retry_state)
+
+
+class AsyncRetries(AsyncCallbackHandler):
+    """The same on an event loop."""
+
+    def __init__(self) -> None:
+        self.states: list[Any] = []
+
+    async def on_retry(self, retry_state: Any, **_: Any) -> None:
+        """Keep a state."""
+        await asyncio.sleep(0)
+        self.states.append(retry_state)
+
+
+@pytest.mark.parametrize("way", TELLING, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("kind", [Retries, AsyncRetries])
+async def test_callbacks_are_told_of_a_switch(
+    emulator: CloudEmulator, cloud: str, way: Way, kind: type[Retries]
+) -> None:
+    """LangChain's own ``on_retry``: which attempt failed, why, and where the next one goes."""
+    emulator.fault(status=529)
+    emulator.reply(WORDS)
+    handler = kind()
+    assert (await way(pair(emulator, cloud, callbacks=[handler]))).text == WORDS
+    (state,) = handler.states
+    assert state.attempt_number == 1
+    assert isinstance(state.outcome.exception(), OverloadedError)
+    assert state.kwargs["failed"]["platform"] == cloud
+    assert state.kwargs["next"]["platform"] == OTHER[cloud]
+    assert state.upcoming_sleep == 0.0
+
+
+async def test_callbacks_are_told_of_a_retry(emulator: CloudEmulator, cloud: str) -> None:
+    """With how long the call has slept."""
+    emulator.fault(status=529, retry_after=SOON, times=2)
+    handler = Retries()
+    await make_model(emulator, cloud, max_retries=2, callbacks=[handler]).ainvoke("Count.")
+    assert [state.attempt_number for state in handler.states] == [1, 2]
+    first, second = handler.states
+    assert first.upcoming_sleep >= SOON
+    assert second.idle_for == pytest.approx(first.upcoming_sleep + second.upcoming_sleep)
+
+
+class Tracer(BaseTracer):
+    """Keeps runs as LangSmith's tracer does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[Run] = []
+
+    def _persist_run(self, run: Run) -> None:
+        self.runs.append(run)
+
+
+async def test_traces_show_the_attempts(emulator: CloudEmulator, cloud: str) -> None:
+    """A tracer notes each as an event of the run, and the run goes on."""
+    emulator.fault(status=503)
+    tracer = Tracer()
+    await pair(emulator, cloud).ainvoke("Count.", config={"callbacks": [tracer]})
+    (run,) = tracer.runs
+    (retry,) = [event for event in run.events if event["name"] == "retry"]
+    assert retry["kwargs"]["exception_type"] == "ServerError"
+    assert run.error is None
+
+
+async def test_callbacks_are_told_nothing_where_nothing_failed(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """Nor of a failure that ends the call."""
+    handler = Retries()
+    model = pair(emulator, cloud, callbacks=[handler])
+    model.invoke("Count.")
+    emulator.fault(status=400, message="messages: no", error_type="invalid_request_error")
+    await failing(ainvoke, model)
+    assert handler.states == []
+
+
+@every_way
+async def test_the_answer_s_metadata_list_what_failed_elsewhere(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """Once, whichever way it was asked; the same on every path."""
+    emulator.fault(status=429, retry_after=9)
+    emulator.reply(WORDS)
+    answer = await way(pair(emulator, cloud))
+    (failed,) = answer.response_metadata["failed_attempts"]
+    assert failed["platform"] == cloud
+    assert failed["region"]
+    assert failed["error"] == "RateLimitError"
+    assert failed["status_code"] == 429
+    assert json.loads(json.dumps(failed)) == failed
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_without_a_switch_the_metadata_have_no_such_list(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A retry in the same place is none."""
+    emulator.fault(status=529, retry_after=SOON)
+    answer = await way(make_model(emulator, cloud, max_retries=1))
+    assert "failed_attempts" not in answer.response_metadata
+
+
+async def test_a_switch_is_logged(
+    emulator: CloudEmulator, cloud: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line: from where, why, and to where."""
+    emulator.fault(status=503)
+    with caplog.at_level(logging.WARNING, logger="langchain_claude_cloud"):
+        await pair(emulator, cloud).ainvoke("Count.")
+    (line,) = [record.getMessage() for record in caplog.records]
+    for part in (cloud, "ServerError", "503", OTHER[cloud]):
+        assert part in line
+
+
+# Many calls, mixed clouds
+
+
+async def test_many_calls_return_to_a_route_one_by_one(emulator: CloudEmulator, cloud: str) -> None:
+    """One of them tries; the others stay where they are until it has answered."""
+    model = pair(emulator, cloud)
+    emulator.fault(status=429, retry_after=0.2, platform=cloud)  # type: ignore[arg-type]  # a literal
+    await model.ainvoke("Count.")
+    await asyncio.sleep(0.3)
+    emulator.reply("Back.", platform=cloud, delay=0.02)  # type: ignore[arg-type]  # a literal
+    before = len(emulator.requests)
+    await asyncio.gather(*(model.ainvoke("Count.") for _ in range(20)))
+    names = asked(emulator)[before:]
+    assert names.count(cloud) < 10
+    assert (await model.ainvoke("Count.")).response_metadata["platform"] == cloud
+
+
+@tool
+def get_weather(location: str) -> str:
+    """Get the weather at a location."""
+    return location
+
+
+class Weather(BaseModel):
+    """The weather at a place."""
+
+    place: str
+    degrees: int
+
+
+@pytest.mark.parametrize(
+    "model_name", ["claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-4-8"]
+)
+async def test_names_tools_and_schemas_fit_the_cloud_that_answers(
+    emulator: CloudEmulator, cloud: str, model_name: str
+) -> None:
+    """All of it is bound before it is known which; the name resolves on each."""
+    model = pair(emulator, cloud, model=model_name)
+    emulator.fault(status=503)
+    answer = model.bind_tools([get_weather], tool_choice="any").invoke("Weather in Paris?")
+    assert [call["name"] for call in answer.tool_calls] == ["get_weather"]
+    assert asked(emulator) == [cloud, OTHER[cloud]]
+    HEALTH.forget()
+    emulator.fault(status=503)
+    parsed = await model.with_structured_output(Weather).ainvoke("Weather in Paris?")
+    assert isinstance(parsed, Weather)
+    assert asked(emulator)[2:] == [cloud, OTHER[cloud]]
+
+
+async def test_no_route_leaves_the_residency(emulator: CloudEmulator) -> None:
+    """Every route is checked, not the first alone; and the one that answers lies inside."""
+    inside = [emulator.bedrock(region="eu-west-1"), emulator.vertex(region="eu")]
+    given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "residency": "eu"}
+    for outside in (emulator.vertex(), emulator.bedrock(region="us-east-1")):
+        with pytest.raises(ConfigurationError, match="residency"):
+            ChatClaudeCloud(platform=[*inside, outside], **given)
+    model = ChatClaudeCloud(platform=inside, max_retries=0, **given)
+    emulator.fault(status=503)
+    metadata = (await model.ainvoke("Count.")).response_metadata
+    assert (metadata["platform"], metadata["region"]) == ("vertex", "eu")
+    first = emulator.requests[0]
+    assert "eu.anthropic" in first.path or "anthropic." in first.path
+    assert "global." not in first.path
+
+
+async def test_what_one_call_learned_helps_those_under_way(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """Calls that were sent together are all refused; each is sent again without it."""
+    message = "tools.0.custom.eager_input_streaming: Extra inputs are not permitted"
+    region = fresh_region()
+    platform = platform_of(emulator, cloud, region=region)
+    model = ChatClaudeCloud(
+        model="claude-haiku-4-5", platform=platform, max_tokens=512, max_retries=0
+    ).bind_tools([get_weather])
+    emulator.fault(
+        status=400, error_type="invalid_request_error", message=message, times=5, delay_start=0.2
+    )
+    barrier = threading.Barrier(5)
+
+    async def one() -> str:
+        await asyncio.to_thread(barrier.wait)
+        return str([chunk async for chunk in model.astream("Hi")][-1].chunk_position)
+
+    assert await asyncio.gather(*(one() for _ in range(5))) == ["last"] * 5
+    assert [request.status for request in emulator.requests].count(400) == 5
+
+
+@pytest.mark.parametrize("status", [400, 413])
+@every_way
+async def test_a_prompt_that_does_not_fit_is_said_so_on_both_clouds(
+    emulator: CloudEmulator, cloud: str, status: int, way: Way
+) -> None:
+    """Vertex AI says 413 for it at times; it goes nowhere else and is not sent again."""
+    message = "prompt is too long: 210001 tokens > 200000 maximum"
+    emulator.fault(status=status, error_type="invalid_request_error", message=message)
+    error = await failing(way, pair(emulator, cloud, max_retries=2))
+    assert isinstance(error, ContextOverflowError)
+    assert asked(emulator) == [cloud]
+
+
+async def test_the_whole_story_is_in_the_traceback(emulator: CloudEmulator, cloud: str) -> None:
+    """When all routes fail: each attempt, where it was and why."""
+    emulator.fault(status=503)
+    emulator.fault(status=529)
+    error = await failing(ainvoke, pair(emulator, cloud))
+    assert isinstance(error, OverloadedError)
+    assert isinstance(error.__cause__, ServerError)
+    (note,) = error.__notes__
+    assert "ServerError" in note

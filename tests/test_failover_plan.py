@@ -1,0 +1,481 @@
+"""Which route a call takes, and what endpoints' failures mean for the calls that follow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langchain_claude_cloud import Bedrock, Vertex
+from langchain_claude_cloud._health import COOL_DOWN_SECONDS, LONGEST_COOL_DOWN, Health
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConnectionFailedError,
+    ContextOverflowError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    ServerError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.failover import Plan
+from langchain_claude_cloud.platform.http import RetryPolicy
+from langchain_claude_cloud.routes import Route, make_routes
+
+A, B, C = "us-east-1", "us-west-2", "eu-west-1"
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set forward."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@dataclass
+class World:
+    """A process: its clock and what it knows of its endpoints."""
+
+    clock: Clock = field(default_factory=Clock)
+    draw: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Make what it knows: nothing yet."""
+        self.health = Health(self.clock, lambda: self.draw)
+
+    def plan(self, *regions: str, max_retries: int = 0, **settings: Any) -> Plan:
+        """Plan a call that may go to these regions."""
+        routes = routes_in(*regions)
+        delay = RetryPolicy(max_retries, draw=lambda: 1.0).delay_before_retry
+        return Plan(routes, delay, health=self.health, clock=self.clock, **settings)
+
+
+def routes_in(*regions: str) -> Sequence[Route]:
+    """Return routes to regions of Bedrock."""
+    return make_routes([Bedrock(region=region) for region in regions], "claude-sonnet-4-6")
+
+
+def region_of(plan: Plan) -> str | None:
+    """Return where the next attempt goes."""
+    return plan.route.known_region()
+
+
+def throttled(asked: float | None = None) -> RateLimitError:
+    """Return a throttle."""
+    return RateLimitError("slow down", status_code=429, retry_after=asked)
+
+
+def failing(plan: Plan, *errors: ClaudeCloudError) -> list[str | None]:
+    """Let attempts fail, and return where they went, and where the next one goes."""
+    went = [region_of(plan)]
+    for error in errors:
+        plan.failed(error)
+        went.append(region_of(plan))
+    return went
+
+
+@pytest.fixture
+def world() -> World:
+    """A process that has seen nothing."""
+    return World()
+
+
+SWITCHING = [
+    throttled(),
+    OverloadedError("", status_code=529),
+    ServerError("", status_code=503),
+    ServerError("", status_code=424),
+    ConnectionFailedError(""),
+    StreamInterruptedError(""),
+    AuthenticationError("", status_code=401),
+    PermissionDeniedError("", status_code=403),
+    NotFoundError("", status_code=404),
+    RequestTimeoutError("", status_code=408),
+    RequestTimeoutError("of a stream"),
+]
+
+
+@pytest.mark.parametrize("error", SWITCHING, ids=lambda error: f"{type(error).__name__}")
+def test_what_another_route_may_answer_goes_there_at_once(
+    world: World, error: ClaudeCloudError
+) -> None:
+    """No wait, and the route that failed cools down for others, too."""
+    plan = world.plan(A, B)
+    assert plan.failed(error) == 0.0
+    assert region_of(plan) == B
+    assert region_of(world.plan(A, B)) == B
+
+
+def billed() -> RequestTimeoutError:
+    """Return a read timeout of a call that is not streamed."""
+    error = RequestTimeoutError("no answer")
+    error.is_retryable = False
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        billed(),
+        InvalidRequestError("", status_code=400),
+        RequestTooLargeError("", status_code=413),
+        ContextOverflowError("", status_code=413),
+    ],
+    ids=lambda error: f"{type(error).__name__}",
+)
+def test_what_is_wrong_everywhere_is_raised_and_blames_no_route(
+    world: World, error: ClaudeCloudError
+) -> None:
+    """A request that may still be billed is not sent again, a bad one neither."""
+    with pytest.raises(type(error)) as caught:
+        world.plan(A, B, max_retries=5).failed(error)
+    assert caught.value is error
+    assert region_of(world.plan(A, B)) == A
+
+
+def test_each_route_is_tried_before_any_is_tried_again(world: World) -> None:
+    """After that, the route that may be asked soonest comes first."""
+    plan = world.plan(A, B, C, max_retries=1)
+    assert plan.failed(throttled(20)) == 0.0
+    assert plan.failed(throttled(7)) == 0.0
+    assert plan.failed(throttled(3)) == 3.0
+    assert region_of(plan) == C
+    world.clock.now += 3
+    assert plan.failed(throttled(3)) == 4.0
+    assert region_of(plan) == B
+
+
+def test_a_route_that_cannot_pass_is_not_tried_again(world: World) -> None:
+    """A missing permission stays missing; the throttled route is what is waited for."""
+    plan = world.plan(A, B, max_retries=2)
+    plan.failed(throttled(2))
+    assert plan.failed(PermissionDeniedError("no", status_code=403)) == 2.0
+    assert region_of(plan) == A
+    world.clock.now += 2
+    assert plan.failed(throttled(2)) == 2.0
+    assert region_of(plan) == A
+
+
+def test_a_single_route_is_retried_and_never_cools_down(world: World) -> None:
+    """There is nowhere else to go, and `retry-after` is waited for within the call."""
+    plan = world.plan(A, max_retries=2)
+    assert [plan.failed(throttled(4)), plan.failed(throttled(5))] == [4.0, 5.0]
+    with pytest.raises(RateLimitError):
+        plan.failed(throttled(6))
+    assert world.plan(A).route is not None
+    assert world.health.remaining(world.plan(A).route) == 0.0
+
+
+def test_all_that_failed_is_chained_to_the_error(world: World) -> None:
+    """The last one is raised, the others are its causes, and a note lists them."""
+    errors = [throttled(), ServerError("two", status_code=500), OverloadedError("three")]
+    plan = world.plan(A, B, C)
+    plan.failed(errors[0])
+    plan.failed(errors[1])
+    with pytest.raises(OverloadedError) as caught:
+        plan.failed(errors[2])
+    assert caught.value is errors[2]
+    assert caught.value.__cause__ is errors[1]
+    assert errors[1].__cause__ is errors[0]
+    (note,) = caught.value.__notes__
+    assert note.index("slow down") < note.index("two")
+
+
+def test_an_error_that_may_pass_is_raised_rather_than_one_that_stays(world: World) -> None:
+    """Whoever retries the whole call goes by `is_retryable`: the throttled route may pass."""
+    plan = world.plan(A, B)
+    passing, lasting = throttled(), PermissionDeniedError("no", status_code=403)
+    plan.failed(passing)
+    with pytest.raises(RateLimitError) as caught:
+        plan.failed(lasting)
+    assert caught.value is passing
+    assert caught.value.__cause__ is lasting
+
+
+def test_one_exception_that_ended_several_attempts_is_no_loop(world: World) -> None:
+    """Tasks that wait for the same token get the same exception."""
+    shared = ConnectionFailedError("no token")
+    other = ServerError("two", status_code=500)
+    plan = world.plan(A, B, max_retries=1)
+    plan.failed(shared)
+    plan.failed(other)
+    plan.failed(shared)
+    with pytest.raises(ServerError):
+        plan.failed(other)
+    chain = [shared.__cause__, other.__cause__]
+    assert chain == [None, shared]
+    assert len(other.__notes__) == 1
+
+
+def test_a_library_s_cause_is_kept_and_the_chain_goes_on_after_it(world: World) -> None:
+    """The reason of a refused token is not lost, nor is what came before."""
+    reason = OSError("invalid_grant")
+    refused = AuthenticationError("no token")
+    refused.__cause__ = reason
+    earlier = NotFoundError("not here", status_code=404)
+    plan = world.plan(A, B)
+    plan.failed(earlier)
+    with pytest.raises(AuthenticationError):
+        plan.failed(refused)
+    assert refused.__cause__ is reason
+    assert reason.__cause__ is earlier
+
+
+def test_a_wait_that_the_call_has_no_time_for_ends_it(world: World) -> None:
+    """The error itself is raised at once, and says why it was not sent again."""
+    plan = world.plan(A, max_retries=3, remaining=lambda: 2.5)
+    assert plan.failed(throttled(2)) == 2.0
+    with pytest.raises(RateLimitError) as caught:
+        plan.failed(throttled(3))
+    assert "2.5 s" in caught.value.__notes__[0]
+    assert "'total'" in caught.value.__notes__[0]
+
+
+def test_no_other_route_is_tried_when_the_time_is_up(world: World) -> None:
+    """Neither at once nor later."""
+    plan = world.plan(A, B, max_retries=3, remaining=lambda: -0.1)
+    with pytest.raises(OverloadedError):
+        plan.failed(OverloadedError("", status_code=529))
+
+
+def test_what_ends_a_call_for_another_reason_is_chained_too(world: World) -> None:
+    """And blames no route."""
+    plan = world.plan(A, B)
+    first = throttled()
+    plan.failed(first)
+    ended = plan.give_up(RequestTimeoutError("time is up"))
+    assert ended.__cause__ is first
+    assert region_of(world.plan(B, A)) == B
+
+
+def test_a_stream_that_the_cloud_broke_counts_against_its_route(world: World) -> None:
+    """An overload in mid-answer does, a cut connection does not."""
+    world.plan(A, B).broken(StreamInterruptedError("cut"))
+    assert region_of(world.plan(A, B)) == A
+    world.plan(A, B).broken(OverloadedError("", status_code=529))
+    assert region_of(world.plan(A, B)) == B
+
+
+def test_a_route_cools_down_for_as_long_as_it_said(world: World) -> None:
+    """Not sooner than asked, and a little later for some processes than for others."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 9.9
+    assert region_of(world.plan(A, B)) == B
+    world.clock.now += 0.1
+    assert region_of(world.plan(A, B)) == A
+    late = World(draw=0.999)
+    late.plan(A, B).failed(throttled(10))
+    late.clock.now += 11.9
+    assert region_of(late.plan(A, B)) == B
+    late.clock.now += 0.1
+    assert region_of(late.plan(A, B)) == A
+
+
+def test_only_one_call_tries_whether_a_route_is_back(world: World) -> None:
+    """A thousand that returned at once would bring it down again."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    first, *others = [world.plan(A, B) for _ in range(50)]
+    assert region_of(first) == A
+    assert {region_of(plan) for plan in others} == {B}
+    first.succeeded()
+    assert {region_of(world.plan(A, B)) for _ in range(50)} == {A}
+
+
+def test_threads_agree_on_who_tries(world: World) -> None:
+    """The first of many threads is the only one."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    went: list[str | None] = []
+    barrier = threading.Barrier(20)
+
+    def work() -> None:
+        barrier.wait()
+        went.append(region_of(world.plan(A, B)))
+
+    threads = [threading.Thread(target=work) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(went) == [A] + [B] * 19  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    "end", [Plan.answering, lambda plan: plan.give_up(RequestTimeoutError("time is up"))]
+)
+def test_the_next_call_tries_where_the_first_has_no_verdict(
+    world: World, end: Callable[[Plan], object]
+) -> None:
+    """A stream that began to answer, or a call that ended for a reason of its own."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    first = world.plan(A, B)
+    end(first)
+    assert region_of(world.plan(A, B)) == A
+
+
+def test_a_call_that_never_ends_does_not_keep_others_from_trying(world: World) -> None:
+    """A cancelled task tells nothing: after half a minute another call tries."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    world.plan(A, B)
+    world.clock.now += 29
+    assert region_of(world.plan(A, B)) == B
+    world.clock.now += 2
+    assert region_of(world.plan(A, B)) == A
+
+
+def test_failures_in_a_row_lengthen_the_cool_down_to_a_limit(world: World) -> None:
+    """Half a minute, doubled each time, five minutes at most."""
+    lengths = []
+    for _ in range(7):
+        plan = world.plan(A, B)
+        assert region_of(plan) == A
+        plan.failed(ServerError("", status_code=500))
+        lengths.append(world.health.remaining(plan.routes[0]))
+        world.clock.now += lengths[-1]
+    assert (
+        lengths == [COOL_DOWN_SECONDS * factor for factor in (1, 2, 4, 8)] + [LONGEST_COOL_DOWN] * 3
+    )
+    world.plan(A, B).succeeded()
+    world.plan(A, B).failed(ServerError("", status_code=500))
+    assert world.health.remaining(routes_in(A)[0]) == COOL_DOWN_SECONDS
+
+
+def test_calls_under_way_do_not_lengthen_it(world: World) -> None:
+    """Fifty calls that meet one outage are one failure."""
+    plans = [world.plan(A, B) for _ in range(50)]
+    for plan in plans:
+        plan.failed(ServerError("", status_code=500))
+    assert world.health.remaining(plans[0].routes[0]) == COOL_DOWN_SECONDS
+    world.clock.now += COOL_DOWN_SECONDS
+    world.plan(A, B).failed(ServerError("", status_code=500))
+    assert world.health.remaining(plans[0].routes[0]) == 2 * COOL_DOWN_SECONDS
+
+
+def test_a_call_that_was_sent_before_the_failure_proves_nothing(world: World) -> None:
+    """Its success is older news than the throttle; one sent after it counts."""
+    earlier, failed = world.plan(A, B), world.plan(A, B)
+    world.clock.now += 1
+    failed.failed(throttled(10))
+    earlier.succeeded()
+    assert region_of(world.plan(A, B)) == B
+    world.plan(B, A).failed(throttled(30))
+    last_resort = world.plan(A, B)
+    assert region_of(last_resort) == A
+    last_resort.succeeded()
+    assert region_of(world.plan(A, B)) == A
+
+
+def test_when_all_cool_down_the_soonest_is_asked(world: World) -> None:
+    """A call is never refused without having been sent."""
+    world.plan(A, B).failed(throttled(20))
+    world.plan(B, A).failed(throttled(10))
+    assert region_of(world.plan(A, B)) == B
+
+
+def test_the_order_stays_the_user_s_among_healthy_routes(world: World) -> None:
+    """The second one does not become the favourite for having helped out."""
+    world.plan(A, B, C).failed(throttled(10))
+    plan = world.plan(A, B, C)
+    assert region_of(plan) == B
+    plan.succeeded()
+    world.clock.now += 10
+    plan = world.plan(A, B, C)
+    plan.succeeded()
+    assert region_of(plan) == A
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Vertex(project="one-project"), Vertex(project="another-project")),
+        (Vertex(request_type="dedicated"), Vertex(request_type="shared")),
+        (Vertex(access_token="one"), Vertex(access_token="two")),
+        (Bedrock(profile="one"), Bedrock(profile="two")),
+        (
+            Bedrock(role_arn="arn:aws:iam::111111111111:role/a"),
+            Bedrock(role_arn="arn:aws:iam::222222222222:role/a"),
+        ),
+        (Bedrock(api_key="one"), Bedrock(api_key="two")),
+        (Bedrock(inference_profile="us"), Bedrock(inference_profile="global")),
+        (Bedrock(service_tier="reserved"), Bedrock(service_tier="default")),
+        (Bedrock(base_url="https://a.example"), Bedrock(base_url="https://b.example")),
+    ],
+    ids=str,
+)
+def test_what_has_a_quota_of_its_own_cools_down_for_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch, one: Any, other: Any
+) -> None:
+    """Two projects or accounts in one region stand in for each other."""
+    monkeypatch.setenv("AWS_REGION", A)
+
+    def plan() -> Plan:
+        routes = make_routes([one, other], "claude-sonnet-4-6")
+        return Plan(
+            routes, RetryPolicy(0).delay_before_retry, health=world.health, clock=world.clock
+        )
+
+    plan().failed(throttled(10))
+    following = plan()
+    assert following.route.config is other
+
+
+def test_instances_with_the_same_settings_share_what_is_known() -> None:
+    """A web server makes a model for each request; a key is known by its hash alone."""
+    one, two = (make_routes([Bedrock(region=A, api_key="sesame")], "claude-x")[0] for _ in "12")
+    assert one.place == two.place
+    assert "sesame" not in repr(one.place)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["fail", "ok", "wait"])), max_size=60))
+def test_whatever_happens_a_call_finds_a_route(steps: list[tuple[int, str]]) -> None:
+    """And at most one of the calls that begin at the same time goes to a route on trial."""
+    world = World()
+    for number, what in steps:
+        plan = world.plan(A, B, C)
+        if what == "wait":
+            world.clock.now += number * 10
+        elif what == "ok":
+            plan.succeeded()
+        else:
+            plan.failed(throttled(number or None))
+    assert region_of(world.plan(A, B, C)) in (A, B, C)
+
+
+@dataclass(frozen=True)
+class Somewhere:
+    """An endpoint."""
+
+    place: int
+
+
+def test_what_is_known_of_endpoints_is_bounded() -> None:
+    """A service with thousands of projects does not grow without end."""
+    health = Health(Clock(), lambda: 0.0)
+    for number in range(3000):
+        health.failed(Somewhere(number), 10.0)
+    assert len(health._troubles) <= 1001
+    assert health.remaining(Somewhere(2999)) > 0
+
+
+def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
+    """A broken header does not switch a route off for good."""
+    health = Health(Clock(), lambda: 0.0)
+    health.failed(Somewhere(1), 3e7)
+    assert health.remaining(Somewhere(1)) == 3600.0
