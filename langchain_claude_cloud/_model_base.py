@@ -19,10 +19,16 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    field_serializer,
     model_validator,
 )
 
-from langchain_claude_cloud._config_checks import describe_refusal, refuse_unknown
+from langchain_claude_cloud._config_checks import (
+    SafeHeaders,
+    describe_refusal,
+    mask_headers,
+    refuse_unknown,
+)
 from langchain_claude_cloud._model_listing import ModelListing
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -147,10 +153,36 @@ class ModelBase(ModelListing, BaseChatModel):
 
     def _portable(self) -> Self:
         """Return a copy whose secrets are all in its platforms, which know how to keep them."""
-        if self.api_key is None and self.base_url is None:
-            return self
-        (config,) = self._platforms()
-        return self.model_copy(update={"platform": config, "api_key": None, "base_url": None})
+        update: dict[str, object] = {}
+        if self.default_headers:
+            update["default_headers"] = mask_headers(self.default_headers)
+        if self.api_key is not None or self.base_url is not None:
+            (config,) = self._platforms()
+            update |= {"platform": config, "api_key": None, "base_url": None}
+        return self.model_copy(update=update) if update else self
+
+    @field_serializer("default_headers")
+    def _mask_headers(self, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return headers and mask_headers(headers)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show headers without the values of credentials."""
+        for name, value in super().__repr_args__():
+            yield name, mask_headers(value) if name == "default_headers" and value else value
+
+    if not TYPE_CHECKING:  # core's own signature holds
+
+        def bind(self, **kwargs: object) -> object:
+            """Bind arguments of a call; headers are bound so that they show no credential."""
+            return super().bind(**_safe_to_show(kwargs))
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: object
+    ) -> dict[str, Any]:
+        return super()._get_invocation_params(stop, **_safe_to_show(kwargs, mask=True))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: object) -> str:
+        return super()._get_llm_string(stop, **_safe_to_show(kwargs, mask=True))
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
@@ -164,6 +196,14 @@ class ModelBase(ModelListing, BaseChatModel):
         for name, value in self.__dict__.items():
             copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
         return copied
+
+
+def _safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
+    """Return a call's arguments, the credentials among their headers hidden."""
+    headers = arguments.get("default_headers")
+    if not isinstance(headers, Mapping):
+        return arguments
+    return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
 
 
 def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:

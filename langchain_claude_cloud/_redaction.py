@@ -10,11 +10,14 @@ import re
 from typing import Final
 
 _SECRETS = re.compile(
-    r"(x-amz-security-token\"?\s*[:=]\s*\"?|\bbearer\s+(?=\S*\d|\S{16})"
-    r"|\bauthorization\"?\s*[:=]\s*\"?|\bSignature=)"
+    r"(x-amz-security-token[\\\"']*\s*[:=]\s*[\\\"']*|\bbearer\s+(?=\S*\d|\S{16})"
+    r"|\bauthorization[\\\"']*\s*[:=]\s*[\\\"']*|\bSignature=)"
     r"(?!AWS4|bearer)[^\s\"'\\,;]+"
     r"|()\bya29\.[\w.\-]+"
-    r"|()\b(?:ABSK|bedrock-api-key-)[\w+/=\-]{8,}",
+    r"|()\b(?:ABSK|bedrock-api-key-)[\w+/=\-]{8,}"
+    r"|(\bCredential=)[^\s/]+"
+    r"|()\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?"  # a JWT: an identity, or an assertion of one
+    r"|(://)[^\s/@]+(?=@)",  # a proxy's user and password
     re.IGNORECASE,
 )
 # C0 and C1 controls but for tab and line feed move a terminal's cursor or colour it; lone
@@ -30,7 +33,7 @@ def redact(text: str) -> str:
     AWS quotes the canonical request, session token included, when a signature does not
     match, and the Authorization header when it cannot read one.
     """
-    return _SECRETS.sub(lambda found: f"{found.group(1) or ''}[redacted]", text)
+    return _SECRETS.sub(lambda found: f"{found.group(found.lastindex or 0)}[redacted]", text)
 
 
 def clean(text: str, limit: int) -> str:

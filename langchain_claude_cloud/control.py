@@ -13,6 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from langchain_claude_cloud._redaction import redact
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
@@ -158,7 +159,7 @@ def _complete(asking: Asking, request: OutgoingRequest) -> OutgoingRequest:
 def _read(asking: Asking, response: HttpResponse) -> JsonObject:
     try:
         body = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
@@ -169,5 +170,5 @@ def _read(asking: Asking, response: HttpResponse) -> JsonObject:
         model=asking.subject,
         region=asking.plane.region,
         status_code=response.status,
-        body=response.body[:_SHOWN_BYTES].decode("utf-8", "replace"),
+        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )

@@ -20,10 +20,8 @@ from langchain_claude_cloud.base_models import afind_base_model, find_base_model
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.response.blocks import SILENT, Sink
-from langchain_claude_cloud.response.message import Origin
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.turn import Turn, read_count
+from langchain_claude_cloud.turn import Turn, Unwritten, read_count
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import FetchedMedia, HttpResponse
@@ -32,7 +30,7 @@ T = TypeVar("T")
 
 
 def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
-    """Send a call and yield what the writer makes of the answer, as it comes.
+    """Send a call and return what the writer makes of the answer, as it comes.
 
     What it makes of the end comes when the connection is free again: langchain-core's v3
     events are pulled up to the last one, and then the generator is left as it is.
@@ -41,7 +39,7 @@ def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
         ClaudeCloudError: The cloud refused, or the answer broke off; then with what had
             arrived of it as ``partial_message``.
     """
-    yield from _stream(Turn(call, "stream", writer_of))
+    return _stream(Turn(call, "stream", writer_of))
 
 
 def _stream(turn: Turn[T]) -> Iterator[T]:
@@ -71,14 +69,13 @@ def _stream(turn: Turn[T]) -> Iterator[T]:
             yield from last
 
 
-async def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
+def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
     """Do what `stream` does, on an event loop.
 
     Raises:
         ClaudeCloudError: See `stream`.
     """
-    async for output in _astream(Turn(call, "stream", writer_of)):
-        yield output
+    return _astream(Turn(call, "stream", writer_of))
 
 
 async def _astream(turn: Turn[T]) -> AsyncIterator[T]:
@@ -116,7 +113,7 @@ def complete(call: Call) -> AIMessage:
         ClaudeCloudError: The cloud refused, or what it sent is not an answer.
     """
     streamed = call.is_streamed_internally
-    turn = Turn(call, "stream" if streamed else "invoke", _no_writer)
+    turn = Turn(call, "stream" if streamed else "invoke", partial(Unwritten, call))
     if streamed:
         for _ in _stream(turn):
             pass
@@ -132,17 +129,13 @@ async def acomplete(call: Call) -> AIMessage:
         ClaudeCloudError: See `complete`.
     """
     streamed = call.is_streamed_internally
-    turn = Turn(call, "stream" if streamed else "invoke", _no_writer)
+    turn = Turn(call, "stream" if streamed else "invoke", partial(Unwritten, call))
     if streamed:
         async for _ in _astream(turn):
             pass
     while not turn.is_over:
         turn.take(await _asend(turn.run))
     return turn.message()
-
-
-def _no_writer(_: Origin) -> Sink[None]:
-    return SILENT
 
 
 def count_tokens(call: Call) -> int:

@@ -9,19 +9,20 @@ of times, where the first request went. Nothing here sends or waits.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from jiter import from_json
 from langchain_core.messages import AIMessage
 
+from langchain_claude_cloud._redaction import redact
 from langchain_claude_cloud._remedies import LABELS
 from langchain_claude_cloud._types import JsonObject, Operation
 from langchain_claude_cloud.attempts import Attempts, Call, WriterOf
 from langchain_claude_cloud.errors import ServerError
 from langchain_claude_cloud.response.answer import Answer
-from langchain_claude_cloud.response.blocks import Sink
+from langchain_claude_cloud.response.blocks import Block, Silent, Sink
 from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -35,7 +36,14 @@ MAX_PAUSES: Final = 10
 is a hundred of them; what ends with a pause then can still be sent back by the caller."""
 
 _SHOWN_BYTES: Final = 4096
-_NOT_AN_ANSWER: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
+_NOT_AN_ANSWER: Final = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Turn(Generic[T]):
@@ -106,6 +114,28 @@ class Turn(Generic[T]):
         )
 
 
+class Unwritten(Silent):
+    """The writer of an answer that is wanted whole: it sees that a message can be made of it.
+
+    What is malformed only as a whole, such as the usage, is an error of the stream then.
+    """
+
+    def __init__(self, call: Call, origin: Origin) -> None:
+        self._call = call
+        self._origin = origin
+
+    def end(self, answer: Answer, settled: Sequence[Block]) -> Sequence[None]:
+        """Make the message, and say nothing.
+
+        Raises:
+            TypeError, ValueError: The answer is not of the documented form.
+        """
+        del settled
+        call = self._call
+        build_message(answer, self._origin, version=call.version, with_usage=call.with_usage)
+        return ()
+
+
 def read_count(run: Attempts, response: HttpResponse) -> int:
     """Return the number of tokens that a response to a counting says.
 
@@ -148,5 +178,5 @@ def not_understood(run: Attempts, response: HttpResponse, cause: Exception) -> S
         region=origin.region,
         status_code=response.status,
         request_id=origin.request_id,
-        body=response.body[:_SHOWN_BYTES].decode("utf-8", "replace"),
+        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )

@@ -32,7 +32,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform._common import SharedLock, quiet_libraries
 from langchain_claude_cloud.platform.boto_types import (
     BotoCredentials,
     BotoSession,
@@ -350,7 +350,8 @@ def _explained() -> Iterator[None]:
     from botocore import exceptions  # noqa: PLC0415  on first use
 
     try:
-        yield
+        with quiet_libraries():
+            yield
     except ClaudeCloudError:
         raise
     except (
@@ -360,19 +361,19 @@ def _explained() -> Iterator[None]:
     ) as error:
         raise ConfigurationError(
             f"The AWS configuration cannot be used: {_reason(error)}.", platform="bedrock"
-        ) from error
+        ) from None
     except exceptions.ClientError as error:
-        raise _refused(cast("JsonObject", error.response), error) from error
+        raise _refused(cast("JsonObject", error.response), error) from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise ConnectionFailedError(
             f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
             "and HTTPS_PROXY.",
             platform="bedrock",
-        ) from error
+        ) from None
     except (exceptions.BotoCoreError, RuntimeError, OSError, ValueError) as error:
         raise AuthenticationError(
             f"The AWS credentials cannot be used: {_reason(error)}. {_WAYS}", platform="bedrock"
-        ) from error
+        ) from None
 
 
 def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:

@@ -31,7 +31,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform._common import SharedLock, quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -354,7 +354,7 @@ def _transport() -> Iterator[Request]:
             return super().__call__(*args, **options)  # type: ignore[no-untyped-call]
 
     # A session a renewal: tokens last an hour, the token endpoint's connections do not.
-    with requests.Session() as session:
+    with requests.Session() as session, quiet_libraries():
         yield TimedTransport(session)
 
 
@@ -371,20 +371,20 @@ def _explained() -> Iterator[None]:
             f"Google's token endpoint cannot be reached: {_reason(error)}. Check the network, "
             "HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
             platform="vertex",
-        ) from error
+        ) from None
     except exceptions.DefaultCredentialsError as error:
         raise AuthenticationError(
             f"No usable Google credentials: {_reason(error)}. {_WAYS}", platform="vertex"
-        ) from error
+        ) from None
     except (exceptions.GoogleAuthError, ValueError, OSError) as error:
-        raise _refused(error) from error
-    except (TypeError, LookupError, AttributeError) as error:
+        raise _refused(error) from None
+    except (TypeError, LookupError, AttributeError):
         # google-auth takes apart what the endpoint answered without looking at it first.
         raise AuthenticationError(
             "Google's token endpoint answered with something that is not a token. Is a proxy or a "
             f"captive portal answering in its place? Check HTTPS_PROXY. {_WAYS}",
             platform="vertex",
-        ) from error
+        ) from None
 
 
 def _refused(error: Exception) -> ClaudeCloudError:

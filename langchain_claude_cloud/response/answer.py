@@ -179,6 +179,8 @@ class Answer:
         return [*self._show(block, sink), *sink.text(block, text)]
 
     def _citation(self, block: Block, citation: JsonObject, sink: Sink[T]) -> Sequence[T]:
+        if not isinstance(citation, dict):
+            raise TypeError(f"a citation is an object, not {type(citation).__name__}")
         block.citations.append(citation)
         return [*self._show(block, sink), *sink.citation(block, citation)]
 

@@ -28,6 +28,7 @@ _PRELUDE = struct.Struct(">III")
 _CHECKSUM_BYTES = 4
 _MAX_HEADER_BYTES = 128 * 1024
 _CACHED_HEADERS = 64
+_BLANK_LINES = (b"\n\n", b"\n\r", b"\r\r")
 
 HeaderValue: TypeAlias = str | bytes | int | bool
 Headers: TypeAlias = dict[str, HeaderValue]
@@ -75,6 +76,7 @@ class SseDecoder:
         self.failure: FramingError | None = None
         self._parts: list[bytes] = []
         self._size = 0
+        self._tail = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, return the data of the events that are complete with them."""
@@ -83,8 +85,9 @@ class SseDecoder:
         if self._size > MAX_EVENT_BYTES + len(data):
             self.failure = FramingError(f"an event is larger than {MAX_EVENT_BYTES} bytes")
             return []
-        if b"\n" not in data and b"\r" not in data:
-            return []
+        joint, self._tail = self._tail + data, (self._tail + data)[-2:]
+        if not any(end in joint for end in _BLANK_LINES):
+            return []  # Nothing is complete: putting the parts together each time is quadratic.
         buffer = b"".join(self._parts)
         if b"\r" in buffer:
             buffer = _unix_line_ends(buffer)

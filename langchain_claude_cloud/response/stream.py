@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 from jiter import from_json
@@ -31,6 +32,11 @@ from langchain_claude_cloud.response.framing import (
 from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
 
 T = TypeVar("T")
+
+MAX_ANSWER_BYTES: Final = 64_000_000
+"""No answer is larger; a server that never ends one must not fill the memory."""
+
+_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
 
 _CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
 
@@ -74,6 +80,7 @@ class ResponseStream(Generic[T]):
         self._cloud = cloud
         self._version = version
         self._held: list[T] = []
+        self._size = 0
         self._has_message = False
         self._started = False
 
@@ -119,12 +126,20 @@ class ResponseStream(Generic[T]):
 
     def attach(self, error: ClaudeCloudErrorT) -> ClaudeCloudErrorT:
         """Put the answer as far as it has arrived on an exception."""
-        if self.answer.message:
-            error.partial_message = build_message(self.answer, self._origin, version=self._version)
+        for with_usage in (True, False):
+            # What had arrived may be malformed itself, which is then what the error is about.
+            if self.answer.message and error.partial_message is None:
+                with suppress(*_MALFORMED):
+                    error.partial_message = build_message(
+                        self.answer, self._origin, version=self._version, with_usage=with_usage
+                    )
         return error
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
+            self._size += len(payload)
+            if self._size > MAX_ANSWER_BYTES:
+                raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
             for output in self._fold(payload):
                 self.handed_out = True
                 yield output
@@ -143,7 +158,7 @@ class ResponseStream(Generic[T]):
             said = self.answer.fold(event, self._writer)
         except ClaudeCloudError:
             raise
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        except _MALFORMED as error:
             raise self.interrupted(
                 f"an event is not of the documented form ({_brief(error)})"
             ) from None
@@ -171,7 +186,7 @@ class ResponseStream(Generic[T]):
             event = from_json(payload)
         except ValueError:
             # jiter refuses lone surrogates, which a model may write into a string.
-            event = json.loads(payload)
+            event = _loads(payload)
         if not isinstance(event, dict):
             raise TypeError("not a JSON object")
         return event
@@ -193,6 +208,13 @@ class ResponseStream(Generic[T]):
             region=self._origin.region,
         )
         return self.attach(error)
+
+
+def _loads(payload: bytes) -> object:
+    try:
+        return json.loads(payload)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)

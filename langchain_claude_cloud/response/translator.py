@@ -7,6 +7,7 @@ blocks; importing this module teaches it. Everything else it gives as before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -19,6 +20,17 @@ PROVIDER: Final = "anthropic"
 """LangChain's block translator, cost tables and middleware key on this name."""
 
 
+def _translated(
+    message: AIMessage, translate: Callable[..., list[types.ContentBlock]]
+) -> list[types.ContentBlock]:
+    """Translate content; what core cannot read of it is passed on as it is."""
+    try:
+        return _unwrapped(translate(message))
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raw = [block if isinstance(block, dict) else {"value": block} for block in message.content]
+        return [types.NonStandardContentBlock(type="non_standard", value=block) for block in raw]
+
+
 def _unwrapped(blocks: list[types.ContentBlock]) -> list[types.ContentBlock]:
     """Give invalid calls, which core's translator takes for unknown blocks, as what they are."""
     return [
@@ -29,6 +41,11 @@ def _unwrapped(blocks: list[types.ContentBlock]) -> list[types.ContentBlock]:
 
 def _unwrap(block: types.NonStandardContentBlock) -> JsonObject:
     value = block["value"]
+    if "index" in block and "index" not in value:
+        # core takes it out of the message's own block, which the next chunk merges by it.
+        block["value"] = dict(value)
+        value["index"] = block["index"]
+        value = block["value"]
     if value.get("type") != "invalid_tool_call":
         return cast("JsonObject", block)
     index = {"index": block["index"]} if "index" in block else {}
@@ -47,10 +64,10 @@ def _register_translator() -> None:
     whole, chunk = core["translate_content"], core["translate_content_chunk"]
 
     def translate_content(message: AIMessage) -> list[types.ContentBlock]:
-        return _unwrapped(whole(message))
+        return _translated(message, whole)
 
     def translate_content_chunk(message: AIMessageChunk) -> list[types.ContentBlock]:
-        return _unwrapped(chunk(message))
+        return _translated(message, chunk)
 
     register_translator(PROVIDER, translate_content, translate_content_chunk)
 

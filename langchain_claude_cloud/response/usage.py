@@ -79,10 +79,13 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
 
 
 def _count(usage: JsonObject, key: str) -> int:
-    return usage.get(key) or 0
+    value = usage.get(key)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{key} is {value!r}, which is no count")
+    return value or 0
 
 
 def _by_ttl(usage: JsonObject) -> dict[str, int]:
     created = usage.get("cache_creation") or {}
-    counts = {key: created.get(key) or 0 for key in _TTL_COUNTS}
+    counts = {key: _count(created, key) for key in _TTL_COUNTS}
     return counts if any(counts.values()) else {}

@@ -7,6 +7,7 @@ On an event loop whatever may block runs in a thread, once for all tasks that wa
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from functools import partial
 
@@ -29,6 +30,7 @@ ERROR_BODY_LIMIT = 1_000_000
 # Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
 _LARGE_BODY = 1_000_000
 _FIRST_REFUSAL = 400
+_ANY_WRAPPER = 47  # zlib's number for "gzip or zlib, as the first bytes say"
 # The status is known already; the text is not worth a long wait.
 _REFUSAL_SECONDS = 10.0
 
@@ -124,7 +126,8 @@ class PlatformAuth(httpx.Auth):
         set_read_timeout(response, min(self._where.timeouts.idle, _REFUSAL_SECONDS))
         if isinstance(response.stream, httpx.SyncByteStream):
             response.stream = _BoundedBody(response.stream)
-        return response.read()
+        coding = _take_coding(response)
+        return _unpacked(response.read(), coding)
 
     async def _aread(self, response: httpx.Response) -> bytes:
         if response.status_code < _FIRST_REFUSAL:
@@ -132,7 +135,26 @@ class PlatformAuth(httpx.Auth):
         set_read_timeout(response, min(self._where.timeouts.idle, _REFUSAL_SECONDS))
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _AsyncBoundedBody(response.stream)
-        return await response.aread()
+        coding = _take_coding(response)
+        return _unpacked(await response.aread(), coding)
+
+
+def _take_coding(response: httpx.Response) -> str:
+    """Keep httpx from unpacking a body, which it does whatever its size."""
+    if response.is_stream_consumed:
+        return ""
+    coding: str = response.headers.pop("content-encoding", "")
+    return coding.strip().lower()
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """Return a refusal that was compressed although asked not to be, as far as the limit."""
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        return zlib.decompressobj(_ANY_WRAPPER).decompress(body, ERROR_BODY_LIMIT)
+    except zlib.error:
+        return b""
 
 
 class _BoundedBody(httpx.SyncByteStream):

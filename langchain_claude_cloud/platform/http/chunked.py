@@ -14,6 +14,7 @@ _HEX_DIGITS = b"0123456789abcdefABCDEF"
 _LONGEST_SIZE = 16
 _LONGEST_LINE = 8_192
 _LONGEST_TRAILER = 65_536
+_MOST_INTERIM = 32
 
 
 class MalformedChunkError(Exception):
@@ -35,11 +36,13 @@ class HeadBoundary:
     def __init__(self) -> None:
         self._seen = b""
         self._status_line = b""
+        self._interim = 0
         self.is_searching = False
 
     def begin(self) -> None:
         """Expect a new response: a request is being sent."""
         self._seen = self._status_line = b""
+        self._interim = 0
         self.is_searching = True
 
     def split(self, data: bytes) -> tuple[bytes, bytes]:
@@ -51,6 +54,9 @@ class HeadBoundary:
         Returns:
             What belongs to the head, and what follows it; everything and nothing while
             the end has not been seen.
+
+        Raises:
+            MalformedChunkError: There are interim responses without end.
         """
         joined = self._seen + data
         self._status_line = (self._status_line + data)[:12]
@@ -60,7 +66,10 @@ class HeadBoundary:
             return data, b""
         cut = end + 4 - len(self._seen)
         if self._status_line[9:10] == b"1":
-            self.begin()
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise MalformedChunkError("the response has too many interim heads")
+            self._seen = self._status_line = b""
         else:
             self.is_searching = False
         return data[:cut], data[cut:]

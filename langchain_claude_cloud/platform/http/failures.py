@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from langchain_claude_cloud._redaction import redact
 from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -198,7 +199,8 @@ def _connection_remedy(cause: BaseException, text: str) -> str:
 
 def _reason(cause: BaseException) -> str:
     text = str(cause) or type(cause).__name__
-    return f" ({text[:300]})"
+    # h11 quotes a malformed head, and what answers there may have echoed ours.
+    return f" ({redact(text)[:300]})"
 
 
 def redirected(where: Where, status: int, location: str) -> ClaudeCloudError:

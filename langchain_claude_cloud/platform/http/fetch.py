@@ -16,6 +16,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,7 @@ from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.backend import LoopBackend
 from langchain_claude_cloud.platform.http.environment import proxy_for, user_agent
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
+from langchain_claude_cloud.platform.http.loops import in_single_flight
 from langchain_claude_cloud.platform.http.media_types import media_type_of
 from langchain_claude_cloud.platform.http.transport import LoopTransport
 
@@ -77,8 +79,10 @@ class _RefusedError(Exception):
 
 async def resolve(host: str, port: int) -> list[str]:
     """Return the IP addresses of a host, as the system knows them."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # Not in the loop's executor: a silent name server would hold up the end of the program.
+    found = await in_single_flight(
+        ("resolve", host, port), partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    )
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
