@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo bench format clean
+.PHONY: help install check test live demo bench soak reliability features format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -15,6 +15,9 @@ help:
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
 	@echo "make bench    what it costs, beside its peers, into docs/performance.md"
+	@echo "make soak     10,000 streams on each cloud, 5 % of them faulty: what is left behind"
+	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
+	@echo "make features     the catalogue, into docs/features.md and the README"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
@@ -62,6 +65,15 @@ $(BENCH)/.installed: pyproject.toml $(VENV)/.installed
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks
+
+soak: install
+	SOAK_STREAMS=10000 $(BIN)/python -m pytest -n 0 -s integration_tests/test_soak.py
+
+reliability: install
+	$(BIN)/python integration_tests/fault_page.py
+
+features: install
+	$(BIN)/python -m langchain_claude_cloud.cli.features
 
 format: $(VENV)/.checking
 	$(BIN)/ruff format .
