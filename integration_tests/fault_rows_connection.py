@@ -245,7 +245,7 @@ IN_THE_ANSWER: Final = Section(
             ),
             ("mid-event", "in the middle of an event or frame", _in_event(how), ARRIVED, False),
             ("mid-chunk", "in the middle of an HTTP chunk", _in_chunk(how), ARRIVED, False),
-            ("before-stop", "before the last event", _before_the_last(how), TEXT, False),
+            ("before-the-end", "before the last event", _before_the_last(how), TEXT, False),
         )
     ),
 )
@@ -288,6 +288,12 @@ ENDED_EARLY: Final = Section(
             ARRIVED,
         ),
         _early("no-stop", "message_stop is missing", _ended(events=slice(-1)), TEXT),
+        _early(
+            "no-stop-reason",
+            "message_delta is missing, and the stop reason with it",
+            lambda answer: answer.stream(b"".join([*answer.events[:-2], answer.events[-1]])),
+            TEXT,
+        ),
     ),
 )
 

@@ -19,7 +19,7 @@ from langchain_claude_cloud.errors import (
     OverloadedError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.testing import CloudEmulator, text
+from langchain_claude_cloud.testing import CloudEmulator, server_tool_use, text
 from langchain_claude_cloud.turn import MAX_PAUSES
 
 pytest_plugins = ["cloud_fixtures"]
@@ -28,12 +28,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
 
-SEARCH: Final = {
-    "type": "server_tool_use",
-    "id": "srvtoolu_01",
-    "name": "tool_search_tool_regex",
-    "input": {"query": "files"},
-}
+SEARCH: Final = server_tool_use("tool_search_tool_regex", {"query": "files"}, id="srvtoolu_01")
 FOUND: Final = {
     "type": "tool_search_tool_result",
     "tool_use_id": "srvtoolu_01",
@@ -112,7 +107,7 @@ def test_a_paused_turn_is_one_message(way: str, cloud: str, emulator: CloudEmula
     assert second.path == first.path
     assert second.body["messages"] == [
         *first.body["messages"],
-        {"role": "assistant", "content": [{"type": "text", "text": "Let me see."}, SEARCH]},
+        {"role": "assistant", "content": [{"type": "text", "text": "Let me see."}, SEARCH.payload]},
     ]
     same = ("max_tokens", "anthropic_version", "tools", "system")
     assert all(second.body.get(key) == first.body.get(key) for key in same)
@@ -140,7 +135,8 @@ def test_pauses_without_end_are_not_gone_on_with_for_ever(
     """The message says that it is paused; as the last of a history it is gone on with."""
     read, fields = WAYS[way]
     for number in range(MAX_PAUSES + 1):
-        emulator.reply({**SEARCH, "id": f"srvtoolu_{number}"}, stop_reason="pause_turn")
+        search = server_tool_use("tool_search_tool_regex", id=f"srvtoolu_{number}")
+        emulator.reply(search, stop_reason="pause_turn")
     model = make_model(emulator, cloud, **fields)
     message = read(model)
     assert message.response_metadata["stop_reason"] == "pause_turn"

@@ -10,8 +10,8 @@ from typing import Final
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool, tool
 
+from langchain_claude_cloud.testing.blocks import text, tool_use
 from langchain_claude_cloud.testing.emulator import CloudEmulator
-from langchain_claude_cloud.testing.scripting import text, tool_use
 
 _TASK: Final = (
     "Look up the weather in Lisbon with get_weather, and nothing else at first. When you have it, "

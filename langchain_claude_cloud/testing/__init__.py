@@ -6,18 +6,17 @@ the extra ``emulator`` (starlette and uvicorn), which is imported when an emulat
 
 from __future__ import annotations
 
-from langchain_claude_cloud.testing.emulator import CloudEmulator
-from langchain_claude_cloud.testing.scripting import (
+from langchain_claude_cloud.testing.blocks import (
     Block,
-    Fault,
-    Replay,
-    Reply,
     raw_tool_use,
     redacted_thinking,
+    server_tool_use,
     text,
     thinking,
     tool_use,
 )
+from langchain_claude_cloud.testing.emulator import CloudEmulator
+from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.state import AwsKey
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
@@ -32,6 +31,7 @@ __all__ = [
     "Reply",
     "raw_tool_use",
     "redacted_thinking",
+    "server_tool_use",
     "text",
     "thinking",
     "tool_use",

@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.scripting import (
-    Block,
     Fault,
     FaultSettings,
+    Filter,
     ReplaySettings,
     Reply,
     ReplySettings,
-    as_block,
     make_replay,
 )
 from langchain_claude_cloud.testing.server import google
@@ -236,14 +237,14 @@ class CloudEmulator:
         """
         from langchain_claude_cloud.config import Vertex  # noqa: PLC0415  # not needed to serve
 
-        fields: dict[str, Any] = {
+        given: dict[str, Any] = {
             "project": self.project,
             "region": "global",
             "base_url": self.vertex_url,
         }
         if not _VERTEX_CREDENTIALS & set(overrides):
-            fields["access_token"] = self.access_token
-        return Vertex(**fields | overrides)
+            given["access_token"] = self.access_token
+        return Vertex(**given | overrides)
 
     def bedrock(self, **overrides: Any) -> Bedrock:  # noqa: ANN401  # the fields of Bedrock
         """Return a Bedrock platform that talks to this emulator.
@@ -253,11 +254,11 @@ class CloudEmulator:
         """
         from langchain_claude_cloud.config import Bedrock  # noqa: PLC0415  # not needed to serve
 
-        fields: dict[str, Any] = {"region": self.region, "base_url": self.url}
+        given: dict[str, Any] = {"region": self.region, "base_url": self.url}
         if not _BEDROCK_CREDENTIALS & set(overrides):
-            fields["access_key_id"] = self.aws_key.access_key_id
-            fields["secret_access_key"] = self.aws_key.secret_access_key
-        return Bedrock(**fields | overrides)
+            given["access_key_id"] = self.aws_key.access_key_id
+            given["secret_access_key"] = self.aws_key.secret_access_key
+        return Bedrock(**given | overrides)
 
     def reply(
         self, *blocks: Block | str | Mapping[str, object], **settings: Unpack[ReplySettings]
@@ -270,11 +271,16 @@ class CloudEmulator:
                 with these settings.
             settings: ``stop_reason``, ``stop_sequence``, ``stop_details``, ``usage``,
                 ``chunk`` (characters a delta), ``delay`` (seconds between events); and which
-                requests it is for: ``platform``, ``region``, ``operation``, ``times`` (None
-                for all from now on).
+                requests it is for: ``platform``, ``region``, ``operation`` (``invoke``,
+                ``stream``, ``count_tokens``), ``times`` (None for all from now on). With
+                ``stop_reason="pause_turn"`` the last block must be a `server_tool_use`, as
+                the API's is: the request that goes on is refused as a prefill otherwise.
 
         Returns:
             The queued entry.
+
+        Raises:
+            ValueError: A setting has a value that no request or answer has.
         """
         entry = Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
         self._state.script.add(entry)
@@ -304,8 +310,13 @@ class CloudEmulator:
 
         Returns:
             The queued entry.
+
+        Raises:
+            ValueError: A setting has a value that no request has, or nothing goes wrong.
         """
         entry = Fault(blocks=tuple(as_block(block) for block in blocks), **settings)
+        if entry == Fault(blocks=entry.blocks, **_filter_of(entry)):
+            raise ValueError("Nothing goes wrong with that fault. Give status=429, or another.")
         self._state.script.add(entry)
         return entry
 
@@ -320,6 +331,10 @@ class CloudEmulator:
         self._state.requests.clear()
         self._state.control_requests.clear()
         self._state.token_requests.clear()
+
+
+def _filter_of(entry: Filter) -> dict[str, Any]:
+    return {each.name: getattr(entry, each.name) for each in fields(Filter)}
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,82 +7,37 @@ entry that fits each request; the stand-in answers when there is none.
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack, get_args
 
 from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.testing.blocks import Block
 
 Asked = Operation | Literal["control"]
 """What a scripted entry answers: a request to a model, or one to the control plane."""
 
-BlockKind = Literal["text", "thinking", "redacted_thinking", "tool_use", "json"]
+_PLATFORMS: Final = (None, *get_args(Cloud))
+_OPERATIONS: Final = (None, *get_args(Operation), "control")
+_STOP_REASONS: Final = (
+    None,
+    "end_turn",
+    "max_tokens",
+    "stop_sequence",
+    "tool_use",
+    "pause_turn",
+    "compaction",
+    "refusal",
+    "model_context_window_exceeded",
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """One content block of a reply.
-
-    Attributes:
-        kind: What it is; ``json`` is sent whole when the block starts, as server tools'
-            results are.
-        text: The text, the thinking, the redacted data, or the tool input as JSON text.
-        name: The tool's name.
-        id: The tool call's id; None for one made from the request.
-        signature: A thinking block's signature; None for one that the emulator can verify.
-        citations: Citations of a text block, sent after its text.
-        ended: Whether ``content_block_stop`` is sent; None: unless ``max_tokens`` cut the
-            last tool call.
-        payload: A ``json`` block as it is.
-    """
-
-    kind: BlockKind
-    text: str = ""
-    name: str = ""
-    id: str | None = None
-    signature: str | None = None
-    citations: tuple[JsonObject, ...] = ()
-    ended: bool | None = None
-    payload: JsonObject = field(default_factory=dict)
-
-
-def text(value: str, *, citations: Sequence[JsonObject] = ()) -> Block:
-    """Return a text block."""
-    return Block(kind="text", text=value, citations=tuple(citations))
-
-
-def thinking(value: str = "", *, signature: str | None = None) -> Block:
-    """Return a thinking block; empty text is what ``display: omitted`` gives."""
-    return Block(kind="thinking", text=value, signature=signature)
-
-
-def redacted_thinking(data: str = "EmulatedRedactedThinking") -> Block:
-    """Return a block of encrypted thinking."""
-    return Block(kind="redacted_thinking", text=data)
-
-
-def tool_use(
-    name: str,
-    arguments: Mapping[str, object] | None = None,
-    *,
-    id: str | None = None,  # noqa: A002  # the wire's name
-) -> Block:
-    """Return a tool call with whole, valid arguments; none at all give an empty input."""
-    raw = json.dumps(dict(arguments), ensure_ascii=False) if arguments else ""
-    return Block(kind="tool_use", name=name, text=raw, id=id)
-
-
-def raw_tool_use(
-    name: str,
-    raw: str,
-    *,
-    id: str | None = None,  # noqa: A002  # the wire's name
-    ended: bool | None = None,
-) -> Block:
-    """Return a tool call whose input is exactly this text, valid JSON or not."""
-    return Block(kind="tool_use", name=name, text=raw, id=id, ended=ended)
+def _check(name: str, value: object, known: Sequence[object]) -> None:
+    """Refuse a value that no request or answer has: it would never fit, or never come."""
+    if value not in known:
+        choices = ", ".join(repr(each) for each in known if each is not None)
+        raise ValueError(f"{name}={value!r} is not known. Give one of {choices}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +47,8 @@ class Filter:
     Attributes:
         platform: Only this cloud.
         region: Only this region.
-        operation: Only this operation; None fits invoke and stream, not token counting nor
-            ``control``: the control plane's lists of models.
+        operation: Only this operation: ``invoke``, ``stream``, ``count_tokens``, or ``control``
+            (the control plane's lists of models). None fits the first two.
         times: How many requests it answers; None for all from now on.
     """
 
@@ -101,6 +56,15 @@ class Filter:
     region: str | None = None
     operation: Asked | None = None
     times: int | None = 1
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            ValueError: One of them is not known.
+        """
+        _check("platform", self.platform, _PLATFORMS)
+        _check("operation", self.operation, _OPERATIONS)
 
     def fits(self, platform: Cloud, region: str | None, operation: Asked) -> bool:
         """Whether a request of this kind may be answered by the entry."""
@@ -132,6 +96,16 @@ class Reply(Filter):
     usage: JsonObject | None = None
     chunk: int | None = None
     delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            ValueError: One of them is not known.
+        """
+        # Not super(): dataclasses with slots are made twice, and it names the first.
+        Filter.__post_init__(self)
+        _check("stop_reason", self.stop_reason, _STOP_REASONS)
 
 
 class ReplySettings(TypedDict, total=False):
@@ -260,15 +234,6 @@ class ReplaySettings(TypedDict, total=False):
 
 
 Entry = Reply | Replay | Fault
-
-
-def as_block(value: Block | str | Mapping[str, object]) -> Block:
-    """Return a block from what a test may write: a block, a text, or block JSON."""
-    if isinstance(value, Block):
-        return value
-    if isinstance(value, str):
-        return text(value)
-    return Block(kind="json", payload=dict(value))
 
 
 def make_replay(recording: Mapping[str, object], **settings: Unpack[ReplaySettings]) -> Replay:

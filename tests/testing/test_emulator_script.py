@@ -29,6 +29,7 @@ from langchain_claude_cloud.testing import (
     thinking,
     tool_use,
 )
+from langchain_claude_cloud.testing.server.model_rules import rules_for
 
 ASK_WEATHER = ask("weather in Rome?", tools=[WEATHER])
 PING = {"type": "ping"}
@@ -370,3 +371,32 @@ def test_settings_are_checked(emulator: CloudEmulator) -> None:
     """A misspelt setting is an error, not a fault that never happens."""
     with pytest.raises(TypeError, match="cut_after_event"):
         emulator.fault(cut_after_event=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"operation": "count"}, "count_tokens"),
+        ({"platform": "aws"}, "bedrock"),
+        ({"stop_reason": "pause"}, "pause_turn"),
+    ],
+)
+def test_a_setting_that_nothing_has_is_refused(settings: dict[str, Any], named: str) -> None:
+    """It would never fit a request, and the test would wonder why."""
+    with pytest.raises(ValueError, match=named):
+        CloudEmulator().reply("x", **settings)
+
+
+def test_a_fault_that_does_nothing_is_refused() -> None:
+    """Also where it says which requests it is for."""
+    for settings in ({}, {"region": "us-east-1"}):
+        with pytest.raises(ValueError, match="Nothing goes wrong"):
+            CloudEmulator().fault(text("x"), **settings)
+
+
+@pytest.mark.parametrize("name", ["claude-sonet-5-5", "claude-opuss-5", "claude-sonnet-latest"])
+def test_a_misspelled_model_is_not_found(name: str) -> None:
+    """As on the clouds; a model of tomorrow is there."""
+    assert rules_for(name) is None
+    assert rules_for("claude-sonnet-9") is not None
+    assert rules_for("claude-nova-1") is not None

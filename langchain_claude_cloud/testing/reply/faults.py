@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
-from langchain_claude_cloud.testing.scripting import Block, Fault
+from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server.wire import Cut, Pause, Refusal, Step
 
 _MESSAGES = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 
 from langchain_claude_cloud._types import Cloud
@@ -165,8 +166,11 @@ class ModelRules:
 def rules_for(model: str) -> ModelRules | None:
     """Return the rules of a Claude id (``claude-...``), or None if it is no such id.
 
-    A model that the table does not know has the rules of the newest of its family.
+    A model that the table does not know has the rules of the newest of its family; what looks
+    like a misspelled family, and ``-latest``, is not known: a test is to find that.
     """
+    if _is_misspelled(model):
+        return None
     match = _ORDER_A.fullmatch(model) or _ORDER_B.fullmatch(model)
     if match is None:
         known = re.fullmatch(r"claude-[a-z0-9-]+(?:@[a-z0-9]+)?", model)
@@ -174,6 +178,12 @@ def rules_for(model: str) -> ModelRules | None:
         return ModelRules(name=model, family=family, version=_NEWEST) if known else None
     version = (int(match["major"]), int(match["minor"] or 0))
     return ModelRules(name=_plain(model), family=match["family"], version=version)
+
+
+def _is_misspelled(model: str) -> bool:
+    words = re.findall(r"[a-z]+", model.removeprefix("claude-").partition("@")[0])
+    near = [word for word in words if word not in _CURRENT and get_close_matches(word, _CURRENT)]
+    return bool(near) or "latest" in words  # an alias of the first-party API alone
 
 
 def _plain(model: str) -> str:

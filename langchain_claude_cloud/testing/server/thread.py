@@ -123,6 +123,10 @@ def _config(app: EmulatorApp) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        # A line a request, in the log of whoever tests with it, says nothing that
+        # `CloudEmulator.requests` does not.
+        access_log=False,
+        log_level="warning",
         server_header=False,
         date_header=False,
         proxy_headers=False,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.testing.scripting import Block, text, thinking
+from langchain_claude_cloud.testing.blocks import Block, text, thinking
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.stand_in.arguments import Filler
 from langchain_claude_cloud.testing.stand_in.choose import choose_calls

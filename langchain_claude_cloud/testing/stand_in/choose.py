@@ -9,7 +9,7 @@ import json
 import re
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.testing.scripting import Block
+from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.stand_in.arguments import Filler
 from langchain_claude_cloud.testing.stand_in.conversation import Conversation
 from langchain_claude_cloud.testing.stand_in.phrases import Phrases, find_phrases
