@@ -198,6 +198,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         "code_execution",
     ),
     "a raw field for messages": ({"model_kwargs": {"messages": []}}, "model_kwargs"),
+    "a limit that is no number": ({"max_tokens": "100"}, "max_tokens is a number.*'100'"),
     "a value that JSON lacks": ({"model_kwargs": {"x": float("nan")}}, "JSON"),
 }
 

@@ -7,7 +7,8 @@ passes through untouched.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object as parsed or about to be serialized."""
@@ -15,8 +16,16 @@ JsonObject: TypeAlias = dict[str, Any]
 Cloud: TypeAlias = Literal["vertex", "bedrock"]
 """Which cloud serves the model."""
 
+LABELS: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
+"""What the clouds are called in messages."""
+
 Operation: TypeAlias = Literal["invoke", "stream", "count_tokens"]
 """What is asked of the model's endpoint."""
 
 Framing: TypeAlias = Literal["sse", "event-stream"]
 """How a cloud frames the events of a stream."""
+
+STRUCTURED_OUTPUT_TOOL: Final = "answer_as_structured_output"
+"""The name of the tool that stands in for ``output_config.format`` where that is refused. Its
+call is the answer, and comes out as the text that the format would have given: an agent would
+look for a tool of this name, and ask again for ever."""

@@ -19,16 +19,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud._types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.errors import ContextOverflowError, InvalidRequestError
 from langchain_claude_cloud.models import ResolvedModel
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.offer import FINE_GRAINED_BETA
 
 logger = logging.getLogger("langchain_claude_cloud")
-
-STRUCTURED_OUTPUT_TOOL: Final = "structured_output"
-"""The name of the tool that stands in for ``output_config.format``, if its schema has none."""
 
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _FINE_GRAINED: Final = ("eager_input_streaming", "fine-grained-tool-streaming")

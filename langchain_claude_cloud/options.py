@@ -122,13 +122,14 @@ def read_options(
     if stop is not None:
         given["stop_sequences"] = list(stop)
     values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
+    _check_max_tokens(values["max_tokens"])
     body_fields = {**fields.model_kwargs, **given.get("model_kwargs", {})}
     return CallOptions(
         model=given.get("model", fields.model),
         request=RequestOptions(
             **values,
             **_read_tools(given),
-            betas=tuple(given.get("betas", fields.betas) or ()),
+            betas=_listed(given.get("betas", fields.betas) or ()),
             model_kwargs=body_fields,
             cache_control=given.get("cache_control"),
             stream=stream,
@@ -154,6 +155,19 @@ def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> Non
                 f"{what} {name!r} is not known.{hint} A field of the Messages API that this "
                 "package does not name goes into model_kwargs, as it is."
             )
+
+
+def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
+    """Return betas as a tuple; in one string they stand as in the header."""
+    if isinstance(betas, str):
+        return tuple(name.strip() for name in betas.split(",") if name.strip())
+    return tuple(betas)
+
+
+def _check_max_tokens(value: object) -> None:
+    """Refuse what is no number: how the answer is asked for depends on it."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidInputError(f"max_tokens is a number of tokens, not {value!r:.80}.")
 
 
 def _read_names(arguments: JsonObject) -> JsonObject:

@@ -22,7 +22,8 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, ValidationError
 
 from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.request.tools import convert_tool
+from langchain_claude_cloud.request.schema import has_open_object
+from langchain_claude_cloud.request.tools import convert_response_format, convert_tool
 from langchain_claude_cloud.response.arguments import (
     ArgumentsError,
     parse_arguments,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
+_NAME: Final = "structured_output"
 _METHODS: Final = ("json_schema", "function_calling", "json_mode")
 _CUT: Final = {
     "max_tokens": "was cut off at max_tokens; allow more of them",
@@ -62,9 +64,12 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
     Attributes:
         output_type: The pydantic class to validate with; None leaves dicts.
+        tool: The tool whose call is the value; None where the text is. Calls of other tools
+            are not: the caller may have bound some.
     """
 
     output_type: Any = None
+    tool: str | None = None
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Return the value of the schema in a reply.
@@ -99,7 +104,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
     def _known(self, message: AIMessage) -> Any:
         """Return what an unfinished reply shows: of a pydantic class, once it validates."""
-        calls = message.tool_calls
+        calls = [call for call in message.tool_calls if call["name"] == self.tool]
         value = calls[0]["args"] if calls else parse_partial(message.text)
         if not value or self.output_type is None:
             return value or None
@@ -113,7 +118,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if reason:
             raise StructuredOutputError(reason, message)
         try:
-            return self._validate(_read(message))
+            return self._validate(_read(message, self.tool))
         except (ArgumentsError, ValidationError, ValueError) as error:
             raise StructuredOutputError(f"does not fit the schema: {error}", message) from error
 
@@ -125,11 +130,16 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         return self.output_type.parse_obj(value)
 
 
-def _read(message: AIMessage) -> JsonObject:
-    if message.tool_calls:
-        return message.tool_calls[0]["args"]
-    if message.invalid_tool_calls:
-        raise ArgumentsError(message.invalid_tool_calls[0]["error"] or "invalid arguments")
+def _read(message: AIMessage, tool: str | None) -> JsonObject:
+    for call in message.tool_calls:
+        if call["name"] == tool:
+            return call["args"]
+    for broken in message.invalid_tool_calls:
+        if broken["name"] == tool:
+            raise ArgumentsError(broken["error"] or "invalid arguments")
+    others = [call["name"] for call in message.tool_calls]
+    if others:
+        raise ArgumentsError(f"the model called {', '.join(others)} instead: run it and ask again")
     if not message.text:
         raise ArgumentsError("the reply has neither text nor a tool call")
     try:
@@ -182,34 +192,61 @@ def structured_output(
     """Return a runnable that asks a model for a value of a schema; see the model's method."""
     if method is not None and method not in _METHODS:
         raise ValueError(f"method {method!r} is not known: use one of {', '.join(_METHODS)}.")
-    chosen = method or _best_method(model)
+    schema = _titled(schema)
+    chosen = method or _best_method(model, schema)
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
     arguments = {**arguments, "ls_structured_output_format": traced}
+    tool = None
     if chosen == "function_calling":
-        bound = _bind_tool(model, schema, {**arguments, "strict": strict})
+        tool = str(convert_tool(schema)["name"])
+        bound = _bind_tool(model, schema, tool, {**arguments, "strict": strict})
     else:
-        bound = model.bind(response_format=_response_format(schema), **arguments)
+        wanted = _response_format(schema)
+        convert_response_format(wanted)  # what cannot be asked for is refused here
+        bound = model.bind(response_format=wanted, **arguments)
     is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
-    parser = StructuredOutputParser(output_type=schema if is_class else None)
+    parser = StructuredOutputParser(output_type=schema if is_class else None, tool=tool)
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 
-def _best_method(model: ChatClaudeCloud) -> Method:
-    native = (model.profile or {}).get("structured_output")
-    return "json_schema" if native else "function_calling"
+def _titled(schema: JsonObject | type) -> JsonObject | type:
+    """Return a schema with a name: langchain-core takes no JSON schema without a title."""
+    unnamed = isinstance(schema, dict) and not schema.keys() & {"title", "name", "function"}
+    return {"title": _NAME, **schema} if isinstance(schema, dict) and unnamed else schema
+
+
+def _best_method(model: ChatClaudeCloud, schema: JsonObject | type) -> Method:
+    """Return the API's own way where the model has it, and it can give what is asked for.
+
+    It gives no maps; a tool does. A model that cannot be made to call it may answer with text,
+    which is an error then, where a map would be empty without a word.
+    """
+    is_native = (model.profile or {}).get("structured_output")
+    is_map = is_native and has_open_object(_json_schema(schema))
+    return "json_schema" if is_native and not is_map else "function_calling"
 
 
 def _bind_tool(
-    model: ChatClaudeCloud, schema: JsonObject | type, arguments: JsonObject
+    model: ChatClaudeCloud, schema: JsonObject | type, name: str, arguments: JsonObject
 ) -> Runnable[LanguageModelInput, AIMessage]:
-    name = convert_tool(schema)["name"]
-    return model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, **arguments)
+    strict = arguments.pop("strict", None)
+    tool = convert_tool(schema, strict=strict)
+    # Some models refuse a forced choice, and are only asked.
+    tool["description"] = f"Answer by calling this tool. {tool.get('description', '')}".strip()
+    return model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, **arguments)
 
 
 def _response_format(schema: JsonObject | type) -> JsonObject:
-    json_schema = convert_to_json_schema(schema)
-    name = json_schema.get("title", "structured_output")
+    json_schema = _json_schema(schema)
+    name = json_schema.get("title", _NAME)
     return {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
+
+
+def _json_schema(schema: JsonObject | type) -> JsonObject:
+    """Return the JSON schema of what a user gave; one that is given stays as it is."""
+    if isinstance(schema, dict) and "title" in schema and "type" in schema:
+        return schema
+    return convert_to_json_schema(schema)
 
 
 def _with_raw(

@@ -40,6 +40,8 @@ _STREAMS: Final = "tests/response/test_response_stream.py"
 _CUT: Final = "tests/response/test_cut_calls.py"
 _REPLAYS: Final = "integration_tests/test_replays.py"
 _STRUCTURED: Final = "integration_tests/test_structured.py"
+_COUNTING: Final = "integration_tests/test_counting.py"
+_STAND_IN: Final = "integration_tests/test_structured_stand_in.py"
 _SERVER: Final = "integration_tests/test_server_tools.py"
 _HERE: Final = "tests/test_peer_defects.py"
 _CLOUD: Final = "integration_tests/test_peer_defects_cloud.py"
@@ -464,7 +466,7 @@ USAGE_AND_METADATA: Final = (
         "ChatAnthropic, ChatBedrock",
         "counting fails for tools of Anthropic's, ignores tools, or sends calls twice",
         "prompts are counted as they are sent",
-        ("integration_tests/test_counting.py::test_a_prompt_is_counted_with_its_tools",),
+        (f"{_COUNTING}::test_a_prompt_is_counted_with_its_tools",),
     ),
     Defect(
         "ChatAnthropicVertex",
@@ -494,6 +496,94 @@ STRUCTURED_OUTPUT: Final = (
             f"{_STRUCTURED}::test_every_way_of_asking_gives_a_whole_value_in_the_end",
         ),
     ),
+    Defect(
+        "ChatAnthropic",
+        "a map in a schema of structured output is closed, and always empty",
+        "it is asked for by a tool",
+        (f"{_STAND_IN}::test_a_map_is_asked_for_by_a_tool_that_can_be_forced",),
+    ),
 )
 
-DEFECTS: Final = (*MESSAGES, *TOOLS, *RESULTS, *USAGE_AND_METADATA, *STRUCTURED_OUTPUT)
+REQUESTS: Final = (
+    Defect(
+        "ChatAnthropic, ChatBedrock, ChatAnthropicBedrock",
+        "temperature, top_p and top_k go to models that refuse them: 400",
+        "they are left out with a notice",
+        ("tests/request/test_request_settings.py::test_models_without_sampling",),
+    ),
+    Defect(
+        "ChatAnthropic",
+        "a model by its cloud id, or not in a table of profiles, gets 4,096 tokens for its answer",
+        "it gets the limit of its own, a new one that of its family",
+        ("integration_tests/test_future_models.py::test_the_longest_answer_is_the_models_own",),
+    ),
+    Defect(
+        "ChatBedrock, ChatBedrockConverse",
+        "models that are not on a list do not stream",
+        "every model does",
+        ("integration_tests/test_future_models.py::test_it_answers_streams_and_calls_tools",),
+    ),
+    Defect(
+        "ChatBedrock, ChatBedrockConverse",
+        "a model behind an ARN loses its profile and its limits, or crashes",
+        "the ARN is resolved at the first call",
+        (
+            "integration_tests/test_base_models.py::test_a_call_takes_the_models_own_limit",
+            "integration_tests/test_base_models.py::test_the_control_plane_is_asked_once",
+        ),
+    ),
+    Defect(
+        "ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
+        "images and documents by URL are an error, refused, or fetched without limit on the loop",
+        "they are fetched within limits, beside the loop",
+        (
+            "integration_tests/test_options_media.py::test_every_form_becomes_the_apis",
+            "tests/request/test_request_media.py::test_urls_are_replaced_by_content",
+        ),
+    ),
+    Defect(
+        "ChatAnthropic",
+        "the cache marker of a call lands on thinking or on empty text: 400",
+        "it is put on the last block that takes one",
+        ("tests/request/test_request_caching.py::test_the_last_block_that_takes_one",),
+    ),
+    Defect(
+        "ChatAnthropic",
+        "the caching middleware loses a system prompt that is a list of strings, and knows its "
+        "own model only",
+        "nothing is lost",
+        (
+            "integration_tests/test_middleware.py::test_an_agents_prompt_is_cached_and_loses_no_text",
+        ),
+    ),
+    Defect(
+        _ALL,
+        "an answer that the API paused ends there",
+        "it is gone on with",
+        ("integration_tests/test_pauses.py::test_a_paused_turn_is_one_message",),
+    ),
+    Defect(
+        "ChatAnthropic, ChatBedrock",
+        "trim_messages asks the cloud once per try, and fails on parts of a history",
+        "one answer does for all parts",
+        (f"{_COUNTING}::test_a_hundred_messages_are_trimmed_with_two_requests_at_most",),
+    ),
+    Defect(
+        "ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
+        "tokens of new models, or any, are counted with another model's tokenizer: ImportError",
+        "the cloud counts, or an estimate says how far it may be off",
+        (
+            f"{_COUNTING}::test_vertex_counts_in_a_region_and_under_a_name_of_its_own",
+            f"{_COUNTING}::test_what_no_cloud_counts_is_estimated",
+        ),
+    ),
+)
+
+DEFECTS: Final = (
+    *MESSAGES,
+    *TOOLS,
+    *RESULTS,
+    *USAGE_AND_METADATA,
+    *STRUCTURED_OUTPUT,
+    *REQUESTS,
+)

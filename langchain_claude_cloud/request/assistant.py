@@ -30,8 +30,11 @@ _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_be
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
 """Stop reasons after which the same turn goes on in the next answer."""
 
-_SHARED: Final = frozenset({"text", "image", "image_url", "file", "document", "text-plain"})
+_SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
 """Blocks that another model's message may hold and that Claude can read."""
+
+_SPOKEN: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
+"""Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
 _RESULT_TYPES: Final = {
@@ -135,8 +138,8 @@ def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
     kind = block.get("type")
     if kind in _CALLS:
         return reading.calls.place(block)
-    if kind == "text":
-        return convert_text({"type": "text", "text": block.get("text") or ""})
+    if kind in _SPOKEN:
+        return convert_text({"type": "text", "text": block.get(_SPOKEN[kind]) or ""})
     return convert_block(block) if kind in _SHARED else None
 
 

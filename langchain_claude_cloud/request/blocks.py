@@ -15,6 +15,7 @@ from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request import sources
 from langchain_claude_cloud.request.citations import convert_citations
+from langchain_claude_cloud.request.neighbours import convert_media, is_media
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
 
@@ -115,6 +116,8 @@ def unwrap(block: JsonObject) -> JsonObject:
 def _untyped(block: JsonObject) -> JsonObject | None:
     if isinstance(block.get("text"), str):
         return convert_text({**block, "type": "text"})
+    if is_media(block):
+        return convert_block(convert_media(block))
     raise InvalidInputError(
         f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. Cache "
         "points are written as 'cache_control' on a block."
@@ -237,6 +240,14 @@ def _nothing(block: JsonObject) -> None:
     del block
 
 
+def _openai_text(block: JsonObject) -> JsonObject | None:
+    return convert_text({**block, "type": "text"})
+
+
+def _openai_file(block: JsonObject) -> JsonObject:
+    return _file({**block, "file": block})
+
+
 def _unwrapped(block: JsonObject) -> JsonObject | None:
     return convert_block(unwrap(block))
 
@@ -248,6 +259,10 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "file": _file,
     "document": _document,
     "text-plain": _plain_text,
+    "media": _file,
+    "input_text": _openai_text,
+    "input_image": _image_url,
+    "input_file": _openai_file,
     "non_standard": _unwrapped,
     "reasoning": _nothing,
     **dict.fromkeys(_UNSUPPORTED, _refuse),

@@ -56,8 +56,9 @@ class CallBook:
         Raises:
             InvalidInputError: A call without an id, or two with the same.
         """
-        valid = {_id_of(call): call for call in message.tool_calls if not _is_phantom(call)}
-        if len(valid) < sum(not _is_phantom(call) for call in message.tool_calls):
+        calls = [call for call in message.tool_calls if not _is_phantom(call)]
+        valid = {_id_of(call): call for call in calls}
+        if len(valid) < len(calls):
             raise InvalidInputError(
                 f"two tool calls have the same id, of {sorted(valid)}: ids must be unique."
             )

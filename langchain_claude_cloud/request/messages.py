@@ -19,6 +19,7 @@ from langchain_claude_cloud.models import ResolvedModel
 from langchain_claude_cloud.request.assistant import convert_assistant
 from langchain_claude_cloud.request.blocks import convert_blocks
 from langchain_claude_cloud.request.endings import settle_endings
+from langchain_claude_cloud.request.neighbours import content_of
 from langchain_claude_cloud.request.pairing import pair_calls
 from langchain_claude_cloud.request.results import convert_tool_message, convert_tool_result
 from langchain_claude_cloud.request.system import SystemPrompt
@@ -129,7 +130,7 @@ class _Building:
     def add_user(self, message: BaseMessage, position: int) -> None:
         """Add a user's message to the turn that is open, or to a new one."""
         turn = self._open("user", position)
-        content = message.content
+        content = content_of(message)
         if isinstance(content, str):
             turn.plain = not turn.content and not turn.results
             turn.content += convert_blocks(content)
@@ -162,7 +163,7 @@ class _Building:
 
     def add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
-        self._system.add(message.content, position, leading=not self._turns)
+        self._system.add(content_of(message), position, leading=not self._turns)
 
     def add_chat(self, message: BaseMessage, position: int) -> None:
         """Add a `ChatMessage` by its role."""

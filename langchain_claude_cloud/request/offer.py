@@ -18,6 +18,7 @@ from langchain_claude_cloud.request.tool_types import (
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _EAGER: Final = "eager_input_streaming"
+_DEFERRED: Final = "defer_loading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def offer_tools(options: RequestOptions, model: ResolvedModel) -> Offer:
         if any(tool.get("strict") for tool in tools):
             notices.append(f"strict left out of tools: {model.info.name} does not take it here")
         tools = [_without(tool, "strict") for tool in tools]
+    # What is the default anyway is refused by models that know it only by beta.
+    tools = [_without(tool, _DEFERRED) if tool.get(_DEFERRED) is False else tool for tool in tools]
     betas = tool_betas(tools, model)
     eager = options.stream and options.fine_grained_tool_streaming
     if model.capabilities.fine_grained_tools == "field":

@@ -11,6 +11,7 @@ from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.blocks import convert_blocks, is_blank, without_leftovers
 from langchain_claude_cloud.request.identifiers import wire_id
+from langchain_claude_cloud.request.neighbours import content_of, is_media
 
 _NO_DETAILS: Final = "The tool failed and gave no details."
 """The API refuses an error without content: "tool_result: content cannot be empty if
@@ -28,7 +29,7 @@ def convert_tool_message(message: ToolMessage) -> list[JsonObject]:
         InvalidInputError: No ``tool_call_id``, or a block that a result cannot hold.
     """
     is_error = message.status == "error"
-    content = message.content
+    content = content_of(message)
     if isinstance(content, str):
         return [_build({"tool_use_id": message.tool_call_id}, content, is_error=is_error)]
     if content and all(_is_result(block) for block in content):
@@ -87,7 +88,8 @@ def _convert_content(
 
 def _typed(item: str | JsonObject) -> str | JsonObject:
     """Return data that a tool returned as it is, without the form of a block, as text."""
-    if isinstance(item, dict) and "type" not in item and "text" not in item:
+    is_data = isinstance(item, dict) and not item.keys() & {"type", "text"} and not is_media(item)
+    if is_data:
         return json.dumps(item, ensure_ascii=False, default=str)
     return item
 

@@ -80,6 +80,40 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     return wire
 
 
+def has_open_object(schema: object) -> bool:
+    """Whether a schema has a map somewhere: an object whose keys it does not name.
+
+    Structured outputs close every object, so that a map is always empty there; a tool's
+    arguments may have any keys.
+    """
+    if isinstance(schema, list):
+        return any(map(has_open_object, schema))
+    if not isinstance(schema, dict):
+        return False
+    is_open = "properties" not in schema and schema.get("additionalProperties") is not False
+    is_map = schema.get("type") == "object" and is_open
+    return is_map or any(map(has_open_object, schema.values()))
+
+
+def refuse_maps(schema: JsonObject, owner: str) -> None:
+    """Refuse a schema with a map, where the API would close it.
+
+    Args:
+        schema: A JSON schema of a structured output or a strict tool.
+        owner: What it is the schema of, for the error.
+
+    Raises:
+        InvalidInputError: It has a map, which could only ever be empty.
+    """
+    if has_open_object(schema):
+        raise InvalidInputError(
+            f"{owner} has an object whose keys the schema does not name (a dict), and the API "
+            "closes every object of structured outputs and strict tools: it would always be "
+            'empty. Use method="function_calling" (an agent: ToolStrategy) or a tool without '
+            "`strict`; or a list of objects with a key and a value."
+        )
+
+
 def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
     """Move what says which values are allowed; return the type that remains to be treated."""
     kind = rest.pop("type", None)

@@ -12,6 +12,8 @@ from langchain_claude_cloud.request.turns import Turn
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 """Blocks that change the tools in the middle of a conversation; in system turns only."""
 
+_TEXTS: Final = ("text", "input_text")
+
 
 class SystemPrompt:
     """The system messages of one conversation.
@@ -99,11 +101,12 @@ def _convert(item: str | JsonObject) -> JsonObject | None:
     block = {"type": "text", "text": item} if isinstance(item, str) else item
     while block.get("type") == "non_standard":
         block = unwrap(block)
-    kind = block.get("type", "text")
+    kind = block.get("type", "text" if "text" in block else None)
     if kind in TOOL_CHANGES:
         return without_leftovers(block)
-    if kind != "text":
+    if kind not in _TEXTS:
         raise InvalidInputError(
-            f"a system message holds text only, not {kind} blocks. Put those into a HumanMessage."
+            f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
+            "HumanMessage."
         )
     return convert_block({**block, "type": "text"})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 
 from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.identifiers import NAME
-from langchain_claude_cloud.request.schema import object_schema, transform_schema
+from langchain_claude_cloud.request.schema import object_schema, refuse_maps, transform_schema
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -106,7 +106,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         ``{"type": "json_schema", "schema": ...}`` with the schema as the API takes it, or None.
 
     Raises:
-        InvalidInputError: There is no schema in it.
+        InvalidInputError: There is no schema in it, or one with a map, which would be empty.
     """
     if response_format is None:
         return None
@@ -129,6 +129,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
 
 
 def _format(schema: JsonObject) -> JsonObject:
+    refuse_maps(schema, str(schema.get("title", "response_format")))
     return {"type": "json_schema", "schema": transform_schema(schema)}
 
 
@@ -163,6 +164,9 @@ def _convert(tool: object, *, strict: bool | None) -> JsonObject:
         wire["strict"] = function["strict"]
     if wire.get("strict"):
         # Strict tools take what structured outputs take: no minimum, no pattern and so on.
+        # langchain-core has closed the objects itself, maps among them.
+        as_given = _openai_function(tool, strict=None).get("parameters") or {}
+        refuse_maps(as_given, f"the strict tool {wire['name']}")
         wire["input_schema"] = transform_schema(wire["input_schema"])
     beside = tool if isinstance(tool, dict) else {}
     return wire | {key: beside[key] for key in _EXTRAS if key != "strict" and key in beside}
@@ -175,6 +179,7 @@ def _convert_anthropic(tool: JsonObject, *, strict: bool | None) -> JsonObject:
         return wire
     wire["strict"] = strict
     if strict:
+        refuse_maps(wire["input_schema"], f"the strict tool {wire.get('name')}")
         closed = _openai_function({**tool, "input_schema": wire["input_schema"]}, strict=strict)
         wire["input_schema"] = transform_schema(closed["parameters"])
     return wire
@@ -195,7 +200,16 @@ def _openai_function(tool: object, *, strict: bool | None) -> JsonObject:
             f"{tool!r:.200} is no tool: {error}. A tool is a BaseTool, a pydantic class, a "
             "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
         ) from error
+    if "parameters" not in function and _is_map(tool):
+        # langchain-core keeps what a schema says only if it has properties.
+        rest = {key: value for key, value in tool.items() if key not in ("title", "description")}
+        return {**function, "parameters": rest}
     return function
+
+
+def _is_map(tool: object) -> TypeGuard[JsonObject]:
+    """Whether a dict is the JSON schema of an object without named keys."""
+    return isinstance(tool, dict) and "title" in tool and tool.get("type") == "object"
 
 
 def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:

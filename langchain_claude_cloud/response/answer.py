@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud._types import STRUCTURED_OUTPUT_TOOL, JsonObject
+from langchain_claude_cloud.response.arguments import dump_arguments
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
     KINDS,
@@ -138,9 +139,12 @@ class Answer:
 
     def _block_start(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
         announced = event["content_block"]
+        stands_in = announced["type"] == "tool_use" and announced["name"] == STRUCTURED_OUTPUT_TOOL
+        if stands_in:
+            announced = _as_text(announced)
         kind = KINDS.get(announced["type"], "whole")
         start = {key: value for key, value in announced.items() if value is not None}
-        block = Block(kind, start)
+        block = Block(kind, start, stands_in=stands_in)
         if kind in ("client_tool", "server_tool"):
             _string(start["id"])
             _string(start["name"])
@@ -204,8 +208,9 @@ class Answer:
             _grow(block.start, delta)
         return ()
 
-    @staticmethod
-    def _arguments(block: Block, fragment: str, sink: Sink[T]) -> Sequence[T]:
+    def _arguments(self, block: Block, fragment: str, sink: Sink[T]) -> Sequence[T]:
+        if block.stands_in:
+            return self._text(block, fragment, sink)
         if not fragment:
             return ()
         block.json.append(_string(fragment))
@@ -215,12 +220,14 @@ class Answer:
         block = self._by_index[event["index"]]
         return () if block.ended else self._close(block, sink)
 
-    @staticmethod
-    def _close(block: Block, sink: Sink[T]) -> Sequence[T]:
+    def _close(self, block: Block, sink: Sink[T]) -> Sequence[T]:
         block.ended = True
+        said: Sequence[T] = ()
         if block.kind == "client_tool" and (block.json or block.start.get("input")):
             block.verdict = judge(block)
-        return sink.close(block) if block.position >= 0 else ()
+        elif block.stands_in and not block.text:
+            said = self._text(block, "{}", sink)
+        return [*said, *sink.close(block)] if block.position >= 0 else ()
 
     def _message_delta(self, event: JsonObject, sink: Sink[T]) -> Sequence[T]:
         del sink
@@ -241,6 +248,9 @@ class Answer:
 
     def _end(self, sink: Sink[T]) -> Sequence[T]:
         self.complete = True
+        if self.stop_reason == "tool_use" and any(block.stands_in for block in self.blocks):
+            called = any(block.kind == "client_tool" for block in self.blocks)
+            self.message["stop_reason"] = "tool_use" if called else "end_turn"
         settled = self.settle()
         self.is_paused = self._may_go_on()
         if self.is_paused:
@@ -274,6 +284,12 @@ def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a string was expected, not {type(value).__name__}")
     return value
+
+
+def _as_text(call: JsonObject) -> JsonObject:
+    """Return the call of the tool that stands in for structured output as the text it is."""
+    given = call.get("input")
+    return {"type": "text", "text": dump_arguments(given) if given else ""}
 
 
 def _grow(start: JsonObject, delta: JsonObject) -> None:

@@ -56,6 +56,7 @@ class Block:
         signature: The signature of a thinking block.
         verdict: A client tool's call, once it is known to be valid or invalid.
         ended: Whether the block was closed.
+        stands_in: Whether it is text that came as the call of `STRUCTURED_OUTPUT_TOOL`.
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class Block:
     signature: str = ""
     verdict: Verdict | None = None
     ended: bool = False
+    stands_in: bool = False
 
     def raw_arguments(self) -> str:
         """Return the text of the arguments; those that came parsed are serialized."""

@@ -290,7 +290,6 @@ def test_private_blocks_of_other_models_are_left_out() -> None:
         {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "call_1"},
         {"type": "web_search_call", "id": "ws_1"},
         {"type": "text", "text": "hi", "id": "msg_1", "phase": "final", "annotations": [{}]},
-        {"type": "refusal", "refusal": "no"},
     ]
     calls = [{"name": "f", "args": {"a": 1}, "id": "call_1"}]
     assert wire(content, tool_calls=calls, response_metadata={"model_provider": "openai"}) == [

@@ -197,3 +197,11 @@ class TestTools:
             model=released(model_with(cloud), date), tools=(given, given | {"name": "b"})
         )
         assert list(request.betas) == betas
+
+
+def test_a_tool_that_says_it_is_not_deferred_says_nothing() -> None:
+    """Models that know the field only by a beta refuse it, and its default is no reason for one."""
+    for model in (model_with(), released(model_with("bedrock"), "2025-11-24")):
+        request = build(model=model, tools=(tool(defer_loading=False),))
+        assert "defer_loading" not in request.body["tools"][0]
+        assert not request.betas

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.schema import object_schema, transform_schema
+from langchain_claude_cloud.request.schema import has_open_object, object_schema, transform_schema
 
 _KEYWORDS = st.dictionaries(
     st.sampled_from(
@@ -144,3 +144,19 @@ def test_arguments_that_are_no_object_are_refused(schema: dict[str, Any]) -> Non
     """The error names the tool."""
     with pytest.raises(InvalidInputError, match=r"tool 'f'.*into a property"):
         object_schema(schema, "f")
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_open"),
+    [
+        ({"type": "object", "properties": {"a": {"type": "string"}}}, False),
+        ({"type": "object"}, True),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, True),
+        ({"type": "object", "properties": {"a": {"type": "object"}}}, True),
+        ({"type": "array", "items": {"anyOf": [{"type": "null"}, {"type": "object"}]}}, True),
+        ({"type": "object", "properties": {"type": {"enum": ["object"]}}}, False),
+    ],
+)
+def test_a_map_is_found_wherever_it_is(schema: Any, is_open: Any) -> None:
+    """It has keys that the schema does not name, which structured outputs cannot give."""
+    assert has_open_object(schema) is is_open

@@ -22,6 +22,7 @@ with would you your
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 _USE_TOOL = re.compile(r"\b(?:use|using|call)\b.{0,20}\btools?\b", re.IGNORECASE)
+_INSISTS = re.compile(r"\banswer by calling this tool\b", re.IGNORECASE)
 _MENTIONED = 100
 _MIN_LETTERS = 3
 _MIN_DESCRIPTION_WORDS = 2
@@ -66,6 +67,9 @@ def _to_retry(tools: list[JsonObject], conversation: Conversation) -> list[JsonO
 
 
 def _asked_for(tools: list[JsonObject], question: str) -> list[JsonObject]:
+    insisting = [t for t in tools if _INSISTS.search(str(t.get("description", "")))]
+    if insisting:
+        return insisting[:1]
     scores = [_score(tool, question) for tool in tools]
     mentioned = [t for t, score in zip(tools, scores, strict=True) if score >= _MENTIONED]
     if mentioned:
@@ -73,9 +77,7 @@ def _asked_for(tools: list[JsonObject], question: str) -> list[JsonObject]:
     best = max(scores, default=0)
     if best > 0:
         return [tools[scores.index(best)]]
-    if len(tools) == 1 and re.search(
-        r"\b(?:use|using|call)\b.{0,20}\btools?\b", question, re.IGNORECASE
-    ):
+    if len(tools) == 1 and _USE_TOOL.search(question):
         return tools
     return []
 

@@ -1,0 +1,198 @@
+"""Messages as users of other integrations write them: their media, texts and cache markers."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from tool_histories import MODEL
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.request.messages import Conversation, convert_messages
+
+PNG = b"\x89PNG\r\n\x1a\n and more"
+PDF = b"%PDF-1.4"
+FIVE: dict[str, Any] = {"type": "ephemeral"}
+HOUR: dict[str, Any] = {"type": "ephemeral", "ttl": "1h"}
+POINT = {"cachePoint": {"type": "default"}}
+CALL = {"type": "tool_call", "id": "toolu_1", "name": "f", "args": {}}
+
+
+def _base64(media_type: str, data: bytes) -> dict[str, str]:
+    encoded = base64.b64encode(data).decode()
+    return {"type": "base64", "media_type": media_type, "data": encoded}
+
+
+def _convert(*messages: BaseMessage) -> Conversation:
+    return convert_messages(messages, MODEL)
+
+
+def _sent(*content: Any) -> Any:
+    return _convert(HumanMessage(list(content))).messages[0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("block", "wire"),
+    [
+        (
+            {"image": {"format": "png", "source": {"bytes": PNG}}},
+            {"type": "image", "source": _base64("image/png", PNG)},
+        ),
+        (
+            {
+                "document": {
+                    "format": "pdf",
+                    "name": "Report",
+                    "source": {"bytes": PDF},
+                    "citations": {"enabled": True},
+                    "context": "Of May.",
+                }
+            },
+            {
+                "type": "document",
+                "source": _base64("application/pdf", PDF),
+                "title": "Report",
+                "context": "Of May.",
+                "citations": {"enabled": True},
+            },
+        ),
+        (
+            {"document": {"format": "txt", "name": "N", "source": {"text": "words"}}},
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "words"},
+                "title": "N",
+            },
+        ),
+        (
+            {"document": {"format": "md", "source": {"bytes": b"# T"}}, "cache_control": HOUR},
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "# T"},
+                "cache_control": HOUR,
+            },
+        ),
+        (
+            {"type": "media", "mime_type": "image/png", "data": base64.b64encode(PNG).decode()},
+            {"type": "image", "source": _base64("image/png", PNG)},
+        ),
+        ({"type": "input_text", "text": "Hi"}, {"type": "text", "text": "Hi"}),
+        (
+            {
+                "type": "input_image",
+                "image_url": "data:image/png;base64," + base64.b64encode(PNG).decode(),
+            },
+            {"type": "image", "source": _base64("image/png", PNG)},
+        ),
+        (
+            {
+                "type": "input_file",
+                "filename": "a.pdf",
+                "file_data": "data:application/pdf;base64," + base64.b64encode(PDF).decode(),
+            },
+            {
+                "type": "document",
+                "source": _base64("application/pdf", PDF),
+                "title": "a.pdf",
+            },
+        ),
+    ],
+)
+def test_blocks_of_converse_google_and_openai_are_taken(block: Any, wire: Any) -> None:
+    """What works with ChatBedrockConverse, ChatGoogle and ChatOpenAI works here."""
+    assert _sent(block) == [wire]
+
+
+def test_a_document_in_a_bucket_is_refused_with_what_to_do() -> None:
+    """Bedrock's Converse reads S3, InvokeModel does not."""
+    source = {"s3Location": {"uri": "s3://a/b.pdf"}}
+    with pytest.raises(InvalidInputError, match=r"this document .*base64"):
+        _sent({"document": {"format": "pdf", "name": "b", "source": source}})
+
+
+def test_a_converse_image_may_be_in_a_result() -> None:
+    """Data that only looks a little like one stays data."""
+    image = {"image": {"format": "png", "source": {"bytes": PNG}}}
+    sent = _convert(
+        HumanMessage("Go."),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage([image, {"image": "a.png"}], tool_call_id="toolu_1"),
+    )
+    assert sent.messages[2]["content"][0]["content"] == [
+        {"type": "image", "source": _base64("image/png", PNG)},
+        {"type": "text", "text": '{"image": "a.png"}'},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("point", "marker"),
+    [
+        (POINT, FIVE),
+        ({"cachePoint": {"type": "default", "ttl": "1h"}}, HOUR),
+        ({"cache_point": {"type": "default"}}, FIVE),
+    ],
+)
+def test_a_cache_point_marks_the_block_before_it(point: Any, marker: Any) -> None:
+    """In the system prompt, in a user's message and in a result, with its ttl."""
+    marked = {"type": "text", "text": "a", "cache_control": marker}
+    sent = _convert(
+        SystemMessage(["a", point, {"type": "text", "text": "b"}]),
+        HumanMessage([{"text": "a"}, point, "b"]),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage([{"type": "text", "text": "a"}, point], tool_call_id="toolu_1"),
+    )
+    assert sent.system == [marked, {"type": "text", "text": "b"}]
+    assert sent.messages[0]["content"] == [marked, {"type": "text", "text": "b"}]
+    assert sent.messages[2]["content"][0]["cache_control"] == marker
+
+
+def test_a_cache_point_in_front_of_everything_marks_nothing() -> None:
+    """There is nothing to cache."""
+    assert _sent(POINT, "a") == [{"type": "text", "text": "a"}]
+
+
+def test_markers_in_additional_kwargs_are_heeded() -> None:
+    """As ChatAnthropicVertex does; one on the block itself wins."""
+    more = {"cache_control": HOUR}
+    own = {"type": "text", "text": "b", "cache_control": FIVE}
+    sent = _convert(
+        SystemMessage("s", additional_kwargs=more),
+        HumanMessage("a", additional_kwargs=more),
+        HumanMessage([own], additional_kwargs=more),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage("r", tool_call_id="toolu_1", additional_kwargs=more),
+    )
+    assert sent.system == [{"type": "text", "text": "s", "cache_control": HOUR}]
+    assert sent.messages[0]["content"] == [
+        {"type": "text", "text": "a", "cache_control": HOUR},
+        own,
+    ]
+    assert sent.messages[2]["content"][0]["cache_control"] == HOUR
+
+
+def test_a_marker_on_an_empty_message_marks_nothing() -> None:
+    """The API takes no marker on blank text, nor blank text at all."""
+    empty = HumanMessage(" ", additional_kwargs={"cache_control": FIVE})
+    assert _convert(HumanMessage("a"), empty).messages == [
+        {"role": "user", "content": [{"type": "text", "text": "a"}]}
+    ]
+
+
+def test_what_another_model_said_is_kept() -> None:
+    """A refusal is part of the conversation, too."""
+    said = AIMessage(
+        [{"type": "output_text", "text": "Hm."}, {"type": "refusal", "refusal": "No."}],
+        response_metadata={"model_provider": "openai"},
+    )
+    assert _convert(HumanMessage("a"), said, HumanMessage("b")).messages[1]["content"] == [
+        {"type": "text", "text": "Hm."},
+        {"type": "text", "text": "No."},
+    ]

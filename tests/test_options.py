@@ -1,0 +1,41 @@
+"""What a call says is laid over what the model's fields say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_claude_cloud import ChatClaudeCloud, Vertex
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.options import CallOptions, read_options
+
+MODEL = ChatClaudeCloud(
+    model="claude-sonnet-5-5", platform=Vertex(project="p", access_token="t"), betas=["own"]
+)
+
+
+def _read(**arguments: Any) -> CallOptions:
+    return read_options(MODEL, arguments, stop=None, stream=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "betas"),
+    [
+        (None, ("own",)),
+        ([], ()),
+        (["a", "b"], ("a", "b")),
+        ("a", ("a",)),
+        ("a, b,", ("a", "b")),
+    ],
+)
+def test_betas_are_a_list_or_stand_in_one_string(given: Any, betas: tuple[str, ...]) -> None:
+    """A string is no list of its letters."""
+    assert _read(betas=given).request.betas == betas
+
+
+@pytest.mark.parametrize("given", ["100", 1.5, True])
+def test_a_limit_is_a_number(given: Any) -> None:
+    """Whether an answer is streamed internally depends on it, before anything is sent."""
+    with pytest.raises(InvalidInputError, match="max_tokens is a number"):
+        _read(max_tokens=given)
