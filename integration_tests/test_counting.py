@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from clouds import make_model
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -214,9 +215,22 @@ async def test_what_no_cloud_counts_is_estimated(
     (notice,) = [record.message for record in caplog.records if "estimated" in record.message]
     assert "claude-sonnet-5-5" in notice
     assert "35 %" in notice
+    assert ("may not be asked" in notice and "allow" in notice) is (refusal["status"] == 403)
+    assert repr(first) == f"EstimatedCount({int(first)}, error=0.35)"
     tools = model.count_tokens(HISTORY, tools=[TOOL])
     assert isinstance(tools, EstimatedCount)
     assert tools > first + 400
+
+
+def test_what_one_endpoint_does_not_count_another_is_asked_for(
+    emulator: CloudEmulator, model: ChatClaudeCloud, cloud: str
+) -> None:
+    """A missing permission is one of an identity, not of the cloud."""
+    emulator.fault(operation="count_tokens", **REFUSALS[1])
+    assert isinstance(model.count_tokens(HISTORY), EstimatedCount)
+    with CloudEmulator() as elsewhere:
+        counted = make_model(elsewhere, cloud, model=model.model).count_tokens(HISTORY)
+    assert not isinstance(counted, EstimatedCount)
 
 
 def test_a_region_that_does_not_count_is_estimated_for(emulator: CloudEmulator) -> None:

@@ -13,7 +13,7 @@ import math
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -53,6 +53,11 @@ _FEWEST_PARTS: Final = 8
 """Words that a piece of a message must have, where it ends in a word that was cut."""
 
 _RETRY_SECONDS: Final = 30.0
+_PERMISSION_SECONDS: Final = 300.0
+_PERMISSIONS: Final = {
+    "vertex": "aiplatform.endpoints.predict in the region that counts",
+    "bedrock": "bedrock:CountTokens",
+}
 _MOST_KEPT: Final = 8
 
 
@@ -64,6 +69,9 @@ class EstimatedCount(int):
     """
 
     error: float = ESTIMATE_ERROR
+
+    def __repr__(self) -> str:
+        return f"EstimatedCount({int(self)}, error={self.error})"
 
 
 def count(call: Call) -> int:
@@ -158,16 +166,16 @@ class _Uncounted:
     """Which routes of this process do not count tokens, for good or for a while."""
 
     def __init__(self) -> None:
-        self._until: dict[tuple[str, str | None, str], float] = {}
+        self._until: dict[Hashable, float] = {}
 
     def hides(self, route: Route) -> bool:
         """Whether a route is not worth asking."""
-        return self._until.get(_place(route), 0.0) > time.monotonic()
+        return self._until.get(route.place, 0.0) > time.monotonic()
 
     def add(self, route: Route, seconds: float) -> bool:
         """Do not ask a route for some seconds; return whether that is news."""
-        is_news = _place(route) not in self._until
-        self._until[_place(route)] = time.monotonic() + seconds
+        is_news = route.place not in self._until
+        self._until[route.place] = time.monotonic() + seconds
         return is_news
 
     def clear(self) -> None:
@@ -176,10 +184,6 @@ class _Uncounted:
 
 
 UNCOUNTED: Final = _Uncounted()
-
-
-def _place(route: Route) -> tuple[str, str | None, str]:
-    return (route.config.cloud, route.known_region(), route.model)
 
 
 def _counting(routes: Sequence[Route]) -> list[Route]:
@@ -198,7 +202,8 @@ def _note_that_none_counts(route: Route, error: ClaudeCloudError) -> None:
     unsupported = refused and "support" in text and "count" in text
     if not unsupported and not isinstance(error, NotFoundError | PermissionDeniedError):
         raise error
-    if UNCOUNTED.add(route, math.inf):
+    lasts = not isinstance(error, PermissionDeniedError)  # a permission may be given
+    if UNCOUNTED.add(route, math.inf if lasts else _PERMISSION_SECONDS):
         _tell(route, error)
 
 
@@ -209,12 +214,15 @@ def _note_that_none_answers(routes: Iterable[Route], error: ClaudeCloudError) ->
 
 
 def _tell(route: Route, error: ClaudeCloudError) -> None:
+    refused = isinstance(error, PermissionDeniedError)
     logger.warning(
-        "%s in %s does not count tokens for %s (%s); they are estimated, to within about %d %%.",
+        "%s in %s %s for %s (%s%s); they are estimated, to within about %d %%.",
         route.config.cloud,
         route.known_region(),
+        "may not be asked to count tokens" if refused else "does not count tokens",
         route.model,
         type(error).__name__,
+        f": allow {_PERMISSIONS[route.config.cloud]}" if refused else "",
         ESTIMATE_ERROR * 100,
     )
 
