@@ -1,14 +1,15 @@
 """A process's first call, on an event loop with a heartbeat: what the loop itself imported.
 
-In: a server's URL and a cloud, as arguments; credentials in the environment. Out: a JSON
-object on stdout with ``text``, ``lag`` and ``cpu`` (seconds), and ``imported``: the modules
-that the loop's thread looked for.
+In: a server's URL and clouds, as arguments; credentials in the environment. Out: for each
+cloud, a JSON object in a line on stdout with ``text``, ``lag`` and ``cpu`` (seconds), and
+``imported``: the modules that the loop's thread looked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -43,8 +44,20 @@ async def main(url: str, cloud: str) -> None:
     async with Heartbeat() as heart:
         text = (await llm.ainvoke("hi")).text
     found = {"text": text, "lag": heart.lag, "cpu": heart.cpu, "imported": imported}
-    sys.stdout.write(json.dumps(found))
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+
+
+def in_processes(url: str, clouds: Sequence[str]) -> None:
+    """Make the first call of a process for each cloud: in forks of this one, which makes none."""
+    for cloud in clouds:
+        child = os.fork()
+        if not child:
+            asyncio.run(main(url, cloud))
+            return
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit(f"The call on {cloud} failed.")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    in_processes(sys.argv[1], sys.argv[2:])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from environment import clean_environment
+from environment import clean_environment, pytest_collection
 
-__all__ = ["clean_environment"]
+__all__ = ["clean_environment", "pytest_collection"]
 
 _CALLERS = dict(os.environ)
 

@@ -9,10 +9,12 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import botocore.loaders
 import botocore.session
 from fault_row import Fault
 from fault_servers import Heard, Listener, Reply, Servers, nobody
@@ -58,6 +60,7 @@ def _renewed(cloud: Cloud, url: str, emulator: CloudEmulator) -> Iterator[dict[s
         path = Path(folder) / "config"
         path.write_text(f"[default]\nregion = us-east-1\nendpoint_url = {url}\nmax_attempts = 1\n")
         session = botocore.session.Session()
+        session.register_component("data_loader", _service_descriptions())
         session.set_config_variable("config_file", str(path))
         session.set_credentials("AKIASOURCE", "source-secret")
         yield {"session": session, "role_arn": _ROLE}
@@ -72,6 +75,12 @@ def _expired(cloud: Cloud, emulator: CloudEmulator) -> dict[str, Any]:
         "secret_access_key": key.secret_access_key,
         "session_token": key.session_token,
     }
+
+
+@cache
+def _service_descriptions() -> botocore.loaders.Loader:
+    # To read those of STS anew for each session takes most of the time of its cases.
+    return botocore.loaders.create_loader()
 
 
 @contextmanager

@@ -190,8 +190,6 @@ from langchain_claude_cloud import ChatClaudeCloud
 class Server:
     url = {url!r}
 
-llm = model_on(Server, {cloud!r})
-
 def in_child(work):
     child = os.fork()
     if child:
@@ -213,15 +211,16 @@ async def ause(name):
 """
 
 _FORK_AMID_STREAMS = """
-use("parent")
-stream = llm.stream("parent streams")
-text = next(stream).text
-child = in_child(lambda: use("child"))
-assert os.waitpid(child, 0)[1] == 0
-text += "".join(chunk.text for chunk in stream)
-assert text == "You said: parent streams", text
+def on_a_thread():
+    use("parent")
+    stream = llm.stream("parent streams")
+    text = next(stream).text
+    child = in_child(lambda: use("child"))
+    assert os.waitpid(child, 0)[1] == 0
+    text += "".join(chunk.text for chunk in stream)
+    assert text == "You said: parent streams", text
 
-async def main():
+async def on_a_loop():
     stream = llm.astream("parent streams on a loop")
     text = (await anext(stream)).text
     child = in_child(lambda: use("child of a loop"))
@@ -230,7 +229,10 @@ async def main():
     assert text == "You said: parent streams on a loop", text
     await ause("parent again")
 
-asyncio.run(main())
+for cloud in {clouds!r}:
+    llm = model_on(Server, cloud)
+    on_a_thread()
+    asyncio.run(on_a_loop())
 """
 
 
@@ -243,9 +245,7 @@ def _run(script: str, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def test_a_forked_child_uses_the_instance_amid_its_parents_streams(
-    server: RawClouds, cloud: str
-) -> None:
+def test_a_forked_child_uses_the_instance_amid_its_parents_streams(server: RawClouds) -> None:
     """The child opens connections of its own; the parent's streams go on as if nothing was."""
 
     def children() -> int:
@@ -264,13 +264,13 @@ def test_a_forked_child_uses_the_instance_amid_its_parents_streams(
         await exchange.end()
 
     server.handler = answer
-    folder = str(Path(__file__).parent)
-    _run(_IN_A_CHILD.format(folder=folder, url=server.url, cloud=cloud) + _FORK_AMID_STREAMS)
+    script = _IN_A_CHILD + _FORK_AMID_STREAMS
+    _run(script.format(folder=str(Path(__file__).parent), url=server.url, clouds=CLOUDS))
     by_connection: dict[int, set[str]] = {}
     for each in server.requests:
         family = "child" if each.prompt.startswith("child") else "parent"
         by_connection.setdefault(each.connection, set()).add(family)
-    assert len(server.requests) == 9
+    assert len(server.requests) == 9 * len(CLOUDS)
     assert all(len(families) == 1 for families in by_connection.values()), by_connection
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from fault_case import Stage, staged
 from fault_check import (
-    Case,
     cases_of,
     compare_once,
     compare_place,
@@ -55,10 +54,15 @@ def _no_script(stage: Stage) -> Iterator[None]:
     ("row", "cloud"), _CASES, ids=[f"{row.name}-{cloud}" for row, cloud in _CASES]
 )
 def test_a_fault_has_the_outcome_of_its_row(stage: Stage, row: Row, cloud: Cloud) -> None:
-    """The exception and its fields, the requests, the partial answer, the connection."""
+    """The exception and its fields, the requests, the partial answer, the connection.
+
+    And every exception says where it happened: platform, model and region, in its fields and
+    in its text.
+    """
     played = play_all(stage, cases_of([row], [cloud]))
     assert played
     assert problems(played, compare_once) == {}
+    assert problems(played, compare_place) == {}
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
@@ -69,18 +73,6 @@ def test_a_request_is_sent_again_where_its_row_says_so(
     """A fault that passes: the second request is answered, or there is none."""
     played = play_all(stage, retrying_cases_of(section.rows, [cloud]))
     assert problems(played, compare_retried) == {}
-
-
-@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
-def test_every_exception_says_where_it_happened(stage: Stage, cloud: Cloud) -> None:
-    """Platform, model and region are fields of each exception, and in its text."""
-    cases = [case for case in cases_of(ROWS, [cloud]) if _is_first_way(case)]
-    assert len(cases) > 50
-    assert problems(play_all(stage, cases), compare_place) == {}
-
-
-def _is_first_way(case: Case) -> bool:
-    return case.way.name == ("stream" if case.row.streamed else "invoke")
 
 
 def test_names_of_rows_are_unique() -> None:

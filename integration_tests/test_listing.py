@@ -257,6 +257,8 @@ async def test_the_event_loop_goes_on_while_a_cloud_thinks(emulator: CloudEmulat
         b"[]",
         b'{"modelSummaries": [{}], "publisherModels": [{}]}',
         b'{"modelSummaries": ["x"], "publisherModels": ["x"]}',
+        b'{"modelSummaries": 1, "publisherModels": 1}',
+        b'{"modelSummaries": [], "inferenceProfileSummaries": 1, "publisherModels": {"a": 1}}',
     ],
 )
 async def test_an_answer_of_another_form_is_an_error(
@@ -287,8 +289,9 @@ def test_pages_without_end_end(emulator: CloudEmulator) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=page))
     with httpx.Client(transport=transport) as client:
         llm = model_on(emulator, "vertex", http_client=client)
-        with pytest.raises(ServerError, match="another token"):
+        with pytest.raises(ServerError, match="another token") as caught:
             llm.list_models()
+    assert (caught.value.platform, caught.value.region) == ("vertex", "global")
 
 
 def test_listing_leaves_the_script_of_model_requests_alone(emulator: CloudEmulator) -> None:

@@ -7,24 +7,27 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import httpx
 import pytest
 from clouds import fresh_region, make_model, platform_of
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
-from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud._health import HEALTH
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     ContextOverflowError,
+    InvalidInputError,
     OverloadedError,
     RateLimitError,
     RequestTimeoutError,
@@ -136,57 +139,70 @@ async def failing(way: Way, model: ChatClaudeCloud, **arguments: Any) -> ClaudeC
     return caught.value
 
 
+def at_once(models: dict[Way, ChatClaudeCloud], ask: Callable[[Way, Any], Any]) -> list[Any]:
+    """Ask models at the same time, each in a thread with a loop: most of it is waiting."""
+    with ThreadPoolExecutor(len(models)) as threads:
+        asking = [threads.submit(asyncio.run, ask(way, model)) for way, model in models.items()]
+        return [each.result() for each in asking]
+
+
+def out_of_time(
+    emulator: CloudEmulator, cloud: str, ways: Iterable[Way], *blocks: Any, **fault: Any
+) -> Iterator[ClaudeCloudError]:
+    """Give the errors of calls that have 0.4 s in all, and of which each was sent once."""
+    models = {}
+    for way in ways:
+        region = fresh_region()
+        emulator.fault(*blocks, **fault, region=region)
+        models[way] = make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}).model_copy(
+            update={"platform": platform_of(emulator, cloud, region=region)}
+        )
+    errors = at_once(models, failing)
+    assert len(emulator.requests) == len(models)
+    for way, error in zip(models, errors, strict=True):
+        assert isinstance(error, RequestTimeoutError), way.__name__
+        assert "'total': 0.4" in str(error), way.__name__
+        yield error
+
+
 # The total time of a call
 
 
-@every_way
-async def test_a_call_ends_when_its_time_is_up(
-    emulator: CloudEmulator, cloud: str, way: Way
-) -> None:
+def test_a_call_ends_when_its_time_is_up(emulator: CloudEmulator, cloud: str) -> None:
     """A cloud that does not begin to answer is left after the total, not after ``start``."""
-    emulator.fault(delay_start=60.0)
-    error = await failing(way, make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}))
-    assert isinstance(error, RequestTimeoutError)
-    assert "'total': 0.4" in str(error)
-    assert (error.platform, error.status_code) == (cloud, None)
-    assert len(emulator.requests) == 1
+    for error in out_of_time(emulator, cloud, WAYS, delay_start=60.0):
+        assert "the rest of the call's 0.4 s" in str(error.__cause__)
+        assert (error.platform, error.status_code) == (cloud, None)
 
 
-@pytest.mark.parametrize("way", [stream, aevents, ainvoke_long], ids=lambda way: way.__name__)
-async def test_silence_before_the_first_content_counts(
-    emulator: CloudEmulator, cloud: str, way: Way
-) -> None:
+def test_silence_before_the_first_content_counts(emulator: CloudEmulator, cloud: str) -> None:
     """A response that has begun is no answer yet."""
-    emulator.fault(text(WORDS), stall_after_events=1, stall=60.0)
-    error = await failing(way, make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}))
-    assert isinstance(error, RequestTimeoutError)
-    assert "'total': 0.4" in str(error)
-    assert len(emulator.requests) == 1
+    ways = (*STREAMS, *LONG)
+    errors = out_of_time(emulator, cloud, ways, text(WORDS), stall_after_events=1, stall=60.0)
+    assert len(list(errors)) == len(ways)
 
 
-@pytest.mark.parametrize("way", LONG, ids=lambda way: way.__name__)
-async def test_a_whole_answer_is_in_time_or_not_there(
-    emulator: CloudEmulator, cloud: str, way: Way
-) -> None:
+def test_a_whole_answer_is_in_time_or_not_there(emulator: CloudEmulator, cloud: str) -> None:
     """Streamed internally, its parts do not stop the clock; what came is on the exception."""
-    emulator.fault(text(WORDS), stall_after_events=8, stall=60.0)
-    error = await failing(way, make_model(emulator, cloud, timeout={"total": 0.4}))
-    assert isinstance(error, RequestTimeoutError)
-    partial = error.partial_message
-    assert isinstance(partial, AIMessage)
-    assert 0 < len(partial.text) < len(WORDS)
+    begun = {"stall_after_events": 8, "stall": 60.0}
+    for error in out_of_time(emulator, cloud, LONG, text(WORDS), **begun):
+        partial = error.partial_message
+        assert isinstance(partial, AIMessage)
+        assert 0 < len(partial.text) < len(WORDS)
 
 
-@pytest.mark.parametrize("way", [stream, astream], ids=lambda way: way.__name__)
-async def test_a_stream_that_has_content_takes_its_time(
-    emulator: CloudEmulator, cloud: str, way: Way
-) -> None:
+def test_a_stream_that_has_content_takes_its_time(emulator: CloudEmulator, cloud: str) -> None:
     """What is handed out is not cut off: from then on ``idle`` counts alone."""
-    emulator.reply(text(WORDS), delay=0.05, chunk=10)
-    begin = time.monotonic()
-    answer = await way(make_model(emulator, cloud, timeout={"total": 0.6}))
-    assert answer.text == WORDS
-    assert time.monotonic() - begin > 0.6
+    emulator.reply(text(WORDS), delay=0.05, chunk=10, times=2)
+    model = make_model(emulator, cloud, timeout={"total": 0.6})
+
+    async def timed(way: Way, model: ChatClaudeCloud) -> tuple[str, float]:
+        begin = time.monotonic()
+        return (await way(model)).text, time.monotonic() - begin
+
+    for said, took in at_once(dict.fromkeys((stream, astream), model), timed):
+        assert said == WORDS
+        assert took > 0.6
 
 
 @pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
@@ -413,6 +429,70 @@ async def test_many_calls_return_to_a_route_one_by_one(emulator: CloudEmulator, 
     assert (await model.ainvoke("Count.")).response_metadata["platform"] == cloud
 
 
+class Hanging(AsyncCallbackHandler):
+    """Takes long over ``on_retry``."""
+
+    def __init__(self) -> None:
+        self.is_told = False
+
+    async def on_retry(self, *_: Any, **__: Any) -> None:
+        """Wait."""
+        self.is_told = True
+        await asyncio.sleep(HANGING)
+
+
+async def cancelled(call: Coroutine[Any, Any, Any], until: Callable[[], bool]) -> None:
+    """Cancel a call that waits for something, as soon as it does."""
+    task = asyncio.create_task(call)
+    async with asyncio.timeout(HANGING):
+        while not until():  # noqa: ASYNC110  the emulator is another thread
+            await asyncio.sleep(SOON)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def aevents_closed(model: ChatClaudeCloud) -> Any:
+    """Stream events, and close the stream whatever happens: core leaves it running otherwise."""
+    async with await model.astream_events("Count.", version="v3") as events:
+        return await events
+
+
+@pytest.mark.parametrize("way", [ainvoke, astream, aevents_closed], ids=lambda way: way.__name__)
+async def test_a_cancelled_trial_lets_the_next_call_try(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """It found out nothing: nobody waits half a minute for it."""
+    model = pair(emulator, cloud)
+    emulator.fault(status=429, retry_after=SOON, platform=cloud)  # type: ignore[arg-type]  # a literal
+    await model.ainvoke("Count.")
+    await asyncio.sleep(0.05)
+    before = len(emulator.requests)
+    emulator.fault(delay_start=HANGING, platform=cloud)  # type: ignore[arg-type]  # a literal
+    await cancelled(way(model), lambda: len(emulator.requests) > before)
+    assert (await ainvoke(model)).response_metadata["platform"] == cloud
+
+
+async def test_a_trial_that_is_cancelled_before_it_is_sent_lets_the_next_call_try(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """One route failed, the other is to be tried, and callbacks are being told."""
+    first, second = fresh_region(), fresh_region()
+    regions = [platform_of(emulator, cloud, region=region) for region in (first, second)]
+    model = ChatClaudeCloud(
+        model="claude-sonnet-4-6", max_tokens=64, max_retries=0, platform=regions
+    )
+    emulator.fault(status=503, retry_after=SOON, times=2)
+    with pytest.raises(ServerError):
+        await model.ainvoke("Count.")
+    await asyncio.sleep(0.05)
+    emulator.fault(status=503, retry_after=10.0)
+    handler = Hanging()
+    telling = model.with_config(callbacks=[handler])
+    await cancelled(telling.ainvoke("Count."), lambda: handler.is_told)
+    assert (await model.ainvoke("Count.")).response_metadata["region"] == second
+
+
 @tool
 def get_weather(location: str) -> str:
     """Get the weather at a location."""
@@ -506,3 +586,47 @@ async def test_the_whole_story_is_in_the_traceback(emulator: CloudEmulator, clou
     assert isinstance(error.__cause__, ServerError)
     (note,) = error.__notes__
     assert "ServerError" in note
+
+
+async def test_an_answer_of_another_form_shows_the_attempts_before_it(cloud: str) -> None:
+    """One platform was down, and something in place of the other answered in its own way."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_first = "first" in request.url.host
+        return httpx.Response(503) if is_first else httpx.Response(200, content=b"[]")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        model = ChatClaudeCloud(
+            model="claude-sonnet-4-6",
+            max_tokens=64,
+            max_retries=0,
+            http_async_client=client,
+            platform=[somewhere(cloud, name) for name in ("first", "second")],
+        )
+        error = await failing(ainvoke, model)
+    assert "documented form" in str(error)
+    assert isinstance(error.__cause__, ServerError)
+    assert error.__cause__.status_code == 503
+    assert any("503" in note for note in error.__notes__)
+
+
+async def test_media_that_cannot_be_had_are_an_error_with_a_place(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """Also what is found out before the request is sent says for whom it was."""
+    image = {"type": "image", "source_type": "url", "url": "https://127.0.0.1/x.png"}
+    model = make_model(emulator, cloud)
+    with pytest.raises(InvalidInputError) as caught:
+        await model.ainvoke([HumanMessage([image])])
+    error = caught.value
+    assert (error.platform, error.model) == (cloud, "claude-sonnet-4-6")
+    assert error.region
+
+
+def somewhere(cloud: str, name: str) -> Vertex | Bedrock:
+    """Return a platform at an address of a name."""
+    if cloud == "vertex":
+        token = SecretStr("ya29.some-token")
+        return Vertex(project="p", access_token=token, base_url=f"https://{name}.example")
+    key = SecretStr("ABSKsome-key")
+    return Bedrock(region="us-east-1", api_key=key, base_url=f"https://{name}.example")

@@ -21,15 +21,15 @@ from raw_clouds import until
 from raw_models import model_on
 from soak_client import FAULTS, RETRIED, Holdings, Soak, kind_of
 
-STREAMS = int(os.environ.get("SOAK_STREAMS", "400"))
+STREAMS = int(os.environ.get("SOAK_STREAMS", "200"))
 """How many streams are counted, on each cloud."""
 
 TASKS = 64
-WARM_UP = 400 + STREAMS // 20
+WARM_UP = 200 + STREAMS // 20
 
 # What a leak of one small object a stream would exceed, and what caches of the interpreter
 # and of the libraries, which fill in their own time, do not.
-BLOCKS_LIMIT = 3_000 + STREAMS // 2
+BLOCKS_LIMIT = 1_500 + STREAMS // 2
 RESIDENT_LIMIT = 16_000_000 + 200 * STREAMS
 
 

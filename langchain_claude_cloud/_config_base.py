@@ -29,6 +29,7 @@ from langchain_claude_cloud._config_checks import (
     from_environment,
     read_marker,
     refusal,
+    refuse_positions,
     refuse_unknown,
 )
 from langchain_claude_cloud._types import Cloud
@@ -46,8 +47,9 @@ class CloudConfig(Serializable):
 
     if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
 
-        def __init__(self, **values: object) -> None:
+        def __init__(self, *given: object, **values: object) -> None:
             """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            refuse_positions(type(self).__name__, given, "region=...")
             refused = None
             try:
                 super().__init__(**values)

@@ -11,7 +11,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Self
 from urllib.parse import urlsplit
@@ -203,6 +203,21 @@ def read_marker(owner: str, withheld: object, known: Iterable[str]) -> frozenset
     if names is None or not names <= frozenset(known):
         raise refusal(owner, f"withheld lists names of secrets, of: {', '.join(known)}.")
     return names
+
+
+def refuse_positions(owner: str, given: Sequence[object], shown: str) -> None:
+    """Refuse arguments without a name.
+
+    Args:
+        owner: The class.
+        given: The arguments; their values are not shown.
+        shown: How it is called instead.
+
+    Raises:
+        ConfigurationError: There are some.
+    """
+    if given:
+        raise ConfigurationError(f"{owner} takes arguments by name only: {owner}({shown}).")
 
 
 def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:

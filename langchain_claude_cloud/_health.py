@@ -27,7 +27,7 @@ LONGEST_COOL_DOWN: Final = 300.0
 _LONGEST_ASKED: Final = 3600.0
 # Spreads the return of many processes; later than asked, never sooner.
 _JITTER: Final = 0.2
-# A call that is cancelled, or that takes its time, does not keep others from trying.
+# A call that takes its time does not keep others from trying.
 _TRIAL_SECONDS: Final = 30.0
 _FORGOTTEN_AFTER: Final = 600.0
 _MOST_PLACES: Final = 1000
@@ -43,12 +43,14 @@ class _Trouble:
         failed_at: When it failed last.
         cool_downs: How many it had in a row.
         trial_until: Until when a call tries whether it is back.
+        trial_by: Which call that is.
     """
 
     until: float
     failed_at: float
     cool_downs: int = 0
     trial_until: float = 0.0
+    trial_by: object = None
 
 
 class Endpoint(Protocol):
@@ -82,15 +84,20 @@ class Health:
             return 0.0
         return max(0.0, max(trouble.until, trouble.trial_until) - self._clock())
 
-    def admit(self, endpoint: Endpoint) -> bool:
-        """Whether a call may go there: it is healthy, or this call is to try it."""
+    def admit(self, endpoint: Endpoint, call: object) -> bool:
+        """Whether a call may go there: it is healthy, or this call is to try it.
+
+        Args:
+            endpoint: Which it is.
+            call: Stands for the call, which gives the trial back by `release`. It is kept.
+        """
         with self._lock:
             trouble, now = self._troubles.get(endpoint.place), self._clock()
             if trouble is None:
                 return True
             if now < max(trouble.until, trouble.trial_until):
                 return False
-            trouble.trial_until = now + _TRIAL_SECONDS
+            trouble.trial_until, trouble.trial_by = now + _TRIAL_SECONDS, call
             return True
 
     def failed(self, endpoint: Endpoint, asked: float | None = None) -> None:
@@ -111,7 +118,7 @@ class Health:
             if not cooling or asked is not None:
                 trouble.until = max(trouble.until, now + self._cool_down(asked, trouble))
             trouble.failed_at = now
-            trouble.trial_until = 0.0
+            trouble.trial_until, trouble.trial_by = 0.0, None
             self._make_room()
 
     def answered(self, endpoint: Endpoint, began: float) -> None:
@@ -126,11 +133,15 @@ class Health:
             if trouble is not None and began >= trouble.failed_at:
                 del self._troubles[endpoint.place]
 
-    def release(self, endpoint: Endpoint) -> None:
-        """Let others try an endpoint: this call has nothing to say against it."""
-        with self._lock:
-            if trouble := self._troubles.get(endpoint.place):
-                trouble.trial_until = 0.0
+    def release(self, endpoint: Endpoint, call: object) -> None:
+        """Let others try an endpoint that this call was to try; another call's trial stays.
+
+        It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
+        so also while this very thread holds the lock.
+        """
+        trouble = self._troubles.get(endpoint.place)
+        if trouble is not None and trouble.trial_by is call:
+            trouble.trial_until, trouble.trial_by = 0.0, None
 
     def forget(self) -> None:
         """Count all endpoints as healthy."""

@@ -27,6 +27,7 @@ from langchain_claude_cloud._config_checks import (
     SafeHeaders,
     describe_refusal,
     mask_headers,
+    refuse_positions,
     refuse_unknown,
 )
 from langchain_claude_cloud._model_listing import ModelListing
@@ -84,12 +85,14 @@ class ModelBase(ModelListing, BaseChatModel):
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
+        defer_build=True,  # by the first instance: an import is to cost little
     )
 
     if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
 
-        def __init__(self, **values: object) -> None:
+        def __init__(self, *given: object, **values: object) -> None:
             """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            refuse_positions(_OWNER, given, "model=..., platform=...")
             refused = None
             try:
                 super().__init__(**values)
@@ -106,6 +109,7 @@ class ModelBase(ModelListing, BaseChatModel):
         given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
         _refuse_settings_of_platforms(given, cls.model_fields)
         refuse_unknown(_OWNER, given, cls.model_fields)
+        _refuse_dicts(given.get("platform"))
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         return {
             **given,
@@ -204,6 +208,16 @@ def _safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     if not isinstance(headers, Mapping):
         return arguments
     return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
+
+
+def _refuse_dicts(platform: object) -> None:
+    """Refuse a platform whose cloud nothing tells: a region alone could be of either."""
+    given = platform if isinstance(platform, list) else [platform]
+    if any(isinstance(each, Mapping) for each in given):
+        raise ConfigurationError(
+            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
+            "Bedrock(...) with the same arguments."
+        )
 
 
 def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:

@@ -12,10 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from langchain_claude_cloud._refusals import Kind, Refusal, is_hopeless
-from langchain_claude_cloud._types import Cloud
-
-LABELS: Mapping[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
-"""What the clouds are called in messages."""
+from langchain_claude_cloud._types import LABELS, Cloud
 
 # What AWS, its STS and Google's token endpoint say to a signature from another time.
 _CLOCK: Final = (

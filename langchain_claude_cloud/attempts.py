@@ -212,7 +212,7 @@ class Attempts:
             writer: Makes something of it.
             answer: What it adds to.
         """
-        self.plan.answering()
+        self.plan.let_others_try()
         reader = ResponseStream(
             self.route.platform.framing,
             writer,
@@ -246,7 +246,9 @@ class Attempts:
         Raises:
             ClaudeCloudError: The error, with the partial answer, if there is no next attempt.
         """
-        # Credentials fail without knowing for which model they were wanted.
+        # Credentials fail without knowing for which model they were wanted, media and messages
+        # without knowing for which cloud.
+        error.platform = error.platform or self.route.config.cloud
         error.model = error.model or self.route.model
         error.region = error.region or self.route.known_region()
         if reader is not None and error.partial_message is None:
@@ -281,8 +283,8 @@ class Attempts:
     def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
         error = RequestTimeoutError(
             f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
-            f"{self._count} attempts. The last: {cause} Raise 'total', lower max_retries, or "
-            "stream: the time ends with the first content then.",
+            f"{self._count} attempt{'s' * (self._count > 1)}. The last: {cause} Raise 'total', "
+            "lower max_retries, or stream: the time ends with the first content then.",
             platform=self.route.config.cloud,
             model=cause.model or self.route.model,
             region=cause.region or self.route.known_region(),

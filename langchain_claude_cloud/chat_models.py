@@ -7,7 +7,7 @@ are the fields and the glue; the work is done by `langchain_claude_cloud.exchang
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -16,7 +16,6 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
@@ -26,6 +25,7 @@ from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.models import profile
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
     from langchain_claude_cloud import attempts, counting, exchange, options, structured
@@ -59,7 +59,7 @@ _IDENTIFYING = (
     "model_kwargs",
 )
 
-Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
+Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | BaseTool"
 
 
 class ChatClaudeCloud(ModelBase):

@@ -5,18 +5,26 @@ inside a stream, or an exception frame. Out: an exception that says what happene
 and what to do about it. Every class is also the `langchain_core.exceptions.ModelError`
 of its kind, so that code written against LangChain catches it.
 
-The mapping itself, and the evidence for it, is in `_refusals`, the remedies are in `_remedies`.
+The mapping itself, and the evidence for it, is in `_refusals`, the remedies are in `_remedies`;
+both are imported with the first refusal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from langchain_core import exceptions as core
 
-from langchain_claude_cloud import _refusals, _remedies
-from langchain_claude_cloud._refusals import Refusal
+from langchain_claude_cloud._lazy import LazyModule
 from langchain_claude_cloud._types import Cloud, JsonObject
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud import _refusals, _remedies
+    from langchain_claude_cloud._refusals import Kind, Refusal
+else:
+    _refusals = LazyModule("langchain_claude_cloud._refusals")
+    _remedies = LazyModule("langchain_claude_cloud._remedies")
 
 
 class ClaudeCloudError(core.ModelError):
@@ -124,7 +132,7 @@ class ConfigurationError(ClaudeCloudError, ValueError):
     """The configuration is refused: a constructor argument, or a missing part."""
 
 
-_CLASSES: Mapping[_refusals.Kind, type[ClaudeCloudError]] = {
+_CLASSES: Final[Mapping[Kind, type[ClaudeCloudError]]] = {
     "authentication": AuthenticationError,
     "permission": PermissionDeniedError,
     "not_found": NotFoundError,

@@ -43,30 +43,33 @@ def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
 
 
 def _stream(turn: Turn[T]) -> Iterator[T]:
-    while not turn.is_over:
-        run = turn.run
-        reader: ResponseStream[T] | None = None
-        last: list[T] = []
-        try:
-            request = _prepare(run)
-            with http.open_stream(
-                run.route.platform, request, client=run.call.client, **run.transport()
-            ) as response:
-                reader = turn.reader(response.headers)
-                for data in response:
-                    for output in reader.feed(data):
+    try:
+        while not turn.is_over:
+            run = turn.run
+            reader: ResponseStream[T] | None = None
+            last: list[T] = []
+            try:
+                request = _prepare(run)
+                with http.open_stream(
+                    run.route.platform, request, client=run.call.client, **run.transport()
+                ) as response:
+                    reader = turn.reader(response.headers)
+                    for data in response:
+                        for output in reader.feed(data):
+                            if reader.complete:
+                                last.append(output)
+                            else:
+                                yield output
                         if reader.complete:
-                            last.append(output)
-                        else:
-                            yield output
-                    if reader.complete:
-                        break
-                last += reader.close()
-            turn.ended()
-        except ClaudeCloudError as error:
-            _pause(run, error, reader)
-        else:
-            yield from last
+                            break
+                    last += reader.close()
+                turn.ended()
+            except ClaudeCloudError as error:
+                _pause(run, error, reader)
+            else:
+                yield from last
+    finally:
+        turn.run.plan.let_others_try()
 
 
 def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
@@ -79,31 +82,34 @@ def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
 
 
 async def _astream(turn: Turn[T]) -> AsyncIterator[T]:
-    while not turn.is_over:
-        run = turn.run
-        reader: ResponseStream[T] | None = None
-        last: list[T] = []
-        try:
-            request = await _aprepare(run)
-            async with http.aopen_stream(
-                run.route.platform, request, client=run.call.async_client, **run.transport()
-            ) as response:
-                reader = turn.reader(response.headers)
-                async for data in response:
-                    for output in reader.feed(data):
+    try:
+        while not turn.is_over:
+            run = turn.run
+            reader: ResponseStream[T] | None = None
+            last: list[T] = []
+            try:
+                request = await _aprepare(run)
+                async with http.aopen_stream(
+                    run.route.platform, request, client=run.call.async_client, **run.transport()
+                ) as response:
+                    reader = turn.reader(response.headers)
+                    async for data in response:
+                        for output in reader.feed(data):
+                            if reader.complete:
+                                last.append(output)
+                            else:
+                                yield output
                         if reader.complete:
-                            last.append(output)
-                        else:
-                            yield output
-                    if reader.complete:
-                        break
-                last += reader.close()
-            turn.ended()
-        except ClaudeCloudError as error:
-            await _apause(run, error, reader)
-        else:
-            for output in last:
-                yield output
+                            break
+                    last += reader.close()
+                turn.ended()
+            except ClaudeCloudError as error:
+                await _apause(run, error, reader)
+            else:
+                for output in last:
+                    yield output
+    finally:
+        turn.run.plan.let_others_try()
 
 
 def complete(call: Call) -> AIMessage:
@@ -159,31 +165,37 @@ async def acount_tokens(call: Call) -> int:
 
 
 def _send(run: Attempts) -> HttpResponse:
-    while True:
-        try:
-            request = _prepare(run)
-            response = http.send(
-                run.route.platform, request, client=run.call.client, **run.transport()
-            )
-            run.plan.succeeded()
-        except ClaudeCloudError as error:
-            _pause(run, error)
-        else:
-            return response
+    try:
+        while True:
+            try:
+                request = _prepare(run)
+                response = http.send(
+                    run.route.platform, request, client=run.call.client, **run.transport()
+                )
+                run.plan.succeeded()
+            except ClaudeCloudError as error:
+                _pause(run, error)
+            else:
+                return response
+    finally:
+        run.plan.let_others_try()
 
 
 async def _asend(run: Attempts) -> HttpResponse:
-    while True:
-        try:
-            request = await _aprepare(run)
-            response = await http.asend(
-                run.route.platform, request, client=run.call.async_client, **run.transport()
-            )
-            run.plan.succeeded()
-        except ClaudeCloudError as error:
-            await _apause(run, error)
-        else:
-            return response
+    try:
+        while True:
+            try:
+                request = await _aprepare(run)
+                response = await http.asend(
+                    run.route.platform, request, client=run.call.async_client, **run.transport()
+                )
+                run.plan.succeeded()
+            except ClaudeCloudError as error:
+                await _apause(run, error)
+            else:
+                return response
+    finally:
+        run.plan.let_others_try()
 
 
 def _pause(run: Attempts, error: ClaudeCloudError, reader: ResponseStream[T] | None = None) -> None:

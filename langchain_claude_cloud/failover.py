@@ -104,6 +104,7 @@ class Plan:
     _ready: dict[int, float] = field(default_factory=dict)
     _current: int = 0
     _began: float = 0.0
+    _ticket: object = field(default_factory=object)
 
     def __post_init__(self) -> None:
         self._tries = [0] * len(self.routes)
@@ -119,10 +120,13 @@ class Plan:
         elsewhere = any(failed.route is not self.route for failed in self.failures)
         return list(self.failures) if elsewhere else []
 
-    def answering(self) -> None:
-        """Note that the current route began to answer: others may try it, too."""
+    def let_others_try(self) -> None:
+        """Give back what this call was to find out, if it was: whether its route works again.
+
+        It began to answer, or the call ends without a verdict: cancelled, for example.
+        """
         if self._has_choice:
-            self.health.release(self.route)
+            self.health.release(self.route, self._ticket)
 
     def succeeded(self) -> None:
         """Note that the current route answered."""
@@ -165,7 +169,7 @@ class Plan:
 
     def give_up(self, error: ClaudeCloudError) -> ClaudeCloudError:
         """Return an error that ends the call, with those before it; its route is not blamed."""
-        self.answering()
+        self.let_others_try()
         return _chain(error, self.failures)
 
     @property
@@ -182,7 +186,7 @@ class Plan:
         if not self._has_choice:
             return 0
         for index in untried:
-            if self.health.admit(self.routes[index]):
+            if self.health.admit(self.routes[index], self._ticket):
                 return index
         return min(untried, key=lambda index: self.health.remaining(self.routes[index]))
 
@@ -192,7 +196,7 @@ class Plan:
         if may_be_answered_elsewhere(error):
             self.health.failed(self.route, error.retry_after)
         else:
-            self.health.release(self.route)
+            self.let_others_try()
 
     def _plan_retry(self, error: ClaudeCloudError) -> None:
         seconds = self.delay(error, self._tries[self._current])

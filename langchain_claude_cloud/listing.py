@@ -122,7 +122,7 @@ def _of_bedrock(route: Route) -> Questions[tuple[AvailableModel, ...]]:
         def page(token: str | None, kind: str = kind) -> OutgoingRequest:
             return control_plane.inference_profiles(base_url, kind, token)
 
-        profiles += yield from _pages(page, "inferenceProfileSummaries", "nextToken", None)
+        profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken", None)
     listed = summaries.get("modelSummaries") or ()
     return _read(route, lambda: read_bedrock(route.platform.region, listed, profiles))
 
@@ -137,7 +137,7 @@ def _of_vertex(route: Route) -> Questions[tuple[AvailableModel, ...]]:
     def page(token: str | None) -> OutgoingRequest:
         return control_plane.publisher_models(route.platform, token, billed=billed)
 
-    entries = yield from _pages(page, "publisherModels", "nextPageToken", first)
+    entries = yield from _pages(route, page, "publisherModels", "nextPageToken", first)
     return _read(route, lambda: read_vertex(route.platform.region, entries))
 
 
@@ -150,12 +150,17 @@ def _read(route: Route, read: Callable[[], list[AvailableModel]]) -> tuple[Avail
     try:
         return newest_first(read())
     except (KeyError, TypeError, AttributeError) as error:
-        raise ServerError(
-            f"The list of models is not of the documented form ({error!r}). Is something "
-            "between here and the cloud answering in its place?",
-            platform=route.config.cloud,
-            region=route.platform.region,
-        ) from error
+        raise _problem(route, repr(error)) from error
+
+
+def _problem(route: Route, what: str) -> ServerError:
+    return ServerError(
+        f"The list of models is not of the documented form ({what}). Is something between here "
+        "and the cloud answering in its place?",
+        platform=route.config.cloud,
+        model=_SUBJECT,
+        region=route.platform.region,
+    )
 
 
 def _is_about_project(error: PermissionDeniedError) -> bool:
@@ -164,25 +169,33 @@ def _is_about_project(error: PermissionDeniedError) -> bool:
 
 
 def _pages(
-    page: Callable[[str | None], OutgoingRequest], items: str, next_token: str, first: Outcome
+    route: Route,
+    page: Callable[[str | None], OutgoingRequest],
+    items: str,
+    next_token: str,
+    first: Outcome,
 ) -> Questions[list[JsonObject]]:
     """Ask for one page after another and return their items.
 
     Args:
+        route: Who is asked.
         page: Makes the request of a page from its token.
         items: The key of the items.
         next_token: The key of the following page's token.
         first: What became of the first page's request, if it was sent already.
 
     Raises:
-        ServerError: The pages do not end.
+        ServerError: The pages do not end, or are not of the documented form.
     """
     answer = expect(first if first is not None else (yield page(None)))
-    found: list[JsonObject] = list(answer.get(items) or ())
+    found: list[JsonObject] = []
     for _ in range(_MOST_PAGES):
+        listed = answer.get(items) or []
+        if not isinstance(listed, list):
+            raise _problem(route, f"{items} is no list")
+        found += listed
         token = answer.get(next_token)
         if not token:
             return found
         answer = expect((yield page(str(token))))
-        found += answer.get(items) or ()
-    raise ServerError(f"The control plane gave {_MOST_PAGES} pages and still another token.")
+    raise _problem(route, f"after {_MOST_PAGES} pages it has still another token")

@@ -9,7 +9,6 @@ that is not in it still resolves, with the newest row of its family standing in.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from typing import NoReturn
@@ -27,7 +26,7 @@ from langchain_claude_cloud._catalogue import (
     served_by_family,
 )
 from langchain_claude_cloud._geography import lies_within, region_geography
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud._types import LABELS, Cloud
 from langchain_claude_cloud.errors import ConfigurationError
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
 INFERENCE_PROFILES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
 """The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
 
-_CLOUD_LABELS: Mapping[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 _NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERTEX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
@@ -351,8 +349,7 @@ def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
     )
     other: Cloud = "bedrock" if cloud == "vertex" else "vertex"
     raise ConfigurationError(
-        f"model {_shown(model)} is an id of {_CLOUD_LABELS[other]}, not of "
-        f"{_CLOUD_LABELS[cloud]}. {remedy}",
+        f"model {_shown(model)} is an id of {LABELS[other]}, not of {LABELS[cloud]}. {remedy}",
         platform=cloud,
     )
 
@@ -360,7 +357,7 @@ def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
 def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
     raise ConfigurationError(
         f"model {_shown(model)} is not a Claude model's name.{_did_you_mean(model)} Use a "
-        f"catalogue name such as {_example()!r} or an exact id of {_CLOUD_LABELS[cloud]}.",
+        f"catalogue name such as {_example()!r} or an exact id of {LABELS[cloud]}.",
         platform=cloud,
     )
 

@@ -17,10 +17,9 @@ from jiter import from_json
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._remedies import LABELS
-from langchain_claude_cloud._types import JsonObject, Operation
+from langchain_claude_cloud._types import LABELS, JsonObject, Operation
 from langchain_claude_cloud.attempts import Attempts, Call, WriterOf
-from langchain_claude_cloud.errors import ServerError
+from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.response.answer import Answer
 from langchain_claude_cloud.response.blocks import Block, Silent, Sink
 from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
@@ -87,10 +86,11 @@ class Turn(Generic[T]):
             self._answer.take(read_json(response))
             self.message()
         except _NOT_AN_ANSWER as cause:
-            error = not_understood(self.run, response, cause)
-            error.partial_message = self.run.paused
-            raise error from None
-        self.ended()
+            problem = not_understood(self.run, response, cause)
+        else:
+            self.ended()
+            return
+        raise problem
 
     def ended(self) -> None:
         """Note that the current response is complete, and see what follows it."""
@@ -146,7 +146,8 @@ def read_count(run: Attempts, response: HttpResponse) -> int:
         body = read_json(response)
         return int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])
     except _NOT_AN_ANSWER as error:
-        raise not_understood(run, response, error) from None
+        problem = not_understood(run, response, error)
+    raise problem
 
 
 def read_json(response: HttpResponse) -> JsonObject:
@@ -165,11 +166,14 @@ def read_json(response: HttpResponse) -> JsonObject:
     return body
 
 
-def not_understood(run: Attempts, response: HttpResponse, cause: Exception) -> ServerError:
-    """Return the exception for a response that is not of the documented form."""
+def not_understood(run: Attempts, response: HttpResponse, cause: Exception) -> ClaudeCloudError:
+    """Return the exception for a response that is not of the documented form.
+
+    It carries the failures before it as its causes: raise it outside of ``except``.
+    """
     origin = run.origin(response.headers)
     label = LABELS[run.route.config.cloud]
-    return ServerError(
+    error = ServerError(
         f"The answer of {label} ({origin.model}, region {origin.region}) is not of the documented "
         f"form ({type(cause).__name__}: {str(cause)[:200]}). Is something between here and the "
         "cloud answering in its place? Check base_url and HTTPS_PROXY.",
@@ -180,3 +184,5 @@ def not_understood(run: Attempts, response: HttpResponse, cause: Exception) -> S
         request_id=origin.request_id,
         body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )
+    error.partial_message = run.paused
+    return run.plan.give_up(error)

@@ -500,7 +500,7 @@ STRUCTURED_OUTPUT: Final = (
         "ChatAnthropic",
         "a map in a schema of structured output is closed, and always empty",
         "it is asked for by a tool",
-        (f"{_STAND_IN}::test_a_map_is_asked_for_by_a_tool_that_can_be_forced",),
+        (f"{_STAND_IN}::test_a_map_is_asked_for_by_a_tool",),
     ),
 )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,23 +12,23 @@ _ROOT = Path(__file__).parent.parent
 _CASES = ("stream-text", "astream-tool", "native-tool", "merge", "malformed", "frames", "request")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "benchmarks", "--quick", *arguments],
-        check=False,
-        capture_output=True,
-        cwd=_ROOT,
-        text=True,
-        timeout=100,
-    )
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """What ``python -m benchmarks`` runs, in this process: what it measures is in others."""
+    monkeypatch.syspath_prepend(_ROOT)
+    main: Callable[[list[str]], int] = importlib.import_module("benchmarks.__main__").main
+    return lambda *arguments: main(["--quick", *arguments])
 
 
-def test_quick_run_prints_a_row_for_each_case_and_writes_the_page(tmp_path: Path) -> None:
+def test_quick_run_prints_a_row_for_each_case_and_writes_the_page(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each case has a row with a figure for both clouds; the page holds the same table."""
     page = tmp_path / "performance.md"
     chosen = [part for case in _CASES for part in ("--only", case)]
-    run = _run(*chosen, "--output", str(page))
-    assert run.returncode == 0, run.stderr
+    status = run(*chosen, "--output", str(page))
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
     rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert cells[0][2:5] == ["Vertex", "Bedrock", "floor"]
@@ -37,12 +37,15 @@ def test_quick_run_prints_a_row_for_each_case_and_writes_the_page(tmp_path: Path
     for row in measured:
         assert float(row[2]) > 0, row
         assert float(row[3]) > 0, row
-        assert row[0] in run.stdout
+        assert row[0] in printed.out
 
 
 @pytest.mark.parametrize("arguments", [("--only", "no-such-case"), ("--nonsense",)])
-def test_what_it_does_not_know_is_refused(arguments: tuple[str, ...]) -> None:
+def test_what_it_does_not_know_is_refused(
+    arguments: tuple[str, ...], run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     """An unknown case or option ends it with the usage, before anything runs."""
-    run = _run(*arguments)
-    assert run.returncode == 2
-    assert "usage: benchmarks" in run.stderr
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 2
+    assert "usage: benchmarks" in capsys.readouterr().err

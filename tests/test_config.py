@@ -21,6 +21,7 @@ from langchain_core._api import LangChainBetaWarning
 from langchain_core.load import dumpd, dumps, load
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
 
@@ -780,3 +781,19 @@ def test_a_constructor_imports_no_cloud_library_and_no_transport() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_arguments_have_names() -> None:
+    """A position says nothing about what is meant, and the refusal shows how it is done."""
+    with pytest.raises(ConfigurationError, match=r"ChatClaudeCloud\(model="):
+        ChatClaudeCloud("claude-sonnet-5-5")
+    for config in (Vertex, Bedrock):
+        with pytest.raises(ConfigurationError, match=rf"{config.__name__}\(region="):
+            config("us-east-1")
+
+
+@pytest.mark.parametrize("platform", [{"region": "us-east-1"}, [{"region": "us-east-1"}]])
+def test_a_platform_is_no_dict(platform: object) -> None:
+    """A region alone could be of either cloud, and must not choose one."""
+    with pytest.raises(ConfigurationError, match=r"Vertex\(...\) or Bedrock\(...\)"):
+        ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHOWN = {
@@ -18,8 +17,26 @@ SHOWN = {
         "The paragraph is in rivers.md.",
     ],
     "structured_output.py": ["name='", "end_turn None", "{'rivers': ["],
+    # Its last line ends the process, with the status of the tests that it runs.
     "emulator_in_tests.py": ["8 passed"],
 }
+END = "-- end of an example --"
+
+# One process for all of them: to import the package takes longer than any of them runs.
+RUN_ALL = f"""
+import runpy, sys
+names = sys.argv[1:]
+sys.argv[1:] = ["--emulator"]
+for name in names:
+    runpy.run_path(name, run_name="__main__")
+    print({END!r}, flush=True)
+"""
+
+PYTEST_WITH_FEW_PLUGINS = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_ADDOPTS": "-p pytest_asyncio.plugin -p pytest_timeout",
+}
+"""For the example that runs pytest: those that the project's configuration is for."""
 
 
 def test_every_example_is_run() -> None:
@@ -27,17 +44,20 @@ def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SHOWN)
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_example(name: str, tmp_path: Path) -> None:
-    """It ends well, and shows what it is about; warnings are errors."""
+def test_examples(tmp_path: Path) -> None:
+    """Each ends well, and shows what it is about; warnings are errors."""
     ended = subprocess.run(  # noqa: S603  # it starts this package
-        [sys.executable, "-W", "error", str(EXAMPLES / name), "--emulator"],
+        [sys.executable, "-W", "error", "-c", RUN_ALL, *(str(EXAMPLES / name) for name in SHOWN)],
         cwd=tmp_path,
+        env=os.environ | PYTEST_WITH_FEW_PLUGINS,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for part in SHOWN[name]:
-        assert part in ended.stdout
+    outputs = ended.stdout.split(END)
+    assert len(outputs) == len(SHOWN)
+    for name, output in zip(SHOWN, outputs, strict=True):
+        for part in SHOWN[name]:
+            assert part in output, name

@@ -316,12 +316,15 @@ def test_threads_agree_on_who_tries(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [Plan.answering, lambda plan: plan.give_up(RequestTimeoutError("time is up"))]
+    "end", [Plan.let_others_try, lambda plan: plan.give_up(RequestTimeoutError("time is up"))]
 )
 def test_the_next_call_tries_where_the_first_has_no_verdict(
     world: World, end: Callable[[Plan], object]
 ) -> None:
-    """A stream that began to answer, or a call that ended for a reason of its own."""
+    """A stream that began to answer, or a call that ended for a reason of its own.
+
+    A cancelled one, for example.
+    """
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
     first = world.plan(A, B)
@@ -329,8 +332,20 @@ def test_the_next_call_tries_where_the_first_has_no_verdict(
     assert region_of(world.plan(A, B)) == A
 
 
+def test_a_call_gives_back_no_other_call_s_trial(world: World) -> None:
+    """One that was under way when the route failed ends, and the trial goes on."""
+    early = world.plan(A, B)
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    trying = world.plan(A, B)
+    early.let_others_try()
+    assert region_of(world.plan(A, B)) == B
+    trying.let_others_try()
+    assert region_of(world.plan(A, B)) == A
+
+
 def test_a_call_that_never_ends_does_not_keep_others_from_trying(world: World) -> None:
-    """A cancelled task tells nothing: after half a minute another call tries."""
+    """After half a minute another call tries."""
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
     world.plan(A, B)
@@ -479,3 +494,22 @@ def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
     health = Health(Clock(), lambda: 0.0)
     health.failed(Somewhere(1), 3e7)
     assert health.remaining(Somewhere(1)) == 3600.0
+
+
+def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None:
+    """The garbage collector closes an abandoned stream anywhere, also there."""
+    clock, call = Clock(), object()
+    health = Health(clock, lambda: 0.0)
+    health.failed(Somewhere(1), 10.0)
+    clock.now += 10
+    assert health.admit(Somewhere(1), call)
+
+    def work() -> None:
+        with health._lock:
+            health.release(Somewhere(1), call)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert health.admit(Somewhere(1), object())

@@ -20,6 +20,10 @@ CORE = (
 )
 
 
+FOR_CALLS = ("_refusals", "_remedies", "attempts", "exchange", "platform.http.sending")
+"""What no model needs before it is called."""
+
+
 def modules_after(*statements: str) -> list[set[str]]:
     """Return which modules are loaded after each statement, in a process of their own."""
     lines = ["import json, sys", "found = []"]
@@ -65,6 +69,7 @@ def test_a_model_is_made_without_the_clouds_libraries() -> None:
     core, made = modules_after(CORE, make)
     assert "langchain_claude_cloud.chat_models" in made
     assert (made - core) & HEAVY == set()
+    assert not made & {f"langchain_claude_cloud.{name}" for name in FOR_CALLS}
 
 
 def test_the_emulator_is_imported_without_its_server() -> None:

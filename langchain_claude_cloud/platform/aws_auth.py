@@ -13,26 +13,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from weakref import WeakSet
 
-from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-    ConfigurationError,
-    ConnectionFailedError,
-    PermissionDeniedError,
-)
-from langchain_claude_cloud.platform._common import SharedLock, quiet_libraries
+from langchain_claude_cloud.errors import AuthenticationError
+from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.aws_failures import WAYS, explained
 from langchain_claude_cloud.platform.boto_types import (
     BotoCredentials,
     BotoSession,
@@ -51,13 +40,6 @@ _MANDATORY_SECONDS = 600
 """botocore's own mandatory refresh window; before it, a failed renewal does no harm."""
 
 _EARLY_RETRY = 30.0
-
-_WAYS = (
-    "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
-    "`api_key`; or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-    "AWS_BEARER_TOKEN_BEDROCK; or run `aws sso login` or `aws configure`; or attach a role to "
-    "the instance, container or function."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +156,12 @@ class AwsSource:
         own = getattr(self._identity.session, f"{name}_name", None)
         if own is not None:
             return own
-        with self._lock, _explained():
+        with self._lock, explained():
             return self._get_session().get_config_variable(name)
 
     def read(self, reader: Callable[[botocore.session.Session], T]) -> T:
         """Return what a function reads from the session's configuration. Blocks."""
-        with self._lock, _explained():
+        with self._lock, explained():
             return reader(self._get_session())
 
     def forget_renewal(self) -> None:
@@ -194,12 +176,12 @@ class AwsSource:
 
     def _load(self, credentials: BotoCredentials) -> None:
         self._next_attempt = time.monotonic() + _EARLY_RETRY
-        with _explained():
+        with explained():
             self._frozen = _freeze(credentials)
         self._credentials = credentials
 
     def _find(self) -> BotoCredentials:
-        with _explained():
+        with explained():
             source = self._source_credentials()
             if self._identity.role_arn:
                 return self._assume(source, self._identity.role_arn)
@@ -212,7 +194,7 @@ class AwsSource:
         session = cast("BotoSession", self._get_session() if given is None else given)
         credentials = session.get_credentials()
         if credentials is None:
-            raise AuthenticationError(f"No AWS credentials were found. {_WAYS}", platform="bedrock")
+            raise AuthenticationError(f"No AWS credentials were found. {WAYS}", platform="bedrock")
         return credentials
 
     def _assume(self, source: BotoCredentials, role_arn: str) -> BotoCredentials:
@@ -343,60 +325,3 @@ def _is_due(credentials: BotoCredentials, within: int | None = None) -> bool:
 def _freeze(credentials: BotoCredentials) -> AwsKeys:
     frozen = credentials.get_frozen_credentials()
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    from botocore import exceptions  # noqa: PLC0415  on first use
-
-    try:
-        with quiet_libraries():
-            yield
-    except ClaudeCloudError:
-        raise
-    except (
-        exceptions.ProfileNotFound,
-        exceptions.PartialCredentialsError,
-        exceptions.ParamValidationError,
-    ) as error:
-        raise ConfigurationError(
-            f"The AWS configuration cannot be used: {_reason(error)}.", platform="bedrock"
-        ) from None
-    except exceptions.ClientError as error:
-        raise _refused(cast("JsonObject", error.response), error) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        raise ConnectionFailedError(
-            f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
-            "and HTTPS_PROXY.",
-            platform="bedrock",
-        ) from None
-    except (exceptions.BotoCoreError, RuntimeError, OSError, ValueError) as error:
-        raise AuthenticationError(
-            f"The AWS credentials cannot be used: {_reason(error)}. {_WAYS}", platform="bedrock"
-        ) from None
-
-
-def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
-    code = str(response.get("Error", {}).get("Code", ""))
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code.startswith("Throttl"):
-        kind: type[ClaudeCloudError] = ConnectionFailedError
-    else:
-        kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
-    reason = _reason(error)
-    remedy = (
-        clock_remedy()
-        if is_clock_skew(reason)
-        else "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in "
-        "again (aws sso login)."
-    )
-    return kind(
-        f"AWS issued no credentials: {reason}. {remedy}",
-        platform="bedrock",
-        status_code=status or None,
-        error_type=code or None,
-    )
-
-
-def _reason(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:500].rstrip(".")

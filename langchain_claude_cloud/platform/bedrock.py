@@ -29,6 +29,7 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.platform._common import (
+    SharedLock,
     check_base_url,
     check_region,
     without_secrets,
@@ -42,7 +43,7 @@ from langchain_claude_cloud.platform.bedrock_endpoint import (
     default_base_url,
     flag,
 )
-from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
+from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer, keys_of
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
@@ -132,6 +133,7 @@ class BedrockPlatform:
         self._signer: SigV4Signer | None = None
         self._option_headers = _option_headers(settings)
         self._ready = False
+        self._starting = SharedLock()
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self._region!r})"
@@ -172,8 +174,9 @@ class BedrockPlatform:
             ConfigurationError: There is no region, or the profile is unknown.
             ConnectionFailedError: A credential service cannot be reached.
         """
-        if not self._ready:
-            self._start()
+        with self._starting:
+            if self._signer is None:
+                self._start()
         if self._source is not None:
             self._source.prepare()
         self._ready = True
@@ -184,8 +187,8 @@ class BedrockPlatform:
         self._region = self._region or _find_region(source)
         if self._base_url is None:
             self._base_url = self._default_base_url(source)
-        self._signer = SigV4Signer(self._region, self._service.signing_name)
         self._source = None if self._api_key else source
+        self._signer = SigV4Signer(self._region, self._service.signing_name)
 
     def _default_base_url(self, source: AwsSource) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
@@ -203,7 +206,7 @@ class BedrockPlatform:
         """Find the credentials anew. Blocks; False if they are the user's own."""
         if self._source is None:
             return False
-        return self._source.refresh(_used_keys(used, self._source.keys()))
+        return self._source.refresh(keys_of(used, self._source.keys()))
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation; the id or ARN is percent-encoded as a whole.
@@ -364,17 +367,6 @@ def _wrap_for_counting(body: JsonObject) -> JsonObject:
     # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
     whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
     return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
-
-
-def _used_keys(used: Mapping[str, str], current: AwsKeys) -> AwsKeys:
-    """Return the keys of a refused request, as far as its headers tell."""
-    found = re.search(r"Credential=([^/]+)/", used.get("authorization", ""))
-    same = (
-        found is not None
-        and found.group(1) == current.access_key_id
-        and used.get("x-amz-security-token") == current.session_token
-    )
-    return current if same else AwsKeys(found.group(1) if found else "", "")
 
 
 def _find_region(source: AwsSource) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, urlencode
 
 from langchain_claude_cloud import _refusals
-from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud._types import LABELS, Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
 from langchain_claude_cloud.platform._common import check_base_url
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
@@ -33,7 +33,6 @@ _AWS_RUNTIME = re.compile(
 )
 # A private endpoint of the runtime has a name that says nothing of the control plane's.
 _PRIVATE_RUNTIME = re.compile(rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+", re.ASCII)
-_LABELS: Mapping[Cloud, str] = {"bedrock": "Amazon Bedrock", "vertex": "Vertex AI"}
 _PAGE = {"bedrock": "1000", "vertex": "100"}
 """Items a page: Bedrock's limit; Vertex AI refuses more than 300 (measured by others)."""
 
@@ -113,7 +112,7 @@ class ControlPlane:
             refusal = _refusals.from_response(status, headers, body)
             answer = " ".join(str(part) for part in (status, refusal.error_type) if part)
             error.args = (
-                f"{_LABELS[self.name]}'s control plane refused (region {self.region}, {answer}): "
+                f"{LABELS[self.name]}'s control plane refused (region {self.region}, {answer}): "
                 f"{refusal.message.rstrip('. ')}. Allow the identity "
                 f"{' and '.join(self._permissions)}. {self._hint}".rstrip(),
             )

@@ -4,70 +4,43 @@ In: an access token, a google-auth credentials object, or nothing (application d
 credentials: a key file, gcloud's login, workload identity, impersonation, the metadata
 server). Out: the headers that authorize a request, and the credentials' own project.
 
-google-auth is imported on first use, and only its ``refresh()`` and ``apply()`` are used:
-``before_request()`` also starts a thread that asks iamcredentials.googleapis.com for
-regional access boundaries (google/auth/credentials.py, 2.62). Its transport is
-``requests``, which honours HTTPS_PROXY and REQUESTS_CA_BUNDLE.
+Of google-auth's credentials only ``refresh()`` and ``apply()`` are used: ``before_request()``
+also starts a thread that asks iamcredentials.googleapis.com for regional access boundaries
+(google/auth/credentials.py, 2.62).
 """
 
 from __future__ import annotations
 
 import os
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
-    ConfigurationError,
-    ConnectionFailedError,
 )
-from langchain_claude_cloud.platform._common import SharedLock, quiet_libraries
+from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.google_library import (
+    WAYS,
+    GoogleCredentials,
+    explained,
+    load_default,
+    scoped,
+    transport,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from enum import Enum
+    from collections.abc import Mapping
 
     from google.auth.transport.requests import Request
-
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-"""What service accounts are scoped with."""
-
-TOKEN_TIMEOUT = 10.0
-"""Seconds for one request to a token endpoint; google-auth's own default is 120."""
 
 _STALE_RETRY = 30.0
 """Seconds between attempts to renew a token that still works. The metadata server hands
 out its cached token until about five minutes before it expires."""
-
-_WAYS = (
-    "Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at "
-    "a service account key or a workload identity configuration, or run on Google Cloud with "
-    "a service account attached, or pass `credentials` or `access_token`."
-)
-
-
-class GoogleCredentials(Protocol):
-    """The part of google-auth's untyped ``Credentials`` that is used here."""
-
-    @property
-    def token_state(self) -> Enum:
-        """FRESH, STALE (usable, but about to expire) or INVALID."""
-
-    def refresh(self, request: Request) -> None:
-        """Fetch a token."""
-
-    def apply(self, headers: dict[str, str]) -> None:
-        """Add the token and the quota project."""
 
 
 class TokenSource(Protocol):
@@ -190,10 +163,14 @@ class CredentialsSource:
 
     def headers(self) -> dict[str, str]:
         """Return the authorization headers of the current token."""
-        if self._credentials is None:
-            raise AuthenticationError("No Google credentials are loaded yet.", platform="vertex")
+        credentials = self._credentials  # which another thread may forget
+        if credentials is None:
+            raise AuthenticationError(
+                f"No Google credentials are loaded, or they were refused. {WAYS}",
+                platform="vertex",
+            )
         headers: dict[str, str] = {}
-        self._credentials.apply(headers)
+        credentials.apply(headers)
         return {name.lower(): value for name, value in headers.items()}
 
     def refresh(self, used: Mapping[str, str]) -> bool:
@@ -217,7 +194,8 @@ class CredentialsSource:
         return self.headers().get("authorization") == used.get("authorization")
 
     def _state(self) -> str:
-        return "INVALID" if self._credentials is None else self._credentials.token_state.name
+        credentials = self._credentials
+        return "INVALID" if credentials is None else credentials.token_state.name
 
     def _renew_early(self) -> None:
         if not self._lock.acquire(blocking=False):
@@ -233,13 +211,13 @@ class CredentialsSource:
             self._lock.release()
 
     def _renew(self, *, force: bool = False) -> None:
-        with _transport() as request:
+        with transport() as request:
             if self._credentials is None:
                 self._credentials, self._project = self._load(request)
             if not force and self._state() == "FRESH":
                 return  # finding the project took a token already
             try:
-                with _explained():
+                with explained():
                     self._credentials.refresh(request)
             except AuthenticationError:
                 self._forget()
@@ -252,9 +230,9 @@ class CredentialsSource:
 
     def _load(self, request: Request) -> tuple[GoogleCredentials, str | None]:
         if self._given is None:
-            with _explained():
-                return _load_default(request, needs_project=self._needs_project)
-        return _scoped(self._given), getattr(self._given, "project_id", None)
+            with explained():
+                return load_default(request, needs_project=self._needs_project)
+        return scoped(self._given), getattr(self._given, "project_id", None)
 
 
 _SOURCES: WeakValueDictionary[tuple[object, ...], CredentialsSource] = WeakValueDictionary()
@@ -311,95 +289,3 @@ def _fingerprint(path: str | None) -> tuple[int, ...] | None:
     except OSError:
         return None
     return status and (status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCredentials, str | None]:
-    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
-
-    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if not path or needs_project:
-        return google.auth.default(scopes=SCOPES, request=request)
-    # default() would look up a workload identity's project in any case. What it warns
-    # about is a file of unknown origin; this one is named by the machine's owner.
-    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_file
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        credentials, project = load(path, request=request)
-    return _scoped(credentials), project
-
-
-def _scoped(credentials: object) -> GoogleCredentials:
-    from google.auth import credentials as google  # noqa: PLC0415  on first use
-
-    if not isinstance(credentials, google.Credentials):
-        raise ConfigurationError(
-            f"`credentials` is a {type(credentials).__name__}, not a "
-            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
-            platform="vertex",
-        )
-    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
-    return scope(credentials, SCOPES)
-
-
-@contextmanager
-def _transport() -> Iterator[Request]:
-    import requests  # noqa: PLC0415  with the next line 190 ms: on first use
-    from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
-
-    class TimedTransport(Transport):
-        """google-auth's transport with a timeout that a caller can wait for."""
-
-        def __call__(self, *args: object, **options: object) -> object:
-            options.setdefault("timeout", TOKEN_TIMEOUT)
-            return super().__call__(*args, **options)  # type: ignore[no-untyped-call]
-
-    # A session a renewal: tokens last an hour, the token endpoint's connections do not.
-    with requests.Session() as session, quiet_libraries():
-        yield TimedTransport(session)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    from google.auth import exceptions  # noqa: PLC0415  on first use
-
-    try:
-        yield
-    except ClaudeCloudError:
-        raise
-    except exceptions.TransportError as error:
-        raise ConnectionFailedError(
-            f"Google's token endpoint cannot be reached: {_reason(error)}. Check the network, "
-            "HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
-            platform="vertex",
-        ) from None
-    except exceptions.DefaultCredentialsError as error:
-        raise AuthenticationError(
-            f"No usable Google credentials: {_reason(error)}. {_WAYS}", platform="vertex"
-        ) from None
-    except (exceptions.GoogleAuthError, ValueError, OSError) as error:
-        raise _refused(error) from None
-    except (TypeError, LookupError, AttributeError):
-        # google-auth takes apart what the endpoint answered without looking at it first.
-        raise AuthenticationError(
-            "Google's token endpoint answered with something that is not a token. Is a proxy or a "
-            f"captive portal answering in its place? Check HTTPS_PROXY. {_WAYS}",
-            platform="vertex",
-        ) from None
-
-
-def _refused(error: Exception) -> ClaudeCloudError:
-    if getattr(error, "retryable", False):
-        return ConnectionFailedError(
-            f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
-        )
-    reason = _reason(error)
-    remedy = clock_remedy() if is_clock_skew(reason) else _WAYS
-    return AuthenticationError(
-        f"Google refused to issue a token: {reason}. {remedy}", platform="vertex"
-    )
-
-
-def _reason(error: Exception) -> str:
-    # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
-    text = str(error.args[0]) if error.args else type(error).__name__
-    return redact(" ".join(text.split()))[:500].rstrip(".")

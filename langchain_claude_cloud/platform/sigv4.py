@@ -10,7 +10,8 @@ others. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -150,6 +151,22 @@ class SigV4Signer:
             key = hmac.digest(key, part.encode(), "sha256")
         self._day_key = (secret, day, key)
         return key
+
+
+def keys_of(headers: Mapping[str, str], current: AwsKeys) -> AwsKeys:
+    """Return the keys that signed a request, as far as its headers tell.
+
+    Args:
+        headers: What `SigV4Signer.sign` returned.
+        current: The keys that may have been used; others are returned without their secret.
+    """
+    found = re.search(r"Credential=([^/]+)/", headers.get("authorization", ""))
+    same = (
+        found is not None
+        and found.group(1) == current.access_key_id
+        and headers.get("x-amz-security-token") == current.session_token
+    )
+    return current if same else AwsKeys(found.group(1) if found else "", "")
 
 
 def host_header(url: str) -> str:

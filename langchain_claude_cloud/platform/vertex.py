@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
@@ -282,8 +283,9 @@ class VertexPlatform:
         extra = self._settings.extra_headers
         secrets = [value for name, value in extra.items() if is_credential(name)]
         if self._tokens is not None:
-            authorization = self._tokens.headers().get("authorization", "")
-            secrets.append(authorization.removeprefix("Bearer "))
+            with suppress(AuthenticationError):  # another thread may have found them refused
+                authorization = self._tokens.headers().get("authorization", "")
+                secrets.append(authorization.removeprefix("Bearer "))
         return secrets
 
     def _project(self) -> str:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 from jiter import from_json
+from langchain_core.messages import AIMessage
 
-from langchain_claude_cloud._remedies import LABELS
-from langchain_claude_cloud._types import Cloud, Framing, JsonObject
+from langchain_claude_cloud._types import LABELS, Cloud, Framing, JsonObject
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     StreamInterruptedError,
@@ -82,6 +82,7 @@ class ResponseStream(Generic[T]):
         self._held: list[T] = []
         self._size = 0
         self._has_message = False
+        self._has_ending = False
         self._started = False
 
     @property
@@ -130,10 +131,13 @@ class ResponseStream(Generic[T]):
             # What had arrived may be malformed itself, which is then what the error is about.
             if self.answer.message and error.partial_message is None:
                 with suppress(*_MALFORMED):
-                    error.partial_message = build_message(
-                        self.answer, self._origin, version=self._version, with_usage=with_usage
-                    )
+                    error.partial_message = self._build(with_usage=with_usage)
         return error
+
+    def _build(self, *, with_usage: bool) -> AIMessage:
+        return build_message(
+            self.answer, self._origin, version=self._version, with_usage=with_usage
+        )
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
@@ -156,6 +160,8 @@ class ResponseStream(Generic[T]):
                 raise self._event_error(event)
             self._check_order(kind)
             said = self.answer.fold(event, self._writer)
+            if self.answer.is_paused and kind == "message_stop":
+                self._build(with_usage=True)  # no writer sees it whole, and it is sent back
         except ClaudeCloudError:
             raise
         except _MALFORMED as error:
@@ -179,6 +185,12 @@ class ResponseStream(Generic[T]):
         if is_start == self._has_message and kind in _ORDERED:
             what = "a second message_start came" if is_start else f"{kind} came before a start"
             raise self.interrupted(what)
+        if kind == "message_delta":
+            self._has_ending = True
+        elif kind == "message_stop" and not self._has_ending and self.answer.stop_reason is None:
+            # The API never leaves it out: something between here and the cloud lost it, and
+            # without the stop reason that it brings an answer that was cut looks whole.
+            raise self.interrupted("message_stop came, but no message_delta before it")
         self._has_message = self._has_message or is_start
 
     def _parse(self, payload: bytes) -> JsonObject:

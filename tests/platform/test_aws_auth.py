@@ -20,6 +20,7 @@ from credential_servers import Server, Sts, in_threads, serving
 from data import DATA, load_vector
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -29,6 +30,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.sigv4 import (
     AwsKeys,
     CanonicalRequest,
@@ -455,3 +457,40 @@ def test_a_role_that_cannot_be_one_is_refused() -> None:
     """What botocore does not even send is a matter of configuration."""
     with pytest.raises(ConfigurationError, match="RoleArn"):
         aws_source(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "[]",
+        "5",
+        '{"Version": 1, "AccessKeyId": "AKIAX", "SecretAccessKey": "hidden", "Expiration": 5}',
+    ],
+)
+def test_a_process_that_writes_something_else_is_an_error_of_ours(
+    output: str, tmp_path: Path
+) -> None:
+    """Botocore takes apart what it wrote without looking at it first."""
+    (tmp_path / "output").write_text(output)
+    (tmp_path / "aws-config").write_text(
+        f"[profile odd]\ncredential_process = cat {tmp_path / 'output'}\n"
+    )
+    with pytest.raises(AuthenticationError, match="credential_process") as caught:
+        aws_source(AwsIdentity(profile="odd")).prepare()
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_threads_that_share_a_platform_assume_its_role_once(sts: Sts) -> None:
+    """Also where its keys are explicit, so that no source is shared by the process."""
+    sts.delay = 0.1
+    platform = BedrockPlatform(
+        BedrockSettings(
+            region="eu-west-1",
+            access_key_id=SecretStr("AKIAX"),
+            secret_access_key=SecretStr("secret"),
+            role_arn=ROLE,
+        )
+    )
+    in_threads(20, platform.prepare)
+    assert sts.count == 1

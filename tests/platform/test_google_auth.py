@@ -33,11 +33,11 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.google_auth import (
-    SCOPES,
     CredentialsSource,
     StaticToken,
     token_source,
 )
+from langchain_claude_cloud.platform.google_library import SCOPES
 
 
 @pytest.fixture

@@ -127,6 +127,17 @@ async def test_cold_tasks_prepare_once_and_leave_the_executor_alone() -> None:
     assert waited < 0.2
 
 
+async def test_tasks_that_fail_together_have_an_error_each() -> None:
+    """Each says on its own what it was doing: its model, its attempts before."""
+    platform = FakePlatform(prepare_seconds=0.1, failure=AuthenticationError("set the variable"))
+    errors = await asyncio.gather(*[aprepare(platform) for _ in range(3)], return_exceptions=True)
+    assert [str(error) for error in errors] == ["set the variable"] * 3
+    for error in errors:
+        assert isinstance(error, AuthenticationError)
+        error.add_note("mine")
+    assert [getattr(error, "__notes__", None) for error in errors] == [["mine"]] * 3
+
+
 async def test_the_loop_runs_while_credentials_are_prepared() -> None:
     """A token endpoint that is slow stops nobody else."""
     platform = FakePlatform(prepare_seconds=0.3)

@@ -18,7 +18,7 @@ from http_fakes import Exchange, Server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.platform.http import (
     FetchedMedia,
     FetchLimits,
@@ -625,3 +625,17 @@ async def test_the_systems_resolver_is_the_default() -> None:
     assert all(ip_address(address).is_loopback for address in addresses)
     with pytest.raises(socket.gaierror):
         await resolve("no-such-host.invalid", 443)
+
+
+async def test_certificates_that_cannot_be_loaded_are_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not a group of exceptions, whatever number of URLs there is."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+
+    async def resolver(*_: object) -> list[str]:
+        return [PUBLIC]
+
+    urls = ["https://a.example/", "https://b.example/"]
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        await afetch_all(urls, resolver=resolver)

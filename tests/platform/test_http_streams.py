@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
@@ -14,6 +15,8 @@ import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
 
 from langchain_claude_cloud.platform.http import Timeouts, aopen_stream, open_stream
+from langchain_claude_cloud.platform.http.pool import thread_client
+from langchain_claude_cloud.platform.http.transport import ThreadTransport
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 PIECES = [b"event: a\n\n", b"x" * 70_000, "データ".encode(), b"\r\n0\r\n\r\n"]
@@ -174,6 +177,24 @@ def test_an_abandoned_generator_closes_the_connection_at_once() -> None:
         with closing(_pieces(server)) as pieces:
             next(pieces)
         server.wait_closed(1)
+
+
+def test_a_stream_is_closed_while_the_thread_takes_a_connection() -> None:
+    """The garbage collector closes an abandoned stream anywhere, also there."""
+    with Server(_endless) as server:
+        pieces = _pieces(server)
+        next(pieces)
+        transport = thread_client(server.request().url)._transport
+        assert isinstance(transport, ThreadTransport)
+
+        def work() -> None:
+            with transport._lock:
+                pieces.close()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 async def test_an_abandoned_async_generator_closes_the_connection_at_once() -> None:

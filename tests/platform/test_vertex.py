@@ -25,6 +25,7 @@ from langchain_claude_cloud.errors import (
     NotFoundError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.google_auth import CredentialsSource
 from langchain_claude_cloud.platform.vertex import (
     VertexPlatform,
     VertexSettings,
@@ -346,3 +347,12 @@ def test_making_a_platform_loads_no_cloud_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_refusal_is_told_though_the_credentials_were_forgotten_meanwhile() -> None:
+    """Another thread's renewal failed between this request and its refusal."""
+    robot = robots.Credentials.from_service_account_info(service_account("https://h.example/"))
+    made = VertexPlatform(VertexSettings(project="p-1", credentials=robot))
+    made._tokens = CredentialsSource(robot)  # prepared by nobody
+    refused = made.read_error(404, {}, b"{}", model="claude-x")
+    assert isinstance(refused, NotFoundError)

@@ -57,6 +57,16 @@ def whole(events: list[dict[str, Any]], content: list[dict[str, Any]]) -> dict[s
     return {**events[0]["message"], **events[-2]["delta"], "usage": usage, "content": content}
 
 
+@pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS)
+def test_a_pause_that_no_message_can_be_made_of_is_an_error(writer: Any) -> None:
+    """No writer sees its end, and it would be sent back."""
+    events = first_part()
+    events[-2]["usage"] = {"output_tokens": "many"}
+    stream = ResponseStream("sse", writer(ORIGIN), ORIGIN, cloud="vertex", answer=Answer(pauses=3))
+    with pytest.raises(StreamInterruptedError, match="documented form"):
+        list(stream.feed(sse(events)))
+
+
 def read(parts: list[list[dict[str, Any]]], version: str, pauses: int = 3) -> list[Any]:
     """Return the outputs of the parts, each a response of its own to one answer."""
     answer = Answer(pauses=pauses)

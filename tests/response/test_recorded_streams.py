@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from data import load_recordings, needs_data
 from langchain_core.language_models.chat_model_stream import ChatModelStream
-from langchain_core.messages import AIMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from reference_fold import check, events_of, fold, fold_message, without_index
 
 from langchain_claude_cloud.response.answer import Answer
@@ -37,6 +37,14 @@ STREAMS = [row for row in _answers() if row["kind"] != "json"]
 BODIES = [row for row in _answers() if row["kind"] == "json"]
 
 
+WRITERS: Final[tuple[tuple[Any, str | None], ...]] = (
+    (ProviderChunkWriter, "v0"),
+    (StandardChunkWriter, "v1"),
+    (ProtocolWriter, None),
+)
+"""What writes chunks of a version, or events."""
+
+
 def _name(row: dict[str, Any]) -> str:
     return f"{row['file']}-{row['line']}"
 
@@ -46,34 +54,61 @@ def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[Answer, list[
     stream: ResponseStream[Any] = ResponseStream(framing, writer, ORIGIN, cloud="vertex")
     body = row["body"]
     outputs: list[Any] = []
-    for start in range(0, len(body), size or len(body)):
-        outputs += stream.feed(body[start : start + (size or len(body))])
+    for start in range(0, len(body), size):
+        outputs += stream.feed(body[start : start + size])
     outputs += stream.close()
     return stream.answer, outputs
 
 
-@needs_data
-@pytest.mark.parametrize("size", [1, 7, 64, 0])
-@pytest.mark.parametrize("row", STREAMS, ids=_name)
-def test_a_recorded_stream_reads_the_same_on_every_path(row: dict[str, Any], size: int) -> None:
-    """Chunks of both versions, events and the fold agree with an independent reading."""
-    expected = fold(events_of(row["kind"], row["body"]))
-    for writer, version in ((ProviderChunkWriter, "v0"), (StandardChunkWriter, "v1")):
-        answer, chunks = _outputs(row, writer(ORIGIN), size)
-        whole = build_message(answer, ORIGIN, version=version)  # type: ignore[arg-type]
-        added = message_chunk_to_message(functools.reduce(operator.add, chunks))
-        merged = message_chunk_to_message(chunks[0] + chunks[1:])
-        assert type(added) is AIMessage
-        assert added.model_dump_json() == merged.model_dump_json() == whole.model_dump_json()
-        check(added, expected)
-    _, events = _outputs(row, ProtocolWriter(ORIGIN), size)
+def _message(outputs: list[Any]) -> AIMessage:
+    """Return what a caller makes of chunks or events; chunks add up in two ways alike."""
+    if isinstance(outputs[0], AIMessageChunk):
+        added = message_chunk_to_message(functools.reduce(operator.add, outputs))
+        merged = message_chunk_to_message(outputs[0] + outputs[1:])
+        assert type(added) is type(merged) is AIMessage
+        assert added.model_dump_json() == merged.model_dump_json()
+        return added
     streamed = ChatModelStream()
-    for event in events:
+    for event in outputs:
         streamed.dispatch(event)
     assert streamed.output_message is not None
-    check(streamed.output_message, expected)
-    assert without_index(streamed.output_message.content_blocks) == added.content_blocks
-    assert streamed.output_message.response_metadata == added.response_metadata
+    return streamed.output_message
+
+
+@needs_data
+@pytest.mark.parametrize("row", STREAMS, ids=_name)
+def test_a_recorded_stream_reads_the_same_on_every_path(row: dict[str, Any]) -> None:
+    """Chunks of both versions, events and the fold agree with an independent reading."""
+    expected = fold(events_of(row["kind"], row["body"]))
+    found = []
+    for writer, version in WRITERS:
+        answer, outputs = _outputs(row, writer(ORIGIN), len(row["body"]))
+        found.append(_message(outputs))
+        check(found[-1], expected)
+        if version:
+            whole = build_message(answer, ORIGIN, version=version)  # type: ignore[arg-type]
+            assert found[-1].model_dump_json() == whole.model_dump_json()
+    _, added, streamed = found
+    assert without_index(streamed.content_blocks) == added.content_blocks
+    assert streamed.response_metadata == added.response_metadata
+
+
+@needs_data
+@pytest.mark.parametrize("row", STREAMS, ids=_name)
+def test_the_cut_of_the_bytes_changes_nothing(row: dict[str, Any]) -> None:
+    """In pieces of 64, 7 and 1 bytes it gives the very same chunks, events and answer."""
+    for writer, version in WRITERS:
+        answer, whole = _outputs(row, writer(ORIGIN), len(row["body"]))
+        # The bytes are put together before the writers; the smallest pieces, for the time
+        # that they take, go to one of these, and make up the shorter streams.
+        is_short = version == "v0" and len(row["body"]) < 20_000
+        for size in (64, 7, 1) if is_short else (64, 7):
+            cut_answer, outputs = _outputs(row, writer(ORIGIN), size)
+            assert outputs == whole
+            one, other = (
+                build_message(each, ORIGIN, version="v1") for each in (answer, cut_answer)
+            )
+            assert one.model_dump_json() == other.model_dump_json()
 
 
 @needs_data

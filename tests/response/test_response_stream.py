@@ -107,6 +107,7 @@ def test_outputs_before_an_error_are_handed_out_first() -> None:
         [start(), opened(0, {"type": "tool_use", "name": "f", "input": {}})],
         [start(), opened(0, {"type": "tool_use", "id": 1, "name": "f", "input": {}})],
         [start(), {"type": "content_block_start", "index": 0}],
+        [start(), *text(0, "whole?"), {"type": "message_stop"}],
         [{"no": "type"}],
         [[1, 2]],
     ],

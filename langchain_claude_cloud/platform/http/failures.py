@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud._types import LABELS, Cloud
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -49,7 +49,6 @@ TRANSPORT_FAILURES = (
 )
 """What may come out of an HTTP client, ours or a caller's."""
 
-_LABELS: dict[Cloud, str] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 _CONNECT_TIMEOUTS = (httpx.ConnectTimeout, httpcore.ConnectTimeout)
 _TIMEOUTS = (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
 _WRITE_TIMEOUTS = (httpx.WriteTimeout, httpcore.WriteTimeout)
@@ -100,7 +99,7 @@ class Where:
     @property
     def label(self) -> str:
         """The endpoint in words."""
-        return f"{_LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
+        return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
 
 
 def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
@@ -136,41 +135,47 @@ def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudErro
 
 
 def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
+    limits, label = where.timeouts.limits, where.label
     if isinstance(cause, _CONNECT_TIMEOUTS):
-        text = (
-            f"No connection to {where.label} within {where.timeouts.connect:g} s. Check that "
-            "the network lets this host be reached, or raise timeout={'connect': seconds}."
+        seconds, happened = limits.connect, f"No connection to {label} within"
+        remedy = (
+            "Check that the network lets this host be reached, or raise "
+            "timeout={'connect': seconds}."
         )
     elif isinstance(cause, _WRITE_TIMEOUTS):
-        text = (
-            f"{where.label} took nothing of the request for {where.timeouts.idle:g} s. Check "
-            "the network, or raise timeout={'idle': seconds}."
-        )
+        seconds, happened = limits.idle, f"{label} took nothing of the request for"
+        remedy = "Check the network, or raise timeout={'idle': seconds}."
     elif isinstance(cause, _POOL_TIMEOUTS):
-        text = (
-            f"The given HTTP client had no free connection to {where.label} for "
-            f"{where.timeouts.start:g} s. Raise its limit, or leave the client to the package."
-        )
+        seconds = limits.start
+        happened = f"The given HTTP client had no free connection to {label} for"
+        remedy = "Raise its limit, or leave the client to the package."
     else:
         return _ran_out(where, phase)
-    return _build(RequestTimeoutError, where, text)
+    return _build(RequestTimeoutError, where, _waited(where, happened, seconds, remedy))
 
 
 def _ran_out(where: Where, phase: Phase) -> ClaudeCloudError:
+    limits = where.timeouts.limits
     if phase == "start":
-        seconds, name, what = where.timeouts.start, "start", "did not begin to answer"
+        seconds, name, what = limits.start, "start", "did not begin to answer"
     else:
-        seconds, name, what = where.timeouts.idle, "idle", "went silent in mid-answer"
-    error = _build(
-        RequestTimeoutError,
-        where,
-        f"{where.label} {what} for {seconds:g} s. Raise timeout={{'{name}': seconds}}"
-        + ("." if where.is_stream else ", or stream: long answers then show that they live."),
+        seconds, name, what = limits.idle, "idle", "went silent in mid-answer"
+    remedy = f"Raise timeout={{'{name}': seconds}}" + (
+        "." if where.is_stream else ", or stream: long answers then show that they live."
     )
+    text = _waited(where, f"{where.label} {what} for", seconds, remedy)
+    error = _build(RequestTimeoutError, where, text)
     if not where.is_stream:
         # The model may well be writing the answer, and it is billed for each time.
         error.is_retryable = False
     return error
+
+
+def _waited(where: Where, happened: str, seconds: float, remedy: str) -> str:
+    """Say how long was waited, and what to do if that was not long enough."""
+    if where.timeouts.is_over:
+        return f"{happened} the rest of the call's {where.timeouts.total:g} s."
+    return f"{happened} {seconds:g} s. {remedy}"
 
 
 def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpcore
 import httpx
 
-from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.backend import LoopBackend
 from langchain_claude_cloud.platform.http.environment import proxy_for, user_agent
@@ -126,6 +126,7 @@ async def afetch_all(
 
     Raises:
         InvalidInputError: One may not be fetched, or cannot be; the others are given up.
+        ConfigurationError: The certificates that the environment names cannot be loaded.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
     fetcher = _Fetcher(limits, resolver, network or LoopBackend())
@@ -137,7 +138,7 @@ async def afetch_all(
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(url)) for url in urls]
-    except* InvalidInputError as failures:
+    except* ClaudeCloudError as failures:
         first: BaseException = failures
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import os
 import socket
 import threading
@@ -20,6 +21,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform._common import SharedLock
 
 T = TypeVar("T")
@@ -172,13 +174,21 @@ async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
 
     Returns:
         What the work returned. A task that is cancelled leaves it to the others.
+
+    Raises:
+        ClaudeCloudError: The work raised it; each task gets a copy of its own, to which it may
+            add what it was doing.
     """
     flights = loop_state().flights
     flight: asyncio.Task[T] | None = flights.get(key)
     if flight is None:
         flight = flights[key] = asyncio.create_task(in_thread(work))
         flight.add_done_callback(lambda done: _land(flights, key, done))
-    return await asyncio.shield(flight)
+    try:
+        return await asyncio.shield(flight)
+    except ClaudeCloudError as shared:
+        own = copy.copy(shared)
+    raise own
 
 
 def _land(

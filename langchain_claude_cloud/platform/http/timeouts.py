@@ -17,6 +17,8 @@ _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}
 _FIELDS = ("connect", "start", "idle", "total")
 # A timeout of 0 means "none" to some of those who take it.
 _AT_ONCE = 0.001
+# A loop's timers ring by as much too early.
+_CLOCK_STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ class Timeouts:
         """
         return _TimeoutsWithin(self, remaining)
 
+    @property
+    def limits(self) -> Timeouts:
+        """The limits as they were set."""
+        return self
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is the call's whole time that ran out, not one of the limits."""
+        return False
+
 
 class _TimeoutsWithin(Timeouts):
     """Limits that shrink with the time that is left."""
@@ -97,6 +109,14 @@ class _TimeoutsWithin(Timeouts):
     @property
     def idle(self) -> float:
         return self._bounded(self._limits.idle)
+
+    @property
+    def limits(self) -> Timeouts:
+        return self._limits
+
+    @property
+    def is_over(self) -> bool:
+        return self._remaining() <= _CLOCK_STEP
 
     def _bounded(self, seconds: float) -> float:
         return max(_AT_ONCE, min(seconds, self._remaining()))

@@ -49,7 +49,9 @@ class ThreadTransport(httpx.BaseTransport):
             network_backend=ThreadBackend(),
         )
         self._idle: deque[httpcore.ConnectionInterface] = deque()
-        self._lock = threading.Lock()
+        # Of a kind that the thread which holds it may take again: the garbage collector may close
+        # a forgotten stream at that moment, which gives its connection back.
+        self._lock = threading.RLock()
         self._is_closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -1,0 +1,169 @@
+"""google-auth, as far as it is used: loading credentials, its transport, its exceptions.
+
+In: nothing, or a credentials object. Out: credentials that can fetch tokens, and errors of
+ours that say what to do where that fails.
+
+google-auth is imported on first use. Its transport is ``requests``, which honours HTTPS_PROXY
+and REQUESTS_CA_BUNDLE.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from langchain_claude_cloud._redaction import redact
+from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+)
+from langchain_claude_cloud.platform._common import quiet_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from enum import Enum
+
+    from google.auth.transport.requests import Request
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+"""What service accounts are scoped with."""
+
+TOKEN_TIMEOUT = 10.0
+"""Seconds for one request to a token endpoint; google-auth's own default is 120."""
+
+WAYS = (
+    "Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at "
+    "a service account key or a workload identity configuration, or run on Google Cloud with "
+    "a service account attached, or pass `credentials` or `access_token`."
+)
+"""What to do about missing Google credentials."""
+
+
+class GoogleCredentials(Protocol):
+    """The part of google-auth's untyped ``Credentials`` that is used here."""
+
+    @property
+    def token_state(self) -> Enum:
+        """FRESH, STALE (usable, but about to expire) or INVALID."""
+
+    def refresh(self, request: Request) -> None:
+        """Fetch a token."""
+
+    def apply(self, headers: dict[str, str]) -> None:
+        """Add the token and the quota project."""
+
+
+def load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCredentials, str | None]:
+    """Return the application default credentials and their project. Reads files, may send.
+
+    Args:
+        request: The transport for what loading asks of the metadata server.
+        needs_project: Whether the project must be found too.
+    """
+    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
+
+    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if not path or needs_project:
+        return google.auth.default(scopes=SCOPES, request=request)
+    # default() would look up a workload identity's project in any case. What it warns
+    # about is a file of unknown origin; this one is named by the machine's owner.
+    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        credentials, project = load(path, request=request)
+    return scoped(credentials), project
+
+
+def scoped(credentials: object) -> GoogleCredentials:
+    """Return credentials that are good for the cloud's APIs.
+
+    Raises:
+        ConfigurationError: They are not google-auth's.
+    """
+    from google.auth import credentials as google  # noqa: PLC0415  on first use
+
+    if not isinstance(credentials, google.Credentials):
+        raise ConfigurationError(
+            f"`credentials` is a {type(credentials).__name__}, not a "
+            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
+            platform="vertex",
+        )
+    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
+    return scope(credentials, SCOPES)
+
+
+@contextmanager
+def transport() -> Iterator[Request]:
+    """Give google-auth's transport for a renewal; nothing of it is logged."""
+    import requests  # noqa: PLC0415  with the next line 190 ms: on first use
+    from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
+
+    class TimedTransport(Transport):
+        """google-auth's transport with a timeout that a caller can wait for."""
+
+        def __call__(self, *args: object, **options: object) -> object:
+            options.setdefault("timeout", TOKEN_TIMEOUT)
+            return super().__call__(*args, **options)  # type: ignore[no-untyped-call]
+
+    # A session a renewal: tokens last an hour, the token endpoint's connections do not.
+    with requests.Session() as session, quiet_libraries():
+        yield TimedTransport(session)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what google-auth raises into errors of ours.
+
+    Raises:
+        AuthenticationError: There are no credentials, or they are refused.
+        ConnectionFailedError: The token endpoint cannot be reached, or failed.
+    """
+    from google.auth import exceptions  # noqa: PLC0415  on first use
+
+    try:
+        yield
+    except ClaudeCloudError:
+        raise
+    except exceptions.TransportError as error:
+        raise ConnectionFailedError(
+            f"Google's token endpoint cannot be reached: {_reason(error)}. Check the network, "
+            "HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
+            platform="vertex",
+        ) from None
+    except exceptions.DefaultCredentialsError as error:
+        raise AuthenticationError(
+            f"No usable Google credentials: {_reason(error)}. {WAYS}", platform="vertex"
+        ) from None
+    except (exceptions.GoogleAuthError, ValueError, OSError) as error:
+        raise _refused(error) from None
+    except (TypeError, LookupError, AttributeError):
+        # google-auth takes apart what the endpoint answered without looking at it first.
+        raise AuthenticationError(
+            "Google's token endpoint answered with something that is not a token. Is a proxy or a "
+            f"captive portal answering in its place? Check HTTPS_PROXY. {WAYS}",
+            platform="vertex",
+        ) from None
+
+
+def _refused(error: Exception) -> ClaudeCloudError:
+    if getattr(error, "retryable", False):
+        return ConnectionFailedError(
+            f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
+        )
+    reason = _reason(error)
+    remedy = clock_remedy() if is_clock_skew(reason) else WAYS
+    return AuthenticationError(
+        f"Google refused to issue a token: {reason}. {remedy}", platform="vertex"
+    )
+
+
+def _reason(error: Exception) -> str:
+    # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
+    text = str(error.args[0]) if error.args else type(error).__name__
+    return redact(" ".join(text.split()))[:500].rstrip(".")
