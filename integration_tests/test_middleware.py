@@ -11,7 +11,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,26 +39,11 @@ from langchain_claude_cloud.middleware import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
+pytest_plugins = ["cloud_fixtures"]
+
 CUT = '{"path": "poem.txt", "content": "Twenty lines of a po'
 QUESTION: Any = {"messages": [HumanMessage("Write a poem to poem.txt.")]}
 THREAD: Any = {"configurable": {"thread_id": "poem"}}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[CloudEmulator]:
-    """An emulator that serves all tests of the module."""
-    with CloudEmulator() as started:
-        yield started
-
-
-@pytest.fixture
-def emulator(running: CloudEmulator) -> Iterator[CloudEmulator]:
-    """A running emulator without a script; what a test queues, it uses up."""
-    running.reset()
-    yield running
-    left = running.pending
-    running.reset()
-    assert left == 0, f"{left} queued answers were never asked for"
 
 
 @pytest.fixture(params=["vertex", "bedrock"])

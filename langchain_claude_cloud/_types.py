@@ -29,3 +29,6 @@ STRUCTURED_OUTPUT_TOOL: Final = "answer_as_structured_output"
 """The name of the tool that stands in for ``output_config.format`` where that is refused. Its
 call is the answer, and comes out as the text that the format would have given: an agent would
 look for a tool of this name, and ask again for ever."""
+
+REQUEST_ID_HEADERS: Final = ("x-amzn-requestid", "request-id", "x-request-id")
+"""Where an answer may name its request, the cloud's own name for it first."""

@@ -18,7 +18,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud._health import HEALTH, Health
-from langchain_claude_cloud._types import JsonObject, Operation
+from langchain_claude_cloud._types import REQUEST_ID_HEADERS, JsonObject, Operation
 from langchain_claude_cloud.adaptation import adapt, settle_options
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -57,7 +57,6 @@ STREAMED_FROM_MAX_TOKENS: Final = 21_333
 The vendor's SDK refuses such requests, by the formula 3600 s * max_tokens / 128,000 > 600 s.
 """
 
-_REQUEST_IDS: Final = ("x-amzn-requestid", "request-id", "x-request-id")
 _BODY_OF_COUNT: Final = frozenset(
     {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
 )
@@ -194,7 +193,7 @@ class Attempts:
     def origin(self, headers: Mapping[str, str]) -> Origin:
         """Say where an answer comes from."""
         resolved = self.route.resolved
-        request_ids = (headers.get(name) for name in _REQUEST_IDS)
+        request_ids = (headers.get(name) for name in REQUEST_ID_HEADERS)
         return Origin(
             platform=self.route.config.cloud,
             region=self.route.platform.region,

@@ -63,6 +63,7 @@ def _stream(turn: Turn[T]) -> Iterator[T]:
                         if reader.complete:
                             break
                     last += reader.close()
+                run.plan.succeeded()
                 turn.ended()
             except ClaudeCloudError as error:
                 _pause(run, error, reader)
@@ -102,6 +103,7 @@ async def _astream(turn: Turn[T]) -> AsyncIterator[T]:
                         if reader.complete:
                             break
                     last += reader.close()
+                run.plan.succeeded()
                 turn.ended()
             except ClaudeCloudError as error:
                 await _apause(run, error, reader)

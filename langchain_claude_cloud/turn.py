@@ -61,6 +61,7 @@ class Turn(Generic[T]):
         self._goes_on = False
         self._answer = Answer(pauses=MAX_PAUSES)
         self._begun: tuple[Origin, Sink[T]] | None = None
+        self._whole: AIMessage | None = None
 
     def reader(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun.
@@ -84,7 +85,7 @@ class Turn(Generic[T]):
             self._begun = (origin, self._writer_of(origin))
         try:
             self._answer.take(read_json(response))
-            self.message()
+            self._whole = self._build(self._call.version)
         except _NOT_AN_ANSWER as cause:
             problem = not_understood(self.run, response, cause)
         else:
@@ -94,7 +95,6 @@ class Turn(Generic[T]):
 
     def ended(self) -> None:
         """Note that the current response is complete, and see what follows it."""
-        self.run.plan.succeeded()
         self.is_over = not self._answer.is_paused
         if self._answer.is_paused:
             self._goes_on = True
@@ -104,7 +104,7 @@ class Turn(Generic[T]):
 
     def message(self) -> AIMessage:
         """Return the answer as far as it has arrived."""
-        return self._build(self._call.version)
+        return self._whole or self._build(self._call.version)
 
     def _build(self, version: OutputVersion) -> AIMessage:
         if self._begun is None:  # nothing ends that has not begun

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from langchain_claude_cloud._types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform._common import is_loopback
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
@@ -36,7 +37,6 @@ RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""
 
 _OK, _REDIRECT, _REFUSAL = 200, 300, 400
-_REQUEST_IDS = ("x-amzn-requestid", "request-id", "x-request-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,9 @@ def aopen_stream(
 def _identify(error: BaseException, headers: Mapping[str, str]) -> None:
     """Let an error that came after the response's head name the request to the cloud's support."""
     if isinstance(error, ClaudeCloudError) and error.request_id is None:
-        error.request_id = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
+        error.request_id = next(
+            (headers[name] for name in REQUEST_ID_HEADERS if name in headers), None
+        )
 
 
 @contextmanager
