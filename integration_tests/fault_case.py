@@ -21,8 +21,8 @@ from fault_wire import TEXT, Answer, Break
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing import CloudEmulator
 
 Mode: TypeAlias = Literal["whole", "long", "streamed"]

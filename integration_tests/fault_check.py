@@ -14,8 +14,8 @@ from fault_case import WAYS, Seen, Stage, Way, partial_text, play
 from fault_row import Outcome, Row
 from fault_wire import REQUEST_ID, TEXT
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import Cloud
 
 Differences: TypeAlias = dict[str, tuple[object, object]]
 

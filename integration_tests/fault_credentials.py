@@ -21,7 +21,7 @@ from fault_servers import Heard, Listener, Reply, Servers, nobody
 from fault_wire import plain
 from google.oauth2 import service_account
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing import CloudEmulator
 
 _ROLE: Final = "arn:aws:iam::123456789012:role/reader"

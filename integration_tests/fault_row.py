@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from fault_wire import Answer, Steps
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import Cloud
 
 BOTH: Final[tuple[Cloud, ...]] = ("vertex", "bedrock")
 VERTEX: Final[tuple[Cloud, ...]] = ("vertex",)

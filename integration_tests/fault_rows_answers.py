@@ -8,7 +8,6 @@ from typing import Any, Final
 from fault_row import VERTEX, Fault, Outcome, Row, Script, Section
 from fault_wire import Answer, Break, Steps
 
-from langchain_claude_cloud._types import Cloud, JsonObject
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -23,6 +22,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 SOON: Final = 0.01
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."

@@ -15,8 +15,8 @@ from fault_wire import (
     wrapped,
 )
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import StreamInterruptedError
+from langchain_claude_cloud.errors.types import Cloud
 
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
 _CHECK: Final = "Look at what answers in the cloud's place: `base_url`, a proxy."

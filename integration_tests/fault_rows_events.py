@@ -19,7 +19,6 @@ from fault_wire import (
     other_frame,
 )
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -32,6 +31,7 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
     ServerError,
 )
+from langchain_claude_cloud.errors.types import Cloud
 
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
 _AGAIN: Final = "Sent again by itself, as nothing of the answer had come."

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing.reply.framing import (
     chunk_frame,
     exception_frame,

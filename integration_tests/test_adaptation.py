@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from langchain_claude_cloud import ChatClaudeCloud, adaptation
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.calls import adaptation
 from langchain_claude_cloud.errors import (
     ContextOverflowError,
     InvalidRequestError,

@@ -15,10 +15,12 @@ import httpx
 import pytest
 from clouds import platform_of
 
-from langchain_claude_cloud import ChatClaudeCloud, _arns, base_models
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.catalogue import arns as _arns
+from langchain_claude_cloud.control_plane import base_models
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform import http
-from langchain_claude_cloud.routes import Route, make_routes
+from langchain_claude_cloud.routing.routes import Route, make_routes
 from langchain_claude_cloud.testing import CloudEmulator
 
 FRESH = [f"profile{number}" for number in range(200)]
@@ -190,7 +192,9 @@ def test_what_may_pass_is_tried_again_later(
     base_models.find_base_model(route)
     assert not route.resolved.known
     later = time.monotonic() + 3600
-    monkeypatch.setattr("langchain_claude_cloud.base_models.time.monotonic", lambda: later)
+    monkeypatch.setattr(
+        "langchain_claude_cloud.control_plane.base_models.time.monotonic", lambda: later
+    )
     base_models.find_base_model(route)
     assert route.resolved.base_id == HAIKU
 

@@ -21,14 +21,20 @@ from langchain_core.messages import (
     trim_messages,
 )
 
-from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex, counting
-from langchain_claude_cloud.counting import COUNTED, PART_ERROR, UNCOUNTED, EstimatedCount
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.calls.failover import HEALTH
+from langchain_claude_cloud.chat_models import token_counting as counting
+from langchain_claude_cloud.chat_models.token_counting import (
+    COUNTED,
+    PART_ERROR,
+    UNCOUNTED,
+    EstimatedCount,
+)
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
 )
-from langchain_claude_cloud.failover import HEALTH
 from langchain_claude_cloud.testing import CloudEmulator
 
 pytest_plugins = ["cloud_fixtures"]

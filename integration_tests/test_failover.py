@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.calls.failover import HEALTH
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -29,7 +30,6 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.failover import HEALTH
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text
 
 pytest_plugins = ["cloud_fixtures"]

@@ -20,7 +20,7 @@ from fault_page import PAGE, page
 from fault_row import Row, Section
 from fault_rows import ROWS, SECTIONS
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.

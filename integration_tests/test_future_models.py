@@ -9,7 +9,7 @@ from clouds import make_model
 from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 
 from langchain_claude_cloud import Bedrock, Vertex
-from langchain_claude_cloud.models import ModelInfo, all_models
+from langchain_claude_cloud.catalogue.models import ModelInfo, all_models
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 from langchain_claude_cloud.tool_calls import iter_tool_calls
 

@@ -13,9 +13,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.catalogue.models import ResolvedModel, all_models, resolve
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
-from langchain_claude_cloud.models import ResolvedModel, all_models, resolve
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.testing import CloudEmulator
 from langchain_claude_cloud.testing.server.call import Call

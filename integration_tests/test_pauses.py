@@ -14,13 +14,13 @@ from langchain_core.messages import AIMessage, message_chunk_to_message
 from reference_fold import Expected, check, events_of, fold, fold_message
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.calls.continuation import MAX_PAUSES
 from langchain_claude_cloud.errors import (
     InvalidRequestError,
     OverloadedError,
     StreamInterruptedError,
 )
 from langchain_claude_cloud.testing import CloudEmulator, server_tool_use, text
-from langchain_claude_cloud.turn import MAX_PAUSES
 
 pytest_plugins = ["cloud_fixtures"]
 # What events of v3 are called in langchain-core.

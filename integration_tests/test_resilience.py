@@ -22,7 +22,7 @@ from langchain_core.tracers.schemas import Run
 from pydantic import BaseModel, SecretStr
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud._health import HEALTH
+from langchain_claude_cloud.calls.circuit_breaker import HEALTH
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,

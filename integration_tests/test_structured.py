@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.structured import StructuredOutputError
+from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
 pytest_plugins = ["cloud_fixtures"]

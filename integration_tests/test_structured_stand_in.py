@@ -16,10 +16,11 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from langchain_claude_cloud import ChatClaudeCloud, adaptation
-from langchain_claude_cloud.adaptation import STRUCTURED_OUTPUT_TOOL
+from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.calls import adaptation
+from langchain_claude_cloud.calls.adaptation import STRUCTURED_OUTPUT_TOOL
+from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.structured import StructuredOutputError
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, thinking, tool_use
 
 SCHEMA = {

@@ -6,16 +6,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.available import AvailableModel
     from langchain_claude_cloud.chat_models import ChatClaudeCloud
     from langchain_claude_cloud.config import Bedrock, Vertex
+    from langchain_claude_cloud.control_plane.available_models import AvailableModel
 
 __version__ = "0.1.0"
 
 __all__ = ["AvailableModel", "Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
 
 _HOMES = {
-    "AvailableModel": "langchain_claude_cloud.available",
+    "AvailableModel": "langchain_claude_cloud.control_plane.available_models",
     "Bedrock": "langchain_claude_cloud.config",
     "ChatClaudeCloud": "langchain_claude_cloud.chat_models",
     "Vertex": "langchain_claude_cloud.config",

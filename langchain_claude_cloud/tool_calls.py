@@ -20,12 +20,12 @@ from typing import Final, TypeAlias, cast
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.arguments import ArgumentsError, dump_arguments
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, Verdict
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.content import NEVER_ENDED
 from langchain_claude_cloud.response.incremental import IncrementalArguments
+from langchain_claude_cloud.response.tool_arguments import ArgumentsError, dump_arguments
 
 __all__ = ["ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
 

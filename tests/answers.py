@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
 from langchain_claude_cloud.response.message import Origin
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
 
 ORIGIN = Origin(platform="vertex", region="global", model="claude-test", request_id="req_1")
 WRITERS = {"v0": ProviderChunkWriter, "v1": StandardChunkWriter}

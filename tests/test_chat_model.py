@@ -76,7 +76,7 @@ def test_global_routing_from_a_guarded_region_is_said_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever chose Frankfurt should know that `global` leaves it."""
-    monkeypatch.setattr("langchain_claude_cloud.routes._noticed", set())
+    monkeypatch.setattr("langchain_claude_cloud.routing.routes._noticed", set())
     for _ in range(3):
         ChatClaudeCloud(model=MODEL, platform=Bedrock(region="eu-central-1"))
     assert [

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from langchain_claude_cloud import ChatClaudeCloud, __version__
+from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.cli import demo_script
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.cli.common import CloudName, CommandError, Target
@@ -24,7 +25,6 @@ from langchain_claude_cloud.cli.demo import Agent, run_demo
 from langchain_claude_cloud.cli.demo_view import View
 from langchain_claude_cloud.cli.demo_wire import Wire
 from langchain_claude_cloud.cli.emulate import environment
-from langchain_claude_cloud.models import all_models
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
 PROGRAM = "from langchain_claude_cloud.cli import main; main()"

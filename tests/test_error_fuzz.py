@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from langchain_core.exceptions import ModelError
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     StreamInterruptedError,
@@ -26,6 +25,7 @@ from langchain_claude_cloud.errors import (
     error_from_exception_frame,
     error_from_response,
 )
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.http import RetryPolicy
 from langchain_claude_cloud.response.blocks import Silent
 from langchain_claude_cloud.response.message import Origin

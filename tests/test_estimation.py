@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langchain_claude_cloud.estimation import (
+from langchain_claude_cloud.catalogue.models import resolve
+from langchain_claude_cloud.chat_models.token_estimation import (
     ESTIMATE_ERROR,
     characters_per_token,
     parts_of,
     size_of,
     size_of_tools,
 )
-from langchain_claude_cloud.models import resolve
 
 _START = re.compile(rb'data: (\{"type":\s*"message_start".*)')
 _MANY = 100

@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, Vertex
-from langchain_claude_cloud._health import COOL_DOWN_SECONDS, LONGEST_COOL_DOWN, Health
+from langchain_claude_cloud.calls.circuit_breaker import (
+    COOL_DOWN_SECONDS,
+    LONGEST_COOL_DOWN,
+    Health,
+)
+from langchain_claude_cloud.calls.failover import Plan
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -28,9 +33,8 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.failover import Plan
 from langchain_claude_cloud.platform.http import RetryPolicy
-from langchain_claude_cloud.routes import Route, make_routes
+from langchain_claude_cloud.routing.routes import Route, make_routes
 
 A, B, C = "us-east-1", "us-west-2", "eu-west-1"
 

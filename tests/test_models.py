@@ -18,10 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import model_profile
 
-from langchain_claude_cloud import _catalogue, models
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.catalogue import models
+from langchain_claude_cloud.catalogue import rows as _catalogue
+from langchain_claude_cloud.catalogue.models import (
+    INFERENCE_PROFILES,
+    Capabilities,
+    ModelInfo,
+    resolve,
+)
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.models import INFERENCE_PROFILES, Capabilities, ModelInfo, resolve
+from langchain_claude_cloud.errors.types import Cloud
 
 ROWS = {row.name: row for row in models.all_models()}
 SONNET_4_5 = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -67,7 +73,11 @@ def test_capabilities_are_of_the_declared_types(row: ModelInfo, cloud: Cloud) ->
 
 def test_the_json_holds_no_key_that_nothing_reads() -> None:
     """A misspelt capability in the JSON would otherwise be ignored in silence."""
-    text = resources.files("langchain_claude_cloud").joinpath("models.json").read_text("utf-8")
+    text = (
+        resources.files("langchain_claude_cloud.catalogue")
+        .joinpath("models.json")
+        .read_text("utf-8")
+    )
     data = json.loads(text)
     capabilities = {field.name for field in dataclasses.fields(Capabilities)}
     layers = [*data["generations"].values(), *data["models"]]

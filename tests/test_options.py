@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
+from langchain_claude_cloud.calls.options import CallOptions, read_options
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.options import CallOptions, read_options
 
 MODEL = ChatClaudeCloud(
     model="claude-sonnet-5-5", platform=Vertex(project="p", access_token="t"), betas=["own"]

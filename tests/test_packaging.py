@@ -81,7 +81,7 @@ def test_the_emulator_is_imported_without_its_server() -> None:
 def test_data_files_are_installed() -> None:
     """The catalogue, and the mark that says that the package is typed."""
     assert (ROOT / "py.typed").is_file()
-    assert json.loads((ROOT / "models.json").read_text(encoding="utf-8"))["models"]
+    assert json.loads((ROOT / "catalogue" / "models.json").read_text(encoding="utf-8"))["models"]
 
 
 def test_requirements_are_the_promised_ones() -> None:

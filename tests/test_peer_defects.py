@@ -20,11 +20,11 @@ from langchain_core.tools import tool as make_tool
 from peer_defects import DEFECTS, Defect
 from pydantic import BaseModel
 
-from langchain_claude_cloud.models import resolve
+from langchain_claude_cloud.catalogue.models import resolve
 from langchain_claude_cloud.request.body import RequestOptions, build_request
-from langchain_claude_cloud.request.messages import convert_messages
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.request.tools import convert_tool
-from langchain_claude_cloud.response.writers import StandardChunkWriter
+from langchain_claude_cloud.response.handlers import StandardChunkWriter
 
 Json = dict[str, Any]
 

@@ -17,9 +17,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.tools import tool as as_tool
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.response.arguments import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.incremental import IncrementalArguments
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 from langchain_claude_cloud.testing import CloudEmulator, tool_use
 from langchain_claude_cloud.testing import text as said
 from langchain_claude_cloud.tool_calls import ToolCallUpdate, aiter_tool_calls, iter_tool_calls

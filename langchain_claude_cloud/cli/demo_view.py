@@ -20,9 +20,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors.types import JsonObject
 
 _FRAMING = {
     "vertex": "server-sent events, a bearer token",

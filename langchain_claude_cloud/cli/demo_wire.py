@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from langchain_core.messages import BaseMessage
 
-from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, build_request
-from langchain_claude_cloud.routes import make_routes
+from langchain_claude_cloud.routing.routes import make_routes
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.testing import CloudEmulator

@@ -18,13 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_claude_cloud import __version__
+from langchain_claude_cloud.catalogue.models import ResolvedModel, vertex_region_variables
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.models import ResolvedModel, vertex_region_variables
-from langchain_claude_cloud.routes import Route, make_routes
+from langchain_claude_cloud.routing.routes import Route, make_routes
 
 _PROJECT = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
 _ADDRESS = {

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo, all_models
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.models import Capabilities, ModelInfo, all_models
+from langchain_claude_cloud.errors.types import Cloud
 
 BEGIN: Final = "<!-- made by `make features`: begin -->"
 END: Final = "<!-- made by `make features`: end -->"
@@ -143,8 +143,8 @@ _ENDPOINTS: Final = (
 
 
 _ABOUT: Final = (
-    "Made from the catalogue (`langchain_claude_cloud/models.json`, which has the evidence of each "
-    "fact, and how sure it is) by `make features`. A model that is not here works too, with what "
+    "Made from the catalogue (`langchain_claude_cloud/catalogue/models.json`, which has the "
+    "evidence of each fact, and how sure it is) by `make features`. A model that is not here works too, with what "
     "the newest of its family takes."
 )
 _ABOUT_NAMES: Final = (

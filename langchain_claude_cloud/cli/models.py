@@ -11,10 +11,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from langchain_claude_cloud.available import AvailableModel
+from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo, all_models
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, Target
-from langchain_claude_cloud.models import Capabilities, ModelInfo, all_models
+from langchain_claude_cloud.control_plane.available_models import AvailableModel
 
 _FINE_GRAINED: Final = {"field": "fine-grained tools", "beta": "fine-grained tools (beta)"}
 _ONE_MILLION: Final = {"beta": "1M context (beta)"}

@@ -19,8 +19,8 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import Cloud
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 

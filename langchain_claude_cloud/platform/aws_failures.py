@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import cast
 
-from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
-from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -21,6 +18,9 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
+from langchain_claude_cloud.errors.hints import clock_remedy, is_clock_skew
+from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform._common import quiet_libraries
 
 WAYS = (

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from langchain_claude_cloud._types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from langchain_claude_cloud._types import Operation
+from langchain_claude_cloud.errors.types import Operation
 
 if TYPE_CHECKING:
     import botocore.session

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._remedies import clock_remedy, is_clock_skew
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
     ConnectionFailedError,
 )
+from langchain_claude_cloud.errors.hints import clock_remedy, is_clock_skew
+from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.platform._common import quiet_libraries
 
 if TYPE_CHECKING:

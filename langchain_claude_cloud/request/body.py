@@ -10,14 +10,15 @@ from typing import Final
 
 from langchain_core.messages import BaseMessage
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.catalogue.models import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.models import ResolvedModel
-from langchain_claude_cloud.request import caching, settings
-from langchain_claude_cloud.request.messages import Conversation, convert_messages
-from langchain_claude_cloud.request.offer import offer_tools
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request import caching
+from langchain_claude_cloud.request import parameters as settings
+from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
-from langchain_claude_cloud.request.system import TOOL_CHANGES
+from langchain_claude_cloud.request.prepared_tools import offer_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 

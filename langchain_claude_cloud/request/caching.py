@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 
 MOST_BREAKPOINTS: Final = 4
 _UNFIT: Final = ("thinking", "redacted_thinking")

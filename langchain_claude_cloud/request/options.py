@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class RequestOptions:
         output_format: As `request.tools.convert_response_format` returns it.
         stream: Whether the answer is streamed.
         refused: Betas and features that the model is known to refuse there, as
-            `langchain_claude_cloud.adaptation` names them: the package does not add them.
+            `langchain_claude_cloud.calls.adaptation` names them: the package does not add them.
     """
 
     max_tokens: int | None = None

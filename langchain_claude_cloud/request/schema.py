@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import JsonObject
 
 _ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _DEFINITIONS: Final = ("$defs", "definitions")

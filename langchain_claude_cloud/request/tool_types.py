@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.catalogue.models import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.models import ResolvedModel
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 _SERVER_TOOLS: Final = (
     "web_search_",

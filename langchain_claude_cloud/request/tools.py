@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 
-from langchain_claude_cloud._types import JsonObject
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.identifiers import NAME
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.identifiers import NAME
 from langchain_claude_cloud.request.schema import object_schema, refuse_maps, transform_schema
 
 if TYPE_CHECKING:

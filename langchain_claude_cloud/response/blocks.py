@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.arguments import (
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
     dump_arguments,
     parse_arguments,
 )
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.response.answer import Answer
+    from langchain_claude_cloud.response.accumulator import Answer
 
 T_co = TypeVar("T_co", covariant=True)
 

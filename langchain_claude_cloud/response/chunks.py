@@ -28,8 +28,7 @@ from langchain_core.utils._merge import merge_dicts
 from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
 from pydantic import Field, SerializationInfo, model_serializer, model_validator
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.arguments import dump_arguments, parse_partial
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import Verdict
 from langchain_claude_cloud.response.content import (
     NEVER_ENDED,
@@ -38,6 +37,7 @@ from langchain_claude_cloud.response.content import (
     open_calls,
 )
 from langchain_claude_cloud.response.message import split_verdicts
+from langchain_claude_cloud.response.tool_arguments import dump_arguments, parse_partial
 
 _GROWTH: Final = 1.02
 """Partial arguments are parsed again once their text grew by this factor: the work over a

@@ -16,7 +16,7 @@ from langchain_core.messages import ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import BaseModel
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 
 if TYPE_CHECKING:

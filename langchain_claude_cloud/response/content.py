@@ -14,10 +14,10 @@ from langchain_core.messages.base import merge_content
 from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.utils._merge import merge_lists
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.arguments import dump_arguments
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import Verdict, client_call, server_input
 from langchain_claude_cloud.response.message import Content
+from langchain_claude_cloud.response.tool_arguments import dump_arguments
 
 NEVER_ENDED: Final = "truncated: the stream stopped before the block ended"
 

@@ -19,7 +19,7 @@ from zlib import crc32
 
 from jiter import from_json
 
-from langchain_claude_cloud._types import Framing
+from langchain_claude_cloud.errors.types import Framing
 
 MAX_EVENT_BYTES = 24 * 1024 * 1024
 """No event is larger: botocore's limit for one frame's payload."""

@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 
 from jiter import from_json
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.arguments import parse_arguments
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.tool_arguments import parse_arguments
 
 _Container: TypeAlias = "dict[str, object] | list[object]"
 

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
-from langchain_claude_cloud._types import JsonObject
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.blocks import Block, Verdict
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.usage import add_usage, fold_usage
 
 PAUSED: Final = "pause_turn"

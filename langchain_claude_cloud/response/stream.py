@@ -15,14 +15,14 @@ from typing import Final, Generic, TypeVar
 from jiter import from_json
 from langchain_core.messages import AIMessage
 
-from langchain_claude_cloud._types import LABELS, Cloud, Framing, JsonObject
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     StreamInterruptedError,
     error_from_event,
     error_from_exception_frame,
 )
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
+from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.blocks import Sink
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,

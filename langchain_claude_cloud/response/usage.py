@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 
 _TTL_COUNTS = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 

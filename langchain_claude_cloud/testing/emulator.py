@@ -12,7 +12,7 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.scripting import (
     Fault,

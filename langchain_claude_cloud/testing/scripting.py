@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypedDict, Unpack, get_args
 
-from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.blocks import Block
 
 Asked = Operation | Literal["control"]

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from langchain_claude_cloud import _arns
+from langchain_claude_cloud.catalogue import arns as _arns
+from langchain_claude_cloud.control_plane import requests as control_plane
+from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform import control_plane
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.control_plane import ControlPlane
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"

@@ -18,7 +18,7 @@ from credential_servers import Reply, Request, Server, json_reply, service_accou
 from google.oauth2 import service_account as google_service_account
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud._health import HEALTH
+from langchain_claude_cloud.calls.circuit_breaker import HEALTH
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,

@@ -21,10 +21,10 @@ from langchain_core.messages import (
 )
 from recorded_requests import answered_by_hand
 
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol import ProtocolWriter
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 
 Json = dict[str, Any]
 Way = Callable[[list[Json]], AIMessage]

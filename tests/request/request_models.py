@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from langchain_claude_cloud._types import Cloud
-from langchain_claude_cloud.models import ResolvedModel, resolve
+from langchain_claude_cloud.catalogue.models import ResolvedModel, resolve
+from langchain_claude_cloud.errors.types import Cloud
 
 _TAKES_ALL: dict[str, Any] = {
     "fine_grained_tools": "field",

@@ -12,7 +12,7 @@ from api_histories import LOCATIONS, PDF, PNG
 from langchain_core.messages import HumanMessage, ToolMessage
 from request_models import model_with
 
-from langchain_claude_cloud.request.messages import convert_messages
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 
 # Loading is what langchain-core calls it.
 pytestmark = pytest.mark.filterwarnings(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_claude_cloud.request.assistant import convert_assistant, is_claude
+from langchain_claude_cloud.request.messages.assistant import convert_assistant, is_claude
 
 CLAUDE = {"model_provider": "anthropic"}
 SIGNED = {"type": "thinking", "thinking": "hm", "signature": "sig=="}

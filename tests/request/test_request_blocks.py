@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.blocks import convert_block, convert_blocks
-from langchain_claude_cloud.request.sources import LARGEST_IMAGE, media_type_of
+from langchain_claude_cloud.request.messages.blocks import convert_block, convert_blocks
+from langchain_claude_cloud.request.messages.sources import LARGEST_IMAGE, media_type_of
 
 
 def b64(data: bytes) -> str:

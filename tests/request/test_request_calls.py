@@ -18,7 +18,7 @@ from request_models import model_with
 from tool_histories import broken, call, convert, result, turns, use
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages import convert_messages
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 
 FROM_CLAUDE = {"model_provider": "anthropic"}
 

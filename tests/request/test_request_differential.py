@@ -30,10 +30,10 @@ from reference_fold import events_of, fold, fold_message
 from request_models import model_with, released
 
 from langchain_claude_cloud.request.body import build_request
-from langchain_claude_cloud.request.messages import convert_messages
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.request.messages.conversion import convert_messages
+from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
 
 pytestmark = [
     needs_data,

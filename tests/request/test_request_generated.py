@@ -27,10 +27,10 @@ from recorded_requests import rebuild
 from request_models import model_with
 from wild_histories import wild_histories
 
+from langchain_claude_cloud.catalogue.models import resolve
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.models import resolve
 from langchain_claude_cloud.request.body import RequestOptions, build_request
-from langchain_claude_cloud.request.messages import convert_messages
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.model_rules import rules_for
 from langchain_claude_cloud.testing.server.wire import Refusal

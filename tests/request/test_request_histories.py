@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from request_models import model_with
 
-from langchain_claude_cloud.request.messages import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 
 TEXTS = st.sampled_from(["hello", "a b ", " ", "", "ü\u2028", "x\n"])
 CACHED = {"type": "text", "text": "c", "cache_control": {"type": "ephemeral"}}

@@ -13,7 +13,7 @@ from test_request_blocks import PDF, PNG, b64
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import RequestOptions, build_request
-from langchain_claude_cloud.request.media import find_url_sources, inline_sources
+from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
 
 BASE = "https://example.org"
 

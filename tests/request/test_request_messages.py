@@ -21,7 +21,7 @@ from langchain_core.messages import (
 from request_models import model_with
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 
 Q = HumanMessage("q")
 A = AIMessage("a")

@@ -16,7 +16,7 @@ from langchain_core.messages import (
 from tool_histories import MODEL
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
 PDF = b"%PDF-1.4"

@@ -15,8 +15,8 @@ from data import load_recordings, needs_data
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from tool_histories import MODEL
 
-from langchain_claude_cloud.request.assistant import convert_assistant
-from langchain_claude_cloud.request.messages import convert_messages
+from langchain_claude_cloud.request.messages.assistant import convert_assistant
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 
 Json = dict[str, Any]
 

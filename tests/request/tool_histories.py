@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage
 from request_models import model_with
 
-from langchain_claude_cloud.request.messages import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 
 MODEL = model_with()
 

@@ -11,7 +11,7 @@ from data import load_vector, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.response.arguments import (
+from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
     parse_arguments,
     parse_partial,

@@ -26,9 +26,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 
 CUT = '{"path": "notes.md", "content": "half a fi'
 WHOLE = '{"path": "notes.md", "content": "all of it"}'

@@ -18,10 +18,10 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.response.arguments import parse_arguments
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
+from langchain_claude_cloud.response.tool_arguments import parse_arguments
 from langchain_claude_cloud.testing.reply.framing import frame
 
 Framing = Any

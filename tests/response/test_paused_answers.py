@@ -23,9 +23,9 @@ from answers import (
 from langchain_core.messages import message_chunk_to_message
 
 from langchain_claude_cloud.errors import StreamInterruptedError
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 from langchain_claude_cloud.response.stream import ResponseStream
 
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}

@@ -10,7 +10,7 @@ from data import load_recordings, needs_data
 from langchain_protocol.protocol import MessagesData
 from pydantic import TypeAdapter
 
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 from langchain_claude_cloud.response.stream import ResponseStream
 
 EVENT: TypeAdapter[Any] = TypeAdapter(MessagesData)

@@ -12,11 +12,11 @@ from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from reference_fold import check, events_of, fold, fold_message, without_index
 
-from langchain_claude_cloud.response.answer import Answer
+from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
 from langchain_claude_cloud.response.message import Origin, build_message
-from langchain_claude_cloud.response.protocol import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolWriter
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.writers import ProviderChunkWriter, StandardChunkWriter
 
 ORIGIN = Origin(platform="vertex", region="global", model="claude-test")
 OPERATIONS = {"messages", "invoke", "rawPredict", "streamRawPredict", "invoke-with-response-stream"}

@@ -19,8 +19,8 @@ from langchain_core.output_parsers.openai_tools import (
 from pydantic import BaseModel
 from reference_fold import events_of
 
-from langchain_claude_cloud.response.arguments import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.stream import ResponseStream
+from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
 
 def _recorded_inputs() -> list[str]:

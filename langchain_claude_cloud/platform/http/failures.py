@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from langchain_claude_cloud._redaction import redact
-from langchain_claude_cloud._types import LABELS, Cloud
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -27,6 +25,8 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
+from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.types import LABELS, Cloud
 from langchain_claude_cloud.platform.http.chunked import MalformedChunkError
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from langchain_claude_cloud._types import Cloud
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import Cloud
 
 # Bedrock sends no pings, so that a model that thinks is silent; Vertex sends them.
 _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from jiter import from_json
 
-from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.ids import Noise, make_id
 from langchain_claude_cloud.testing.reply.signatures import sign_thinking

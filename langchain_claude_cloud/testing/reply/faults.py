@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import string
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FILLER = string.ascii_lowercase + string.ascii_uppercase + string.digits

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterator
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import (
     chunk_frame,
     read_frames,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import chunk_frame, exception_frame, sse_event
 from langchain_claude_cloud.testing.reply.ids import Noise, make_id

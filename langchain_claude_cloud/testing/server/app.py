@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from langchain_claude_cloud._types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.reply.faults import refusal_of
 from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server import (

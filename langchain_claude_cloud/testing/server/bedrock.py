@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from langchain_claude_cloud._types import JsonObject, Operation
+from langchain_claude_cloud.errors.types import JsonObject, Operation
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
 from langchain_claude_cloud.testing.server.call import Call

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock

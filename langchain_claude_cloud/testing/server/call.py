@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.server.model_rules import ModelRules
 
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply import events, recordings
 from langchain_claude_cloud.testing.reply.faults import (
     apply_to_events,

@@ -12,7 +12,7 @@ import time
 from functools import cache
 from urllib.parse import parse_qs
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import vertex
 from langchain_claude_cloud.testing.server.state import State

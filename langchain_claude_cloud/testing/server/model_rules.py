@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from langchain_claude_cloud._types import Cloud
+from langchain_claude_cloud.errors.types import Cloud
 
 _ORDER_A = re.compile(
     r"claude-(?P<family>[a-z]+)-(?P<major>\d+)(?:-(?P<minor>\d{1,2}))?"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from langchain_claude_cloud._types import JsonObject, Operation
+from langchain_claude_cloud.errors.types import JsonObject, Operation
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id
 from langchain_claude_cloud.testing.server.call import Call

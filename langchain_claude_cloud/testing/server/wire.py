@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from langchain_claude_cloud._types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 
 
 @dataclass(frozen=True, slots=True)

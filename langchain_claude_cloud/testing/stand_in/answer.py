@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, text, thinking
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.stand_in.arguments import Filler

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.stand_in.arguments import Filler
 from langchain_claude_cloud.testing.stand_in.conversation import Conversation

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.signatures import is_valid
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.fields import (

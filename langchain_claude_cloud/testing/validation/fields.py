@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.wire import invalid
 
 Check = Callable[[str, object], None]

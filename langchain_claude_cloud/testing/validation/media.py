@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.fields import (
     Field,

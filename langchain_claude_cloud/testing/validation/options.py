@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from langchain_claude_cloud._types import JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.fields import (

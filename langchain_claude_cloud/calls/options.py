@@ -1,0 +1,192 @@
+"""A model's fields and a call's arguments in, what one call asks for out.
+
+The same names are taken in both places; what the call says wins. Unknown names are refused
+with the nearest known one: a silently ignored argument is a bug that nobody sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final, Protocol
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.body import RequestOptions
+from langchain_claude_cloud.request.tools import (
+    convert_response_format,
+    convert_tool,
+    convert_tool_choice,
+)
+
+_ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
+_REQUEST_FIELDS: Final = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "thinking",
+    "effort",
+    "fine_grained_tool_streaming",
+    "context_1m",
+    "context_management",
+    "prompt_caching",
+    "user_id",
+)
+_CALL_FIELDS: Final = (
+    "model",
+    "betas",
+    "model_kwargs",
+    "timeout",
+    "max_retries",
+    "default_headers",
+)
+_CALL_ONLY: Final = (
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "cache_control",
+    "response_format",
+    "strict",
+)
+_IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
+"""What LangChain passes along for itself."""
+
+CALL_NAMES: Final = frozenset({*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_ALIASES, *_IGNORED})
+
+
+class Fields(Protocol):
+    """The model's fields that a call may override."""
+
+    @property
+    def model(self) -> str:
+        """The model as the user names it."""
+
+    @property
+    def betas(self) -> Sequence[str] | None:
+        """Betas to send always."""
+
+    @property
+    def model_kwargs(self) -> JsonObject:
+        """Fields of the body as they are."""
+
+    @property
+    def timeout(self) -> float | Mapping[str, float] | None:
+        """Seconds, or a mapping of them."""
+
+    @property
+    def max_retries(self) -> int:
+        """How often to send again at most."""
+
+    @property
+    def default_headers(self) -> Mapping[str, str] | None:
+        """Headers besides the platform's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What one call asks for.
+
+    Attributes:
+        model: The model as the user names it.
+        request: What goes into the body.
+        timeout: As the field of the same name.
+        max_retries: As the field of the same name.
+        default_headers: As the field of the same name.
+    """
+
+    model: str
+    request: RequestOptions
+    timeout: float | Mapping[str, float] | None = None
+    max_retries: int = 2
+    default_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_options(
+    fields: Fields, arguments: JsonObject, *, stop: Sequence[str] | None, stream: bool
+) -> CallOptions:
+    """Lay a call's arguments over a model's fields.
+
+    Args:
+        fields: The model.
+        arguments: Keyword arguments of the call; one that is None leaves the field's value.
+        stop: LangChain's own argument for stop sequences.
+        stream: Whether the answer is wanted as a stream.
+
+    Raises:
+        InvalidInputError: An argument is not known.
+    """
+    given = _read_names(arguments)
+    if stop is not None:
+        given["stop_sequences"] = list(stop)
+    values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
+    _check_max_tokens(values["max_tokens"])
+    body_fields = {**fields.model_kwargs, **given.get("model_kwargs", {})}
+    return CallOptions(
+        model=given.get("model", fields.model),
+        request=RequestOptions(
+            **values,
+            **_read_tools(given),
+            betas=_listed(given.get("betas", fields.betas) or ()),
+            model_kwargs=body_fields,
+            cache_control=given.get("cache_control"),
+            stream=stream,
+        ),
+        timeout=given.get("timeout", fields.timeout),
+        max_retries=given.get("max_retries", fields.max_retries),
+        default_headers={**(fields.default_headers or {}), **given.get("default_headers", {})},
+    )
+
+
+def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        InvalidInputError: Names the first unknown one, and the known ones most like it.
+    """
+    known = sorted(known)
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise InvalidInputError(
+                f"{what} {name!r} is not known.{hint} A field of the Messages API that this "
+                "package does not name goes into model_kwargs, as it is."
+            )
+
+
+def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
+    """Return betas as a tuple; in one string they stand as in the header."""
+    if isinstance(betas, str):
+        return tuple(name.strip() for name in betas.split(",") if name.strip())
+    return tuple(betas)
+
+
+def _check_max_tokens(value: object) -> None:
+    """Refuse what is no number: how the answer is asked for depends on it."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidInputError(f"max_tokens is a number of tokens, not {value!r:.80}.")
+
+
+def _read_names(arguments: JsonObject) -> JsonObject:
+    check_names(arguments, CALL_NAMES, what="The argument")
+    return {
+        _ALIASES.get(name, name): value
+        for name, value in arguments.items()
+        if name not in _IGNORED and value is not None
+    }
+
+
+def _read_tools(given: JsonObject) -> JsonObject:
+    strict = given.get("strict")
+    tools = tuple(convert_tool(tool, strict=strict) for tool in given.get("tools", ()))
+    names = [tool["name"] for tool in tools if "name" in tool]
+    response_format = given.get("response_format")
+    return {
+        "tools": tools,
+        "tool_choice": convert_tool_choice(given.get("tool_choice"), names),
+        "parallel_tool_calls": given.get("parallel_tool_calls"),
+        "output_format": convert_response_format(response_format) if response_format else None,
+    }

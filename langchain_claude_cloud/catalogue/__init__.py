@@ -1,0 +1,1 @@
+"""Which Claude models there are, what each cloud calls them, and what they can do."""

@@ -1,0 +1,248 @@
+"""The rows of ``models.json``: read once, looked up by any name.
+
+In: ``models.json``, and a model's name or id in any form. Out: its row, with what the
+model takes on each cloud. `langchain_claude_cloud.catalogue.models` is the public face.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
+
+BEDROCK_ID = re.compile(
+    r"(?:([A-Za-z0-9-]+)\.)?(anthropic\.[A-Za-z0-9][A-Za-z0-9._-]*(?::[A-Za-z0-9]+)*)"
+)
+"""An id of Bedrock: the inference profile's prefix, if any, and the base id."""
+
+# Stripped one after another from an id that is not in the catalogue: ":0", "-v1", a date.
+_VERSION_ENDINGS = (r":[A-Za-z0-9]+", r":[A-Za-z0-9]+", r"-v\d+", r"-(?:latest|\d{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one model takes on one cloud.
+
+    Attributes:
+        fine_grained_tools: How tool arguments are streamed as they are written: the field
+            ``eager_input_streaming`` of a tool, the beta
+            ``fine-grained-tool-streaming-2025-05-14``, or not at all.
+        context_1m: Whether a context of a million tokens is standard, needs the beta
+            ``context-1m-2025-08-07``, or does not exist.
+        sampling: Takes ``temperature``, ``top_p`` and ``top_k`` at other than the defaults.
+        forced_tool_choice: Takes a ``tool_choice`` of type ``any`` or ``tool``.
+        structured_output: Takes ``output_config.format``.
+        strict_tools: Takes ``strict`` on a tool.
+        automatic_caching: Takes a top-level ``cache_control``.
+        explicit_caching: Takes ``cache_control`` on blocks, tools and system prompts.
+        context_editing: Takes ``context_management`` with the beta
+            ``context-management-2025-06-27``.
+        compaction: Takes the beta ``compact-2026-01-12``.
+        counts_prompts: Whether the cloud's token counting takes the model; ``unsure`` where
+            what is known does not tell.
+        thinking_types: The values of ``thinking.type``, of enabled, adaptive, disabled
+            and between_tools.
+        thinking_default: What a request without ``thinking`` gets; ``always`` cannot be
+            turned off.
+        effort_levels: The values of ``output_config.effort``, lowest first.
+        effort_default: The level of a request that names none.
+        mid_conversation_system: Takes system messages between the turns.
+        prefill: Takes an assistant message as the last one.
+        image_input: Takes images.
+        pdf_input: Takes PDF documents.
+        server_tools: What the types of the server tools that this cloud runs start with.
+    """
+
+    fine_grained_tools: Literal["field", "beta", "none"]
+    context_1m: Literal["standard", "beta", "none"]
+    sampling: bool
+    forced_tool_choice: bool
+    structured_output: bool
+    strict_tools: bool
+    automatic_caching: bool
+    explicit_caching: bool
+    context_editing: bool
+    compaction: bool
+    counts_prompts: Literal["yes", "unsure", "no"]
+    thinking_types: frozenset[str]
+    thinking_default: Literal["off", "on", "always"]
+    effort_levels: tuple[str, ...]
+    effort_default: str | None
+    mid_conversation_system: bool
+    prefill: bool
+    image_input: bool
+    pdf_input: bool
+    server_tools: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One row of the catalogue.
+
+    Attributes:
+        name: The catalogue's name, such as ``claude-sonnet-4-5``.
+        family: ``opus``, ``sonnet``, ``haiku``, ``fable`` or ``mythos``.
+        released: ISO date of the release.
+        vertex_id: The id on Vertex AI, or None if none is published.
+        bedrock_id: The id on Bedrock without a profile's prefix, or None.
+        bedrock_prefixes: The inference profiles that Bedrock has for the model.
+        context_window: Tokens that fit in without a beta.
+        max_output_tokens: The largest ``max_tokens``.
+        status: First-party state: ``active``, ``deprecated`` or ``retired``. The clouds
+            retire on their own dates.
+        retires_not_before: First-party ISO date, or None.
+        aliases: Other names it answers to, first-party ids with a date among them.
+        evidence: Where the facts come from and how sure they are.
+        vertex: What it takes on Vertex AI.
+        bedrock: What it takes on Bedrock.
+    """
+
+    name: str
+    family: str
+    released: str
+    vertex_id: str | None
+    bedrock_id: str | None
+    bedrock_prefixes: tuple[str, ...]
+    context_window: int
+    max_output_tokens: int
+    status: str
+    retires_not_before: str | None
+    aliases: tuple[str, ...]
+    evidence: tuple[str, ...]
+    vertex: Capabilities
+    bedrock: Capabilities
+
+    def capabilities(self, cloud: Cloud) -> Capabilities:
+        """Return what the model takes on a cloud."""
+        return self.vertex if cloud == "vertex" else self.bedrock
+
+
+def find(text: str) -> ModelInfo | None:
+    """Return the row of a name or id in any form, whatever its date and version."""
+    exact = BEDROCK_ID.fullmatch(text)
+    name = exact[2].removeprefix("anthropic.") if exact else text.replace("@", "-")
+    rows = rows_by_name()
+    for ending in ("", *_VERSION_ENDINGS):
+        name = re.sub(f"{ending}$", "", name) if ending else name
+        if name in rows:
+            return rows[name]
+    return rows.get(text.partition("@")[0])
+
+
+def newest_of_family(model: str) -> ModelInfo:
+    """Return the newest row of the model's family, or of all if it names none."""
+    rows = read_catalogue()
+    return next((row for row in rows if row.family in model), rows[0])
+
+
+@cache
+def served_by_family() -> dict[str, list[ModelInfo]]:
+    """Return the models that are not retired by family, newest first."""
+    families: dict[str, list[ModelInfo]] = {}
+    for row in read_catalogue():
+        if row.status != "retired":
+            families.setdefault(row.family, []).append(row)
+    return families
+
+
+@cache
+def cautious_row() -> ModelInfo:
+    """Return a row that stands in for any model that Bedrock may serve.
+
+    Its limits are the smallest of today's models, and what the package would send by itself
+    is what all of them take: a request made for it is refused by none. The field for tool
+    arguments is sent all the same; where a model does not take it, it is left out after the
+    first refusal.
+    """
+    served = [row for row in read_catalogue() if row.status != "retired" and row.bedrock_id]
+    takes = [row.bedrock for row in served]
+    common = {
+        field.name: all(getattr(one, field.name) for one in takes)
+        for field in fields(Capabilities)
+        if isinstance(getattr(takes[0], field.name), bool)
+    }
+    kinds = frozenset[str]().union(*(one.thinking_types for one in takes))
+    cautious = replace(
+        takes[0],
+        **common,
+        fine_grained_tools="field",
+        context_1m="none",
+        counts_prompts="unsure",
+        thinking_types=kinds,
+        thinking_default="off",
+        effort_levels=(),
+        effort_default=None,
+        server_tools=frozenset.intersection(*(one.server_tools for one in takes)),
+    )
+    return replace(
+        served[0],
+        name="a model that its ARN does not name",
+        released=min(row.released for row in served),
+        context_window=min(row.context_window for row in served),
+        max_output_tokens=min(row.max_output_tokens for row in served),
+        vertex_id=None,
+        bedrock_id=None,
+        bedrock_prefixes=(),
+        retires_not_before=None,
+        aliases=(),
+        evidence=(),
+        bedrock=cautious,
+    )
+
+
+@cache
+def rows_by_name() -> dict[str, ModelInfo]:
+    """Map every model's names, aliases and ids (with ``-`` for ``@``, no provider) to its row."""
+    rows = {f"{row.name}-latest": row for row in read_catalogue()}
+    for row in read_catalogue():
+        ids = (row.vertex_id or "").replace("@", "-"), (row.bedrock_id or "")[len("anthropic.") :]
+        rows |= dict.fromkeys((row.name, *row.aliases, *filter(None, ids)), row)
+    return rows
+
+
+@cache
+def read_catalogue() -> tuple[ModelInfo, ...]:
+    """Return the rows of ``models.json``, newest model first."""
+    source = resources.files("langchain_claude_cloud.catalogue").joinpath("models.json")
+    data = json.loads(source.read_text(encoding="utf-8"))
+    rows = (_read_row(row, data["generations"]) for row in data["models"])
+    return tuple(sorted(rows, key=lambda row: row.released, reverse=True))
+
+
+def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelInfo:
+    layers = [row]
+    while (parent := layers[0].get("generation") or layers[0].get("extends")) is not None:
+        layers.insert(0, generations[parent])
+    merged = {name: value for layer in layers for name, value in layer.items()}
+    return ModelInfo(
+        name=row["name"],
+        family=row["family"],
+        released=row["released"],
+        vertex_id=row["vertex_id"],
+        bedrock_id=row["bedrock_id"],
+        bedrock_prefixes=tuple(row["bedrock_prefixes"]),
+        context_window=merged["context_window"],
+        max_output_tokens=merged["max_output_tokens"],
+        status=row.get("status", "active"),
+        retires_not_before=row.get("retires_not_before"),
+        aliases=tuple(row.get("aliases", ())),
+        evidence=tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
+        vertex=_read_capabilities(layers, "vertex"),
+        bedrock=_read_capabilities(layers, "bedrock"),
+    )
+
+
+def _read_capabilities(layers: Iterable[JsonObject], cloud: Cloud) -> Capabilities:
+    values: JsonObject = {}
+    for layer in layers:
+        values |= {**layer.get("capabilities", {}), **layer.get(cloud, {})}
+    values["effort_levels"] = tuple(values["effort_levels"])
+    for name in ("thinking_types", "server_tools"):
+        values[name] = frozenset(values[name])
+    return Capabilities(**{field.name: values[field.name] for field in fields(Capabilities)})

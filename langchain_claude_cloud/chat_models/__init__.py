@@ -1,0 +1,5 @@
+"""What LangChain calls: `ChatClaudeCloud`, and what belongs to it."""
+
+from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
+
+__all__ = ["ChatClaudeCloud"]

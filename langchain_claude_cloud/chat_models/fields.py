@@ -1,0 +1,231 @@
+"""The fields of `ChatClaudeCloud`: what is taken, how it is checked, how it is kept.
+
+In: constructor arguments and environment variables. Out: a checked model that can be copied,
+pickled and serialized without giving a secret away.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
+
+from langchain_claude_cloud.chat_models.model_listing import ModelListing
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.config.checks import (
+    SafeHeaders,
+    describe_refusal,
+    mask_headers,
+    refuse_positions,
+    refuse_unknown,
+)
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
+from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
+from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
+
+_OWNER: Final = "ChatClaudeCloud"
+_OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
+# Not pydantic's aliases: type checkers would then know the fields by those names alone.
+_ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
+
+PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
+"""What the user may give for a platform; a name takes all settings from the environment."""
+
+
+class ModelBase(ModelListing, BaseChatModel):
+    """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
+
+    model: str = ""
+    platform: PlatformLike | list[PlatformLike] | None = None
+    max_tokens: int | None = Field(default=None, ge=0)
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = None
+    thinking: JsonObject | str | int | None = None
+    effort: str | None = None
+    betas: list[str] | None = None
+    fine_grained_tool_streaming: bool = True
+    context_1m: bool | None = None
+    context_management: JsonObject | None = None
+    prompt_caching: bool | Literal["5m", "1h"] | None = None
+    residency: str | None = None
+    streaming: bool | None = None
+    stream_usage: bool = True
+    timeout: float | dict[str, float] | None = None
+    max_retries: int = 2
+    default_headers: dict[str, str] | None = None
+    user_id: str | None = None
+    model_kwargs: JsonObject = Field(default_factory=dict)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    url_fetcher: Callable[[str], bytes] | None = Field(default=None, exclude=True, repr=False)
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+
+    _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+        defer_build=True,  # by the first instance: an import is to cost little
+    )
+
+    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
+
+        def __init__(self, *given: object, **values: object) -> None:
+            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            refuse_positions(_OWNER, given, "model=..., platform=...")
+            refused = None
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                refused = describe_refusal(_OWNER, error)
+            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                raise refused
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_arguments(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
+        _refuse_settings_of_platforms(given, cls.model_fields)
+        refuse_unknown(_OWNER, given, cls.model_fields)
+        _refuse_dicts(given.get("platform"))
+        model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
+        return {
+            **given,
+            "model": model,
+            "platform": choose_platforms(given.get("platform"), str(model)),
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        RetryPolicy(self.max_retries)
+        Timeouts.for_cloud("vertex", self.timeout)
+        self._routes_for(self.model, self.default_headers or {})
+        return self
+
+    def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
+        """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
+        given = self.platform if isinstance(self.platform, list) else [self.platform]
+        # `choose_platforms` has replaced names and None.
+        configs = cast("list[Vertex | Bedrock]", given)
+        return place_key(configs, api_key=self.api_key, base_url=self.base_url)
+
+    def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
+        """Return the routes of a call; those of the last one are kept."""
+        key = (model, self.platform, self.api_key, self.base_url, self.residency, headers)
+        if self._routes is None or self._routes[0] != key:
+            routes = make_routes(
+                self._platforms(), model, residency=self.residency, default_headers=headers
+            )
+            self._routes = (key, routes)
+        return self._routes[1]
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, without its secrets."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Return where LangChain finds the class again."""
+        return ["langchain_claude_cloud", "chat_models"]
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Serialize for `dumpd`; platforms leave a marker where they had a secret."""
+        return super(ModelBase, self._portable()).to_json()
+
+    def _portable(self) -> Self:
+        """Return a copy whose secrets are all in its platforms, which know how to keep them."""
+        update: dict[str, object] = {}
+        if self.default_headers:
+            update["default_headers"] = mask_headers(self.default_headers)
+        if self.api_key is not None or self.base_url is not None:
+            (config,) = self._platforms()
+            update |= {"platform": config, "api_key": None, "base_url": None}
+        return self.model_copy(update=update) if update else self
+
+    @field_serializer("default_headers")
+    def _mask_headers(self, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return headers and mask_headers(headers)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show headers without the values of credentials."""
+        for name, value in super().__repr_args__():
+            yield name, mask_headers(value) if name == "default_headers" and value else value
+
+    if not TYPE_CHECKING:  # core's own signature holds
+
+        def bind(self, **kwargs: object) -> object:
+            """Bind arguments of a call; headers are bound so that they show no credential."""
+            return super().bind(**_safe_to_show(kwargs))
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: object
+    ) -> dict[str, Any]:
+        return super()._get_invocation_params(stop, **_safe_to_show(kwargs, mask=True))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: object) -> str:
+        return super()._get_llm_string(stop, **_safe_to_show(kwargs, mask=True))
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
+        state = super(ModelBase, self._portable()).__getstate__()
+        fields = {**state["__dict__"], **dict.fromkeys(_OBJECTS)}
+        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": None}}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy the fields deeply, but share what is shared on purpose: the caller's clients."""
+        copied = self.model_copy()
+        for name, value in self.__dict__.items():
+            copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
+        return copied
+
+
+def _safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
+    """Return a call's arguments, the credentials among their headers hidden."""
+    headers = arguments.get("default_headers")
+    if not isinstance(headers, Mapping):
+        return arguments
+    return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
+
+
+def _refuse_dicts(platform: object) -> None:
+    """Refuse a platform whose cloud nothing tells: a region alone could be of either."""
+    given = platform if isinstance(platform, list) else [platform]
+    if any(isinstance(each, Mapping) for each in given):
+        raise ConfigurationError(
+            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
+            "Bedrock(...) with the same arguments."
+        )
+
+
+def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:
+    """Say where the settings of a cloud belong, for those who expect them on the model."""
+    for name in given:
+        owners = [kind.__name__ for kind in (Vertex, Bedrock) if name in kind.model_fields]
+        if owners and name not in fields:
+            raise ConfigurationError(
+                f"{name!r} is a setting of the platform, not of the model: give "
+                f"platform={' or platform='.join(f'{owner}({name}=...)' for owner in owners)}."
+            )

@@ -1,0 +1,396 @@
+"""`ChatClaudeCloud`: LangChain's chat model interface over the exchange with a cloud.
+
+In: what LangChain calls a chat model with. Out: messages, chunks and protocol events. Here
+are the fields and the glue; the work is done by `langchain_claude_cloud.calls.exchange`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.utils.utils import LC_ID_PREFIX
+from pydantic import BaseModel
+
+from langchain_claude_cloud.catalogue.models import profile
+from langchain_claude_cloud.chat_models.fields import ModelBase
+from langchain_claude_cloud.errors.lazy import LazyModule
+from langchain_claude_cloud.errors.types import JsonObject
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+    from langchain_protocol.protocol import MessagesData
+
+    from langchain_claude_cloud.calls import attempts, exchange, options
+    from langchain_claude_cloud.chat_models import structured_output as structured
+    from langchain_claude_cloud.chat_models import token_counting as counting
+    from langchain_claude_cloud.request import tools as request_tools
+    from langchain_claude_cloud.response import construction
+    from langchain_claude_cloud.response import handlers as writers
+    from langchain_claude_cloud.response import protocol_events as protocol
+    from langchain_claude_cloud.response.message import Origin, OutputVersion
+else:
+    attempts = LazyModule("langchain_claude_cloud.calls.attempts")
+    construction = LazyModule("langchain_claude_cloud.response.construction")
+    counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
+    exchange = LazyModule("langchain_claude_cloud.calls.exchange")
+    options = LazyModule("langchain_claude_cloud.calls.options")
+    protocol = LazyModule("langchain_claude_cloud.response.protocol_events")
+    request_tools = LazyModule("langchain_claude_cloud.request.tools")
+    structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
+    writers = LazyModule("langchain_claude_cloud.response.handlers")
+
+_IDENTIFYING = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "thinking",
+    "effort",
+    "betas",
+    "context_1m",
+    "context_management",
+    "prompt_caching",
+    "residency",
+    "model_kwargs",
+)
+
+Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | BaseTool"
+
+
+class ChatClaudeCloud(ModelBase):
+    """Claude on Vertex AI or Amazon Bedrock.
+
+    Every field that goes into a request is also taken at call time, by ``invoke``, ``stream``
+    and ``bind``, under the same name.
+
+    Args:
+        model: A catalogue name such as ``claude-sonnet-5-5``, an exact id of the cloud, or an
+            ARN. Otherwise ``ANTHROPIC_MODEL``.
+        platform: `Vertex`, `Bedrock`, their names, or a list of them: the next is asked when
+            one does not answer. Otherwise ``CLAUDE_CODE_USE_VERTEX``,
+            ``CLAUDE_CODE_USE_BEDROCK``, or the shape of the model's id.
+        max_tokens: The longest answer, in tokens. Otherwise what the model can.
+        temperature: Left out where the model refuses it, as are top_p and top_k.
+        top_p: See ``temperature``.
+        top_k: See ``temperature``.
+        stop_sequences: Texts that end the answer. Also ``stop``.
+        thinking: ``"adaptive"``, a budget in tokens, or the API's own object.
+        effort: How much work the model puts into the answer.
+        betas: Names of betas, always sent.
+        fine_grained_tool_streaming: Whether tool arguments stream as they are written.
+        context_1m: True asks for the window of 1M tokens always; None only after a prompt
+            did not fit, on a model that needs to be asked.
+        context_management: The API's own object.
+        prompt_caching: True, ``"5m"`` or ``"1h"``: places cache breakpoints.
+        residency: A geography such as ``"eu"`` that no request may leave.
+        streaming: True streams internally on ``invoke`` too.
+        stream_usage: Whether streamed messages carry usage metadata.
+        timeout: Seconds until the answer starts and between its parts; or a mapping of
+            ``connect``, ``start``, ``idle`` and ``total`` (the whole call, retries included).
+        max_retries: How often a failed request is sent again at most.
+        default_headers: HTTP headers to send besides the platform's own.
+        user_id: An opaque id of the end user, for abuse detection.
+        model_kwargs: Fields of the request's body, sent as they are.
+        http_client: The caller's own client for sync calls.
+        http_async_client: The caller's own client for async calls.
+        url_fetcher: Gets images and documents by URL in place of the package's own fetcher.
+        api_key: A Bedrock API key or a Google access token for the one platform there is.
+        base_url: An address for the one platform there is.
+    """
+
+    def _call(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: list[str] | None,
+        arguments: JsonObject,
+        *,
+        stream: bool,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
+    ) -> attempts.Call:
+        asked = options.read_options(self, arguments, stop=stop, stream=stream)
+        return attempts.Call(
+            messages=messages,
+            options=asked,
+            routes=self._routes_for(asked.model, asked.default_headers),
+            version=self._version,
+            with_usage=self.stream_usage or not stream,
+            client=self.http_client,
+            async_client=self.http_async_client,
+            url_fetcher=self.url_fetcher,
+            run_manager=run_manager,
+            async_run_manager=async_run_manager,
+        )
+
+    @property
+    def _version(self) -> OutputVersion:
+        return "v1" if self.output_version == "v1" else "v0"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
+        return _result(exchange.complete(call))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call = self._call(messages, stop, kwargs, stream=False, async_run_manager=run_manager)
+        return _result(await exchange.acomplete(call))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        for chunk in exchange.stream(call, self._chunk_writer):
+            yield construction.generation_chunk(chunk)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
+        async for chunk in exchange.astream(call, self._chunk_writer):
+            yield construction.generation_chunk(chunk)
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[MessagesData]:
+        """Yield protocol events; core looks for this hook when v3 events are wanted."""
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        yield from exchange.stream(call, self._event_writer(run_manager))
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[MessagesData]:
+        """Yield protocol events; core looks for this hook when v3 events are wanted."""
+        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
+        async for event in exchange.astream(call, self._event_writer(run_manager)):
+            yield event
+
+    def _chunk_writer(self, origin: Origin) -> writers.ProviderChunkWriter:
+        standard = self._version == "v1"
+        writer = writers.StandardChunkWriter if standard else writers.ProviderChunkWriter
+        return writer(origin, with_usage=self.stream_usage)
+
+    def _event_writer(
+        self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
+    ) -> Callable[[Origin], protocol.ProtocolWriter]:
+        message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
+
+        def begin(origin: Origin) -> protocol.ProtocolWriter:
+            return protocol.ProtocolWriter(
+                origin, message_id=message_id, with_usage=self.stream_usage
+            )
+
+        return begin
+
+    def bind_tools(
+        self,
+        tools: Sequence[Tool],
+        *,
+        tool_choice: str | bool | JsonObject | None = None,
+        parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools to the model.
+
+        Args:
+            tools: LangChain tools, pydantic or typed-dict classes, callables, JSON schemas,
+                or the API's own dicts, server and client tools included.
+            tool_choice: ``"auto"``, ``"any"``, ``"none"``, a tool's name, or the API's object.
+            parallel_tool_calls: False allows one call a turn.
+            strict: Whether the API guarantees that arguments fit the schema.
+            **kwargs: Arguments of the call.
+
+        Returns:
+            The model with the tools bound.
+
+        Raises:
+            InvalidInputError: A tool cannot be converted, or the choice names none of them.
+        """
+        converted = [request_tools.convert_tool(tool, strict=strict) for tool in tools]
+        names = [tool["name"] for tool in converted if "name" in tool]
+        bound = {
+            "tool_choice": request_tools.convert_tool_choice(tool_choice, names),
+            "parallel_tool_calls": parallel_tool_calls,
+        }
+        given = {name: value for name, value in bound.items() if value is not None}
+        return self.bind(tools=converted, **given, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: JsonObject | type,
+        *,
+        include_raw: bool = False,
+        method: Literal["json_schema", "function_calling", "json_mode"] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, JsonObject | BaseModel]:
+        """Return a runnable whose output has the form of a schema.
+
+        Args:
+            schema: A pydantic class, a typed dict, or a JSON schema.
+            include_raw: Whether to return ``raw``, ``parsed`` and ``parsing_error``.
+            method: ``json_schema`` (the API's own structured outputs) or ``function_calling``;
+                ``json_mode`` is the first under another name. Otherwise what works.
+            strict: For ``function_calling``: whether the API guarantees the schema.
+            **kwargs: Arguments of the call.
+
+        Raises:
+            ValueError: The method is not known.
+        """
+        return structured.structured_output(
+            self, schema, include_raw=include_raw, method=method, strict=strict, arguments=kwargs
+        )
+
+    def count_tokens(
+        self, messages: LanguageModelInput, *, tools: Sequence[Tool] | None = None, **kwargs: Any
+    ) -> int:
+        """Return how many tokens a prompt has, as the cloud counts them.
+
+        Args:
+            messages: The prompt. An empty list has none, and is not asked about.
+            tools: Tools that go with it.
+            **kwargs: Arguments of the call, as far as they count.
+
+        Returns:
+            The count; a `counting.EstimatedCount` where no cloud counts for the model and
+            region, or none lets the caller count: that is said once in the log.
+
+        Raises:
+            ClaudeCloudError: The cloud could not be asked, or refused the prompt.
+        """
+        call = self._count_call(messages, tools, kwargs)
+        return counting.count(call) if call.messages else 0
+
+    async def acount_tokens(
+        self, messages: LanguageModelInput, *, tools: Sequence[Tool] | None = None, **kwargs: Any
+    ) -> int:
+        """Do what `count_tokens` does, on an event loop."""
+        call = self._count_call(messages, tools, kwargs)
+        return await counting.acount(call) if call.messages else 0
+
+    def _count_call(
+        self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
+    ) -> attempts.Call:
+        given = {**arguments, "tools": tools} if tools else arguments
+        return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Tool] | None = None, **kwargs: Any
+    ) -> int:
+        """Return how many tokens messages have: any slice of a history, such as LangChain trims.
+
+        The cloud is asked once about a list; what is part of it is derived from its count.
+        What cannot be sent, or counted now, is estimated: see `chat_models.token_counting`.
+        """
+        call = self._count_call(messages, tools, kwargs)
+        return counting.count_slice(call) if call.messages else 0
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has as a prompt, as the cloud counts them."""
+        return self.count_tokens(text) if text else 0
+
+    def close(self) -> None:
+        """Close the connections to this model's endpoints that threads have kept open."""
+        from langchain_claude_cloud.platform.http import close_pools  # noqa: PLC0415 - httpx
+
+        for url in self._addresses():
+            close_pools(url)
+
+    async def aclose(self) -> None:
+        """Close the connections to this model's endpoints that this event loop has kept open."""
+        from langchain_claude_cloud.platform.http import aclose_pools  # noqa: PLC0415 - httpx
+
+        for url in self._addresses():
+            await aclose_pools(url)
+
+    def _addresses(self) -> list[str]:
+        routes = self._routes_for(self.model, self.default_headers or {})
+        ready = [route for route in routes if not route.platform.needs_prepare()]
+        return [route.platform.endpoint(route.resolved.model_id, "invoke") for route in ready]
+
+    @property
+    def _llm_type(self) -> str:
+        # langchain's middleware tells Claude models by this name.
+        return "anthropic-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        settings = {name: getattr(self, name) for name in _IDENTIFYING}
+        given = {name: value for name, value in settings.items() if value not in (None, {})}
+        clouds = [config.cloud for config in self._platforms()]
+        return {"model": self.model, "platforms": clouds, **given}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        asked = {"temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs}
+        params = LangSmithParams(
+            ls_provider="anthropic",
+            ls_model_name=kwargs.get("model") or self.model,
+            ls_model_type="chat",
+        )
+        if asked["temperature"] is not None:
+            params["ls_temperature"] = asked["temperature"]
+        if asked["max_tokens"] is not None:
+            params["ls_max_tokens"] = asked["max_tokens"]
+        stops = stop or self.stop_sequences
+        if stops:
+            params["ls_stop"] = stops
+        return params
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        routes = self._routes_for(self.model, self.default_headers or {})
+        profiles = [profile(route.resolve_in(route.known_region())) for route in routes]
+        return cast("ModelProfile", _common(profiles))
+
+
+def _result(message: AIMessage) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _common(profiles: Sequence[JsonObject]) -> JsonObject:
+    """Return what is true of all routes: the smaller limit, the capability that all have."""
+    first, *others = profiles
+    common = dict(first)
+    for other in others:
+        for key, value in list(common.items()):
+            theirs = other.get(key)
+            if isinstance(value, bool | int) and isinstance(theirs, bool | int):
+                common[key] = min(value, theirs)
+            elif value != theirs:
+                del common[key]
+    return common

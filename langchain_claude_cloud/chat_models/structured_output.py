@@ -1,0 +1,259 @@
+"""A schema in, a runnable whose output has its form out.
+
+The model answers with text (the API's structured outputs) or by calling a tool, and which of
+the two may depend on the route that answers; one parser takes both. A reply that was cut off
+or refused is an error that carries it, never a partial result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.output_parsers import BaseTransformOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel, ValidationError
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.schema import has_open_object
+from langchain_claude_cloud.request.tools import convert_response_format, convert_tool
+from langchain_claude_cloud.response.tool_arguments import (
+    ArgumentsError,
+    parse_arguments,
+    parse_partial,
+)
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+_NAME: Final = "structured_output"
+_METHODS: Final = ("json_schema", "function_calling", "json_mode")
+_CUT: Final = {
+    "max_tokens": "was cut off at max_tokens; allow more of them",
+    "model_context_window_exceeded": "was cut off at the end of the context window",
+    "refusal": "was refused by the model",
+}
+
+
+class StructuredOutputError(OutputParserException):
+    """A reply does not hold a whole value of the schema.
+
+    Attributes:
+        message: The reply.
+    """
+
+    def __init__(self, reason: str, message: BaseMessage) -> None:
+        super().__init__(
+            f"The structured output {reason}. The reply is on the exception as `message`.",
+            llm_output=message.text,
+        )
+        self.message = message
+
+
+class StructuredOutputParser(BaseTransformOutputParser[Any]):
+    """Reads a value of a schema from a reply; while it streams, as far as it is known.
+
+    Attributes:
+        output_type: The pydantic class to validate with; None leaves dicts.
+        tool: The tool whose call is the value; None where the text is. Calls of other tools
+            are not: the caller may have bound some.
+    """
+
+    output_type: Any = None
+    tool: str | None = None
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the value of the schema in a reply.
+
+        Args:
+            result: The reply, as the first of a list.
+            partial: Whether what is known so far will do; then None if that is nothing.
+
+        Raises:
+            StructuredOutputError: The reply is cut, refused or does not fit the schema.
+        """
+        message = cast("AIMessage", cast("ChatGeneration", result[0]).message)
+        return self._known(message) if partial else self._whole(message)
+
+    def parse(self, text: str) -> Any:
+        """Return the value of the schema in a text."""
+        return self._whole(AIMessage(text))
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002 - core's name
+        steps = _Steps(self)
+        for chunk in input:
+            yield from steps.add(chunk)
+        yield from steps.end()
+
+    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:  # noqa: A002 - core's name
+        steps = _Steps(self)
+        async for chunk in input:
+            for value in steps.add(chunk):
+                yield value
+        for value in steps.end():
+            yield value
+
+    def _known(self, message: AIMessage) -> Any:
+        """Return what an unfinished reply shows: of a pydantic class, once it validates."""
+        calls = [call for call in message.tool_calls if call["name"] == self.tool]
+        value = calls[0]["args"] if calls else parse_partial(message.text)
+        if not value or self.output_type is None:
+            return value or None
+        try:
+            return self._validate(value)
+        except ValueError:
+            return None
+
+    def _whole(self, message: AIMessage) -> Any:
+        reason = _CUT.get(message.response_metadata.get("stop_reason") or "")
+        if reason:
+            raise StructuredOutputError(reason, message)
+        try:
+            return self._validate(_read(message, self.tool))
+        except (ArgumentsError, ValidationError, ValueError) as error:
+            raise StructuredOutputError(f"does not fit the schema: {error}", message) from error
+
+    def _validate(self, value: JsonObject) -> Any:
+        if self.output_type is None:
+            return value
+        if issubclass(self.output_type, BaseModel):
+            return self.output_type.model_validate(value)
+        return self.output_type.parse_obj(value)
+
+
+def _read(message: AIMessage, tool: str | None) -> JsonObject:
+    for call in message.tool_calls:
+        if call["name"] == tool:
+            return call["args"]
+    for broken in message.invalid_tool_calls:
+        if broken["name"] == tool:
+            raise ArgumentsError(broken["error"] or "invalid arguments")
+    others = [call["name"] for call in message.tool_calls]
+    if others:
+        raise ArgumentsError(f"the model called {', '.join(others)} instead: run it and ask again")
+    if not message.text:
+        raise ArgumentsError("the reply has neither text nor a tool call")
+    try:
+        return parse_arguments(message.text)
+    except ArgumentsError as error:
+        raise ArgumentsError(
+            f"the model called no tool, and its text is no JSON ({error})"
+        ) from None
+
+
+class _Steps:
+    """The values of a reply while it streams: each new one once, the whole one last."""
+
+    def __init__(self, parser: StructuredOutputParser) -> None:
+        self._parser = parser
+        self._message: Any = None
+        self._last: object = None
+
+    def add(self, chunk: str | BaseMessage) -> Iterator[object]:
+        """Take a chunk, yield the value if it changed."""
+        message = AIMessage(chunk) if isinstance(chunk, str) else chunk
+        self._message = message if self._message is None else self._message + message
+        if getattr(self._message, "chunk_position", "last") != "last":
+            yield from self._new(self._known())
+
+    def end(self) -> Iterator[object]:
+        """Yield the whole value, unless it was the last one."""
+        if self._message is not None:
+            result: list[Generation] = [ChatGeneration(message=self._message)]
+            yield from self._new(self._parser.parse_result(result))
+
+    def _known(self) -> object:
+        return self._parser.parse_result([ChatGeneration(message=self._message)], partial=True)
+
+    def _new(self, value: object) -> Iterator[object]:
+        if value is not None and value != self._last:
+            self._last = value
+            yield value
+
+
+def structured_output(
+    model: ChatClaudeCloud,
+    schema: JsonObject | type,
+    *,
+    include_raw: bool,
+    method: Method | None,
+    strict: bool | None,
+    arguments: JsonObject,
+) -> Runnable[LanguageModelInput, Any]:
+    """Return a runnable that asks a model for a value of a schema; see the model's method."""
+    if method is not None and method not in _METHODS:
+        raise ValueError(f"method {method!r} is not known: use one of {', '.join(_METHODS)}.")
+    schema = _titled(schema)
+    chosen = method or _best_method(model, schema)
+    traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
+    arguments = {**arguments, "ls_structured_output_format": traced}
+    tool = None
+    if chosen == "function_calling":
+        tool = str(convert_tool(schema)["name"])
+        bound = _bind_tool(model, schema, tool, {**arguments, "strict": strict})
+    else:
+        wanted = _response_format(schema)
+        convert_response_format(wanted)  # what cannot be asked for is refused here
+        bound = model.bind(response_format=wanted, **arguments)
+    is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
+    parser = StructuredOutputParser(output_type=schema if is_class else None, tool=tool)
+    return _with_raw(bound, parser) if include_raw else bound | parser
+
+
+def _titled(schema: JsonObject | type) -> JsonObject | type:
+    """Return a schema with a name: langchain-core takes no JSON schema without a title."""
+    unnamed = isinstance(schema, dict) and not schema.keys() & {"title", "name", "function"}
+    return {"title": _NAME, **schema} if isinstance(schema, dict) and unnamed else schema
+
+
+def _best_method(model: ChatClaudeCloud, schema: JsonObject | type) -> Method:
+    """Return the API's own way where the model has it, and it can give what is asked for.
+
+    It gives no maps; a tool does. A model that cannot be made to call it may answer with text,
+    which is an error then, where a map would be empty without a word.
+    """
+    is_native = (model.profile or {}).get("structured_output")
+    is_map = is_native and has_open_object(_json_schema(schema))
+    return "json_schema" if is_native and not is_map else "function_calling"
+
+
+def _bind_tool(
+    model: ChatClaudeCloud, schema: JsonObject | type, name: str, arguments: JsonObject
+) -> Runnable[LanguageModelInput, AIMessage]:
+    strict = arguments.pop("strict", None)
+    tool = convert_tool(schema, strict=strict)
+    # Some models refuse a forced choice, and are only asked.
+    tool["description"] = f"Answer by calling this tool. {tool.get('description', '')}".strip()
+    return model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, **arguments)
+
+
+def _response_format(schema: JsonObject | type) -> JsonObject:
+    json_schema = _json_schema(schema)
+    name = json_schema.get("title", _NAME)
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
+
+
+def _json_schema(schema: JsonObject | type) -> JsonObject:
+    """Return the JSON schema of what a user gave; one that is given stays as it is."""
+    if isinstance(schema, dict) and "title" in schema and "type" in schema:
+        return schema
+    return convert_to_json_schema(schema)
+
+
+def _with_raw(
+    bound: Runnable[LanguageModelInput, AIMessage], parser: StructuredOutputParser
+) -> Runnable[LanguageModelInput, Any]:
+    parsed = RunnablePassthrough.assign(
+        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+    )
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")

@@ -1,0 +1,176 @@
+"""What `langchain_claude_cloud.config.platforms.Vertex` and ``Bedrock`` have in common.
+
+In: constructor arguments. Out: checked, frozen models whose secrets leave them neither by
+a dump nor by a pickle: those hold the names of the secrets that were given (``withheld``),
+and the copy made from one reads the environment variable of the same name, or says at its
+first use what is missing. It never uses another identity instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from langchain_core.load.serializable import Serializable
+from pydantic import (
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from langchain_claude_cloud.config.checks import (
+    check_text,
+    describe_refusal,
+    from_environment,
+    read_marker,
+    refusal,
+    refuse_positions,
+    refuse_unknown,
+)
+from langchain_claude_cloud.errors.types import Cloud
+
+
+class CloudConfig(Serializable):
+    """What both clouds have in common: checks, and secrets that stay where they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    cloud: ClassVar[Cloud]
+    _secret_variables: ClassVar[Mapping[str, str]]
+    _object_fields: ClassVar[tuple[str, ...]]
+    _withheld: frozenset[str] = PrivateAttr(default_factory=frozenset)
+
+    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
+
+        def __init__(self, *given: object, **values: object) -> None:
+            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            refuse_positions(type(self).__name__, given, "region=...")
+            refused = None
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                refused = describe_refusal(type(self).__name__, error)
+            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                raise refused
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, without its secrets."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Return where LangChain finds the class again."""
+        return ["langchain_claude_cloud", "config"]
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The environment variable that stands in for each secret."""
+        return dict(self._secret_variables)
+
+    @property
+    def lc_attributes(self) -> dict[str, object]:
+        """What a serialized form holds besides the fields: the names of what it lacks."""
+        names = self._names_to_withhold()
+        return {"withheld": names} if names else {}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _validate(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        values = dict(data)
+        owner = cls.__name__
+        withheld = read_marker(owner, values.pop("withheld", ()), cls._names_of_secrets())
+        refuse_unknown(owner, values, cls.model_fields)
+        config = handler(values)
+        config._accept(withheld)  # noqa: SLF001  it is an instance of this class
+        return config
+
+    def _accept(self, withheld: frozenset[str]) -> None:
+        self._withheld = withheld
+        for name in type(self).model_fields:
+            check_text(type(self).__name__, name, getattr(self, name))
+        self._refuse_contradictions()
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        data: dict[str, object] = handler(self)
+        data |= dict.fromkeys(set(self._secret_variables) & set(data))
+        names = self._names_to_withhold()
+        return {**data, "withheld": names} if names else data
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in type(self).model_fields:  # pydantic's own refusal would show the value
+            raise refusal(
+                type(self).__name__, f"{name} cannot be changed; use model_copy(update=...)."
+            )
+        super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[object, object]:
+        state = super().__getstate__()
+        blanks = dict.fromkeys(self._names_of_secrets())
+        private = {"_withheld": frozenset(self._names_to_withhold())}
+        changed = {"__dict__": {**self.__dict__, **blanks}, "__pydantic_private__": private}
+        return {**state, **changed}
+
+    def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
+        # Credentials and sessions are shared on purpose: they hold locks and cached tokens.
+        copied = self.__copy__()
+        mappings = {k: dict(v) for k, v in self.__dict__.items() if isinstance(v, dict)}
+        copied.__dict__.update(mappings)
+        return copied
+
+    def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
+        """Return a copy, secrets included; unlike pydantic's, it checks what is updated."""
+        copied = super().model_copy(deep=deep)
+        if not update:
+            return copied
+        values = {name: getattr(copied, name) for name in copied.model_fields_set}
+        return type(self)(**{"withheld": self._withheld, **values, **update})
+
+    @classmethod
+    def _names_of_secrets(cls) -> tuple[str, ...]:
+        return (*cls._secret_variables, *cls._object_fields)
+
+    def _names_to_withhold(self) -> list[str]:
+        return [name for name in self._names_of_secrets() if self._has(name)]
+
+    def _has(self, *names: str) -> bool:
+        """Whether any of the fields was given, to this instance or to what it comes from."""
+        return any(getattr(self, name) is not None or name in self._withheld for name in names)
+
+    def _refuse_contradictions(self) -> None:
+        """Raise ConfigurationError for fields that do not go together."""
+        raise NotImplementedError
+
+    def _secret(self, name: str) -> SecretStr | None:
+        """Return a secret, from the environment if this instance lost it on the way."""
+        value: SecretStr | None = getattr(self, name)
+        if value is not None or name not in self._withheld:
+            return value
+        variable = self._secret_variables[name]
+        text = from_environment(type(self).__name__, name, (variable,))
+        if text is None:
+            raise refusal(
+                type(self).__name__,
+                f"{name} was given explicitly, and a pickled or serialized copy does not keep it; "
+                f"{variable} is not set either. Set {variable}, or pass {name} again. No other "
+                "credentials are used instead.",
+            )
+        return SecretStr(text)
+
+    def _object(self, name: str) -> object | None:
+        value: object | None = getattr(self, name)
+        if value is None and name in self._withheld:
+            raise refusal(
+                type(self).__name__,
+                f"{name} was given as an object, and a pickled or serialized copy does not keep "
+                f"it. Pass {name} again. No other credentials are used instead.",
+            )
+        return value

@@ -1,0 +1,275 @@
+"""The shape checks behind `langchain_claude_cloud.config.platforms`.
+
+In: constructor arguments and environment variables, as text. Out: the text, or a
+`ConfigurationError` that names the field or variable and what it should look like, and
+that never shows a secret or an address with credentials in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import Cloud
+
+_CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CREDENTIAL = re.compile(r"auth|cookie|credential|key|passw|secret|signature|token", re.IGNORECASE)
+_MASK = "**********"  # as pydantic shows a SecretStr
+_GUARDRAIL_ID = re.compile(
+    r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
+)
+_GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+# The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
+_LONGEST_METADATA = 8500
+_REGION = (re.compile(r"[a-z0-9-]+"), "a region such as 'us-east-1': a-z, 0-9 and '-' only")
+_PROJECT = (
+    re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*"),
+    "a project's id or number, such as 'my-project'",
+)
+_SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "region": _REGION,
+    "count_tokens_region": _REGION,
+    "project": _PROJECT,
+    "quota_project": _PROJECT,
+    "role_arn": (
+        re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"),
+        "a role's ARN, such as 'arn:aws:iam::123456789012:role/name'",
+    ),
+    "role_session_name": (
+        re.compile(r"[A-Za-z0-9+=,.@_-]{2,64}"),
+        "2 to 64 letters, digits or any of '+=,.@_-'",
+    ),
+}
+
+
+def refusal(owner: str, text: str) -> ConfigurationError:
+    """Return a refusal that says which class it comes from."""
+    return ConfigurationError(f"{owner}: {text}", platform=_CLOUDS.get(owner))
+
+
+def check_text(owner: str, field: str, value: object, source: str | None = None) -> None:
+    """Check one value of a field, given or from the environment.
+
+    Args:
+        owner: The class's name.
+        field: The field's name, which decides on the shape.
+        value: The value; only text and secrets are looked at.
+        source: The environment variable that it comes from, or None.
+
+    Raises:
+        ConfigurationError: It is empty, has control characters or blanks around it, or
+            the wrong shape.
+    """
+    secret = isinstance(value, SecretStr)
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        return
+    place = f"{source} (for {field})" if source else field
+    if not text:
+        raise refusal(owner, f"{place} is empty. Leave it out, or give a value.")
+    if _CONTROL.search(text) or text != text.strip():
+        raise refusal(
+            owner, f"{place} has a line break, control character or blank at one end. Remove it."
+        )
+    if field == "base_url":
+        _check_url(owner, place, text)
+    elif field in _SHAPES and not secret:
+        pattern, shape = _SHAPES[field]
+        if not pattern.fullmatch(text):
+            raise refusal(owner, f"{place} {_shown(text)} is malformed. It is {shape}.")
+
+
+def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None:
+    """Return the first of some environment variables that is set and not empty.
+
+    Raises:
+        ConfigurationError: Its value is not of the field's shape.
+    """
+    for name in names:
+        text = os.environ.get(name)
+        if text:
+            check_text(owner, field, text, name)
+            return text
+    return None
+
+
+def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return headers that can be sent.
+
+    Raises:
+        ConfigurationError: A name or value could smuggle in another header.
+    """
+    pairs: list[tuple[object, object]] = list((headers or {}).items())
+    for name, value in pairs:
+        named = isinstance(name, str) and _HEADER_NAME.fullmatch(name)
+        if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
+            raise refusal(
+                owner,
+                f"the header {_shown(str(name))} cannot be sent: a name is letters, digits and "
+                "'-', a value is text without line breaks or control characters.",
+            )
+        if value == _MASK:
+            raise refusal(
+                owner,
+                f"the header {_shown(str(name))} was given explicitly, and a pickled or "
+                "serialized copy does not keep its value. Pass default_headers again.",
+            )
+    return dict(headers or {})
+
+
+def is_credential(header: str) -> bool:
+    """Whether a header is likely to carry a credential, by its name."""
+    return _CREDENTIAL.search(header) is not None
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as they may be shown and stored: without the values of credentials."""
+    return {name: _MASK if is_credential(name) else value for name, value in headers.items()}
+
+
+class SafeHeaders(Mapping[str, str]):
+    """Headers that show no credential when they are printed, serialized or pickled.
+
+    It is no ``dict``, since serializers write those out as they are.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = dict(headers)
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return repr(mask_headers(self._headers))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
+        return type(self), (mask_headers(self._headers),)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def read_guardrail(value: object) -> object:
+    """Return a guardrail as the mapping that the API names, from that or ``id:version``."""
+    if isinstance(value, str):
+        name, _, number = value.rpartition(":")
+        value = {"guardrailIdentifier": name, "guardrailVersion": number}
+    if not isinstance(value, Mapping):
+        return value
+    identifier, version = value.get("guardrailIdentifier"), value.get("guardrailVersion")
+    shaped = (
+        set(value) == {"guardrailIdentifier", "guardrailVersion"}
+        and _GUARDRAIL_ID.fullmatch(str(identifier))
+        and _GUARDRAIL_VERSION.fullmatch(str(version))
+    )
+    if not shaped:
+        raise ValueError(
+            "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN) and "
+            "guardrailVersion (a number or DRAFT), and nothing else; trace is a field of its own"
+        )
+    return {"guardrailIdentifier": str(identifier), "guardrailVersion": str(version)}
+
+
+def check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
+    """Return request metadata that fits into its header."""
+    if value is not None and len(json.dumps(value)) > _LONGEST_METADATA:
+        raise ValueError(f"as JSON it may have {_LONGEST_METADATA} characters, and has more")
+    return value
+
+
+def read_marker(owner: str, withheld: object, known: Iterable[str]) -> frozenset[str]:
+    """Return which secrets a pickled or serialized copy lacks."""
+    names = frozenset(withheld) if isinstance(withheld, list | tuple | frozenset) else None
+    if names is None or not names <= frozenset(known):
+        raise refusal(owner, f"withheld lists names of secrets, of: {', '.join(known)}.")
+    return names
+
+
+def refuse_positions(owner: str, given: Sequence[object], shown: str) -> None:
+    """Refuse arguments without a name.
+
+    Args:
+        owner: The class.
+        given: The arguments; their values are not shown.
+        shown: How it is called instead.
+
+    Raises:
+        ConfigurationError: There are some.
+    """
+    if given:
+        raise ConfigurationError(f"{owner} takes arguments by name only: {owner}({shown}).")
+
+
+def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:
+    """Refuse arguments that are no fields, with what was probably meant."""
+    known = list(fields)
+    for name in given:
+        if name not in known:
+            # `region_name` means `region`, though `role_session_name` looks more like it.
+            starts = [field for field in known if str(name).startswith(f"{field}_")]
+            close = starts or get_close_matches(str(name), known, 1, 0.5)
+            remedy = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
+            raise refusal(owner, f"there is no field {_shown(str(name))}. {remedy}")
+
+
+def describe_refusal(owner: str, error: ValidationError) -> ConfigurationError:
+    """Turn pydantic's refusal into ours, without what was given."""
+    parts = []
+    for detail in error.errors(include_url=False, include_input=False):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, ConfigurationError):
+            return cause
+        field = ".".join(map(str, detail["loc"][:1]))
+        parts.append(f"{field}: {detail['msg'].removeprefix('Value error, ')}")
+    return refusal(owner, "; ".join(dict.fromkeys(parts)) + ".")
+
+
+def _check_url(owner: str, place: str, text: str) -> None:
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        host = None
+    if not host or re.search(r"[\s\\]", text):
+        raise refusal(owner, f"{place} is not an address such as 'https://gateway.example.com'.")
+    if url.username is not None or url.password is not None or "?" in text or "#" in text:
+        raise refusal(owner, f"{place} must have no user name, password, query or fragment in it.")
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
+        raise refusal(
+            owner,
+            f"{place} must start with https://, since credentials travel with each request; "
+            "http:// is for 127.0.0.0/8, ::1 and localhost only.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")  # noqa: PLR2004  one line

@@ -1,0 +1,210 @@
+"""The clouds' control planes: which models there are, and what an ARN stands for.
+
+In: a prepared platform. Out: requests that ask its cloud's control plane, as the same
+identity, and refusals that say which permission is missing. No LangChain, no HTTP client.
+
+Amazon Bedrock: ListFoundationModels, ListInferenceProfiles, GetInferenceProfile and the like,
+on the host ``bedrock``, signed as ``bedrock`` as InvokeModel is (botocore's model of
+``bedrock``, 2023-04-20). Vertex AI: publishers.models.list, which only ``v1beta1`` has
+(https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list; ``v1``
+answers 404: OmniRoute#11998). Its path names no project, so user credentials need the header
+``x-goog-user-project`` (bifrost#4106).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote, urlencode
+
+from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
+from langchain_claude_cloud.errors import parsing as _refusals
+from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.platform._common import check_base_url
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url, flag
+
+_RUNTIME = "bedrock-runtime"
+_CONTROL = "bedrock"
+# An AWS host of the runtime, of any partition: its sibling is the control plane.
+_AWS_RUNTIME = re.compile(
+    rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+", re.ASCII
+)
+# A private endpoint of the runtime has a name that says nothing of the control plane's.
+_PRIVATE_RUNTIME = re.compile(rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+", re.ASCII)
+_PAGE = {"bedrock": "1000", "vertex": "100"}
+"""Items a page: Bedrock's limit; Vertex AI refuses more than 300 (measured by others)."""
+
+
+class ControlPlane:
+    """A platform's identity, for requests to its control plane.
+
+    Implements `langchain_claude_cloud.platform.base.Platform`, as far as sending needs it.
+
+    Args:
+        platform: The platform, prepared.
+        permissions: What the identity must be allowed, for the refusal's remedy.
+        hint: What else to do about a refusal.
+    """
+
+    def __init__(self, platform: Platform, permissions: Sequence[str], hint: str = "") -> None:
+        self._platform = platform
+        self._permissions = permissions
+        self._hint = hint
+
+    @property
+    def name(self) -> Cloud:
+        """Return the platform's cloud."""
+        return self._platform.name
+
+    @property
+    def region(self) -> str:
+        """Return the platform's region."""
+        return self._platform.region
+
+    @property
+    def framing(self) -> Framing:
+        """Return the platform's framing; a control plane streams nothing."""
+        return self._platform.framing
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Return the platform's limit; these requests have no body."""
+        return self._platform.max_body_bytes
+
+    def needs_prepare(self) -> bool:
+        """Whether the platform's credentials are to be renewed."""
+        return self._platform.needs_prepare()
+
+    def prepare(self) -> None:
+        """Prepare the platform. Blocks."""
+        self._platform.prepare()
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew the platform's credentials. Blocks."""
+        return self._platform.refresh(used)
+
+    def endpoint(self, model_id: str, operation: Operation) -> str:
+        """Return the model's own URL: a control plane has none for models."""
+        return self._platform.endpoint(model_id, operation)
+
+    def rewrite(
+        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
+    ) -> tuple[JsonObject, dict[str, str]]:
+        """Return what the platform makes of a body."""
+        return self._platform.rewrite(body, betas, model_id=model_id, operation=operation)
+
+    def sign(self, request: OutgoingRequest) -> dict[str, str]:
+        """Return the platform's credential headers: both hosts share a signing name."""
+        return self._platform.sign(request)
+
+    def is_expired(self, error: ClaudeCloudError) -> bool:
+        """Whether the platform's credentials ran out."""
+        return self._platform.is_expired(error)
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
+    ) -> ClaudeCloudError:
+        """Turn a refusal into an exception; what a model's refusal advises would mislead here."""
+        error = self._platform.read_error(status, headers, body, model=model)
+        if isinstance(error, PermissionDeniedError | NotFoundError):
+            refusal = _refusals.from_response(status, headers, body)
+            answer = " ".join(str(part) for part in (status, refusal.error_type) if part)
+            error.args = (
+                f"{LABELS[self.name]}'s control plane refused (region {self.region}, {answer}): "
+                f"{refusal.message.rstrip('. ')}. Allow the identity "
+                f"{' and '.join(self._permissions)}. {self._hint}".rstrip(),
+            )
+        return error
+
+
+def bedrock_base_url(platform: Platform, *, given: bool) -> str:
+    """Return where Bedrock's control plane is.
+
+    ``AWS_ENDPOINT_URL_BEDROCK`` says so, as for botocore. An address that was chosen for the
+    runtime is good for both if it is a gateway's; of AWS's own hosts the sibling is taken,
+    with its partition, FIPS and dual stack.
+
+    Args:
+        platform: The runtime's platform, prepared.
+        given: Whether the runtime's address is the caller's own, not the environment's.
+
+    Raises:
+        ConfigurationError: The address is not an https URL.
+    """
+    chosen, follows = _addresses(given=given)
+    if chosen:
+        return check_base_url(chosen, platform="bedrock")
+    runtime = platform.endpoint("anthropic.claude", "invoke").rpartition("/model/")[0]
+    if _AWS_RUNTIME.fullmatch(runtime):
+        return runtime.replace(_RUNTIME, _CONTROL, 1)
+    if follows and not _PRIVATE_RUNTIME.fullmatch(runtime):
+        return runtime
+    return default_base_url(
+        platform.region,
+        host=_CONTROL,
+        fips=flag("AWS_USE_FIPS_ENDPOINT"),
+        dual_stack=flag("AWS_USE_DUALSTACK_ENDPOINT"),
+    )
+
+
+def _addresses(*, given: bool) -> tuple[str | None, bool]:
+    """Return the address that the environment names, and whether the runtime's will do."""
+    if flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        return None, True
+    chosen = os.environ.get("AWS_ENDPOINT_URL_BEDROCK")
+    own = given or bool(os.environ.get("ANTHROPIC_BEDROCK_BASE_URL"))
+    # That variable is of the runtime alone; the other of every service of AWS.
+    elsewhere = not own and bool(os.environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"))
+    if elsewhere:
+        chosen = chosen or os.environ.get("AWS_ENDPOINT_URL")
+    return chosen or None, not elsewhere
+
+
+def foundation_models(base_url: str) -> OutgoingRequest:
+    """Return the request for Anthropic's models on Bedrock; the answer has no pages."""
+    return _get(f"{base_url}/foundation-models", {"byProvider": "anthropic"})
+
+
+def inference_profiles(base_url: str, kind: str, token: str | None) -> OutgoingRequest:
+    """Return the request for a page of inference profiles.
+
+    Args:
+        base_url: The control plane's.
+        kind: ``SYSTEM_DEFINED`` or ``APPLICATION``; without it only the first come.
+        token: The page's, from the page before it.
+    """
+    query = {"maxResults": _PAGE["bedrock"], "type": kind}
+    return _get(f"{base_url}/inference-profiles", query | ({"nextToken": token} if token else {}))
+
+
+def resource(base_url: str, path: str, arn: str) -> OutgoingRequest:
+    """Return the request for what an ARN stands for."""
+    return _get(f"{base_url}/{path}/{quote(arn, safe='')}", {})
+
+
+def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> OutgoingRequest:
+    """Return the request for a page of Anthropic's models in Vertex AI's Model Garden.
+
+    Args:
+        platform: The platform, prepared.
+        token: The page's, from the page before it.
+        billed: Whether to name the platform's project as the one whose quota is used; a quota
+            project of the credentials goes before it.
+    """
+    url = platform.endpoint("claude", "invoke")
+    base, _, path = url.partition("/projects/")
+    # A gateway's own path is taken as it is; Google's version is swapped.
+    base = f"{base.removesuffix('/v1')}/v1beta1" if base.endswith("/v1") else base
+    query = {"pageSize": _PAGE["vertex"], "listAllVersions": "true"}
+    query |= {"pageToken": token} if token else {}
+    request = _get(f"{base}/publishers/anthropic/models", query)
+    project = unquote(path.partition("/")[0])
+    return request.with_headers({"x-goog-user-project": project}) if billed else request
+
+
+def _get(url: str, query: Mapping[str, str]) -> OutgoingRequest:
+    # Percent-encoded as the signature wants it: a plus would be signed as one.
+    text = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
+    return OutgoingRequest("GET", f"{url}{text}", {"accept": "application/json"})

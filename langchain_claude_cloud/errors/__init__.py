@@ -1,0 +1,43 @@
+"""What can go wrong, as one tree of exceptions; how a refusal becomes one of them."""
+
+from langchain_claude_cloud.errors.exceptions import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ContextOverflowError,
+    InvalidInputError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    ServerError,
+    StreamInterruptedError,
+    error_from_event,
+    error_from_exception_frame,
+    error_from_response,
+)
+
+__all__ = [
+    "AuthenticationError",
+    "ClaudeCloudError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContextOverflowError",
+    "InvalidInputError",
+    "InvalidRequestError",
+    "NotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "RequestTooLargeError",
+    "ServerError",
+    "StreamInterruptedError",
+    "error_from_event",
+    "error_from_exception_frame",
+    "error_from_response",
+]

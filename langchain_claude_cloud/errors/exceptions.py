@@ -1,0 +1,239 @@
+"""What can go wrong, as one tree of exceptions.
+
+In: what a cloud answered when it refused (status, headers, body), an ``error`` event
+inside a stream, or an exception frame. Out: an exception that says what happened, where,
+and what to do about it. Every class is also the `langchain_core.exceptions.ModelError`
+of its kind, so that code written against LangChain catches it.
+
+The mapping itself, and the evidence for it, is in `_refusals`, the remedies are in `_remedies`;
+both are imported with the first refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from langchain_core import exceptions as core
+
+from langchain_claude_cloud.errors.lazy import LazyModule
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.errors import hints as _remedies
+    from langchain_claude_cloud.errors import parsing as _refusals
+    from langchain_claude_cloud.errors.parsing import Kind, Refusal
+else:
+    _refusals = LazyModule("langchain_claude_cloud.errors.parsing")
+    _remedies = LazyModule("langchain_claude_cloud.errors.hints")
+
+
+class ClaudeCloudError(core.ModelError):
+    """Base of everything this package raises on purpose.
+
+    Args:
+        message: What happened, on which platform, model and region, and what to do.
+        platform: ``vertex`` or ``bedrock``.
+        model: The model's id on that cloud.
+        region: The region, multi-region or ``global`` that was asked.
+        status_code: The HTTP status; for a failure inside a stream the one it stands for;
+            None for what no cloud answered (a local timeout, a refused argument).
+        error_type: The cloud's own name for it: an Anthropic ``error.type``, a Google
+            status such as ``NOT_FOUND``, or an AWS exception such as ``ThrottlingException``.
+        request_id: The id to quote to the cloud's support.
+        retry_after: Seconds the cloud asked to wait.
+        body: The reply's body, bounded, without credentials.
+
+    Attributes:
+        partial_message: What was received of an answer before it failed, or None.
+    """
+
+    def __init__(  # noqa: PLR0913  the attributes of one failure; keyword-only
+        self,
+        message: str,
+        *,
+        platform: Cloud | None = None,
+        model: str | None = None,
+        region: str | None = None,
+        status_code: int | None = None,
+        error_type: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.platform = platform
+        self.model = model
+        self.region = region
+        self.status_code = status_code
+        self.error_type = error_type
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body
+        self.partial_message: object | None = None
+
+
+class AuthenticationError(ClaudeCloudError, core.ModelAuthenticationError):
+    """Credentials are missing, unusable or expired."""
+
+
+class PermissionDeniedError(ClaudeCloudError, core.ModelPermissionDeniedError):
+    """The identity is known, but may not use this model here."""
+
+
+class NotFoundError(ClaudeCloudError, core.ModelNotFoundError):
+    """The model is not served under this id in this region, or not to this project."""
+
+
+class InvalidRequestError(ClaudeCloudError, core.ModelInvalidRequestError):
+    """The cloud refused the request as invalid."""
+
+
+class InvalidInputError(InvalidRequestError, ValueError):
+    """The package refused the input before anything was sent."""
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The request's body is larger than the cloud accepts."""
+
+
+class ContextOverflowError(InvalidRequestError, core.ContextOverflowError):
+    """The prompt does not fit into the model's context window."""
+
+
+class RateLimitError(ClaudeCloudError, core.ModelRateLimitError):
+    """A rate limit or quota is exhausted.
+
+    ``is_retryable`` is False on an instance that waiting does not help: a quota of zero,
+    a spend limit.
+    """
+
+
+class ServerError(ClaudeCloudError, core.ModelAPIError):
+    """The cloud failed."""
+
+
+class OverloadedError(ServerError):
+    """The model has no capacity at the moment."""
+
+
+class ConnectionFailedError(ClaudeCloudError, core.ModelConnectionError):
+    """The cloud was not reached: refused, DNS, TLS, or reset before a response."""
+
+
+class RequestTimeoutError(ClaudeCloudError, core.ModelTimeoutError):
+    """Time ran out, here (``status_code`` is None) or at the cloud (408, 504)."""
+
+
+class StreamInterruptedError(ClaudeCloudError, core.ModelConnectionError):
+    """A stream broke off before the message was complete."""
+
+
+class ConfigurationError(ClaudeCloudError, ValueError):
+    """The configuration is refused: a constructor argument, or a missing part."""
+
+
+_CLASSES: Final[Mapping[Kind, type[ClaudeCloudError]]] = {
+    "authentication": AuthenticationError,
+    "permission": PermissionDeniedError,
+    "not_found": NotFoundError,
+    "invalid": InvalidRequestError,
+    "too_large": RequestTooLargeError,
+    "overflow": ContextOverflowError,
+    "rate_limit": RateLimitError,
+    "server": ServerError,
+    "overloaded": OverloadedError,
+    "timeout": RequestTimeoutError,
+}
+
+
+def error_from_response(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    platform: Cloud,
+    model: str | None,
+    region: str | None,
+) -> ClaudeCloudError:
+    """Turn a refused HTTP request into an exception.
+
+    Args:
+        status: The HTTP status.
+        headers: The response's headers, names in any case.
+        body: The response's bytes: Google's object, the same in an array, Anthropic's
+            object, AWS's ``{"message": ...}``, or something that is not JSON.
+        platform: The cloud that answered.
+        model: The model's id on that cloud.
+        region: The region that answered.
+
+    Returns:
+        The exception, not raised.
+    """
+    refusal = _refusals.from_response(status, headers, body)
+    return _build(refusal, platform=platform, model=model, region=region)
+
+
+def error_from_event(
+    payload: JsonObject, *, platform: Cloud, model: str | None, region: str | None
+) -> ClaudeCloudError:
+    """Turn an ``error`` event inside a stream into an exception.
+
+    Args:
+        payload: The event: ``{"type": "error", "error": {"type", "message"}, ...}``.
+        platform: The cloud that streamed it.
+        model: The model's id on that cloud.
+        region: The region that streamed it.
+
+    Returns:
+        The exception, not raised; its ``status_code`` is the one that the error stands
+        for, since the response's own was 200.
+    """
+    refusal = _refusals.from_event(payload)
+    return _build(refusal, platform=platform, model=model, region=region)
+
+
+def error_from_exception_frame(
+    exception_type: str,
+    payload: bytes,
+    *,
+    platform: Cloud,
+    model: str | None,
+    region: str | None,
+) -> ClaudeCloudError:
+    """Turn an exception frame of a Bedrock stream into an exception.
+
+    Args:
+        exception_type: The frame's ``:exception-type`` (or ``:error-code``).
+        payload: The frame's payload: ``{"message": ...}``, and for a
+            ``modelStreamErrorException`` also ``originalStatusCode`` and
+            ``originalMessage``, which are what the model itself said.
+        platform: The cloud that streamed it.
+        model: The model's id on that cloud.
+        region: The region that streamed it.
+
+    Returns:
+        The exception, not raised.
+    """
+    refusal = _refusals.from_exception_frame(exception_type, payload)
+    return _build(refusal, platform=platform, model=model, region=region)
+
+
+def _build(
+    refusal: Refusal, *, platform: Cloud, model: str | None, region: str | None
+) -> ClaudeCloudError:
+    kind = _refusals.classify(refusal)
+    error = _CLASSES[kind](
+        _remedies.describe(refusal, kind, platform=platform, model=model, region=region),
+        platform=platform,
+        model=model,
+        region=region,
+        status_code=refusal.status,
+        error_type=refusal.error_type,
+        request_id=refusal.request_id,
+        retry_after=refusal.retry_after,
+        body=refusal.body,
+    )
+    if _refusals.is_hopeless(refusal, kind):
+        error.is_retryable = False
+    return error

@@ -1,0 +1,1 @@
+"""LangChain messages converted to the messages of the Messages API."""

@@ -1,0 +1,280 @@
+"""An `AIMessage` of any origin in, the content of an assistant turn out.
+
+Content comes in Anthropic's own form, in LangChain's standard form (the reverse of
+`langchain_core.messages.block_translators.anthropic`), or in that of another API. Another
+model's thinking and server tools mean nothing to Claude and are left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from langchain_core.messages import AIMessage
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.blocks import (
+    convert_block,
+    convert_blocks,
+    convert_text,
+    unwrap,
+    without_leftovers,
+)
+from langchain_claude_cloud.request.messages.citations import convert_annotations
+from langchain_claude_cloud.request.messages.tool_calls import CallBook, parse_object
+
+_BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
+_PAUSES: Final = frozenset({"pause_turn", "compaction"})
+"""Stop reasons after which the same turn goes on in the next answer."""
+
+_SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
+"""Blocks that another model's message may hold and that Claude can read."""
+
+_SPOKEN: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
+"""Blocks of another model's message that are what it said, and where."""
+
+_SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
+_RESULT_TYPES: Final = {
+    "code_interpreter": "code_execution_tool_result",
+    "remote_mcp": "mcp_tool_result",
+    "tool_search_tool_bm25": "tool_search_tool_result",
+    "tool_search_tool_regex": "tool_search_tool_result",
+}
+
+
+@dataclass(slots=True)
+class AssistantContent:
+    """What one message adds to an assistant turn.
+
+    Attributes:
+        blocks: The API's blocks.
+        calls: Which of them are calls that a result must answer, and in what state.
+        paused: Whether the API paused this turn, to go on when it is sent back.
+    """
+
+    blocks: list[JsonObject]
+    calls: CallBook
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A message being read: its calls, and what its server tools are called."""
+
+    calls: CallBook
+    server_names: dict[str, str]
+
+
+_Handler = Callable[[JsonObject, _Reading], "JsonObject | None"]
+
+
+def convert_assistant(message: AIMessage) -> AssistantContent:
+    """Convert an answer, of Claude or of another model.
+
+    Args:
+        message: A message or chunk.
+
+    Returns:
+        The blocks, possibly none: blank text, unsigned thinking and another model's
+        private blocks are left out.
+
+    Raises:
+        InvalidInputError: A call without an id, or a block that cannot be sent.
+    """
+    metadata = message.response_metadata
+    claude = is_claude(metadata)
+    calls = CallBook.of(message, parsed=bool(metadata.keys() - {"output_version"}))
+    reading = _Reading(calls, {})
+    content = message.content
+    if isinstance(content, str):
+        blocks = convert_blocks(content)
+    else:
+        handle = _claude_block if claude else _foreign_block
+        blocks = []
+        for item in content:
+            block = {"type": "text", "text": item} if isinstance(item, str) else item
+            wire = handle(block, reading)
+            if wire is not None:
+                blocks.append(wire)
+    blocks += calls.remaining()
+    return AssistantContent(blocks, calls, metadata.get("stop_reason") in _PAUSES)
+
+
+def is_claude(metadata: Mapping[str, object]) -> bool:
+    """Whether a message's response metadata say that Claude wrote it, or nothing at all."""
+    provider = metadata.get("model_provider")
+    if provider is None or str(provider).startswith("anthropic"):
+        return True
+    model = next(
+        (metadata[key] for key in ("model_name", "model", "model_id") if key in metadata), ""
+    )
+    if model:
+        return "claude" in str(model) or "anthropic" in str(model)
+    return provider in _BEDROCK_PROVIDERS
+
+
+def _claude_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        return convert_block(block)
+    handler = _HANDLERS.get(kind)
+    if handler is None and kind.endswith("_tool_result"):
+        return _without_nulls(block)
+    return handler(block, reading) if handler else convert_block(block)
+
+
+def _without_nulls(block: JsonObject) -> JsonObject:
+    """Return a block of a server tool without nulls: no field of theirs may be one.
+
+    Other integrations dump them from models that know fields of every kind of block.
+    """
+    return {key: value for key, value in without_leftovers(block).items() if value is not None}
+
+
+def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    kind = block.get("type")
+    if kind in _CALLS:
+        return reading.calls.place(block)
+    if kind in _SPOKEN:
+        return convert_text({"type": "text", "text": block.get(_SPOKEN[kind]) or ""})
+    return convert_block(block) if kind in _SHARED else None
+
+
+def _text(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    del reading
+    wire = convert_text(block)
+    annotations = block.get("annotations")
+    if wire is not None and annotations:
+        citations = convert_annotations(annotations)
+        if citations:
+            wire["citations"] = citations
+    return wire
+
+
+def _thinking(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    del reading
+    return _signed(block.get("thinking"), block.get("signature"))
+
+
+def _reasoning(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    """Translate standard reasoning back; Converse keeps redacted thinking there as well."""
+    del reading
+    extras = block.get("extras") or {}
+    redacted = extras.get("redacted_content") or extras.get("data")
+    if redacted:
+        return _redacted_thinking(redacted)
+    return _signed(block.get("reasoning"), extras.get("signature") or block.get("signature"))
+
+
+def _converse_reasoning(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    del reading
+    held = block.get("reasoning_content")
+    if not isinstance(held, dict):
+        return None
+    redacted = held.get("redacted_content")
+    if redacted:
+        return _redacted_thinking(redacted)
+    return _signed(held.get("text"), held.get("signature"))
+
+
+def _signed(thinking: object, signature: object) -> JsonObject | None:
+    """Return a thinking block; the API takes none without its signature."""
+    if not signature:
+        return None
+    return {"type": "thinking", "thinking": thinking or "", "signature": signature}
+
+
+def _redacted(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    del reading
+    return _redacted_thinking(block["data"]) if block.get("data") else None
+
+
+def _redacted_thinking(data: str | bytes) -> JsonObject:
+    """Return a redacted block; boto3 hands out Converse's as bytes.
+
+    Recorded ones are the text of the Messages API's ``data`` already. Bytes that are no such
+    text are encoded.
+    """
+    if isinstance(data, bytes):
+        is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
+        data = data.decode("ascii") if is_text else base64.b64encode(data).decode("ascii")
+    return {"type": "redacted_thinking", "data": data}
+
+
+def _call(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    return reading.calls.place(block)
+
+
+def _server_use(block: JsonObject, reading: _Reading) -> JsonObject:
+    del reading
+    wire = _without_nulls(block)
+    if not wire.get("input"):
+        wire["input"] = parse_object(str(block.get("partial_json") or "")) or {}
+    return wire
+
+
+def _standard_server_use(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
+    name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
+    if isinstance(arguments, str):
+        arguments = parse_object(arguments or "{}")
+    if not name or not call_id or arguments is None:
+        return None
+    reading.server_names[call_id] = name
+    extras = dict(block.get("extras") or {})
+    kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
+    name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
+    wire = {"type": kind, "id": call_id, "name": name, "input": arguments, **extras}
+    return without_leftovers({**wire, **_marker(block)})
+
+
+def _standard_server_result(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    """Translate a standard server tool result back into the block that it was."""
+    call_id = block.get("tool_call_id")
+    extras = dict(block.get("extras") or {})
+    name = reading.server_names.get(call_id or "")
+    kind = extras.pop("block_type", None) or _RESULT_TYPES.get(name or "")
+    kind = kind or (f"{name}_tool_result" if name else None)
+    if not call_id or not kind:
+        return None
+    wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", []), **extras}
+    if kind == "mcp_tool_result":
+        wire["is_error"] = block.get("status") == "error"
+    return without_leftovers({**wire, **_marker(block)})
+
+
+def _marker(block: JsonObject) -> JsonObject:
+    """Return the cache marker that somebody put on a standard block."""
+    return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
+
+
+def _wrapped(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    return _claude_block(unwrap(block), reading)
+
+
+def _nothing(block: JsonObject, reading: _Reading) -> None:
+    """Leave out a part of a stream, or another API's private record of a call."""
+    del block, reading
+
+
+_CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
+_HANDLERS: Final[Mapping[str, _Handler]] = {
+    "text": _text,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "reasoning": _reasoning,
+    "reasoning_content": _converse_reasoning,
+    **dict.fromkeys(_CALLS, _call),
+    "server_tool_use": _server_use,
+    "mcp_tool_use": _server_use,
+    "server_tool_call": _standard_server_use,
+    "server_tool_call_chunk": _standard_server_use,
+    "server_tool_result": _standard_server_result,
+    "non_standard": _wrapped,
+    "input_json_delta": _nothing,
+    "function_call": _nothing,
+    "custom_tool_call": _nothing,
+}

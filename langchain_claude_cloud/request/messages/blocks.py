@@ -1,0 +1,269 @@
+"""Content blocks of users, tools and system prompts in, the API's blocks out.
+
+Takes LangChain's standard blocks in both of their versions, OpenAI's and Anthropic's own.
+A type that is not known here is the API's business and passes as it is, but for what
+streaming left on it. Every block that comes out is a new dict; its nested values are
+shared with the caller's and must not be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages import sources
+from langchain_claude_cloud.request.messages.citations import convert_citations
+from langchain_claude_cloud.request.messages.other_providers import convert_media, is_media
+
+Converter = Callable[[JsonObject], "JsonObject | None"]
+
+_STREAM_LEFTOVERS: Final = frozenset({"index", "partial_json"})
+_NULL_NOISE: Final = frozenset({"cache_control", "caller", "citations", "toolset_name"})
+"""Keys that answers carry as null and that requests want absent."""
+_LANGCHAIN_KEYS: Final = frozenset(
+    {"annotations", "extras", "id", "metadata", "mime_type", "source_type"}
+)
+_DETAILS: Final = {
+    "image": ("cache_control", "transformations"),
+    "document": ("cache_control", "citations", "context", "title"),
+}
+_UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
+
+
+def is_blank(text: str) -> bool:
+    """Whether the API would refuse a text block with this text."""
+    return not text or text.isspace()
+
+
+def convert_blocks(content: str | Iterable[object]) -> list[JsonObject]:
+    """Convert the content of a message that is not the model's.
+
+    Args:
+        content: Text, or a list of texts and content blocks.
+
+    Returns:
+        The API's blocks; blank text is left out.
+
+    Raises:
+        InvalidInputError: A block that Claude or the clouds do not take.
+    """
+    if isinstance(content, str):
+        return [] if is_blank(content) else [{"type": "text", "text": content}]
+    wire = []
+    for item in content:
+        block = convert_block({"type": "text", "text": item} if isinstance(item, str) else item)
+        if block is not None:
+            wire.append(block)
+    return wire
+
+
+def convert_block(block: object) -> JsonObject | None:
+    """Convert one content block; None if there is nothing to send.
+
+    Raises:
+        InvalidInputError: A block that Claude or the clouds do not take.
+    """
+    if not isinstance(block, dict):
+        raise InvalidInputError(
+            f"a content block must be text or a dict with a type, not {type(block).__name__}."
+        )
+    kind = block.get("type")
+    convert = _CONVERTERS.get(kind) if isinstance(kind, str) else _untyped
+    return convert(block) if convert else without_leftovers(block)
+
+
+def without_leftovers(block: JsonObject) -> JsonObject:
+    """Return a native block without what streaming or an answer's nulls left on it."""
+    return {
+        key: value
+        for key, value in block.items()
+        if key not in _STREAM_LEFTOVERS and (value is not None or key not in _NULL_NOISE)
+    }
+
+
+def convert_text(block: JsonObject) -> JsonObject | None:
+    """Convert a text block, without its standard annotations; None if it is blank."""
+    text = block.get("text")
+    if not isinstance(text, str):
+        raise InvalidInputError(f"a text block's text must be a string, not {text!r:.80}.")
+    if is_blank(text):
+        return None
+    if len(block) == 2:  # noqa: PLR2004  type and text: by far the most common
+        return {"type": "text", "text": text}
+    wire = {
+        key: value for key, value in without_leftovers(block).items() if key not in _LANGCHAIN_KEYS
+    }
+    wire.update(_found(block, ("cache_control",)))
+    if "citations" in wire:
+        wire["citations"] = convert_citations(wire["citations"])
+    return wire if wire.get("citations", True) else {k: wire[k] for k in wire if k != "citations"}
+
+
+def unwrap(block: JsonObject) -> JsonObject:
+    """Return what a standard ``non_standard`` block wraps.
+
+    Raises:
+        InvalidInputError: It wraps no block.
+    """
+    value = block.get("value")
+    if not isinstance(value, dict):
+        raise InvalidInputError("a non_standard block must hold a block under 'value'.")
+    return value
+
+
+def _untyped(block: JsonObject) -> JsonObject | None:
+    if isinstance(block.get("text"), str):
+        return convert_text({**block, "type": "text"})
+    if is_media(block):
+        return convert_block(convert_media(block))
+    raise InvalidInputError(
+        f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. Cache "
+        "points are written as 'cache_control' on a block."
+    )
+
+
+def _image(block: JsonObject) -> JsonObject:
+    source = block.get("source")
+    if isinstance(source, dict):
+        return {**without_leftovers(block), "source": _native_source(source, image=True)}
+    return _with_details("image", _standard_source(block, image=True), block)
+
+
+def _image_url(block: JsonObject) -> JsonObject:
+    given = block.get("image_url")
+    url = given.get("url") if isinstance(given, dict) else given
+    if not isinstance(url, str):
+        raise InvalidInputError("an image_url block needs a URL under image_url.url.")
+    return _with_details("image", sources.located_source(url, None, image=True), block)
+
+
+def _file(block: JsonObject) -> JsonObject:
+    given = block.get("file")
+    if not isinstance(given, dict):
+        return _with_details("document", _standard_source(block, image=False), block)
+    data, file_id = given.get("file_data"), given.get("file_id")
+    if not isinstance(data, str):
+        raise sources.refuse_file_id(file_id)
+    is_uri = data[:5].lower() == "data:"
+    source = (
+        sources.located_source(data, None, image=False)
+        if is_uri
+        else sources.document_source(data, None)
+    )
+    return _with_details("document", source, {"title": given.get("filename"), **block})
+
+
+def _document(block: JsonObject) -> JsonObject:
+    source = block.get("source")
+    if not isinstance(source, dict):
+        return _file(block)
+    return {**without_leftovers(block), "source": _native_source(source, image=False)}
+
+
+def _plain_text(block: JsonObject) -> JsonObject:
+    text = block.get("text")
+    if isinstance(text, str):
+        return _with_details("document", sources.text_source(text), block)
+    return _with_details("document", _standard_source(block, image=False), block)
+
+
+def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
+    kind = source.get("type")
+    if kind == "file":
+        raise sources.refuse_file_id(source.get("file_id"))
+    if kind == "url":
+        return sources.located_source(str(source.get("url")), None, image=image)
+    if kind == "base64" and isinstance(source.get("data"), str):
+        media_type = source.get("media_type")
+        if image:
+            return {**source, **sources.image_source(source["data"], media_type)}
+        return {**source, **sources.document_source(source["data"], media_type)}
+    if kind == "content" and isinstance(source.get("content"), list):
+        return {**source, "content": convert_blocks(source["content"])}
+    return source
+
+
+def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
+    """Return the source of a standard image, file or text block, of either version."""
+    media_type = block.get("mime_type")
+    data = block.get("base64", block.get("data"))
+    if isinstance(data, bytes):
+        data = data.decode("ascii")
+    if isinstance(data, str) and data[:5].lower() != "data:":
+        build = sources.image_source if image else sources.document_source
+        return build(data, media_type)
+    url = data or block.get("url")
+    if block.get("source_type") == "text":
+        # Version 0 keeps the text of a file under one of these keys.
+        return sources.text_source(str(block.get("text", url)))
+    if isinstance(url, str):
+        return sources.located_source(url, media_type, image=image)
+    if "file_id" in block or "id" in block:
+        raise sources.refuse_file_id(block.get("file_id") or block.get("id"))
+    raise InvalidInputError(f"this {block.get('type')} block has no base64, url or text.")
+
+
+def _with_details(kind: str, source: JsonObject, block: JsonObject) -> JsonObject:
+    """Return a block around a source, with what the caller said beside it."""
+    if source.get("media_type") in sources.IMAGE_TYPES:
+        kind = "image"
+    details = _found(block, _DETAILS[kind])
+    filename = _found(block, ("filename",)).get("filename")
+    if kind == "document" and filename:
+        details.setdefault("title", filename)
+    return {"type": kind, "source": source, **details}
+
+
+def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
+    """Return the values of keys that stand on a block, in its extras or its metadata."""
+    holders = (block, block.get("extras"), block.get("metadata"))
+    found: JsonObject = {}
+    for holder in holders:
+        if isinstance(holder, Mapping):
+            for key in keys:
+                if holder.get(key) is not None:
+                    found.setdefault(key, holder[key])
+    return found
+
+
+def _refuse(block: JsonObject) -> JsonObject:
+    raise InvalidInputError(
+        f"Claude does not take {block['type']} blocks. It reads text, images (PNG, JPEG, GIF, "
+        "WebP), PDF documents and plain text; transcribe or describe the rest."
+    )
+
+
+def _nothing(block: JsonObject) -> None:
+    """Leave out a block that only an answer can hold."""
+    del block
+
+
+def _openai_text(block: JsonObject) -> JsonObject | None:
+    return convert_text({**block, "type": "text"})
+
+
+def _openai_file(block: JsonObject) -> JsonObject:
+    return _file({**block, "file": block})
+
+
+def _unwrapped(block: JsonObject) -> JsonObject | None:
+    return convert_block(unwrap(block))
+
+
+_CONVERTERS: Final[Mapping[str, Converter]] = {
+    "text": convert_text,
+    "image": _image,
+    "image_url": _image_url,
+    "file": _file,
+    "document": _document,
+    "text-plain": _plain_text,
+    "media": _file,
+    "input_text": _openai_text,
+    "input_image": _image_url,
+    "input_file": _openai_file,
+    "non_standard": _unwrapped,
+    "reasoning": _nothing,
+    **dict.fromkeys(_UNSUPPORTED, _refuse),
+}

@@ -1,0 +1,230 @@
+"""LangChain messages in, the API's system prompt and turns out.
+
+The rules of the API that shape this: roles alternate, the first turn is a user's, each tool
+call has one result at the head of the next turn, no text is blank, system messages stand in
+front or, on models that take them there, behind a user's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias, cast
+
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+
+from langchain_claude_cloud.catalogue.models import ResolvedModel
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.assistant import convert_assistant
+from langchain_claude_cloud.request.messages.blocks import convert_blocks
+from langchain_claude_cloud.request.messages.endings import settle_endings
+from langchain_claude_cloud.request.messages.other_providers import content_of
+from langchain_claude_cloud.request.messages.pairing import pair_calls
+from langchain_claude_cloud.request.messages.system import SystemPrompt
+from langchain_claude_cloud.request.messages.tool_results import (
+    convert_tool_message,
+    convert_tool_result,
+)
+from langchain_claude_cloud.request.messages.turns import Role, Turn
+
+_OPENING: Final = "."
+"""Text of the user turn before a conversation that the assistant opens.
+
+"first message must use the "user" role": Bedrock answered 400 to what api.anthropic.com took
+(anthropic-sdk-typescript#622, 2024-12); whether it still does is not known.
+"""
+
+_ROLES: Final[Mapping[str, Role]] = {
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "model": "assistant",
+    "system": "system",
+    "developer": "system",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation in the API's form.
+
+    Attributes:
+        system: The system prompt: a string, text blocks, or None.
+        messages: The turns.
+        notices: What was moved or left out, one line each.
+    """
+
+    system: str | list[JsonObject] | None
+    messages: list[JsonObject]
+    notices: tuple[str, ...]
+
+
+def convert_messages(messages: Sequence[BaseMessage], model: ResolvedModel) -> Conversation:
+    """Convert a conversation.
+
+    Args:
+        messages: Of any type and origin; not changed.
+        model: Decides on mid-conversation system messages and on prefill.
+
+    Returns:
+        The conversation in the API's form. Its dicts are new, the values nested in them may
+        be the caller's.
+
+    Raises:
+        InvalidInputError: A message or block that cannot be sent, a tool call without its
+            result, a result without its call, an empty turn, a prefill that the model
+            refuses. The message names the place.
+    """
+    building = _Building(model)
+    for position, message in enumerate(messages):
+        try:
+            building.add(message, position)
+        except InvalidInputError as error:
+            name = type(message).__name__
+            raise InvalidInputError(f"messages[{position}] ({name}): {error}") from error
+    return building.finish()
+
+
+class _Building:
+    """A conversation while its messages are added one after another."""
+
+    def __init__(self, model: ResolvedModel) -> None:
+        self._model = model
+        self._turns: list[Turn] = []
+        self._notices: list[str] = []
+        self._system = SystemPrompt(in_place=model.capabilities.mid_conversation_system)
+
+    def add(self, message: BaseMessage, position: int) -> None:
+        """Add a message.
+
+        Raises:
+            InvalidInputError: It cannot be sent.
+        """
+        add = _ADDERS.get(message.type)
+        if add is None:
+            raise InvalidInputError(
+                f"messages of type {message.type!r} cannot be sent to Claude. Use HumanMessage, "
+                "AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
+            )
+        add(self, message, position)
+
+    def finish(self) -> Conversation:
+        """Return the conversation.
+
+        Raises:
+            InvalidInputError: It is not one that the API takes.
+        """
+        self._place_system()
+        turns = settle_endings(pair_calls(self._turns, self._notices))
+        if not turns:
+            raise InvalidInputError(
+                "there is no message to answer: add a HumanMessage (system messages alone are "
+                "not a conversation, and empty AIMessages are left out)."
+            )
+        self._check_ends(turns)
+        return Conversation(
+            self._system.value(),
+            [turn.wire() for turn in turns],
+            (*self._notices, *self._system.notices),
+        )
+
+    def add_user(self, message: BaseMessage, position: int) -> None:
+        """Add a user's message to the turn that is open, or to a new one."""
+        turn = self._open("user", position)
+        content = content_of(message)
+        if isinstance(content, str):
+            turn.plain = not turn.content and not turn.results
+            turn.content += convert_blocks(content)
+            return
+        turn.plain = False
+        for item in content:
+            if isinstance(item, dict) and item.get("type") == "tool_result":
+                turn.results.append(convert_tool_result(item))
+            else:
+                turn.content += convert_blocks((item,))
+
+    def add_tool_result(self, message: BaseMessage, position: int) -> None:
+        """Add a tool's result to the user's turn."""
+        result = cast("ToolMessage", message)
+        self._open("user", position).results += convert_tool_message(result)
+
+    def add_assistant(self, message: BaseMessage, position: int) -> None:
+        """Add an answer to the turn that is open, or to a new one; an empty one is skipped."""
+        if not isinstance(message, AIMessage):
+            message = AIMessage(content=message.content)
+        added = convert_assistant(message)
+        if not added.blocks:
+            return
+        self._place_system()
+        turn = self._open("assistant", position)
+        is_first = not turn.content
+        turn.extend(added)
+        is_text = len(added.blocks) == 1 and added.blocks[0]["type"] == "text"
+        turn.plain = is_first and is_text and isinstance(message.content, str)
+
+    def add_system(self, message: BaseMessage, position: int) -> None:
+        """Add a system message, wherever it stands."""
+        self._system.add(content_of(message), position, leading=not self._turns)
+
+    def add_chat(self, message: BaseMessage, position: int) -> None:
+        """Add a `ChatMessage` by its role."""
+        role = message.role if isinstance(message, ChatMessage) else ""
+        kind = _ROLES.get(role.lower())
+        if kind is None:
+            raise InvalidInputError(
+                f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
+            )
+        adders = {"user": self.add_user, "assistant": self.add_assistant}
+        adders.get(kind, self.add_system)(message, position)
+
+    def _open(self, role: Role, position: int) -> Turn:
+        if not self._turns or self._turns[-1].role != role:
+            self._turns.append(Turn(role, position))
+        return self._turns[-1]
+
+    def _place_system(self) -> None:
+        """Put waiting system messages where the API takes them: behind a user's turn.
+
+        Also behind an assistant turn that ends with a server tool's result. They must be
+        followed by the assistant or nothing, and never by each other
+        (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages).
+        """
+        last = self._turns[-1] if self._turns else None
+        if last is None or not self._system.waiting:
+            return
+        if last.role == "user" or last.ends_with_server_result():
+            self._turns.append(self._system.take_turn())
+
+    def _check_ends(self, turns: list[Turn]) -> None:
+        if turns[0].role != "user":
+            turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
+            self._notices.append(
+                "the conversation starts with an AIMessage; a user turn with the text "
+                f"{_OPENING!r} goes before it, since the API wants one"
+            )
+        last = turns[-1]
+        if last.role != "assistant" or self._model.capabilities.prefill or not self._model.known:
+            return
+        if not last.is_continued_by_the_api():
+            raise InvalidInputError(
+                f"messages[{last.position}]: the conversation ends with an AIMessage, which "
+                f"{self._model.info.name} does not continue (prefill). End with a HumanMessage; to "
+                "shape the answer, use with_structured_output or the system prompt."
+            )
+
+
+_Adder: TypeAlias = Callable[[_Building, BaseMessage, int], None]
+_ADDERS: Final[Mapping[str, _Adder]] = {
+    "human": _Building.add_user,
+    "HumanMessageChunk": _Building.add_user,
+    "ai": _Building.add_assistant,
+    "AIMessageChunk": _Building.add_assistant,
+    "system": _Building.add_system,
+    "SystemMessageChunk": _Building.add_system,
+    "tool": _Building.add_tool_result,
+    "ToolMessageChunk": _Building.add_tool_result,
+    "chat": _Building.add_chat,
+    "ChatMessageChunk": _Building.add_chat,
+}

@@ -1,0 +1,173 @@
+"""What an `AIMessage` says about its tool calls in, ``tool_use`` blocks out.
+
+``AIMessage.tool_calls`` is what people and middleware edit, so it wins over the content's
+own blocks; content only gives the order and what LangChain has no field for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.identifiers import wire_id, wire_name
+
+INVALID_JSON: Final = "INVALID_JSON"
+"""The key under which arguments that do not parse go back to the model
+(https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming)."""
+
+_KEPT: Final = ("cache_control", "caller", "toolset_name")
+
+
+@dataclass(slots=True)
+class CallBook:
+    """The calls of one message: what LangChain knows of them, and which are placed.
+
+    Attributes:
+        valid: Calls by id.
+        invalid: Calls whose arguments did not parse, by id.
+        parsed: Whether LangChain's own lists are the truth: a call that only content knows
+            was then removed by somebody.
+        broken: Ids of placed invalid calls, in their wire form, with what is wrong.
+        optional: Wire ids of placed calls that only content knows: they stay if a result
+            answers them.
+        placed: Ids that have their block.
+    """
+
+    valid: dict[str, ToolCall]
+    invalid: dict[str, InvalidToolCall]
+    parsed: bool
+    broken: dict[str, str] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+    placed: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, message: AIMessage, *, parsed: bool) -> CallBook:
+        """Open the book of a message.
+
+        Args:
+            message: The message.
+            parsed: Whether a model integration filled in its lists.
+
+        Raises:
+            InvalidInputError: A call without an id, or two with the same.
+        """
+        calls = [call for call in message.tool_calls if not _is_phantom(call)]
+        valid = {_id_of(call): call for call in calls}
+        if len(valid) < len(calls):
+            raise InvalidInputError(
+                f"two tool calls have the same id, of {sorted(valid)}: ids must be unique."
+            )
+        # One without an id cannot be answered; the model gets the rest of its turn back.
+        invalid = {call["id"]: call for call in message.invalid_tool_calls if call["id"]}
+        return cls(valid, invalid, parsed=parsed or bool(valid or invalid))
+
+    def place(self, block: JsonObject) -> JsonObject | None:
+        """Return the ``tool_use`` for a block of content, native or standard.
+
+        Returns:
+            None if the call has its block already.
+        """
+        call_id = block.get("id")
+        if not call_id or not isinstance(call_id, str):
+            _refuse_named(block)
+            return None
+        if call_id in self.placed:
+            return None
+        self.placed.add(call_id)
+        if call_id in self.valid:
+            call = self.valid[call_id]
+            return _tool_use(call_id, call["name"], call["args"], block)
+        if call_id in self.invalid:
+            return self._broken(self.invalid[call_id], block)
+        return self._known_to_content_only(call_id, block)
+
+    def remaining(self) -> list[JsonObject]:
+        """Return the ``tool_use`` blocks of the calls that content does not show."""
+        blocks = []
+        for call_id, call in self.valid.items():
+            if call_id not in self.placed:
+                blocks.append(_tool_use(call_id, call["name"], call["args"], {}))
+        for call_id, broken in self.invalid.items():
+            if call_id not in self.placed and call_id not in self.valid:
+                blocks.append(self._broken(broken, {}))
+        self.placed.update(self.valid, self.invalid)
+        return blocks
+
+    def _broken(self, call: InvalidToolCall | JsonObject, block: JsonObject) -> JsonObject:
+        call_id, raw = call["id"] or "", call.get("args") or ""
+        self.broken[wire_id(call_id)] = call.get("error") or "The arguments are not valid JSON."
+        return _tool_use(call_id, call.get("name") or "", {INVALID_JSON: raw}, block)
+
+    def _known_to_content_only(self, call_id: str, block: JsonObject) -> JsonObject:
+        if self.parsed:
+            self.optional.add(wire_id(call_id))
+        given, raw = _arguments(block)
+        if given is None or block.get("type") == "invalid_tool_call":
+            return self._broken({**block, "args": raw}, block)
+        return _tool_use(call_id, block.get("name") or "", given, block)
+
+
+def _refuse_named(block: JsonObject) -> None:
+    """Refuse a call without an id, unless it has no name either and so is no call at all."""
+    if block.get("name") and block.get("type") in ("tool_use", "tool_call"):
+        raise InvalidInputError(
+            f"the call of tool {block['name']!r} has no id, so no result can answer it. Give it "
+            "one, in content and in tool_calls."
+        )
+
+
+def _tool_use(call_id: str, name: str, arguments: JsonObject, block: JsonObject) -> JsonObject:
+    wire = {
+        "type": "tool_use",
+        "id": wire_id(call_id),
+        "name": wire_name(name),
+        "input": arguments,
+    }
+    if block:
+        extras = block.get("extras")
+        held = {**extras, **block} if isinstance(extras, dict) else block
+        for key in _KEPT:
+            if held.get(key) is not None:
+                wire[key] = held[key]
+    return wire
+
+
+def _arguments(block: JsonObject) -> tuple[JsonObject | None, str]:
+    """Return a block's arguments, and their text; None if they are no object."""
+    given = block.get("input", block.get("args"))
+    if block.get("partial_json") and not given:
+        given = block["partial_json"]
+    if isinstance(given, dict):
+        return given, ""
+    if not given:
+        return {}, ""
+    return parse_object(str(given)), str(given)
+
+
+def parse_object(text: str) -> JsonObject | None:
+    """Parse a JSON object strictly; None if the text is anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _id_of(call: ToolCall) -> str:
+    call_id = call.get("id")
+    if not call_id:
+        raise InvalidInputError(
+            f"the call of tool {call['name']!r} has no id, so no result can answer it. Give each "
+            "entry of tool_calls an 'id'."
+        )
+    return call_id
+
+
+def _is_phantom(call: ToolCall) -> bool:
+    """Whether this is what other integrations make of a server tool's stream: no call at all."""
+    return not call.get("id") and not call["name"]

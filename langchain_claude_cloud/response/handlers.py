@@ -1,0 +1,209 @@
+"""What happens to an answer in, message chunks out: one writer an output version.
+
+Both emit what LangChain merges by ``index``: v0 the API's own blocks, v1 LangChain's
+standard blocks. Each key of the response metadata is on one chunk, because core adds up
+what it merges; the usage is on the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from langchain_core.messages import ToolCallChunk
+from langchain_core.messages.tool import tool_call_chunk
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
+from langchain_claude_cloud.response.construction import event_chunk
+from langchain_claude_cloud.response.message import (
+    Content,
+    Origin,
+    end_metadata,
+    standard_block,
+    standard_citation,
+    start_metadata,
+)
+from langchain_claude_cloud.response.translator import PROVIDER
+from langchain_claude_cloud.response.usage import usage_metadata
+
+Chunks = Sequence[ClaudeMessageChunk]
+
+_NOTHING: Final[Chunks] = ()
+
+
+class ProviderChunkWriter:
+    """Writes v0 chunks: text as strings while it is alone, else the API's own blocks."""
+
+    def __init__(self, origin: Origin, *, with_usage: bool = True) -> None:
+        self._origin = origin
+        self._with_usage = with_usage
+        self._text_alone = True
+
+    def begin(self, answer: Answer) -> Chunks:
+        """Write the first chunk: no content, what is known of the message."""
+        return self._chunk("", response_metadata=start_metadata(answer, self._origin))
+
+    def open(self, block: Block) -> Chunks:
+        """Write the head of a tool's block; other blocks say nothing yet."""
+        if block.kind != "text" or block.position > 0:
+            self._text_alone = False
+        if block.kind == "client_tool":
+            content = [{**block.start, "input": {}, "index": block.position}]
+            return self._chunk(content, tool_call_chunks=[_head(block)])
+        if block.kind == "server_tool":
+            return self._chunk([{**block.start, "input": {}, "index": block.position}])
+        return _NOTHING
+
+    def text(self, block: Block, text: str) -> Chunks:
+        """Write text or thinking."""
+        if self._text_alone:
+            return self._event(text)
+        return self._event([{"type": block.kind, block.kind: text, "index": block.position}])
+
+    def arguments(self, block: Block, fragment: str) -> Chunks:
+        """Write a fragment of a tool's arguments."""
+        content = [{"type": "input_json_delta", "partial_json": fragment, "index": block.position}]
+        return self._event(content, _fragments(block, fragment))
+
+    def citation(self, block: Block, citation: JsonObject) -> Chunks:
+        """Write a citation of a text block."""
+        self._text_alone = False
+        return self._chunk(
+            [{"type": "text", "text": "", "citations": [citation], "index": block.position}]
+        )
+
+    def close(self, block: Block) -> Chunks:
+        """Write what is known only at the end of a block."""
+        if block.kind == "client_tool":
+            return [*self._given_arguments(block), *self._verdict(block)]
+        if block.kind == "server_tool":
+            return self._given_arguments(block)
+        if block.kind == "thinking" and (block.signature or not block.text):
+            rest = {**block.wire(), "thinking": "", "index": block.position}
+            return self._chunk([rest])
+        if block.kind == "whole":
+            return self._chunk([{**block.wire(), "index": block.position}])
+        return _NOTHING
+
+    def end(self, answer: Answer, settled: Sequence[Block]) -> Chunks:
+        """Write the last chunk: usage, stop reason, and the calls decided only now."""
+        unsaid = [
+            chunk
+            for block in settled
+            if not block.ended and block.kind != "client_tool"
+            for chunk in self.close(block)
+        ]
+        verdicts = {block.position: block.verdict for block in settled if block.verdict}
+        last = self._chunk(
+            self._last_content(answer),
+            response_metadata={"model_provider": PROVIDER, **end_metadata(answer)},
+            usage_metadata=usage_metadata(answer.usage) if self._with_usage else None,
+            chunk_position="last",
+            verdicts=verdicts,
+        )
+        return [*unsaid, *last]
+
+    def _last_content(self, answer: Answer) -> Content:
+        del answer
+        return "" if self._text_alone else []
+
+    def _given_arguments(self, block: Block) -> Chunks:
+        """Write arguments that came with the head of the block and not as fragments."""
+        given = not block.json and block.start.get("input")
+        return self.arguments(block, block.raw_arguments()) if given else _NOTHING
+
+    def _verdict(self, block: Block) -> Chunks:
+        return self._chunk([], verdicts={block.position: block.verdict}) if block.verdict else ()
+
+    def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
+        return (event_chunk(content, {"model_provider": PROVIDER}, fragments or []),)
+
+    def _chunk(self, content: object, **fields: Any) -> Chunks:  # noqa: ANN401 - fields of the chunk
+        fields.setdefault("response_metadata", {"model_provider": PROVIDER})
+        return (ClaudeMessageChunk(content=content, **fields),)
+
+
+class StandardChunkWriter(ProviderChunkWriter):
+    """Writes v1 chunks: LangChain's standard content blocks."""
+
+    def begin(self, answer: Answer) -> Chunks:
+        """Write the first chunk: no content, what is known of the message."""
+        return self._chunk([], response_metadata=start_metadata(answer, self._origin))
+
+    def open(self, block: Block) -> Chunks:
+        """Write the head of a tool's block; other blocks say nothing yet."""
+        if block.kind not in ("client_tool", "server_tool"):
+            return _NOTHING
+        content = [{**call_head(block), "index": block.position}]
+        heads = [_head(block)] if block.kind == "client_tool" else []
+        return self._chunk(content, tool_call_chunks=heads)
+
+    def text(self, block: Block, text: str) -> Chunks:
+        """Write text or reasoning."""
+        kind = _STANDARD_TEXT[block.kind]
+        return self._event([{"type": kind, kind: text, "index": block.position}])
+
+    def arguments(self, block: Block, fragment: str) -> Chunks:
+        """Write a fragment of a tool's arguments."""
+        content = [{"type": CALL_CHUNKS[block.kind], "args": fragment, "index": block.position}]
+        return self._event(content, _fragments(block, fragment))
+
+    def citation(self, block: Block, citation: JsonObject) -> Chunks:
+        """Write an annotation of a text block."""
+        annotations = [standard_citation(citation)]
+        return self._chunk(
+            [{"type": "text", "text": "", "annotations": annotations, "index": block.position}]
+        )
+
+    def close(self, block: Block) -> Chunks:
+        """Write what is known only at the end of a block."""
+        if block.kind == "thinking" and (block.signature or not block.text):
+            rest = {**standard_block(block.wire()), "reasoning": "", "index": block.position}
+            return self._chunk([rest])
+        if block.kind == "whole":
+            return self._chunk([{**standard_block(block.wire()), "index": block.position}])
+        return super().close(block)
+
+    def _last_content(self, answer: Answer) -> Content:
+        return [] if answer.blocks else [{"type": "text", "text": "", "index": 0}]
+
+    def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
+        metadata = {"model_provider": PROVIDER, "output_version": "v1"}
+        return (event_chunk(content, metadata, fragments or []),)
+
+    def _chunk(self, content: object, **fields: Any) -> Chunks:  # noqa: ANN401 - fields of the chunk
+        metadata = fields.pop("response_metadata", {"model_provider": PROVIDER})
+        return super()._chunk(
+            content, response_metadata={**metadata, "output_version": "v1"}, **fields
+        )
+
+
+CALL_CHUNKS: Final = {"client_tool": "tool_call_chunk", "server_tool": "server_tool_call_chunk"}
+_STANDARD_TEXT: Final = {"text": "text", "thinking": "reasoning"}
+
+
+def call_head(block: Block) -> JsonObject:
+    """Return a tool's block as LangChain's chunk of a call without arguments yet."""
+    standard = standard_block({**block.start, "input": {}})
+    extras = {"extras": standard["extras"]} if "extras" in standard else {}
+    return {
+        "type": CALL_CHUNKS[block.kind],
+        "name": standard["name"],
+        "args": "",
+        "id": standard["id"],
+        **extras,
+    }
+
+
+def _head(block: Block) -> ToolCallChunk:
+    start = block.start
+    return tool_call_chunk(name=start["name"], id=start["id"], index=block.position, args="")
+
+
+def _fragments(block: Block, fragment: str) -> list[ToolCallChunk]:
+    if block.kind != "client_tool":
+        return []
+    return [tool_call_chunk(name=None, id=None, index=block.position, args=fragment)]

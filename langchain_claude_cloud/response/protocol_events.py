@@ -1,0 +1,119 @@
+"""What happens to an answer in, events of LangChain's content-block protocol out.
+
+Claude's events map one to one onto the protocol of ``stream_events(version="v3")``: a
+block's finish comes when the block ends, so a tool can start while the model still writes
+(core's bridge, which works from chunks, holds every finish back to the end).
+
+Source: the types of ``langchain_protocol``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.handlers import call_head
+from langchain_claude_cloud.response.message import (
+    Origin,
+    end_metadata,
+    standard_block,
+    start_metadata,
+)
+from langchain_claude_cloud.response.translator import PROVIDER
+from langchain_claude_cloud.response.usage import usage_metadata
+
+if TYPE_CHECKING:
+    from langchain_protocol.protocol import MessagesData
+
+Events: TypeAlias = "Sequence[MessagesData]"
+
+_HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
+"""Fields that a start leaves to the finish, so that they are not sent twice (core's list)."""
+
+
+class ProtocolWriter:
+    """Writes protocol events."""
+
+    def __init__(self, origin: Origin, *, message_id: str = "", with_usage: bool = True) -> None:
+        self._origin = origin
+        self._message_id = message_id
+        self._with_usage = with_usage
+        self._metadata: JsonObject = {}
+
+    def begin(self, answer: Answer) -> Events:
+        """Write the start of the message."""
+        self._metadata = start_metadata(answer, self._origin)
+        return _events(
+            event="message-start",
+            role="ai",
+            id=self._message_id,
+            metadata={"provider": PROVIDER, "model": self._metadata["model_name"]},
+        )
+
+    def open(self, block: Block) -> Events:
+        """Write the start of a block; one that comes whole starts when it is there."""
+        if block.kind == "whole":
+            return ()
+        return _events(event="content-block-start", index=block.position, content=_start(block))
+
+    def text(self, block: Block, text: str) -> Events:
+        """Write text or reasoning."""
+        if block.kind == "text":
+            return _delta(block, {"type": "text-delta", "text": text})
+        return _delta(block, {"type": "reasoning-delta", "reasoning": text})
+
+    def arguments(self, block: Block, fragment: str) -> Events:
+        """Write a fragment of a tool's arguments."""
+        return _delta(block, {"type": "tool-call-delta", "args": fragment})
+
+    def citation(self, block: Block, citation: JsonObject) -> Events:
+        """Write nothing: annotations come with the finish of their block."""
+        del block, citation
+        return ()
+
+    def close(self, block: Block) -> Events:
+        """Write the finish of a block, unless its call waits for the stop reason."""
+        if block.kind == "client_tool" and block.verdict is None:
+            return ()
+        standard = standard_block(block.wire(), block.verdict)
+        finish = _events(event="content-block-finish", index=block.position, content=standard)
+        return [*_late(block, standard, self), *finish]
+
+    def end(self, answer: Answer, settled: Sequence[Block]) -> Events:
+        """Write the finishes that waited, and the finish of the message."""
+        finishes = [event for block in settled for event in self.close(block)]
+        metadata = {**self._metadata, **end_metadata(answer)}
+        usage = usage_metadata(answer.usage) if self._with_usage else None
+        reported = {"usage": usage} if usage else {}
+        return [*finishes, *_events(event="message-finish", **reported, metadata=metadata)]
+
+
+def _late(block: Block, standard: JsonObject, writer: ProtocolWriter) -> Events:
+    """Return what precedes a finish: the start of a whole block, arguments that came parsed."""
+    if block.kind == "whole":
+        light = {key: value for key, value in standard.items() if key not in _HEAVY}
+        if standard["type"] == "non_standard":
+            light["value"] = {}
+        return _events(event="content-block-start", index=block.position, content=light)
+    if block.kind == "client_tool" and not block.json and block.start.get("input"):
+        return writer.arguments(block, block.raw_arguments())
+    return ()
+
+
+def _start(block: Block) -> JsonObject:
+    if block.kind == "text":
+        return {"type": "text", "text": ""}
+    if block.kind == "thinking":
+        return {"type": "reasoning", "reasoning": ""}
+    return {**call_head(block), "index": block.position}
+
+
+def _delta(block: Block, delta: JsonObject) -> Events:
+    return _events(event="content-block-delta", index=block.position, delta=delta)
+
+
+def _events(**event: object) -> Events:
+    return (cast("MessagesData", event),)

@@ -1,0 +1,293 @@
+"""A model's fields in, the endpoints that a call may go to out.
+
+A route is one platform with one model on it. What a model is called there, and whether all
+of it lies inside the demanded residency, is decided here; which of several routes answers
+is decided by `langchain_claude_cloud.calls.failover`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, cast
+
+from pydantic import SecretStr
+
+from langchain_claude_cloud.catalogue.models import (
+    ResolvedModel,
+    cloud_of,
+    is_platform_specific,
+    lies_within,
+    region_geography,
+    resolve,
+)
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.base import Platform
+
+logger = logging.getLogger("langchain_claude_cloud")
+
+_RESIDENT: Final = frozenset({"eu", "jp", "au"})
+"""Geographies whose users should know when a request may leave them."""
+
+_noticed: set[str] = set()
+
+_VERTEX_IDENTITY: Final = ("credentials", "access_token", "quota_project", "request_type")
+_BEDROCK_IDENTITY: Final = (
+    *("profile", "access_key_id", "api_key", "session", "role_arn", "service_tier"),
+)
+
+_KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
+_SWITCHES: Final = (
+    ("vertex", "CLAUDE_CODE_USE_VERTEX"),
+    ("bedrock", "CLAUDE_CODE_USE_BEDROCK"),
+)
+_WAYS: Final = (
+    'Give platform: "vertex", "bedrock", Vertex(project=..., region=...), Bedrock(region=...) or '
+    "a list of them; or set CLAUDE_CODE_USE_VERTEX=1 or CLAUDE_CODE_USE_BEDROCK=1; or give the "
+    "model by an exact id of one cloud."
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One platform, asked for one model.
+
+    Attributes:
+        config: What the user said about the platform.
+        model: The model as the user names it.
+        residency: The geography that nothing may leave, or None.
+        default_headers: Headers besides the platform's own.
+    """
+
+    config: Vertex | Bedrock
+    model: str
+    residency: str | None = None
+    default_headers: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The platform, made on first use; that reads no file and no network."""
+        if isinstance(self.config, Vertex):
+            from langchain_claude_cloud.platform.vertex import (  # noqa: PLC0415 - first call only
+                VertexPlatform,
+            )
+
+            return VertexPlatform(self.config.to_settings(self.model, self.default_headers))
+        from langchain_claude_cloud.platform.bedrock import (  # noqa: PLC0415 - first call only
+            BedrockPlatform,
+        )
+
+        return BedrockPlatform(self.config.to_settings(self.default_headers))
+
+    @cached_property
+    def resolved(self) -> ResolvedModel:
+        """The model on this platform. The platform must have been prepared.
+
+        Raises:
+            ConfigurationError: The region or the inference profile is outside the residency.
+        """
+        return self.resolve_in(self.platform.region)
+
+    @cached_property
+    def place(self) -> Hashable:
+        """What tells the endpoints of a process apart: they fail each for itself.
+
+        Quotas belong to a project or an account, a region, a model and a kind of capacity;
+        permissions to an identity. Secrets are in it as hashes alone.
+        """
+        if isinstance(self.config, Vertex):
+            endpoint = (self.config.effective_project(), self.config.effective_base_url())
+            names: tuple[str, ...] = _VERTEX_IDENTITY
+        else:
+            endpoint = (self.config.inference_profile, self.config.effective_base_url())
+            names = _BEDROCK_IDENTITY
+        identity = tuple(_mark(getattr(self.config, name)) for name in names)
+        return (self.config.cloud, self.known_region(), self.model, endpoint, identity)
+
+    def known_region(self) -> str | None:
+        """Return the region as far as arguments and environment tell it."""
+        if isinstance(self.config, Vertex):
+            return self.config.region_for(self.model)
+        return self.config.effective_region()
+
+    def resolve_in(self, region: str | None) -> ResolvedModel:
+        """Resolve the model for a region, None while only a profile's file would tell it.
+
+        Raises:
+            ConfigurationError: The model id is no good here, or something lies outside the
+                residency.
+        """
+        if isinstance(self.config, Vertex):
+            resolved = resolve(self.model, "vertex")
+        else:
+            resolved = resolve(
+                self.model,
+                "bedrock",
+                region=region,
+                inference_profile=self._profile_for(region),
+                base_model=self.config.base_model,
+            )
+        if region is not None:
+            self._check_residency(resolved, region)
+        return resolved
+
+    def _profile_for(self, region: str | None) -> str | None:
+        """Choose the region's own geography, not ``global``, where a residency is demanded."""
+        wanted = cast("Bedrock", self.config).inference_profile
+        if wanted != "auto" or self.residency is None or region is None:
+            return wanted
+        geography = region_geography("bedrock", region)
+        try:
+            resolve(self.model, "bedrock", region=region, inference_profile=geography)
+        except ConfigurationError:
+            return None
+        return geography
+
+    def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
+        places = {"region": region_geography(self.config.cloud, region)}
+        if resolved.inference_profile is not None:
+            places["inference profile"] = resolved.inference_profile
+        if isinstance(self.config, Vertex) and self.config.count_tokens_region:
+            counting = self.config.count_tokens_region
+            places["count_tokens_region"] = region_geography("vertex", counting)
+        if self.residency is None:
+            _notice_global_routing(resolved, region, places["region"])
+            return
+        for what, geography in places.items():
+            if not lies_within(geography, self.residency):
+                raise ConfigurationError(
+                    f"residency={self.residency!r} is demanded, but the {what} of "
+                    f"{type(self.config).__name__} ({geography or region}) is outside. Choose "
+                    "a region, multi-region or inference profile there, or drop residency.",
+                    platform=self.config.cloud,
+                    model=self.model,
+                    region=region,
+                )
+
+
+def _mark(value: object) -> Hashable:
+    if isinstance(value, SecretStr):
+        return hash(value)
+    return value if value is None or isinstance(value, str) else id(value)
+
+
+def _notice_global_routing(resolved: ResolvedModel, region: str, geography: str | None) -> None:
+    """Say once that a request from a region with residency rules may be served elsewhere."""
+    if resolved.inference_profile != "global" or geography not in _RESIDENT or region in _noticed:
+        return
+    _noticed.add(region)
+    logger.warning(
+        "Requests from %s use the global inference profile and may be served outside %s. Set "
+        'residency="%s" to keep them inside.',
+        region,
+        geography,
+        geography,
+    )
+
+
+def make_routes(
+    platforms: Sequence[Vertex | Bedrock],
+    model: str,
+    *,
+    residency: str | None = None,
+    default_headers: Mapping[str, str] | None = None,
+) -> tuple[Route, ...]:
+    """Return a route for each platform, in their order, after checking the model on each.
+
+    Raises:
+        ConfigurationError: The model id does not work on a platform: empty, malformed, an
+            exact id of one cloud beside another cloud, a profile that the model lacks; or
+            a route lies outside the residency.
+    """
+    if not model.strip():
+        raise ConfigurationError(
+            "model is empty: name one, such as claude-sonnet-5-5, or set ANTHROPIC_MODEL."
+        )
+    clouds = {config.cloud for config in platforms}
+    if len(clouds) > 1 and is_platform_specific(model):
+        raise ConfigurationError(
+            f"model {model!r} is an exact id of one cloud, but the platforms are on "
+            f"{' and '.join(sorted(clouds))}. Use the model's plain name, which each resolves."
+        )
+    routes = tuple(
+        Route(config, model, residency, dict(default_headers or {})) for config in platforms
+    )
+    for route in routes:
+        route.resolve_in(route.known_region())
+    return routes
+
+
+def choose_platforms(given: object, model: str) -> object:
+    """Return the platforms that an argument, the environment or the model's id names.
+
+    Args:
+        given: What the user gave as ``platform``: a name stands for the platform with all its
+            settings from the environment.
+        model: The model, whose id may belong to one cloud.
+
+    Raises:
+        ConfigurationError: Nothing tells which cloud to ask, or a name is not known.
+    """
+    if isinstance(given, list | tuple):
+        if not given:
+            raise ConfigurationError(f"platform is an empty list. {_WAYS}")
+        return [_named_platform(one) for one in given]
+    if given is not None:
+        return _named_platform(given)
+    wanted = [cloud for cloud, name in _SWITCHES if os.environ.get(name, "") in ("1", "true")]
+    if len(wanted) > 1:
+        raise ConfigurationError(
+            "Both CLAUDE_CODE_USE_VERTEX and CLAUDE_CODE_USE_BEDROCK are set: unset one, or give "
+            "platform."
+        )
+    cloud = wanted[0] if wanted else cloud_of(model)
+    if cloud is None:
+        raise ConfigurationError(f"Nothing says which cloud to ask. {_WAYS}")
+    return _named_platform(cloud)
+
+
+def _named_platform(given: object) -> object:
+    if isinstance(given, type) and issubclass(given, Vertex | Bedrock):
+        raise ConfigurationError(
+            f"platform is the class {given.__name__}: give an instance, {given.__name__}()."
+        )
+    if not isinstance(given, str):
+        return given
+    kind = _KINDS.get(given.strip().lower())
+    if kind is None:
+        raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
+    return kind()
+
+
+def place_key(
+    platforms: Sequence[Vertex | Bedrock], *, api_key: SecretStr | None, base_url: str | None
+) -> tuple[Vertex | Bedrock, ...]:
+    """Give LangChain's standard ``api_key`` and ``base_url`` to the one platform there is.
+
+    Raises:
+        ConfigurationError: There are several platforms, or the one has credentials or an
+            address of its own.
+    """
+    given = {"api_key": api_key, "base_url": base_url}
+    names = [name for name, value in given.items() if value is not None]
+    if not names:
+        return tuple(platforms)
+    if len(platforms) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(names)} cannot be shared by {len(platforms)} platforms: give each "
+            "platform its own, as in Bedrock(api_key=...) or Vertex(access_token=...)."
+        )
+    (config,) = platforms
+    renamed = {"api_key": "access_token"} if isinstance(config, Vertex) else {}
+    update = {renamed.get(name, name): given[name] for name in names}
+    for name in update:
+        if getattr(config, name) is not None:
+            raise ConfigurationError(
+                f"{type(config).__name__} already has {name}: give it there or on the model, "
+                "not in both places."
+            )
+    return (config.model_copy(update=update),)
