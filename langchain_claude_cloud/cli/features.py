@@ -144,8 +144,8 @@ _ENDPOINTS: Final = (
 
 _ABOUT: Final = (
     "Made from the catalogue (`langchain_claude_cloud/catalogue/models.json`, which has the "
-    "evidence of each fact, and how sure it is) by `make features`. A model that is not here works too, with what "
-    "the newest of its family takes."
+    "evidence of each fact, and how sure it is) by `make features`. A model that is not here works "
+    "too, with what the newest of its family takes."
 )
 _ABOUT_NAMES: Final = (
     "A name works on either cloud. Window and output are in tokens; the output is what "
