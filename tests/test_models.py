@@ -731,7 +731,7 @@ def test_the_catalogue_is_read_once_and_quickly() -> None:
 def test_importing_the_module_reads_no_file() -> None:
     """The catalogue is read at the first question, not at import."""
     code = (
-        "from langchain_claude_cloud import _catalogue, models;"
-        "assert _catalogue.read_catalogue.cache_info().currsize == 0"
+        "from langchain_claude_cloud.catalogue import models, rows;"
+        "assert rows.read_catalogue.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  our own interpreter
