@@ -92,7 +92,7 @@ def history(rounds: int = _ROUNDS) -> list[BaseMessage]:
 
 def request_build(context: Context) -> Measurement:
     """Measure the conversion of a long history to a request body."""
-    from langchain_claude_cloud.catalogue.models import resolve  # noqa: PLC0415 - not in peers' processes
+    from langchain_claude_cloud.catalogue.resolution import resolve  # noqa: PLC0415 - not in peers' processes
     from langchain_claude_cloud.request.body import (  # noqa: PLC0415 - the same
         RequestOptions,
         build_request,

@@ -13,7 +13,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.catalogue.models import ResolvedModel, all_models, resolve
+from langchain_claude_cloud.catalogue.models import all_models
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel, resolve
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.request.body import RequestOptions, build_request

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langchain_claude_cloud.catalogue.models import resolve
+from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.chat_models.token_estimation import (
     ESTIMATE_ERROR,
     characters_per_token,

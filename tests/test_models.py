@@ -16,16 +16,12 @@ import pytest
 from anthropic.types.model import Model
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.language_models import model_profile
+from langchain_core.language_models import model_profile as core_profile
 
-from langchain_claude_cloud.catalogue import models
-from langchain_claude_cloud.catalogue import rows as _catalogue
-from langchain_claude_cloud.catalogue.models import (
-    INFERENCE_PROFILES,
-    Capabilities,
-    ModelInfo,
-    resolve,
-)
+from langchain_claude_cloud.catalogue import geography, models, names, resolution
+from langchain_claude_cloud.catalogue.model_profile import model_profile
+from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo
+from langchain_claude_cloud.catalogue.resolution import INFERENCE_PROFILES, resolve
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
 
@@ -46,7 +42,7 @@ def test_every_row_is_complete_and_says_where_it_comes_from(row: ModelInfo) -> N
     assert re.fullmatch(r"202\d-\d\d-\d\d", row.released)
     assert row.vertex_id is None or row.vertex_id.partition("@")[0] == row.name
     assert row.bedrock_id is not None
-    assert models.cloud_of(row.bedrock_id) == "bedrock"
+    assert resolution.cloud_of(row.bedrock_id) == "bedrock"
     assert set(row.bedrock_prefixes) <= set(INFERENCE_PROFILES)
     assert row.context_window in {200_000, 1_000_000}
     assert 4096 <= row.max_output_tokens <= 128_000
@@ -521,15 +517,15 @@ def test_an_arn_that_names_no_model_gets_what_every_served_model_takes() -> None
     assert stand_in.capabilities.image_input
     assert not stand_in.capabilities.sampling
     assert all(row.bedrock.thinking_types <= stand_in.capabilities.thinking_types for row in served)
-    assert not models.profile(stand_in).keys() & {"release_date", "status"}
-    assert models.profile(stand_in)["name"] == NAMELESS_ARN
+    assert not model_profile(stand_in).keys() & {"release_date", "status"}
+    assert model_profile(stand_in)["name"] == NAMELESS_ARN
 
 
 def test_nearest_names_come_best_first() -> None:
     """A typing error finds the model that was meant."""
-    assert models.nearest_names("claude-sonet-4-5")[0] == "claude-sonnet-4-5"
-    assert models.nearest_names("claude-3.5-sonnet")[0] == "claude-3-5-sonnet"
-    assert models.nearest_names("zzz") == ()
+    assert names.nearest_names("claude-sonet-4-5")[0] == "claude-sonnet-4-5"
+    assert names.nearest_names("claude-3.5-sonnet")[0] == "claude-3-5-sonnet"
+    assert names.nearest_names("zzz") == ()
 
 
 @pytest.mark.parametrize("text", ["sonnet", "Sonnet", "claude-sonnet", "sonnnet", "claude sonet"])
@@ -537,12 +533,12 @@ def test_a_family_alone_is_answered_with_its_newest_models(text: str) -> None:
     """Who writes no version wants the newest, not what happens to be spelled most alike."""
     newest = [row.name for row in ROWS.values() if row.family == "sonnet"][:3]
     assert newest[0] == NEWEST_SONNET
-    assert list(models.nearest_names(text)) == newest
+    assert list(names.nearest_names(text)) == newest
 
 
 def test_the_newest_of_equally_similar_names_goes_first() -> None:
     """A version that does not exist is as far from the oldest as from the newest."""
-    suggested = models.nearest_names("sonnet-7")
+    suggested = names.nearest_names("sonnet-7")
     assert suggested[0] == "claude-sonnet-5"
     dates = [ROWS[name].released for name in suggested[:2]]
     assert dates == sorted(dates, reverse=True)
@@ -568,8 +564,8 @@ def test_a_refusal_suggests_the_newest_of_the_family_first(cloud: Cloud) -> None
 )
 def test_the_shape_of_an_id_tells_its_cloud(model: str, cloud: Cloud | None) -> None:
     """A plain name belongs to both clouds, an exact id to one."""
-    assert models.cloud_of(model) == cloud
-    assert models.is_platform_specific(model) == (cloud is not None)
+    assert resolution.cloud_of(model) == cloud
+    assert resolution.is_platform_specific(model) == (cloud is not None)
 
 
 NEWEST = ["claude-fable-5", "claude-opus-5", "claude-sonnet-5", "claude-haiku-5-5"]
@@ -633,10 +629,10 @@ def test_capabilities(field: str, cloud: Cloud, value: object, names: list[str])
 @pytest.mark.parametrize("name", ROWS)
 def test_profiles_hold_only_keys_that_core_knows(name: str, cloud: Cloud) -> None:
     """langchain-core warns about any other key, and nothing is left undefined."""
-    facts = models.profile(resolve(name, cloud))
+    facts = model_profile(resolve(name, cloud))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model_profile._warn_unknown_profile_keys(facts)  # type: ignore[arg-type]
+        core_profile._warn_unknown_profile_keys(facts)  # type: ignore[arg-type]
     assert facts["tool_calling"] is True
     assert None not in facts.values()
     takes = ROWS[name].capabilities(cloud)
@@ -681,16 +677,16 @@ def test_profiles_hold_only_keys_that_core_knows(name: str, cloud: Cloud) -> Non
 )
 def test_regions_lie_in_geographies(cloud: Cloud, region: str, geography: str | None) -> None:
     """A promise about residency rests on this table: London and Zurich are not in the EU."""
-    assert models.region_geography(cloud, region) == geography
+    assert geography.region_geography(cloud, region) == geography
 
 
 def test_a_geography_may_be_part_of_another() -> None:
     """Japan lies within Asia-Pacific, and never the other way round."""
-    assert models.lies_within("jp", "apac")
-    assert models.lies_within("eu", "eu")
-    assert not models.lies_within("apac", "jp")
-    assert not models.lies_within(None, "eu")
-    assert not models.lies_within("global", "us")
+    assert geography.lies_within("jp", "apac")
+    assert geography.lies_within("eu", "eu")
+    assert not geography.lies_within("apac", "jp")
+    assert not geography.lies_within(None, "eu")
+    assert not geography.lies_within("global", "us")
 
 
 @pytest.mark.parametrize(
@@ -714,7 +710,7 @@ def test_a_geography_may_be_part_of_another() -> None:
 )
 def test_the_region_variables_of_a_model(name: str, variables: list[str]) -> None:
     """Both spellings that are in use are looked up, the model's own order first."""
-    found = models.vertex_region_variables(name)
+    found = names.vertex_region_variables(name)
     assert found[0] == variables[0]
     assert set(variables) <= set(found)
 
@@ -722,7 +718,7 @@ def test_the_region_variables_of_a_model(name: str, variables: list[str]) -> Non
 def test_the_catalogue_is_read_once_and_quickly() -> None:
     """The second look costs nothing, and reading it afresh stays in the milliseconds."""
     assert models.all_models() is models.all_models()
-    _catalogue.read_catalogue.cache_clear()
+    models.all_models.cache_clear()
     started = time.process_time()
     models.all_models()
     assert time.process_time() - started < 0.02
@@ -731,7 +727,7 @@ def test_the_catalogue_is_read_once_and_quickly() -> None:
 def test_importing_the_module_reads_no_file() -> None:
     """The catalogue is read at the first question, not at import."""
     code = (
-        "from langchain_claude_cloud.catalogue import models, rows;"
-        "assert rows.read_catalogue.cache_info().currsize == 0"
+        "from langchain_claude_cloud.catalogue import models, resolution;"
+        "assert models.all_models.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  our own interpreter

@@ -20,7 +20,7 @@ from langchain_core.tools import tool as make_tool
 from peer_defects import DEFECTS, Defect
 from pydantic import BaseModel
 
-from langchain_claude_cloud.catalogue.models import resolve
+from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.request.tools import convert_tool

@@ -10,7 +10,8 @@ import pytest
 from langchain_core.language_models import ModelProfile, model_profile
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.catalogue.models import INFERENCE_PROFILES, ModelInfo, all_models
+from langchain_claude_cloud.catalogue.models import ModelInfo, all_models
+from langchain_claude_cloud.catalogue.resolution import INFERENCE_PROFILES
 from langchain_claude_cloud.errors.types import Cloud
 
 KNOWN_KEYS = get_type_hints(ModelProfile)

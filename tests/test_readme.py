@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from langchain_claude_cloud import errors
-from langchain_claude_cloud.catalogue.models import resolve
+from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.cli.emulate import environment
 from langchain_claude_cloud.testing import CloudEmulator
 

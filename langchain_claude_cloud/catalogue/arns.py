@@ -1,8 +1,4 @@
-"""Bedrock's ARNs: what each names, and what was learned about those that name no model.
-
-In: an ARN. Out: the model id inside it, or the request of the control plane that tells. What
-came back is kept here for the process, where `langchain_claude_cloud.catalogue.models` looks it up.
-"""
+"""Bedrock's ARNs: what each names, and what was learned about those that name no model."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from langchain_claude_cloud.catalogue.rows import BEDROCK_ID
+from langchain_claude_cloud.catalogue.models import BEDROCK_ID
 
 _ARN = re.compile(
     r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?:\d{12})?:([a-z-]+)/([A-Za-z0-9][A-Za-z0-9._:/-]*)",

@@ -1,8 +1,4 @@
-"""Where regions lie, for promises about residency and for the choice of a profile.
-
-In: a cloud and a region of it. Out: the geography, named as Bedrock's inference profiles are.
-`langchain_claude_cloud.catalogue.models` is the public face.
-"""
+"""Where regions lie, for promises about residency and for the choice of a profile."""
 
 from __future__ import annotations
 

@@ -1,375 +1,244 @@
-"""The catalogue: which Claude models there are, what each cloud calls them, what they take.
-
-In: what a user calls a model (a catalogue name, a first-party name, an exact id of a
-cloud, an ARN) and a cloud. Out: the id that goes into the URL, and the capabilities that
-the request stage decides on. The facts and their evidence are in ``models.json``; a model
-that is not in it still resolves, with the newest row of its family standing in.
-"""
+"""The models of ``models.json``, looked up by any name, with what each takes on each cloud."""
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
-from difflib import SequenceMatcher, get_close_matches
-from typing import NoReturn
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib import resources
+from typing import Literal
 
-from langchain_claude_cloud.catalogue import arns as _arns
-from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
-from langchain_claude_cloud.catalogue.rows import (
-    BEDROCK_ID,
-    Capabilities,
-    ModelInfo,
-    cautious_row,
-    find,
-    newest_of_family,
-    read_catalogue,
-    rows_by_name,
-    served_by_family,
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
+
+BEDROCK_ID = re.compile(
+    r"(?:([A-Za-z0-9-]+)\.)?(anthropic\.[A-Za-z0-9][A-Za-z0-9._-]*(?::[A-Za-z0-9]+)*)"
 )
-from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.types import LABELS, Cloud
+"""An id of Bedrock: the inference profile's prefix, if any, and the base id."""
 
-__all__ = [
-    "INFERENCE_PROFILES",
-    "Capabilities",
-    "ModelInfo",
-    "ResolvedModel",
-    "all_models",
-    "cloud_of",
-    "is_platform_specific",
-    "lies_within",
-    "nearest_names",
-    "profile",
-    "region_geography",
-    "resolve",
-    "vertex_region_variables",
-]
-
-INFERENCE_PROFILES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
-"""The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
-
-_NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
-_VERTEX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._-]*")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
-# InvokeModel's modelId is at most 2,048 characters (botocore's model of bedrock-runtime).
-_LONGEST_ID = 2048
-# As difflib's own for close matches.
-_ALIKE = 0.6
+# Stripped one after another from an id that is not in the catalogue: ":0", "-v1", a date.
+_VERSION_ENDINGS = (r":[A-Za-z0-9]+", r":[A-Za-z0-9]+", r"-v\d+", r"-(?:latest|\d{8})")
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvedModel:
-    """What a model is called on a cloud, and what it takes there.
+class Capabilities:
+    """What one model takes on one cloud.
 
     Attributes:
-        requested: What the user wrote.
-        cloud: The cloud it was resolved for.
-        model_id: What goes into the URL, not percent-encoded.
-        base_id: The id without a profile's prefix and without ``@suffix``: what token
-            counting wants. An ARN that names no model stays an ARN, until it was found
-            out what it stands for.
-        info: The row of the catalogue.
-        known: False when the row only stands in: the newest of the model's family, or for an
-            ARN that names no model what all models of today take.
-        inference_profile: The prefix of the Bedrock inference profile, or None.
+        fine_grained_tools: How tool arguments are streamed as they are written: the field
+            ``eager_input_streaming`` of a tool, the beta
+            ``fine-grained-tool-streaming-2025-05-14``, or not at all.
+        context_1m: Whether a context of a million tokens is standard, needs the beta
+            ``context-1m-2025-08-07``, or does not exist.
+        sampling: Takes ``temperature``, ``top_p`` and ``top_k`` at other than the defaults.
+        forced_tool_choice: Takes a ``tool_choice`` of type ``any`` or ``tool``.
+        structured_output: Takes ``output_config.format``.
+        strict_tools: Takes ``strict`` on a tool.
+        automatic_caching: Takes a top-level ``cache_control``.
+        explicit_caching: Takes ``cache_control`` on blocks, tools and system prompts.
+        context_editing: Takes ``context_management`` with the beta
+            ``context-management-2025-06-27``.
+        compaction: Takes the beta ``compact-2026-01-12``.
+        counts_prompts: Whether the cloud's token counting takes the model; ``unsure`` where
+            what is known does not tell.
+        thinking_types: The values of ``thinking.type``, of enabled, adaptive, disabled
+            and between_tools.
+        thinking_default: What a request without ``thinking`` gets; ``always`` cannot be
+            turned off.
+        effort_levels: The values of ``output_config.effort``, lowest first.
+        effort_default: The level of a request that names none.
+        mid_conversation_system: Takes system messages between the turns.
+        prefill: Takes an assistant message as the last one.
+        image_input: Takes images.
+        pdf_input: Takes PDF documents.
+        server_tools: What the types of the server tools that this cloud runs start with.
     """
 
-    requested: str
-    cloud: Cloud
-    model_id: str
-    base_id: str
-    info: ModelInfo
-    known: bool
-    inference_profile: str | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the model takes on this cloud."""
-        return self.info.capabilities(self.cloud)
-
-
-def all_models() -> tuple[ModelInfo, ...]:
-    """Return the catalogue, newest model first."""
-    return read_catalogue()
-
-
-def cloud_of(model: str) -> Cloud | None:
-    """Tell by the shape of an id which cloud it belongs to; None for a plain name."""
-    if model.startswith("arn:") or BEDROCK_ID.fullmatch(model):
-        return "bedrock"
-    return "vertex" if "@" in model else None
-
-
-def is_platform_specific(model: str) -> bool:
-    """Whether a model is given by an exact id of one cloud, or an ARN."""
-    return cloud_of(model) is not None
-
-
-def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
-    """Return the catalogue's names that look most like ``model``, best first.
-
-    Of names that are equally like it the newest goes first; for a family without a version,
-    such as ``sonnet``, those are the newest of the family.
-    """
-    text = model.lower()[:100].removeprefix("claude-")
-    if not re.search(r"\d", text):
-        families = served_by_family()
-        words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
-        named = next((family for close in words for family in close), None)
-        if named is not None:
-            return tuple(info.name for info in families[named][:limit])
-    matcher = SequenceMatcher(b=text)
-    likeness: dict[str, float] = {}
-    for info in all_models():
-        matcher.set_seq1(info.name.removeprefix("claude-"))
-        likeness[info.name] = matcher.ratio()
-    best = sorted(likeness, key=lambda name: -likeness[name])
-    return tuple(name for name in best[:limit] if likeness[name] >= _ALIKE)
-
-
-def resolve(
-    model: str,
-    cloud: Cloud,
-    *,
-    region: str | None = None,
-    inference_profile: str | None = "auto",
-    base_model: str | None = None,
-) -> ResolvedModel:
-    """Find what a model is called on a cloud, and its row of the catalogue.
-
-    Args:
-        model: A catalogue name, a first-party name, an exact id of the cloud, or an ARN.
-        cloud: The cloud that will be asked.
-        region: The Bedrock region, for the choice of a profile; None if not known yet.
-        inference_profile: For Bedrock: ``auto``, one of `INFERENCE_PROFILES`, or None for
-            the id without a prefix. An id that has a prefix keeps it.
-        base_model: For Bedrock: the model behind an id that does not name it.
-
-    Returns:
-        The id to ask for and what is known about the model.
-
-    Raises:
-        ConfigurationError: It is no model's name, an id of the other cloud, or the model
-            lacks the profile.
-    """
-    _refuse_unsafe(model, cloud)
-    shape = cloud_of(model)
-    if shape is not None and shape != cloud:
-        _refuse_other_cloud(model, cloud)
-    if cloud == "vertex":
-        return _resolve_vertex(model)
-    if model.startswith("arn:"):
-        return _resolve_arn(model, base_model)
-    return _resolve_bedrock(model, region, inference_profile, base_model)
-
-
-def profile(resolved: ResolvedModel) -> dict[str, object]:
-    """Return the keys of `langchain_core.language_models.ModelProfile` for a model.
-
-    Only keys that langchain-core 1.7 declares: it warns about any other.
-    """
-    info, takes = resolved.info, resolved.capabilities
-    facts: dict[str, object] = {
-        "name": info.name if resolved.known else resolved.requested,
-        "open_weights": False,
-        "max_input_tokens": info.context_window,
-        "max_output_tokens": info.max_output_tokens,
-        "reasoning_output": bool(takes.thinking_types),
-        "temperature": takes.sampling,
-        "tool_choice": takes.forced_tool_choice,
-        "structured_output": takes.structured_output,
-        "mid_conversation_system_messages": takes.mid_conversation_system,
-        "attachment": takes.image_input or takes.pdf_input,
-    }
-    images = ("image_inputs", "image_url_inputs", "image_tool_message")
-    facts |= dict.fromkeys(images, takes.image_input)
-    facts |= dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input)
-    facts |= dict.fromkeys(
-        ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming"), True
-    )
-    facts |= dict.fromkeys(("audio_inputs", "video_inputs"), False)
-    facts |= dict.fromkeys(("image_outputs", "audio_outputs", "video_outputs"), False)
-    if resolved.known:
-        facts["release_date"] = info.released
-        facts["status"] = "active" if info.status == "active" else "deprecated"
-    if takes.effort_levels:
-        facts["reasoning_effort_levels"] = list(takes.effort_levels)
-    if takes.effort_default:
-        facts["reasoning_effort_default"] = takes.effort_default
-    return facts
-
-
-def vertex_region_variables(name: str) -> tuple[str, ...]:
-    """Return the environment variables that name a model's own region, first one first.
-
-    Claude Code spells them in both orders: ``VERTEX_REGION_CLAUDE_HAIKU_4_5`` and
-    ``VERTEX_REGION_CLAUDE_4_5_HAIKU``, and ``4_0`` where the name says ``4``.
-    """
-    row = find(name)
-    words = (row.name if row else name.partition("@")[0]).removeprefix("claude-").split("-")
-    versions = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
-    others = [word for word in words if word not in versions and word != "v2"]
-    spelled = [words]
-    for digits in [versions] if len(versions) != 1 else [versions, [*versions, "0"]]:
-        spelled += [others + digits, digits + others]
-    names = ("_".join(("VERTEX_REGION_CLAUDE", *spelling)).upper() for spelling in spelled)
-    return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
-
-
-def _resolve_vertex(model: str) -> ResolvedModel:
-    row = rows_by_name().get(model)
-    if row is not None:
-        model_id = row.vertex_id or row.name
-    elif "@" in model or _NAME.fullmatch(model):
-        model_id, row = model, find(model)
-    else:
-        _refuse_no_name(model, "vertex")
-    known, info = row is not None, row or newest_of_family(model)
-    return ResolvedModel(model, "vertex", model_id, model_id.partition("@")[0], info, known)
-
-
-def _resolve_bedrock(
-    model: str, region: str | None, inference_profile: str | None, base_model: str | None
-) -> ResolvedModel:
-    exact = BEDROCK_ID.fullmatch(model)
-    prefix, base = exact.groups() if exact else (None, _bedrock_base(model))
-    row = find(model)
-    hint = _hinted(base_model) if base_model and row is None else None
-    row = row or (hint.row if hint else None)
-    if prefix is None and (exact is None or (row is not None and row.bedrock_id == base)):
-        prefix = _choose_profile(row, region, inference_profile)
-    elif prefix is None and inference_profile != "auto":
-        # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
-        prefix = _choose_profile(None, region, inference_profile)
-    model_id = f"{prefix}.{base}" if prefix else base
-    known, info = row is not None, row or newest_of_family(hint.base_id if hint else model)
-    return ResolvedModel(model, "bedrock", model_id, base, info, known, prefix)
-
-
-def _bedrock_base(name: str) -> str:
-    """Return the id of a model that is given by name."""
-    row = rows_by_name().get(name)
-    if row is not None:
-        return row.bedrock_id or f"anthropic.{row.name}"
-    base = f"anthropic.{name}"
-    if not (name.startswith("claude-") and BEDROCK_ID.fullmatch(base)):
-        _refuse_no_name(name, "bedrock")
-    return base
-
-
-def _resolve_arn(model: str, base_model: str | None) -> ResolvedModel:
-    named, learned = _arns.id_in_arn(model), _arns.learned(model)
-    prefix, base = named or (None, learned.base_id if learned else None)
-    row = find(base) if base else None
-    if row is None and base_model:
-        hint = _hinted(base_model)
-        row, base = hint.row, base or hint.base_id
-    known = row is not None
-    info = row or (newest_of_family(base) if base else cautious_row())
-    return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
+    fine_grained_tools: Literal["field", "beta", "none"]
+    context_1m: Literal["standard", "beta", "none"]
+    sampling: bool
+    forced_tool_choice: bool
+    structured_output: bool
+    strict_tools: bool
+    automatic_caching: bool
+    explicit_caching: bool
+    context_editing: bool
+    compaction: bool
+    counts_prompts: Literal["yes", "unsure", "no"]
+    thinking_types: frozenset[str]
+    thinking_default: Literal["off", "on", "always"]
+    effort_levels: tuple[str, ...]
+    effort_default: str | None
+    mid_conversation_system: bool
+    prefill: bool
+    image_input: bool
+    pdf_input: bool
+    server_tools: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hint:
-    """What ``base_model`` names: a row of the catalogue, if it is there, and the base id."""
+class ModelInfo:
+    """One row of the catalogue.
 
-    row: ModelInfo | None
-    base_id: str
+    Attributes:
+        name: The catalogue's name, such as ``claude-sonnet-4-5``.
+        family: ``opus``, ``sonnet``, ``haiku``, ``fable`` or ``mythos``.
+        released: ISO date of the release.
+        vertex_id: The id on Vertex AI, or None if none is published.
+        bedrock_id: The id on Bedrock without a profile's prefix, or None.
+        bedrock_prefixes: The inference profiles that Bedrock has for the model.
+        context_window: Tokens that fit in without a beta.
+        max_output_tokens: The largest ``max_tokens``.
+        status: First-party state: ``active``, ``deprecated`` or ``retired``. The clouds
+            retire on their own dates.
+        retires_not_before: First-party ISO date, or None.
+        aliases: Other names it answers to, first-party ids with a date among them.
+        evidence: Where the facts come from and how sure they are.
+        vertex: What it takes on Vertex AI.
+        bedrock: What it takes on Bedrock.
+    """
 
+    name: str
+    family: str
+    released: str
+    vertex_id: str | None
+    bedrock_id: str | None
+    bedrock_prefixes: tuple[str, ...]
+    context_window: int
+    max_output_tokens: int
+    status: str
+    retires_not_before: str | None
+    aliases: tuple[str, ...]
+    evidence: tuple[str, ...]
+    vertex: Capabilities
+    bedrock: Capabilities
 
-def _hinted(base_model: str) -> _Hint:
-    row = find(base_model)
-    exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
-    family = any(info.family in base_model for info in all_models())
-    if row is None and not (exact and family):
-        raise ConfigurationError(
-            f"base_model {_shown(base_model)} is not in the catalogue."
-            f"{_did_you_mean(base_model)} Give the name of the model behind the id, such as "
-            f"{_example()!r}.",
-            platform="bedrock",
-        )
-    given = exact[2] if exact else ""
-    return _Hint(row, (row.bedrock_id if row else None) or given)
-
-
-def _choose_profile(
-    row: ModelInfo | None, region: str | None, inference_profile: str | None
-) -> str | None:
-    """Return the prefix of the inference profile, or None for the bare id."""
-    if inference_profile is None:
-        return None
-    geography = region_geography("bedrock", region) if region else None
-    if inference_profile == "auto":
-        # The GovCloud partition has no global profiles (AWS: Regional availability).
-        wanted = ["us-gov"] if geography == "us-gov" else ["global", geography]
-        wanted += ["apac"] if lies_within(geography, "apac") else []
-        offered = row.bedrock_prefixes if row else INFERENCE_PROFILES
-        return next((prefix for prefix in wanted if prefix in offered), None)
-    if inference_profile not in INFERENCE_PROFILES:
-        raise ConfigurationError(
-            f"inference_profile {_shown(inference_profile)} is unknown: use 'auto', None, or one "
-            f"of {', '.join(INFERENCE_PROFILES)}.",
-            platform="bedrock",
-        )
-    if row and inference_profile not in row.bedrock_prefixes:
-        has = ", ".join(row.bedrock_prefixes) or "none"
-        raise ConfigurationError(
-            f"{row.name} has no inference profile {inference_profile!r} on Amazon Bedrock; it has: "
-            f"{has}. Use one of those, 'auto', or None for the id without a profile.",
-            platform="bedrock",
-            model=row.name,
-        )
-    return inference_profile
+    def capabilities(self, cloud: Cloud) -> Capabilities:
+        """Return what the model takes on a cloud."""
+        return self.vertex if cloud == "vertex" else self.bedrock
 
 
-def _refuse_unsafe(model: str, cloud: Cloud) -> None:
-    """Refuse what could change the path of the URL."""
-    arn = _arns.split_arn(model)
-    parts = arn[1].split("/") if arn else [model]
-    shaped = arn or _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
-    climbs = ".." in model or not all(part.strip(".") for part in parts)
-    if shaped and not climbs and len(model) <= _LONGEST_ID:
-        return
-    hint = " Leave out '[1m]' and set context_1m=True." if model.endswith("[1m]") else ""
-    raise ConfigurationError(
-        f"model {_shown(model)} is not a model's name or id: letters, digits, '-', '.', '_', ':' "
-        f"and '@' only, and '/' only inside a Bedrock ARN.{hint} Use a catalogue name such as "
-        f"{_example()!r}, the cloud's exact id, or an ARN.",
-        platform=cloud,
+def find(text: str) -> ModelInfo | None:
+    """Return the row of a name or id in any form, whatever its date and version."""
+    exact = BEDROCK_ID.fullmatch(text)
+    name = exact[2].removeprefix("anthropic.") if exact else text.replace("@", "-")
+    rows = models_by_name()
+    for ending in ("", *_VERSION_ENDINGS):
+        name = re.sub(f"{ending}$", "", name) if ending else name
+        if name in rows:
+            return rows[name]
+    return rows.get(text.partition("@")[0])
+
+
+def newest_of_family(model: str) -> ModelInfo:
+    """Return the newest row of the model's family, or of all if it names none."""
+    rows = all_models()
+    return next((row for row in rows if row.family in model), rows[0])
+
+
+@cache
+def served_by_family() -> dict[str, list[ModelInfo]]:
+    """Return the models that are not retired by family, newest first."""
+    families: dict[str, list[ModelInfo]] = {}
+    for row in all_models():
+        if row.status != "retired":
+            families.setdefault(row.family, []).append(row)
+    return families
+
+
+@cache
+def cautious_model() -> ModelInfo:
+    """Return a row that stands in for any model that Bedrock may serve.
+
+    Its limits are the smallest of today's models, and what the package would send by itself
+    is what all of them take: a request made for it is refused by none. The field for tool
+    arguments is sent all the same; where a model does not take it, it is left out after the
+    first refusal.
+    """
+    served = [row for row in all_models() if row.status != "retired" and row.bedrock_id]
+    takes = [row.bedrock for row in served]
+    common = {
+        field.name: all(getattr(one, field.name) for one in takes)
+        for field in fields(Capabilities)
+        if isinstance(getattr(takes[0], field.name), bool)
+    }
+    kinds = frozenset[str]().union(*(one.thinking_types for one in takes))
+    cautious = replace(
+        takes[0],
+        **common,
+        fine_grained_tools="field",
+        context_1m="none",
+        counts_prompts="unsure",
+        thinking_types=kinds,
+        thinking_default="off",
+        effort_levels=(),
+        effort_default=None,
+        server_tools=frozenset.intersection(*(one.server_tools for one in takes)),
+    )
+    return replace(
+        served[0],
+        name="a model that its ARN does not name",
+        released=min(row.released for row in served),
+        context_window=min(row.context_window for row in served),
+        max_output_tokens=min(row.max_output_tokens for row in served),
+        vertex_id=None,
+        bedrock_id=None,
+        bedrock_prefixes=(),
+        retires_not_before=None,
+        aliases=(),
+        evidence=(),
+        bedrock=cautious,
     )
 
 
-def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
-    row = find(model.rpartition("/")[2])
-    right = row and (row.vertex_id if cloud == "vertex" else row.bedrock_id)
-    remedy = (
-        f"Here it is {right!r}, or on either cloud {row.name!r}."
-        if row and right
-        else f"Give a catalogue name, such as {_example()!r}, which works on either cloud."
+@cache
+def models_by_name() -> dict[str, ModelInfo]:
+    """Map every model's names, aliases and ids (with ``-`` for ``@``, no provider) to its row."""
+    rows = {f"{row.name}-latest": row for row in all_models()}
+    for row in all_models():
+        ids = (row.vertex_id or "").replace("@", "-"), (row.bedrock_id or "")[len("anthropic.") :]
+        rows |= dict.fromkeys((row.name, *row.aliases, *filter(None, ids)), row)
+    return rows
+
+
+@cache
+def all_models() -> tuple[ModelInfo, ...]:
+    """Return the catalogue, newest model first."""
+    source = resources.files("langchain_claude_cloud.catalogue").joinpath("models.json")
+    data = json.loads(source.read_text(encoding="utf-8"))
+    rows = (_read_row(row, data["generations"]) for row in data["models"])
+    return tuple(sorted(rows, key=lambda row: row.released, reverse=True))
+
+
+def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelInfo:
+    layers = [row]
+    while (parent := layers[0].get("generation") or layers[0].get("extends")) is not None:
+        layers.insert(0, generations[parent])
+    merged = {name: value for layer in layers for name, value in layer.items()}
+    return ModelInfo(
+        name=row["name"],
+        family=row["family"],
+        released=row["released"],
+        vertex_id=row["vertex_id"],
+        bedrock_id=row["bedrock_id"],
+        bedrock_prefixes=tuple(row["bedrock_prefixes"]),
+        context_window=merged["context_window"],
+        max_output_tokens=merged["max_output_tokens"],
+        status=row.get("status", "active"),
+        retires_not_before=row.get("retires_not_before"),
+        aliases=tuple(row.get("aliases", ())),
+        evidence=tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
+        vertex=_read_capabilities(layers, "vertex"),
+        bedrock=_read_capabilities(layers, "bedrock"),
     )
-    other: Cloud = "bedrock" if cloud == "vertex" else "vertex"
-    raise ConfigurationError(
-        f"model {_shown(model)} is an id of {LABELS[other]}, not of {LABELS[cloud]}. {remedy}",
-        platform=cloud,
-    )
 
 
-def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
-    raise ConfigurationError(
-        f"model {_shown(model)} is not a Claude model's name.{_did_you_mean(model)} Use a "
-        f"catalogue name such as {_example()!r} or an exact id of {LABELS[cloud]}.",
-        platform=cloud,
-    )
-
-
-def _did_you_mean(model: str) -> str:
-    names = nearest_names(model)
-    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
-
-
-def _example() -> str:
-    return newest_of_family("sonnet").name
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 100 else f"{text[:100]}...")  # noqa: PLR2004  one line
+def _read_capabilities(layers: Iterable[JsonObject], cloud: Cloud) -> Capabilities:
+    values: JsonObject = {}
+    for layer in layers:
+        values |= {**layer.get("capabilities", {}), **layer.get(cloud, {})}
+    values["effort_levels"] = tuple(values["effort_levels"])
+    for name in ("thinking_types", "server_tools"):
+        values[name] = frozenset(values[name])
+    return Capabilities(**{field.name: values[field.name] for field in fields(Capabilities)})

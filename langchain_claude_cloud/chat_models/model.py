@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
-from langchain_claude_cloud.catalogue.models import profile
+from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.chat_models.fields import ModelBase
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
@@ -374,7 +374,7 @@ class ChatClaudeCloud(ModelBase):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         routes = self._routes_for(self.model, self.default_headers or {})
-        profiles = [profile(route.resolve_in(route.known_region())) for route in routes]
+        profiles = [model_profile(route.resolve_in(route.known_region())) for route in routes]
         return cast("ModelProfile", _common(profiles))
 
 

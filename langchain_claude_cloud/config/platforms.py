@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StrictBool, field_validator
 
-from langchain_claude_cloud.catalogue.models import vertex_region_variables
+from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import (
     check_headers,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from langchain_claude_cloud.catalogue.arns import id_in_arn
-from langchain_claude_cloud.catalogue.rows import find
+from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 _DATED = re.compile(r"\d{8}", re.ASCII)

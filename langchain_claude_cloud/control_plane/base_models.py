@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from langchain_claude_cloud.catalogue import arns as _arns
-from langchain_claude_cloud.catalogue.models import lies_within, region_geography
-from langchain_claude_cloud.catalogue.rows import find
+from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
+from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.control_plane.client import (

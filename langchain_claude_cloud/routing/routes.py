@@ -16,12 +16,11 @@ from typing import Final, cast
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue.models import (
+from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
+from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
     cloud_of,
     is_platform_specific,
-    lies_within,
-    region_geography,
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex

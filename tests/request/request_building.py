@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage
 from request_models import model_with
 
-from langchain_claude_cloud.catalogue.models import ResolvedModel
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 
 Q: list[BaseMessage] = [HumanMessage("q")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from langchain_claude_cloud.catalogue.models import ResolvedModel, resolve
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel, resolve
 from langchain_claude_cloud.errors.types import Cloud
 
 _TAKES_ALL: dict[str, Any] = {

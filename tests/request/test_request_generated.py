@@ -27,7 +27,7 @@ from recorded_requests import rebuild
 from request_models import model_with
 from wild_histories import wild_histories
 
-from langchain_claude_cloud.catalogue.models import resolve
+from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages

@@ -1,0 +1,274 @@
+"""Find what a model is called on a cloud, and what is known about it.
+
+A user names a model by its catalogue name, a first-party name, a cloud's exact id or an ARN.
+A model that is not in the catalogue resolves too: the newest of its family stands in for it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from langchain_claude_cloud.catalogue import arns as _arns
+from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
+from langchain_claude_cloud.catalogue.models import (
+    BEDROCK_ID,
+    Capabilities,
+    ModelInfo,
+    all_models,
+    cautious_model,
+    find,
+    models_by_name,
+    newest_of_family,
+)
+from langchain_claude_cloud.catalogue.names import nearest_names
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import LABELS, Cloud
+
+INFERENCE_PROFILES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
+"""The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
+
+_NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERTEX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
+# InvokeModel's modelId is at most 2,048 characters (botocore's model of bedrock-runtime).
+_LONGEST_ID = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """What a model is called on a cloud, and what it takes there.
+
+    Attributes:
+        requested: What the user wrote.
+        cloud: The cloud it was resolved for.
+        model_id: What goes into the URL, not percent-encoded.
+        base_id: The id without a profile's prefix and without ``@suffix``: what token
+            counting wants. An ARN that names no model stays an ARN, until it was found
+            out what it stands for.
+        info: The row of the catalogue.
+        known: False when the row only stands in: the newest of the model's family, or for an
+            ARN that names no model what all models of today take.
+        inference_profile: The prefix of the Bedrock inference profile, or None.
+    """
+
+    requested: str
+    cloud: Cloud
+    model_id: str
+    base_id: str
+    info: ModelInfo
+    known: bool
+    inference_profile: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model takes on this cloud."""
+        return self.info.capabilities(self.cloud)
+
+
+def cloud_of(model: str) -> Cloud | None:
+    """Tell by the shape of an id which cloud it belongs to; None for a plain name."""
+    if model.startswith("arn:") or BEDROCK_ID.fullmatch(model):
+        return "bedrock"
+    return "vertex" if "@" in model else None
+
+
+def is_platform_specific(model: str) -> bool:
+    """Whether a model is given by an exact id of one cloud, or an ARN."""
+    return cloud_of(model) is not None
+
+
+def resolve(
+    model: str,
+    cloud: Cloud,
+    *,
+    region: str | None = None,
+    inference_profile: str | None = "auto",
+    base_model: str | None = None,
+) -> ResolvedModel:
+    """Find what a model is called on a cloud, and its row of the catalogue.
+
+    Args:
+        model: A catalogue name, a first-party name, an exact id of the cloud, or an ARN.
+        cloud: The cloud that will be asked.
+        region: The Bedrock region, for the choice of a profile; None if not known yet.
+        inference_profile: For Bedrock: ``auto``, one of `INFERENCE_PROFILES`, or None for
+            the id without a prefix. An id that has a prefix keeps it.
+        base_model: For Bedrock: the model behind an id that does not name it.
+
+    Returns:
+        The id to ask for and what is known about the model.
+
+    Raises:
+        ConfigurationError: It is no model's name, an id of the other cloud, or the model
+            lacks the profile.
+    """
+    _refuse_unsafe(model, cloud)
+    shape = cloud_of(model)
+    if shape is not None and shape != cloud:
+        _refuse_other_cloud(model, cloud)
+    if cloud == "vertex":
+        return _resolve_vertex(model)
+    if model.startswith("arn:"):
+        return _resolve_arn(model, base_model)
+    return _resolve_bedrock(model, region, inference_profile, base_model)
+
+
+def _resolve_vertex(model: str) -> ResolvedModel:
+    row = models_by_name().get(model)
+    if row is not None:
+        model_id = row.vertex_id or row.name
+    elif "@" in model or _NAME.fullmatch(model):
+        model_id, row = model, find(model)
+    else:
+        _refuse_no_name(model, "vertex")
+    known, info = row is not None, row or newest_of_family(model)
+    return ResolvedModel(model, "vertex", model_id, model_id.partition("@")[0], info, known)
+
+
+def _resolve_bedrock(
+    model: str, region: str | None, inference_profile: str | None, base_model: str | None
+) -> ResolvedModel:
+    exact = BEDROCK_ID.fullmatch(model)
+    prefix, base = exact.groups() if exact else (None, _bedrock_base(model))
+    row = find(model)
+    hint = _hinted(base_model) if base_model and row is None else None
+    row = row or (hint.row if hint else None)
+    if prefix is None and (exact is None or (row is not None and row.bedrock_id == base)):
+        prefix = _choose_profile(row, region, inference_profile)
+    elif prefix is None and inference_profile != "auto":
+        # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
+        prefix = _choose_profile(None, region, inference_profile)
+    model_id = f"{prefix}.{base}" if prefix else base
+    known, info = row is not None, row or newest_of_family(hint.base_id if hint else model)
+    return ResolvedModel(model, "bedrock", model_id, base, info, known, prefix)
+
+
+def _bedrock_base(name: str) -> str:
+    """Return the id of a model that is given by name."""
+    row = models_by_name().get(name)
+    if row is not None:
+        return row.bedrock_id or f"anthropic.{row.name}"
+    base = f"anthropic.{name}"
+    if not (name.startswith("claude-") and BEDROCK_ID.fullmatch(base)):
+        _refuse_no_name(name, "bedrock")
+    return base
+
+
+def _resolve_arn(model: str, base_model: str | None) -> ResolvedModel:
+    named, learned = _arns.id_in_arn(model), _arns.learned(model)
+    prefix, base = named or (None, learned.base_id if learned else None)
+    row = find(base) if base else None
+    if row is None and base_model:
+        hint = _hinted(base_model)
+        row, base = hint.row, base or hint.base_id
+    known = row is not None
+    info = row or (newest_of_family(base) if base else cautious_model())
+    return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """What ``base_model`` names: a row of the catalogue, if it is there, and the base id."""
+
+    row: ModelInfo | None
+    base_id: str
+
+
+def _hinted(base_model: str) -> _Hint:
+    row = find(base_model)
+    exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
+    family = any(info.family in base_model for info in all_models())
+    if row is None and not (exact and family):
+        raise ConfigurationError(
+            f"base_model {_shown(base_model)} is not in the catalogue."
+            f"{_did_you_mean(base_model)} Give the name of the model behind the id, such as "
+            f"{_example()!r}.",
+            platform="bedrock",
+        )
+    given = exact[2] if exact else ""
+    return _Hint(row, (row.bedrock_id if row else None) or given)
+
+
+def _choose_profile(
+    row: ModelInfo | None, region: str | None, inference_profile: str | None
+) -> str | None:
+    """Return the prefix of the inference profile, or None for the bare id."""
+    if inference_profile is None:
+        return None
+    geography = region_geography("bedrock", region) if region else None
+    if inference_profile == "auto":
+        # The GovCloud partition has no global profiles (AWS: Regional availability).
+        wanted = ["us-gov"] if geography == "us-gov" else ["global", geography]
+        wanted += ["apac"] if lies_within(geography, "apac") else []
+        offered = row.bedrock_prefixes if row else INFERENCE_PROFILES
+        return next((prefix for prefix in wanted if prefix in offered), None)
+    if inference_profile not in INFERENCE_PROFILES:
+        raise ConfigurationError(
+            f"inference_profile {_shown(inference_profile)} is unknown: use 'auto', None, or one "
+            f"of {', '.join(INFERENCE_PROFILES)}.",
+            platform="bedrock",
+        )
+    if row and inference_profile not in row.bedrock_prefixes:
+        has = ", ".join(row.bedrock_prefixes) or "none"
+        raise ConfigurationError(
+            f"{row.name} has no inference profile {inference_profile!r} on Amazon Bedrock; it has: "
+            f"{has}. Use one of those, 'auto', or None for the id without a profile.",
+            platform="bedrock",
+            model=row.name,
+        )
+    return inference_profile
+
+
+def _refuse_unsafe(model: str, cloud: Cloud) -> None:
+    """Refuse what could change the path of the URL."""
+    arn = _arns.split_arn(model)
+    parts = arn[1].split("/") if arn else [model]
+    shaped = arn or _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
+    climbs = ".." in model or not all(part.strip(".") for part in parts)
+    if shaped and not climbs and len(model) <= _LONGEST_ID:
+        return
+    hint = " Leave out '[1m]' and set context_1m=True." if model.endswith("[1m]") else ""
+    raise ConfigurationError(
+        f"model {_shown(model)} is not a model's name or id: letters, digits, '-', '.', '_', ':' "
+        f"and '@' only, and '/' only inside a Bedrock ARN.{hint} Use a catalogue name such as "
+        f"{_example()!r}, the cloud's exact id, or an ARN.",
+        platform=cloud,
+    )
+
+
+def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
+    row = find(model.rpartition("/")[2])
+    right = row and (row.vertex_id if cloud == "vertex" else row.bedrock_id)
+    remedy = (
+        f"Here it is {right!r}, or on either cloud {row.name!r}."
+        if row and right
+        else f"Give a catalogue name, such as {_example()!r}, which works on either cloud."
+    )
+    other: Cloud = "bedrock" if cloud == "vertex" else "vertex"
+    raise ConfigurationError(
+        f"model {_shown(model)} is an id of {LABELS[other]}, not of {LABELS[cloud]}. {remedy}",
+        platform=cloud,
+    )
+
+
+def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
+    raise ConfigurationError(
+        f"model {_shown(model)} is not a Claude model's name.{_did_you_mean(model)} Use a "
+        f"catalogue name such as {_example()!r} or an exact id of {LABELS[cloud]}.",
+        platform=cloud,
+    )
+
+
+def _did_you_mean(model: str) -> str:
+    names = nearest_names(model)
+    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def _example() -> str:
+    return newest_of_family("sonnet").name
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 100 else f"{text[:100]}...")  # noqa: PLR2004  one line
