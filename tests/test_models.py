@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import model_profile as core_profile
 
-from langchain_claude_cloud.catalogue import geography, models, names, resolution
+from langchain_claude_cloud.catalogue import models, names, resolution
+from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo
 from langchain_claude_cloud.catalogue.resolution import INFERENCE_PROFILES, resolve
@@ -677,16 +678,16 @@ def test_profiles_hold_only_keys_that_core_knows(name: str, cloud: Cloud) -> Non
 )
 def test_regions_lie_in_geographies(cloud: Cloud, region: str, geography: str | None) -> None:
     """A promise about residency rests on this table: London and Zurich are not in the EU."""
-    assert geography.region_geography(cloud, region) == geography
+    assert region_geography(cloud, region) == geography
 
 
 def test_a_geography_may_be_part_of_another() -> None:
     """Japan lies within Asia-Pacific, and never the other way round."""
-    assert geography.lies_within("jp", "apac")
-    assert geography.lies_within("eu", "eu")
-    assert not geography.lies_within("apac", "jp")
-    assert not geography.lies_within(None, "eu")
-    assert not geography.lies_within("global", "us")
+    assert lies_within("jp", "apac")
+    assert lies_within("eu", "eu")
+    assert not lies_within("apac", "jp")
+    assert not lies_within(None, "eu")
+    assert not lies_within("global", "us")
 
 
 @pytest.mark.parametrize(
