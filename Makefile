@@ -67,10 +67,10 @@ bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks
 
 soak: install
-	SOAK_STREAMS=10000 $(BIN)/python -m pytest -n 0 -s integration_tests/test_soak.py
+	SOAK_STREAMS=10000 $(BIN)/python -m pytest -n 0 -s integration_tests/concurrency/test_soak.py
 
 reliability: install
-	$(BIN)/python integration_tests/fault_page.py
+	PYTHONPATH=integration_tests $(BIN)/python integration_tests/faults/fault_page.py
 
 features: install
 	$(BIN)/python -m langchain_claude_cloud.cli.features

@@ -38,13 +38,13 @@ _OFFER: Final = "tests/request/test_request_offer.py"
 _RECORDED: Final = "tests/request/test_request_differential.py"
 _STREAMS: Final = "tests/response/test_response_stream.py"
 _CUT: Final = "tests/response/test_cut_calls.py"
-_REPLAYS: Final = "integration_tests/test_replays.py"
-_STRUCTURED: Final = "integration_tests/test_structured.py"
-_COUNTING: Final = "integration_tests/test_counting.py"
-_STAND_IN: Final = "integration_tests/test_structured_stand_in.py"
-_SERVER: Final = "integration_tests/test_server_tools.py"
+_REPLAYS: Final = "integration_tests/streams/test_replays.py"
+_STRUCTURED: Final = "integration_tests/structured/test_structured.py"
+_COUNTING: Final = "integration_tests/models/test_counting.py"
+_STAND_IN: Final = "integration_tests/structured/test_structured_stand_in.py"
+_SERVER: Final = "integration_tests/messages/test_server_tools.py"
 _HERE: Final = "tests/test_peer_defects.py"
-_CLOUD: Final = "integration_tests/test_peer_defects_cloud.py"
+_CLOUD: Final = "integration_tests/other_clients/test_peer_defects_cloud.py"
 
 _BOTH: Final = "ChatAnthropic, ChatAnthropicVertex"
 _ALL: Final = "all of them"
@@ -175,7 +175,7 @@ MESSAGES: Final = (
         "the model reads its own text, and a result tells it what is wrong",
         (
             f"{_CALLS}::test_it_is_told_with_its_raw_text",
-            "integration_tests/test_invalid_json.py::test_a_cut_call_comes_back_wrapped_with_its_error_result",
+            "integration_tests/streams/test_invalid_json.py::test_a_cut_call_comes_back_wrapped_with_its_error_result",
         ),
     ),
     Defect(
@@ -243,7 +243,7 @@ MESSAGES: Final = (
         "the caller's last message is changed, and stop sequences stick to the model",
         "a call changes nothing",
         (
-            "integration_tests/test_bad_input.py::test_a_call_changes_nothing_of_its_caller",
+            "integration_tests/messages/test_bad_input.py::test_a_call_changes_nothing_of_its_caller",
             f"{_CLOUD}::test_stop_sequences_do_not_stick",
         ),
     ),
@@ -472,8 +472,8 @@ USAGE_AND_METADATA: Final = (
         "ChatAnthropicVertex",
         "LangChain's standard tests never ran",
         "they run on both clouds",
-        ("integration_tests/test_standard_vertex.py::TestVertexIntegration",
-         "integration_tests/test_standard_bedrock.py::TestBedrockIntegration"),
+        ("integration_tests/standard/test_standard_vertex.py::TestVertexIntegration",
+         "integration_tests/standard/test_standard_bedrock.py::TestBedrockIntegration"),
     ),
 )  # fmt: skip
 
@@ -515,21 +515,25 @@ REQUESTS: Final = (
         "ChatAnthropic",
         "a model by its cloud id, or not in a table of profiles, gets 4,096 tokens for its answer",
         "it gets the limit of its own, a new one that of its family",
-        ("integration_tests/test_future_models.py::test_the_longest_answer_is_the_models_own",),
+        (
+            "integration_tests/models/test_future_models.py::test_the_longest_answer_is_the_models_own",
+        ),
     ),
     Defect(
         "ChatBedrock, ChatBedrockConverse",
         "models that are not on a list do not stream",
         "every model does",
-        ("integration_tests/test_future_models.py::test_it_answers_streams_and_calls_tools",),
+        (
+            "integration_tests/models/test_future_models.py::test_it_answers_streams_and_calls_tools",
+        ),
     ),
     Defect(
         "ChatBedrock, ChatBedrockConverse",
         "a model behind an ARN loses its profile and its limits, or crashes",
         "the ARN is resolved at the first call",
         (
-            "integration_tests/test_base_models.py::test_a_call_takes_the_models_own_limit",
-            "integration_tests/test_base_models.py::test_the_control_plane_is_asked_once",
+            "integration_tests/models/test_base_models.py::test_a_call_takes_the_models_own_limit",
+            "integration_tests/models/test_base_models.py::test_the_control_plane_is_asked_once",
         ),
     ),
     Defect(
@@ -537,7 +541,7 @@ REQUESTS: Final = (
         "images and documents by URL are an error, refused, or fetched without limit on the loop",
         "they are fetched within limits, beside the loop",
         (
-            "integration_tests/test_options_media.py::test_every_form_becomes_the_apis",
+            "integration_tests/messages/test_options_media.py::test_every_form_becomes_the_apis",
             "tests/request/test_request_media.py::test_urls_are_replaced_by_content",
         ),
     ),
@@ -553,14 +557,14 @@ REQUESTS: Final = (
         "own model only",
         "nothing is lost",
         (
-            "integration_tests/test_middleware.py::test_an_agents_prompt_is_cached_and_loses_no_text",
+            "integration_tests/agents/test_middleware.py::test_an_agents_prompt_is_cached_and_loses_no_text",
         ),
     ),
     Defect(
         _ALL,
         "an answer that the API paused ends there",
         "it is gone on with",
-        ("integration_tests/test_pauses.py::test_a_paused_turn_is_one_message",),
+        ("integration_tests/streams/test_pauses.py::test_a_paused_turn_is_one_message",),
     ),
     Defect(
         "ChatAnthropic, ChatBedrock",

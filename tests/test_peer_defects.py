@@ -1,7 +1,7 @@
 """What LangChain's other integrations for Claude get wrong is right here.
 
 The list is `peer_defects`. Tests here are of those that no other module tests; what needs a
-cloud is in `integration_tests/test_peer_defects_cloud.py`.
+cloud is in `integration_tests/other_clients/test_peer_defects_cloud.py`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def test_every_defect_is_tested(defect: Defect) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["tests/test_peer_defects.py", "integration_tests/test_peer_defects_cloud.py"]
+    "path",
+    ["tests/test_peer_defects.py", "integration_tests/other_clients/test_peer_defects_cloud.py"],
 )
 def test_every_test_is_of_a_defect(path: str) -> None:
     """What is tested here is on the list."""

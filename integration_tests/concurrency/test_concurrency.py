@@ -265,7 +265,7 @@ def test_a_forked_child_uses_the_instance_amid_its_parents_streams(server: RawCl
 
     server.handler = answer
     script = _IN_A_CHILD + _FORK_AMID_STREAMS
-    _run(script.format(folder=str(Path(__file__).parent), url=server.url, clouds=CLOUDS))
+    _run(script.format(folder=str(Path(__file__).parent.parent), url=server.url, clouds=CLOUDS))
     by_connection: dict[int, set[str]] = {}
     for each in server.requests:
         family = "child" if each.prompt.startswith("child") else "parent"
@@ -294,7 +294,7 @@ def test_a_child_forked_amid_a_renewal_of_credentials_does_not_wait_for_it(
     """The thread that renews them is not there in the child, nor are its locks."""
     # So short that both clouds' libraries renew what they got before it is used again.
     issuing.issuer.lifetime = 0 if cloud == "vertex" else 500
-    folder = str(Path(__file__).parent)
+    folder = str(Path(__file__).parent.parent)
     script = (_IN_A_CHILD + _FORK_AMID_A_RENEWAL).format(
         folder=folder, url=issuing.url, cloud=cloud
     )

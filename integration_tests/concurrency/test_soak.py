@@ -1,6 +1,6 @@
 """Hundreds of streams over 64 tasks, with faults: nothing leaks, nothing is lost.
 
-``SOAK_STREAMS=10000 python -m pytest -n 0 -s integration_tests/test_soak.py`` is the long run.
+``SOAK_STREAMS=10000 python -m pytest -n 0 -s integration_tests/concurrency/test_soak.py`` is the long run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ def server() -> Iterator[Server]:
     """A server in a process of its own: its sockets and threads do not count."""
     script = Path(__file__).with_name("soak_server.py")
     with subprocess.Popen(  # noqa: S603  our own interpreter and script
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(script.parents[1])},
     ) as process:
         assert process.stdout is not None
         yield Server(process.stdout.readline().strip())

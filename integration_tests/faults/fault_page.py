@@ -1,6 +1,6 @@
 """Plays every fault and writes what came of it to docs/reliability.md.
 
-Run it: ``python integration_tests/fault_page.py``. It writes the page only if all was as the
+Run it: ``make reliability``. It writes the page only if all was as the
 rows say; otherwise it prints what was not.
 """
 
@@ -26,7 +26,7 @@ from fault_check import (
 from fault_row import Outcome, Row, Section
 from fault_rows import SECTIONS
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "reliability.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 """Where the page is."""
 
 _HEAD: Final = """# Reliability

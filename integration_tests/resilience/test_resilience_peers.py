@@ -4,11 +4,11 @@ Their other failures of this kind are tested where the behaviour is:
 
 - a stream that is cut, ends early, is damaged or reports an error passes for a whole answer, or
   leaks an exception of an HTTP library: `test_failover.test_a_broken_stream_never_ends_silently`
-- an error inside a stream is no retryable class: the same, and `tests/test_errors.py`
+- an error inside a stream is no retryable class: the same, and `tests/errors/test_errors.py`
 - Google's errors in an array are not read; a model's own status is lost; a long prompt is not told
-  from a bad request; a quota of zero is retried: `tests/test_errors.py`
+  from a bad request; a quota of zero is retried: `tests/errors/test_errors.py`
 - a refused request is retried; ``retry-after`` is not waited for, or waited for without end:
-  `test_failover`, `tests/platform/test_http_limits.py`
+  `test_failover`, `tests/platform/http/test_http_limits.py`
 - a read timeout is sent again and billed again; a stream without end: `test_resilience`
 - keys are read once and expire; a hundred cold calls fetch a hundred tokens; a refused token is
   sent again: `tests/platform/test_resilience_auth.py`, `tests/platform/test_google_auth.py`

@@ -14,7 +14,7 @@ from langchain_claude_cloud.cli import features
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGE = features.features_page()
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 AGAIN = "run `make features`"

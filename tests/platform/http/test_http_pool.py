@@ -278,7 +278,7 @@ def test_the_tls_context_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def _run(server: Server, body: str) -> None:
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parent.parent)
     script = _FORK.format(tests=tests, url=server.url, body=body)
     subprocess.run(  # noqa: S603  our own interpreter and script
         [sys.executable, "-W", "error", "-c", script], check=True, timeout=30
