@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo bench soak reliability features format clean
+.PHONY: help install check test live demo bench soak reliability features docs format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make soak     10,000 streams on each cloud, 5 % of them faulty: what is left behind"
 	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
 	@echo "make features     the catalogue, into docs/features.md and the README"
+	@echo "make docs         the documentation, into docs/_build"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
@@ -75,10 +76,23 @@ reliability: install
 features: install
 	$(BIN)/python -m langchain_claude_cloud.cli.features
 
+# An environment of its own, so that the tests do not run with what only the documentation needs.
+DOCS := .venv-docs
+
+$(DOCS)/.installed: pyproject.toml $(VENV)/.installed
+	test -x $(DOCS)/bin/python || $(BIN)/python -m venv --without-pip $(DOCS)
+	$(BIN)/python -m pip --python $(DOCS)/bin/python install --quiet \
+	  --disable-pip-version-check --editable ".[all,docs]"
+	touch $@
+
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/python -m sphinx -q -W --keep-going -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 format: $(VENV)/.checking
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(DOCS) docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
