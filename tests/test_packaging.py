@@ -97,7 +97,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "pydantic",
     }
     extras = metadata.metadata("langchain-claude-cloud").get_all("Provides-Extra")
-    assert set(extras or ()) == {"agents", "all", "check", "cli", "emulator", "test"}
+    assert set(extras or ()) == {"agents", "all", "check", "cli", "docs", "emulator", "test"}
 
 
 def test_metadata() -> None:
