@@ -57,6 +57,26 @@ def by_id(models: tuple[AvailableModel, ...]) -> dict[str, AvailableModel]:
     return found
 
 
+def test_a_bedrock_project_lists_and_answers(emulator: CloudEmulator) -> None:
+    """Models, profiles of both kinds, and calls; a project that is none of this region's."""
+    region = emulator.region
+    for project in ("proj_1", f"arn:aws:bedrock:{region}:123456789012:project/proj_1"):
+        platform = emulator.bedrock(project=project)
+        llm = ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform, max_retries=0)
+        listed = by_id(llm.list_models())
+        assert listed["anthropic.claude-haiku-4-5-20251001-v1:0"].application_profiles
+        asked = [parse_qs(sent.query) for sent in emulator.control_requests]
+        named = [query.get("type") for query in asked if query.get("projectIdentifier")]
+        assert ["APPLICATION"] not in named
+        assert len(named) >= 2
+        assert llm.invoke("Hi").text
+        assert [*llm.stream("Hi")]
+        emulator.reset()
+    elsewhere = {"X-Amzn-Bedrock-ProjectIdentifier": "arn:aws:bedrock:eu-west-9:123456789012:project/p"}  # fmt: skip
+    with pytest.raises(InvalidRequestError, match="belong to the Region"):
+        model_on(emulator, "bedrock", default_headers=elsewhere).invoke("Hi")
+
+
 async def test_bedrock_lists_models_with_their_profiles(emulator: CloudEmulator) -> None:
     """Lifecycle, modalities, the region's profiles and the account's own, over several pages."""
     llm = model_on(emulator, "bedrock")

@@ -139,13 +139,14 @@ def test_a_profile_does_not_send_credentials_in_the_clear(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("stream", [False, True], ids=["invoke", "stream"])
 def test_bedrocks_options_are_headers(stream: bool) -> None:  # noqa: FBT001  a parameter
-    """Guardrail, tier, latency, trace and metadata: signed, and not in the body."""
+    """Guardrail, tier, latency, trace, project and metadata: signed, and not in the body."""
     platform = Bedrock(
         region="us-east-1",
         guardrail={"guardrailIdentifier": "gr1", "guardrailVersion": "3"},
         service_tier="priority",
         latency="optimized",
         trace="enabled_full",
+        project="proj_1",
         request_metadata={"team": "caf\u00e9"},
         **KEYS,
     )
@@ -157,6 +158,7 @@ def test_bedrocks_options_are_headers(stream: bool) -> None:  # noqa: FBT001  a 
         "x-amzn-bedrock-service-tier": "priority",
         "x-amzn-bedrock-performanceconfig-latency": "optimized",
         "x-amzn-bedrock-trace": "ENABLED_FULL",
+        "x-amzn-bedrock-projectidentifier": "proj_1",
     }
     assert {name: sent.headers[name] for name in names} == names
     assert json.loads(sent.headers["x-amzn-bedrock-request-metadata"]) == {"team": "caf\u00e9"}

@@ -37,7 +37,14 @@ _PROJECT = (
     re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*"),
     "a project's id or number, such as 'my-project'",
 )
+_BEDROCK_PROJECT = (
+    re.compile(
+        r"[a-zA-Z0-9_-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[a-zA-Z0-9_-]+"
+    ),
+    "a project's id or ARN, such as 'proj_abc123'",
+)
 _SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "Bedrock.project": _BEDROCK_PROJECT,
     "region": _REGION,
     "count_tokens_region": _REGION,
     "project": _PROJECT,
@@ -84,8 +91,8 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
         )
     if field == "base_url":
         _check_url(owner, place, text)
-    elif field in _SHAPES and not secret:
-        pattern, shape = _SHAPES[field]
+    elif not secret and (known := _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)):
+        pattern, shape = known
         if not pattern.fullmatch(text):
             raise refusal(owner, f"{place} {_shown(text)} is malformed. It is {shape}.")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StrictBool, field_validator
 
+from langchain_claude_cloud.catalogue.arns import region_of, split_arn
 from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import (
@@ -158,6 +159,8 @@ class Bedrock(CloudConfig):
         service_tier: What the request competes as.
         latency: ``optimized`` for latency-optimized inference.
         trace: Whether the guardrail's trace comes back; ``enabled_full`` for all of it.
+        project: The Bedrock project that requests belong to, by its id or ARN; otherwise the
+            account's default project.
         request_metadata: Keys and values for the invocation log.
         anthropic_version: The API version in the body.
     """
@@ -181,6 +184,7 @@ class Bedrock(CloudConfig):
     service_tier: Literal["priority", "default", "flex", "reserved"] | None = None
     latency: Literal["standard", "optimized"] | None = None
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None
+    project: str | None = None
     request_metadata: dict[str, str] | None = None
     anthropic_version: str = "bedrock-2023-05-31"
 
@@ -240,10 +244,40 @@ class Bedrock(CloudConfig):
             service_tier=self.service_tier,
             latency=self.latency,
             trace=self.trace,
+            project=self.project,
             request_metadata=dict(self.request_metadata) if self.request_metadata else None,
             anthropic_version=self.anthropic_version,
             extra_headers=check_headers("Bedrock", default_headers),
         )
+
+    def check_project(self, model: str, region: str | None) -> None:
+        """Check that a project can be used for a model (botocore's model of InvokeModel).
+
+        Args:
+            model: A model's id or ARN.
+            region: The region that is called, as far as it is known.
+
+        Raises:
+            ConfigurationError: The project is of another region, or the ARN is of a kind that
+                only the default project has.
+        """
+        project = self.project or "default"
+        if project.rpartition("/")[2] == "default":
+            return
+        if project.startswith("arn:") and region not in (None, region_of(project)):
+            raise refusal(
+                "Bedrock",
+                f"project {project} is in another region than {region}, which is called. Give a "
+                "project of that region.",
+            )
+        kind = (split_arn(model) or ("foundation-model",))[0]
+        if kind not in ("foundation-model", "inference-profile"):
+            raise refusal(
+                "Bedrock",
+                f"project {project} cannot be used with {model}: only foundation models and "
+                "system-defined inference profiles take a project. Leave out project, or name "
+                "the model itself.",
+            )
 
     def _effective_session_token(self) -> SecretStr | None:
         token = self._secret("session_token")

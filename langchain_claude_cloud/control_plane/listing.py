@@ -116,12 +116,13 @@ def _questions(route: Route) -> Questions[tuple[AvailableModel, ...]]:
 
 def _of_bedrock(route: Route) -> Questions[tuple[AvailableModel, ...]]:
     base_url = bedrock_address(route)
-    summaries = expect((yield control_plane.foundation_models(base_url)))
+    project = route.config.project if isinstance(route.config, Bedrock) else None
+    summaries = expect((yield control_plane.foundation_models(base_url, project)))
     profiles: list[JsonObject] = []
     for kind in ("SYSTEM_DEFINED", "APPLICATION"):
 
         def page(token: str | None, kind: str = kind) -> OutgoingRequest:
-            return control_plane.inference_profiles(base_url, kind, token)
+            return control_plane.inference_profiles(base_url, kind, token, project)
 
         profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken", None)
     listed = summaries.get("modelSummaries") or ()

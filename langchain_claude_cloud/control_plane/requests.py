@@ -162,21 +162,37 @@ def _addresses(*, given: bool) -> tuple[str | None, bool]:
     return chosen or None, not elsewhere
 
 
-def foundation_models(base_url: str) -> OutgoingRequest:
-    """Return the request for Anthropic's models on Bedrock; the answer has no pages."""
-    return _get(f"{base_url}/foundation-models", {"byProvider": "anthropic"})
+def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:
+    """Return the request for Anthropic's models on Bedrock; the answer has no pages.
+
+    Args:
+        base_url: The control plane's.
+        project: The Bedrock project whose models are listed; None: the account's default.
+    """
+    query = {"byProvider": "anthropic"}
+    return _get(f"{base_url}/foundation-models", query | _of_project(project))
 
 
-def inference_profiles(base_url: str, kind: str, token: str | None) -> OutgoingRequest:
+def inference_profiles(
+    base_url: str, kind: str, token: str | None, project: str | None
+) -> OutgoingRequest:
     """Return the request for a page of inference profiles.
 
     Args:
         base_url: The control plane's.
         kind: ``SYSTEM_DEFINED`` or ``APPLICATION``; without it only the first come.
         token: The page's, from the page before it.
+        project: As in `foundation_models`. Application profiles belong to no project, and a
+            request for them that names one is refused.
     """
     query = {"maxResults": _PAGE["bedrock"], "type": kind}
-    return _get(f"{base_url}/inference-profiles", query | ({"nextToken": token} if token else {}))
+    query |= {"nextToken": token} if token else {}
+    query |= _of_project(project) if kind == "SYSTEM_DEFINED" else {}
+    return _get(f"{base_url}/inference-profiles", query)
+
+
+def _of_project(project: str | None) -> dict[str, str]:
+    return {"projectIdentifier": project} if project else {}
 
 
 def resource(base_url: str, path: str, arn: str) -> OutgoingRequest:

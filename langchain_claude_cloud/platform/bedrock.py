@@ -83,6 +83,7 @@ class BedrockSettings:
         service_tier: ``priority``, ``default``, ``flex`` or ``reserved``.
         latency: ``standard`` or ``optimized``.
         trace: ``ENABLED``, ``DISABLED`` or ``ENABLED_FULL``; True is ``ENABLED``.
+        project: The id or ARN of a Bedrock project.
         request_metadata: Names and values for the invocation log.
         anthropic_version: The API version, sent in the body.
         extra_headers: More headers for every request.
@@ -103,6 +104,7 @@ class BedrockSettings:
     service_tier: str | None = None
     latency: str | None = None
     trace: str | bool | None = None
+    project: str | None = None
     request_metadata: Mapping[str, str] | None = None
     anthropic_version: str = "bedrock-2023-05-31"
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -349,6 +351,8 @@ def _option_headers(settings: BedrockSettings) -> dict[str, str]:
         headers["x-amzn-bedrock-service-tier"] = settings.service_tier
     if settings.latency:
         headers["x-amzn-bedrock-performanceconfig-latency"] = settings.latency
+    if settings.project:
+        headers["x-amzn-bedrock-projectidentifier"] = settings.project
     if settings.request_metadata:
         # ASCII by escaping: a header has no other characters.
         headers["x-amzn-bedrock-request-metadata"] = json.dumps(

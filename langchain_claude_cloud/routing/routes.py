@@ -36,7 +36,7 @@ _noticed: set[str] = set()
 
 _VERTEX_IDENTITY: Final = ("credentials", "access_token", "quota_project", "request_type")
 _BEDROCK_IDENTITY: Final = (
-    *("profile", "access_key_id", "api_key", "session", "role_arn", "service_tier"),
+    *("profile", "access_key_id", "api_key", "session", "role_arn", "project", "service_tier"),
 )
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
@@ -123,6 +123,7 @@ class Route:
         if isinstance(self.config, Vertex):
             resolved = resolve(self.model, "vertex")
         else:
+            self.config.check_project(self.model, region)
             resolved = resolve(
                 self.model,
                 "bedrock",

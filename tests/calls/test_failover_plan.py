@@ -433,6 +433,7 @@ def test_the_order_stays_the_user_s_among_healthy_routes(world: World) -> None:
         ),
         (Bedrock(api_key="one"), Bedrock(api_key="two")),
         (Bedrock(inference_profile="us"), Bedrock(inference_profile="global")),
+        (Bedrock(project="one"), Bedrock(project="two")),
         (Bedrock(service_tier="reserved"), Bedrock(service_tier="default")),
         (Bedrock(base_url="https://a.example"), Bedrock(base_url="https://b.example")),
     ],

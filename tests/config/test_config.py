@@ -102,7 +102,7 @@ def test_the_fields_and_their_defaults() -> None:
     nothing = (
         "region profile access_key_id secret_access_key session_token api_key session role_arn "
         "external_id role_session_name base_url base_model guardrail service_tier latency trace "
-        "request_metadata"
+        "project request_metadata"
     )
     assert {name: field.default for name, field in Bedrock.model_fields.items()} == {
         **dict.fromkeys(nothing.split()),
@@ -487,6 +487,44 @@ def test_settings_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.extra_headers == {"x-team": "a"}
 
 
+PROJECT = "arn:aws:bedrock:us-east-1:123456789012:project/proj_1"
+APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+PROVISIONED = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc"
+
+
+@pytest.mark.parametrize("project", ["proj_1", "default", PROJECT])
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-x"])  # fmt: skip
+def test_a_project_goes_with_models_and_system_profiles(project: str, model: str) -> None:
+    """An id, an ARN, or the word for the account's own, where the region is called."""
+    Bedrock(region="us-east-1", project=project).check_project(model, "us-east-1")
+    Bedrock(region="us-east-1", project=project).check_project(model, None)
+
+
+@pytest.mark.parametrize("model", [APPLICATION, PROVISIONED])
+def test_no_project_but_the_default_goes_with_other_arns(model: str) -> None:
+    """AWS refuses those; the model says so before anything is sent."""
+    for project in ("proj_1", PROJECT):
+        with pytest.raises(ConfigurationError, match="only foundation models and"):
+            ChatClaudeCloud(model=model, platform=Bedrock(region="us-east-1", project=project))
+    for project in (None, "default", PROJECT.replace("proj_1", "default")):
+        ChatClaudeCloud(model=model, platform=Bedrock(region="us-east-1", project=project))
+
+
+def test_a_project_is_used_in_its_own_region() -> None:
+    """An ARN names the region; an id cannot tell."""
+    with pytest.raises(ConfigurationError, match="another region than eu-west-1"):
+        ChatClaudeCloud(
+            model="claude-sonnet-5-5", platform=Bedrock(region="eu-west-1", project=PROJECT)
+        )
+
+
+@pytest.mark.parametrize("project", ["", "a b", "a/b", "a.b", PROJECT + "/x", "arn:aws:s3:::x"])
+def test_what_is_no_project_is_refused(project: str) -> None:
+    """It goes into a header and a query."""
+    with pytest.raises(ConfigurationError, match="project"):
+        Bedrock(project=project)
+
+
 def test_settings_for_bedrock() -> None:
     """Every field arrives, and its mappings are copies."""
     fields: dict[str, Any] = {
@@ -499,6 +537,7 @@ def test_settings_for_bedrock() -> None:
         "service_tier": "flex",
         "latency": "optimized",
         "trace": "enabled_full",
+        "project": "proj_1",
         "request_metadata": {"team": "a"},
         "anthropic_version": "2026-10-21",
     }

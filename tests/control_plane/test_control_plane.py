@@ -130,24 +130,55 @@ def test_an_address_without_tls_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         control_plane.bedrock_base_url(bedrock(), given=False)
 
 
+def parameters(service: dict[str, Any], operation: str) -> set[str]:
+    """Return the query parameters that botocore's model of an operation has."""
+    shape = service["operations"][operation]["input"]["shape"]
+    return {member["locationName"] for member in service["shapes"][shape]["members"].values()}
+
+
 def test_requests_are_those_of_botocores_model(service: dict[str, Any]) -> None:
-    """Paths and parameters are the service's own."""
+    """Paths and parameters are known to the service's own model."""
     listing = service["operations"]["ListFoundationModels"]
-    url = urlsplit(control_plane.foundation_models("https://h").url)
+    url = urlsplit(control_plane.foundation_models("https://h", "p").url)
     assert url.path == listing["http"]["requestUri"]
-    members = service["shapes"][listing["input"]["shape"]]["members"]
-    assert dict(parse_qsl(url.query)) == {"byProvider": "anthropic"}
-    assert "byProvider" in {member["locationName"] for member in members.values()}
+    asked = dict(parse_qsl(url.query))
+    assert asked == {"byProvider": "anthropic", "projectIdentifier": "p"}
+    assert set(asked) <= parameters(service, "ListFoundationModels")
 
     profiles = service["operations"]["ListInferenceProfiles"]
-    members = service["shapes"][profiles["input"]["shape"]]["members"]
-    names = {member["locationName"] for member in members.values()}
-    url = urlsplit(control_plane.inference_profiles("https://h", "APPLICATION", "a+/= b").url)
+    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "a+/= b", "p")
+    url = urlsplit(request.url)
     assert url.path == profiles["http"]["requestUri"]
     asked = dict(parse_qsl(url.query))
-    assert asked == {"maxResults": "1000", "type": "APPLICATION", "nextToken": "a+/= b"}
-    assert set(asked) == names
+    assert asked == {
+        "maxResults": "1000",
+        "type": "SYSTEM_DEFINED",
+        "nextToken": "a+/= b",
+        "projectIdentifier": "p",
+    }
+    assert set(asked) <= parameters(service, "ListInferenceProfiles")
     assert "+" not in url.query  # a signature would read it as one
+
+
+@pytest.mark.newest
+def test_botocore_has_no_new_parameters(service: dict[str, Any]) -> None:
+    """A parameter that only botocore's model has may be one that this package should send."""
+    not_ours = {"byCustomizationType", "byOutputModality", "byInferenceType"}
+    url = urlsplit(control_plane.foundation_models("https://h", "p").url)
+    known = parameters(service, "ListFoundationModels") - not_ours
+    assert known <= set(dict(parse_qsl(url.query)))
+    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "t", "p")
+    known = parameters(service, "ListInferenceProfiles")
+    assert known <= set(dict(parse_qsl(urlsplit(request.url).query)))
+
+
+def test_application_profiles_are_listed_without_a_project() -> None:
+    """They belong to none, and AWS refuses a request for them that names one."""
+    request = control_plane.inference_profiles("https://h", "APPLICATION", None, "p")
+    assert dict(parse_qsl(urlsplit(request.url).query)) == {
+        "maxResults": "1000",
+        "type": "APPLICATION",
+    }
 
 
 def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:

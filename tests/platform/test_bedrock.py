@@ -262,6 +262,7 @@ def test_headers() -> None:
         trace="enabled_full",
         service_tier="priority",
         latency="optimized",
+        project="proj_1",
         request_metadata={"team": "a\u00e9"},
         extra_headers={"X-Team": "a"},
     )
@@ -275,6 +276,7 @@ def test_headers() -> None:
         "x-amzn-bedrock-trace": "ENABLED_FULL",
         "x-amzn-bedrock-service-tier": "priority",
         "x-amzn-bedrock-performanceconfig-latency": "optimized",
+        "x-amzn-bedrock-projectidentifier": "proj_1",
         "x-amzn-bedrock-request-metadata": '{"team":"a\\u00e9"}',
         "x-team": "a",
     }
@@ -282,21 +284,45 @@ def test_headers() -> None:
     assert plain == {"content-type": "application/json", "accept": "application/json"}
 
 
-def test_option_headers_are_botocores() -> None:
-    """The names are those of AWS's own model of InvokeModelWithResponseStream."""
+def botocores_headers(operation: str) -> set[str]:
+    """Return the headers that AWS's own model of an operation has."""
     model = botocore.session.Session().get_service_model("bedrock-runtime")
-    shape = model.operation_model("InvokeModelWithResponseStream").input_shape
-    names = {
+    return {
         member.serialization["name"].lower()
-        for member in shape.members.values()
+        for member in model.operation_model(operation).input_shape.members.values()
         if member.serialization.get("location") == "header"
     }
+
+
+def our_headers(operation: Any) -> set[str]:
+    """Return the headers that we send with every option set."""
     made = platform(
         guardrail={"identifier": "g", "version": "1", "trace": "enabled"}, service_tier="flex",
-        latency="standard", request_metadata={"a": "b"},
+        latency="standard", request_metadata={"a": "b"}, project="p",
     )  # fmt: skip
-    _, headers = made.rewrite(BODY, [], model_id="m", operation="stream")
-    assert set(headers) - {"accept"} == names
+    return set(made.rewrite(BODY, [], model_id="m", operation=operation)[1])
+
+
+OPERATIONS = [("invoke", "InvokeModel"), ("stream", "InvokeModelWithResponseStream")]
+
+
+@pytest.mark.parametrize(("operation", "botocores"), OPERATIONS)
+def test_option_headers_are_known_to_botocore(operation: str, botocores: str) -> None:
+    """What we send has a name in AWS's own model of the operation."""
+    assert our_headers(operation) - {"accept"} <= botocores_headers(botocores)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(("operation", "botocores"), OPERATIONS)
+def test_botocore_has_no_new_headers(operation: str, botocores: str) -> None:
+    """A header that only botocore's model has is an option that this package lacks."""
+    assert botocores_headers(botocores) <= our_headers(operation)
+
+
+def test_counting_sends_no_options() -> None:
+    """CountTokens has no headers of its own."""
+    assert botocores_headers("CountTokens") == set()
+    assert our_headers("count_tokens") == {"content-type", "accept"}
 
 
 @pytest.mark.parametrize(

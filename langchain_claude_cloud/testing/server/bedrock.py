@@ -43,6 +43,10 @@ _ARN = re.compile(
     r"(?P<kind>inference-profile|application-inference-profile|provisioned-model|foundation-model)"
     r"/(?P<id>.+)"
 )
+_PROJECT = re.compile(
+    r"(?:arn:aws(?:-[a-z-]+)?:bedrock:(?P<region>[0-9a-z-]{1,20}):[0-9]{12}:project/)?"
+    r"(?P<id>[a-zA-Z0-9_-]+)"
+)
 _FALLBACK_MODEL = "claude-sonnet-5-5"
 _EXCEPTIONS = {
     400: "ValidationException",
@@ -152,6 +156,7 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
             large.
     """
     rules = _rules(state, target)
+    check_project(request.header("x-amzn-bedrock-projectidentifier"), target.model, target.region)
     if len(request.body) > _MAX_BODY:
         raise _invalid("Input is too long for requested model.")
     if target.operation == "count_tokens":
@@ -165,6 +170,25 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
         body=body,
         betas=_betas(body),
     )
+
+
+def check_project(project: str | None, model: str, region: str | None) -> None:
+    """Refuse a project that is malformed, of another region, or not for this kind of model.
+
+    Raises:
+        Refusal: 400, as botocore's model of InvokeModel describes.
+    """
+    if project is None:
+        return
+    found = _PROJECT.fullmatch(project)
+    if not found:
+        raise _invalid("Value at 'projectIdentifier' failed to satisfy constraint")
+    if region and found["region"] not in (None, region):
+        raise _invalid("The project must belong to the Region of the request.")
+    arn = _ARN.fullmatch(model)
+    plain = arn is None or arn["kind"] in ("foundation-model", "inference-profile")
+    if found["id"] != "default" and not plain:
+        raise _invalid("Application inference profiles do not support non-default projects.")
 
 
 def check_betas(call: Call) -> None:

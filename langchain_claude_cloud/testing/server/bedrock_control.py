@@ -59,9 +59,12 @@ _GEOGRAPHIES: Final = (
 )
 _PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "/foundation-models": frozenset(
-        {"byProvider", "byCustomizationType", "byOutputModality", "byInferenceType"}
+        {
+            *("byProvider", "byCustomizationType", "byOutputModality", "byInferenceType"),
+            "projectIdentifier",
+        }
     ),
-    "/inference-profiles": frozenset({"maxResults", "nextToken", "type"}),
+    "/inference-profiles": frozenset({"maxResults", "nextToken", "type", "projectIdentifier"}),
 }
 _PROFILE: Final = re.compile(r"/inference-profiles/(?P<id>[^/]+)")
 _PROVISIONED: Final = re.compile(r"/provisioned-model-throughput/(?P<id>[^/]+)")
@@ -89,6 +92,9 @@ def serve(state: State, request: Incoming) -> Outgoing:
         found = pattern.fullmatch(request.raw_path)
         if found is not None:
             return _answer(request, read(state, region, unquote(found["id"])))
+    named = "application-inference-profile" if query.get("type") == "APPLICATION" else ""
+    arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:{named}/any" if named else ""
+    bedrock.check_project(query.get("projectIdentifier"), arn, region)
     if request.raw_path == "/foundation-models":
         return _answer(request, _foundation_models(region, query))
     return _answer(request, _profiles(state, region, query))
