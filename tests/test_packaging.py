@@ -20,7 +20,10 @@ CORE = (
 )
 
 
-FOR_CALLS = ("_refusals", "_remedies", "attempts", "exchange", "platform.http.sending")
+FOR_CALLS = (
+    *("errors.parsing", "errors.classification", "errors.hints"),
+    *("calls.attempts", "calls.exchange", "platform.http.sending"),
+)
 """What no model needs before it is called."""
 
 

@@ -26,13 +26,12 @@ from pydantic import (
 from langchain_claude_cloud.chat_models.model_listing import ModelListing
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
-    SafeHeaders,
     describe_refusal,
-    mask_headers,
     refuse_positions,
     refuse_unknown,
 )
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours

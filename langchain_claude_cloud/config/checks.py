@@ -11,21 +11,19 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.redaction import MASK
 from langchain_claude_cloud.errors.types import Cloud
 
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_CREDENTIAL = re.compile(r"auth|cookie|credential|key|passw|secret|signature|token", re.IGNORECASE)
-_MASK = "**********"  # as pydantic shows a SecretStr
 _GUARDRAIL_ID = re.compile(
     r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
 )
@@ -126,54 +124,13 @@ def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, st
                 f"the header {_shown(str(name))} cannot be sent: a name is letters, digits and "
                 "'-', a value is text without line breaks or control characters.",
             )
-        if value == _MASK:
+        if value == MASK:
             raise refusal(
                 owner,
                 f"the header {_shown(str(name))} was given explicitly, and a pickled or "
                 "serialized copy does not keep its value. Pass default_headers again.",
             )
     return dict(headers or {})
-
-
-def is_credential(header: str) -> bool:
-    """Whether a header is likely to carry a credential, by its name."""
-    return _CREDENTIAL.search(header) is not None
-
-
-def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers as they may be shown and stored: without the values of credentials."""
-    return {name: _MASK if is_credential(name) else value for name, value in headers.items()}
-
-
-class SafeHeaders(Mapping[str, str]):
-    """Headers that show no credential when they are printed, serialized or pickled.
-
-    It is no ``dict``, since serializers write those out as they are.
-    """
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = dict(headers)
-
-    def __getitem__(self, name: str) -> str:
-        return self._headers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._headers)
-
-    def __len__(self) -> int:
-        return len(self._headers)
-
-    def __repr__(self) -> str:
-        return repr(mask_headers(self._headers))
-
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
-        return type(self), (mask_headers(self._headers),)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
 
 
 def read_guardrail(value: object) -> object:

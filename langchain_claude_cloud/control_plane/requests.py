@@ -18,8 +18,12 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, urlencode
 
-from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
-from langchain_claude_cloud.errors import parsing as _refusals
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    NotFoundError,
+    PermissionDeniedError,
+    parsing,
+)
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform._common import check_base_url
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
@@ -109,11 +113,11 @@ class ControlPlane:
         """Turn a refusal into an exception; what a model's refusal advises would mislead here."""
         error = self._platform.read_error(status, headers, body, model=model)
         if isinstance(error, PermissionDeniedError | NotFoundError):
-            refusal = _refusals.from_response(status, headers, body)
-            answer = " ".join(str(part) for part in (status, refusal.error_type) if part)
+            parsed = parsing.from_response(status, headers, body)
+            answer = " ".join(str(part) for part in (status, parsed.error_type) if part)
             error.args = (
                 f"{LABELS[self.name]}'s control plane refused (region {self.region}, {answer}): "
-                f"{refusal.message.rstrip('. ')}. Allow the identity "
+                f"{parsed.message.rstrip('. ')}. Allow the identity "
                 f"{' and '.join(self._permissions)}. {self._hint}".rstrip(),
             )
         return error

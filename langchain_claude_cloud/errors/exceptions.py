@@ -1,12 +1,7 @@
-"""What can go wrong, as one tree of exceptions.
+"""What can go wrong, as one tree of exceptions, and how a cloud's refusal becomes one of them.
 
-In: what a cloud answered when it refused (status, headers, body), an ``error`` event
-inside a stream, or an exception frame. Out: an exception that says what happened, where,
-and what to do about it. Every class is also the `langchain_core.exceptions.ModelError`
-of its kind, so that code written against LangChain catches it.
-
-The mapping itself, and the evidence for it, is in `_refusals`, the remedies are in `_remedies`;
-both are imported with the first refusal.
+Every class is also the `langchain_core.exceptions.ModelError` of its kind, so that code written
+against LangChain catches it. How a refusal is parsed and explained is imported with the first one.
 """
 
 from __future__ import annotations
@@ -16,16 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from langchain_core import exceptions as core
 
-from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.errors import hints as _remedies
-    from langchain_claude_cloud.errors import parsing as _refusals
-    from langchain_claude_cloud.errors.parsing import Kind, Refusal
-else:
-    _refusals = LazyModule("langchain_claude_cloud.errors.parsing")
-    _remedies = LazyModule("langchain_claude_cloud.errors.hints")
+    from langchain_claude_cloud.errors.error_types import ErrorKind
+    from langchain_claude_cloud.errors.hints import Explanation
+    from langchain_claude_cloud.errors.parsing import ParsedError
 
 
 class ClaudeCloudError(core.ModelError):
@@ -50,7 +41,7 @@ class ClaudeCloudError(core.ModelError):
 
     def __init__(  # noqa: PLR0913  the attributes of one failure; keyword-only
         self,
-        message: str,
+        message: str | Explanation,
         *,
         platform: Cloud | None = None,
         model: str | None = None,
@@ -133,7 +124,7 @@ class ConfigurationError(ClaudeCloudError, ValueError):
     """The configuration is refused: a constructor argument, or a missing part."""
 
 
-_CLASSES: Final[Mapping[Kind, type[ClaudeCloudError]]] = {
+_CLASSES: Final[Mapping[ErrorKind, type[ClaudeCloudError]]] = {
     "authentication": AuthenticationError,
     "permission": PermissionDeniedError,
     "not_found": NotFoundError,
@@ -170,8 +161,10 @@ def error_from_response(
     Returns:
         The exception, not raised.
     """
-    refusal = _refusals.from_response(status, headers, body)
-    return _build(refusal, platform=platform, model=model, region=region)
+    from langchain_claude_cloud.errors import parsing  # noqa: PLC0415  no call that succeeds needs it
+
+    parsed = parsing.from_response(status, headers, body)
+    return _build(parsed, platform=platform, model=model, region=region)
 
 
 def error_from_event(
@@ -189,8 +182,10 @@ def error_from_event(
         The exception, not raised; its ``status_code`` is the one that the error stands
         for, since the response's own was 200.
     """
-    refusal = _refusals.from_event(payload)
-    return _build(refusal, platform=platform, model=model, region=region)
+    from langchain_claude_cloud.errors import parsing  # noqa: PLC0415  no call that succeeds needs it
+
+    parsed = parsing.from_event(payload)
+    return _build(parsed, platform=platform, model=model, region=region)
 
 
 def error_from_exception_frame(
@@ -215,25 +210,29 @@ def error_from_exception_frame(
     Returns:
         The exception, not raised.
     """
-    refusal = _refusals.from_exception_frame(exception_type, payload)
-    return _build(refusal, platform=platform, model=model, region=region)
+    from langchain_claude_cloud.errors import parsing  # noqa: PLC0415  no call that succeeds needs it
+
+    parsed = parsing.from_exception_frame(exception_type, payload)
+    return _build(parsed, platform=platform, model=model, region=region)
 
 
 def _build(
-    refusal: Refusal, *, platform: Cloud, model: str | None, region: str | None
+    parsed: ParsedError, *, platform: Cloud, model: str | None, region: str | None
 ) -> ClaudeCloudError:
-    kind = _refusals.classify(refusal)
+    from langchain_claude_cloud.errors import classification, hints  # noqa: PLC0415  no call that succeeds needs it
+
+    kind = classification.classify(parsed)
     error = _CLASSES[kind](
-        _remedies.describe(refusal, kind, platform=platform, model=model, region=region),
+        hints.Explanation(parsed, kind, platform, model, region),
         platform=platform,
         model=model,
         region=region,
-        status_code=refusal.status,
-        error_type=refusal.error_type,
-        request_id=refusal.request_id,
-        retry_after=refusal.retry_after,
-        body=refusal.body,
+        status_code=parsed.status,
+        error_type=parsed.error_type,
+        request_id=parsed.request_id,
+        retry_after=parsed.retry_after,
+        body=parsed.body,
     )
-    if _refusals.is_hopeless(refusal, kind):
+    if classification.is_hopeless(parsed, kind):
         error.is_retryable = False
     return error

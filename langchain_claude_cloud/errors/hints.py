@@ -1,17 +1,18 @@
-"""Say what to do about a refusal.
+"""Write an error's message: what the cloud said, about which model and where, and what to do.
 
-In: a `Refusal`, its kind and where it happened. Out: the exception's message: what the
-cloud said, where, and the remedy, which is chosen by the cloud's text where that is
-specific, else by the kind of refusal.
+The hint is chosen by the cloud's text where that is specific, else by the kind of error.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from langchain_claude_cloud.errors.parsing import Kind, Refusal, is_hopeless
+from langchain_claude_cloud.errors.classification import is_hopeless
+from langchain_claude_cloud.errors.error_types import ErrorKind
+from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 # What AWS, its STS and Google's token endpoint say to a signature from another time.
@@ -21,7 +22,7 @@ _CLOCK: Final = (
 )
 _WORTH_SAYING: Final = 60.0
 
-# A remedy for a text (or a machine-readable reason), on one cloud or on both (None).
+# A hint for a text (or a machine-readable reason), on one cloud or on both (None).
 _BY_TEXT: tuple[tuple[str, Cloud | None, str], ...] = (
     (
         r"Unexpected value\(s\) (?P<beta>.+?) for the `anthropic-beta` header",
@@ -119,7 +120,7 @@ _BY_TEXT: tuple[tuple[str, Cloud | None, str], ...] = (
     ),
 )
 
-_BY_KIND: Mapping[tuple[Cloud | None, Kind], str] = {
+_BY_KIND: Mapping[tuple[Cloud | None, ErrorKind], str] = {
     ("vertex", "authentication"): (
         "The Google credentials are missing, expired or not accepted: run `gcloud auth "
         "application-default login`, point GOOGLE_APPLICATION_CREDENTIALS at a key, or pass "
@@ -168,71 +169,71 @@ _BY_KIND: Mapping[tuple[Cloud | None, Kind], str] = {
 
 
 def describe(
-    refusal: Refusal,
-    kind: Kind,
+    parsed: ParsedError,
+    kind: ErrorKind,
     *,
     platform: Cloud,
     model: str | None,
     region: str | None,
 ) -> str:
-    """Return the exception's message: where, what the cloud said, and the remedy."""
+    """Return the exception's message: where, what the cloud said, and the hint."""
     facts = {
         "label": LABELS[platform],
         "model": model or "the model",
         "bare": _without_profile(model or "the model"),
         "region": region or "in use",
         "elsewhere": _elsewhere(region),
-        "clock": clock_remedy(refusal.clock_skew),
+        "clock": clock_hint(parsed.clock_skew),
     }
-    said = refusal.message.rstrip()
+    said = parsed.message.rstrip()
     # A full stop after an address would become part of the link.
     said += "" if said.endswith((".", "!", "?")) or "://" in said.split(" ")[-1] else "."
-    remedy = _remedy(refusal, kind, platform, facts)
-    return " ".join(part for part in (f"{_where(refusal, facts)}: {said}", remedy) if part)
+    hint = _hint(parsed, kind, platform, facts)
+    return " ".join(part for part in (f"{_where(parsed, facts)}: {said}", hint) if part)
 
 
 def is_clock_skew(text: str) -> bool:
-    """Whether a refusal says that a signature or token comes from another time."""
+    """Whether a parsed says that a signature or token comes from another time."""
     return re.search(_CLOCK, text) is not None
 
 
-def clock_remedy(skew: float | None = None) -> str:
+def clock_hint(skew: float | None = None) -> str:
     """Return what to do about a clock that is wrong.
 
     Args:
         skew: By how many seconds this machine's clock is ahead of the cloud's, if known.
     """
-    remedy = "The signature's time is too far from the cloud's: set this machine's clock (NTP)"
+    hint = "The signature's time is too far from the cloud's: set this machine's clock (NTP)"
     if skew is None or abs(skew) < _WORTH_SAYING:
-        return f"{remedy}."
+        return f"{hint}."
     direction = "ahead of" if skew > 0 else "behind"
-    return f"{remedy}, which is {abs(skew):,.0f} s {direction} the cloud's."
+    return f"{hint}, which is {abs(skew):,.0f} s {direction} the cloud's."
 
 
-def _where(refusal: Refusal, facts: Mapping[str, str]) -> str:
-    answer = " ".join(str(part) for part in (refusal.status, refusal.error_type) if part)
-    request = f", request id {refusal.request_id}" if refusal.request_id else ""
+def _where(parsed: ParsedError, facts: Mapping[str, str]) -> str:
+    answer = " ".join(str(part) for part in (parsed.status, parsed.error_type) if part)
+    request = f", request id {parsed.request_id}" if parsed.request_id else ""
     return (
         f"{facts['label']} refused {facts['model']} (region {facts['region']}, "
         f"{answer or 'no status'}{request})"
     )
 
 
-def _remedy(refusal: Refusal, kind: Kind, platform: Cloud, facts: Mapping[str, str]) -> str:
-    if is_hopeless(refusal, kind):
+def _hint(parsed: ParsedError, kind: ErrorKind, platform: Cloud, facts: Mapping[str, str]) -> str:
+    if is_hopeless(parsed, kind):
         waiting = "Not retried: a quota (zero in a new project) or spending limit must be raised."
         return f"{waiting} {_BY_KIND[platform, kind].format_map(facts)}"
-    text = " ".join((refusal.error_type or "", *sorted(refusal.reasons), refusal.message))
-    for pattern, cloud, remedy in _BY_TEXT:
+    text = " ".join((parsed.error_type or "", *sorted(parsed.reasons), parsed.message))
+    for pattern, cloud, hint in _BY_TEXT:
         found = re.search(pattern, text) if cloud in (None, platform) else None
         if found and _fits(kind):
-            return remedy.format_map({**facts, **found.groupdict()})
+            return hint.format_map({**facts, **found.groupdict()})
     general = _BY_KIND.get((platform, kind)) or _BY_KIND.get((None, kind), "")
     return general.format_map(facts)
 
 
-def _fits(kind: Kind) -> bool:
-    # A text explains a refusal of this request; a throttle or an outage explains itself.
+def _fits(kind: ErrorKind) -> bool:
+    # A text explains a parsed of this request; a throttle or an outage explains itself.
     return kind not in ("rate_limit", "server", "overloaded", "timeout", "overflow")
 
 
@@ -244,3 +245,22 @@ def _elsewhere(region: str | None) -> str:
 
 def _without_profile(model: str) -> str:
     return re.sub(r"^[a-z-]+\.(?=anthropic\.)", "", model)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The message of an error, written when it is shown: most errors are retried unseen."""
+
+    parsed: ParsedError
+    kind: ErrorKind
+    platform: Cloud
+    model: str | None
+    region: str | None
+
+    def __str__(self) -> str:
+        return describe(
+            self.parsed, self.kind, platform=self.platform, model=self.model, region=self.region
+        )
+
+    def __repr__(self) -> str:
+        return repr(str(self))

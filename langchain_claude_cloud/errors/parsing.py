@@ -1,7 +1,4 @@
-"""Read what a cloud says when it refuses.
-
-In: a status, headers and body, an ``error`` event, or an exception frame. Out: a
-`Refusal`, which is the same record whatever the shape it came in, and its `Kind`.
+"""Parse what a cloud answers when it refuses, whatever the shape it comes in.
 
 The shapes, as recorded: Google's object ``{"error": {"code", "message", "status",
 "details"}}``; the same in an array, from ``streamRawPredict`` (cline#651); Anthropic's
@@ -17,25 +14,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Literal, TypeAlias
 
 from langchain_claude_cloud.errors import retry_after as _retry_after
+from langchain_claude_cloud.errors.error_types import is_error_status, status_of
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.errors.types import JsonObject
-
-Kind: TypeAlias = Literal[
-    "authentication",
-    "permission",
-    "not_found",
-    "invalid",
-    "too_large",
-    "overflow",
-    "rate_limit",
-    "server",
-    "overloaded",
-    "timeout",
-]
-"""Which exception class a refusal becomes."""
+from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
 
 BODY_LIMIT = 4_000
 """How many characters of a body an exception keeps."""
@@ -46,15 +29,13 @@ MESSAGE_LIMIT = 2_000
 NAME_LIMIT = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
-_END_OF_STATUSES = 600
 _READ_BYTES = 4 * BODY_LIMIT
 _MOST_DETAILS = 20
-_REQUEST_IDS = ("request-id", "x-amzn-requestid", "x-request-id")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refusal, whatever the shape it came in.
+class ParsedError:
+    """An error as the cloud told it.
 
     Attributes:
         status: The HTTP status, or the one that an in-stream error stands for.
@@ -78,226 +59,83 @@ class Refusal:
     clock_skew: float | None = None
 
 
-# AWS's names for an identity that it does not accept, all sent with 403.
-_AWS_IDENTITY = (
-    *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"),
-    *("RequestTimeTooSkewed", "RequestInTheFuture"),
-    *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
-    *("IncompleteSignature", "IncompleteSignatureException"),
-    *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
-)
-
-# What an error's own name stands for where no status came with it, in a stream; and which
-# names are more exact than the status they come with (the third column): AWS answers an
-# expired session with 403, Anthropic an overload with 500 or 503 at times.
-_TYPES: Mapping[str, tuple[int, Kind, bool]] = {
-    "invalid_request_error": (400, "invalid", False),
-    "authentication_error": (401, "authentication", True),
-    "billing_error": (402, "permission", True),
-    "permission_error": (403, "permission", False),
-    "not_found_error": (404, "not_found", True),
-    "conflict_error": (409, "server", False),
-    "request_too_large": (413, "too_large", True),
-    "rate_limit_error": (429, "rate_limit", True),
-    "api_error": (500, "server", False),
-    "timeout_error": (504, "timeout", True),
-    "overloaded_error": (529, "overloaded", True),
-    "ValidationException": (400, "invalid", False),
-    "ServiceQuotaExceededException": (400, "rate_limit", True),
-    **dict.fromkeys(_AWS_IDENTITY, (403, "authentication", True)),
-    "AccessDeniedException": (403, "permission", False),
-    "OptInRequired": (403, "permission", True),
-    "ResourceNotFoundException": (404, "not_found", False),
-    # bedrock-runtime answers an unknown route with HTTP 200 and this name.
-    "UnknownOperationException": (404, "not_found", True),
-    "ModelTimeoutException": (408, "timeout", False),
-    "ModelErrorException": (424, "server", False),
-    "ModelStreamErrorException": (424, "server", False),
-    "ThrottlingException": (429, "rate_limit", True),
-    "TooManyRequestsException": (429, "rate_limit", True),
-    "ModelNotReadyException": (429, "rate_limit", False),
-    "InternalServerException": (500, "server", False),
-    "InternalFailure": (500, "server", False),
-    "ServiceUnavailableException": (503, "server", False),
-    "ServiceUnavailable": (503, "server", False),
-    "RESOURCE_EXHAUSTED": (429, "rate_limit", True),
-    "UNAUTHENTICATED": (401, "authentication", True),
-}
-
-_STATUSES: Mapping[int, Kind] = {
-    401: "authentication",
-    402: "permission",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "server",
-    413: "too_large",
-    424: "server",
-    429: "rate_limit",
-    504: "timeout",
-    529: "overloaded",
-}
-
-_OVERFLOW = re.compile(
-    r"prompt is too long"
-    r"|input length and `?max_tokens`? exceed context limit"
-    r"|input is too long"
-    r"|too many total text bytes"
-    r"|number of input tokens exceeds"
-    # One way only to match each word: two would take time by the fourth power.
-    r"|exceed(?:s|ed|ing)? (?:[\w'\N{RIGHT SINGLE QUOTATION MARK}]+ ){0,4}"
-    r"context (?:limit|window|length)"
-    r"|maximum context length",
-    re.IGNORECASE,
-)
-_TOO_LARGE = re.compile(r"(?:payload|body|request) (?:size|is too large)", re.IGNORECASE)
-_NO_SUCH_MODEL = re.compile(
-    r"model identifier is invalid|Could not resolve the foundation model", re.IGNORECASE
-)
-# Google answers 400 FAILED_PRECONDITION where the project has not enabled the model:
-# for the caller this is a missing permission, which another route may not have.
-_NOT_ALLOWED = re.compile(r"is not allowed to use Publisher Model", re.IGNORECASE)
-_IDENTITY = re.compile(
-    r"security token .*\b(?:expired|invalid)\b|token has expired|API key is (?:not )?valid"
-    r"|Signature expired|Signature not yet current",
-    re.IGNORECASE,
-)
-
-_SPENT = re.compile(
-    r"spend(?:ing)?[ _-]limit|usage limits?\b.*regain access|credit balance is too low"
-    r"|(?:tokens|requests) per day",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def classify(refusal: Refusal) -> Kind:
-    """Return the kind of a refusal: by its text where it is exact, its type, its status."""
-    kind = _kind_by_name(refusal)
-    if kind in ("invalid", "too_large"):
-        return _refine_invalid(refusal.message, kind)
-    if kind == "permission" and _IDENTITY.search(refusal.message):
-        return "authentication"
-    return kind
-
-
-def _kind_by_name(refusal: Refusal) -> Kind:
-    status = refusal.status or 0
-    row = _TYPES.get(refusal.error_type or "")
-    if row is not None and (row[2] or status == row[0] or not _is_refusal(status)):
-        return row[1]
-    if status in _STATUSES:
-        return _STATUSES[status]
-    return (
-        "invalid" if _is_refusal(status) and status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
-    )
-
-
-def _is_refusal(status: int) -> bool:
-    return HTTPStatus.BAD_REQUEST <= status < _END_OF_STATUSES
-
-
-def _refine_invalid(message: str, kind: Kind) -> Kind:
-    rules: tuple[tuple[re.Pattern[str], Kind], ...] = (
-        (_OVERFLOW, "overflow"),
-        (_NO_SUCH_MODEL, "not_found"),
-        (_NOT_ALLOWED, "permission"),
-        (_IDENTITY, "authentication"),
-        (_TOO_LARGE, "too_large"),
-    )
-    return next((refined for pattern, refined in rules if pattern.search(message)), kind)
-
-
-def is_hopeless(refusal: Refusal, kind: Kind) -> bool:
-    """Whether waiting does not help a throttled request: a quota of zero, a spend limit.
-
-    Google's "Please submit a quota increase request" does not tell: a new project, whose
-    quota is zero, gets the same text as one that was throttled for a minute.
-    """
-    if kind != "rate_limit":
-        return False
-    if refusal.error_type == "ServiceQuotaExceededException" or "quota=0" in refusal.reasons:
-        return True
-    spent = any("spend_limit" in reason for reason in refusal.reasons)
-    return spent or bool(_SPENT.search(refusal.message))
-
-
-def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
-    """Read a refused HTTP request."""
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ParsedError:
+    """Parse the response to a refused HTTP request."""
     lower = {name.lower(): value for name, value in headers.items()}
     text = body[:_READ_BYTES].decode("utf-8", "replace")
-    refusal = _read_body(_parse(body), text)
+    parsed = _read_body(_load(body), text)
     named = _exception_name(lower.get("x-amzn-errortype", ""))
     wait = _retry_after.from_headers(lower)
-    ids = [_name(lower.get(name)) for name in _REQUEST_IDS]
+    ids = [_name(lower.get(name)) for name in REQUEST_ID_HEADERS]
     return replace(
-        refusal,
-        status=_effective_status(refusal, status),
-        error_type=refusal.error_type if named is None else named,
-        message=refusal.message or f"HTTP {status} without an explanation",
-        request_id=refusal.request_id or next(filter(None, ids), None),
-        retry_after=refusal.retry_after if wait is None else wait,
+        parsed,
+        status=_effective_status(parsed, status),
+        error_type=parsed.error_type if named is None else named,
+        message=parsed.message or f"HTTP {status} without an explanation",
+        request_id=next(filter(None, (parsed.request_id, *ids)), None),
+        retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
         clock_skew=_retry_after.clock_skew(lower),
     )
 
 
-def from_event(payload: JsonObject) -> Refusal:
-    """Read an ``error`` event; the status is the one its type stands for."""
-    refusal = _read_body(payload, "")
+def from_event(payload: JsonObject) -> ParsedError:
+    """Parse an ``error`` event; the status is the one its type stands for."""
+    parsed = _read_body(payload, "")
     try:
         text = json.dumps(payload, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        text = refusal.message  # nested too deeply to be written
-    return _inside_stream(refusal, text)
+        text = parsed.message  # nested too deeply to be written
+    return _inside_stream(parsed, text)
 
 
-def from_exception_frame(exception_type: str, payload: bytes) -> Refusal:
-    """Read an exception frame: its type is the frame's, its text the model's own."""
+def from_exception_frame(exception_type: str, payload: bytes) -> ParsedError:
+    """Parse an exception frame: its type is the frame's, its text the model's own."""
     text = payload[:_READ_BYTES].decode("utf-8", "replace")
-    refusal = _read_body(_parse(payload), text)
-    name = _exception_name(exception_type) or refusal.error_type
-    return _inside_stream(replace(refusal, error_type=name), text)
+    parsed = _read_body(_load(payload), text)
+    name = _exception_name(exception_type) or parsed.error_type
+    return _inside_stream(replace(parsed, error_type=name), text)
 
 
-def _inside_stream(refusal: Refusal, body: str) -> Refusal:
-    meant = _TYPES.get(refusal.error_type or "", (500, "server", False))[0]
+def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
+    meant = status_of(parsed.error_type)
     return replace(
-        refusal,
-        status=meant if refusal.status is None else refusal.status,
-        message=refusal.message or "the stream reported an error without an explanation",
+        parsed,
+        status=meant if parsed.status is None else parsed.status,
+        message=parsed.message or "the stream reported an error without an explanation",
         body=clean(body, BODY_LIMIT),
     )
 
 
-def _effective_status(refusal: Refusal, status: int) -> int:
+def _effective_status(parsed: ParsedError, status: int) -> int:
     # A 424 is Bedrock saying that the model refused; the body says with what.
-    if status == HTTPStatus.FAILED_DEPENDENCY and refusal.status is not None:
-        return refusal.status
+    if status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
+        return parsed.status
     return status
 
 
-def _parse(body: bytes) -> object:
+def _load(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
 
-def _read_body(payload: object, text: str) -> Refusal:
+def _read_body(payload: object, text: str) -> ParsedError:
     if isinstance(payload, list) and payload:
         payload = payload[0]
     if not isinstance(payload, dict):
-        return Refusal(None, None, _plain_text(text))
+        return ParsedError(None, None, _plain_text(text))
     error = payload.get("error")
     if isinstance(error, dict):
         return _read_error_object(payload, error)
     return _read_aws(payload, error)
 
 
-def _read_error_object(payload: JsonObject, error: JsonObject) -> Refusal:
+def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
     details = error.get("details")
     reasons, wait = _read_details(details if isinstance(details, list) else [details])
-    return Refusal(
+    return ParsedError(
         status=None,
         error_type=_name(error.get("type")) or _name(error.get("status")),
         message=_text(error.get("message")) or "",
@@ -307,30 +145,30 @@ def _read_error_object(payload: JsonObject, error: JsonObject) -> Refusal:
     )
 
 
-def _read_aws(payload: JsonObject, error: object) -> Refusal:
+def _read_aws(payload: JsonObject, error: object) -> ParsedError:
     keys = ("originalMessage", "message", "Message", "error_description")
     texts = [value for value in (*map(payload.get, keys), error) if isinstance(value, str)]
     message = next(filter(None, texts), "")
     original = payload.get("originalStatusCode")
-    refusal = Refusal(
-        status=original if isinstance(original, int) and _is_refusal(original) else None,
+    parsed = ParsedError(
+        status=original if isinstance(original, int) and is_error_status(original) else None,
         error_type=_exception_name(
             _name(payload.get("__type")) or _name(payload.get("code")) or ""
         ),
         message=_text(message) or "",
     )
-    return _unwrap_model_error(refusal, message)
+    return _unwrap_model_error(parsed, message)
 
 
-def _unwrap_model_error(refusal: Refusal, message: str) -> Refusal:
+def _unwrap_model_error(parsed: ParsedError, message: str) -> ParsedError:
     # "The model returned the following errors: " is Bedrock's; after it comes Claude's own
     # text or, at times, Claude's own JSON.
     _, found, inner = message.partition("The model returned the following errors:")
-    parsed = _parse(inner.encode("utf-8", "replace")) if found else None
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("error"), dict):
-        return refusal
-    nested = _read_error_object(parsed, parsed["error"])
-    return replace(nested, status=refusal.status, message=nested.message or refusal.message)
+    inside = _load(inner.encode("utf-8", "replace")) if found else None
+    if not isinstance(inside, dict) or not isinstance(inside.get("error"), dict):
+        return parsed
+    nested = _read_error_object(inside, inside["error"])
+    return replace(nested, status=parsed.status, message=nested.message or parsed.message)
 
 
 def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:

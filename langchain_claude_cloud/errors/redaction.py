@@ -1,13 +1,10 @@
-"""Keep credentials out of messages, and messages within bounds.
-
-In: a text from a cloud, a proxy or a library. Out: the same without what may be a secret, of
-a bounded length, in characters that every terminal and log takes.
-"""
+"""Keep credentials out of texts and headers that are shown, and texts within bounds."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Self
 
 _SECRETS = re.compile(
     r"(x-amz-security-token[\\\"']*\s*[:=]\s*[\\\"']*|\bbearer\s+(?=\S*\d|\S{16})"
@@ -23,6 +20,10 @@ _SECRETS = re.compile(
 # C0 and C1 controls but for tab and line feed move a terminal's cursor or colour it; lone
 # surrogates cannot be encoded, so that printing them would fail.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CREDENTIAL = re.compile(r"auth|cookie|credential|key|passw|secret|signature|token", re.IGNORECASE)
+MASK: Final = "**********"
+"""What is shown in place of a credential, as pydantic shows a ``SecretStr``."""
+
 _OMITTED: Final = " [...]"
 _MARGIN: Final = 4
 
@@ -47,3 +48,44 @@ def clean(text: str, limit: int) -> str:
     # is cut off from what tells it to be one.
     shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", redact(text[: _MARGIN * limit]))
     return shown if len(shown) <= limit else shown[: limit - len(_OMITTED)] + _OMITTED
+
+
+def is_credential(header: str) -> bool:
+    """Whether a header is likely to carry a credential, by its name."""
+    return _CREDENTIAL.search(header) is not None
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as they may be shown and stored: without the values of credentials."""
+    return {name: MASK if is_credential(name) else value for name, value in headers.items()}
+
+
+class SafeHeaders(Mapping[str, str]):
+    """Headers that show no credential when they are printed, serialized or pickled.
+
+    It is no ``dict``, since serializers write those out as they are.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = dict(headers)
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return repr(mask_headers(self._headers))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
+        return type(self), (mask_headers(self._headers),)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self

@@ -1,8 +1,4 @@
-"""How long a cloud asks to wait.
-
-In: a response's headers, or Google's ``RetryInfo``. Out: seconds, or None where nothing
-usable is said.
-"""
+"""How long a cloud asks to wait, by a response's headers or Google's ``RetryInfo``."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.errors.hints import clock_remedy, is_clock_skew
+from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform._common import quiet_libraries
@@ -87,7 +87,7 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
         kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
     reason = _reason(error)
     remedy = (
-        clock_remedy()
+        clock_hint()
         if is_clock_skew(reason)
         else "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in "
         "again (aws sso login)."

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.config.checks import is_credential
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -27,6 +26,7 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     error_from_response,
 )
+from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform._common import (
     SharedLock,

@@ -21,7 +21,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.errors.hints import clock_remedy, is_clock_skew
+from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.platform._common import quiet_libraries
 
@@ -157,7 +157,7 @@ def _refused(error: Exception) -> ClaudeCloudError:
             f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
         )
     reason = _reason(error)
-    remedy = clock_remedy() if is_clock_skew(reason) else WAYS
+    remedy = clock_hint() if is_clock_skew(reason) else WAYS
     return AuthenticationError(
         f"Google refused to issue a token: {reason}. {remedy}", platform="vertex"
     )
