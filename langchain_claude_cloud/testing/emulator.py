@@ -46,6 +46,7 @@ class EmulatorSettings(TypedDict, total=False):
     event_delay: float
     token_lifetime: float
     application_profiles: dict[str, str]
+    keep_requests: int
 
 
 class CloudEmulator:
@@ -60,7 +61,8 @@ class CloudEmulator:
         settings: ``strict`` (validate bodies as the clouds do, on by default), ``project``,
             ``region`` (of the AWS platforms it hands out), ``event_delay`` (seconds between
             events), ``token_lifetime`` (seconds), ``application_profiles`` (Bedrock
-            application profile id to Claude model).
+            application profile id to Claude model), ``keep_requests`` (how many of the
+            requests are remembered; 1,000).
 
     Raises:
         ValueError: The host is not a loopback address.
@@ -170,7 +172,10 @@ class CloudEmulator:
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """The model and token counting requests that came in, refused ones too, in order."""
+        """The model and token counting requests that came in, refused ones too, in order.
+
+        The newest 1,000 of them, or as many as ``keep_requests`` says.
+        """
         return self._state.requests
 
     @property

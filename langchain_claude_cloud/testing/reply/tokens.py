@@ -175,8 +175,10 @@ class PromptCache:
     ) -> InputUsage:
         read = done = sums[read_to] if read_to >= 0 else 0
         written = {"5m": 0, "1h": 0}
+        now = time.monotonic()
+        self._expiry = {key: end for key, end in self._expiry.items() if end > now}
         for index, ttl in marks:
-            self._expiry[keys[index]] = time.monotonic() + _TTL_SECONDS.get(ttl, 300.0)
+            self._expiry[keys[index]] = now + _TTL_SECONDS.get(ttl, 300.0)
             if sums[index] > done:
                 written[ttl if ttl in written else "5m"] += sums[index] - done
                 done = sums[index]

@@ -148,6 +148,12 @@ class EmulatorApp:
             return bedrock.error_response(refusal, request, legacy=legacy), received
 
     def _answer(self, call: Call) -> Outgoing:
+        try:
+            return self._answered(call)
+        except RecursionError:
+            raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
+
+    def _answered(self, call: Call) -> Outgoing:
         if self._state.settings.strict:
             check(call)
         if call.operation == "count_tokens":
@@ -168,7 +174,7 @@ def _common(request: Incoming, body: object) -> dict[str, Any]:
 def _parse(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -8,10 +8,26 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Script
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
+
+T = TypeVar("T")
+
+
+class Latest(list[T]):
+    """A list that keeps its newest items and drops older ones."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def append(self, item: T) -> None:
+        """Add an item; drop the oldest one if there are too many."""
+        super().append(item)
+        del self[: -self._limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,7 @@ class Settings:
         event_delay: Seconds between two events of a stream.
         token_lifetime: Seconds for which an issued Google token is good.
         application_profiles: Bedrock application profile id to the Claude model behind it.
+        keep_requests: How many requests of each kind are remembered; older ones are dropped.
     """
 
     strict: bool = True
@@ -50,6 +67,7 @@ class Settings:
     event_delay: float = 0.0
     token_lifetime: float = 3600.0
     application_profiles: dict[str, str] = field(default_factory=dict)
+    keep_requests: int = 1_000
 
 
 class State:
@@ -59,9 +77,9 @@ class State:
         self.settings = settings
         self.script = Script()
         self.cache = PromptCache()
-        self.requests: list[ReceivedRequest] = []
-        self.control_requests: list[ControlRequest] = []
-        self.token_requests: list[dict[str, str]] = []
+        self.requests: Latest[ReceivedRequest] = Latest(settings.keep_requests)
+        self.control_requests: Latest[ControlRequest] = Latest(settings.keep_requests)
+        self.token_requests: Latest[dict[str, str]] = Latest(settings.keep_requests)
         self.url = ""
         self.tokens: dict[str, float] = {}
         self.aws_keys: dict[str, AwsKey] = {}
@@ -70,9 +88,13 @@ class State:
 
     def issue_token(self, lifetime: float | None = None) -> str:
         """Return a new Google access token."""
+        now = time.monotonic()
+        for known, end in list(self.tokens.items()):
+            if end <= now:
+                self.tokens.pop(known, None)
         token = f"ya29.emulator-{secrets.token_hex(20)}"
         seconds = self.settings.token_lifetime if lifetime is None else lifetime
-        self.tokens[token] = time.monotonic() + seconds
+        self.tokens[token] = now + seconds
         return token
 
     def is_good_token(self, token: str) -> bool:

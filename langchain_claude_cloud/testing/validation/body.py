@@ -24,7 +24,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     string,
 )
 from langchain_claude_cloud.testing.validation.messages import check_messages
-from langchain_claude_cloud.testing.validation.options import check_options
+from langchain_claude_cloud.testing.validation.options import check_caching, check_options
 from langchain_claude_cloud.testing.validation.tools import check_tools
 
 _NEW_VERSION = "2026-10-21"
@@ -65,6 +65,7 @@ def check(call: Call) -> None:
     check_tools(call)
     check_options(call)
     check_messages(call)
+    check_caching(call)
     _check_length(call)
 
 

@@ -73,7 +73,7 @@ def _check_message(
     if role == "system":
         _check_system_message(call, path, message["content"])
         return
-    if role not in {"user", "assistant"}:
+    if role not in ("user", "assistant"):  # a tuple: a role may be anything, also unhashable
         raise invalid(f"{path}.role", "Input should be 'user' or 'assistant'")
     blocks = list(_blocks(call, path, message, last=last))
     if turns and turns[-1].role == role:

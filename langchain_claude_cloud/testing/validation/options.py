@@ -53,7 +53,6 @@ def check_options(call: Call) -> None:
     _check_thinking(call)
     _check_sampling(call)
     _check_output_config(call)
-    _check_caching(call)
 
 
 def _check_thinking(call: Call) -> None:
@@ -168,7 +167,12 @@ def _check_format(value: JsonObject) -> None:
     check_strict_schema(f"{path}.schema", value["schema"])
 
 
-def _check_caching(call: Call) -> None:
+def check_caching(call: Call) -> None:
+    """Check the cache breakpoints of tools, system prompt and messages that are valid.
+
+    Raises:
+        Refusal: There are too many, in the wrong order, or the model takes none at the top.
+    """
     if call.body.get("cache_control") and call.cloud == "bedrock" and call.rules.legacy:
         raise invalid("cache_control", "Extra inputs are not permitted")
     marks = list(_breakpoints(call.body))

@@ -5,12 +5,16 @@ In: a schema. Out: nothing, or a `Refusal`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 
-_TYPES = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
 _SUBSCHEMAS = ("items", "additionalProperties", "not", "contains", "if", "then", "else")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions", "patternProperties")
@@ -29,7 +33,7 @@ def check_schema(path: str, schema: JsonObject) -> None:
     Raises:
         Refusal: It is not.
     """
-    if not all(_is_schema(part) for part in _parts(schema)):
+    if not _is_schema(json.dumps(schema, sort_keys=True)):
         raise invalid(
             path,
             "JSON schema is invalid. It must match JSON Schema draft 2020-12 "
@@ -38,20 +42,14 @@ def check_schema(path: str, schema: JsonObject) -> None:
         )
 
 
-def _is_schema(schema: object) -> bool:
-    if isinstance(schema, bool):
-        return True
-    if not isinstance(schema, dict):
+@lru_cache(maxsize=1_000)
+def _is_schema(text: str) -> bool:
+    """Whether a JSON text is a schema of draft 2020-12; older drafts' forms are not."""
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError:
         return False
-    kind = schema.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    if kind is not None and not all(item in _TYPES for item in kinds):
-        return False
-    required = schema.get("required", [])
-    named = isinstance(required, list) and all(isinstance(name, str) for name in required)
-    listed = all(isinstance(schema.get(key, []), list) for key in (*_LISTS, "enum"))
-    mapped = all(isinstance(schema.get(key, {}), dict) for key in _MAPS)
-    return named and listed and mapped
+    return True
 
 
 def _parts(schema: object) -> Iterator[object]:
