@@ -34,7 +34,7 @@ _MESSAGES: Final = "tests/request/test_request_messages.py"
 _BLOCKS: Final = "tests/request/test_request_blocks.py"
 _ASSISTANT: Final = "tests/request/test_request_assistant.py"
 _TOOLS: Final = "tests/request/test_request_tools.py"
-_OFFER: Final = "tests/request/test_request_offer.py"
+_PREPARED_TOOLS: Final = "tests/request/test_request_prepared_tools.py"
 _RECORDED: Final = "tests/request/test_request_differential.py"
 _STREAMS: Final = "tests/response/test_response_stream.py"
 _CUT: Final = "tests/response/test_cut_calls.py"
@@ -289,13 +289,13 @@ TOOLS: Final = (
         "ChatAnthropic",
         "parallel_tool_calls=False is put beside a choice of none: 400",
         "it is left out there",
-        (f"{_OFFER}::test_parallel_calls",),
+        (f"{_PREPARED_TOOLS}::test_parallel_calls",),
     ),
     Defect(
         _BOTH,
         "a forced tool goes to models, and beside thinking, where it is refused: 400",
         "it is sent as auto",
-        (f"{_OFFER}::test_a_model_that_refuses_it", f"{_OFFER}::test_thinking"),
+        (f"{_PREPARED_TOOLS}::test_a_model_that_refuses_it", f"{_PREPARED_TOOLS}::test_thinking"),
     ),
     Defect(
         "ChatAnthropic, ChatAnthropicVertex, ChatBedrock",
@@ -509,7 +509,7 @@ REQUESTS: Final = (
         "ChatAnthropic, ChatBedrock, ChatAnthropicBedrock",
         "temperature, top_p and top_k go to models that refuse them: 400",
         "they are left out with a notice",
-        ("tests/request/test_request_settings.py::test_models_without_sampling",),
+        ("tests/request/test_request_parameters.py::test_models_without_sampling",),
     ),
     Defect(
         "ChatAnthropic",

@@ -1,1 +1,1 @@
-"""LangChain messages and tools in, Messages API JSON out. Pure: no HTTP, no clock, no files."""
+"""Turns LangChain messages, tools and options into a Messages API request, without any I/O."""

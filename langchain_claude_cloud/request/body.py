@@ -1,6 +1,6 @@
-"""Messages and options in, the body of a Messages API request out.
+"""Builds the body of a Messages API request.
 
-No model, version or betas are in the body: where those go is each platform's own business.
+The model, the version and the betas are not in it: each platform sends those its own way.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from langchain_core.messages import BaseMessage
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request import caching
-from langchain_claude_cloud.request import parameters as settings
+from langchain_claude_cloud.request import caching, parameters
 from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
-from langchain_claude_cloud.request.prepared_tools import offer_tools
+from langchain_claude_cloud.request.prepared_tools import prepare_tools
+from langchain_claude_cloud.request.tool_types import CONTEXT_MANAGEMENT_BETA
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
-_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
 _COMPACTION: Final = "compact-2026-01-12"
 _TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
 _INLINE_TOOLS: Final = "inline-tools-2026-09-15"
@@ -31,11 +30,11 @@ _THINKING_BETAS: Final = (
     ("display", "updates", "thinking-display-updates-2026-08-18"),
     ("block_binding", None, "thinking-binding-controls-2026-08-01"),
 )
-_NOT_RAW: Final = ("messages", "model", "stream")
-"""Body fields that model_kwargs may not set: they have their own ways in."""
+_RESERVED: Final = ("messages", "model", "stream")
+"""Body fields that model_kwargs may not set: they have arguments of their own."""
 
-_COMPOSED: Final = ("output_config", "metadata")
-"""Body objects that several options share: raw fields are laid over them, not instead."""
+_SHARED: Final = ("output_config", "metadata")
+"""Body objects that several options write to: raw fields are merged into them."""
 
 
 def build_request(
@@ -49,7 +48,7 @@ def build_request(
         model: The model on its cloud, with what it takes there.
 
     Returns:
-        The request. Values nested in its body may be the caller's own: do not change them.
+        The request. Values nested in its body may be the caller's: do not change them.
 
     Raises:
         InvalidInputError: The conversation or an option cannot be sent; the message says
@@ -69,7 +68,7 @@ def _build(
     raw = dict(options.model_kwargs)
     betas = [*options.betas, *_raw_betas(raw)]
     conversation = convert_messages(messages, model)
-    offer = offer_tools(options, model)
+    tools = prepare_tools(options, model)
     _refuse_media(conversation, model)
     body: JsonObject = {
         "max_tokens": _max_tokens(options, model),
@@ -77,33 +76,33 @@ def _build(
     }
     if conversation.system:
         body["system"] = conversation.system
-    if offer.tools:
-        body["tools"] = offer.tools
-    notices = [*conversation.notices, *offer.notices]
-    notices += _add_settings(body, options, model, betas)
-    _lay_over(body, raw)
+    if tools.tools:
+        body["tools"] = tools.tools
+    notices = [*conversation.notices, *tools.notices]
+    notices += _add_parameters(body, options, model, betas)
+    _merge_raw_fields(body, raw)
     notices += _add_caching(body, options, model)
-    own = [*offer.betas, *_needed_betas(body, options)]
+    own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices))
 
 
 def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
-    """Return the betas that the package adds for what is asked for, but for those of messages.
+    """Return the betas that the package itself adds for some options.
 
     Args:
-        options: What is asked for; betas that the user lists are not the package's.
+        options: What is asked for. Betas that the user lists do not count as the package's.
         model: The model on its cloud.
     """
     raw = dict(options.model_kwargs)
     users = {*options.betas, *_raw_betas(raw)}
     asked = {"context_management": options.context_management, **raw, "messages": []}
-    asked.setdefault("thinking", settings.read_thinking(options.thinking, model))
-    own = {*offer_tools(options, model).betas, *_needed_betas(asked, options)}
+    asked.setdefault("thinking", parameters.read_thinking(options.thinking, model))
+    own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
     return frozenset(own - users - options.refused)
 
 
-def _add_settings(
+def _add_parameters(
     body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
 ) -> list[str]:
     """Add the fields that say how to answer; return notices."""
@@ -111,15 +110,15 @@ def _add_settings(
     if thinking is not None:
         body["thinking"] = thinking
     given = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
-    sampling, more = settings.read_sampling(given, thinking, model)
+    sampling, more = parameters.read_sampling(given, thinking, model)
     notices += more
     body.update(sampling)
-    stops, more = settings.read_stop_sequences(options.stop_sequences)
+    stops, more = parameters.read_stop_sequences(options.stop_sequences)
     notices += more
     if stops:
         body["stop_sequences"] = stops
     if "tools" in body:
-        choice, more = settings.read_tool_choice(
+        choice, more = parameters.read_tool_choice(
             options.tool_choice,
             parallel=options.parallel_tool_calls,
             thinking=thinking,
@@ -143,12 +142,12 @@ def _add_settings(
 def _thinking(
     body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
 ) -> tuple[JsonObject | None, list[str]]:
-    thinking = settings.read_thinking(options.thinking, model)
+    thinking = parameters.read_thinking(options.thinking, model)
     if thinking is None:
         return None, []
-    settings.check_budget(thinking, body["max_tokens"], betas)
-    settings.check_thinking_off(thinking, options.effort, model)
-    if thinking.get("type") == "enabled" and settings.lacks_thinking(body["messages"]):
+    parameters.check_budget(thinking, body["max_tokens"], betas)
+    parameters.check_thinking_off(thinking, options.effort, model)
+    if thinking.get("type") == "enabled" and parameters.lacks_thinking(body["messages"]):
         return None, ["thinking left out: the answer that goes on began without it"]
     return thinking, []
 
@@ -156,7 +155,7 @@ def _thinking(
 def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
     config: JsonObject = {}
     if options.effort is not None:
-        settings.check_effort(options.effort, model)
+        parameters.check_effort(options.effort, model)
         config["effort"] = options.effort
     if options.output_format is not None:
         config["format"] = options.output_format
@@ -180,15 +179,15 @@ def _raw_betas(raw: JsonObject) -> list[str]:
     return [beta.strip() for beta in betas.split(",")] if isinstance(betas, str) else list(betas)
 
 
-def _lay_over(body: JsonObject, raw: JsonObject) -> None:
-    taken = [name for name in _NOT_RAW if name in raw]
+def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
+    taken = [name for name in _RESERVED if name in raw]
     if taken:
         raise InvalidInputError(
             f"model_kwargs must not hold {', '.join(taken)}: pass messages to invoke or stream, "
             "and the model as 'model'."
         )
     for name, value in raw.items():
-        shared = name in _COMPOSED and isinstance(value, Mapping) and name in body
+        shared = name in _SHARED and isinstance(value, Mapping) and name in body
         body[name] = {**body[name], **value} if shared else value
 
 
@@ -237,7 +236,7 @@ def _management_betas(edits: Iterable[JsonObject]) -> list[str]:
     kinds = [str(edit.get("type")) for edit in edits]
     compacting = any(kind.startswith("compact_") for kind in kinds)
     others = not kinds or any(not kind.startswith("compact_") for kind in kinds)
-    return [_CONTEXT_MANAGEMENT] * others + [_COMPACTION] * compacting
+    return [CONTEXT_MANAGEMENT_BETA] * others + [_COMPACTION] * compacting
 
 
 def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:

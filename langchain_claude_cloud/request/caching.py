@@ -1,7 +1,7 @@
-"""A body and a wish to cache in, a body with cache breakpoints out.
+"""Places, counts and removes the cache breakpoints of a request.
 
-The API takes four breakpoints a request, in the order tools, system, messages, and none with
-a longer life behind one with a shorter. The caller's own count and stay as they are.
+The API takes at most four in a request. It reads them in the order tools, system, messages, and
+refuses one with a longer life behind one with a shorter. The caller's own breakpoints count.
 """
 
 from __future__ import annotations

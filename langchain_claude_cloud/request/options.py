@@ -1,4 +1,4 @@
-"""What a call asks for, and what becomes of it: the plain data of the request stage."""
+"""The data classes of the request stage: what a call asks for, and the finished request."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""What a call asks of the model in, the fields of the body that say so out.
+"""Checks the parameters of a call against the model and writes them as the API does.
 
-The catalogue decides what a model takes. What it would refuse is left out with a notice
-where leaving it out changes little (sampling), and an error where it would change what was
-asked for (thinking, effort). A model that the catalogue does not know is not second-guessed.
+The catalogue says what a model takes. A sampling parameter that it refuses is left out with a
+notice, because that changes little. A thinking mode or an effort that it refuses is an error,
+because leaving it out would change what was asked for. Models that the catalogue does not know
+are not second-guessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tools of a call in, the tools as one model on one cloud is offered them out."""
+"""Prepares converted tools for one model on one cloud."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _DEFERRED: Final = "defer_loading"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What is offered.
+class PreparedTools:
+    """Tools as a request sends them.
 
     Attributes:
         tools: The ``tools`` of the body.
-        betas: The betas they need.
+        betas: The betas that they need.
         notices: What was left out, one line each.
     """
 
@@ -36,7 +36,7 @@ class Offer:
     notices: list[str]
 
 
-def offer_tools(options: RequestOptions, model: ResolvedModel) -> Offer:
+def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTools:
     """Return the tools as the model takes them on its cloud.
 
     Args:
@@ -49,8 +49,8 @@ def offer_tools(options: RequestOptions, model: ResolvedModel) -> Offer:
     tools = list(options.tools)
     if not tools:
         choice = options.tool_choice
-        return Offer([], [], ["tool_choice left out: there are no tools"] if choice else [])
-    _refuse_twins(tools)
+        return PreparedTools([], [], ["tool_choice left out: there are no tools"] if choice else [])
+    _refuse_duplicates(tools)
     check_server_tools(tools, model)
     notices = []
     if not model.capabilities.strict_tools and any("strict" in tool for tool in tools):
@@ -62,10 +62,10 @@ def offer_tools(options: RequestOptions, model: ResolvedModel) -> Offer:
     betas = tool_betas(tools, model)
     eager = options.stream and options.fine_grained_tool_streaming
     if model.capabilities.fine_grained_tools == "field":
-        return Offer([_eager(tool) if eager else tool for tool in tools], betas, notices)
+        return PreparedTools([_eager(tool) if eager else tool for tool in tools], betas, notices)
     if model.capabilities.fine_grained_tools == "beta" and _wants_beta(tools, options):
         betas.append(FINE_GRAINED_BETA)
-    return Offer([_without(tool, _EAGER) for tool in tools], betas, notices)
+    return PreparedTools([_without(tool, _EAGER) for tool in tools], betas, notices)
 
 
 def _wants_beta(tools: list[JsonObject], options: RequestOptions) -> bool:
@@ -91,7 +91,7 @@ def _without(tool: JsonObject, key: str) -> JsonObject:
     return {name: tool[name] for name in tool if name != key} if key in tool else tool
 
 
-def _refuse_twins(tools: list[JsonObject]) -> None:
+def _refuse_duplicates(tools: list[JsonObject]) -> None:
     names: set[str] = set()
     for tool in tools:
         name = tool.get("name")

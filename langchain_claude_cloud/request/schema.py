@@ -1,7 +1,7 @@
-"""JSON schemas in, schemas that the API accepts out.
+"""Rewrites JSON schemas into forms that the API accepts.
 
-Two places, two sets of rules: the input schema of a tool must be an object at its root, and
-the schema of a structured output may use only part of JSON Schema
+The rules differ by place. The input schema of a tool must be an object at its root. The schema
+of a structured output may use only a part of JSON Schema
 (https://docs.claude.com/en/docs/build-with-claude/structured-outputs).
 """
 
@@ -38,7 +38,7 @@ def object_schema(schema: JsonObject, tool: str) -> JsonObject:
     """
     union = next((key for key in _ROOT_UNIONS if schema.get(key)), None)
     if union is not None:
-        schema = _overlaid(schema, union, tool)
+        schema = _merge_alternatives(schema, union, tool)
     if schema.get("type", "object") != "object":
         raise InvalidInputError(
             f"tool {tool!r}: its input schema is of type {schema['type']!r}; the arguments of a "
@@ -73,8 +73,8 @@ def transform_schema(schema: JsonObject) -> JsonObject:
         text = rest.pop(key, None)
         if text is not None:
             wire[key] = text
-    if isinstance(kind, str) and kind in _BY_KIND:
-        _BY_KIND[kind](rest, wire)
+    if isinstance(kind, str) and kind in _REWRITERS:
+        _REWRITERS[kind](rest, wire)
     if rest:
         _describe(rest, wire)
     return wire
@@ -182,8 +182,8 @@ def _keep_items(rest: JsonObject, wire: JsonObject) -> None:
         rest["minItems"] = least
 
 
-_Treatment: TypeAlias = Callable[[JsonObject, JsonObject], None]
-_BY_KIND: Final[Mapping[str, _Treatment]] = {
+_Rewriter: TypeAlias = Callable[[JsonObject, JsonObject], None]
+_REWRITERS: Final[Mapping[str, _Rewriter]] = {
     "object": _close_object,
     "string": _keep_format,
     "array": _keep_items,
@@ -205,7 +205,7 @@ def _is_literal(value: object) -> bool:
     return value is None or isinstance(value, (str, int, float, bool))
 
 
-def _overlaid(schema: JsonObject, union: str, tool: str) -> JsonObject:
+def _merge_alternatives(schema: JsonObject, union: str, tool: str) -> JsonObject:
     parts = [schema, *(_resolved(part, schema) for part in schema[union])]
     alternatives = parts[1:]
     if not all(part.get("type") == "object" or "properties" in part for part in alternatives):

@@ -1,8 +1,8 @@
-"""What the types of Anthropic's own tools mean on each cloud, as data.
+"""What is known about Anthropic's own tools, by their type and cloud.
 
-Tools that the API runs itself ("server tools") exist only where a cloud serves them; tools
-that Anthropic defined and the caller runs (bash, text editor, memory, computer) exist
-everywhere, some behind a beta.
+Server tools run on Anthropic's side and exist only where a cloud offers them. Bash, text
+editor, memory and computer tools run on the caller's side and exist on both clouds, some of
+them behind a beta.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
 
 _SERVER_TOOLS: Final = (
     "web_search_",
@@ -24,7 +24,7 @@ _SERVER_TOOLS: Final = (
 )
 """What the types of tools that the API runs start with. A type that is not here passes."""
 
-_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
+CONTEXT_MANAGEMENT_BETA: Final = "context-management-2025-06-27"
 _TOOL_SEARCH: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES: Final = "tool-examples-2025-10-29"
 
@@ -34,7 +34,7 @@ _BETAS: Final[Mapping[str, str]] = {
     "text_editor_20241022": "computer-use-2024-10-22",
     "computer_20250124": "computer-use-2025-01-24",
     "computer_20251124": "computer-use-2025-11-24",
-    "memory_20250818": _CONTEXT_MANAGEMENT,
+    "memory_20250818": CONTEXT_MANAGEMENT_BETA,
 }
 """Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
 2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
@@ -47,8 +47,6 @@ with Claude models. Tool search takes no beta there (vercel/ai#13496, verified l
 _FIRST_ON_NEW_STACK: Final = "2026-04-16"
 """Release of Opus 4.7: Bedrock serves it and later models from a stack that takes what older
 ones know only by beta (platform.claude.com, Claude on Amazon Bedrock; claude-code#82549)."""
-
-_CLOUD_NAMES: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 
 
 def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
@@ -64,7 +62,7 @@ def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> Non
             continue
         names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
         raise InvalidInputError(
-            f"the server tool {kind!r} is not offered on {_CLOUD_NAMES[model.cloud]} for "
+            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
             f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
             f"for it, or another platform.\n{_table(model)}"
         )

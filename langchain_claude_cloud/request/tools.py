@@ -1,4 +1,4 @@
-"""Tools, tool choices and response formats in any of LangChain's forms in, the API's out."""
+"""Converts LangChain's forms of tools, tool choices and response formats to the API's."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from langchain_claude_cloud.catalogue.media_types import media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.messages.blocks import convert_block, convert_blocks
-from langchain_claude_cloud.request.messages.sources import LARGEST_IMAGE, media_type_of
+from langchain_claude_cloud.request.messages.sources import LARGEST_IMAGE
 
 
 def b64(data: bytes) -> str:
@@ -352,5 +353,5 @@ def test_the_signature_of_an_image_wins(data: str, media_type: str) -> None:
 
 def test_a_document_is_told_from_an_image() -> None:
     """The first bytes tell; others tell nothing."""
-    assert media_type_of(b"%PDF-1.7 and more") == "application/pdf"
-    assert media_type_of(b"RIFF____WAVE") is None
+    assert media_type_by_signature(b"%PDF-1.7 and more") == "application/pdf"
+    assert media_type_by_signature(b"RIFF____WAVE") is None

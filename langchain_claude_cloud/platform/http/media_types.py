@@ -5,13 +5,8 @@ In: the first bytes, and what the server said. Out: a MIME type.
 
 from __future__ import annotations
 
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-)
+from langchain_claude_cloud.catalogue.media_types import PDF, media_type_by_signature
+
 _UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _TEXT_SAMPLE = 4_096
 # PDF readers accept the signature anywhere in the first kilobyte.
@@ -31,14 +26,12 @@ def media_type_of(data: bytes, declared: str | None) -> str:
     Returns:
         A MIME type in lower case, without parameters.
     """
-    for signature, media_type in _SIGNATURES:
-        if data.startswith(signature):
-            return media_type
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
+    by_content = media_type_by_signature(data)
+    if by_content:
+        return by_content
     name = (declared or "").split(";", 1)[0].strip().lower()
-    if name == "application/pdf" or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
-        return "application/pdf"
+    if name == PDF or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
+        return PDF
     if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
         return "text/plain"
     return name or "application/octet-stream"

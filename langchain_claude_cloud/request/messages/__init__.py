@@ -1,1 +1,1 @@
-"""LangChain messages converted to the messages of the Messages API."""
+"""Converts LangChain messages to the system prompt and the messages of the API."""

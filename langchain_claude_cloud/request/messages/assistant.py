@@ -1,8 +1,8 @@
-"""An `AIMessage` of any origin in, the content of an assistant turn out.
+"""Converts an `AIMessage`, of Claude or of another model, to content of an assistant turn.
 
-Content comes in Anthropic's own form, in LangChain's standard form (the reverse of
-`langchain_core.messages.block_translators.anthropic`), or in that of another API. Another
-model's thinking and server tools mean nothing to Claude and are left out.
+The content may have Anthropic's own form, LangChain's standard form (then this is the reverse of
+`langchain_core.messages.block_translators.anthropic`), or that of another API. Thinking and
+server tools of other models mean nothing to Claude and are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     without_leftovers,
 )
 from langchain_claude_cloud.request.messages.citations import convert_annotations
-from langchain_claude_cloud.request.messages.tool_calls import CallBook, parse_object
+from langchain_claude_cloud.request.messages.tool_calls import MessageCalls, parse_object
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
@@ -33,7 +33,7 @@ _PAUSES: Final = frozenset({"pause_turn", "compaction"})
 _SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
 """Blocks that another model's message may hold and that Claude can read."""
 
-_SPOKEN: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
+_OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
@@ -56,7 +56,7 @@ class AssistantContent:
     """
 
     blocks: list[JsonObject]
-    calls: CallBook
+    calls: MessageCalls
     paused: bool
 
 
@@ -64,7 +64,7 @@ class AssistantContent:
 class _Reading:
     """A message being read: its calls, and what its server tools are called."""
 
-    calls: CallBook
+    calls: MessageCalls
     server_names: dict[str, str]
 
 
@@ -86,7 +86,7 @@ def convert_assistant(message: AIMessage) -> AssistantContent:
     """
     metadata = message.response_metadata
     claude = is_claude(metadata)
-    calls = CallBook.of(message, parsed=bool(metadata.keys() - {"output_version"}))
+    calls = MessageCalls.read(message, parsed=bool(metadata.keys() - {"output_version"}))
     reading = _Reading(calls, {})
     content = message.content
     if isinstance(content, str):
@@ -137,9 +137,9 @@ def _without_nulls(block: JsonObject) -> JsonObject:
 def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
     kind = block.get("type")
     if kind in _CALLS:
-        return reading.calls.place(block)
-    if kind in _SPOKEN:
-        return convert_text({"type": "text", "text": block.get(_SPOKEN[kind]) or ""})
+        return reading.calls.convert(block)
+    if kind in _OTHER_TEXTS:
+        return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
     return convert_block(block) if kind in _SHARED else None
 
 
@@ -205,7 +205,7 @@ def _redacted_thinking(data: str | bytes) -> JsonObject:
 
 
 def _call(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    return reading.calls.place(block)
+    return reading.calls.convert(block)
 
 
 def _server_use(block: JsonObject, reading: _Reading) -> JsonObject:

@@ -1,9 +1,8 @@
-"""Content blocks of users, tools and system prompts in, the API's blocks out.
+"""Converts the content blocks of users, tools and system prompts to the API's blocks.
 
-Takes LangChain's standard blocks in both of their versions, OpenAI's and Anthropic's own.
-A type that is not known here is the API's business and passes as it is, but for what
-streaming left on it. Every block that comes out is a new dict; its nested values are
-shared with the caller's and must not be changed.
+It takes both versions of LangChain's standard blocks, and OpenAI's and Anthropic's own. A block
+of an unknown type is passed on, without what streaming left on it. The blocks returned are new
+dicts; the values nested in them are the caller's and must not be changed.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages import sources
@@ -207,7 +207,7 @@ def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
 
 def _with_details(kind: str, source: JsonObject, block: JsonObject) -> JsonObject:
     """Return a block around a source, with what the caller said beside it."""
-    if source.get("media_type") in sources.IMAGE_TYPES:
+    if source.get("media_type") in IMAGE_TYPES:
         kind = "image"
     details = _found(block, _DETAILS[kind])
     filename = _found(block, ("filename",)).get("filename")

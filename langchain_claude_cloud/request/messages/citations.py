@@ -1,7 +1,7 @@
-"""Citations of an answer in, citations as a request may carry them out.
+"""Converts the citations of an answer to the form that a request takes.
 
-An answer that is sent back must keep its citations, but not every field the API gave.
-LangChain's standard form of them (``annotations``) is translated back, the reverse of
+An answer that is sent back keeps its citations, but the API refuses some of the fields that it
+gave itself. LangChain's standard ``annotations`` are translated back, the reverse of
 `langchain_core.messages.block_translators.anthropic`.
 """
 

@@ -1,8 +1,8 @@
-"""LangChain messages in, the API's system prompt and turns out.
+"""Converts a list of LangChain messages to a conversation of the API.
 
-The rules of the API that shape this: roles alternate, the first turn is a user's, each tool
-call has one result at the head of the next turn, no text is blank, system messages stand in
-front or, on models that take them there, behind a user's turn.
+The API's rules: roles alternate, the user speaks first, the results of tool calls stand first
+in the turn after the calls, no text is blank. System messages come before the conversation;
+some models also take them behind a user's turn.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.blocks import convert_blocks
-from langchain_claude_cloud.request.messages.endings import settle_endings
 from langchain_claude_cloud.request.messages.other_providers import content_of
-from langchain_claude_cloud.request.messages.pairing import pair_calls
+from langchain_claude_cloud.request.messages.result_pairing import pair_results
 from langchain_claude_cloud.request.messages.system import SystemPrompt
 from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_message,
     convert_tool_result,
 )
+from langchain_claude_cloud.request.messages.turn_endings import finalize_turns
 from langchain_claude_cloud.request.messages.turns import Role, Turn
 
 _OPENING: Final = "."
@@ -77,17 +77,17 @@ def convert_messages(messages: Sequence[BaseMessage], model: ResolvedModel) -> C
             result, a result without its call, an empty turn, a prefill that the model
             refuses. The message names the place.
     """
-    building = _Building(model)
+    builder = _ConversationBuilder(model)
     for position, message in enumerate(messages):
         try:
-            building.add(message, position)
+            builder.add(message, position)
         except InvalidInputError as error:
             name = type(message).__name__
             raise InvalidInputError(f"messages[{position}] ({name}): {error}") from error
-    return building.finish()
+    return builder.finish()
 
 
-class _Building:
+class _ConversationBuilder:
     """A conversation while its messages are added one after another."""
 
     def __init__(self, model: ResolvedModel) -> None:
@@ -117,7 +117,7 @@ class _Building:
             InvalidInputError: It is not one that the API takes.
         """
         self._place_system()
-        turns = settle_endings(pair_calls(self._turns, self._notices))
+        turns = finalize_turns(pair_results(self._turns, self._notices))
         if not turns:
             raise InvalidInputError(
                 "there is no message to answer: add a HumanMessage (system messages alone are "
@@ -215,16 +215,16 @@ class _Building:
             )
 
 
-_Adder: TypeAlias = Callable[[_Building, BaseMessage, int], None]
+_Adder: TypeAlias = Callable[[_ConversationBuilder, BaseMessage, int], None]
 _ADDERS: Final[Mapping[str, _Adder]] = {
-    "human": _Building.add_user,
-    "HumanMessageChunk": _Building.add_user,
-    "ai": _Building.add_assistant,
-    "AIMessageChunk": _Building.add_assistant,
-    "system": _Building.add_system,
-    "SystemMessageChunk": _Building.add_system,
-    "tool": _Building.add_tool_result,
-    "ToolMessageChunk": _Building.add_tool_result,
-    "chat": _Building.add_chat,
-    "ChatMessageChunk": _Building.add_chat,
+    "human": _ConversationBuilder.add_user,
+    "HumanMessageChunk": _ConversationBuilder.add_user,
+    "ai": _ConversationBuilder.add_assistant,
+    "AIMessageChunk": _ConversationBuilder.add_assistant,
+    "system": _ConversationBuilder.add_system,
+    "SystemMessageChunk": _ConversationBuilder.add_system,
+    "tool": _ConversationBuilder.add_tool_result,
+    "ToolMessageChunk": _ConversationBuilder.add_tool_result,
+    "chat": _ConversationBuilder.add_chat,
+    "ChatMessageChunk": _ConversationBuilder.add_chat,
 }

@@ -1,8 +1,7 @@
-"""Ids and names of tool calls in, ids and names that the API accepts out.
+"""Replaces ids and names of tool calls that the API refuses by ones that it accepts.
 
-Histories may come from other models, whose ids and tool names have other shapes. The
-mapping depends on the text alone, so that a call and its result meet again and a prompt
-cache stays valid from request to request.
+Histories of other models hold such ids and names. The replacement depends on the text alone:
+a call and its result still match, and a cached prompt stays the same from request to request.
 """
 
 from __future__ import annotations

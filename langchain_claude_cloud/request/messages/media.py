@@ -1,22 +1,22 @@
-"""A body with images and documents by URL in, the URLs out; and the body with their content.
+"""Finds the images and documents in a body that are given by URL, and fills in their content.
 
-Neither cloud fetches URLs ("URL sources are not supported"), so somebody has to do it in
-between. Nothing is fetched here.
+Neither cloud fetches URLs ("URL sources are not supported"). The package fetches them, but not
+here: this module does no I/O.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias
 
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.sources import (
-    IMAGE_TYPES,
-    document_source,
-    image_source,
-)
+from langchain_claude_cloud.request.messages.sources import document_source, image_source
+
+_Change: TypeAlias = Callable[[JsonObject, str], JsonObject]
+"""Returns what takes the place of a block with a URL."""
 
 _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
@@ -40,13 +40,14 @@ def find_url_sources(body: JsonObject) -> list[str]:
     Args:
         body: A Messages API body; media may be nested in tool results and in documents.
     """
-    found = dict.fromkeys(
-        block["source"]["url"]
-        for message in body.get("messages", ())
-        for block in _media_blocks(message.get("content"))
-        if _url_of(block)
-    )
-    return list(found)
+    urls: dict[str, None] = {}
+
+    def collect(block: JsonObject, url: str) -> JsonObject:
+        urls[url] = None
+        return block
+
+    _map_url_blocks(body, collect)
+    return list(urls)
 
 
 def inline_sources(body: JsonObject, fetched: Mapping[str, Media]) -> JsonObject:
@@ -63,12 +64,15 @@ def inline_sources(body: JsonObject, fetched: Mapping[str, Media]) -> JsonObject
         InvalidInputError: What a URL gave is not what Claude takes there, or too large.
     """
 
-    def replace(block: JsonObject) -> JsonObject:
-        url = _url_of(block)
-        return _inlined(block, url, fetched[url]) if url and url in fetched else block
+    def fill_in(block: JsonObject, url: str) -> JsonObject:
+        return _inlined(block, url, fetched[url]) if url in fetched else block
 
-    messages = [_in_content(message, replace) for message in body.get("messages", ())]
-    return {**body, "messages": messages}
+    return {**body, "messages": _map_url_blocks(body, fill_in)}
+
+
+def _map_url_blocks(body: JsonObject, change: _Change) -> list[JsonObject]:
+    """Return a body's messages with each block that has a URL as `change` returns it."""
+    return [_in_content(message, change) for message in body.get("messages", ())]
 
 
 def _url_of(block: JsonObject) -> str | None:
@@ -79,39 +83,28 @@ def _url_of(block: JsonObject) -> str | None:
     return None
 
 
-def _media_blocks(content: object) -> Iterator[JsonObject]:
-    for block in content if isinstance(content, list) else ():
-        kind = block.get("type")
-        if kind in _MEDIA:
-            yield block
-            source = block.get("source")
-            if isinstance(source, dict) and source.get("type") == "content":
-                yield from _media_blocks(source.get("content"))
-        elif kind == "tool_result":
-            yield from _media_blocks(block.get("content"))
-
-
-def _in_content(holder: JsonObject, replace: Callable[[JsonObject], JsonObject]) -> JsonObject:
-    """Return a dict with the media in its ``content`` replaced; itself if there is none."""
+def _in_content(holder: JsonObject, change: _Change) -> JsonObject:
+    """Return a dict with the media in its ``content`` changed; itself if none is."""
     content = holder.get("content")
     if not isinstance(content, list):
         return holder
-    new = [_in_block(block, replace) for block in content]
+    new = [_in_block(block, change) for block in content]
     changed = any(after is not before for after, before in zip(new, content, strict=True))
     return {**holder, "content": new} if changed else holder
 
 
-def _in_block(block: JsonObject, replace: Callable[[JsonObject], JsonObject]) -> JsonObject:
+def _in_block(block: JsonObject, change: _Change) -> JsonObject:
     kind = block.get("type")
     if kind == "tool_result":
-        return _in_content(block, replace)
+        return _in_content(block, change)
     if kind not in _MEDIA:
         return block
     source = block.get("source")
     if isinstance(source, dict) and source.get("type") == "content":
-        inner = _in_content(source, replace)
+        inner = _in_content(source, change)
         return block if inner is source else {**block, "source": inner}
-    return replace(block)
+    url = _url_of(block)
+    return change(block, url) if url else block
 
 
 def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:

@@ -1,8 +1,8 @@
-"""What users of other integrations write into messages in, blocks with a type out.
+"""Translates content that was written for other LangChain integrations.
 
-ChatBedrockConverse takes the blocks of Bedrock's Converse API, which have no ``type``, and
-its cache points, which stand behind what they mark; ChatAnthropicVertex takes a cache marker
-from ``additional_kwargs``. Histories that were kept hold both.
+ChatBedrockConverse uses the blocks of Bedrock's Converse API, which have no ``type``, and cache
+points, which stand behind the block that they mark. ChatAnthropicVertex takes a cache marker
+from ``additional_kwargs``. Stored histories hold both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Turns in, turns in which each tool call has exactly one result out.
+"""Makes sure that each tool call has exactly one result, as the API demands.
 
-The API refuses any other history. What can be told from the history is put right (calls
-that never had valid arguments, calls that were edited away), the rest is an error that
-names the id.
+What the history itself explains is repaired: calls whose arguments never were valid, and calls
+that somebody removed. Anything else is an error that names the id of the call.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from langchain_claude_cloud.request.messages.tool_calls import INVALID_JSON
 from langchain_claude_cloud.request.messages.turns import Turn
 
 
-def pair_calls(turns: list[Turn], notices: list[str]) -> list[Turn]:
+def pair_results(turns: list[Turn], notices: list[str]) -> list[Turn]:
     """Check and complete the results of all tool calls.
 
     Args:
@@ -35,21 +34,21 @@ def pair_calls(turns: list[Turn], notices: list[str]) -> list[Turn]:
     calling: Turn | None = None
     for turn in turns:
         if turn.role == "user":
-            _answer(calling, turn, used, notices)
+            _match_results(calling, turn, used, notices)
             calling = None
         elif turn.role == "assistant" and any(b["type"] == "tool_use" for b in turn.content):
             calling = turn
         paired.append(turn)
     if calling is not None:
-        paired.append(_answer(calling, Turn("user", calling.position), used, notices))
+        paired.append(_match_results(calling, Turn("user", calling.position), used, notices))
     return paired
 
 
-def _answer(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> Turn:
+def _match_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> Turn:
     """Match the results of a user's turn with the calls of the turn before it."""
     results = _by_call(turn, notices) if turn.results else {}
     if calling is None:
-        _refuse_strays(results, turn)
+        _refuse_unmatched(results, turn)
         return turn
     missing = []
     kept = []
@@ -65,7 +64,7 @@ def _answer(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]
             _link(block, result, used)
         kept.append(block)
     calling.content = kept
-    _refuse_strays(results, turn)
+    _refuse_unmatched(results, turn)
     turn.results = missing + turn.results
     turn.plain = turn.plain and not turn.results
     return turn
@@ -90,7 +89,7 @@ def _by_call(turn: Turn, notices: list[str]) -> dict[str, JsonObject]:
     return results
 
 
-def _refuse_strays(results: dict[str, JsonObject], turn: Turn) -> None:
+def _refuse_unmatched(results: dict[str, JsonObject], turn: Turn) -> None:
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "

@@ -1,7 +1,7 @@
-"""Images and documents in any of LangChain's forms in, sources of the API's blocks out.
+"""Builds the ``source`` of images and documents from any of LangChain's forms.
 
-Neither cloud fetches URLs or files: sources are base64 or text. An ``https`` URL stays
-what it is, for `media` to find and to replace.
+Neither cloud fetches URLs or files, so a source is base64 or text. An ``https`` URL is kept for
+`request.messages.media`, which replaces it by what was fetched.
 """
 
 from __future__ import annotations
@@ -11,23 +11,15 @@ import binascii
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 
-IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-PDF: Final = "application/pdf"
 LARGEST_IMAGE: Final = 5 * 1024 * 1024
 """Characters of base64 in one image: both clouds count the encoded form, and answer 400
 "image exceeds 5 MB maximum: 6405384 bytes > 5242880 bytes" (langchain#21654, measured on
 InvokeModel; lobehub#14711)."""
 
-_SIGNATURES: Final = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", PDF),
-)
 _HEAD: Final = 24
 """Characters of base64 that hold the longest signature (WebP's, 12 bytes)."""
 
@@ -38,18 +30,6 @@ _TAKES: Final = (
     "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text, as base64, "
     "as text, or by https URL."
 )
-
-
-def media_type_of(head: bytes) -> str | None:
-    """Tell an image or a PDF by its first bytes; None for anything else.
-
-    Args:
-        head: The first 12 bytes or more.
-    """
-    for signature, media_type in _SIGNATURES:
-        if head.startswith(signature):
-            return media_type
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
 def image_source(data: str, media_type: str | None) -> JsonObject:
@@ -141,7 +121,7 @@ def refuse_file_id(file_id: object) -> InvalidInputError:
 def _sniff(data: str) -> str | None:
     head = data[: 2 * _HEAD].lstrip()[:_HEAD]
     try:
-        return media_type_of(base64.b64decode(head))
+        return media_type_by_signature(base64.b64decode(head))
     except (binascii.Error, ValueError):
         return None
 

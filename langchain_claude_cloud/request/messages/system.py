@@ -1,4 +1,4 @@
-"""System messages in, the system prompt and mid-conversation system turns out."""
+"""Collects system messages, for the system prompt or for a place in the conversation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an `AIMessage` says about its tool calls in, ``tool_use`` blocks out.
+"""Converts the tool calls of an `AIMessage` to ``tool_use`` blocks.
 
-``AIMessage.tool_calls`` is what people and middleware edit, so it wins over the content's
-own blocks; content only gives the order and what LangChain has no field for.
+People and middleware edit ``AIMessage.tool_calls``, so it wins over the blocks in the content.
+The content gives the order, and what LangChain has no field for.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _KEPT: Final = ("cache_control", "caller", "toolset_name")
 
 
 @dataclass(slots=True)
-class CallBook:
-    """The calls of one message: what LangChain knows of them, and which are placed.
+class MessageCalls:
+    """The tool calls of one message, and which of them have their block already.
 
     Attributes:
         valid: Calls by id.
         invalid: Calls whose arguments did not parse, by id.
         parsed: Whether LangChain's own lists are the truth: a call that only content knows
             was then removed by somebody.
-        broken: Ids of placed invalid calls, in their wire form, with what is wrong.
-        optional: Wire ids of placed calls that only content knows: they stay if a result
+        broken: Ids of converted invalid calls, in their wire form, with what is wrong.
+        optional: Wire ids of converted calls that only content knows: they stay if a result
             answers them.
-        placed: Ids that have their block.
+        converted: Ids that have their block.
     """
 
     valid: dict[str, ToolCall]
@@ -43,11 +43,11 @@ class CallBook:
     parsed: bool
     broken: dict[str, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
-    placed: set[str] = field(default_factory=set)
+    converted: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, message: AIMessage, *, parsed: bool) -> CallBook:
-        """Open the book of a message.
+    def read(cls, message: AIMessage, *, parsed: bool) -> MessageCalls:
+        """Read the calls of a message.
 
         Args:
             message: The message.
@@ -56,7 +56,7 @@ class CallBook:
         Raises:
             InvalidInputError: A call without an id, or two with the same.
         """
-        calls = [call for call in message.tool_calls if not _is_phantom(call)]
+        calls = [call for call in message.tool_calls if not _is_empty(call)]
         valid = {_id_of(call): call for call in calls}
         if len(valid) < len(calls):
             raise InvalidInputError(
@@ -66,7 +66,7 @@ class CallBook:
         invalid = {call["id"]: call for call in message.invalid_tool_calls if call["id"]}
         return cls(valid, invalid, parsed=parsed or bool(valid or invalid))
 
-    def place(self, block: JsonObject) -> JsonObject | None:
+    def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
 
         Returns:
@@ -76,29 +76,29 @@ class CallBook:
         if not call_id or not isinstance(call_id, str):
             _refuse_named(block)
             return None
-        if call_id in self.placed:
+        if call_id in self.converted:
             return None
-        self.placed.add(call_id)
+        self.converted.add(call_id)
         if call_id in self.valid:
             call = self.valid[call_id]
             return _tool_use(call_id, call["name"], call["args"], block)
         if call_id in self.invalid:
-            return self._broken(self.invalid[call_id], block)
+            return self._invalid_call(self.invalid[call_id], block)
         return self._known_to_content_only(call_id, block)
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
         blocks = []
         for call_id, call in self.valid.items():
-            if call_id not in self.placed:
+            if call_id not in self.converted:
                 blocks.append(_tool_use(call_id, call["name"], call["args"], {}))
         for call_id, broken in self.invalid.items():
-            if call_id not in self.placed and call_id not in self.valid:
-                blocks.append(self._broken(broken, {}))
-        self.placed.update(self.valid, self.invalid)
+            if call_id not in self.converted and call_id not in self.valid:
+                blocks.append(self._invalid_call(broken, {}))
+        self.converted.update(self.valid, self.invalid)
         return blocks
 
-    def _broken(self, call: InvalidToolCall | JsonObject, block: JsonObject) -> JsonObject:
+    def _invalid_call(self, call: InvalidToolCall | JsonObject, block: JsonObject) -> JsonObject:
         call_id, raw = call["id"] or "", call.get("args") or ""
         self.broken[wire_id(call_id)] = call.get("error") or "The arguments are not valid JSON."
         return _tool_use(call_id, call.get("name") or "", {INVALID_JSON: raw}, block)
@@ -108,7 +108,7 @@ class CallBook:
             self.optional.add(wire_id(call_id))
         given, raw = _arguments(block)
         if given is None or block.get("type") == "invalid_tool_call":
-            return self._broken({**block, "args": raw}, block)
+            return self._invalid_call({**block, "args": raw}, block)
         return _tool_use(call_id, block.get("name") or "", given, block)
 
 
@@ -168,6 +168,6 @@ def _id_of(call: ToolCall) -> str:
     return call_id
 
 
-def _is_phantom(call: ToolCall) -> bool:
+def _is_empty(call: ToolCall) -> bool:
     """Whether this is what other integrations make of a server tool's stream: no call at all."""
     return not call.get("id") and not call["name"]

@@ -1,4 +1,4 @@
-"""Tool messages in, ``tool_result`` blocks out."""
+"""Converts tool messages to ``tool_result`` blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paired turns in, turns that end as the API wants them to out."""
+"""Removes what the API refuses at the end of an assistant turn, and turns left empty."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 _THINKING: Final = ("thinking", "redacted_thinking")
 
 
-def settle_endings(turns: list[Turn]) -> list[Turn]:
+def finalize_turns(turns: list[Turn]) -> list[Turn]:
     """Take from assistant turns what must not be at their end; drop those left empty.
 
     Args:
@@ -23,42 +23,42 @@ def settle_endings(turns: list[Turn]) -> list[Turn]:
     Raises:
         InvalidInputError: A user turn with nothing in it.
     """
-    settled: list[Turn] = []
+    finished: list[Turn] = []
     called: set[object] = set()
     for index, turn in enumerate(turns):
         if turn.role == "assistant":
             following = turns[index + 1] if index + 1 < len(turns) else None
             _drop_stray_server_results(turn, called)
-            _settle(turn, following)
+            _trim_end(turn, following)
             if not turn.content:
                 continue
-        _append(settled, turn)
-    for turn in settled:
+        _append(finished, turn)
+    for turn in finished:
         if not turn.content and not turn.results:
             raise InvalidInputError(
                 f"messages[{turn.position}] is empty, and so is the whole {turn.role} turn: Claude "
                 "takes no message without content. Give it text, or leave it out."
             )
-    return settled
+    return finished
 
 
-def _append(settled: list[Turn], turn: Turn) -> None:
+def _append(finished: list[Turn], turn: Turn) -> None:
     """Add a turn so that roles alternate, also where an assistant turn was left out."""
-    last = settled[-1] if settled else None
+    last = finished[-1] if finished else None
     if last is not None and last.role == "system" and turn.role == "user":
         # Only the assistant may follow a system turn, so it moves behind the user's.
-        settled.pop()
-        _append(settled, turn)
-        settled.append(last)
+        finished.pop()
+        _append(finished, turn)
+        finished.append(last)
     elif last is not None and last.role == turn.role:
         last.content += turn.content
         last.results += turn.results
         last.plain = False
     else:
-        settled.append(turn)
+        finished.append(turn)
 
 
-def _settle(turn: Turn, following: Turn | None) -> None:
+def _trim_end(turn: Turn, following: Turn | None) -> None:
     if following is not None and following.role == "user" and not following.results:
         _drop_dangling_server_calls(turn)
     if following is None and turn.paused:

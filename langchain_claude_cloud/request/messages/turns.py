@@ -1,4 +1,4 @@
-"""One turn of a conversation while it is put together."""
+"""A turn of the conversation, while messages are added to it."""
 
 from __future__ import annotations
 
