@@ -110,11 +110,25 @@ def _check_length(call: Call) -> None:
     if "context-1m-2025-08-07" in call.betas and _has_million_beta(call):
         window = _MILLION
     tokens = count_input(call.body)
-    if tokens <= window or call.operation == "count_tokens":
+    if call.operation == "count_tokens":
+        return
+    if tokens <= window:
+        _check_room(call, tokens, window)
         return
     if call.cloud == "vertex":
         raise Refusal(413, "Prompt is too long")
     raise Refusal(400, f"prompt is too long: {tokens} tokens > {window} maximum")
+
+
+def _check_room(call: Call, tokens: int, window: int) -> None:
+    """Refuse an answer that may not fit behind the prompt; newer models end it early instead."""
+    longest = call.body["max_tokens"]
+    if call.rules.version <= (4, 5) and tokens + longest > window:
+        raise Refusal(
+            400,
+            f"input length and `max_tokens` exceed context limit: {tokens} + {longest} > "
+            f"{window}, decrease input length or `max_tokens` and try again",
+        )
 
 
 def _has_million_beta(call: Call) -> bool:

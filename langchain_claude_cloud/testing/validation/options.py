@@ -21,7 +21,11 @@ from langchain_claude_cloud.testing.validation.fields import (
     string,
     tagged,
 )
-from langchain_claude_cloud.testing.validation.schemas import check_schema, check_strict_schema
+from langchain_claude_cloud.testing.validation.schemas import (
+    check_complexity,
+    check_schema,
+    check_strict_schema,
+)
 
 _DISPLAY = {"display": Field(nullable(one_of("summarized", "omitted", "updates")))}
 _BINDING = {"block_binding": Field(nullable(dictionary))}
@@ -165,6 +169,7 @@ def _check_format(value: JsonObject) -> None:
     )
     check_schema(f"{path}.schema", value["schema"])
     check_strict_schema(f"{path}.schema", value["schema"])
+    check_complexity([value["schema"]])
 
 
 def check_caching(call: Call) -> None:

@@ -6,7 +6,8 @@ In: a schema. Out: nothing, or a `Refusal`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from jsonschema import Draft202012Validator
@@ -15,6 +16,12 @@ from jsonschema.exceptions import SchemaError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_MAX_OPTIONAL = 24
+_MAX_UNIONS = 16
+# The clouds do not say how large a grammar may be. A schema of 7,354 bytes was refused as too
+# large on all models (pome-sh/digital-twins#527).
+_MAX_CHARACTERS = 7_000
 _SUBSCHEMAS = ("items", "additionalProperties", "not", "contains", "if", "then", "else")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions", "patternProperties")
@@ -64,6 +71,76 @@ def _parts(schema: object) -> Iterator[object]:
         inner += list(schema[key].values()) if isinstance(schema.get(key), dict) else []
     for part in inner:
         yield from _parts(part)
+
+
+def check_property_keys(path: str, schema: JsonObject) -> None:
+    """Check the names of the properties of a tool's arguments, at every level.
+
+    Reports name the first level alone; what is taken here is taken by the API.
+
+    Raises:
+        Refusal: The API does not take one of them.
+    """
+    names = [name for part in _parts(schema) for name in _properties(part)]
+    if not all(_PROPERTY.fullmatch(name) for name in names):
+        raise invalid(
+            f"{path}.properties", "Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'"
+        )
+
+
+def _properties(schema: object) -> JsonObject:
+    found = schema.get("properties") if isinstance(schema, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def check_complexity(schemas: Sequence[JsonObject]) -> None:
+    """Check that the schemas that constrain one answer can be compiled together.
+
+    Raises:
+        Refusal: They have too many optional properties or unions, or are too large.
+    """
+    parts = [part for schema in schemas for part in _parts(schema) if isinstance(part, dict)]
+    optional = sum(len(_properties(part).keys() - set(part.get("required", []))) for part in parts)
+    if optional > _MAX_OPTIONAL:
+        raise Refusal(
+            400,
+            f"Schemas contains too many optional parameters ({optional}), which would make "
+            "grammar compilation inefficient. Reduce the number of optional parameters in your "
+            f"tool schemas (limit: {_MAX_OPTIONAL}).",
+        )
+    unions = sum(_is_union(each) for part in parts for each in _properties(part).values())
+    if unions > _MAX_UNIONS:
+        raise Refusal(
+            400,
+            f"Schemas contains too many parameters with union types ({unions} parameters with "
+            "type arrays or anyOf). This would cause exponential compilation cost. Reduce the "
+            f"number of nullable or union-typed parameters (limit: {_MAX_UNIONS}).",
+        )
+    if sum(len(json.dumps(_bare(schema))) for schema in schemas) > _MAX_CHARACTERS:
+        raise Refusal(
+            400,
+            "The compiled grammar is too large, which would cause performance issues. Simplify "
+            "your tool schemas or reduce the number of strict tools.",
+        )
+
+
+def _is_union(schema: object) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    return "anyOf" in schema or "oneOf" in schema or isinstance(schema.get("type"), list)
+
+
+def _bare(schema: object) -> object:
+    """Return a schema without the words that are for the model."""
+    if isinstance(schema, list):
+        return [_bare(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _bare(value)
+        for key, value in schema.items()
+        if not (key in {"title", "description"} and isinstance(value, str))
+    }
 
 
 def check_strict_schema(path: str, schema: JsonObject) -> None:

@@ -24,7 +24,12 @@ from langchain_claude_cloud.testing.validation.fields import (
     tagged,
     unexpected_tag,
 )
-from langchain_claude_cloud.testing.validation.schemas import check_schema, check_strict_schema
+from langchain_claude_cloud.testing.validation.schemas import (
+    check_complexity,
+    check_property_keys,
+    check_schema,
+    check_strict_schema,
+)
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _MAX_STRICT = 20
@@ -100,6 +105,7 @@ def check_tools(call: Call) -> None:
     strict = [tool for tool in tools if isinstance(tool, dict) and tool.get("strict")]
     if len(strict) > _MAX_STRICT:
         raise Refusal(400, f"Too many strict tools: {len(strict)} > {_MAX_STRICT}")
+    check_complexity([tool["input_schema"] for tool in strict if "input_schema" in tool])
     if "tool_choice" in call.body:
         _check_choice(call, names)
 
@@ -147,6 +153,7 @@ def _check_input_schema(path: str, tool: JsonObject) -> None:
             place, "input_schema does not support oneOf, allOf, or anyOf at the top level"
         )
     check_schema(place, schema)
+    check_property_keys(place, schema)
     if tool.get("strict"):
         check_strict_schema(path, schema)
 
