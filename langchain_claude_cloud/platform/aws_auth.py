@@ -4,8 +4,8 @@ In: keys, a profile, a session, a role, a Bedrock API key, or nothing (botocore'
 environment, role of a profile, web identity, SSO, process, files, container, instance).
 Out: frozen keys for a signature, or a bearer token; and the profile's region.
 
-botocore is imported on first use, in `AwsSource.prepare`; explicit keys and API keys
-beside an explicit region never need it.
+botocore is imported on first use, in `AwsSource.prepare`; API keys beside an explicit region
+never need it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from langchain_claude_cloud.platform.aws_failures import WAYS, explained
 from langchain_claude_cloud.platform.boto_types import (
     BotoCredentials,
     BotoSession,
-    FrozenCredentials,
 )
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
@@ -189,7 +188,7 @@ class AwsSource:
 
     def _source_credentials(self) -> BotoCredentials:
         if self._identity.keys is not None:
-            return _Fixed(self._identity.keys)
+            return _as_credentials(self._identity.keys)
         given = self._identity.session
         session = cast("BotoSession", self._get_session() if given is None else given)
         credentials = session.get_credentials()
@@ -273,26 +272,11 @@ def _environment() -> bytes:
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """Explicit keys in the shape of botocore's credentials."""
+def _as_credentials(keys: AwsKeys) -> BotoCredentials:
+    from botocore.credentials import Credentials  # noqa: PLC0415  costs 110 ms: on first use
 
-    keys: AwsKeys
-
-    @property
-    def access_key(self) -> str:
-        return self.keys.access_key_id
-
-    @property
-    def secret_key(self) -> str:
-        return self.keys.secret_access_key
-
-    @property
-    def token(self) -> str | None:
-        return self.keys.session_token
-
-    def get_frozen_credentials(self) -> FrozenCredentials:
-        return self
+    found = Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    return cast("BotoCredentials", found)
 
 
 def _client_creator(

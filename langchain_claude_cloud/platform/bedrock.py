@@ -134,7 +134,7 @@ class BedrockPlatform:
         self._source: AwsSource | None = None
         self._signer: SigV4Signer | None = None
         self._option_headers = _option_headers(settings)
-        self._ready = False
+        self._started = self._ready = False
         self._starting = SharedLock()
 
     def __repr__(self) -> str:
@@ -177,7 +177,7 @@ class BedrockPlatform:
             ConnectionFailedError: A credential service cannot be reached.
         """
         with self._starting:
-            if self._signer is None:
+            if not self._started:
                 self._start()
         if self._source is not None:
             self._source.prepare()
@@ -189,8 +189,10 @@ class BedrockPlatform:
         self._region = self._region or _find_region(source)
         if self._base_url is None:
             self._base_url = self._default_base_url(source)
-        self._source = None if self._api_key else source
-        self._signer = SigV4Signer(self._region, self._service.signing_name)
+        if self._api_key is None:
+            self._source = source
+            self._signer = SigV4Signer(self._region, self._service.signing_name)
+        self._started = True
 
     def _default_base_url(self, source: AwsSource) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")

@@ -1,23 +1,21 @@
-"""AWS credentials and signatures: botocore and published vectors are the oracles."""
+"""AWS credentials and signatures: the emulator's verifier of signatures is the oracle."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import logging
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import boto3
-import botocore.auth
-import botocore.awsrequest
 import botocore.credentials
 import botocore.session
+import httpx
 import pytest
 from credential_servers import Server, Sts, in_threads, serving
-from data import DATA, load_vector
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -31,105 +29,29 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.sigv4 import (
-    AwsKeys,
-    CanonicalRequest,
-    SigV4Signer,
-    host_header,
-)
+from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
+from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
+from langchain_claude_cloud.testing.server.wire import Incoming
 
 KEYS = AwsKeys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 SESSION_KEYS = AwsKeys("ASIAEXAMPLE", "another/secret", "session/token==")
-NOW = datetime(2026, 11, 21, 12, 30, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::123456789012:role/claude"
 
-needs_vectors = pytest.mark.skipif(
-    not (DATA / "vectors").is_dir(), reason="no vectors: set CLAUDE_CLOUD_DATA"
-)
 
-
-def _vector_request(case: dict[str, Any]) -> tuple[CanonicalRequest, str]:
-    """Return a published case's request in our terms, and its time."""
-    context = case["context.json"]
-    head, _, body = case["request.txt"].partition("\n\n")
-    first, *lines = head.split("\n")
-    method, target = first.split(" ", 1)
-    path, _, query = target.rsplit(" ", 1)[0].partition("?")
-    headers: list[tuple[str, str]] = []
-    for line in filter(None, lines):
-        if line[0] in " \t":
-            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {line}")
-        else:
-            headers.append((line.partition(":")[0], line.partition(":")[2]))
-    moment = context["timestamp"].replace("-", "").replace(":", "")
-    headers.append(("x-amz-date", moment))
-    token = context["credentials"].get("token")
-    if token and not context.get("omit_session_token"):
-        headers.append(("x-amz-security-token", token))
-    payload_hash = hashlib.sha256(body.encode()).hexdigest()
-    if context.get("sign_body"):
-        headers.append(("x-amz-content-sha256", payload_hash))
-    request = CanonicalRequest(
-        method, path, query, tuple(headers), payload_hash, context["normalize"]
+def _received(request: OutgoingRequest, signed: dict[str, str]) -> Incoming:
+    """Return a signed request as a server gets it from httpx."""
+    made = httpx.Request(
+        request.method, request.url, headers={**request.headers, **signed}, content=request.content
     )
-    return request, moment
+    path, _, query = made.url.raw_path.decode().partition("?")
+    headers = tuple((name.lower(), value) for name, value in made.headers.multi_items())
+    return Incoming(made.method, path, query, headers, request.content)
 
 
-@needs_vectors
-def test_the_published_signatures() -> None:
-    """All cases of aws-c-auth: canonical request and signature, normalized or not."""
-    cases = load_vector("sigv4.json")["cases"]
-    assert len(cases) == 38
-    for case in cases:
-        context = case["context.json"]
-        request, moment = _vector_request(case)
-        assert request.text()[0] == case["header-canonical-request.txt"], case["case"]
-        secret = context["credentials"]
-        keys = AwsKeys(secret["access_key_id"], secret["secret_access_key"])
-        signer = SigV4Signer(context["region"], context["service"])
-        expected = case["header-signature.txt"]
-        assert signer.authorization(request, keys, moment).endswith(expected), case["case"]
-
-
-def _botocore_signature(request: OutgoingRequest, keys: AwsKeys, signed: dict[str, str]) -> str:
-    """Return botocore's Authorization for the headers that we sign."""
-    headers = {
-        name: value
-        for name, value in {**request.headers, "host": host_header(request.url)}.items()
-        if name in ("host", "content-type") or name.startswith("x-amz")
-    }
-    asked = botocore.awsrequest.AWSRequest(
-        method=request.method, url=request.url, data=request.content, headers=headers
-    )
-    credentials = botocore.credentials.Credentials(
-        keys.access_key_id, keys.secret_access_key, keys.session_token
-    )
-    auth = botocore.auth.SigV4Auth(credentials, "bedrock", "us-east-1")
-    asked.context["timestamp"] = signed["x-amz-date"]
-    auth._modify_request_before_signing(asked)
-    canonical = auth.canonical_request(asked)
-    auth._inject_signature_to_request(
-        asked, auth.signature(auth.string_to_sign(asked, canonical), asked)
-    )
-    return str(asked.headers["Authorization"])
-
-
-def _independent_check(request: OutgoingRequest, keys: AwsKeys, signed: dict[str, str]) -> bool:
-    """Verify as a server does: from the request line, the headers it got, and the bytes."""
-    algorithm, _, rest = signed["authorization"].partition(" ")
-    parts = dict(part.split("=", 1) for part in rest.split(", "))
-    scope = parts["Credential"].split("/", 1)[1]
-    received = {**request.headers, **signed, "host": host_header(request.url)}
-    url = urlsplit(request.url)
-    lines = [request.method, quote(url.path, safe="/-_.~"), url.query]
-    lines += [f"{name}:{received[name].strip()}" for name in parts["SignedHeaders"].split(";")]
-    lines += ["", parts["SignedHeaders"], hashlib.sha256(request.content).hexdigest()]
-    canonical = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    key = b"AWS4" + keys.secret_access_key.encode()
-    for step in scope.split("/"):
-        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
-    text = "\n".join([algorithm, received["x-amz-date"], scope, canonical])
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest() == parts["Signature"]
+def _verify(request: OutgoingRequest, keys: AwsKeys, signed: dict[str, str]) -> None:
+    """Verify as AWS does; the verifier itself is checked with the published vectors."""
+    received = _received(request, signed)
+    verify(received, Authorization(signed["authorization"]), keys.secret_access_key)
 
 
 MODELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/-_", min_size=1).map(
@@ -144,56 +66,81 @@ MODELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/-_", min_size=1).map(
     metadata=st.text("abc {}:,\"'", max_size=20).map(str.strip),
     base=st.sampled_from(["https://bedrock-runtime.us-east-1.amazonaws.com", "http://127.0.0.1:8080", "https://[::1]:4443", "https://HOST.example:443/proxy"]),
 )  # fmt: skip
-def test_signatures_equal_botocores_and_verify(
+def test_signatures_verify(
     model: str, content: bytes, keys: AwsKeys, metadata: str, base: str
 ) -> None:
-    """Our signature is botocore's, and one that a server computes for itself."""
+    """A server that computes the signature for itself comes to the same; few headers are signed."""
     request = OutgoingRequest(
         "POST",
         f"{base}/model/{model}/invoke",
         {
             "content-type": "application/json",
             "x-amzn-bedrock-request-metadata": metadata,
+            "x-amzn-trace-id": "a load balancer changes it",
             "user-agent": "not signed",
             "accept": "application/json",
         },
         content,
     )
-    signed = SigV4Signer("us-east-1", "bedrock").sign(request, keys, now=NOW)
-    assert signed["authorization"] == _botocore_signature(request, keys, signed)
-    assert " ".join(metadata.split()) != metadata or _independent_check(request, keys, signed)
+    signed = SigV4Signer("us-east-1", "bedrock").sign(request, keys)
+    _verify(request, keys, signed)
+    with pytest.raises(SignatureProblem, match="signature"):
+        _verify(replace(request, content=content + b" "), keys, signed)
     names = signed["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     expected = {"content-type", "host", "x-amz-date", "x-amzn-bedrock-request-metadata"}
     assert set(names) == expected | ({"x-amz-security-token"} if keys.session_token else set())
+    assert set(signed) == {"authorization", *(expected & {"x-amz-date"}), *({"x-amz-security-token"} & set(names))}  # fmt: skip
 
 
-def test_a_query_is_signed_as_botocore_does() -> None:
+def test_a_query_is_signed() -> None:
     """Control plane calls have queries."""
     request = OutgoingRequest(
         "GET", "https://bedrock.us-east-1.amazonaws.com/foundation-models?b=2%2F3&a=x%20y&a=b"
     )
-    signed = SigV4Signer("us-east-1", "bedrock").sign(request, KEYS, now=NOW)
-    assert signed["authorization"] == _botocore_signature(request, KEYS, signed)
+    _verify(request, KEYS, SigV4Signer("us-east-1", "bedrock").sign(request, KEYS))
 
 
 def test_what_is_signed_can_be_sent_again_with_other_keys() -> None:
     """A retry signs anew: headers of the first signature are not signed twice."""
     signer = SigV4Signer("us-east-1", "bedrock")
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
-    first = signer.sign(request, SESSION_KEYS, now=NOW)
-    again = signer.sign(request.with_headers(first), SESSION_KEYS, now=NOW)
-    assert again == first
+    first = signer.sign(request, SESSION_KEYS)
+    other = AwsKeys("ASIAOTHER", "other", "token2")
+    again = signer.sign(request.with_headers(first), other)
+    assert again["x-amz-security-token"] == "token2"
+    _verify(request, other, again)
 
 
-def test_the_key_of_the_day_follows_day_and_secret() -> None:
-    """The cached signing key is not used for another day or another secret."""
-    signer = SigV4Signer("us-east-1", "bedrock")
-    request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {}, b"x")
-    for keys in (KEYS, SESSION_KEYS, KEYS):
-        for day in (1, 2):
-            now = datetime(2026, 1, day, tzinfo=UTC)
-            fresh = SigV4Signer("us-east-1", "bedrock").sign(request, keys, now=now)
-            assert signer.sign(request, keys, now=now) == fresh
+def test_nothing_that_is_signed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Botocore writes the canonical request, which holds the session token, at DEBUG."""
+    request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
+    with caplog.at_level(logging.DEBUG):
+        signed = SigV4Signer("us-east-1", "bedrock").sign(request, SESSION_KEYS)
+        logging.getLogger("botocore.auth").debug("a line of somebody else")
+    assert "somebody else" in caplog.text
+    assert "session/token" not in caplog.text
+    assert signed["authorization"][-32:] not in caplog.text
+
+
+def test_importing_the_signer_does_not_import_botocore() -> None:
+    """The first call to Bedrock does; a Bedrock API key never needs it."""
+    script = (
+        "import sys\n"
+        "from pydantic import SecretStr\n"
+        "from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings\n"
+        "from langchain_claude_cloud.platform.base import OutgoingRequest\n"
+        "bearer = BedrockPlatform(BedrockSettings(region='us-east-1', api_key=SecretStr('k')))\n"
+        "bearer.prepare()\n"
+        "bearer.sign(OutgoingRequest('POST', 'https://h.example/'))\n"
+        "keys = {'access_key_id': SecretStr('A'), 'secret_access_key': SecretStr('s')}\n"
+        "signing = BedrockPlatform(BedrockSettings(region='us-east-1', **keys))\n"
+        "print('botocore' in sys.modules)\n"
+        "signing.prepare()\n"
+        "print('botocore' in sys.modules)\n"
+    )
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)  # noqa: S603  our own
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_keys_do_not_show_their_secrets() -> None:
