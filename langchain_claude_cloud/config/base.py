@@ -1,9 +1,8 @@
-"""What `langchain_claude_cloud.config.platforms.Vertex` and ``Bedrock`` have in common.
+"""What `Vertex` and `Bedrock` have in common: checks, and secrets that stay where they are.
 
-In: constructor arguments. Out: checked, frozen models whose secrets leave them neither by
-a dump nor by a pickle: those hold the names of the secrets that were given (``withheld``),
-and the copy made from one reads the environment variable of the same name, or says at its
-first use what is missing. It never uses another identity instead.
+No secret leaves them by a dump or a pickle: those hold the names of the secrets that were given
+(``withheld``). The copy made from one reads the environment variable of the same name, or says at
+its first use what is missing. It never uses another identity instead.
 """
 
 from __future__ import annotations
@@ -149,8 +148,12 @@ class CloudConfig(Serializable):
         """Raise ConfigurationError for fields that do not go together."""
         raise NotImplementedError
 
-    def _secret(self, name: str) -> SecretStr | None:
-        """Return a secret, from the environment if this instance lost it on the way."""
+    def secret(self, name: str) -> SecretStr | None:
+        """Return a secret, from the environment if this instance lost it on the way.
+
+        Raises:
+            ConfigurationError: It is not in the environment either.
+        """
         value: SecretStr | None = getattr(self, name)
         if value is not None or name not in self._withheld:
             return value
@@ -165,7 +168,12 @@ class CloudConfig(Serializable):
             )
         return SecretStr(text)
 
-    def _object(self, name: str) -> object | None:
+    def given_object(self, name: str) -> object | None:
+        """Return an object that was given, such as credentials or a session.
+
+        Raises:
+            ConfigurationError: This is a copy, which does not keep it.
+        """
         value: object | None = getattr(self, name)
         if value is None and name in self._withheld:
             raise refusal(

@@ -1,22 +1,16 @@
-"""The shape checks behind `langchain_claude_cloud.config.platforms`.
-
-In: constructor arguments and environment variables, as text. Out: the text, or a
-`ConfigurationError` that names the field or variable and what it should look like, and
-that never shows a secret or an address with credentials in it.
-"""
+"""Checks of what the user or the environment gives, which never show a secret."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from langchain_claude_cloud.config.shapes import PROJECT, REGION, url_problem
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import MASK
 from langchain_claude_cloud.errors.types import Cloud
@@ -30,11 +24,8 @@ _GUARDRAIL_ID = re.compile(
 _GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
 # The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
 _LONGEST_METADATA = 8500
-_REGION = (re.compile(r"[a-z0-9-]+"), "a region such as 'us-east-1': a-z, 0-9 and '-' only")
-_PROJECT = (
-    re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*"),
-    "a project's id or number, such as 'my-project'",
-)
+_REGION = (REGION, "a region such as 'us-east-1': a-z, 0-9 and '-' only")
+_PROJECT = (PROJECT, "a project's id or number, such as 'my-project'")
 _BEDROCK_PROJECT = (
     re.compile(
         r"[a-zA-Z0-9_-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[a-zA-Z0-9_-]+"
@@ -88,7 +79,8 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
             owner, f"{place} has a line break, control character or blank at one end. Remove it."
         )
     if field == "base_url":
-        _check_url(owner, place, text)
+        if (problem := url_problem(text)) is not None:
+            raise refusal(owner, f"{place} {problem}.")
     elif not secret and (known := _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)):
         pattern, shape = known
         if not pattern.fullmatch(text):
@@ -206,33 +198,6 @@ def describe_refusal(owner: str, error: ValidationError) -> ConfigurationError:
         field = ".".join(map(str, detail["loc"][:1]))
         parts.append(f"{field}: {detail['msg'].removeprefix('Value error, ')}")
     return refusal(owner, "; ".join(dict.fromkeys(parts)) + ".")
-
-
-def _check_url(owner: str, place: str, text: str) -> None:
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        host = None
-    if not host or re.search(r"[\s\\]", text):
-        raise refusal(owner, f"{place} is not an address such as 'https://gateway.example.com'.")
-    if url.username is not None or url.password is not None or "?" in text or "#" in text:
-        raise refusal(owner, f"{place} must have no user name, password, query or fragment in it.")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
-        raise refusal(
-            owner,
-            f"{place} must start with https://, since credentials travel with each request; "
-            "http:// is for 127.0.0.0/8, ::1 and localhost only.",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(text: str) -> str:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from weakref import WeakSet
 
+from langchain_claude_cloud.config.shapes import REGION, url_problem
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
-
-_HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 def check_region(region: str, *, platform: Cloud) -> str:
@@ -31,7 +28,7 @@ def check_region(region: str, *, platform: Cloud) -> str:
     Raises:
         ConfigurationError: It is not a DNS label, and would send credentials elsewhere.
     """
-    if not _HOST_LABEL.fullmatch(region):
+    if not REGION.fullmatch(region):
         raise ConfigurationError(
             f"{region!r} is not a region: it must be lower-case letters, digits and hyphens.",
             platform=platform,
@@ -47,27 +44,10 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
         ConfigurationError: It is not an https URL (http is for loopback only), or carries
             a user, a query or a fragment.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        problem = "credentials go over https only (http is accepted for loopback addresses)"
-    elif not host or parts.username or parts.password:
-        problem = "it must name a host, without a user"
-    elif parts.query or parts.fragment or "\\" in url or not url.isprintable() or " " in url:
-        problem = "it must end with its path, without a query or a fragment"
-    else:
+    problem = url_problem(url)
+    if problem is None:
         return url.rstrip("/")
-    raise ConfigurationError(f"base_url of {platform} is refused: {problem}.", platform=platform)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    raise ConfigurationError(f"base_url of {platform} {problem}.", platform=platform)
 
 
 def without_secrets(body: bytes, secrets: Iterable[str | None]) -> bytes:

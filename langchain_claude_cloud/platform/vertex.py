@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.geography import region_geography
+from langchain_claude_cloud.config.shapes import PROJECT
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -38,7 +39,6 @@ from langchain_claude_cloud.platform.google_auth import TokenSource, token_sourc
 
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
-_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:_-]|\.(?!\.))*")
 
 _COUNT_TOKENS_REGIONS: tuple[tuple[str, str], ...] = (
     ("us", "us-east5"),
@@ -300,7 +300,7 @@ class VertexPlatform:
         )
 
     def _check_project(self, project: str) -> str:
-        if _PROJECT.fullmatch(project):
+        if PROJECT.fullmatch(project):
             return project
         raise ConfigurationError(
             f"{project!r} is not a project id: give its id (my-project-1) or number.",

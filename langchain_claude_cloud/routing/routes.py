@@ -74,13 +74,19 @@ class Route:
             from langchain_claude_cloud.platform.vertex import (  # noqa: PLC0415 - first call only
                 VertexPlatform,
             )
+            from langchain_claude_cloud.routing.settings import (  # noqa: PLC0415 - first call only
+                vertex_settings,
+            )
 
-            return VertexPlatform(self.config.to_settings(self.model, self.default_headers))
+            return VertexPlatform(vertex_settings(self.config, self.model, self.default_headers))
         from langchain_claude_cloud.platform.bedrock import (  # noqa: PLC0415 - first call only
             BedrockPlatform,
         )
+        from langchain_claude_cloud.routing.settings import (  # noqa: PLC0415 - first call only
+            bedrock_settings,
+        )
 
-        return BedrockPlatform(self.config.to_settings(self.default_headers))
+        return BedrockPlatform(bedrock_settings(self.config, self.default_headers))
 
     @cached_property
     def resolved(self) -> ResolvedModel:

@@ -24,6 +24,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.routing.settings import bedrock_settings, vertex_settings
 
 CANARY = "CANARY7f3a"
 Config = Vertex | Bedrock
@@ -76,7 +77,9 @@ each_copy = pytest.mark.parametrize("remake", COPIES.values(), ids=COPIES)
 def settings_of(config: Config) -> Any:
     """Return what the platform would get."""
     return (
-        config.to_settings("claude-opus-5") if isinstance(config, Vertex) else config.to_settings()
+        vertex_settings(config, "claude-opus-5")
+        if isinstance(config, Vertex)
+        else bedrock_settings(config)
     )
 
 
@@ -432,7 +435,7 @@ def test_where_the_address_of_vertex_comes_from(monkeypatch: pytest.MonkeyPatch)
             f"https://{CANARY}@x.com",
             lambda: Vertex().effective_base_url(),
         ),
-        ("AWS_BEARER_TOKEN_BEDROCK", f"{CANARY}\r\nx: y", lambda: Bedrock().to_settings()),
+        ("AWS_BEARER_TOKEN_BEDROCK", f"{CANARY}\r\nx: y", lambda: bedrock_settings(Bedrock())),
     ],
 )
 def test_a_malformed_variable_is_refused_by_name(
@@ -476,7 +479,7 @@ def test_settings_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
         request_type="shared",
         anthropic_version="2026-10-21",
     )
-    settings = config.to_settings("claude-opus-5", {"x-team": "a"})
+    settings = vertex_settings(config, "claude-opus-5", {"x-team": "a"})
     assert (settings.project, settings.region) == ("p", "eu")
     assert settings.credentials is credentials
     assert settings.access_token is None
@@ -542,7 +545,7 @@ def test_settings_for_bedrock() -> None:
         "anthropic_version": "2026-10-21",
     }
     config = Bedrock(**fields, **KEYS, session_token="t")
-    settings = config.to_settings({"x-team": "a"})
+    settings = bedrock_settings(config, {"x-team": "a"})
     assert {name: getattr(settings, name) for name in fields} == fields
     assert secrets_of(settings) == {**KEYS, "session_token": "t"}
     assert (settings.profile, settings.session) == (None, None)
@@ -554,7 +557,7 @@ def test_settings_for_bedrock() -> None:
 def test_a_session_or_profile_reaches_the_platform(session: Session | None) -> None:
     """Both are explicit identities, which boto3 resolves at the first call."""
     config = Bedrock(session=session) if session else Bedrock(profile="work")
-    settings = config.to_settings()
+    settings = bedrock_settings(config)
     assert settings.session is session
     assert settings.profile == (None if session else "work")
 
@@ -574,9 +577,9 @@ def test_the_bearer_token_of_the_environment_is_for_those_who_gave_nothing(
     monkeypatch: pytest.MonkeyPatch, config: Bedrock, *, used: bool
 ) -> None:
     """An explicit credential of any kind goes before ``AWS_BEARER_TOKEN_BEDROCK``."""
-    assert config.to_settings().api_key is None
+    assert bedrock_settings(config).api_key is None
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
-    api_key = config.to_settings().api_key
+    api_key = bedrock_settings(config).api_key
     assert (api_key.get_secret_value() if api_key else None) == (
         "from-environment" if used else None
     )
@@ -587,7 +590,7 @@ def test_an_explicit_api_key_goes_before_the_environments(
 ) -> None:
     """What was given is what is used."""
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
-    assert secrets_of(Bedrock(api_key="given").to_settings()) == {"api_key": "given"}
+    assert secrets_of(bedrock_settings(Bedrock(api_key="given"))) == {"api_key": "given"}
 
 
 @pytest.mark.parametrize(
@@ -606,8 +609,8 @@ def test_an_explicit_api_key_goes_before_the_environments(
 def test_headers_that_smuggle_are_refused(headers: dict[Any, Any]) -> None:
     """One header cannot bring another."""
     for use in (
-        lambda: Vertex().to_settings("claude-opus-5", headers),
-        lambda: Bedrock().to_settings(headers),
+        lambda: vertex_settings(Vertex(), "claude-opus-5", headers),
+        lambda: bedrock_settings(Bedrock(), headers),
     ):
         with pytest.raises(ConfigurationError, match=r"header .* cannot be sent"):
             use()
@@ -789,14 +792,14 @@ def test_load_may_be_given_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     dumped = dumpd(EXPLICIT["keys"])
     secrets = {"AWS_ACCESS_KEY_ID": "m1", "AWS_SECRET_ACCESS_KEY": "m2"}
     loaded = revive(dumped, secrets_map=secrets)
-    assert secrets_of(loaded.to_settings()) == {
+    assert secrets_of(bedrock_settings(loaded)) == {
         "access_key_id": "m1",
         "secret_access_key": "m2",
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, f"env-{value}")
     loaded = revive(dumped, secrets_from_env=True)
-    assert set(secrets_of(loaded.to_settings()).values()) == {"env-m1", "env-m2"}
+    assert set(secrets_of(bedrock_settings(loaded)).values()) == {"env-m1", "env-m2"}
 
 
 def test_the_serialized_form_names_the_class_and_the_variables() -> None:

@@ -16,6 +16,7 @@ from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
+from langchain_claude_cloud.routing.settings import bedrock_settings
 
 REFUSALS = (ConfigurationError, InvalidInputError)
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
@@ -234,7 +235,7 @@ def test_no_value_smuggles_in_a_header(place: str, text: str) -> None:
 def test_what_goes_into_a_header_as_json_is_escaped(text: str) -> None:
     """Request metadata may have any letters; the header is ASCII without line breaks."""
     config = _bedrock(request_metadata={text: text})
-    _, headers = BedrockPlatform(config.to_settings()).rewrite(
+    _, headers = BedrockPlatform(bedrock_settings(config)).rewrite(
         {"messages": []}, [], model_id="m", operation="invoke"
     )
     value = headers["x-amzn-bedrock-request-metadata"]

@@ -18,8 +18,9 @@ import httpcore
 import httpx
 
 import langchain_claude_cloud
+from langchain_claude_cloud.config.shapes import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform._common import SharedLock, is_loopback
+from langchain_claude_cloud.platform._common import SharedLock
 
 _BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Where AWS's tools and requests, which google-auth uses, look for a company's certificates."""

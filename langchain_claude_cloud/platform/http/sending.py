@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from langchain_claude_cloud.config.shapes import is_loopback
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
-from langchain_claude_cloud.platform._common import is_loopback
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.http import failures
 from langchain_claude_cloud.platform.http.auth import PlatformAuth, check_headers

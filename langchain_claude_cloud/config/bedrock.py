@@ -1,136 +1,25 @@
-"""What the user says about a cloud: where to ask, and as whom.
+"""`Bedrock`: where Claude on Amazon Bedrock is asked, and as whom.
 
-In: constructor arguments and, when they are needed, environment variables. Out: the plain
-settings that `langchain_claude_cloud.platform` works with. Nothing here reads a file,
-imports a cloud's library or touches the network.
-
-How secrets are kept out of dumps and pickles is in `langchain_claude_cloud.config.base`.
+Nothing here reads a file, imports a cloud's library or touches the network.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, StrictBool, field_validator
 
 from langchain_claude_cloud.catalogue.arns import region_of, split_arn
-from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import (
-    check_headers,
     check_request_metadata,
     from_environment,
     read_guardrail,
     refusal,
 )
 from langchain_claude_cloud.errors.types import Cloud
-
-if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.bedrock import BedrockSettings
-    from langchain_claude_cloud.platform.vertex import VertexSettings
-
-__all__ = ["Bedrock", "Vertex"]
-
-
-class Vertex(CloudConfig):
-    """Claude on Google Cloud's Vertex AI.
-
-    What is left out is looked up when it is needed; Application Default Credentials are
-    read at the first call.
-
-    Args:
-        project: The Google Cloud project. Otherwise ``ANTHROPIC_VERTEX_PROJECT_ID``,
-            ``GOOGLE_CLOUD_PROJECT``, ``GCLOUD_PROJECT``, or the credentials' own.
-        region: ``global``, ``us``, ``eu`` or a region such as ``europe-west1``. Otherwise
-            ``VERTEX_REGION_<MODEL>``, ``CLOUD_ML_REGION``, or ``global``.
-        credentials: A `google.auth.credentials.Credentials`.
-        access_token: A bearer token, used as it is and never renewed.
-        base_url: Another address than Google's, such as a gateway's. Otherwise
-            ``ANTHROPIC_VERTEX_BASE_URL``.
-        anthropic_version: The API version in the body.
-        count_tokens_region: The region that counts tokens; not every region does.
-        quota_project: The project that quota and billing go to.
-        request_type: ``dedicated`` for provisioned throughput only, ``shared`` to bypass it.
-    """
-
-    project: str | None = None
-    region: str | None = None
-    credentials: object | None = Field(default=None, exclude=True, repr=False)
-    access_token: SecretStr | None = None
-    base_url: str | None = None
-    anthropic_version: str = "vertex-2023-10-16"
-    count_tokens_region: str | None = None
-    quota_project: str | None = None
-    request_type: Literal["dedicated", "shared"] | None = None
-
-    cloud: ClassVar[Cloud] = "vertex"
-    _secret_variables: ClassVar[Mapping[str, str]] = {"access_token": "VERTEX_ACCESS_TOKEN"}
-    _object_fields: ClassVar[tuple[str, ...]] = ("credentials",)
-
-    def effective_project(self) -> str | None:
-        """Return the project as far as arguments and environment tell it."""
-        names = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
-        return self.project or from_environment("Vertex", "project", names)
-
-    def region_for(self, model: str) -> str:
-        """Return the region that a model is asked in."""
-        names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
-        return self.region or from_environment("Vertex", "region", names) or "global"
-
-    def effective_base_url(self) -> str | None:
-        """Return the address to use instead of Google's, without a slash at its end."""
-        names = ("ANTHROPIC_VERTEX_BASE_URL",)
-        url = self.base_url or from_environment("Vertex", "base_url", names)
-        return url.rstrip("/") if url else None
-
-    def to_settings(
-        self, model: str, default_headers: Mapping[str, str] | None = None
-    ) -> VertexSettings:
-        """Return what the platform needs to ask a model.
-
-        Args:
-            model: The model's name, for its region.
-            default_headers: Headers to send besides the platform's own.
-
-        Raises:
-            ConfigurationError: A variable or header is malformed, or this is a copy that
-                lost a secret.
-        """
-        from langchain_claude_cloud.platform.vertex import (  # noqa: PLC0415  the platform stage is needed at the first call only
-            VertexSettings,
-        )
-
-        return VertexSettings(
-            project=self.effective_project(),
-            region=self.region_for(model),
-            credentials=self._object("credentials"),
-            access_token=self._secret("access_token"),
-            base_url=self.effective_base_url(),
-            anthropic_version=self.anthropic_version,
-            count_tokens_region=self.count_tokens_region,
-            quota_project=self.quota_project,
-            request_type=self.request_type,
-            extra_headers=check_headers("Vertex", default_headers),
-        )
-
-    @field_validator("credentials")
-    @classmethod
-    def _check_credentials(cls, credentials: object) -> object:
-        if isinstance(credentials, str | bytes | Mapping | os.PathLike):
-            raise refusal(
-                "Vertex",
-                "credentials is a google.auth credentials object. For a key file set "
-                "GOOGLE_APPLICATION_CREDENTIALS, or load it with google.auth.",
-            )
-        return credentials
-
-    def _refuse_contradictions(self) -> None:
-        if self._has("credentials") and self._has("access_token"):
-            raise refusal(
-                "Vertex", "explicit credentials conflict: give either credentials or access_token."
-            )
 
 
 class Bedrock(CloudConfig):
@@ -214,42 +103,6 @@ class Bedrock(CloudConfig):
         url = self.base_url or from_environment("Bedrock", "base_url", names)
         return url.rstrip("/") if url else None
 
-    def to_settings(self, default_headers: Mapping[str, str] | None = None) -> BedrockSettings:
-        """Return what the platform needs to ask any model.
-
-        Args:
-            default_headers: Headers to send besides the platform's own.
-
-        Raises:
-            ConfigurationError: A variable or header is malformed, or this is a copy that
-                lost a secret.
-        """
-        from langchain_claude_cloud.platform.bedrock import (  # noqa: PLC0415  the platform stage is needed at the first call only
-            BedrockSettings,
-        )
-
-        return BedrockSettings(
-            region=self.effective_region(),
-            profile=self.profile,
-            access_key_id=self._secret("access_key_id"),
-            secret_access_key=self._secret("secret_access_key"),
-            session_token=self._effective_session_token(),
-            api_key=self._effective_api_key(),
-            session=self._object("session"),
-            role_arn=self.role_arn,
-            external_id=self.external_id,
-            role_session_name=self.role_session_name,
-            base_url=self.effective_base_url(),
-            guardrail=dict(self.guardrail) if self.guardrail else None,
-            service_tier=self.service_tier,
-            latency=self.latency,
-            trace=self.trace,
-            project=self.project,
-            request_metadata=dict(self.request_metadata) if self.request_metadata else None,
-            anthropic_version=self.anthropic_version,
-            extra_headers=check_headers("Bedrock", default_headers),
-        )
-
     def check_project(self, model: str, region: str | None) -> None:
         """Check that a project can be used for a model (botocore's model of InvokeModel).
 
@@ -279,17 +132,19 @@ class Bedrock(CloudConfig):
                 "the model itself.",
             )
 
-    def _effective_session_token(self) -> SecretStr | None:
-        token = self._secret("session_token")
+    def effective_session_token(self) -> SecretStr | None:
+        """Return the session token, from the environment if the keys are from there."""
+        token = self.secret("session_token")
         if token is None and self.access_key_id is None and "access_key_id" in self._withheld:
             # The keys come from the environment now, and its three variables belong together.
             text = from_environment("Bedrock", "session_token", ("AWS_SESSION_TOKEN",))
             return SecretStr(text) if text else None
         return token
 
-    def _effective_api_key(self) -> SecretStr | None:
+    def effective_api_key(self) -> SecretStr | None:
+        """Return the API key, from the environment if no other identity is given."""
         if self._identities() or self.role_arn:
-            return self._secret("api_key")
+            return self.secret("api_key")
         text = from_environment("Bedrock", "api_key", ("AWS_BEARER_TOKEN_BEDROCK",))
         return SecretStr(text) if text else None
 

@@ -1,0 +1,86 @@
+"""`Vertex`: where Claude on Google Cloud's Vertex AI is asked, and as whom.
+
+Nothing here reads a file, imports a cloud's library or touches the network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from langchain_claude_cloud.catalogue.names import vertex_region_variables
+from langchain_claude_cloud.config.base import CloudConfig
+from langchain_claude_cloud.config.checks import from_environment, refusal
+from langchain_claude_cloud.errors.types import Cloud
+
+
+class Vertex(CloudConfig):
+    """Claude on Google Cloud's Vertex AI.
+
+    What is left out is looked up when it is needed; Application Default Credentials are
+    read at the first call.
+
+    Args:
+        project: The Google Cloud project. Otherwise ``ANTHROPIC_VERTEX_PROJECT_ID``,
+            ``GOOGLE_CLOUD_PROJECT``, ``GCLOUD_PROJECT``, or the credentials' own.
+        region: ``global``, ``us``, ``eu`` or a region such as ``europe-west1``. Otherwise
+            ``VERTEX_REGION_<MODEL>``, ``CLOUD_ML_REGION``, or ``global``.
+        credentials: A `google.auth.credentials.Credentials`.
+        access_token: A bearer token, used as it is and never renewed.
+        base_url: Another address than Google's, such as a gateway's. Otherwise
+            ``ANTHROPIC_VERTEX_BASE_URL``.
+        anthropic_version: The API version in the body.
+        count_tokens_region: The region that counts tokens; not every region does.
+        quota_project: The project that quota and billing go to.
+        request_type: ``dedicated`` for provisioned throughput only, ``shared`` to bypass it.
+    """
+
+    project: str | None = None
+    region: str | None = None
+    credentials: object | None = Field(default=None, exclude=True, repr=False)
+    access_token: SecretStr | None = None
+    base_url: str | None = None
+    anthropic_version: str = "vertex-2023-10-16"
+    count_tokens_region: str | None = None
+    quota_project: str | None = None
+    request_type: Literal["dedicated", "shared"] | None = None
+
+    cloud: ClassVar[Cloud] = "vertex"
+    _secret_variables: ClassVar[Mapping[str, str]] = {"access_token": "VERTEX_ACCESS_TOKEN"}
+    _object_fields: ClassVar[tuple[str, ...]] = ("credentials",)
+
+    def effective_project(self) -> str | None:
+        """Return the project as far as arguments and environment tell it."""
+        names = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+        return self.project or from_environment("Vertex", "project", names)
+
+    def region_for(self, model: str) -> str:
+        """Return the region that a model is asked in."""
+        names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
+        return self.region or from_environment("Vertex", "region", names) or "global"
+
+    def effective_base_url(self) -> str | None:
+        """Return the address to use instead of Google's, without a slash at its end."""
+        names = ("ANTHROPIC_VERTEX_BASE_URL",)
+        url = self.base_url or from_environment("Vertex", "base_url", names)
+        return url.rstrip("/") if url else None
+
+    @field_validator("credentials")
+    @classmethod
+    def _check_credentials(cls, credentials: object) -> object:
+        if isinstance(credentials, str | bytes | Mapping | os.PathLike):
+            raise refusal(
+                "Vertex",
+                "credentials is a google.auth credentials object. For a key file set "
+                "GOOGLE_APPLICATION_CREDENTIALS, or load it with google.auth.",
+            )
+        return credentials
+
+    def _refuse_contradictions(self) -> None:
+        if self._has("credentials") and self._has("access_token"):
+            raise refusal(
+                "Vertex", "explicit credentials conflict: give either credentials or access_token."
+            )
