@@ -1,5 +1,8 @@
-"""The public import path of `StructuredOutputError`."""
+"""The public import path of the errors of structured output."""
 
-from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
+from langchain_claude_cloud.chat_models.structured_output import (
+    StructuredOutputError,
+    StructuredOutputRefusalError,
+)
 
-__all__ = ["StructuredOutputError"]
+__all__ = ["StructuredOutputError", "StructuredOutputRefusalError"]

@@ -36,14 +36,25 @@ class Expected:
     content: list[dict[str, Any]]
     stop_reason: str | None
     usage: dict[str, Any]
+    stop_details: dict[str, Any] = field(default_factory=dict)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     invalid: list[tuple[str, str]] = field(default_factory=list)
 
     def content_blocks(self) -> list[dict[str, Any]]:
         """Return LangChain's view of the content, by core's translator for valid blocks."""
+        blocks = [self._translate(block) for block in self.content]
         if not self.content and not self.invalid:
-            return [{"type": "text", "text": ""}]
-        return [self._translate(block) for block in self.content]
+            blocks = [{"type": "text", "text": ""}]
+        return [*blocks, *self._refusal()]
+
+    def _refusal(self) -> list[dict[str, Any]]:
+        """Return the block by which LangChain says that the model refused."""
+        if self.stop_reason != "refusal":
+            return []
+        category = self.stop_details.get("category")
+        extras = {"extras": {"category": category}} if category else {}
+        text = self.stop_details.get("explanation") or ""
+        return [{"type": "refusal", "refusal": text, **extras}]
 
     def _translate(self, block: dict[str, Any]) -> dict[str, Any]:
         message = AIMessage(content=[block], response_metadata={"model_provider": "anthropic"})
@@ -75,7 +86,7 @@ def fold(events: list[dict[str, Any]]) -> Expected:
     for index, text in raw.items():
         blocks[index]["raw"] = text
     in_order = [(blocks[index], index in ended) for index in sorted(blocks)]
-    return _finish(in_order, message.get("stop_reason"), usage)
+    return _finish(in_order, message, usage)
 
 
 def _apply(block: dict[str, Any], delta: dict[str, Any], raw: dict[int, str], index: int) -> None:
@@ -102,13 +113,14 @@ def fold_message(message: dict[str, Any]) -> Expected:
     if blocks and blocks[-1]["type"] == "tool_use" and stop_reason in CUT:
         blocks[-1]["raw"] = json.dumps(blocks[-1]["input"], ensure_ascii=False)
         in_order[-1] = (blocks[-1], False)
-    return _finish(in_order, stop_reason, message.get("usage") or {})
+    return _finish(in_order, message, message.get("usage") or {})
 
 
 def _finish(
-    blocks: list[tuple[dict[str, Any], bool]], stop_reason: str | None, usage: dict[str, Any]
+    blocks: list[tuple[dict[str, Any], bool]], message: dict[str, Any], usage: dict[str, Any]
 ) -> Expected:
-    expected = Expected([], stop_reason, usage)
+    details = message.get("stop_details") or {}
+    expected = Expected([], message.get("stop_reason"), usage, details)
     for number, (block, ended) in enumerate(blocks):
         text = block.pop("raw", "")
         last = number == len(blocks) - 1

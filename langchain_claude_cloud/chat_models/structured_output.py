@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from langchain_core.exceptions import OutputParserException
+from langchain_core.exceptions import ModelRefusalError, OutputParserException
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
@@ -40,7 +40,6 @@ _METHODS: Final = ("json_schema", "function_calling", "json_mode")
 _CUT: Final = {
     "max_tokens": "was cut off at max_tokens; allow more of them",
     "model_context_window_exceeded": "was cut off at the end of the context window",
-    "refusal": "was refused by the model",
 }
 
 
@@ -57,6 +56,19 @@ class StructuredOutputError(OutputParserException):
             llm_output=message.text,
         )
         self.message = message
+
+
+class StructuredOutputRefusalError(StructuredOutputError, ModelRefusalError):
+    """The model refused to give a value; also LangChain's own error for that.
+
+    Attributes:
+        message: The reply.
+        raw_message: The same reply, under langchain-core's name.
+    """
+
+    def __init__(self, reason: str, message: BaseMessage) -> None:
+        super().__init__(reason, message)
+        self.raw_message = message
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
@@ -114,9 +126,11 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             return None
 
     def _whole(self, message: AIMessage) -> Any:
-        reason = _CUT.get(message.response_metadata.get("stop_reason") or "")
-        if reason:
-            raise StructuredOutputError(reason, message)
+        stop_reason = message.response_metadata.get("stop_reason") or ""
+        if stop_reason == "refusal":
+            raise StructuredOutputRefusalError(_describe_refusal(message), message)
+        if stop_reason in _CUT:
+            raise StructuredOutputError(_CUT[stop_reason], message)
         try:
             return self._validate(_read(message, self.tool))
         except (ArgumentsError, ValidationError, ValueError) as error:
@@ -128,6 +142,14 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if issubclass(self.output_type, BaseModel):
             return self.output_type.model_validate(value)
         return self.output_type.parse_obj(value)
+
+
+def _describe_refusal(message: AIMessage) -> str:
+    """Say that the model refused, with the category and the text that the API gives."""
+    details = message.response_metadata.get("stop_details") or {}
+    category = f" (category {details['category']})" if details.get("category") else ""
+    text = f": {details['explanation']}" if details.get("explanation") else ""
+    return f"was refused by the model{category}{text}"
 
 
 def _read(message: AIMessage, tool: str | None) -> JsonObject:

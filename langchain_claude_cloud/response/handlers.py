@@ -21,6 +21,7 @@ from langchain_claude_cloud.response.construction import event_chunk
 from langchain_claude_cloud.response.message import (
     Content,
     Origin,
+    closing_blocks,
     end_metadata,
     standard_block,
     standard_citation,
@@ -168,7 +169,10 @@ class StandardChunkWriter(ProviderChunkWriter):
         return super().close(block)
 
     def _last_content(self, answer: Answer) -> Content:
-        return [] if answer.blocks else [{"type": "text", "text": "", "index": 0}]
+        first = len(answer.blocks)
+        return [
+            {**block, "index": index} for index, block in enumerate(closing_blocks(answer), first)
+        ]
 
     def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
         metadata = {"model_provider": PROVIDER, "output_version": "v1"}

@@ -98,7 +98,7 @@ def build_message(
         **({"output_version": version} if is_standard else {}),
         **end_metadata(answer),
     }
-    content = standard_content(answer.blocks) if is_standard else provider_content(answer.blocks)
+    content = standard_content(answer) if is_standard else provider_content(answer.blocks)
     verdicts = [block.verdict for block in answer.blocks if block.verdict is not None]
     calls, broken = split_verdicts(verdicts)
     return AIMessage(
@@ -127,11 +127,22 @@ def provider_content(blocks: Sequence[Block]) -> Content:
     return list(wire)
 
 
-def standard_content(blocks: Sequence[Block]) -> Content:
+def standard_content(answer: Answer) -> Content:
     """Return content as LangChain's standard content blocks."""
-    if not blocks:
-        return [{"type": "text", "text": ""}]
-    return [standard_block(block.wire(), block.verdict) for block in blocks]
+    blocks = [standard_block(block.wire(), block.verdict) for block in answer.blocks]
+    return [*blocks, *closing_blocks(answer)]
+
+
+def closing_blocks(answer: Answer) -> list[JsonObject]:
+    """Return the standard blocks that no event brings, only the end of the message.
+
+    An answer without content has an empty text. One that the model refused ends with
+    LangChain's refusal block, which core's translator makes from the stop reason.
+    """
+    empty: list[JsonObject] = [] if answer.blocks else [{"type": "text", "text": ""}]
+    ending = {"model_provider": PROVIDER, **end_metadata(answer)}
+    refusal = AIMessage(content=[], response_metadata=ending).content_blocks
+    return [*empty, *cast("list[JsonObject]", refusal)]
 
 
 def standard_block(wire: JsonObject, verdict: Verdict | None = None) -> JsonObject:

@@ -18,6 +18,7 @@ from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.handlers import call_head
 from langchain_claude_cloud.response.message import (
     Origin,
+    closing_blocks,
     end_metadata,
     standard_block,
     start_metadata,
@@ -85,10 +86,29 @@ class ProtocolWriter:
     def end(self, answer: Answer, settled: Sequence[Block]) -> Events:
         """Write the finishes that waited, and the finish of the message."""
         finishes = [event for block in settled for event in self.close(block)]
+        for index, block in enumerate(closing_blocks(answer), len(answer.blocks)):
+            finishes += _events(event="content-block-start", index=index, content=block)
+            finishes += _events(
+                event="content-block-finish", index=index, content=_KeptBlock(block)
+            )
         metadata = {**self._metadata, **end_metadata(answer)}
         usage = usage_metadata(answer.usage) if self._with_usage else None
         reported = {"usage": usage} if usage else {}
         return [*finishes, *_events(event="message-finish", **reported, metadata=metadata)]
+
+
+class _KeptBlock(dict[str, object]):
+    """A finished block of a type that core's `ChatModelStream` does not know.
+
+    Up to langchain-core 1.8.3 it drops the finish of a refusal block, and a refused answer
+    looks like a whole one. It asks for the type with `get`, and keeps a non-standard block as
+    it is; the copy in its message is a plain dict with the real type.
+    """
+
+    def get(self, key: str, default: object = None) -> object:  # type: ignore[override]  # see above
+        if key == "type" and self["type"] == "refusal":
+            return "non_standard"
+        return super().get(key, default)
 
 
 def _late(block: Block, standard: JsonObject, writer: ProtocolWriter) -> Events:

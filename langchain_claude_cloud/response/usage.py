@@ -51,17 +51,19 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
     """Return LangChain's view of a message's usage, or None where there is none.
 
     ``input_tokens`` is the whole prompt: what was read from and written to the cache
-    included. Cache writes are told apart by time to live where the API does; then
-    ``cache_creation`` is 0, so that nothing is counted twice (langchain-anthropic's rule).
+    included. Cache writes are told apart by time to live where the API does. Then
+    ``cache_creation`` is what is left of the total: 0, as in langchain-anthropic, unless
+    `message_delta` raised the total without a new split.
     """
     if not usage:
         return None
     cache_read = _count(usage, "cache_read_input_tokens")
     by_ttl = _by_ttl(usage)
-    written = sum(by_ttl.values()) or _count(usage, "cache_creation_input_tokens")
+    split = sum(by_ttl.values())
+    written = _count(usage, "cache_creation_input_tokens") or split
     details: dict[str, int] = {
         "cache_read": cache_read,
-        "cache_creation": 0 if by_ttl else written,
+        "cache_creation": max(written - split, 0),
         **by_ttl,
     }
     input_tokens = _count(usage, "input_tokens") + cache_read + written

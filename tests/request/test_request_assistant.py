@@ -234,6 +234,8 @@ def test_citations_of_converse_are_left_out() -> None:
         {"type": "reasoning_content", "reasoning_content": {"text": "hm"}},
         {"type": "reasoning_content"},
         {"type": "redacted_thinking"},
+        {"type": "refusal", "refusal": "Not that.", "extras": {"category": "cyber"}},
+        {"type": "non_standard", "value": {"type": "refusal", "refusal": ""}},
         {"type": "input_json_delta", "partial_json": "{"},
         {"type": "text", "text": "  "},
         "",

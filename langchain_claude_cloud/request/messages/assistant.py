@@ -256,7 +256,11 @@ def _wrapped(block: JsonObject, reading: _Reading) -> JsonObject | None:
 
 
 def _nothing(block: JsonObject, reading: _Reading) -> None:
-    """Leave out a part of a stream, or another API's private record of a call."""
+    """Leave out what the API takes from nobody.
+
+    That is a part of a stream, another API's private record of a call, or LangChain's block
+    for a refusal, which stands for a stop reason.
+    """
     del block, reading
 
 
@@ -274,6 +278,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "server_tool_call_chunk": _standard_server_use,
     "server_tool_result": _standard_server_result,
     "non_standard": _wrapped,
+    "refusal": _nothing,
     "input_json_delta": _nothing,
     "function_call": _nothing,
     "custom_tool_call": _nothing,

@@ -265,5 +265,6 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "input_file": _openai_file,
     "non_standard": _unwrapped,
     "reasoning": _nothing,
+    "refusal": _nothing,
     **dict.fromkeys(_UNSUPPORTED, _refuse),
 }
