@@ -26,7 +26,7 @@ QUESTION: Any = {"messages": [HumanMessage("How is it done?")]}
 
 
 def _refuse(emulator: CloudEmulator, said: str) -> None:
-    emulator.reply(*([text(said)] if said else []), stop_reason="refusal")
+    emulator.reply(text(said), stop_reason="refusal")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
