@@ -105,7 +105,7 @@ class _KeptBlock(dict[str, object]):
     it is; the copy in its message is a plain dict with the real type.
     """
 
-    def get(self, key: str, default: object = None) -> object:  # type: ignore[override]  # see above
+    def get(self, key: str, default: object = None) -> object:
         if key == "type" and self["type"] == "refusal":
             return "non_standard"
         return super().get(key, default)
