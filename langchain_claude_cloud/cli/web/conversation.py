@@ -1,0 +1,122 @@
+"""One run of the web demo: an agent's loop, told as small JSON events.
+
+The events are what a page needs to append: new text, new reasoning, new characters of a tool's
+arguments. Nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+
+from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import JsonObject
+
+MAX_TURNS: Final = 6
+"""How often the model is asked in one run at most."""
+
+
+@tool
+def write_file(path: str, content: str) -> str:
+    """Write a file, replacing what was there."""
+    return f"wrote {len(content)} characters to {path}"
+
+
+async def run(model: ChatClaudeCloud, prompt: str) -> AsyncIterator[JsonObject]:
+    """Let the model work on a prompt, with one tool, until it is done.
+
+    Args:
+        model: Which model to ask, where, and how.
+        prompt: What the reader of the page wrote.
+
+    Yields:
+        Events with a ``type``: ``text``, ``reasoning``, ``tool`` (a call's id, name, and the new
+        characters of its arguments by name), ``tool_done``, ``tool_invalid`` (with the reason),
+        ``usage``, ``error`` and, as the last one, ``end``.
+    """
+    messages: list[BaseMessage] = [HumanMessage(prompt)]
+    try:
+        for _ in range(MAX_TURNS):
+            turn = _Turn()
+            async for chunk in model.bind_tools([write_file]).astream(messages):
+                for event in turn.add(chunk):
+                    yield event
+            answer = turn.answer
+            if answer is None:
+                break
+            results, events = _results(answer)
+            for event in events:
+                yield event
+            yield _usage(answer)
+            if not results:
+                yield {"type": "end", "stop_reason": answer.response_metadata.get("stop_reason")}
+                return
+            messages += [answer, *results]
+    except ClaudeCloudError as error:
+        yield {"type": "error", "kind": type(error).__name__, "text": str(error)}
+    yield {"type": "end", "stop_reason": None}
+
+
+class _Turn:
+    """One answer while it arrives."""
+
+    def __init__(self) -> None:
+        self.answer: AIMessage | None = None
+        self._shown: dict[tuple[str, str], int] = {}
+
+    def add(self, chunk: AIMessage) -> Iterator[JsonObject]:
+        if chunk.text:
+            yield {"type": "text", "text": chunk.text}
+        for block in chunk.content_blocks:
+            if block["type"] == "reasoning" and block.get("reasoning"):
+                yield {"type": "reasoning", "text": block["reasoning"]}
+        self.answer = chunk if self.answer is None else self.answer + chunk  # type: ignore[assignment]  # chunks add up to chunks
+        yield from self._arguments()
+
+    def _arguments(self) -> Iterator[JsonObject]:
+        if self.answer is None:
+            return
+        for call in self.answer.tool_calls:
+            grown = dict(self._grown(call["id"] or "", call["args"]))
+            if grown or (call["id"] or "", "") not in self._shown:
+                self._shown[call["id"] or "", ""] = 0
+                yield {"type": "tool", "id": call["id"], "name": call["name"], "added": grown}
+
+    def _grown(self, call_id: str, arguments: JsonObject) -> Iterator[tuple[str, str]]:
+        for name, value in arguments.items():
+            text = value if isinstance(value, str) else ""
+            shown = self._shown.get((call_id, name), 0)
+            if len(text) > shown:
+                self._shown[call_id, name] = len(text)
+                yield name, text[shown:]
+
+
+def _results(answer: AIMessage) -> tuple[list[ToolMessage], list[JsonObject]]:
+    """Run the calls of an answer; a call that is not whole is answered with an error."""
+    results: list[ToolMessage] = []
+    events: list[JsonObject] = []
+    for call in answer.tool_calls:
+        results.append(write_file.invoke(call))
+        events.append({"type": "tool_done", "id": call["id"], "result": results[-1].text})
+    for broken in answer.invalid_tool_calls:
+        reason = f"This call was not run: {broken['error']}. Send it again, complete."
+        results.append(ToolMessage(reason, tool_call_id=broken["id"] or "", status="error"))
+        events.append({"type": "tool_invalid", "id": broken["id"], "reason": broken["error"]})
+    return results, events
+
+
+def _usage(answer: AIMessage) -> JsonObject:
+    used = answer.usage_metadata
+    metadata = answer.response_metadata
+    return {
+        "type": "usage",
+        "input_tokens": used["input_tokens"] if used else 0,
+        "output_tokens": used["output_tokens"] if used else 0,
+        "platform": metadata.get("platform"),
+        "region": metadata.get("region"),
+        "model": metadata.get("model_name"),
+    }
