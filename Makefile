@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo bench soak reliability features docs format clean
+.PHONY: help install check test live demo web bench soak reliability features docs format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test     unit and integration tests, offline"
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
+	@echo "make web      a page that shows a file while a tool call writes it"
 	@echo "make bench    what it costs, beside its peers, into docs/performance.md"
 	@echo "make soak     10,000 streams on each cloud, 5 % of them faulty: what is left behind"
 	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
@@ -53,6 +54,9 @@ live: install
 
 demo: install
 	$(BIN)/claude-cloud demo
+
+web: install
+	$(BIN)/claude-cloud web
 
 # An environment of its own: the peers would otherwise decide which versions are tested.
 BENCH := .venv-bench

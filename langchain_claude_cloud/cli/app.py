@@ -164,3 +164,22 @@ def emulate(
     from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
 
     run_emulator(host, port, event_delay=event_delay, strict=strict)
+
+
+@app.command()
+def web(
+    *,
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8788,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the real clouds, with your credentials.")
+    ] = False,
+    model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show answers, and a file that a tool call writes, on a web page as they come."""
+    from langchain_claude_cloud.cli.web.app import run_web  # noqa: PLC0415  # an extra
+
+    target = Target(None, model, project, region, profile)
+    run_web(make_console(), target, port, live=live)

@@ -41,6 +41,7 @@ _SECURITY: Final = {
     "x-content-type-options": "nosniff",
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the page asks for.

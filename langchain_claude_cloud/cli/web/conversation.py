@@ -6,7 +6,7 @@ arguments. Nothing is sent twice.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -26,7 +26,7 @@ def write_file(path: str, content: str) -> str:
     return f"wrote {len(content)} characters to {path}"
 
 
-async def run(model: ChatClaudeCloud, prompt: str) -> AsyncIterator[JsonObject]:
+async def run(model: ChatClaudeCloud, prompt: str) -> AsyncGenerator[JsonObject]:
     """Let the model work on a prompt, with one tool, until it is done.
 
     Args:

@@ -25,7 +25,10 @@ def write_script(emulator: CloudEmulator, *, cut: bool) -> None:
         cut: Whether the first call ends in the middle, as at ``max_tokens``.
     """
     call = tool_use("write_file", {"path": "lisbon.md", "content": _FILE})
-    opening = (thinking("Five days: one theme a day, and short distances."), text("I write it down."))
+    opening = (
+        thinking("Five days: one theme a day, and short distances."),
+        text("I write it down."),
+    )
     if cut:
         emulator.fault(*opening, call, max_tokens_in_call=True)
         emulator.reply(text("The call was cut off. I send it again."), call)

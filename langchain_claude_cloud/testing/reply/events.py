@@ -147,8 +147,14 @@ def _opening(message: Message, index: int) -> JsonObject:
     return block.payload
 
 
-def stream(message: Message) -> Iterator[JsonObject]:
-    """Yield the events of the message, without what only one of the clouds adds."""
+def stream(message: Message, *, whole_arguments: bool = False) -> Iterator[JsonObject]:
+    """Yield the events of the message, without what only one of the clouds adds.
+
+    Args:
+        message: The message.
+        whole_arguments: Whether a tool's arguments come in one piece, as they do where the
+            request did not ask for fine-grained tool streaming.
+    """
     noise = Noise(message.seed)
     yield _start(message)
     for index in range(len(message.blocks)):
@@ -157,7 +163,10 @@ def stream(message: Message) -> Iterator[JsonObject]:
             "index": index,
             "content_block": _opening(message, index),
         }
-        for delta in _deltas(message.blocks[index], noise, message.chunk):
+        block = message.blocks[index]
+        whole = whole_arguments and block.kind == "tool_use"
+        chunk = max(1, len(block.text)) if whole else message.chunk
+        for delta in _deltas(block, noise, chunk):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         if _is_ended(message, index):
             yield {"type": "content_block_stop", "index": index}

@@ -29,6 +29,10 @@ from langchain_claude_cloud.testing.server.wire import Outgoing, Pause, Step
 from langchain_claude_cloud.testing.stand_in import answer
 
 _JSON = {"content-type": "application/json"}
+_FINE_GRAINED_BETA = "fine-grained-tool-streaming-2025-05-14"
+_FRAME_BYTES, _PIECE_BYTES = 300, 12
+"""About the length of a frame with a few words in it, and of the words."""
+
 STREAM_TYPES = {
     "vertex": "text/event-stream; charset=utf-8",
     "bedrock": "application/vnd.amazon.eventstream",
@@ -122,7 +126,8 @@ def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
 
 def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -> Outgoing:
     renderer = Renderer(call.cloud, message)
-    frames = apply_to_events(renderer.frames(events.stream(message)), fault, renderer)
+    stream = events.stream(message, whole_arguments=not _asks_for_arguments(call))
+    frames = apply_to_events(renderer.frames(stream), fault, renderer)
     steps = apply_to_steps(_paced(frames, delay), fault)
     kind = STREAM_TYPES[call.cloud]
     headers = _headers(call, message.seed) | {"content-type": kind}
@@ -131,10 +136,19 @@ def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -
     return Outgoing(200, headers, steps, delay=fault.delay_start)
 
 
+def _asks_for_arguments(call: Call) -> bool:
+    """Whether a request wants the arguments of tools while they are written."""
+    tools = call.body.get("tools") or []
+    eager = any(isinstance(each, dict) and each.get("eager_input_streaming") for each in tools)
+    return eager or _FINE_GRAINED_BETA in call.betas
+
+
 def _paced(frames: Iterator[Step], delay: float) -> Iterator[Step]:
+    """Pause before each frame; longer before a long one, which takes longer to write."""
     for number, step in enumerate(frames):
         if delay and number:
-            yield Pause(delay)
+            length = len(step) if isinstance(step, bytes) else 0
+            yield Pause(delay * max(1, (length - _FRAME_BYTES) // _PIECE_BYTES))
         yield step
 
 
