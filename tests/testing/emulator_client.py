@@ -66,12 +66,16 @@ class Client:
         *,
         model: str = BEDROCK_MODEL,
         operation: str = "invoke",
+        headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         """Call Bedrock with a good API key."""
         return self.http.post(
             f"{self.emulator.url}/model/{model}/{operation}",
             json={"anthropic_version": "bedrock-2023-05-31", **body},
-            headers={"authorization": f"Bearer {self.emulator.bedrock_api_key}"},
+            headers={
+                "authorization": f"Bearer {self.emulator.bedrock_api_key}",
+                **(headers or {}),
+            },
         )
 
     def vertex_events(self, body: dict[str, Any], **options: Any) -> list[dict[str, Any]]:

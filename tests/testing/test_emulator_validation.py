@@ -670,3 +670,46 @@ def test_lenient_emulator_takes_any_body() -> None:
     with CloudEmulator(strict=False) as emulator:
         client = Client(emulator)
         assert client.vertex(ask("Hi", fantasy=1)).status_code == 200
+
+
+GUARDRAIL = {
+    "x-amzn-bedrock-guardrailidentifier": "gr1",
+    "x-amzn-bedrock-guardrailversion": "3",
+}
+CONFIG = "amazon-bedrock-guardrailConfig"
+
+
+@pytest.mark.parametrize(
+    "config", [{"tagSuffix": "x1"}, {"streamProcessingMode": "ASYNCHRONOUS"}, {}]
+)
+def test_bedrock_takes_a_guardrails_settings(client: Client, config: dict[str, str]) -> None:
+    """Beside a guardrail; Claude does not see them."""
+    tagged = (
+        "<amazon-bedrock-guardrails-guardContent_x1>Hi</amazon-bedrock-guardrails-guardContent_x1>"
+    )
+    response = client.bedrock(ask(tagged, **{CONFIG: config}), headers=GUARDRAIL)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(
+    ("config", "headers"),
+    [
+        ({"tagSuffix": "x"}, {}),
+        ({"tagSuffix": "x"}, {"x-amzn-bedrock-guardrailidentifier": "gr1"}),
+        ({"tagSuffix": "with-dash"}, GUARDRAIL),
+        ({"tagSuffix": 5}, GUARDRAIL),
+        ({"suffix": "x"}, GUARDRAIL),
+        ("x", GUARDRAIL),
+    ],
+)
+def test_bedrock_refuses_wrong_settings_of_a_guardrail(
+    client: Client, config: object, headers: dict[str, str]
+) -> None:
+    """Settings without a guardrail, without its version, or of the wrong form."""
+    assert client.bedrock(ask("Hi", **{CONFIG: config}), headers=headers).status_code == 400
+
+
+def test_vertex_knows_no_guardrail(client: Client) -> None:
+    """They are a feature of Bedrock."""
+    response = client.vertex(ask("Hi", **{CONFIG: {"tagSuffix": "x"}}))
+    assert f"{CONFIG}: Extra inputs are not permitted" in response.text

@@ -26,6 +26,7 @@ from langchain_claude_cloud.testing.server.model_rules import (
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.validation.fields import Field, obj, one_of
 
 _PATH = re.compile(
     r"/model/(?P<model>[^/]+)/(?P<operation>invoke|invoke-with-response-stream|count-tokens)"
@@ -161,6 +162,7 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
         raise _invalid("Input is too long for requested model.")
     if target.operation == "count_tokens":
         body = _counted_body(target, body)
+    body = _without_guardrail(request, body)
     return Call(
         cloud="bedrock",
         operation=target.operation,
@@ -170,6 +172,37 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
         body=body,
         betas=_betas(body),
     )
+
+
+def _without_guardrail(request: Incoming, body: JsonObject) -> JsonObject:
+    """Return the body as Claude gets it, without the settings of the guardrail.
+
+    AWS's reference of InvokeModel says what goes together.
+
+    Raises:
+        Refusal: A guardrail without its version, or settings without a guardrail.
+    """
+    named = request.header("x-amzn-bedrock-guardrailidentifier")
+    if named and not request.header("x-amzn-bedrock-guardrailversion"):
+        raise _invalid("The guardrailVersion is required when guardrailIdentifier is provided.")
+    if _GUARDRAIL_CONFIG not in body:
+        return body
+    if not named:
+        raise _invalid(f"A guardrailIdentifier is required when {_GUARDRAIL_CONFIG} is provided.")
+    obj(_GUARDRAIL_FIELDS)(_GUARDRAIL_CONFIG, body[_GUARDRAIL_CONFIG])
+    return {name: value for name, value in body.items() if name != _GUARDRAIL_CONFIG}
+
+
+def _tag_suffix(path: str, value: object) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-zA-Z0-9]{1,20}", value):
+        raise _invalid(f"{path}: the suffix of a tag has 1 to 20 letters and digits.")
+
+
+_GUARDRAIL_CONFIG = "amazon-bedrock-guardrailConfig"
+_GUARDRAIL_FIELDS = {
+    "tagSuffix": Field(_tag_suffix),
+    "streamProcessingMode": Field(one_of("SYNCHRONOUS", "ASYNCHRONOUS")),
+}
 
 
 def check_project(project: str | None, model: str, region: str | None) -> None:
