@@ -46,6 +46,7 @@ class EmulatorSettings(TypedDict, total=False):
     event_delay: float
     token_lifetime: float
     application_profiles: dict[str, str]
+    thinking_binding: bool
     keep_requests: int
 
 
@@ -61,8 +62,10 @@ class CloudEmulator:
         settings: ``strict`` (validate bodies as the clouds do, on by default), ``project``,
             ``region`` (of the AWS platforms it hands out), ``event_delay`` (seconds between
             events), ``token_lifetime`` (seconds), ``application_profiles`` (Bedrock
-            application profile id to Claude model), ``keep_requests`` (how many of the
-            requests are remembered; 1,000).
+            application profile id to Claude model), ``thinking_binding`` (refuse
+            thinking blocks of Claude's 5.5 generation behind a changed prompt, as for accounts
+            made since 2026-08-31; on by default), ``keep_requests`` (how many of the requests
+            are remembered; 1,000).
 
     Raises:
         ValueError: The host is not a loopback address.

@@ -35,6 +35,7 @@ class Message:
         input_usage: What the prompt counted.
         usage: Usage keys that replace the estimates.
         chunk: Characters a delta; None for uneven pieces.
+        binding: What its thinking is bound to.
     """
 
     cloud: Cloud
@@ -47,6 +48,7 @@ class Message:
     input_usage: InputUsage = field(default_factory=lambda: InputUsage(0))
     usage: JsonObject = field(default_factory=dict)
     chunk: int | None = None
+    binding: bytes = b""
 
     @property
     def id(self) -> str:
@@ -117,12 +119,14 @@ def _whole(message: Message, index: int) -> JsonObject:
         cited = {"citations": list(block.citations)} if block.citations else {}
         return {"type": "text", "text": block.text, **cited}
     if block.kind == "thinking":
-        return {"type": "thinking", "thinking": block.text, "signature": _signature(block)}
+        return {"type": "thinking", "thinking": block.text, "signature": _signature(message, block)}
     return _opening(message, index)
 
 
-def _signature(block: Block) -> str:
-    return sign_thinking(block.text) if block.signature is None else block.signature
+def _signature(message: Message, block: Block) -> str:
+    if block.signature is not None:
+        return block.signature
+    return sign_thinking(block.text, message.binding)
 
 
 def _parsed(raw: str) -> JsonObject:
@@ -166,7 +170,7 @@ def stream(message: Message, *, whole_arguments: bool = False) -> Iterator[JsonO
         block = message.blocks[index]
         whole = whole_arguments and block.kind == "tool_use"
         chunk = max(1, len(block.text)) if whole else message.chunk
-        for delta in _deltas(block, noise, chunk):
+        for delta in _deltas(message, block, noise, chunk):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         if _is_ended(message, index):
             yield {"type": "content_block_stop", "index": index}
@@ -191,7 +195,9 @@ def _start(message: Message) -> JsonObject:
     }
 
 
-def _deltas(block: Block, noise: Noise, chunk: int | None) -> Iterator[JsonObject]:
+def _deltas(
+    message: Message, block: Block, noise: Noise, chunk: int | None
+) -> Iterator[JsonObject]:
     if block.kind == "text":
         for piece in noise.piece(block.text, chunk):
             yield {"type": "text_delta", "text": piece}
@@ -200,7 +206,7 @@ def _deltas(block: Block, noise: Noise, chunk: int | None) -> Iterator[JsonObjec
     elif block.kind == "thinking":
         for piece in noise.piece(block.text, chunk):
             yield {"type": "thinking_delta", "thinking": piece}
-        yield {"type": "signature_delta", "signature": _signature(block)}
+        yield {"type": "signature_delta", "signature": _signature(message, block)}
     elif block.kind == "tool_use":
         for piece in ["", *noise.piece(block.text, chunk)]:
             yield {"type": "input_json_delta", "partial_json": piece}

@@ -10,6 +10,7 @@ import asyncio
 import json
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -148,6 +149,10 @@ class EmulatorApp:
             return bedrock.error_response(refusal, request, legacy=legacy), received
 
     def _answer(self, call: Call) -> Outgoing:
+        bound = call.rules.always_binds_thinking or (
+            call.rules.binds_thinking and self._state.settings.thinking_binding
+        )
+        call = replace(call, binds_thinking=bound)
         try:
             return self._answered(call)
         except RecursionError:

@@ -26,6 +26,7 @@ class Call:
         region: Where it is served.
         body: The Messages API body.
         betas: Betas that are in force.
+        binds_thinking: Whether thinking blocks are bound to what stands before them.
     """
 
     cloud: Cloud
@@ -35,6 +36,7 @@ class Call:
     region: str | None
     body: JsonObject
     betas: frozenset[str] = frozenset()
+    binds_thinking: bool = False
 
     @property
     def seed(self) -> bytes:

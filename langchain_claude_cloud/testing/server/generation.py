@@ -21,6 +21,7 @@ from langchain_claude_cloud.testing.reply.faults import (
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.reply.render import Renderer
+from langchain_claude_cloud.testing.reply.signatures import bindings
 from langchain_claude_cloud.testing.reply.tokens import count_input
 from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.call import Call
@@ -76,6 +77,7 @@ def _message(state: State, call: Call, entry: Reply | Fault | None) -> events.Me
         blocks=(),
         stop_reason="end_turn",
         input_usage=usage,
+        binding=bindings(call.rules.name, call.body)[-1] if call.binds_thinking else b"",
     )
     if entry is None or not entry.blocks:
         said = answer(call)

@@ -119,6 +119,18 @@ class ModelRules:
         """Whether thinking can be turned off only up to effort ``high``."""
         return self._is("opus", (5, 0)) or self._is("haiku", (5, 5))
 
+    @property
+    def binds_thinking(self) -> bool:
+        """Whether thinking is bound to the conversation, at least for new accounts."""
+        return self.always_binds_thinking or (
+            self.family not in _ALWAYS_THINKS and self.version >= (5, 5)
+        )
+
+    @property
+    def always_binds_thinking(self) -> bool:
+        """Whether thinking is bound to the conversation for every account."""
+        return self.family in _ALWAYS_THINKS and self.version >= (5, 2)
+
     def structured_output(self, cloud: Cloud) -> bool:
         """Whether ``output_config.format`` and strict tools are taken."""
         if cloud == "bedrock" and (4, 7) <= self.version < (5, 0):

@@ -58,6 +58,8 @@ class Settings:
         event_delay: Seconds between two events of a stream.
         token_lifetime: Seconds for which an issued Google token is good.
         application_profiles: Bedrock application profile id to the Claude model behind it.
+        thinking_binding: Whether the accounts are new ones (from 2026-08-31), for which thinking
+            of the 5.5 generation is bound to the conversation.
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
     """
 
@@ -67,6 +69,7 @@ class Settings:
     event_delay: float = 0.0
     token_lifetime: float = 3600.0
     application_profiles: dict[str, str] = field(default_factory=dict)
+    thinking_binding: bool = True
     keep_requests: int = 1_000
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.reply.signatures import bindings, is_bound_elsewhere
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.blocks import (
@@ -17,6 +18,7 @@ from langchain_claude_cloud.testing.validation.blocks import (
     system_blocks,
 )
 from langchain_claude_cloud.testing.validation.fields import Field, anything, check_fields, items
+from langchain_claude_cloud.testing.validation.options import BINDING_BETA
 
 _MAX_MESSAGES = 100_000
 _FIELDS = {"role": Field(anything, required=True), "content": Field(anything, required=True)}
@@ -59,6 +61,7 @@ def check_messages(call: Call) -> None:
         raise invalid("messages", 'first message must use the "user" role')
     _check_tools(turns)
     _check_thinking_blocks(call, turns)
+    _check_binding(call, messages)
     _check_end(call, turns)
 
 
@@ -200,6 +203,32 @@ def _check_thinking_blocks(call: Call, turns: list[Turn]) -> None:
                 "`thinking` is enabled, a final `assistant` message must start with a thinking "
                 "block (preceeding the lastmost set of `tool_use` and `tool_result` blocks).",
             )
+
+
+def _check_binding(call: Call, messages: list[object]) -> None:
+    """Refuse a thinking block behind another prompt, other tools or other messages."""
+    thinking = call.body.get("thinking")
+    chosen = thinking.get("block_binding") if isinstance(thinking, dict) else None
+    dropped = (chosen or {}).get("prefix_mismatch_behavior") == "drop_block"
+    if dropped or not call.binds_thinking:
+        return
+    bound = bindings(call.rules.name, call.body)
+    for number, (message, binding) in enumerate(zip(messages, bound, strict=False)):
+        content = message["content"] if isinstance(message, dict) else None
+        for index, block in enumerate(content if isinstance(content, list) else []):
+            if block["type"] == "thinking" and is_bound_elsewhere(block["signature"], binding):
+                raise _bound_elsewhere(call, f"messages.{number}.content.{index}")
+
+
+def _bound_elsewhere(call: Call, path: str) -> Refusal:
+    # The clouds word it in two ways; which account gets which one is not known.
+    beta = f" (with the beta `{BINDING_BETA}`)" if call.cloud == "bedrock" else ""
+    return invalid(
+        path,
+        "Invalid `signature` in `thinking` block. The block is bound to a different conversation. "
+        "Remove the block, or set `thinking.block_binding.prefix_mismatch_behavior` to "
+        f'"drop_block"{beta}.',
+    )
 
 
 def _check_end(call: Call, turns: list[Turn]) -> None:

@@ -17,6 +17,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     dictionary,
     mapping,
     nullable,
+    obj,
     one_of,
     string,
     tagged,
@@ -28,7 +29,8 @@ from langchain_claude_cloud.testing.validation.schemas import (
 )
 
 _DISPLAY = {"display": Field(nullable(one_of("summarized", "omitted", "updates")))}
-_BINDING = {"block_binding": Field(nullable(dictionary))}
+_MISMATCH = {"prefix_mismatch_behavior": Field(nullable(one_of("error", "drop_block")))}
+_BINDING = {"block_binding": Field(nullable(obj(_MISMATCH)))}
 _THINKING = {
     "enabled": {"budget_tokens": Field(at_least(1024), required=True), **_DISPLAY, **_BINDING},
     "adaptive": {**_DISPLAY, **_BINDING},
@@ -36,6 +38,7 @@ _THINKING = {
     "between_tools": {},
 }
 _MAX_BREAKPOINTS = 4
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _DOCS = "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 
 
@@ -69,7 +72,8 @@ def _check_thinking(call: Call) -> None:
     needed = betas.get(str(thinking.get("display")))
     if needed is not None and needed not in call.betas:
         raise invalid(f"thinking.{kind}.display", "Input should be 'summarized' or 'omitted'")
-    if thinking.get("block_binding") and "thinking-binding-controls-2026-08-01" not in call.betas:
+    controls = call.rules.binds_thinking and BINDING_BETA in call.betas
+    if thinking.get("block_binding") and not controls:
         raise invalid(f"thinking.{kind}.block_binding", "Extra inputs are not permitted")
     budget = thinking.get("budget_tokens", 0)
     interleaved = "interleaved-thinking-2025-05-14" in call.betas
