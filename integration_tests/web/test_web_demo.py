@@ -82,7 +82,8 @@ async def page(served: Served, tmp_path: Path) -> AsyncIterator[Any]:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=ARGUMENTS, env={**os.environ, "HOME": str(tmp_path)}
         )
-        opened = await browser.new_page()
+        # The page's policy forbids `eval`, by which playwright waits for conditions.
+        opened = await browser.new_page(bypass_csp=True)
         opened.on("pageerror", lambda error: problems.append(str(error)))
         opened.on(
             "request",
@@ -220,3 +221,14 @@ async def test_a_run_can_be_followed_without_a_browser(served: Served) -> None:
     done = [event["result"] for event in events if event["type"] == "tool_done"]
     assert done == [f"wrote {len(content)} characters to lisbon.md"]
     assert events[-1] == {"type": "end", "stop_reason": "end_turn"}
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(served: Served) -> None:
+    """Its content security policy names no other host, and the page asks for none."""
+    async with httpx.AsyncClient() as client:
+        response = await client.get(served.url)
+    policy = response.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; connect-src 'self'")
+    assert "http" not in policy
+    assert "src=" not in response.text
+    assert "@import" not in response.text
