@@ -16,6 +16,8 @@ from langchain_claude_cloud.testing.blocks import (
     tool_use,
 )
 from langchain_claude_cloud.testing.emulator import CloudEmulator
+from langchain_claude_cloud.testing.faults import FaultKind
+from langchain_claude_cloud.testing.matching import Match, tool_result
 from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.state import AwsKey
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
@@ -26,6 +28,8 @@ __all__ = [
     "CloudEmulator",
     "ControlRequest",
     "Fault",
+    "FaultKind",
+    "Match",
     "ReceivedRequest",
     "Replay",
     "Reply",
@@ -34,5 +38,6 @@ __all__ = [
     "server_tool_use",
     "text",
     "thinking",
+    "tool_result",
     "tool_use",
 ]

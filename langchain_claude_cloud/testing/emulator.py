@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, as_block
+from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.scripting import (
     Fault,
     FaultSettings,
-    Filter,
     ReplaySettings,
     Reply,
     ReplySettings,
@@ -280,7 +279,9 @@ class CloudEmulator:
             settings: ``stop_reason``, ``stop_sequence``, ``stop_details``, ``usage``,
                 ``chunk`` (characters a delta), ``delay`` (seconds between events); and which
                 requests it is for: ``platform``, ``region``, ``operation`` (``invoke``,
-                ``stream``, ``count_tokens``), ``times`` (None for all from now on). With
+                ``stream``, ``count_tokens``), ``times`` (None for all from now on), ``match`` (a
+                text of the newest turn, `tool_result`, or a function of the request),
+                ``field``, ``beta``. With
                 ``stop_reason="pause_turn"`` the last block must be a `server_tool_use`, as
                 the API's is: the request that goes on is refused as a prefill otherwise.
 
@@ -308,23 +309,23 @@ class CloudEmulator:
         self._state.script.add(make_replay(recording, **settings))
 
     def fault(
-        self, *blocks: Block | str | Mapping[str, object], **settings: Unpack[FaultSettings]
+        self,
+        *blocks: FaultKind | Block | str | Mapping[str, object],
+        **settings: Unpack[FaultSettings],
     ) -> Fault:
-        """Queue something that goes wrong; see `Fault` for what there is.
+        """Queue something that goes wrong; see `FaultKind` and `Fault` for what there is.
 
         Args:
-            blocks: The answer to damage; none: the stand-in's.
-            settings: The fields of `Fault`.
+            blocks: A `FaultKind` or none, then the answer to damage; none: the stand-in's.
+            settings: The fields of `Fault`, on top of the kind's.
 
         Returns:
             The queued entry.
 
         Raises:
-            ValueError: A setting has a value that no request has, or nothing goes wrong.
+            ValueError: A setting has a value that no request has, or has no effect.
         """
-        entry = Fault(blocks=tuple(as_block(block) for block in blocks), **settings)
-        if entry == Fault(blocks=entry.blocks, **_filter_of(entry)):
-            raise ValueError("Nothing goes wrong with that fault. Give status=429, or another.")
+        entry = make_fault(*blocks, **settings)
         self._state.script.add(entry)
         return entry
 
@@ -339,10 +340,6 @@ class CloudEmulator:
         self._state.requests.clear()
         self._state.control_requests.clear()
         self._state.token_requests.clear()
-
-
-def _filter_of(entry: Filter) -> dict[str, Any]:
-    return {each.name: getattr(entry, each.name) for each in fields(Filter)}
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,13 +7,16 @@ entry that fits each request; the stand-in answers when there is none.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, TypedDict, Unpack, get_args
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.blocks import Block
+from langchain_claude_cloud.testing.matching import Match, betas_of, has_field, matches
+from langchain_claude_cloud.testing.server.wire import ReceivedRequest
 
 Asked = Operation | Literal["control"]
 """What a scripted entry answers: a request to a model, or one to the control plane."""
@@ -50,12 +53,20 @@ class Filter:
         operation: Only this operation: ``invoke``, ``stream``, ``count_tokens``, or ``control``
             (the control plane's lists of models). None fits the first two.
         times: How many requests it answers; None for all from now on.
+        match: A text that the newest user turn contains (a question or the result of a tool), a
+            match made by `tool_result`, or any function of a `ReceivedRequest`.
+        field: A field that the body has, such as ``output_config.format`` or
+            ``tools.*.strict``; or several, of which it has one.
+        beta: A beta that the request asks for.
     """
 
     platform: Cloud | None = None
     region: str | None = None
     operation: Asked | None = None
     times: int | None = 1
+    match: Match | None = None
+    field: str | tuple[str, ...] | None = None
+    beta: str | None = None
 
     def __post_init__(self) -> None:
         """Check the names.
@@ -66,13 +77,29 @@ class Filter:
         _check("platform", self.platform, _PLATFORMS)
         _check("operation", self.operation, _OPERATIONS)
 
-    def fits(self, platform: Cloud, region: str | None, operation: Asked) -> bool:
-        """Whether a request of this kind may be answered by the entry."""
+    def fits(
+        self,
+        platform: Cloud,
+        region: str | None,
+        operation: Asked,
+        request: ReceivedRequest | None = None,
+    ) -> bool:
+        """Whether a request may be answered by the entry."""
         if self.platform not in {None, platform} or self.region not in {None, region}:
             return False
-        if self.operation is None:
-            return operation not in {"count_tokens", "control"}
-        return self.operation == operation
+        if self.operation is None and operation in {"count_tokens", "control"}:
+            return False
+        if self.operation not in {None, operation}:
+            return False
+        return request is None or self._fits_content(request)
+
+    def _fits_content(self, request: ReceivedRequest) -> bool:
+        fields = (self.field,) if isinstance(self.field, str) else self.field
+        if fields and not any(has_field(request.body, each.split(".")) for each in fields):
+            return False
+        if self.beta is not None and self.beta not in betas_of(request):
+            return False
+        return matches(self.match, request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +148,9 @@ class ReplySettings(TypedDict, total=False):
     region: str | None
     operation: Asked | None
     times: int | None
+    match: Match | None
+    field: str | tuple[str, ...] | None
+    beta: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +166,7 @@ class Replay(Filter):
     """
 
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     kind: Literal["json", "sse", "aws"] = "json"
     body: bytes = b""
     piece: int | None = None
@@ -180,7 +210,7 @@ class Fault(Filter):
     error_type: str | None = None
     message: str | None = None
     retry_after: float | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     delay_start: float = 0.0
     disconnect: bool = False
     cut_after_events: int | None = None
@@ -221,6 +251,9 @@ class FaultSettings(TypedDict, total=False):
     region: str | None
     operation: Asked | None
     times: int | None
+    match: Match | None
+    field: str | tuple[str, ...] | None
+    beta: str | None
 
 
 class ReplaySettings(TypedDict, total=False):
@@ -231,6 +264,9 @@ class ReplaySettings(TypedDict, total=False):
     region: str | None
     operation: Asked | None
     times: int | None
+    match: Match | None
+    field: str | tuple[str, ...] | None
+    beta: str | None
 
 
 Entry = Reply | Replay | Fault
@@ -293,11 +329,17 @@ class Script:
         with self._lock:
             self._entries.clear()
 
-    def take(self, platform: Cloud, region: str | None, operation: Asked) -> Entry | None:
+    def take(
+        self,
+        platform: Cloud,
+        region: str | None,
+        operation: Asked,
+        request: ReceivedRequest | None = None,
+    ) -> Entry | None:
         """Return the first entry for a request and count it as used, or None."""
         with self._lock:
             for index, (entry, left) in enumerate(self._entries):
-                if entry.fits(platform, region, operation):
+                if entry.fits(platform, region, operation, request):
                     self._use(index, entry, left)
                     return entry
         return None

@@ -14,7 +14,7 @@ from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
 from langchain_claude_cloud.testing.scripting import Fault
-from langchain_claude_cloud.testing.server.wire import Cut, Pause, Refusal, Step
+from langchain_claude_cloud.testing.server.wire import Cut, Pause, ReceivedRequest, Refusal, Step
 
 _MESSAGES = {
     400: "The request is not valid.",
@@ -31,14 +31,19 @@ _MESSAGES = {
 _CLAUDE_TYPES = {413: "invalid_request_error", 529: "overloaded_error"}
 
 
-def refusal_of(fault: Fault, cloud: Cloud) -> Refusal:
-    """Return the refusal that a fault stands for."""
+def refusal_of(fault: Fault, cloud: Cloud, request: ReceivedRequest | None = None) -> Refusal:
+    """Return the refusal that a fault stands for, of one request."""
     status = fault.status or 500
     headers = dict(fault.headers)
     if fault.retry_after is not None:
         headers["retry-after"] = f"{fault.retry_after:g}"
     kind = fault.error_type or _CLAUDE_TYPES.get(status, "")
     message = fault.message or _MESSAGES.get(status, f"HTTP {status}")
+    if status == 400 and fault.message is None and (fault.field or fault.beta):  # noqa: PLR2004
+        kind, message = "invalid_request_error", _words_of(fault, cloud)
+    if request is not None:
+        message = message.replace("{model}", request.model)
+        message = message.replace("{project}", request.project or "")
     by_claude = kind.endswith("_error") or (cloud == "vertex" and status in _CLAUDE_TYPES)
     return Refusal(
         status,
@@ -48,6 +53,19 @@ def refusal_of(fault: Fault, cloud: Cloud) -> Refusal:
         headers=headers,
         delay=fault.delay_start,
     )
+
+
+def _words_of(fault: Fault, cloud: Cloud) -> str:
+    """Return how a cloud refuses a field or a beta that it does not know."""
+    if fault.beta is not None:
+        if cloud == "bedrock":
+            return "invalid beta flag"
+        return (
+            f"Unexpected value(s) `{fault.beta}` for the `anthropic-beta` header. Please consult "
+            "our documentation at docs.anthropic.com or try again without the header."
+        )
+    name = fault.field if isinstance(fault.field, str) else (fault.field or ("",))[0]
+    return f"{name.replace('*', '0')}: Extra inputs are not permitted"
 
 
 def refusal_of_broken_stream(fault: Fault) -> Refusal | None:

@@ -122,7 +122,7 @@ class EmulatorApp:
         try:
             vertex.check_credentials(self._state, request)
             call = vertex.call_of(target, request, _required(body, request))
-            return self._answer(call), received
+            return self._answer(call, received), received
         except Refusal as refusal:
             return vertex.error_response(refusal, request), received
 
@@ -144,27 +144,27 @@ class EmulatorApp:
             call = bedrock.call_of(self._state, target, request, _required(body, request))
             legacy = call.rules.legacy
             bedrock.check_betas(call)
-            return self._answer(call), received
+            return self._answer(call, received), received
         except Refusal as refusal:
             return bedrock.error_response(refusal, request, legacy=legacy), received
 
-    def _answer(self, call: Call) -> Outgoing:
+    def _answer(self, call: Call, received: ReceivedRequest) -> Outgoing:
         bound = call.rules.always_binds_thinking or (
             call.rules.binds_thinking and self._state.settings.thinking_binding
         )
         call = replace(call, binds_thinking=bound)
         try:
-            return self._answered(call)
+            return self._answered(call, received)
         except RecursionError:
             raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
 
-    def _answered(self, call: Call) -> Outgoing:
+    def _answered(self, call: Call, received: ReceivedRequest) -> Outgoing:
         if self._state.settings.strict:
             check(call)
         if call.operation == "count_tokens":
-            counted = generation.count_tokens(call, self._state)
+            counted = generation.count_tokens(call, self._state, received)
             return Outgoing(200, _JSON, json.dumps(counted).encode())
-        return generation.respond(self._state, call)
+        return generation.respond(self._state, call, received)
 
 
 def _common(request: Incoming, body: object) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from langchain_claude_cloud.testing.reply.tokens import count_input
 from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Outgoing, Pause, Step
+from langchain_claude_cloud.testing.server.wire import Outgoing, Pause, ReceivedRequest, Step
 from langchain_claude_cloud.testing.stand_in import answer
 
 _JSON = {"content-type": "application/json"}
@@ -40,20 +40,20 @@ STREAM_TYPES = {
 }
 
 
-def respond(state: State, call: Call) -> Outgoing:
+def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
     """Answer a valid invoke or stream request.
 
     Raises:
         Refusal: A scripted fault refuses it.
     """
-    entry = state.script.take(call.cloud, call.region, call.operation)
+    entry = state.script.take(call.cloud, call.region, call.operation, request)
     if isinstance(entry, Replay):
         return recordings.serve(entry, call)
     fault = entry if isinstance(entry, Fault) else Fault()
     if fault.disconnect:
         return Outgoing(0, {}, delay=fault.delay_start)
     if fault.status is not None:
-        raise refusal_of(fault, call.cloud)
+        raise refusal_of(fault, call.cloud, request)
     message = apply_to_message(_message(state, call, entry), fault)
     delay = entry.delay if isinstance(entry, Reply) else 0.0
     if call.operation == "stream":
@@ -154,15 +154,15 @@ def _paced(frames: Iterator[Step], delay: float) -> Iterator[Step]:
         yield step
 
 
-def count_tokens(call: Call, state: State) -> JsonObject:
+def count_tokens(call: Call, state: State, request: ReceivedRequest) -> JsonObject:
     """Return the token count of a request, as the cloud words it.
 
     Raises:
         Refusal: A scripted fault refuses it.
     """
-    entry = state.script.take(call.cloud, call.region, call.operation)
+    entry = state.script.take(call.cloud, call.region, call.operation, request)
     if isinstance(entry, Fault) and entry.status is not None:
-        raise refusal_of(entry, call.cloud)
+        raise refusal_of(entry, call.cloud, request)
     name = "input_tokens" if call.cloud == "vertex" else "inputTokens"
     given = entry.usage if isinstance(entry, Reply) else None
     return {name: (given or {}).get("input_tokens", count_input(call.body))}
