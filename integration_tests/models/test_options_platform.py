@@ -132,7 +132,7 @@ def test_a_profile_does_not_send_credentials_in_the_clear(tmp_path: Path) -> Non
         "[work]\naws_access_key_id = A\naws_secret_access_key = s\n"
     )
     wire = Wire()
-    with pytest.raises(ValueError, match="https only"):
+    with pytest.raises(ValueError, match="must start with https://"):
         wire.ask(Bedrock(profile="work"))
     assert wire.requests == []
 

@@ -126,7 +126,7 @@ def test_the_environment_names_the_address_as_for_botocore(
 def test_an_address_without_tls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signed requests go to no one who listens."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", "http://control.example")
-    with pytest.raises(ConfigurationError, match="https only"):
+    with pytest.raises(ConfigurationError, match="must start with https://"):
         control_plane.bedrock_base_url(bedrock(), given=False)
 
 

@@ -139,8 +139,13 @@ def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -
 
 
 def _asks_for_arguments(call: Call) -> bool:
-    """Whether a request wants the arguments of tools while they are written."""
-    tools = call.body.get("tools") or []
+    """Whether a request wants the arguments of tools while they are written.
+
+    A scripted call of a tool that the request does not have is streamed, too.
+    """
+    tools = call.body.get("tools")
+    if not tools:
+        return True
     eager = any(isinstance(each, dict) and each.get("eager_input_streaming") for each in tools)
     return eager or _FINE_GRAINED_BETA in call.betas
 
