@@ -1,4 +1,4 @@
-"""Any stream of the model or of an agent in, tool calls as they are being written out.
+"""Follows the tool calls of a stream while they are written.
 
     for update in iter_tool_calls(model.bind_tools([write_file]).stream(question)):
         show(update.name, update.args.get("content", ""))
@@ -21,10 +21,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, Verdict
+from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, ParsedToolCall
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.content import NEVER_ENDED
-from langchain_claude_cloud.response.incremental import IncrementalArguments
+from langchain_claude_cloud.response.partial_json import PartialJsonReader
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, dump_arguments
 
 __all__ = ["ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
@@ -115,25 +115,26 @@ class _Call:
     """A call that is being written.
 
     Attributes:
-        is_judged: Whether a verdict is to come; without one the call is invalid then.
+        ends_with_parsed_call: Whether the stream brings the parsed call at its end; without it
+            the call is invalid then.
     """
 
     index: int
     id: str | None
     name: str
-    is_judged: bool
-    arguments: IncrementalArguments = field(default_factory=IncrementalArguments)
+    ends_with_parsed_call: bool
+    arguments: PartialJsonReader = field(default_factory=PartialJsonReader)
 
     def grow(self, fragment: str) -> ToolCallUpdate:
         args = self.arguments.feed(fragment) if fragment else self.arguments.args
         return ToolCallUpdate(self.index, self.id, self.name, args, delta=fragment)
 
-    def judge(self, *, stop_reason: str | None, is_last: bool) -> Verdict:
-        """Return what a call is whose stream gives no verdict, when its message is over."""
+    def parse(self, *, stop_reason: str | None, is_last: bool) -> ParsedToolCall:
+        """Return what a call is whose stream does not parse it, when its message is over."""
         raw = self.arguments.raw
         cut = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
         reason = None
-        if self.is_judged:
+        if self.ends_with_parsed_call:
             reason = NEVER_ENDED
         elif not raw and cut and is_last:
             reason = f"truncated: the answer was cut by {cut}"
@@ -144,18 +145,18 @@ class _Call:
                 reason = f"truncated: the answer was cut by {cut}" if cut else str(error)
         return self.invalid(reason)
 
-    def invalid(self, reason: str) -> Verdict:
+    def invalid(self, reason: str) -> ParsedToolCall:
         return invalid_tool_call(name=self.name, args=self.arguments.raw, id=self.id, error=reason)
 
-    def finish(self, verdict: Verdict) -> ToolCallUpdate:
+    def finish(self, parsed_call: ParsedToolCall) -> ToolCallUpdate:
         """Return the last update; text that no fragment brought comes with it."""
-        call_id, name = self.id or verdict["id"], self.name or verdict["name"] or ""
-        error, args, raw = None, cast("JsonObject", {}), verdict["args"] or ""
-        if verdict["type"] == "tool_call":
-            args = dict(verdict["args"])
+        call_id, name = self.id or parsed_call["id"], self.name or parsed_call["name"] or ""
+        error, args, raw = None, cast("JsonObject", {}), parsed_call["args"] or ""
+        if parsed_call["type"] == "tool_call":
+            args = dict(parsed_call["args"])
             raw = dump_arguments(args) if args else ""
         else:
-            error = verdict["error"] or "invalid"
+            error = parsed_call["error"] or "invalid"
         delta = "" if self.arguments.raw else str(raw)
         return ToolCallUpdate(self.index, call_id, name, args, delta, done=True, error=error)
 
@@ -197,14 +198,16 @@ class _Tracker:
         key = chunk.id or ""
         if key in self._ended:
             return
-        verdicts: dict[int, Verdict] = {}
+        parsed_calls: dict[int, ParsedToolCall] = {}
         if isinstance(chunk, ClaudeMessageChunk):
-            verdicts = chunk.verdicts
+            parsed_calls = chunk.parsed_calls
         for fragment in chunk.tool_call_chunks:
-            call = self._call_of(key, fragment, is_judged=isinstance(chunk, ClaudeMessageChunk))
+            call = self._call_of(
+                key, fragment, ends_with_parsed_call=isinstance(chunk, ClaudeMessageChunk)
+            )
             yield call.grow(fragment["args"] or "")
-        for position in sorted(verdicts):
-            yield from self._finish(key, position, verdicts[position])
+        for position in sorted(parsed_calls):
+            yield from self._finish(key, position, parsed_calls[position])
         if chunk.chunk_position == "last":
             yield from self._end_message(
                 key, stop_reason=chunk.response_metadata.get("stop_reason")
@@ -215,7 +218,7 @@ class _Tracker:
         key = message.id or ""
         if key in self._ended:
             return
-        calls: list[Verdict] = [*message.tool_calls, *message.invalid_tool_calls]
+        calls: list[ParsedToolCall] = [*message.tool_calls, *message.invalid_tool_calls]
         places = {call["id"]: number for number, call in enumerate(calls)} | _places(message)
         for call in calls:
             yield from self._finish(key, places[call["id"]], call)
@@ -236,16 +239,18 @@ class _Tracker:
         kind = block.get("type")
         if kind == "tool_call_chunk":
             fragment = cast("ToolCallChunk", {**block, "index": index})
-            yield self._call_of(key, fragment, is_judged=True).grow(block.get("args") or "")
+            yield self._call_of(key, fragment, ends_with_parsed_call=True).grow(
+                block.get("args") or ""
+            )
         elif kind == "tool-call-delta":
             # Those of server tools have no open call.
             call = self._message(key).calls.get(index)
             if call is not None:
                 yield call.grow(block["args"])
         elif kind in ("tool_call", "invalid_tool_call"):
-            yield from self._finish(key, index, cast("Verdict", block))
+            yield from self._finish(key, index, cast("ParsedToolCall", block))
 
-    def _call_of(self, key: _Key, fragment: ToolCallChunk, *, is_judged: bool) -> _Call:
+    def _call_of(self, key: _Key, fragment: ToolCallChunk, *, ends_with_parsed_call: bool) -> _Call:
         """Return the call that a fragment belongs to, a new one if it is the first."""
         calls = self._message(key).calls
         index = fragment.get("index")
@@ -253,21 +258,27 @@ class _Tracker:
             # Fragments of other models: the first of a call has its name.
             index = max(calls, default=-1) + bool(fragment["name"] or not calls)
         if index not in calls:
-            calls[index] = _Call(index, fragment["id"], fragment["name"] or "", is_judged)
+            calls[index] = _Call(
+                index, fragment["id"], fragment["name"] or "", ends_with_parsed_call
+            )
         return calls[index]
 
     def _message(self, key: _Key) -> _Message:
         return self._messages.setdefault(key, _Message())
 
-    def _finish(self, key: _Key, index: int, verdict: Verdict) -> Iterator[ToolCallUpdate]:
+    def _finish(
+        self, key: _Key, index: int, parsed_call: ParsedToolCall
+    ) -> Iterator[ToolCallUpdate]:
         """Finish a call, unless that was said before."""
         message = self._message(key)
         if index not in message.done:
             message.done.add(index)
             call = message.calls.pop(index, None)
             if call is None:
-                call = _Call(index, verdict["id"], verdict["name"] or "", is_judged=True)
-            yield call.finish(verdict)
+                call = _Call(
+                    index, parsed_call["id"], parsed_call["name"] or "", ends_with_parsed_call=True
+                )
+            yield call.finish(parsed_call)
 
     def _end_message(
         self, key: _Key, *, stop_reason: str | None = None, reason: str | None = None
@@ -280,7 +291,7 @@ class _Tracker:
                 yield call.finish(call.invalid(reason))
             else:
                 is_last = index == max(calls)
-                yield call.finish(call.judge(stop_reason=stop_reason, is_last=is_last))
+                yield call.finish(call.parse(stop_reason=stop_reason, is_last=is_last))
         if key:
             self._ended.add(key)
 

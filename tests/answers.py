@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
-from langchain_claude_cloud.response.message import Origin
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.message import ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 
-ORIGIN = Origin(platform="vertex", region="global", model="claude-test", request_id="req_1")
-WRITERS = {"v0": ProviderChunkWriter, "v1": StandardChunkWriter}
+ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test", request_id="req_1")
+WRITERS = {"v0": ProviderChunkHandler, "v1": StandardChunkHandler}
 
 Event = dict[str, Any]
 
@@ -78,11 +78,11 @@ def sse(events: Iterable[Event]) -> bytes:
     return "".join(parts).encode()
 
 
-def read(events: Iterable[Event], writer: Any) -> tuple[Answer, list[Any]]:
+def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator, list[Any]]:
     """Return the fold of a stream and what a writer made of it."""
     stream: ResponseStream[Any] = ResponseStream("sse", writer, ORIGIN, cloud="vertex")
     outputs = [*stream.feed(sse(events)), *stream.close()]
-    return stream.answer, outputs
+    return stream.accumulator, outputs
 
 
 def chunks(events: Iterable[Event], version: str = "v0") -> list[Any]:

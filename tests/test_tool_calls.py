@@ -17,8 +17,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.tools import tool as as_tool
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.response.incremental import IncrementalArguments
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.partial_json import PartialJsonReader
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 from langchain_claude_cloud.testing import CloudEmulator, tool_use
 from langchain_claude_cloud.testing import text as said
@@ -78,7 +78,7 @@ def updates_of(events: list[Event], version: str = "v0") -> list[ToolCallUpdate]
 
 def protocol(events: list[Event]) -> list[Any]:
     """Return a stream as events of the content-block protocol."""
-    return read(events, ProtocolWriter(ORIGIN, message_id="lc_run--1"))[1]
+    return read(events, ProtocolEventHandler(ORIGIN, message_id="lc_run--1"))[1]
 
 
 def with_id(parts: list[Any], message_id: str) -> list[Any]:
@@ -108,7 +108,7 @@ def test_arguments_only_grow_and_end_as_what_was_written(
 ) -> None:
     """However the text is cut, no update takes back what an earlier one showed."""
     raw = json.dumps(written, **style)
-    parser = IncrementalArguments()
+    parser = PartialJsonReader()
     seen: list[Any] = [{}, *(parser.feed(piece) for piece in cut_at(raw, places))]
     assert seen[-1] == json.loads(raw) == parser.finish()
     assert all(grows(before, after) for before, after in pairwise(seen))
@@ -188,8 +188,8 @@ def test_cut_text_shows_only_what_was_written(written: dict[str, Any], data: Any
 )
 def test_what_is_known_of_unfinished_text(raw: str, shown: dict[str, Any]) -> None:
     """Open strings are shown, cut escapes wait, and nothing past an error is read."""
-    assert IncrementalArguments().feed(raw) == shown
-    parser = IncrementalArguments()
+    assert PartialJsonReader().feed(raw) == shown
+    parser = PartialJsonReader()
     for character in raw:
         parser.feed(character)
     assert parser.args == shown
@@ -198,7 +198,7 @@ def test_what_is_known_of_unfinished_text(raw: str, shown: dict[str, Any]) -> No
 def test_a_number_that_outgrows_its_display_is_read_at_its_end() -> None:
     """A long number is not read anew with each digit; in the end it is whole."""
     digits = "12345678901234567890" * 5
-    parser = IncrementalArguments()
+    parser = PartialJsonReader()
     seen = [parser.feed(piece) for piece in cut_at(f'{{"n": {digits}}}', range(200))]
     assert seen[-1] == {"n": int(digits)}
     shown = [args["n"] for args in seen if "n" in args]
@@ -207,7 +207,7 @@ def test_a_number_that_outgrows_its_display_is_read_at_its_end() -> None:
 
 def test_snapshots_are_not_changed_later() -> None:
     """What an update held stays as it was when the text goes on."""
-    parser = IncrementalArguments()
+    parser = PartialJsonReader()
     first = parser.feed('{"a": {"b": ["x')
     parser.feed('y", "z"], "c": 1}}')
     assert first == {"a": {"b": ["x"]}}
@@ -220,7 +220,7 @@ def nested(depth: int) -> str:
 
 def test_nesting_is_followed_as_deep_as_jiter_goes() -> None:
     """The deepest object that is valid is shown; a deeper one is an error."""
-    parser = IncrementalArguments()
+    parser = PartialJsonReader()
     assert parser.feed(nested(200)) == json.loads(nested(200))
     last = updates_of([start(), *tool(0, nested(201)), *finish("tool_use")])[-1]
     assert "recursion" in (last.error or "")
@@ -239,7 +239,7 @@ LONG_TEXTS = {
 def test_the_work_is_linear(kind: str) -> None:
     """Of up to 400 kB in fragments of 20 characters, each is looked at about once."""
     raw = LONG_TEXTS[kind]
-    parser = IncrementalArguments()
+    parser = PartialJsonReader()
     for at in range(0, len(raw), 20):
         parser.feed(raw[at : at + 20])
     assert parser.scanned <= len(raw) * 1.3
@@ -265,7 +265,7 @@ def test_a_fragment_costs_the_same_early_and_late() -> None:
     """Ten times the text takes ten times the function calls, not a hundred."""
 
     def follow(length: int) -> None:
-        parser = IncrementalArguments()
+        parser = PartialJsonReader()
         parser.feed('{"content": "')
         for _ in range(length):
             parser.feed("a line \\n and more..")
@@ -463,7 +463,7 @@ async def test_a_stream_that_breaks_off_ends_its_calls_first(
 def test_a_stream_that_just_stops_leaves_no_call_open(
     make: Callable[[list[Event]], list[Any]],
 ) -> None:
-    """Without an end of the message, a call that had no verdict is invalid."""
+    """Without an end of the message, a call that was not parsed is invalid."""
     parts = make([start(), *tool(0, WHOLE, ended=False), *finish()])[:8]
     *_, last = iter_tool_calls(parts)
     assert (last.done, last.args) == (True, {})

@@ -33,9 +33,9 @@ from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.blocks import Sink
-from langchain_claude_cloud.response.message import Origin, OutputVersion
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.event_handler import EventHandler
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.routing.routes import Route
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("langchain_claude_cloud")
 
 T = TypeVar("T")
-WriterOf = Callable[[Origin], Sink[T]]
+WriterOf = Callable[[ResponseSource], EventHandler[T]]
 """Makes the writer of a response, once it is known where it comes from."""
 
 STREAMED_FROM_MAX_TOKENS: Final = 21_333
@@ -186,15 +186,15 @@ class Attempts:
 
     def remaining(self) -> float:
         """Return how many seconds the call has left; no end to a stream that has content."""
-        if self._reader is not None and self._reader.handed_out:
+        if self._reader is not None and self._reader.has_emitted:
             return math.inf
         return self._ends - time.monotonic()
 
-    def origin(self, headers: Mapping[str, str]) -> Origin:
+    def origin(self, headers: Mapping[str, str]) -> ResponseSource:
         """Say where an answer comes from."""
         resolved = self.route.resolved
         request_ids = (headers.get(name) for name in REQUEST_ID_HEADERS)
-        return Origin(
+        return ResponseSource(
             platform=self.route.config.cloud,
             region=self.route.platform.region,
             model=resolved.model_id,
@@ -203,7 +203,9 @@ class Attempts:
             failed_attempts=tuple(failed.describe() for failed in self.plan.switched_from()),
         )
 
-    def reader(self, origin: Origin, writer: Sink[T], answer: Answer) -> ResponseStream[T]:
+    def reader(
+        self, origin: ResponseSource, writer: EventHandler[T], answer: MessageAccumulator
+    ) -> ResponseStream[T]:
         """Return the decoder for a response that has begun.
 
         Args:
@@ -218,7 +220,7 @@ class Attempts:
             origin,
             cloud=self.route.config.cloud,
             version=self.call.version,
-            answer=answer,
+            accumulator=answer,
         )
         self._reader = reader
         return reader
@@ -235,7 +237,7 @@ class Attempts:
         following = Attempts(call, self.operation)
         following.options, following.media = self.options, self.media
         following.paused = paused
-        has_content = self._reader is not None and self._reader.handed_out
+        has_content = self._reader is not None and self._reader.has_emitted
         following._ends = math.inf if has_content else self._ends
         return following
 
@@ -253,7 +255,7 @@ class Attempts:
         if reader is not None and error.partial_message is None:
             reader.attach(error)
         error.partial_message = error.partial_message or self.paused
-        if reader is not None and reader.handed_out:
+        if reader is not None and reader.has_emitted:
             raise self.plan.broken(error)
         self._count += 1
         if isinstance(error, InvalidInputError | ConfigurationError):

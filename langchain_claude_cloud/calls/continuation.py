@@ -20,9 +20,11 @@ from langchain_claude_cloud.calls.attempts import Attempts, Call, WriterOf
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, JsonObject, Operation
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.blocks import Block, Silent, Sink
-from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.event_handler import EventHandler
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
+from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:
@@ -59,8 +61,8 @@ class Turn(Generic[T]):
         self._call = call
         self._writer_of = writer_of
         self._goes_on = False
-        self._answer = Answer(pauses=MAX_PAUSES)
-        self._begun: tuple[Origin, Sink[T]] | None = None
+        self._answer = MessageAccumulator(pauses=MAX_PAUSES)
+        self._begun: tuple[ResponseSource, EventHandler[T]] | None = None
         self._whole: AIMessage | None = None
 
     def reader(self, headers: Mapping[str, str]) -> ResponseStream[T]:
@@ -70,7 +72,7 @@ class Turn(Generic[T]):
         """
         origin = self.run.origin(headers)
         if self._begun is None or not self._goes_on:
-            self._answer = Answer(pauses=MAX_PAUSES)
+            self._answer = MessageAccumulator(pauses=MAX_PAUSES)
             self._begun = (origin, self._writer_of(origin))
         return self.run.reader(origin, self._begun[1], self._answer)
 
@@ -84,7 +86,7 @@ class Turn(Generic[T]):
         if self._begun is None:
             self._begun = (origin, self._writer_of(origin))
         try:
-            self._answer.take(read_json(response))
+            self._answer.add_message(read_json(response))
             self._whole = self._build(self._call.version)
         except _NOT_AN_ANSWER as cause:
             problem = not_understood(self.run, response, cause)
@@ -114,25 +116,25 @@ class Turn(Generic[T]):
         )
 
 
-class Unwritten(Silent):
+class Unwritten(EventHandler[None]):
     """The writer of an answer that is wanted whole: it sees that a message can be made of it.
 
     What is malformed only as a whole, such as the usage, is an error of the stream then.
     """
 
-    def __init__(self, call: Call, origin: Origin) -> None:
+    def __init__(self, call: Call, origin: ResponseSource) -> None:
         self._call = call
         self._origin = origin
 
-    def end(self, answer: Answer, settled: Sequence[Block]) -> Sequence[None]:
+    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Sequence[None]:
         """Make the message, and say nothing.
 
         Raises:
             TypeError, ValueError: The answer is not of the documented form.
         """
-        del settled
+        del finalized
         call = self._call
-        build_message(answer, self._origin, version=call.version, with_usage=call.with_usage)
+        build_message(state, self._origin, version=call.version, with_usage=call.with_usage)
         return ()
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.response import construction
     from langchain_claude_cloud.response import handlers as writers
     from langchain_claude_cloud.response import protocol_events as protocol
-    from langchain_claude_cloud.response.message import Origin, OutputVersion
+    from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 else:
     attempts = LazyModule("langchain_claude_cloud.calls.attempts")
     construction = LazyModule("langchain_claude_cloud.response.construction")
@@ -200,18 +200,18 @@ class ChatClaudeCloud(ModelBase):
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 
-    def _chunk_writer(self, origin: Origin) -> writers.ProviderChunkWriter:
+    def _chunk_writer(self, origin: ResponseSource) -> writers.ProviderChunkHandler:
         standard = self._version == "v1"
-        writer = writers.StandardChunkWriter if standard else writers.ProviderChunkWriter
+        writer = writers.StandardChunkHandler if standard else writers.ProviderChunkHandler
         return writer(origin, with_usage=self.stream_usage)
 
     def _event_writer(
         self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Callable[[Origin], protocol.ProtocolWriter]:
+    ) -> Callable[[ResponseSource], protocol.ProtocolEventHandler]:
         message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
 
-        def begin(origin: Origin) -> protocol.ProtocolWriter:
-            return protocol.ProtocolWriter(
+        def begin(origin: ResponseSource) -> protocol.ProtocolEventHandler:
+            return protocol.ProtocolEventHandler(
                 origin, message_id=message_id, with_usage=self.stream_usage
             )
 

@@ -1,1 +1,1 @@
-"""Bytes of a response in, LangChain chunks, events and messages out. Pure: no HTTP."""
+"""Turns the bytes of responses into LangChain's chunks, events and messages, without any I/O."""

@@ -1,14 +1,12 @@
-"""What is known of one content block in, what became of it out.
+"""The content blocks of a message while they arrive, and the tool calls that they hold.
 
-A block is the state that events build up; a sink is whoever writes it down. Whether a client
-tool's call is valid is decided here, and nowhere else.
+Whether the call of a client's tool is valid is decided here, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
@@ -20,13 +18,8 @@ from langchain_claude_cloud.response.tool_arguments import (
     parse_arguments,
 )
 
-if TYPE_CHECKING:
-    from langchain_claude_cloud.response.accumulator import Answer
-
-T_co = TypeVar("T_co", covariant=True)
-
 Kind: TypeAlias = Literal["text", "thinking", "client_tool", "server_tool", "whole"]
-Verdict: TypeAlias = ToolCall | InvalidToolCall
+ParsedToolCall: TypeAlias = ToolCall | InvalidToolCall
 
 KINDS: Final[dict[str, Kind]] = {
     "text": "text",
@@ -54,9 +47,10 @@ class Block:
         json: Fragments of a tool's arguments.
         citations: Citations of a text block.
         signature: The signature of a thinking block.
-        verdict: A client tool's call, once it is known to be valid or invalid.
+        parsed_call: A client tool's call, once it is known whether it is valid.
         ended: Whether the block was closed.
-        stands_in: Whether it is text that came as the call of `STRUCTURED_OUTPUT_TOOL`.
+        is_structured_output: Whether it is text that came as the call of
+            `STRUCTURED_OUTPUT_TOOL`.
     """
 
     kind: Kind
@@ -66,9 +60,9 @@ class Block:
     json: list[str] = field(default_factory=list)
     citations: list[JsonObject] = field(default_factory=list)
     signature: str = ""
-    verdict: Verdict | None = None
+    parsed_call: ParsedToolCall | None = None
     ended: bool = False
-    stands_in: bool = False
+    is_structured_output: bool = False
 
     def raw_arguments(self) -> str:
         """Return the text of the arguments; those that came parsed are serialized."""
@@ -86,24 +80,24 @@ class Block:
             return {**self.start, "thinking": "".join(self.text), **signature}
         if self.kind == "server_tool":
             return {**self.start, **server_input(self.raw_arguments())}
-        if self.kind == "client_tool" and self.verdict is not None:
-            return client_call(self.start, self.verdict)
+        if self.kind == "client_tool" and self.parsed_call is not None:
+            return client_call(self.start, self.parsed_call)
         return dict(self.start)
 
 
-def client_call(start: JsonObject, verdict: Verdict) -> JsonObject:
+def client_call(start: JsonObject, parsed_call: ParsedToolCall) -> JsonObject:
     """Return a client tool's call as content: an invalid one is never a `tool_use`.
 
     Args:
         start: The `tool_use` block.
-        verdict: What became of it.
+        parsed_call: The same call, valid or invalid.
 
     LangChain rebuilds calls from content; a `tool_use` there would come back as valid.
     """
-    if verdict["type"] == "tool_call":
-        return {**start, "input": verdict["args"]}
+    if parsed_call["type"] == "tool_call":
+        return {**start, "input": parsed_call["args"]}
     rest = {key: start[key] for key in start if key not in ("type", "id", "name", "input")}
-    return {**verdict, **rest}
+    return {**parsed_call, **rest}
 
 
 def server_input(raw: str) -> JsonObject:
@@ -121,75 +115,7 @@ def server_input(raw: str) -> JsonObject:
         return {"input": {}, "partial_json": raw}
 
 
-class Sink(Protocol[T_co]):
-    """Writes an answer in some form; each method returns what there is to hand out."""
-
-    def begin(self, answer: Answer) -> Sequence[T_co]:
-        """The message started."""
-
-    def open(self, block: Block) -> Sequence[T_co]:
-        """A block that is not empty started."""
-
-    def text(self, block: Block, text: str) -> Sequence[T_co]:
-        """Text or thinking was added."""
-
-    def arguments(self, block: Block, fragment: str) -> Sequence[T_co]:
-        """A tool's arguments grew."""
-
-    def citation(self, block: Block, citation: JsonObject) -> Sequence[T_co]:
-        """A citation was added to a text block."""
-
-    def close(self, block: Block) -> Sequence[T_co]:
-        """A block ended; a client tool has its verdict, unless that waits for the stop reason."""
-
-    def end(self, answer: Answer, settled: Sequence[Block]) -> Sequence[T_co]:
-        """The message ended; ``settled`` are the blocks whose end or verdict came only now."""
-
-
-class Silent:
-    """A sink for when only the fold matters."""
-
-    def begin(self, answer: Answer) -> Sequence[None]:
-        """Say nothing."""
-        del answer
-        return ()
-
-    def open(self, block: Block) -> Sequence[None]:
-        """Say nothing."""
-        del block
-        return ()
-
-    def text(self, block: Block, text: str) -> Sequence[None]:
-        """Say nothing."""
-        del block, text
-        return ()
-
-    def arguments(self, block: Block, fragment: str) -> Sequence[None]:
-        """Say nothing."""
-        del block, fragment
-        return ()
-
-    def citation(self, block: Block, citation: JsonObject) -> Sequence[None]:
-        """Say nothing."""
-        del block, citation
-        return ()
-
-    def close(self, block: Block) -> Sequence[None]:
-        """Say nothing."""
-        del block
-        return ()
-
-    def end(self, answer: Answer, settled: Sequence[Block]) -> Sequence[None]:
-        """Say nothing."""
-        del answer, settled
-        return ()
-
-
-SILENT: Final[Sink[None]] = Silent()
-"""A sink for when only the fold matters."""
-
-
-def judge(block: Block) -> Verdict:
+def parse_tool_call(block: Block) -> ParsedToolCall:
     """Parse a client tool's arguments strictly: its call, valid or invalid."""
     given = block.start.get("input")
     if not block.json and isinstance(given, dict):
@@ -197,11 +123,11 @@ def judge(block: Block) -> Verdict:
     try:
         arguments = parse_arguments(block.raw_arguments())
     except ArgumentsError as error:
-        return invalid(block, str(error))
+        return invalid_call(block, str(error))
     return tool_call(name=block.start["name"], args=arguments, id=block.start["id"])
 
 
-def invalid(block: Block, reason: str) -> InvalidToolCall:
+def invalid_call(block: Block, reason: str) -> InvalidToolCall:
     """Return the invalid call of a block, with the raw text of its arguments."""
     return invalid_tool_call(
         name=block.start["name"],

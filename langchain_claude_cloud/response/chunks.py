@@ -7,8 +7,8 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 
 * A fragment is not parsed. A merged call that is still open shows its arguments as far as
   they are known (jiter, re-parsed only once the text has grown by 2 %).
-* The stream hands over a verdict with each call that ended: valid, after a strict parse, or
-  invalid, with the reason. In a finished chunk a call without a verdict is invalid.
+* The stream hands over the parsed call when a call ends: valid, after a strict parse, or
+  invalid, with the reason. In a finished chunk a call without a parsed_call is invalid.
 * Whatever leaves the stream for good (conversion to a message, `dumpd`, `model_dump`,
   pickle) is a standard LangChain type from which nothing can be repaired later.
 """
@@ -29,21 +29,21 @@ from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
 from pydantic import Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import Verdict
+from langchain_claude_cloud.response.blocks import ParsedToolCall
 from langchain_claude_cloud.response.content import (
     NEVER_ENDED,
     finish_content,
     merge_contents,
     open_calls,
 )
-from langchain_claude_cloud.response.message import split_verdicts
+from langchain_claude_cloud.response.message import split_calls
 from langchain_claude_cloud.response.tool_arguments import dump_arguments, parse_partial
 
 _GROWTH: Final = 1.02
 """Partial arguments are parsed again once their text grew by this factor: the work over a
 whole stream is then a constant times its length."""
 
-_OURS: Final = frozenset({"verdicts", "partial"})
+_OURS: Final = frozenset({"parsed_calls", "partial"})
 _CHUNK_ONLY: Final = frozenset({"type", "tool_call_chunks", "chunk_position", *_OURS})
 
 
@@ -71,12 +71,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     """A chunk of an answer.
 
     Attributes:
-        verdicts: The calls that are known to be valid or invalid, by block position.
+        parsed_calls: The calls that are known to be valid or invalid, by block position.
         partial: What the last parse of each open call gave, by block position.
     """
 
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
-    verdicts: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    parsed_calls: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
     partial: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     def __new__(cls, *_: object, **fields: Any) -> Any:  # noqa: ANN401 - see the first lines
@@ -86,17 +86,17 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
-        """Derive the calls from fragments and verdicts, in place of core's repairing step."""
-        if self.tool_call_chunks or self.verdicts:
+        """Derive the calls from fragments and from those already parsed, in place of core's repairing step."""
+        if self.tool_call_chunks or self.parsed_calls:
             last = self.chunk_position == "last"
-            calls = dict(self.verdicts)
+            calls = dict(self.parsed_calls)
             for number, fragment in enumerate(self.tool_call_chunks):
                 position = fragment.get("index")
                 key = position if isinstance(position, int) else _NO_POSITION + number
                 if key not in calls and (last or fragment["name"]):
                     calls[key] = _unfinished(fragment) if last else self._show(key, fragment)
             in_order = [calls[key] for key in sorted(calls)]
-            self.tool_calls, self.invalid_tool_calls = split_verdicts(in_order)
+            self.tool_calls, self.invalid_tool_calls = split_calls(in_order)
             if last:
                 self._finish(calls)
         return self
@@ -105,12 +105,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def init_server_tool_calls(self) -> Self:
         """Finish the content of a finished chunk, in place of core's step for v1 alone."""
         if self.chunk_position == "last":
-            self.content = finish_content(self.content, self.verdicts, strip_index=False)
+            self.content = finish_content(self.content, self.parsed_calls, strip_index=False)
         return self
 
-    def _finish(self, calls: dict[int, Verdict]) -> None:
+    def _finish(self, calls: dict[int, ParsedToolCall]) -> None:
         """Forget the fragments of invalid calls: nothing must be able to repair them."""
-        self.verdicts = calls
+        self.parsed_calls = calls
         if self.invalid_tool_calls:
             # By this name `messages_to_dict` makes it load as a message; see `standard`.
             self.type = "ai"  # type: ignore[assignment]
@@ -121,7 +121,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             or _is_valid(calls.get(_NO_POSITION + number, {}))
         ]
 
-    def _show(self, position: int, fragment: ToolCallChunk) -> Verdict:
+    def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
         known = self.partial.get(position)
@@ -192,25 +192,25 @@ def _is_valid(call: Mapping[str, Any]) -> bool:
     return call.get("type") == "tool_call"
 
 
-def _unfinished(fragment: ToolCallChunk) -> Verdict:
+def _unfinished(fragment: ToolCallChunk) -> ParsedToolCall:
     return invalid_tool_call(
         name=fragment["name"], args=fragment["args"], id=fragment["id"], error=NEVER_ENDED
     )
 
 
 def finished_message(fields: Mapping[str, Any]) -> AIMessage:
-    """Return the plain message of a chunk's fields: what has no verdict is invalid.
+    """Return the plain message of a chunk's fields: a call that was not parsed is invalid.
 
     Args:
         fields: The fields of a `ClaudeMessageChunk`; fragments may be missing (core's
             conversion leaves them out), their raw text is in the content.
     """
     kept = {key: value for key, value in fields.items() if key not in _CHUNK_ONLY}
-    verdicts = fields.get("verdicts") or {}
+    parsed_calls = fields.get("parsed_calls") or {}
     content = kept.pop("content", "")
-    valid = {call["id"] for call in verdicts.values() if _is_valid(call)}
+    valid = {call["id"] for call in parsed_calls.values() if _is_valid(call)}
     calls = kept.pop("tool_calls", [])
-    broken = [*kept.pop("invalid_tool_calls", []), *open_calls(content, verdicts)]
+    broken = [*kept.pop("invalid_tool_calls", []), *open_calls(content, parsed_calls)]
     named = {call["id"] for call in broken}
     broken += [
         invalid_tool_call(
@@ -220,7 +220,7 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
         if call["id"] not in valid and call["id"] not in named
     ]
     return AIMessage(
-        content=finish_content(content, verdicts, strip_index=True),
+        content=finish_content(content, parsed_calls, strip_index=True),
         tool_calls=[call for call in calls if call["id"] in valid],
         invalid_tool_calls=broken,
         **kept,
@@ -239,7 +239,7 @@ def _merge(kind: type[ClaudeMessageChunk], chunks: Sequence[AIMessageChunk]) -> 
         usage_metadata=_merge_usage(chunks),
         id=_best_id(chunk.id for chunk in chunks),
         chunk_position="last" if last else None,
-        verdicts={key: call for chunk in ours for key, call in chunk.verdicts.items()},
+        parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
         partial={key: known for chunk in ours for key, known in chunk.partial.items()},
     )
 

@@ -1,4 +1,4 @@
-"""Content of chunks in, merged and finished content out.
+"""Merges the content of chunks, and turns it into that of a whole message.
 
 While an answer streams, blocks carry an ``index`` by which fragments find each other, and
 tools carry the raw text of their arguments. `finish_content` turns that into what a whole
@@ -15,13 +15,13 @@ from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.utils._merge import merge_lists
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import Verdict, client_call, server_input
+from langchain_claude_cloud.response.blocks import ParsedToolCall, client_call, server_input
 from langchain_claude_cloud.response.message import Content
 from langchain_claude_cloud.response.tool_arguments import dump_arguments
 
 NEVER_ENDED: Final = "truncated: the stream stopped before the block ended"
 
-Verdicts: TypeAlias = Mapping[int, Verdict]
+ParsedToolCalls: TypeAlias = Mapping[int, ParsedToolCall]
 
 
 def merge_contents(contents: Iterable[Content]) -> Content:
@@ -96,28 +96,30 @@ def _join(text: str, blocks: list[Any]) -> list[Any]:
     return merge_lists(first, blocks) or []
 
 
-def finish_content(content: Content, verdicts: Verdicts, *, strip_index: bool) -> Content:
+def finish_content(
+    content: Content, parsed_calls: ParsedToolCalls, *, strip_index: bool
+) -> Content:
     """Turn streamed content into that of a whole message.
 
     Args:
         content: Merged content; it is not changed.
-        verdicts: What is known of the calls, by block position. A call that it does not
+        parsed_calls: What is known of the calls, by block position. A call that it does not
             name never ended.
         strip_index: Whether to take out the positions, which only merging needs.
     """
     if isinstance(content, str):
         return content
-    return [_finish(block, verdicts, strip_index=strip_index) for block in content]
+    return [_finish(block, parsed_calls, strip_index=strip_index) for block in content]
 
 
-def open_calls(content: Content, verdicts: Verdicts) -> list[Verdict]:
-    """Return, as invalid, the calls in streamed content that have no verdict yet."""
+def open_calls(content: Content, parsed_calls: ParsedToolCalls) -> list[ParsedToolCall]:
+    """Return, as invalid, the calls in streamed content that were not parsed yet."""
     if isinstance(content, str):
         return []
     return [
         _unfinished(block)
         for block in content
-        if isinstance(block, dict) and _is_open(block) and block["index"] not in verdicts
+        if isinstance(block, dict) and _is_open(block) and block["index"] not in parsed_calls
     ]
 
 
@@ -125,13 +127,15 @@ def _is_open(block: JsonObject) -> bool:
     return block.get("type") in ("tool_use", "tool_call_chunk") and "index" in block
 
 
-def _finish(block: str | JsonObject, verdicts: Verdicts, *, strip_index: bool) -> str | JsonObject:
+def _finish(
+    block: str | JsonObject, parsed_calls: ParsedToolCalls, *, strip_index: bool
+) -> str | JsonObject:
     if isinstance(block, str):
         return block
     finish = _FINISHERS.get(str(block.get("type")))
     if finish is not None and (finish is not _finish_call or "index" in block):
         index = {} if strip_index or "index" not in block else {"index": block["index"]}
-        return {**finish(_without_index(block), verdicts.get(block.get("index", -1))), **index}
+        return {**finish(_without_index(block), parsed_calls.get(block.get("index", -1))), **index}
     return _without_index(block) if strip_index else block
 
 
@@ -139,14 +143,14 @@ def _without_index(block: JsonObject) -> JsonObject:
     return {key: value for key, value in block.items() if key != "index"}
 
 
-def _finish_call(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+def _finish_call(block: JsonObject, parsed_call: ParsedToolCall | None) -> JsonObject:
     block.pop("partial_json", None)
-    return client_call(block, verdict or _unfinished(block))
+    return client_call(block, parsed_call or _unfinished(block))
 
 
-def _finish_standard_call(block: JsonObject, verdict: Verdict | None) -> JsonObject:
+def _finish_standard_call(block: JsonObject, parsed_call: ParsedToolCall | None) -> JsonObject:
     extras = {"extras": block["extras"]} if "extras" in block else {}
-    call = verdict or _unfinished(block)
+    call = parsed_call or _unfinished(block)
     if call["type"] == "invalid_tool_call":
         return {**call, **extras}
     return {
@@ -158,19 +162,21 @@ def _finish_standard_call(block: JsonObject, verdict: Verdict | None) -> JsonObj
     }
 
 
-def _finish_server_tool(block: JsonObject, verdict: Verdict | None) -> JsonObject:
-    del verdict
+def _finish_server_tool(block: JsonObject, parsed_call: ParsedToolCall | None) -> JsonObject:
+    del parsed_call
     raw = block.pop("partial_json", None)
     return {**block, **server_input(raw)} if raw is not None else block
 
 
-def _finish_standard_server_tool(block: JsonObject, verdict: Verdict | None) -> JsonObject:
-    del verdict
+def _finish_standard_server_tool(
+    block: JsonObject, parsed_call: ParsedToolCall | None
+) -> JsonObject:
+    del parsed_call
     args = server_input(block.get("args") or "")["input"]
     return {**block, "type": "server_tool_call", "args": args}
 
 
-_FINISHERS: Final[dict[str, Callable[[JsonObject, Verdict | None], JsonObject]]] = {
+_FINISHERS: Final[dict[str, Callable[[JsonObject, ParsedToolCall | None], JsonObject]]] = {
     "tool_use": _finish_call,
     "tool_call_chunk": _finish_standard_call,
     "server_tool_use": _finish_server_tool,
@@ -179,7 +185,7 @@ _FINISHERS: Final[dict[str, Callable[[JsonObject, Verdict | None], JsonObject]]]
 }
 
 
-def _unfinished(block: JsonObject) -> Verdict:
+def _unfinished(block: JsonObject) -> ParsedToolCall:
     raw = block.get("partial_json", block.get("args"))
     given = block.get("input")
     return invalid_tool_call(

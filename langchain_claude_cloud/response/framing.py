@@ -1,6 +1,6 @@
-"""Bytes of a streamed response in, JSON payloads of its events out.
+"""Splits the bytes of a streamed response into the JSON payloads of its events.
 
-Two framings, one result: server-sent events (Vertex AI) and the AWS event stream (Amazon
+There are two framings: server-sent events (Vertex AI) and the AWS event stream (Amazon
 Bedrock, where each frame wraps one event in base64). Decoders are sans-I/O: `feed` takes
 whatever the network gave and returns the payloads that are complete, `close` says whether
 the stream ended between two events.

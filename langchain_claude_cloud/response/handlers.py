@@ -1,4 +1,4 @@
-"""What happens to an answer in, message chunks out: one writer an output version.
+"""Makes message chunks from the events of a message, with one handler for each output version.
 
 Both emit what LangChain merges by ``index``: v0 the API's own blocks, v1 LangChain's
 standard blocks. Each key of the response metadata is on one chunk, because core adds up
@@ -14,19 +14,20 @@ from langchain_core.messages import ToolCallChunk
 from langchain_core.messages.tool import tool_call_chunk
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.construction import event_chunk
+from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.message import (
     Content,
-    Origin,
+    ResponseSource,
     closing_blocks,
     end_metadata,
     standard_block,
     standard_citation,
     start_metadata,
 )
+from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
@@ -35,19 +36,19 @@ Chunks = Sequence[ClaudeMessageChunk]
 _NOTHING: Final[Chunks] = ()
 
 
-class ProviderChunkWriter:
+class ProviderChunkHandler(EventHandler[ClaudeMessageChunk]):
     """Writes v0 chunks: text as strings while it is alone, else the API's own blocks."""
 
-    def __init__(self, origin: Origin, *, with_usage: bool = True) -> None:
-        self._origin = origin
+    def __init__(self, source: ResponseSource, *, with_usage: bool = True) -> None:
+        self._source = source
         self._with_usage = with_usage
         self._text_alone = True
 
-    def begin(self, answer: Answer) -> Chunks:
+    def message_start(self, state: MessageState) -> Chunks:
         """Write the first chunk: no content, what is known of the message."""
-        return self._chunk("", response_metadata=start_metadata(answer, self._origin))
+        return self._chunk("", response_metadata=start_metadata(state, self._source))
 
-    def open(self, block: Block) -> Chunks:
+    def block_start(self, block: Block) -> Chunks:
         """Write the head of a tool's block; other blocks say nothing yet."""
         if block.kind != "text" or block.position > 0:
             self._text_alone = False
@@ -58,25 +59,25 @@ class ProviderChunkWriter:
             return self._chunk([{**block.start, "input": {}, "index": block.position}])
         return _NOTHING
 
-    def text(self, block: Block, text: str) -> Chunks:
+    def text_delta(self, block: Block, text: str) -> Chunks:
         """Write text or thinking."""
         if self._text_alone:
             return self._event(text)
         return self._event([{"type": block.kind, block.kind: text, "index": block.position}])
 
-    def arguments(self, block: Block, fragment: str) -> Chunks:
+    def arguments_delta(self, block: Block, fragment: str) -> Chunks:
         """Write a fragment of a tool's arguments."""
         content = [{"type": "input_json_delta", "partial_json": fragment, "index": block.position}]
         return self._event(content, _fragments(block, fragment))
 
-    def citation(self, block: Block, citation: JsonObject) -> Chunks:
+    def citation_delta(self, block: Block, citation: JsonObject) -> Chunks:
         """Write a citation of a text block."""
         self._text_alone = False
         return self._chunk(
             [{"type": "text", "text": "", "citations": [citation], "index": block.position}]
         )
 
-    def close(self, block: Block) -> Chunks:
+    def block_stop(self, block: Block) -> Chunks:
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool":
             return [*self._given_arguments(block), *self._verdict(block)]
@@ -89,35 +90,41 @@ class ProviderChunkWriter:
             return self._chunk([{**block.wire(), "index": block.position}])
         return _NOTHING
 
-    def end(self, answer: Answer, settled: Sequence[Block]) -> Chunks:
+    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Chunks:
         """Write the last chunk: usage, stop reason, and the calls decided only now."""
         unsaid = [
             chunk
-            for block in settled
+            for block in finalized
             if not block.ended and block.kind != "client_tool"
-            for chunk in self.close(block)
+            for chunk in self.block_stop(block)
         ]
-        verdicts = {block.position: block.verdict for block in settled if block.verdict}
+        parsed_calls = {
+            block.position: block.parsed_call for block in finalized if block.parsed_call
+        }
         last = self._chunk(
-            self._last_content(answer),
-            response_metadata={"model_provider": PROVIDER, **end_metadata(answer)},
-            usage_metadata=usage_metadata(answer.usage) if self._with_usage else None,
+            self._last_content(state),
+            response_metadata={"model_provider": PROVIDER, **end_metadata(state)},
+            usage_metadata=usage_metadata(state.usage) if self._with_usage else None,
             chunk_position="last",
-            verdicts=verdicts,
+            parsed_calls=parsed_calls,
         )
         return [*unsaid, *last]
 
-    def _last_content(self, answer: Answer) -> Content:
-        del answer
+    def _last_content(self, state: MessageState) -> Content:
+        del state
         return "" if self._text_alone else []
 
     def _given_arguments(self, block: Block) -> Chunks:
         """Write arguments that came with the head of the block and not as fragments."""
         given = not block.json and block.start.get("input")
-        return self.arguments(block, block.raw_arguments()) if given else _NOTHING
+        return self.arguments_delta(block, block.raw_arguments()) if given else _NOTHING
 
     def _verdict(self, block: Block) -> Chunks:
-        return self._chunk([], verdicts={block.position: block.verdict}) if block.verdict else ()
+        return (
+            self._chunk([], parsed_calls={block.position: block.parsed_call})
+            if block.parsed_call
+            else ()
+        )
 
     def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:
         return (event_chunk(content, {"model_provider": PROVIDER}, fragments or []),)
@@ -127,14 +134,14 @@ class ProviderChunkWriter:
         return (ClaudeMessageChunk(content=content, **fields),)
 
 
-class StandardChunkWriter(ProviderChunkWriter):
+class StandardChunkHandler(ProviderChunkHandler):
     """Writes v1 chunks: LangChain's standard content blocks."""
 
-    def begin(self, answer: Answer) -> Chunks:
+    def message_start(self, state: MessageState) -> Chunks:
         """Write the first chunk: no content, what is known of the message."""
-        return self._chunk([], response_metadata=start_metadata(answer, self._origin))
+        return self._chunk([], response_metadata=start_metadata(state, self._source))
 
-    def open(self, block: Block) -> Chunks:
+    def block_start(self, block: Block) -> Chunks:
         """Write the head of a tool's block; other blocks say nothing yet."""
         if block.kind not in ("client_tool", "server_tool"):
             return _NOTHING
@@ -142,36 +149,36 @@ class StandardChunkWriter(ProviderChunkWriter):
         heads = [_head(block)] if block.kind == "client_tool" else []
         return self._chunk(content, tool_call_chunks=heads)
 
-    def text(self, block: Block, text: str) -> Chunks:
+    def text_delta(self, block: Block, text: str) -> Chunks:
         """Write text or reasoning."""
         kind = _STANDARD_TEXT[block.kind]
         return self._event([{"type": kind, kind: text, "index": block.position}])
 
-    def arguments(self, block: Block, fragment: str) -> Chunks:
+    def arguments_delta(self, block: Block, fragment: str) -> Chunks:
         """Write a fragment of a tool's arguments."""
         content = [{"type": CALL_CHUNKS[block.kind], "args": fragment, "index": block.position}]
         return self._event(content, _fragments(block, fragment))
 
-    def citation(self, block: Block, citation: JsonObject) -> Chunks:
+    def citation_delta(self, block: Block, citation: JsonObject) -> Chunks:
         """Write an annotation of a text block."""
         annotations = [standard_citation(citation)]
         return self._chunk(
             [{"type": "text", "text": "", "annotations": annotations, "index": block.position}]
         )
 
-    def close(self, block: Block) -> Chunks:
+    def block_stop(self, block: Block) -> Chunks:
         """Write what is known only at the end of a block."""
         if block.kind == "thinking" and (block.signature or not block.text):
             rest = {**standard_block(block.wire()), "reasoning": "", "index": block.position}
             return self._chunk([rest])
         if block.kind == "whole":
             return self._chunk([{**standard_block(block.wire()), "index": block.position}])
-        return super().close(block)
+        return super().block_stop(block)
 
-    def _last_content(self, answer: Answer) -> Content:
-        first = len(answer.blocks)
+    def _last_content(self, state: MessageState) -> Content:
+        first = len(state.blocks)
         return [
-            {**block, "index": index} for index, block in enumerate(closing_blocks(answer), first)
+            {**block, "index": index} for index, block in enumerate(closing_blocks(state), first)
         ]
 
     def _event(self, content: object, fragments: list[ToolCallChunk] | None = None) -> Chunks:

@@ -1,4 +1,4 @@
-"""A folded answer in, LangChain's message and its metadata out.
+"""Makes LangChain's message and its metadata from what has arrived.
 
 Everything that all paths must agree on is here: the form of the content in both output
 versions, the response metadata, the translation to standard content blocks.
@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.blocks import Block, Verdict
+from langchain_claude_cloud.response.blocks import Block, ParsedToolCall
+from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
@@ -26,8 +26,8 @@ _NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usa
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an answer came from, for its response metadata.
+class ResponseSource:
+    """Where a response came from, for its response metadata.
 
     Attributes:
         platform: The cloud.
@@ -46,24 +46,24 @@ class Origin:
     failed_attempts: tuple[JsonObject, ...] = ()
 
 
-def start_metadata(answer: Answer, origin: Origin) -> JsonObject:
+def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
     """Return the response metadata that is known when a message starts."""
     known = {
         "model_provider": PROVIDER,
-        "model_name": answer.message.get("model") or origin.model,
-        "id": answer.message.get("id"),
-        "platform": origin.platform,
-        "region": origin.region,
-        "inference_profile": origin.inference_profile,
-        "request_id": origin.request_id,
-        "failed_attempts": list(origin.failed_attempts) or None,
+        "model_name": state.fields.get("model") or source.model,
+        "id": state.fields.get("id"),
+        "platform": source.platform,
+        "region": source.region,
+        "inference_profile": source.inference_profile,
+        "request_id": source.request_id,
+        "failed_attempts": list(source.failed_attempts) or None,
     }
     return {key: value for key, value in known.items() if value is not None}
 
 
-def end_metadata(answer: Answer) -> JsonObject:
+def end_metadata(state: MessageState) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
-    message = answer.message
+    message = state.fields
     intervened = message.get("amazon-bedrock-guardrailAction") == "INTERVENED"
     known = {
         # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
@@ -75,45 +75,47 @@ def end_metadata(answer: Answer) -> JsonObject:
         for key, value in message.items()
         if key not in _NOT_METADATA and key not in known and value is not None
     }
-    usage = {"usage": answer.usage} if answer.usage else {}
+    usage = {"usage": state.usage} if state.usage else {}
     return {**known, **more, **usage}
 
 
 def build_message(
-    answer: Answer, origin: Origin, *, version: OutputVersion, with_usage: bool = True
+    state: MessageState, source: ResponseSource, *, version: OutputVersion, with_usage: bool = True
 ) -> AIMessage:
-    """Return the whole message of an answer.
+    """Return the whole message of a message.
 
     Args:
-        answer: A settled answer, or an unfinished one: its open calls are invalid then.
-        origin: Where it came from.
+        state: A whole message, or an unfinished one: its open calls are invalid then.
+        source: Where it came from.
         version: The form of the content.
         with_usage: Whether the message carries `usage_metadata`.
     """
-    answer.settle()
+    state.finalize()
     is_standard = version == "v1"
     # The order of the keys is that in which a stream's chunks bring them.
     metadata = {
-        **start_metadata(answer, origin),
+        **start_metadata(state, source),
         **({"output_version": version} if is_standard else {}),
-        **end_metadata(answer),
+        **end_metadata(state),
     }
-    content = standard_content(answer) if is_standard else provider_content(answer.blocks)
-    verdicts = [block.verdict for block in answer.blocks if block.verdict is not None]
-    calls, broken = split_verdicts(verdicts)
+    content = standard_content(state) if is_standard else provider_content(state.blocks)
+    parsed_calls = [block.parsed_call for block in state.blocks if block.parsed_call is not None]
+    calls, broken = split_calls(parsed_calls)
     return AIMessage(
         content=content,
         tool_calls=calls,
         invalid_tool_calls=broken,
-        usage_metadata=usage_metadata(answer.usage) if with_usage else None,
+        usage_metadata=usage_metadata(state.usage) if with_usage else None,
         response_metadata=metadata,
     )
 
 
-def split_verdicts(verdicts: Sequence[Verdict]) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+def split_calls(
+    parsed_calls: Sequence[ParsedToolCall],
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """Sort calls into the valid and the invalid ones."""
-    calls = [call for call in verdicts if call["type"] == "tool_call"]
-    broken = [call for call in verdicts if call["type"] == "invalid_tool_call"]
+    calls = [call for call in parsed_calls if call["type"] == "tool_call"]
+    broken = [call for call in parsed_calls if call["type"] == "invalid_tool_call"]
     return calls, broken
 
 
@@ -127,31 +129,31 @@ def provider_content(blocks: Sequence[Block]) -> Content:
     return list(wire)
 
 
-def standard_content(answer: Answer) -> Content:
+def standard_content(state: MessageState) -> Content:
     """Return content as LangChain's standard content blocks."""
-    blocks = [standard_block(block.wire(), block.verdict) for block in answer.blocks]
-    return [*blocks, *closing_blocks(answer)]
+    blocks = [standard_block(block.wire(), block.parsed_call) for block in state.blocks]
+    return [*blocks, *closing_blocks(state)]
 
 
-def closing_blocks(answer: Answer) -> list[JsonObject]:
+def closing_blocks(state: MessageState) -> list[JsonObject]:
     """Return the standard blocks that no event brings, only the end of the message.
 
     An answer without content has an empty text. One that the model refused ends with
     LangChain's refusal block, which core's translator makes from the stop reason.
     """
-    empty: list[JsonObject] = [] if answer.blocks else [{"type": "text", "text": ""}]
-    ending = {"model_provider": PROVIDER, **end_metadata(answer)}
+    empty: list[JsonObject] = [] if state.blocks else [{"type": "text", "text": ""}]
+    ending = {"model_provider": PROVIDER, **end_metadata(state)}
     refusal = AIMessage(content=[], response_metadata=ending).content_blocks
     return [*empty, *cast("list[JsonObject]", refusal)]
 
 
-def standard_block(wire: JsonObject, verdict: Verdict | None = None) -> JsonObject:
+def standard_block(wire: JsonObject, parsed_call: ParsedToolCall | None = None) -> JsonObject:
     """Translate one block of the API into LangChain's standard form.
 
     core's own translator does the work, so that this is what ``content_blocks`` of a message
     with the block says, too.
     """
-    calls, _ = split_verdicts([verdict] if verdict else [])
+    calls, _ = split_calls([parsed_call] if parsed_call else [])
     message = AIMessage(
         content=[wire], tool_calls=calls, response_metadata={"model_provider": PROVIDER}
     )

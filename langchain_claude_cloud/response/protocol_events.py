@@ -1,4 +1,4 @@
-"""What happens to an answer in, events of LangChain's content-block protocol out.
+"""Makes events of LangChain's content-block protocol from Claude's own.
 
 Claude's events map one to one onto the protocol of ``stream_events(version="v3")``: a
 block's finish comes when the block ends, so a tool can start while the model still writes
@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.accumulator import Answer
 from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.handlers import call_head
 from langchain_claude_cloud.response.message import (
-    Origin,
+    ResponseSource,
     closing_blocks,
     end_metadata,
     standard_block,
     start_metadata,
 )
+from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
@@ -35,18 +36,20 @@ _HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
 """Fields that a start leaves to the finish, so that they are not sent twice (core's list)."""
 
 
-class ProtocolWriter:
+class ProtocolEventHandler(EventHandler["MessagesData"]):
     """Writes protocol events."""
 
-    def __init__(self, origin: Origin, *, message_id: str = "", with_usage: bool = True) -> None:
-        self._origin = origin
+    def __init__(
+        self, source: ResponseSource, *, message_id: str = "", with_usage: bool = True
+    ) -> None:
+        self._source = source
         self._message_id = message_id
         self._with_usage = with_usage
         self._metadata: JsonObject = {}
 
-    def begin(self, answer: Answer) -> Events:
+    def message_start(self, state: MessageState) -> Events:
         """Write the start of the message."""
-        self._metadata = start_metadata(answer, self._origin)
+        self._metadata = start_metadata(state, self._source)
         return _events(
             event="message-start",
             role="ai",
@@ -54,45 +57,45 @@ class ProtocolWriter:
             metadata={"provider": PROVIDER, "model": self._metadata["model_name"]},
         )
 
-    def open(self, block: Block) -> Events:
+    def block_start(self, block: Block) -> Events:
         """Write the start of a block; one that comes whole starts when it is there."""
         if block.kind == "whole":
             return ()
         return _events(event="content-block-start", index=block.position, content=_start(block))
 
-    def text(self, block: Block, text: str) -> Events:
+    def text_delta(self, block: Block, text: str) -> Events:
         """Write text or reasoning."""
         if block.kind == "text":
             return _delta(block, {"type": "text-delta", "text": text})
         return _delta(block, {"type": "reasoning-delta", "reasoning": text})
 
-    def arguments(self, block: Block, fragment: str) -> Events:
+    def arguments_delta(self, block: Block, fragment: str) -> Events:
         """Write a fragment of a tool's arguments."""
         return _delta(block, {"type": "tool-call-delta", "args": fragment})
 
-    def citation(self, block: Block, citation: JsonObject) -> Events:
+    def citation_delta(self, block: Block, citation: JsonObject) -> Events:
         """Write nothing: annotations come with the finish of their block."""
         del block, citation
         return ()
 
-    def close(self, block: Block) -> Events:
+    def block_stop(self, block: Block) -> Events:
         """Write the finish of a block, unless its call waits for the stop reason."""
-        if block.kind == "client_tool" and block.verdict is None:
+        if block.kind == "client_tool" and block.parsed_call is None:
             return ()
-        standard = standard_block(block.wire(), block.verdict)
+        standard = standard_block(block.wire(), block.parsed_call)
         finish = _events(event="content-block-finish", index=block.position, content=standard)
         return [*_late(block, standard, self), *finish]
 
-    def end(self, answer: Answer, settled: Sequence[Block]) -> Events:
+    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Events:
         """Write the finishes that waited, and the finish of the message."""
-        finishes = [event for block in settled for event in self.close(block)]
-        for index, block in enumerate(closing_blocks(answer), len(answer.blocks)):
+        finishes = [event for block in finalized for event in self.block_stop(block)]
+        for index, block in enumerate(closing_blocks(state), len(state.blocks)):
             finishes += _events(event="content-block-start", index=index, content=block)
             finishes += _events(
                 event="content-block-finish", index=index, content=_KeptBlock(block)
             )
-        metadata = {**self._metadata, **end_metadata(answer)}
-        usage = usage_metadata(answer.usage) if self._with_usage else None
+        metadata = {**self._metadata, **end_metadata(state)}
+        usage = usage_metadata(state.usage) if self._with_usage else None
         reported = {"usage": usage} if usage else {}
         return [*finishes, *_events(event="message-finish", **reported, metadata=metadata)]
 
@@ -111,7 +114,7 @@ class _KeptBlock(dict[str, object]):
         return super().get(key, default)
 
 
-def _late(block: Block, standard: JsonObject, writer: ProtocolWriter) -> Events:
+def _late(block: Block, standard: JsonObject, handler: ProtocolEventHandler) -> Events:
     """Return what precedes a finish: the start of a whole block, arguments that came parsed."""
     if block.kind == "whole":
         light = {key: value for key, value in standard.items() if key not in _HEAVY}
@@ -119,7 +122,7 @@ def _late(block: Block, standard: JsonObject, writer: ProtocolWriter) -> Events:
             light["value"] = {}
         return _events(event="content-block-start", index=block.position, content=light)
     if block.kind == "client_tool" and not block.json and block.start.get("input"):
-        return writer.arguments(block, block.raw_arguments())
+        return handler.arguments_delta(block, block.raw_arguments())
     return ()
 
 

@@ -1,7 +1,7 @@
-"""Bytes of one streamed response in, what a writer makes of it out.
+"""Decodes one streamed response.
 
-The driver of the stage: framing, JSON, the fold, the writer. Sync and async callers feed it
-the same way. Nothing ends silently here: what is cut, malformed or refused in mid-stream is
+It puts framing, JSON, the accumulator and a handler together. Sync and async callers feed it
+the same way. No stream ends silently: what is cut, malformed or refused in mid-stream is
 one of the package's exceptions, with the part of the answer that had arrived.
 """
 
@@ -22,14 +22,14 @@ from langchain_claude_cloud.errors import (
     error_from_exception_frame,
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.blocks import Sink
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,
     FramingError,
     decoder_for,
 )
-from langchain_claude_cloud.response.message import Origin, OutputVersion, build_message
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 T = TypeVar("T")
 
@@ -44,39 +44,39 @@ _CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "mes
 class ResponseStream(Generic[T]):
     """Decodes one response.
 
-    What the writer says at `message_start` is held back until there is content: an error
+    What the handler makes of `message_start` is held back until there is content: an error
     before that can still be answered by sending the request again.
 
     Attributes:
-        answer: The answer as far as it has arrived.
-        handed_out: Whether anything was returned: from then on nothing may be sent again.
+        accumulator: The message as far as it has arrived.
+        has_emitted: Whether anything was returned: from then on nothing may be sent again.
     """
 
     def __init__(
         self,
         framing: Framing,
-        writer: Sink[T],
-        origin: Origin,
+        handler: EventHandler[T],
+        source: ResponseSource,
         *,
         cloud: Cloud,
         version: OutputVersion = "v0",
-        answer: Answer | None = None,
+        accumulator: MessageAccumulator | None = None,
     ) -> None:
         """Begin.
 
         Args:
             framing: How the events are wrapped.
-            writer: Writes the outputs.
-            origin: Where the response comes from.
+            handler: Makes the outputs.
+            source: Where the response comes from.
             cloud: The cloud, for errors.
             version: The form of a partial answer's content.
-            answer: The answer that is folded: a fresh one, or one that was paused.
+            accumulator: What the events are added to: a fresh one, or that of a paused message.
         """
-        self.answer = Answer() if answer is None else answer
-        self.handed_out = False
+        self.accumulator = MessageAccumulator() if accumulator is None else accumulator
+        self.has_emitted = False
         self._decoder = decoder_for(framing)
-        self._writer = writer
-        self._origin = origin
+        self._handler = handler
+        self._source = source
         self._cloud = cloud
         self._version = version
         self._held: list[T] = []
@@ -87,8 +87,8 @@ class ResponseStream(Generic[T]):
 
     @property
     def complete(self) -> bool:
-        """Whether the response's message is: an answer that is gone on with was it before."""
-        return self._has_message and self.answer.complete
+        """Whether the message of this response is whole: a paused one was so before."""
+        return self._has_message and self.accumulator.complete
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take bytes, yield what they complete.
@@ -110,18 +110,18 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that cannot go on, with the partial answer."""
-        place = f"{LABELS[self._cloud]} ({self._origin.model}, region {self._origin.region})"
+        place = f"{LABELS[self._cloud]} ({self._source.model}, region {self._source.region})"
         arrived = (
             "What had arrived is on the exception as partial_message; ask again for the whole."
-            if self.answer.message
+            if self.accumulator.fields
             else "Nothing of it had arrived: ask again."
         )
         error = StreamInterruptedError(
             f"The answer of {place} broke off: {reason}. {arrived}",
             platform=self._cloud,
-            model=self._origin.model,
-            region=self._origin.region,
-            request_id=self._origin.request_id,
+            model=self._source.model,
+            region=self._source.region,
+            request_id=self._source.request_id,
         )
         return self.attach(error)
 
@@ -129,14 +129,14 @@ class ResponseStream(Generic[T]):
         """Put the answer as far as it has arrived on an exception."""
         for with_usage in (True, False):
             # What had arrived may be malformed itself, which is then what the error is about.
-            if self.answer.message and error.partial_message is None:
+            if self.accumulator.fields and error.partial_message is None:
                 with suppress(*_MALFORMED):
                     error.partial_message = self._build(with_usage=with_usage)
         return error
 
     def _build(self, *, with_usage: bool) -> AIMessage:
         return build_message(
-            self.answer, self._origin, version=self._version, with_usage=with_usage
+            self.accumulator, self._source, version=self._version, with_usage=with_usage
         )
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
@@ -144,13 +144,13 @@ class ResponseStream(Generic[T]):
             self._size += len(payload)
             if self._size > MAX_ANSWER_BYTES:
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
-            for output in self._fold(payload):
-                self.handed_out = True
+            for output in self._add(payload):
+                self.has_emitted = True
                 yield output
         if self._decoder.failure is not None and not self.complete:
             raise self._framing_error(self._decoder.failure)
 
-    def _fold(self, payload: bytes) -> Sequence[T]:
+    def _add(self, payload: bytes) -> Sequence[T]:
         if self.complete:
             return ()  # The caller stops here: what follows is unread, or cut off anywhere.
         try:
@@ -159,21 +159,21 @@ class ResponseStream(Generic[T]):
             if kind == "error":
                 raise self._event_error(event)
             self._check_order(kind)
-            said = self.answer.fold(event, self._writer)
-            if self.answer.is_paused and kind == "message_stop":
-                self._build(with_usage=True)  # no writer sees it whole, and it is sent back
+            outputs = self.accumulator.add(event, self._handler)
+            if self.accumulator.is_paused and kind == "message_stop":
+                self._build(with_usage=True)  # no handler sees it whole, and it is sent back
         except ClaudeCloudError:
             raise
         except _MALFORMED as error:
             raise self.interrupted(
                 f"an event is not of the documented form ({_brief(error)})"
             ) from None
-        return self._release(kind, said)
+        return self._release(kind, outputs)
 
-    def _release(self, kind: str, said: Sequence[T]) -> Sequence[T]:
+    def _release(self, kind: str, outputs: Sequence[T]) -> Sequence[T]:
         if self._started:
-            return said
-        self._held += said
+            return outputs
+        self._held += outputs
         if kind not in _CONTENT_EVENTS:
             return ()
         self._started = True
@@ -187,7 +187,9 @@ class ResponseStream(Generic[T]):
             raise self.interrupted(what)
         if kind == "message_delta":
             self._has_ending = True
-        elif kind == "message_stop" and not self._has_ending and self.answer.stop_reason is None:
+        elif (
+            kind == "message_stop" and not self._has_ending and self.accumulator.stop_reason is None
+        ):
             # The API never leaves it out: something between here and the cloud lost it, and
             # without the stop reason that it brings an answer that was cut looks whole.
             raise self.interrupted("message_stop came, but no message_delta before it")
@@ -205,7 +207,7 @@ class ResponseStream(Generic[T]):
 
     def _event_error(self, event: JsonObject) -> ClaudeCloudError:
         error = error_from_event(
-            event, platform=self._cloud, model=self._origin.model, region=self._origin.region
+            event, platform=self._cloud, model=self._source.model, region=self._source.region
         )
         return self.attach(error)
 
@@ -216,8 +218,8 @@ class ResponseStream(Generic[T]):
             failure.exception_type,
             failure.payload,
             platform=self._cloud,
-            model=self._origin.model,
-            region=self._origin.region,
+            model=self._source.model,
+            region=self._source.region,
         )
         return self.attach(error)
 

@@ -1,4 +1,4 @@
-"""Raw text of a tool call's arguments in, arguments or the reason why not out.
+"""Parses the raw text of a tool call's arguments.
 
 Two readings of the same text. While it streams, `parse_partial` shows what is known so
 far. When the block has ended, `parse_arguments` accepts it only if it is one whole JSON

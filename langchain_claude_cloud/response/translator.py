@@ -1,4 +1,4 @@
-"""Content of a message in, LangChain's standard content blocks out: one addition to core's.
+"""Teaches langchain-core to read the content of messages with invalid tool calls.
 
 A v0 message keeps an invalid call in its content as an `invalid_tool_call` block: as a
 `tool_use` it would be taken for a valid one. core's Anthropic translator does not know such

@@ -1,4 +1,4 @@
-"""Raw usage of the API in, LangChain's usage metadata out.
+"""Merges the usage reports of the API and makes LangChain's usage metadata from them.
 
 Usage comes in two places: `message_start` and `message_delta`. The values of the second
 are cumulative and differ from the first in one of five first-party streams; where it does

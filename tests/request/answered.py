@@ -21,10 +21,10 @@ from langchain_core.messages import (
 )
 from recorded_requests import answered_by_hand
 
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 Json = dict[str, Any]
 Way = Callable[[list[Json]], AIMessage]
@@ -76,7 +76,7 @@ def _pieces(text: str) -> list[str]:
 def whole(content: list[Json], version: Any = "v0") -> AIMessage:
     """Return the message of an answer that was not streamed."""
     message = {**start()["message"], "content": content, "stop_reason": stop_reason(content)}
-    return build_message(Answer.of_message(message), ORIGIN, version=version)
+    return build_message(MessageAccumulator.from_message(message), ORIGIN, version=version)
 
 
 def _streamed(content: list[Json], writer: Any) -> AIMessage:
@@ -87,7 +87,7 @@ def _streamed(content: list[Json], writer: Any) -> AIMessage:
 
 
 def _from_events(content: list[Json]) -> AIMessage:
-    _, events = read(_events(content), ProtocolWriter(ORIGIN, message_id="lc_run--1"))
+    _, events = read(_events(content), ProtocolEventHandler(ORIGIN, message_id="lc_run--1"))
     stream = ChatModelStream()
     for event in events:
         stream.dispatch(event)
@@ -111,8 +111,8 @@ WAYS: Final[Mapping[str, Way]] = {
     "by hand": answered_by_hand,
     "whole, v0": whole,
     "whole, v1": lambda content: whole(content, "v1"),
-    "streamed, v0": lambda content: _streamed(content, ProviderChunkWriter(ORIGIN)),
-    "streamed, v1": lambda content: _streamed(content, StandardChunkWriter(ORIGIN)),
+    "streamed, v0": lambda content: _streamed(content, ProviderChunkHandler(ORIGIN)),
+    "streamed, v1": lambda content: _streamed(content, StandardChunkHandler(ORIGIN)),
     "events of v3": _from_events,
     "v0, dumped and loaded": lambda content: _loaded(whole(content)),
     "v1, dumped and loaded": lambda content: _loaded(whole(content, "v1")),

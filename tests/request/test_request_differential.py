@@ -31,8 +31,8 @@ from request_models import model_with, released
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
-from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 pytestmark = [
@@ -157,7 +157,9 @@ def test_recorded_answers_go_back_as_they_came(way: str) -> None:
     assert _differences_of_answers(way) <= {"text as a string or as a block", "blank text"}
 
 
-@pytest.mark.parametrize("writer", [ProviderChunkWriter, StandardChunkWriter, ProtocolWriter])
+@pytest.mark.parametrize(
+    "writer", [ProviderChunkHandler, StandardChunkHandler, ProtocolEventHandler]
+)
 def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
     """The bytes themselves, read by the package, as chunks of each version and as events."""
     compared = 0
@@ -175,7 +177,7 @@ def _read(row: Json, writer: Any) -> AIMessage:
     framing: Any = "sse" if row["kind"] == "sse" else "event-stream"
     stream: ResponseStream[Any] = ResponseStream(framing, writer, ORIGIN, cloud="vertex")
     outputs = [*stream.feed(row["body"]), *stream.close()]
-    if not isinstance(writer, ProtocolWriter):
+    if not isinstance(writer, ProtocolEventHandler):
         message = message_chunk_to_message(outputs[0] + outputs[1:])
         assert isinstance(message, AIMessage)
         return message

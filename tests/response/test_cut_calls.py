@@ -26,9 +26,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 CUT = '{"path": "notes.md", "content": "half a fi'
 WHOLE = '{"path": "notes.md", "content": "all of it"}'
@@ -136,7 +136,7 @@ def test_all_paths_agree_on_a_broken_call(case: str, version: str) -> None:
     generation = merge_chat_generation_chunks([ChatGenerationChunk(message=p) for p in parts])
     assert generation is not None
     assert message_chunk_to_message(generation.message) == merged
-    answer, protocol = read(events, ProtocolWriter(ORIGIN))
+    answer, protocol = read(events, ProtocolEventHandler(ORIGIN))
     assert build_message(answer, ORIGIN, version=version) == merged  # type: ignore[arg-type]
     streamed = ChatModelStream()
     for event in protocol:
@@ -179,7 +179,7 @@ def test_a_call_is_valid_as_soon_as_its_block_ends() -> None:
     """A whole call does not wait for the message, even if that is cut later."""
     events = [start(), *tool(0, WHOLE), *text(1, "and mo"), *finish("max_tokens")]
     parts = chunks(events)
-    ended = next(part for part in parts if part.verdicts)
+    ended = next(part for part in parts if part.parsed_calls)
     assert ended.tool_calls[0]["args"] == {"path": "notes.md", "content": "all of it"}
     assert _added(parts).invalid_tool_calls == []
 
@@ -224,7 +224,7 @@ def test_the_last_call_of_a_cut_answer_that_was_not_streamed_is_invalid(stop_rea
         for n in range(2)
     ]
     body = {**start()["message"], "content": calls, "stop_reason": stop_reason}
-    message = build_message(Answer.of_message(body), ORIGIN, version="v0")
+    message = build_message(MessageAccumulator.from_message(body), ORIGIN, version="v0")
     assert [call["id"] for call in message.tool_calls] == ["toolu_0"]
     (broken,) = message.invalid_tool_calls
     assert (broken["id"], broken["args"]) == ("toolu_1", '{"n": 1}')

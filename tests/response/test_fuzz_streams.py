@@ -18,17 +18,17 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.tool_arguments import parse_arguments
 from langchain_claude_cloud.testing.reply.framing import frame
 
 Framing = Any
 WRITERS: dict[str, Callable[[], Any]] = {
-    "v0": lambda: ProviderChunkWriter(ORIGIN),
-    "v1": lambda: StandardChunkWriter(ORIGIN),
-    "protocol": lambda: ProtocolWriter(ORIGIN),
+    "v0": lambda: ProviderChunkHandler(ORIGIN),
+    "v1": lambda: StandardChunkHandler(ORIGIN),
+    "protocol": lambda: ProtocolEventHandler(ORIGIN),
 }
 QUICK = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 
@@ -110,7 +110,7 @@ def _read(framing: Framing, pieces: Sequence[bytes], name: str) -> list[AIMessag
     try:
         for piece in pieces:
             outputs += stream.feed(piece)  # one by one: what comes before an error is kept
-            if stream.answer.complete:
+            if stream.accumulator.complete:
                 break
         outputs += stream.close()
     except ClaudeCloudError as error:

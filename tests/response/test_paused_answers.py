@@ -23,9 +23,9 @@ from answers import (
 from langchain_core.messages import message_chunk_to_message
 
 from langchain_claude_cloud.errors import StreamInterruptedError
-from langchain_claude_cloud.response.accumulator import Answer
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
@@ -62,19 +62,21 @@ def test_a_pause_that_no_message_can_be_made_of_is_an_error(writer: Any) -> None
     """No writer sees its end, and it would be sent back."""
     events = first_part()
     events[-2]["usage"] = {"output_tokens": "many"}
-    stream = ResponseStream("sse", writer(ORIGIN), ORIGIN, cloud="vertex", answer=Answer(pauses=3))
+    stream = ResponseStream(
+        "sse", writer(ORIGIN), ORIGIN, cloud="vertex", accumulator=MessageAccumulator(pauses=3)
+    )
     with pytest.raises(StreamInterruptedError, match="documented form"):
         list(stream.feed(sse(events)))
 
 
 def read(parts: list[list[dict[str, Any]]], version: str, pauses: int = 3) -> list[Any]:
     """Return the outputs of the parts, each a response of its own to one answer."""
-    answer = Answer(pauses=pauses)
-    writer = ProtocolWriter(ORIGIN) if version == "v3" else WRITERS[version](ORIGIN)
+    answer = MessageAccumulator(pauses=pauses)
+    writer = ProtocolEventHandler(ORIGIN) if version == "v3" else WRITERS[version](ORIGIN)
     outputs: list[Any] = []
     for events in parts:
         reader: ResponseStream[Any] = ResponseStream(
-            "sse", writer, ORIGIN, cloud="vertex", answer=answer
+            "sse", writer, ORIGIN, cloud="vertex", accumulator=answer
         )
         outputs += reader.feed(sse(events))
         outputs += reader.close()
@@ -86,10 +88,10 @@ def test_the_parts_are_one_message(version: str) -> None:
     """Its blocks in order, usage added up, the id of the first and the stop reason of the last."""
     made = read([first_part(), second_part()], version)
     merged = message_chunk_to_message(made[0] + made[1:])
-    answer = Answer(pauses=3)
-    answer.take(whole(first_part(), [{"type": "text", "text": "Let me see."}, SEARCH]))
+    answer = MessageAccumulator(pauses=3)
+    answer.add_message(whole(first_part(), [{"type": "text", "text": "Let me see."}, SEARCH]))
     assert answer.is_paused
-    answer.take(whole(second_part(), [FOUND, {"type": "text", "text": "Found."}]))
+    answer.add_message(whole(second_part(), [FOUND, {"type": "text", "text": "Found."}]))
     assert not answer.is_paused
     expected = build_message(answer, ORIGIN, version=version)  # type: ignore[arg-type]  # a literal
     assert merged == expected
@@ -127,10 +129,10 @@ def test_a_bound_on_pauses_ends_the_answer_with_the_pause() -> None:
 
 def test_a_part_that_breaks_off_is_forgotten_when_it_is_asked_for_again() -> None:
     """Nothing of the first try is left, not even its usage."""
-    answer = Answer(pauses=3)
+    answer = MessageAccumulator(pauses=3)
     for events in (first_part(), second_part()[:-3], second_part()):
         reader: ResponseStream[Any] = ResponseStream(
-            "sse", WRITERS["v0"](ORIGIN), ORIGIN, cloud="vertex", answer=answer
+            "sse", WRITERS["v0"](ORIGIN), ORIGIN, cloud="vertex", accumulator=answer
         )
         list(reader.feed(sse(events)))
         if events[-1]["type"] == "message_stop":
@@ -186,9 +188,9 @@ def test_text_alone_stays_a_string_until_a_block_joins_it() -> None:
     paused = [start(), *text(0, "One. "), *finish("pause_turn")]
     made = read([paused, [start(), *text(0, "Two."), *finish()]], "v0")
     merged = message_chunk_to_message(made[0] + made[1:])
-    answer = Answer(pauses=1)
-    answer.take(whole(paused, [{"type": "text", "text": "One. "}]))
-    answer.take(whole([start(), *finish()], [{"type": "text", "text": "Two."}]))
+    answer = MessageAccumulator(pauses=1)
+    answer.add_message(whole(paused, [{"type": "text", "text": "One. "}]))
+    answer.add_message(whole([start(), *finish()], [{"type": "text", "text": "Two."}]))
     assert merged.content == build_message(answer, ORIGIN, version="v0").content
     assert merged.text == "One. Two."
 

@@ -11,7 +11,7 @@ from langchain_core.messages import RefusalContentBlock
 from langchain_protocol.protocol import MessagesData
 from pydantic import TypeAdapter
 
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 EVENT: TypeAdapter[Any] = TypeAdapter(MessagesData)
@@ -55,7 +55,7 @@ def test_events_of_every_recorded_stream_conform() -> None:
         framing = "sse" if row["kind"] == "sse" else "event-stream"
         stream: ResponseStream[Any] = ResponseStream(
             framing,  # type: ignore[arg-type]
-            ProtocolWriter(ORIGIN, message_id="lc_run--1"),
+            ProtocolEventHandler(ORIGIN, message_id="lc_run--1"),
             ORIGIN,
             cloud="bedrock",
         )
@@ -79,4 +79,4 @@ def test_events_of_odd_streams_conform(stop_reason: str) -> None:
         *tool(5, '{"a', ended=False),
         *finish(stop_reason),
     ]
-    _check(list(read(events, ProtocolWriter(ORIGIN))[1]))
+    _check(list(read(events, ProtocolEventHandler(ORIGIN))[1]))

@@ -12,13 +12,13 @@ from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from reference_fold import check, events_of, fold, fold_message, without_index
 
-from langchain_claude_cloud.response.accumulator import Answer
-from langchain_claude_cloud.response.handlers import ProviderChunkWriter, StandardChunkWriter
-from langchain_claude_cloud.response.message import Origin, build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.message import ResponseSource, build_message
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
-ORIGIN = Origin(platform="vertex", region="global", model="claude-test")
+ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test")
 OPERATIONS = {"messages", "invoke", "rawPredict", "streamRawPredict", "invoke-with-response-stream"}
 
 
@@ -38,9 +38,9 @@ BODIES = [row for row in _answers() if row["kind"] == "json"]
 
 
 WRITERS: Final[tuple[tuple[Any, str | None], ...]] = (
-    (ProviderChunkWriter, "v0"),
-    (StandardChunkWriter, "v1"),
-    (ProtocolWriter, None),
+    (ProviderChunkHandler, "v0"),
+    (StandardChunkHandler, "v1"),
+    (ProtocolEventHandler, None),
 )
 """What writes chunks of a version, or events."""
 
@@ -49,7 +49,7 @@ def _name(row: dict[str, Any]) -> str:
     return f"{row['file']}-{row['line']}"
 
 
-def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[Answer, list[Any]]:
+def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[MessageAccumulator, list[Any]]:
     framing = "sse" if row["kind"] == "sse" else "event-stream"
     stream: ResponseStream[Any] = ResponseStream(framing, writer, ORIGIN, cloud="vertex")
     body = row["body"]
@@ -57,7 +57,7 @@ def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[Answer, list[
     for start in range(0, len(body), size):
         outputs += stream.feed(body[start : start + size])
     outputs += stream.close()
-    return stream.answer, outputs
+    return stream.accumulator, outputs
 
 
 def _message(outputs: list[Any]) -> AIMessage:
@@ -120,7 +120,7 @@ def test_a_recorded_body_reads_as_a_naive_reading_does(row: dict[str, Any]) -> N
     body = json.loads(row["body"])
     expected = fold_message(body)
     v0, v1 = (
-        build_message(Answer.of_message(body), ORIGIN, version=version)  # type: ignore[arg-type]
+        build_message(MessageAccumulator.from_message(body), ORIGIN, version=version)  # type: ignore[arg-type]
         for version in ("v0", "v1")
     )
     check(v0, expected)

@@ -19,7 +19,7 @@ from langchain_claude_cloud.chat_models.structured_output import (
     StructuredOutputParser,
 )
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 DETAILS = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
 REFUSAL = {"type": "refusal", "refusal": "Not that.", "extras": {"category": "cyber"}}
@@ -45,7 +45,7 @@ def _messages(events: list[Event]) -> dict[str, AIMessage]:
         assert merged.content_blocks[-1]["type"] == "refusal"
         found[f"merged {version}"] = merged
         found[f"chunks {version}"] = message_chunk_to_message(merged)
-    accumulated, protocol = read(events, ProtocolWriter(ORIGIN))
+    accumulated, protocol = read(events, ProtocolEventHandler(ORIGIN))
     found |= {
         version: build_message(accumulated, ORIGIN, version=version)  # type: ignore[arg-type]
         for version in ("v0", "v1")
@@ -80,7 +80,7 @@ def test_a_refusal_without_details_has_an_empty_text(details: Any) -> None:
 
 def test_events_of_a_refusal_show_its_type() -> None:
     """The finish of the block is a refusal to whoever reads the event as the dict it is."""
-    _, events = read(_events(text(0, "I will")), ProtocolWriter(ORIGIN))
+    _, events = read(_events(text(0, "I will")), ProtocolEventHandler(ORIGIN))
     *_, opened, finished, last = events
     assert opened["content"] == finished["content"] == REFUSAL
     assert finished["content"]["type"] == "refusal"

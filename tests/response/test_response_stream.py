@@ -32,7 +32,7 @@ from langchain_claude_cloud.errors import (
     OverloadedError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.response.protocol_events import ProtocolWriter
+from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use")]
@@ -81,9 +81,9 @@ def test_nothing_is_handed_out_before_there_is_content() -> None:
     """Until then an error can be answered by sending the request again."""
     stream = _stream()
     assert list(stream.feed(sse([start(), {"type": "ping"}]))) == []
-    assert stream.handed_out is False
+    assert stream.has_emitted is False
     assert len(list(stream.feed(sse(text(0, "x"))))) == 2
-    assert stream.handed_out is True
+    assert stream.has_emitted is True
 
 
 def test_outputs_before_an_error_are_handed_out_first() -> None:
@@ -204,7 +204,7 @@ def test_each_key_of_the_metadata_is_on_one_chunk() -> None:
 def test_a_block_finishes_in_protocol_events_as_soon_as_it_ends() -> None:
     """A tool can start while the model still writes."""
     events = [start(), *tool(0, '{"a": 1}'), *text(1, "more"), *finish("tool_use")]
-    _, protocol = read(events, ProtocolWriter(ORIGIN))
+    _, protocol = read(events, ProtocolEventHandler(ORIGIN))
     order = [(event["event"], event.get("index")) for event in protocol]
     assert order.index(("content-block-finish", 0)) < order.index(("content-block-start", 1))
 
@@ -220,7 +220,7 @@ def test_any_order_of_events_is_a_message_or_one_of_our_errors(
         list(stream.close())
     except ClaudeCloudError:
         return
-    assert stream.answer.complete
+    assert stream.accumulator.complete
 
 
 @given(st.binary(max_size=200))

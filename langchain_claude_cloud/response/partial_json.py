@@ -1,6 +1,6 @@
-"""Fragments of a tool call's arguments in, the arguments as far as they are known out.
+"""Reads JSON while it is written: the arguments of a tool call as far as they are known.
 
-A parser that goes on where it stopped: each character is read once, so that following
+The reader continues where it stopped. Each character is read once, so that following
 400 kB of arguments costs what parsing them once costs. jiter has no such mode (every call
 starts at the first character); it still decides what strings and numbers mean.
 
@@ -57,7 +57,7 @@ _NOTHING_MORE: Final[frozenset[str]] = frozenset()
 _UNSHOWN: Final = object()
 
 
-class IncrementalArguments:
+class PartialJsonReader:
     """Follows the arguments of one call.
 
     What it shows only grows: a string that is still open is there as far as it has been
@@ -74,7 +74,7 @@ class IncrementalArguments:
         self._held = ""
         self._stuck = False
         # Unbound, lest every parser be a cycle that keeps its text until the next collection.
-        self._read = IncrementalArguments._structure
+        self._read = PartialJsonReader._structure
         self._next = _ROOT
         self._containers: list[_Container] = []
         self._keys: list[str] = []
@@ -136,16 +136,16 @@ class IncrementalArguments:
             return -1
         action = _ACTIONS.get(character)
         if action is None:
-            self._read = IncrementalArguments._scalar
+            self._read = PartialJsonReader._scalar
             return at
         return at + 1 if action(self) else -1
 
     def _begin_string(self) -> bool:
         if self._next is _KEY or self._next is _FIRST_KEY:
-            self._read = IncrementalArguments._key
+            self._read = PartialJsonReader._key
         else:
             self._open = ""
-            self._read = IncrementalArguments._string
+            self._read = PartialJsonReader._string
         return True
 
     def _begin_dict(self) -> bool:
@@ -183,7 +183,7 @@ class IncrementalArguments:
         container = self._containers[-1]
         self._next = _put(container, self._keys[-1], value)
         self._open = _UNSHOWN
-        self._read = IncrementalArguments._structure
+        self._read = PartialJsonReader._structure
 
     def _key(self, text: str, at: int) -> int:
         end = _end(_STRING_RUN, text, at)
@@ -196,7 +196,7 @@ class IncrementalArguments:
             return -1
         self._keys[-1] = key
         self._next = _COLON
-        self._read = IncrementalArguments._structure
+        self._read = PartialJsonReader._structure
         return end + 1
 
     def _string(self, text: str, at: int) -> int:
@@ -251,14 +251,14 @@ class IncrementalArguments:
         return child if isinstance(child, dict) else self._root
 
 
-_ACTIONS: Final[dict[str, Callable[[IncrementalArguments], bool]]] = {
-    '"': IncrementalArguments._begin_string,  # noqa: SLF001 - the table of the class above
-    "{": IncrementalArguments._begin_dict,  # noqa: SLF001
-    "[": IncrementalArguments._begin_list,  # noqa: SLF001
-    "}": IncrementalArguments._end_container,  # noqa: SLF001
-    "]": IncrementalArguments._end_container,  # noqa: SLF001
-    ",": IncrementalArguments._separate,  # noqa: SLF001
-    ":": IncrementalArguments._name_value,  # noqa: SLF001
+_ACTIONS: Final[dict[str, Callable[[PartialJsonReader], bool]]] = {
+    '"': PartialJsonReader._begin_string,  # noqa: SLF001 - the table of the class above
+    "{": PartialJsonReader._begin_dict,  # noqa: SLF001
+    "[": PartialJsonReader._begin_list,  # noqa: SLF001
+    "}": PartialJsonReader._end_container,  # noqa: SLF001
+    "]": PartialJsonReader._end_container,  # noqa: SLF001
+    ",": PartialJsonReader._separate,  # noqa: SLF001
+    ":": PartialJsonReader._name_value,  # noqa: SLF001
 }
 
 

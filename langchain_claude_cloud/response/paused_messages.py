@@ -1,7 +1,7 @@
-"""Messages that go on with each other in, what holds for all of them out.
+"""The messages of an answer that the API paused before it was done.
 
 When the API's own tools work for long, it ends a message with the stop reason `pause_turn`;
-sent back as it is, it is gone on with in a further message
+sent back as it is, it is continued in a further message
 (https://docs.claude.com/en/api/handling-stop-reasons). To LangChain all that is one answer.
 """
 
@@ -19,8 +19,8 @@ _OF_THE_FIRST: Final = frozenset({"id", "model", "type", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 
 
-class Parts:
-    """The messages of one answer that are complete.
+class PausedMessages:
+    """The paused messages of one answer, and what they add up to.
 
     Attributes:
         count: How many there are.
@@ -37,7 +37,7 @@ class Parts:
 
     @property
     def may_pause(self) -> bool:
-        """Whether the current message may be gone on with."""
+        """Whether the current message may be continued."""
         return self.count < self._limit
 
     def pause(self, message: JsonObject, blocks: int) -> None:
@@ -47,10 +47,10 @@ class Parts:
         self._message = {key: message[key] for key in message if key not in _OF_THE_LAST}
         self._spent = add_usage(self._spent, self._usage)
 
-    def go_on(self, fields: JsonObject) -> JsonObject:
+    def continue_with(self, fields: JsonObject) -> JsonObject:
         """Return the fields of the answer as a further message starts.
 
-        Called again for the same part, it forgets what the first try brought.
+        Called again for the same message, it forgets what the first try brought.
 
         Args:
             fields: What the message starts with.
@@ -62,9 +62,9 @@ class Parts:
         return {**self._message, **{key: value for key, value in news.items() if value is not None}}
 
     def add_usage(self, report: JsonObject | None) -> JsonObject:
-        """Return the usage of all parts, after a further report of the current one.
+        """Return the usage of all messages, after a further report of the current one.
 
-        Every part is a request, and billed as one: their counts add up.
+        Every message is a request, and billed as one: their counts add up.
         """
         self._usage = fold_usage(self._usage, report)
         return add_usage(self._spent, self._usage) if self._spent else self._usage
