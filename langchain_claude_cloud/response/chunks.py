@@ -8,7 +8,7 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 * A fragment is not parsed. A merged call that is still open shows its arguments as far as
   they are known (jiter, re-parsed only once the text has grown by 2 %).
 * The stream hands over the parsed call when a call ends: valid, after a strict parse, or
-  invalid, with the reason. In a finished chunk a call without a parsed_call is invalid.
+  invalid, with the reason. In a finished chunk a call that was not parsed is invalid.
 * Whatever leaves the stream for good (conversion to a message, `dumpd`, `model_dump`,
   pickle) is a standard LangChain type from which nothing can be repaired later.
 """
@@ -86,7 +86,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
-        """Derive the calls from fragments and from those already parsed, in place of core's repairing step."""
+        """Derive the calls from fragments and parsed calls; core would repair them here."""
         if self.tool_call_chunks or self.parsed_calls:
             last = self.chunk_position == "last"
             calls = dict(self.parsed_calls)
