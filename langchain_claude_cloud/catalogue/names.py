@@ -48,3 +48,12 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
         spelled += [others + digits, digits + others]
     names = ("_".join(("VERTEX_REGION_CLAUDE", *spelling)).upper() for spelling in spelled)
     return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
+
+
+def unknown_model_note(model: str) -> str:
+    """Say that the catalogue does not have a model, and what may be meant; empty if it has it."""
+    if model.startswith("arn:") or find(model) is not None:
+        return ""
+    names = nearest_names(model.rpartition("anthropic.")[2])
+    meant = f"; did you mean {' or '.join(names)}?" if names else "."
+    return f"{model} is not in the catalogue{meant}"

@@ -11,32 +11,9 @@ from langchain_claude_cloud.errors.error_types import (
     ErrorKind,
     is_error_status,
 )
+from langchain_claude_cloud.errors.known_errors import KNOWN_ERRORS, KnownError
 from langchain_claude_cloud.errors.parsing import ParsedError
-
-_OVERFLOW = re.compile(
-    r"prompt is too long"
-    r"|input length and `?max_tokens`? exceed context limit"
-    r"|input is too long"
-    r"|too many total text bytes"
-    r"|number of input tokens exceeds"
-    # One way only to match each word: two would take time by the fourth power.
-    r"|exceed(?:s|ed|ing)? (?:[\w'\N{RIGHT SINGLE QUOTATION MARK}]+ ){0,4}"
-    r"context (?:limit|window|length)"
-    r"|maximum context length",
-    re.IGNORECASE,
-)
-_TOO_LARGE = re.compile(r"(?:payload|body|request) (?:size|is too large)", re.IGNORECASE)
-_NO_SUCH_MODEL = re.compile(
-    r"model identifier is invalid|Could not resolve the foundation model", re.IGNORECASE
-)
-# Google answers 400 FAILED_PRECONDITION where the project has not enabled the model:
-# for the caller this is a missing permission, which another route may not have.
-_NOT_ALLOWED = re.compile(r"is not allowed to use Publisher Model", re.IGNORECASE)
-_IDENTITY = re.compile(
-    r"security token .*\b(?:expired|invalid)\b|token has expired|API key is (?:not )?valid"
-    r"|Signature expired|Signature not yet current",
-    re.IGNORECASE,
-)
+from langchain_claude_cloud.errors.types import Cloud
 
 _SPENT = re.compile(
     r"spend(?:ing)?[ _-]limit|usage limits?\b.*regain access|credit balance is too low"
@@ -45,14 +22,27 @@ _SPENT = re.compile(
 )
 
 
-def classify(parsed: ParsedError) -> ErrorKind:
-    """Return the kind of an error: by its text where it is exact, its type, its status."""
+def classify(parsed: ParsedError, platform: Cloud) -> tuple[ErrorKind, KnownError | None]:
+    """Return the kind of an error, and what is known about its text.
+
+    The error's name and status give the kind; a known text may say that it is another.
+    """
     kind = _kind_by_name(parsed)
-    if kind in ("invalid", "too_large"):
-        return _refine_invalid(parsed.message, kind)
-    if kind == "permission" and _IDENTITY.search(parsed.message):
-        return "authentication"
-    return kind
+    known = _find_known(parsed, kind, platform)
+    return (known and known.kind) or kind, known
+
+
+def _find_known(parsed: ParsedError, kind: ErrorKind, platform: Cloud) -> KnownError | None:
+    for known in KNOWN_ERRORS:
+        if known.cloud in (None, platform) and kind in known.only and search(known, parsed):
+            return known
+    return None
+
+
+def search(known: KnownError, parsed: ParsedError) -> re.Match[str] | None:
+    """Return where an error says what is known, in its message, its type or its reasons."""
+    texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
+    return next((found for text in texts if (found := known.pattern.search(text))), None)
 
 
 def _kind_by_name(parsed: ParsedError) -> ErrorKind:
@@ -67,17 +57,6 @@ def _kind_by_name(parsed: ParsedError) -> ErrorKind:
         if is_error_status(status) and status < HTTPStatus.INTERNAL_SERVER_ERROR
         else "server"
     )
-
-
-def _refine_invalid(message: str, kind: ErrorKind) -> ErrorKind:
-    rules: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
-        (_OVERFLOW, "overflow"),
-        (_NO_SUCH_MODEL, "not_found"),
-        (_NOT_ALLOWED, "permission"),
-        (_IDENTITY, "authentication"),
-        (_TOO_LARGE, "too_large"),
-    )
-    return next((refined for pattern, refined in rules if pattern.search(message)), kind)
 
 
 def is_hopeless(parsed: ParsedError, kind: ErrorKind) -> bool:

@@ -146,17 +146,20 @@ def error_from_response(
     platform: Cloud,
     model: str | None,
     region: str | None,
+    note_if_not_found: str = "",
 ) -> ClaudeCloudError:
     """Turn a refused HTTP request into an exception.
 
     Args:
-        status: The HTTP status.
+        status: The HTTP status. Where it is no error, the one that the body's error stands for
+            is taken: Bedrock answers an unknown path with 200, gateways an overload.
         headers: The response's headers, names in any case.
         body: The response's bytes: Google's object, the same in an array, Anthropic's
             object, AWS's ``{"message": ...}``, or something that is not JSON.
         platform: The cloud that answered.
         model: The model's id on that cloud.
         region: The region that answered.
+        note_if_not_found: What is known about a model that the cloud does not have.
 
     Returns:
         The exception, not raised.
@@ -164,7 +167,7 @@ def error_from_response(
     from langchain_claude_cloud.errors import parsing  # noqa: PLC0415  no call that succeeds needs it
 
     parsed = parsing.from_response(status, headers, body)
-    return _build(parsed, platform=platform, model=model, region=region)
+    return _build(parsed, platform=platform, model=model, region=region, note=note_if_not_found)
 
 
 def error_from_event(
@@ -217,13 +220,15 @@ def error_from_exception_frame(
 
 
 def _build(
-    parsed: ParsedError, *, platform: Cloud, model: str | None, region: str | None
+    parsed: ParsedError, *, platform: Cloud, model: str | None, region: str | None, note: str = ""
 ) -> ClaudeCloudError:
     from langchain_claude_cloud.errors import classification, hints  # noqa: PLC0415  no call that succeeds needs it
 
-    kind = classification.classify(parsed)
+    kind, known = classification.classify(parsed, platform)
     error = _CLASSES[kind](
-        hints.Explanation(parsed, kind, platform, model, region),
+        hints.Explanation(
+            parsed, kind, known, platform, model, region, note * (kind == "not_found")
+        ),
         platform=platform,
         model=model,
         region=region,

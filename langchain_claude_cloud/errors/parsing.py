@@ -29,8 +29,16 @@ MESSAGE_LIMIT = 2_000
 NAME_LIMIT = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
+NOT_JSON = "not JSON"
+"""The reason of an error whose body no cloud would have written."""
+
 _READ_BYTES = 4 * BODY_LIMIT
 _MOST_DETAILS = 20
+
+
+_INNER_JSON = re.compile(
+    r"\s*(?:[^{}\[\]]{0,200}(?:errors?|failed|response|returned)\s*:\s*)?([\[{].*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     """Parse the response to a refused HTTP request."""
     lower = {name.lower(): value for name, value in headers.items()}
     text = body[:_READ_BYTES].decode("utf-8", "replace")
-    parsed = _read_body(_load(body), text)
+    payload = _load(body)
+    parsed = _read_body(payload, text)
     named = _exception_name(lower.get("x-amzn-errortype", ""))
     wait = _retry_after.from_headers(lower)
     ids = [_name(lower.get(name)) for name in REQUEST_ID_HEADERS]
@@ -75,6 +84,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
         request_id=next(filter(None, (parsed.request_id, *ids)), None),
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
+        reasons=parsed.reasons | ({NOT_JSON} if payload is None and text.strip() else set()),
         clock_skew=_retry_after.clock_skew(lower),
     )
 
@@ -108,6 +118,8 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
 
 
 def _effective_status(parsed: ParsedError, status: int) -> int:
+    if not is_error_status(status):
+        return status_of(parsed.error_type)
     # A 424 is Bedrock saying that the model refused; the body says with what.
     if status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
         return parsed.status
@@ -126,6 +138,9 @@ def _read_body(payload: object, text: str) -> ParsedError:
         payload = payload[0]
     if not isinstance(payload, dict):
         return ParsedError(None, None, _plain_text(text))
+    output = payload.get("Output")  # with status 200: {"Output": {"__type": ...}, "Version": "1.0"}
+    if isinstance(output, dict) and "__type" in output:
+        payload = output
     error = payload.get("error")
     if isinstance(error, dict):
         return _read_error_object(payload, error)
@@ -135,7 +150,7 @@ def _read_body(payload: object, text: str) -> ParsedError:
 def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
     details = error.get("details")
     reasons, wait = _read_details(details if isinstance(details, list) else [details])
-    return ParsedError(
+    parsed = ParsedError(
         status=None,
         error_type=_name(error.get("type")) or _name(error.get("status")),
         message=_text(error.get("message")) or "",
@@ -143,10 +158,11 @@ def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
         retry_after=wait,
         reasons=reasons,
     )
+    return _unwrap(parsed, message) if isinstance(message := error.get("message"), str) else parsed
 
 
 def _read_aws(payload: JsonObject, error: object) -> ParsedError:
-    keys = ("originalMessage", "message", "Message", "error_description")
+    keys = ("originalMessage", "message", "Message", "error_description", "detail")
     texts = [value for value in (*map(payload.get, keys), error) if isinstance(value, str)]
     message = next(filter(None, texts), "")
     original = payload.get("originalStatusCode")
@@ -157,18 +173,31 @@ def _read_aws(payload: JsonObject, error: object) -> ParsedError:
         ),
         message=_text(message) or "",
     )
-    return _unwrap_model_error(parsed, message)
+    return _unwrap(parsed, message)
 
 
-def _unwrap_model_error(parsed: ParsedError, message: str) -> ParsedError:
-    # "The model returned the following errors: " is Bedrock's; after it comes Claude's own
-    # text or, at times, Claude's own JSON.
-    _, found, inner = message.partition("The model returned the following errors:")
-    inside = _load(inner.encode("utf-8", "replace")) if found else None
-    if not isinstance(inside, dict) or not isinstance(inside.get("error"), dict):
+def _unwrap(parsed: ParsedError, message: str) -> ParsedError:
+    """Read an error in JSON that a message consists of, or ends with after "... errors:".
+
+    Bedrock passes on what Claude answered, a gateway what the cloud answered.
+    """
+    wrapped = _INNER_JSON.match(message)
+    inside = _load(wrapped[1].encode("utf-8", "replace")) if wrapped else None
+    if isinstance(inside, list) and inside:
+        inside = inside[0]
+    error = inside.get("error") if isinstance(inside, dict) else None
+    if not isinstance(inside, dict) or not isinstance(error, dict):
         return parsed
-    nested = _read_error_object(inside, inside["error"])
-    return replace(nested, status=parsed.status, message=nested.message or parsed.message)
+    nested = _read_error_object(inside, error)
+    return replace(
+        nested,
+        status=parsed.status,
+        error_type=nested.error_type or parsed.error_type,
+        message=nested.message or parsed.message,
+        request_id=nested.request_id or parsed.request_id,
+        retry_after=parsed.retry_after if nested.retry_after is None else nested.retry_after,
+        reasons=nested.reasons | parsed.reasons,
+    )
 
 
 def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:

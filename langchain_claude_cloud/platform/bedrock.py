@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -291,6 +292,7 @@ class BedrockPlatform:
             platform="bedrock",
             model=model,
             region=self._region,
+            note_if_not_found=unknown_model_note(model),
         )
 
     def _secrets(self) -> list[str | None]:

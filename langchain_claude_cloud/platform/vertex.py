@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.geography import region_geography
+from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.config.shapes import PROJECT
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -277,6 +278,7 @@ class VertexPlatform:
             platform="vertex",
             model=model,
             region=self._region,
+            note_if_not_found=unknown_model_note(model),
         )
 
     def _secrets(self) -> list[str]:

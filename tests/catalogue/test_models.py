@@ -732,3 +732,20 @@ def test_importing_the_module_reads_no_file() -> None:
         "assert models.all_models.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  our own interpreter
+
+
+@pytest.mark.parametrize(
+    ("model", "note"),
+    [
+        ("claude-sonet-4-5", "did you mean claude-sonnet-4-5"),
+        ("us.anthropic.claude-sonet-4-5", "did you mean claude-sonnet-4-5"),
+        ("claude-sonnet-4-5@20250929", ""),
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+        ("zzz", "zzz is not in the catalogue."),
+    ],
+)
+def test_a_model_that_the_catalogue_lacks_is_said_to_be_missing(model: str, note: str) -> None:
+    """It goes out as it is, since it may be newer; where it is not found, this is the reason."""
+    assert names.unknown_model_note(model) == note or (
+        note and note in names.unknown_model_note(model)
+    )

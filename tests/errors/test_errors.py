@@ -299,7 +299,11 @@ def test_a_prompt_too_long_is_a_context_overflow_on_both_clouds(message: str, st
         (400, "Request payload size exceeds the limit: 31457280 bytes.", RequestTooLargeError),
         (400, "max_tokens: 8192 > 4096, which is the maximum allowed", InvalidRequestError),
         (400, "image exceeds 5 MB maximum", InvalidRequestError),
-        (400, "data retention mode 'default' is not available for this model", InvalidRequestError),
+        (
+            400,
+            "data retention mode 'default' is not available for this model",
+            PermissionDeniedError,
+        ),
         (429, "Too many tokens, please wait before trying again.", RateLimitError),
         (422, "unprocessable", InvalidRequestError),
         (418, "teapot", InvalidRequestError),
