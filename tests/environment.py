@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def clean_environment(
     # only a test that asks for a folder has its configuration files there.
     has_own = "tmp_path" in request.fixturenames
     home = request.getfixturevalue("tmp_path") if has_own else _no_folder(tmp_path_factory)
+    aws_sources = sys.modules.get("langchain_claude_cloud.platform.aws_sources")
+    if aws_sources is not None:  # another test's endpoint may have had the same port
+        aws_sources.AWS_SOURCES.reset()
     keep = {"CLAUDE_CLOUD_DATA"}
     for name in list(os.environ):
         if name.startswith(_CREDENTIAL_PREFIXES) and name not in keep:

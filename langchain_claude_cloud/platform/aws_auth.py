@@ -10,16 +10,15 @@ never need it.
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from weakref import WeakSet
 
-from langchain_claude_cloud.errors import AuthenticationError
+from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.aws_failures import WAYS, explained
 from langchain_claude_cloud.platform.boto_types import (
@@ -79,16 +78,22 @@ if hasattr(os, "register_at_fork"):
 class AwsSource:
     """Frozen AWS keys, renewed by one caller at a time.
 
+    `langchain_claude_cloud.platform.aws_sources` has the one of each identity.
+
     Args:
         identity: Who signs.
+        base: Who assumes the identity's role; None where there is no role.
     """
 
-    def __init__(self, identity: AwsIdentity) -> None:
+    def __init__(self, identity: AwsIdentity, base: AwsSource | None = None) -> None:
         self._identity = identity
+        self._base = base
         self._session: botocore.session.Session | None = None
         self._credentials: BotoCredentials | None = None
         self._frozen = identity.keys if identity.role_arn is None else None
         self._next_attempt = 0.0
+        self._failure: ClaudeCloudError | None = None
+        self._failures = 0
         self._lock = SharedLock()
         _SOURCES.add(self)
 
@@ -111,9 +116,17 @@ class AwsSource:
             ConfigurationError: The profile does not exist or is incomplete.
             ConnectionFailedError: STS, SSO or the metadata service cannot be reached.
         """
+        failures = self._failures
         with self._lock:
-            if self.needs_prepare():
+            if not self.needs_prepare():
+                return
+            if self._failure is not None and self._failures > failures:
+                raise copy.copy(self._failure)  # of the caller that this one waited for
+            try:
                 self._load(self._credentials or self._find())
+            except ClaudeCloudError as error:
+                self._failure, self._failures = copy.copy(error), self._failures + 1
+                raise
 
     def keys(self) -> AwsKeys:
         """Return the current keys; no I/O.
@@ -142,9 +155,19 @@ class AwsSource:
             if self._credentials is None:
                 return False
             if self.keys() == used:
-                self._session = None
-                self._load(self._find())
+                self._load(self._find(anew=True))
             return self.keys() != used
+
+    def credentials(self, *, anew: bool = False) -> BotoCredentials:
+        """Return botocore's credentials, which renew themselves. Blocks.
+
+        Args:
+            anew: Whether files and environment variables are read again.
+        """
+        with self._lock:
+            if anew or self._credentials is None:
+                return self._load(self._find(anew=anew))
+            return self._credentials
 
     def setting(self, name: str) -> object:
         """Return a variable of the AWS configuration, such as ``region``. Blocks.
@@ -153,13 +176,12 @@ class AwsSource:
             ConfigurationError: The profile does not exist.
         """
         own = getattr(self._identity.session, f"{name}_name", None)
-        if own is not None:
-            return own
-        with self._lock, explained():
-            return self._get_session().get_config_variable(name)
+        return self.read(lambda session: session.get_config_variable(name)) if own is None else own
 
     def read(self, reader: Callable[[botocore.session.Session], T]) -> T:
         """Return what a function reads from the session's configuration. Blocks."""
+        if self._base is not None:
+            return self._base.read(reader)
         with self._lock, explained():
             return reader(self._get_session())
 
@@ -173,20 +195,22 @@ class AwsSource:
             setattr(self._credentials, "_refresh_lock", threading.Lock())  # noqa: B010  not ours
             self._session = self._credentials = self._frozen = None
 
-    def _load(self, credentials: BotoCredentials) -> None:
+    def _load(self, credentials: BotoCredentials) -> BotoCredentials:
         self._next_attempt = time.monotonic() + _EARLY_RETRY
         with explained():
             self._frozen = _freeze(credentials)
         self._credentials = credentials
+        return credentials
 
-    def _find(self) -> BotoCredentials:
+    def _find(self, *, anew: bool = False) -> BotoCredentials:
+        if anew:
+            self._session = None
         with explained():
-            source = self._source_credentials()
-            if self._identity.role_arn:
-                return self._assume(source, self._identity.role_arn)
-            return source
+            if self._base is not None:
+                return _assumed(self._identity, self._base, self._base.credentials(anew=anew))
+            return self._own_credentials()
 
-    def _source_credentials(self) -> BotoCredentials:
+    def _own_credentials(self) -> BotoCredentials:
         if self._identity.keys is not None:
             return _as_credentials(self._identity.keys)
         given = self._identity.session
@@ -195,28 +219,6 @@ class AwsSource:
         if credentials is None:
             raise AuthenticationError(f"No AWS credentials were found. {WAYS}", platform="bedrock")
         return credentials
-
-    def _assume(self, source: BotoCredentials, role_arn: str) -> BotoCredentials:
-        from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
-
-        session, region = self._get_session(), self._identity.region
-        fetcher = boto.AssumeRoleCredentialFetcher(
-            client_creator=_client_creator(session, region),
-            source_credentials=source,
-            role_arn=role_arn,
-            extra_args={
-                name: value
-                for name, value in (
-                    ("ExternalId", self._identity.external_id),
-                    ("RoleSessionName", self._identity.role_session_name),
-                )
-                if value
-            },
-        )
-        found = boto.DeferredRefreshableCredentials(
-            refresh_using=fetcher.fetch_credentials, method="assume-role"
-        )
-        return cast("BotoCredentials", found)
 
     def _get_session(self) -> botocore.session.Session:
         given = self._identity.session
@@ -231,47 +233,6 @@ class AwsSource:
         return self._session
 
 
-_SHARED: dict[tuple[object, ...], AwsSource] = {}
-_SHARED_LIMIT = 16
-_SHARED_LOCK = SharedLock()
-
-
-def aws_source(identity: AwsIdentity) -> AwsSource:
-    """Return the source of an identity: one per process for profiles, roles and the chain.
-
-    Args:
-        identity: Who signs.
-
-    Returns:
-        The source; an own one for explicit keys and sessions, which cost nothing.
-    """
-    if identity.session is not None or identity.keys is not None:
-        return AwsSource(identity)
-    key = (identity, _environment())
-    with _SHARED_LOCK:
-        source = _SHARED.pop(key, None) or AwsSource(identity)
-        _SHARED[key] = source
-        if len(_SHARED) > _SHARED_LIMIT:
-            del _SHARED[next(iter(_SHARED))]
-        return source
-
-
-def _environment() -> bytes:
-    """Return a digest of everything in the environment that decides who signs."""
-    names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
-    parts = [f"{name}={os.environ[name]}" for name in names]
-    for name, default in (
-        ("AWS_CONFIG_FILE", "~/.aws/config"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-    ):
-        try:
-            status = Path(os.environ.get(name, default)).expanduser().stat()
-        except (OSError, RuntimeError):
-            continue
-        parts.append(f"{name}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}")
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
-
-
 def _as_credentials(keys: AwsKeys) -> BotoCredentials:
     from botocore.credentials import Credentials  # noqa: PLC0415  costs 110 ms: on first use
 
@@ -279,9 +240,24 @@ def _as_credentials(keys: AwsKeys) -> BotoCredentials:
     return cast("BotoCredentials", found)
 
 
-def _client_creator(
-    session: botocore.session.Session, region: str | None
-) -> Callable[..., BaseClient]:
+def _assumed(identity: AwsIdentity, base: AwsSource, source: BotoCredentials) -> BotoCredentials:
+    """Return the credentials of a role, which assume it when they are used first."""
+    from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
+
+    options = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
+    fetcher = boto.AssumeRoleCredentialFetcher(
+        client_creator=_client_creator(base, identity.region),
+        source_credentials=source,
+        role_arn=str(identity.role_arn),
+        extra_args={name: value for name, value in options.items() if value},
+    )
+    found = boto.DeferredRefreshableCredentials(
+        refresh_using=fetcher.fetch_credentials, method="assume-role"
+    )
+    return cast("BotoCredentials", found)
+
+
+def _client_creator(base: AwsSource, region: str | None) -> Callable[..., BaseClient]:
     def create(
         service: Literal["sts"],
         *,
@@ -289,13 +265,15 @@ def _client_creator(
         aws_secret_access_key: str,
         aws_session_token: str | None,
     ) -> BaseClient:
-        # Newer regions' STS accepts only its own region; without any, botocore refuses.
-        return session.create_client(
-            service,
-            region_name=region or str(session.get_config_variable("region") or "us-east-1"),
-            aws_access_key_id=aws_access_key_id,
-            aws_secret_access_key=aws_secret_access_key,
-            aws_session_token=aws_session_token,
+        return base.read(
+            lambda session: session.create_client(
+                service,
+                # Newer regions' STS accepts only its own region; without any, botocore refuses.
+                region_name=region or str(session.get_config_variable("region") or "us-east-1"),
+                aws_access_key_id=aws_access_key_id,
+                aws_secret_access_key=aws_secret_access_key,
+                aws_session_token=aws_session_token,
+            )
         )
 
     return create

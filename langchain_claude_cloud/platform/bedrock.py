@@ -35,7 +35,8 @@ from langchain_claude_cloud.platform._common import (
     check_region,
     without_secrets,
 )
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
+from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock_endpoint import (
     INVOKE_MODEL,
@@ -186,7 +187,7 @@ class BedrockPlatform:
 
     def _start(self) -> None:
         identity = self._identity or AwsIdentity(region=self._settings.region)
-        source = aws_source(identity)
+        source = AWS_SOURCES.get(identity)
         self._region = self._region or _find_region(source)
         if self._base_url is None:
             self._base_url = self._default_base_url(source)

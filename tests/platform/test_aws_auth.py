@@ -26,7 +26,8 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
+from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES, AwsSources
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
@@ -184,22 +185,92 @@ def test_the_environments_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chain's first link; rotated variables are another identity."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "envsecret")
-    source = aws_source(AwsIdentity())
+    source = AWS_SOURCES.get(AwsIdentity())
     assert source.needs_prepare()
     source.prepare()
     assert not source.needs_prepare()
     assert source.keys() == AwsKeys("AKIAENV", "envsecret")
-    assert aws_source(AwsIdentity()) is source
+    assert AWS_SOURCES.get(AwsIdentity()) is source
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAROTATED")
-    rotated = aws_source(AwsIdentity())
+    rotated = AWS_SOURCES.get(AwsIdentity())
     rotated.prepare()
     assert rotated.keys().access_key_id == "AKIAROTATED"
 
 
 @pytest.mark.usefixtures("profile")
+def test_an_identity_has_one_source_in_the_process() -> None:
+    """Equal keys, roles and profiles, and one session, are one identity; others are others."""
+    session = boto3.Session(profile_name="work")
+    for make in (
+        AwsIdentity,
+        lambda: AwsIdentity(keys=AwsKeys("A", "s")),
+        lambda: AwsIdentity(keys=AwsKeys("A", "s"), role_arn=ROLE, external_id="x", region="r"),
+        lambda: AwsIdentity(profile="work", role_arn=ROLE),
+        lambda: AwsIdentity(session=session),
+        lambda: AwsIdentity(session=session, role_arn=ROLE),
+    ):
+        assert AWS_SOURCES.get(make()) is AWS_SOURCES.get(make())
+    role = AwsIdentity(keys=AwsKeys("A", "s"), role_arn=ROLE, external_id="x", region="r")
+    for other in (
+        replace(role, keys=AwsKeys("A", "other")),
+        replace(role, keys=AwsKeys("A", "s", "token")),
+        replace(role, role_arn=f"{ROLE}2"),
+        replace(role, external_id="y"),
+        replace(role, region="r2"),
+        replace(role, role_session_name="n"),
+        replace(role, keys=None, session=session),
+        replace(role, keys=None, session=boto3.Session(profile_name="work")),
+        replace(role, keys=None, profile="work"),
+    ):
+        assert AWS_SOURCES.get(role) is not AWS_SOURCES.get(other)
+    # The region matters to STS alone.
+    east, west = AwsIdentity(profile="work", region="e"), AwsIdentity(profile="work", region="w")
+    assert AWS_SOURCES.get(east) is AWS_SOURCES.get(west)
+
+
+def test_sources_are_bounded_and_forgotten_when_idle() -> None:
+    """What nobody asks for makes room, and goes after an hour; a session need not be hashable."""
+    now = [0.0]
+    sources = AwsSources(limit=3, idle=60.0, clock=lambda: now[0])
+    first = sources.get(AwsIdentity(profile="first"))
+    for name in ("a", "b", "first", "c"):
+        sources.get(AwsIdentity(profile=name))
+    assert len(sources) == 3
+    assert sources.get(AwsIdentity(profile="first")) is first
+    now[0] = 61.0
+    assert sources.get(AwsIdentity(profile="first")) is not first
+    assert len(sources) == 1
+    sources.reset()
+    assert len(sources) == 0
+
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def get_credentials(self) -> None:
+            """Have none."""
+
+    own = Unhashable()
+    assert sources.get(AwsIdentity(session=own)) is sources.get(AwsIdentity(session=own))
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_a_renewed_role_reads_its_base_anew(sts: Sts, profile: Path) -> None:
+    """The file's keys were replaced meanwhile; who uses them without a role is not harmed."""
+    plain = AWS_SOURCES.get(AwsIdentity(profile="work"))
+    plain.prepare()
+    source = AWS_SOURCES.get(_role())
+    source.prepare()
+    profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = new\n")
+    assert source.refresh(source.keys()) is True
+    assert sts.count == 2
+    assert not plain.needs_prepare()
+    assert plain.keys() == AwsKeys("AKIANEW", "new")
+
+
+@pytest.mark.usefixtures("profile")
 def test_a_profile_has_keys_and_a_region() -> None:
     """Both come from the configuration files."""
-    source = aws_source(AwsIdentity(profile="work"))
+    source = AWS_SOURCES.get(AwsIdentity(profile="work"))
     assert source.setting("region") == "eu-north-1"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
@@ -207,7 +278,7 @@ def test_a_profile_has_keys_and_a_region() -> None:
 
 def test_a_refused_key_is_read_again_from_its_file(profile: Path) -> None:
     """Tools that write temporary keys into the file are noticed on the first refusal."""
-    source = aws_source(AwsIdentity(profile="work"))
+    source = AWS_SOURCES.get(AwsIdentity(profile="work"))
     source.prepare()
     used = source.keys()
     assert source.refresh(used) is False
@@ -226,7 +297,7 @@ def test_a_given_session_is_used(kind: str) -> None:
         if kind == "boto3"
         else botocore.session.Session(profile="work")
     )
-    source = aws_source(AwsIdentity(session=session))
+    source = AWS_SOURCES.get(AwsIdentity(session=session))
     assert source.setting("region") == "eu-north-1"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
@@ -241,7 +312,7 @@ def test_any_object_with_credentials_is_a_session() -> None:
         def get_credentials(self) -> botocore.credentials.Credentials:
             return botocore.credentials.Credentials("AKIAOWN", "own", "token")
 
-    source = aws_source(AwsIdentity(session=Own()))
+    source = AWS_SOURCES.get(AwsIdentity(session=Own()))
     assert source.setting("region") == "eu-west-3"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAOWN", "own", "token")
@@ -260,7 +331,7 @@ def test_a_role_is_assumed_with_the_other_credentials(way: str, endpoint: Server
         profile="work" if way == "profile" else None,
         session=boto3.Session(profile_name="work") if way == "session" else None,
     )
-    source = aws_source(identity)
+    source = AWS_SOURCES.get(identity)
     assert source.needs_prepare()
     source.prepare()
     assert source.keys() == AwsKeys("ASIA1", "secret1", "session1")
@@ -283,7 +354,7 @@ def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
     sts.delay = 0.1
 
     def work() -> object:
-        source = aws_source(_role())
+        source = AWS_SOURCES.get(_role())
         source.prepare()
         return source.keys()
 
@@ -292,9 +363,22 @@ def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
 
 
 @pytest.mark.usefixtures("profile", "endpoint")
+def test_who_waited_for_a_refusal_shares_it(sts: Sts) -> None:
+    """Fifty callers do not ask STS one after the other; a later one asks anew."""
+    sts.delay, sts.refusal = 0.2, "AccessDenied"
+    outcomes = in_threads(50, lambda: AWS_SOURCES.get(_role()).prepare())
+    assert {type(each) for each in outcomes} == {PermissionDeniedError}
+    assert len(set(map(id, outcomes))) == 50
+    assert sts.count == 1
+    sts.refusal = None
+    AWS_SOURCES.get(_role()).prepare()
+    assert sts.count == 2
+
+
+@pytest.mark.usefixtures("profile", "endpoint")
 def test_a_role_called_expired_is_assumed_again_once(sts: Sts) -> None:
     """Twenty refused requests lead to one more AssumeRole."""
-    source = aws_source(_role())
+    source = AWS_SOURCES.get(_role())
     source.prepare()
     used = source.keys()
     assert in_threads(20, lambda: source.refresh(used)) == [True] * 20
@@ -306,7 +390,7 @@ def test_a_role_called_expired_is_assumed_again_once(sts: Sts) -> None:
 def test_keys_about_to_expire_are_renewed_but_still_used(sts: Sts) -> None:
     """In botocore's advisory quarter of an hour a failing STS does no harm."""
     sts.lifetime = 800
-    source = aws_source(_role())
+    source = AWS_SOURCES.get(_role())
     source.prepare()
     sts.refusal = "AccessDenied"
     source._next_attempt = 0.0
@@ -320,7 +404,7 @@ def test_keys_about_to_expire_are_renewed_but_still_used(sts: Sts) -> None:
 def test_keys_that_expired_are_renewed_before_use(sts: Sts) -> None:
     """In the mandatory window every caller waits for new keys."""
     sts.lifetime = 300
-    source = aws_source(_role())
+    source = AWS_SOURCES.get(_role())
     source.prepare()
     assert source.needs_prepare()
     sts.lifetime = 3600
@@ -335,7 +419,7 @@ def test_web_identity(endpoint: Server, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    source = aws_source(AwsIdentity())
+    source = AWS_SOURCES.get(AwsIdentity())
     source.prepare()
     assert source.keys().session_token == "session1"
     assert endpoint.requests[0].form["WebIdentityToken"] == "a.b.c"
@@ -357,7 +441,7 @@ def test_a_role_that_is_refused(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     sts.refusal = code
     with pytest.raises(expected, match="sts:AssumeRole") as caught:
-        aws_source(_role()).prepare()
+        AWS_SOURCES.get(_role()).prepare()
     assert getattr(caught.value, "error_type", None) == code
 
 
@@ -367,20 +451,20 @@ def test_an_sts_that_is_not_there_is_a_connection_error(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(ConnectionFailedError):
-        aws_source(_role()).prepare()
+        AWS_SOURCES.get(_role()).prepare()
 
 
 def test_no_credentials_list_the_ways() -> None:
     """Nothing is configured: what to do."""
     with pytest.raises(AuthenticationError) as caught:
-        aws_source(AwsIdentity()).prepare()
+        AWS_SOURCES.get(AwsIdentity()).prepare()
     for way in ("`profile`", "AWS_PROFILE", "aws sso login", "AWS_BEARER_TOKEN_BEDROCK"):
         assert way in str(caught.value)
 
 
 def test_an_unknown_profile_is_refused_by_name() -> None:
     """A typing error in a profile never falls back to another identity."""
-    source = aws_source(AwsIdentity(profile="wrok"))
+    source = AWS_SOURCES.get(AwsIdentity(profile="wrok"))
     for call in (source.prepare, lambda: source.setting("region")):
         with pytest.raises(ConfigurationError, match="wrok"):
             call()
@@ -390,7 +474,7 @@ def test_half_a_key_pair_in_the_environment_is_refused(monkeypatch: pytest.Monke
     """Botocore calls it partial credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     with pytest.raises(ConfigurationError, match=r"(?i)aws_secret_access_key"):
-        aws_source(AwsIdentity()).prepare()
+        AWS_SOURCES.get(AwsIdentity()).prepare()
 
 
 def test_keys_before_prepare_are_an_error() -> None:
@@ -403,7 +487,7 @@ def test_keys_before_prepare_are_an_error() -> None:
 def test_a_role_that_cannot_be_one_is_refused() -> None:
     """What botocore does not even send is a matter of configuration."""
     with pytest.raises(ConfigurationError, match="RoleArn"):
-        aws_source(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()
+        AWS_SOURCES.get(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()
 
 
 @pytest.mark.parametrize(
@@ -423,13 +507,13 @@ def test_a_process_that_writes_something_else_is_an_error_of_ours(
         f"[profile odd]\ncredential_process = cat {tmp_path / 'output'}\n"
     )
     with pytest.raises(AuthenticationError, match="credential_process") as caught:
-        aws_source(AwsIdentity(profile="odd")).prepare()
+        AWS_SOURCES.get(AwsIdentity(profile="odd")).prepare()
     assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("endpoint")
 def test_threads_that_share_a_platform_assume_its_role_once(sts: Sts) -> None:
-    """Also where its keys are explicit, so that no source is shared by the process."""
+    """Also where its keys are explicit."""
     sts.delay = 0.1
     platform = BedrockPlatform(
         BedrockSettings(

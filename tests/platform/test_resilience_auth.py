@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Final
 
+import boto3
 import pytest
 from credential_servers import Reply, Request, Server, json_reply, service_account, serving
 from google.oauth2 import service_account as google_service_account
@@ -166,6 +167,59 @@ async def test_a_hundred_cold_calls_assume_the_role_once(
     model = model_with_role(emulator)
     await asyncio.gather(*(model.ainvoke("Hi") for _ in range(30)))
     assert sts.count == 1
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize("base", ["keys", "session"])
+async def test_all_models_of_a_process_share_a_role(
+    emulator: CloudEmulator, sts: EmulatorSts, base: str
+) -> None:
+    """Ten models, each call with headers of its own, 200 cold tasks: one AssumeRole."""
+    key = emulator.aws_key
+    given: dict[str, Any] = {
+        "access_key_id": key.access_key_id,
+        "secret_access_key": key.secret_access_key,
+    }
+    if base == "session":
+        session = boto3.Session(*given.values(), region_name=emulator.region)
+        given = {"session": session}
+    models = [
+        ChatClaudeCloud(
+            model="claude-sonnet-4-6",
+            max_tokens=256,
+            max_retries=0,
+            platform=emulator.bedrock(role_arn=ROLE, external_id="partner", **given),
+        )
+        for _ in range(10)
+    ]
+    calls = (
+        models[number % 10].ainvoke("Hi", default_headers={"x-tenant": str(number)})
+        for number in range(200)
+    )
+    await asyncio.gather(*calls)
+    assert sts.count == 1
+    for number in range(10):
+        models[number].invoke("Hi", default_headers={"x-tenant": f"again-{number}"})
+    assert sts.count == 1
+    assert len(set(signers(emulator))) == 1
+
+
+@pytest.mark.usefixtures("endpoint")
+async def test_another_external_id_is_another_role(
+    emulator: CloudEmulator, sts: EmulatorSts
+) -> None:
+    """Nobody is given the keys of a session that somebody else may have."""
+    key = emulator.aws_key
+    for external_id in ("one", "two", "one"):
+        platform = emulator.bedrock(
+            role_arn=ROLE, external_id=external_id,
+            access_key_id=key.access_key_id, secret_access_key=key.secret_access_key,
+        )  # fmt: skip
+        model = ChatClaudeCloud(model="claude-sonnet-4-6", max_tokens=256, platform=platform)
+        await model.ainvoke("Hi")
+    assert sts.count == 2
+    first, second, third = signers(emulator)
+    assert first == third != second
 
 
 @pytest.mark.usefixtures("endpoint")
