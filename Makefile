@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo web bench soak reliability features docs format clean
+.PHONY: help install check test live demo web bench soak reliability features docs release-check format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
 	@echo "make features     the catalogue, into docs/features.md and the README"
 	@echo "make docs         the documentation, into docs/_build"
+	@echo "make release-check  build the distributions, install and try them"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
@@ -92,6 +93,12 @@ $(DOCS)/.installed: pyproject.toml $(VENV)/.installed
 docs: $(DOCS)/.installed
 	$(DOCS)/bin/python -m sphinx -q -W --keep-going -b html docs docs/_build
 	@echo "docs/_build/index.html"
+
+release-check: install
+	rm -rf dist
+	$(INSTALL) build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python tools/release_check.py
 
 format: $(VENV)/.checking
 	$(BIN)/ruff format .
