@@ -73,6 +73,11 @@ class ControlPlane:
         return self._platform.framing
 
     @property
+    def ca_bundle(self) -> str | None:
+        """Return the platform's certificates."""
+        return self._platform.ca_bundle
+
+    @property
     def max_body_bytes(self) -> int:
         """Return the platform's limit; these requests have no body."""
         return self._platform.max_body_bytes

@@ -21,6 +21,7 @@ from weakref import WeakSet
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.aws_failures import WAYS, explained
+from langchain_claude_cloud.platform.aws_sessions import client_config, make_session
 from langchain_claude_cloud.platform.boto_types import (
     BotoCredentials,
     BotoSession,
@@ -227,9 +228,7 @@ class AwsSource:
         if hasattr(inner, "get_config_variable"):
             return cast("botocore.session.Session", inner)
         if self._session is None:
-            import botocore.session  # noqa: PLC0415  costs 110 ms: on first use
-
-            self._session = botocore.session.Session(profile=self._identity.profile)
+            self._session = make_session(self._identity.profile)
         return self._session
 
 
@@ -273,6 +272,7 @@ def _client_creator(base: AwsSource, region: str | None) -> Callable[..., BaseCl
                 aws_access_key_id=aws_access_key_id,
                 aws_secret_access_key=aws_secret_access_key,
                 aws_session_token=aws_session_token,
+                config=client_config(),
             )
         )
 
@@ -286,4 +286,10 @@ def _is_due(credentials: BotoCredentials, within: int | None = None) -> bool:
 
 def _freeze(credentials: BotoCredentials) -> AwsKeys:
     frozen = credentials.get_frozen_credentials()
+    if not (frozen and frozen.access_key and frozen.secret_key):
+        raise AuthenticationError(
+            "The AWS credentials are incomplete: the session or provider gave no access key, or "
+            f"one without its secret. {WAYS}",
+            platform="bedrock",
+        )
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)

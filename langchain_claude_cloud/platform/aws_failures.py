@@ -22,6 +22,7 @@ from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform._common import quiet_libraries
+from langchain_claude_cloud.platform.aws_sessions import no_terminal
 
 WAYS = (
     "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
@@ -62,18 +63,22 @@ def explained() -> Iterator[None]:
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise ConnectionFailedError(
             f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
-            "and HTTPS_PROXY.",
+            "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
+            "certificates.",
             platform="bedrock",
         ) from None
     except (exceptions.BotoCoreError, RuntimeError, OSError, ValueError) as error:
         raise AuthenticationError(
             f"The AWS credentials cannot be used: {_reason(error)}. {WAYS}", platform="bedrock"
         ) from None
-    except (TypeError, LookupError, AttributeError):
+    except EOFError:  # a session of the user's asks for an MFA code by itself
+        raise no_terminal() from None
+    except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
         # botocore takes apart what a process or a service answered without looking at it first.
         raise AuthenticationError(
             "The AWS credentials cannot be used: what gives them out (credential_process, a "
-            f"container's or a metadata service) answered with something else. {WAYS}",
+            "container's or a metadata service, a `session` of another make) answered with "
+            f"something else ({type(error).__name__}). {WAYS}",
             platform="bedrock",
         ) from None
 

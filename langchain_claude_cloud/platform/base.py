@@ -57,6 +57,10 @@ class Platform(Protocol):
         """How this cloud frames a stream."""
 
     @property
+    def ca_bundle(self) -> str | None:
+        """A file of certificates to trust besides, known after `prepare`; or None."""
+
+    @property
     def max_body_bytes(self) -> int:
         """The largest request body that the cloud accepts."""
 

@@ -134,6 +134,7 @@ class BedrockPlatform:
         self._identity = _identity(settings)
         self._api_key = settings.api_key if self._identity is None else None
         self._source: AwsSource | None = None
+        self._ca_bundle: str | None = None
         self._signer: SigV4Signer | None = None
         self._option_headers = _option_headers(settings)
         self._started = self._ready = False
@@ -160,6 +161,11 @@ class BedrockPlatform:
     def framing(self) -> Framing:
         """Return ``event-stream``."""
         return "event-stream"
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """Return the ``ca_bundle`` of the profile or session, known after `prepare`."""
+        return self._ca_bundle
 
     @property
     def max_body_bytes(self) -> int:
@@ -191,14 +197,21 @@ class BedrockPlatform:
         self._region = self._region or _find_region(source)
         if self._base_url is None:
             self._base_url = self._default_base_url(source)
+        if self._reads_files:
+            self._ca_bundle = _text(source.setting("ca_bundle"))
         if self._api_key is None:
             self._source = source
             self._signer = SigV4Signer(self._region, self._service.signing_name)
         self._started = True
 
+    @property
+    def _reads_files(self) -> bool:
+        """Whether AWS's configuration files are read, for the keys in them."""
+        return self._identity is not None and self._identity.keys is None
+
     def _default_base_url(self, source: AwsSource) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
-        if self._identity is not None and self._identity.keys is None:
+        if self._reads_files:
             # A configuration file may ask for them too; it is read for its keys anyway.
             fips = fips or source.setting("use_fips_endpoint") is True
             dual_stack = dual_stack or source.setting("use_dualstack_endpoint") is True
@@ -387,6 +400,10 @@ def _find_region(source: AwsSource) -> str:
     if not found:
         raise _no_region()
     return check_region(str(found), platform="bedrock")
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
 
 
 def _no_region() -> ConfigurationError:

@@ -11,7 +11,7 @@ from typing import Protocol
 class BotoCredentials(Protocol):
     """The part of botocore's credentials that is used here."""
 
-    def get_frozen_credentials(self) -> FrozenCredentials:
+    def get_frozen_credentials(self) -> FrozenCredentials | None:
         """Return one consistent set, renewed if that is due (which blocks)."""
 
 
@@ -19,11 +19,11 @@ class FrozenCredentials(Protocol):
     """botocore's ``ReadOnlyCredentials``."""
 
     @property
-    def access_key(self) -> str:
+    def access_key(self) -> str | None:
         """The access key's id."""
 
     @property
-    def secret_key(self) -> str:
+    def secret_key(self) -> str | None:
         """The secret."""
 
     @property

@@ -165,6 +165,11 @@ class VertexPlatform:
         return "sse"
 
     @property
+    def ca_bundle(self) -> str | None:
+        """Return None: Google's libraries name certificates in the environment only."""
+        return None
+
+    @property
     def max_body_bytes(self) -> int:
         """Return 30 MB, as documented for Claude on Vertex AI."""
         return 30_000_000

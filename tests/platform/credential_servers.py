@@ -169,12 +169,14 @@ class Sts:
 
     Attributes:
         lifetime: Seconds that keys last.
-        refusal: An error code to answer instead, with 403.
+        refusal: An error code to answer instead.
+        status: The status of the refusal.
     """
 
     lifetime: int = 3600
     delay: float = 0.0
     refusal: str | None = None
+    status: int = 403
     count: int = 0
 
     def __call__(self, request: Request) -> Reply:
@@ -184,7 +186,7 @@ class Sts:
         if self.refusal:
             error = f"<Error><Type>Sender</Type><Code>{self.refusal}</Code><Message>no</Message></Error>"
             body = f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"
-            return Reply(403, body.encode(), {"content-type": "text/xml"})
+            return Reply(self.status, body.encode(), {"content-type": "text/xml"})
         action = request.form["Action"]
         expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime))
         body = (

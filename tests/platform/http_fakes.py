@@ -32,6 +32,7 @@ class FakePlatform:
     region: str = "nowhere-1"
     framing: Any = "sse"
     max_body_bytes: int = 30_000_000
+    ca_bundle: str | None = None
     version: int = 0
     prepare_seconds: float = 0.0
     can_refresh: bool = True

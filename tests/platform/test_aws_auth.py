@@ -525,3 +525,104 @@ def test_threads_that_share_a_platform_assume_its_role_once(sts: Sts) -> None:
     )
     in_threads(20, platform.prepare)
     assert sts.count == 1
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize("how", ["profile", "chained profile", "session"])
+def test_an_mfa_code_without_a_terminal_is_an_error_that_says_what_to_do(
+    how: str, tmp_path: Path
+) -> None:
+    """Nothing is read from standard input, which may be somebody else's (pytest's refuses it)."""
+    device = "arn:aws:iam::123456789012:mfa/me"
+    (tmp_path / "aws-config").write_text(
+        f"[profile mfa]\nregion = eu-west-1\nrole_arn = {ROLE}\nsource_profile = work\n"
+        f"mfa_serial = {device}\n"
+        f"[profile chained]\nrole_arn = {ROLE}2\nsource_profile = mfa\n"
+    )
+    (tmp_path / "aws-credentials").write_text(
+        "[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = worksecret\n"
+    )
+    identity = {
+        "profile": AwsIdentity(profile="mfa"),
+        "chained profile": AwsIdentity(profile="chained"),
+        "session": AwsIdentity(session=AsksForCode()),
+    }[how]
+    with pytest.raises(AuthenticationError, match="MFA code") as caught:
+        AWS_SOURCES.get(identity).prepare()
+    assert "session_token" in str(caught.value)
+    assert device in str(caught.value) or how == "session"
+
+
+class AsksForCode:
+    """A session that reads a code from standard input by itself."""
+
+    def get_credentials(self) -> botocore.credentials.Credentials:
+        """Find the end of the input."""
+        raise EOFError
+
+
+class Incomplete:
+    """A session whose credentials lack something."""
+
+    def __init__(self, credentials: object) -> None:
+        self.credentials = credentials
+
+    def get_credentials(self) -> object:
+        """Return what it was made with, or raise it."""
+        if isinstance(self.credentials, Exception):
+            raise self.credentials
+        return self.credentials
+
+
+class Frozen:
+    """Credentials that freeze to nothing."""
+
+    def get_frozen_credentials(self) -> None:
+        """Return nothing."""
+
+
+@pytest.mark.parametrize("role", [None, ROLE])
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        botocore.credentials.Credentials(None, None),
+        botocore.credentials.Credentials("", ""),
+        botocore.credentials.Credentials("AKIA", None),
+        Frozen(),
+        object(),
+        Exception("hidden"),
+        KeyError("hidden"),
+    ],
+    ids=str,
+)
+def test_a_session_without_usable_keys_is_an_error_of_ours(
+    credentials: object, role: str | None
+) -> None:
+    """Nothing is signed with the key id ``None``; what a session raises does not leak."""
+    source = AWS_SOURCES.get(AwsIdentity(session=Incomplete(credentials), role_arn=role))
+    with pytest.raises(AuthenticationError, match="AWS credentials") as caught:
+        source.prepare()
+    assert "`access_key_id` and `secret_access_key`" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("profile")
+def test_sts_is_asked_once_and_not_waited_for_long(sts: Sts, endpoint: Server) -> None:
+    """The call has retries and a time limit of its own."""
+    sts.refusal, sts.status = "InternalFailure", 500
+    with pytest.raises(ConnectionFailedError) as caught:
+        AWS_SOURCES.get(_role()).prepare()
+    assert caught.value.is_retryable
+    assert len(endpoint.requests) == 1
+    config = AWS_SOURCES.get(_role()).read(lambda session: session.get_default_client_config())
+    assert config is not None
+    assert (config.connect_timeout, config.read_timeout) == (5, 10)
+
+
+def test_the_session_of_a_user_is_not_changed() -> None:
+    """Its clients keep their own configuration."""
+    session = boto3.Session(
+        aws_access_key_id="A", aws_secret_access_key="s", region_name="eu-west-1"
+    )
+    AWS_SOURCES.get(AwsIdentity(session=session)).prepare()
+    assert session._session.get_default_client_config() is None

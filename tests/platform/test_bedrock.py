@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -101,6 +102,33 @@ def test_a_profile_may_ask_for_fips(tmp_path: Path) -> None:
     assert made.endpoint("m", "invoke").startswith(
         "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/"
     )
+
+
+@pytest.mark.parametrize("how", ["profile", "session", "boto3 session", "environment"])
+def test_the_certificates_of_a_profile_are_its_platforms(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``ca_bundle`` holds for the requests as it does for STS; explicit keys read no file."""
+    (tmp_path / "aws-config").write_text(
+        "[profile work]\nregion = eu-west-1\nca_bundle = /etc/company.pem\n"
+    )
+    (tmp_path / "aws-credentials").write_text(
+        "[work]\naws_access_key_id = A\naws_secret_access_key = s\n"
+    )
+    identity: dict[str, Any] = {
+        "profile": {"profile": "work"},
+        "session": {"session": botocore.session.Session(profile="work")},
+        "boto3 session": {"session": boto3.Session(profile_name="work")},
+        "environment": {},
+    }[how]
+    if how == "environment":
+        monkeypatch.setenv("AWS_PROFILE", "work")
+    made = BedrockPlatform(BedrockSettings(**identity))
+    assert made.ca_bundle is None
+    made.prepare()
+    assert made.ca_bundle == "/etc/company.pem"
+    assert ControlPlane(made, []).ca_bundle == "/etc/company.pem"
+    assert platform().ca_bundle is None
 
 
 @pytest.mark.parametrize(
