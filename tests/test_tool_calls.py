@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from typing import Any
 
 import pytest
@@ -182,6 +184,8 @@ def test_cut_text_shows_only_what_was_written(written: dict[str, Any], data: Any
         ("[1", {}),
         ('{"a": NaN, "b": 1}', {}),
         ('{"n": ' + "1" * 5000 + "}", {}),
+        ('{"path":"a","content":"half", oops', {"path": "a", "content": "half"}),
+        ('{"n": 1, "m": 1e400, "o": 2}', {"n": 1}),
         ('{"n": 01', {"n": 0}),
         ('{"n": 01}', {}),
     ],
@@ -193,6 +197,9 @@ def test_what_is_known_of_unfinished_text(raw: str, shown: dict[str, Any]) -> No
     for character in raw:
         parser.feed(character)
     assert parser.args == shown
+    events = [start(), *tool(0, raw, size=1, ended=False), *finish()]
+    merged = reduce(add, chunks(events)[:-1])
+    assert merged.tool_calls[0]["args"] == shown
 
 
 def test_a_number_that_outgrows_its_display_is_read_at_its_end() -> None:
@@ -226,6 +233,16 @@ def test_nesting_is_followed_as_deep_as_jiter_goes() -> None:
     assert "recursion" in (last.error or "")
 
 
+class CountingReader(PartialJsonReader):
+    """Counts the characters that are looked at."""
+
+    scanned = 0
+
+    def _go_on(self, text: str) -> None:
+        self.scanned += len(text)
+        super()._go_on(text)
+
+
 LONG_TEXTS = {
     "a string": json.dumps({"path": "a", "content": "x" * 400_000}),
     "a string with escapes": json.dumps({"content": 'say "é"\n' * 40_000}),
@@ -239,7 +256,7 @@ LONG_TEXTS = {
 def test_the_work_is_linear(kind: str) -> None:
     """Of up to 400 kB in fragments of 20 characters, each is looked at about once."""
     raw = LONG_TEXTS[kind]
-    parser = PartialJsonReader()
+    parser = CountingReader()
     for at in range(0, len(raw), 20):
         parser.feed(raw[at : at + 20])
     assert parser.scanned <= len(raw) * 1.3

@@ -24,11 +24,8 @@ from pydantic import BaseModel, ValidationError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import has_open_object
 from langchain_claude_cloud.request.tools import convert_response_format, convert_tool
-from langchain_claude_cloud.response.tool_arguments import (
-    ArgumentsError,
-    parse_arguments,
-    parse_partial,
-)
+from langchain_claude_cloud.response.partial_json import PartialJsonReader
+from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
@@ -117,7 +114,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     def _known(self, message: AIMessage) -> Any:
         """Return what an unfinished reply shows: of a pydantic class, once it validates."""
         calls = [call for call in message.tool_calls if call["name"] == self.tool]
-        value = calls[0]["args"] if calls else parse_partial(message.text)
+        value = calls[0]["args"] if calls else PartialJsonReader().feed(message.text)
         if not value or self.output_type is None:
             return value or None
         try:

@@ -14,6 +14,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
+    check_numbers,
     dump_arguments,
     parse_arguments,
 )
@@ -118,10 +119,12 @@ def server_input(raw: str) -> JsonObject:
 def parse_tool_call(block: Block) -> ParsedToolCall:
     """Parse a client tool's arguments strictly: its call, valid or invalid."""
     given = block.start.get("input")
-    if not block.json and isinstance(given, dict):
-        return tool_call(name=block.start["name"], args=given, id=block.start["id"])
     try:
-        arguments = parse_arguments(block.raw_arguments())
+        if not block.json and isinstance(given, dict):
+            check_numbers(given)
+            arguments = given
+        else:
+            arguments = parse_arguments(block.raw_arguments())
     except ArgumentsError as error:
         return invalid_call(block, str(error))
     return tool_call(name=block.start["name"], args=arguments, id=block.start["id"])

@@ -6,7 +6,7 @@ quadratic when chunks are added up, and a call cut off at `max_tokens` comes out
 were whole. `ClaudeMessageChunk` replaces that one step:
 
 * A fragment is not parsed. A merged call that is still open shows its arguments as far as
-  they are known (jiter, re-parsed only once the text has grown by 2 %).
+  they are known, read further each time that the text has grown by 2 %.
 * The stream hands over the parsed call when a call ends: valid, after a strict parse, or
   invalid, with the reason. In a finished chunk a call that was not parsed is invalid.
 * Whatever leaves the stream for good (conversion to a message, `dumpd`, `model_dump`,
@@ -16,7 +16,6 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, Literal, Self, cast
 
@@ -37,22 +36,15 @@ from langchain_claude_cloud.response.content import (
     open_calls,
 )
 from langchain_claude_cloud.response.message import split_calls
-from langchain_claude_cloud.response.tool_arguments import dump_arguments, parse_partial
+from langchain_claude_cloud.response.partial_json import PartialJsonReader
+from langchain_claude_cloud.response.tool_arguments import dump_arguments
 
 _GROWTH: Final = 1.02
-"""Partial arguments are parsed again once their text grew by this factor: the work over a
-whole stream is then a constant times its length."""
+"""Arguments are read further once their text grew by this factor: a chunk keeps a reader of its
+own, and copying it for each fragment would cost more than reading."""
 
-_OURS: Final = frozenset({"parsed_calls", "partial"})
+_OURS: Final = frozenset({"parsed_calls", "readers"})
 _CHUNK_ONLY: Final = frozenset({"type", "tool_call_chunks", "chunk_position", *_OURS})
-
-
-@dataclass(frozen=True, slots=True)
-class PartialArguments:
-    """The arguments of an open call as of their last parse, and how much text that was."""
-
-    length: int
-    args: JsonObject
 
 
 class _FinalMessage(AIMessage):
@@ -72,12 +64,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     Attributes:
         parsed_calls: The calls that are known to be valid or invalid, by block position.
-        partial: What the last parse of each open call gave, by block position.
+        readers: The readers of the open calls, by block position; none is changed.
     """
 
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
     parsed_calls: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
-    partial: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    readers: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     def __new__(cls, *_: object, **fields: Any) -> Any:  # noqa: ANN401 - see the first lines
         """Make a chunk; from the fields of a dump, the standard type that was dumped."""
@@ -124,11 +116,11 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
-        known = self.partial.get(position)
-        if known is None or len(raw) >= known.length * _GROWTH:
-            known = PartialArguments(len(raw), parse_partial(raw) if raw else {})
-            self.partial = {**self.partial, position: known}
-        return tool_call(name=fragment["name"] or "", args=known.args, id=fragment["id"])
+        reader = self.readers.get(position)
+        if reader is None or len(raw) >= reader.length * _GROWTH:
+            reader = _continue(reader, raw)
+            self.readers = {**self.readers, position: reader}
+        return tool_call(name=fragment["name"] or "", args=reader.args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does
         others = other if isinstance(other, list | tuple) else [other]
@@ -182,6 +174,14 @@ _NO_POSITION: Final = 1 << 30
 """Fragments that core made of finished calls have no position; they sort after the others."""
 
 _DUMPED_AS: Final[dict[str, type[AIMessage]]] = {"ai": AIMessage, "AIMessageChunk": AIMessageChunk}
+
+
+def _continue(reader: PartialJsonReader | None, raw: str) -> PartialJsonReader:
+    """Return a reader of the text; one of its beginning is continued and left as it is."""
+    known = reader.raw if reader else ""
+    reader = reader.copy() if reader and raw.startswith(known) else PartialJsonReader()
+    reader.feed(raw[reader.length :])
+    return reader
 
 
 def _unpickled(message: AIMessage) -> AIMessage:
@@ -240,7 +240,7 @@ def _merge(kind: type[ClaudeMessageChunk], chunks: Sequence[AIMessageChunk]) -> 
         id=_best_id(chunk.id for chunk in chunks),
         chunk_position="last" if last else None,
         parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
-        partial={key: known for chunk in ours for key, known in chunk.partial.items()},
+        readers={key: reader for chunk in ours for key, reader in chunk.readers.items()},
     )
 
 

@@ -65,7 +65,7 @@ _MESSAGE: Final = Template(
         "invalid_tool_calls",
         "tool_call_chunks",
         "parsed_calls",
-        "partial",
+        "readers",
     ),
 )
 _GENERATION: Final = Template(
@@ -100,7 +100,7 @@ def event_chunk(
             "invalid_tool_calls": [],
             "tool_call_chunks": fragments,
             "parsed_calls": {},
-            "partial": {},
+            "readers": {},
         }
     )
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from copy import copy
+from math import isinf
+from typing import Final, NamedTuple, TypeAlias
 
 from jiter import from_json
 
@@ -55,6 +57,19 @@ _AFTER_ITEM: Final = frozenset(",]")
 _NOTHING_MORE: Final[frozenset[str]] = frozenset()
 
 _UNSHOWN: Final = object()
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class TextChange(NamedTuple):
+    """Text that was added to a string in JSON.
+
+    Attributes:
+        path: Where the string is, as a JSON path: ``$.content``, ``$.files[0]['a name']``.
+        text: What was added at its end.
+    """
+
+    path: str
+    text: str
 
 
 class PartialJsonReader:
@@ -65,11 +80,13 @@ class PartialJsonReader:
     provisional. At the first character that cannot be, it keeps what it has.
 
     Attributes:
-        scanned: How many characters were looked at, those counted twice that had to wait.
+        length: How many characters it was given.
+        changes: What the last fragment added to strings.
     """
 
     def __init__(self) -> None:
-        self.scanned = 0
+        self.length = 0
+        self.changes: list[TextChange] = []
         self._raw: list[str] = []
         self._held = ""
         self._stuck = False
@@ -82,6 +99,11 @@ class PartialJsonReader:
         self._open: object = _UNSHOWN
         self._root: JsonObject = {}
         self._shown: JsonObject | None = self._root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PartialJsonReader) and self.raw == other.raw
+
+    __hash__ = None  # type: ignore[assignment]  # a reader changes as it reads
 
     @property
     def raw(self) -> str:
@@ -96,9 +118,20 @@ class PartialJsonReader:
             what earlier calls returned.
         """
         self._raw.append(fragment)
+        self.length += len(fragment)
+        self.changes = []
         if not self._stuck:
             self._go_on(self._held + fragment)
         return self.args
+
+    def copy(self) -> PartialJsonReader:
+        """Return a reader that continues from here and leaves this one as it is."""
+        twin = copy(self)
+        twin._raw = self._raw.copy()  # noqa: SLF001 - of the same class
+        twin._containers = [container.copy() for container in self._containers]  # noqa: SLF001
+        twin._keys = self._keys.copy()  # noqa: SLF001
+        twin._pieces = self._pieces.copy()  # noqa: SLF001
+        return twin
 
     def finish(self) -> JsonObject:
         """Return the arguments, parsed strictly.
@@ -116,7 +149,6 @@ class PartialJsonReader:
         return self._shown
 
     def _go_on(self, text: str) -> None:
-        self.scanned += len(text)
         self._held = ""
         self._shown = None
         at = 0
@@ -202,11 +234,21 @@ class PartialJsonReader:
     def _string(self, text: str, at: int) -> int:
         end = _end(_STRING_RUN, text, at)
         if end > at:
-            self._open = f"{self._open}{_unescaped(text[at:end])}"
+            added = _unescaped(text[at:end])
+            self._open = f"{self._open}{added}"
+            self.changes.append(TextChange(self._path(), added))
         if end == len(text) or text[end] != '"':
             return self._hold_escape(text, end)
         self._add(self._open)
         return end + 1
+
+    def _path(self) -> str:
+        """Return the JSON path of the value that is open."""
+        steps = (
+            _step(key) if isinstance(container, dict) else f"[{len(container)}]"
+            for container, key in zip(self._containers, self._keys, strict=True)
+        )
+        return "$" + "".join(steps)
 
     def _hold_escape(self, text: str, at: int) -> int:
         """Let the beginning of an escape at the end wait for its rest."""
@@ -277,6 +319,14 @@ def _put(container: _Container, key: str, value: object) -> frozenset[str]:
     return _AFTER_ITEM
 
 
+def _step(key: str) -> str:
+    """Return a key as a step of a JSON path (RFC 9535)."""
+    if _PLAIN_KEY.fullmatch(key):
+        return f".{key}"
+    quoted = key.replace("\\", "\\\\").replace("'", "\\'")
+    return f"['{quoted}']"
+
+
 def _unescaped(run: str) -> str:
     """Return the text that a run of a string stands for."""
     if "\\" not in run:
@@ -292,4 +342,4 @@ def _number(token: str) -> object:
         value: object = from_json(token.encode())
     except ValueError:  # too long
         return _UNSHOWN
-    return value
+    return _UNSHOWN if isinstance(value, float) and isinf(value) else value

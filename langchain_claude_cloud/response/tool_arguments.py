@@ -1,8 +1,8 @@
 """Parses the raw text of a tool call's arguments.
 
-Two readings of the same text. While it streams, `parse_partial` shows what is known so
-far. When the block has ended, `parse_arguments` accepts it only if it is one whole JSON
-object, strictly: what a model left out is never made up, because the call is executed.
+They are accepted only if they are one whole JSON object, strictly: what a model left out is
+never made up, because the call is executed. What is known of unfinished arguments is read by
+`partial_json`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from jiter import from_json
 
 from langchain_claude_cloud.errors.types import JsonObject
 
+_MAY_OVERFLOW = re.compile(r"[0-9][eE]\+?[0-9]{2}|[0-9]{300}")
+"""What a number beyond the range of a float contains, so that few texts are checked."""
 _POSITION = re.compile(r" at line (\d+) column (\d+)$")
 
 
@@ -32,8 +34,8 @@ def parse_arguments(raw: str) -> JsonObject:
 
     Raises:
         ArgumentsError: The text is not a JSON object by the letter of RFC 8259: cut off,
-            trailing text, duplicate keys, NaN, raw control characters, lone surrogates,
-            nested too deeply.
+            trailing text, duplicate keys, NaN, numbers beyond the range of a float, raw control
+            characters, lone surrogates, nested too deeply.
     """
     if not raw:
         return {}
@@ -44,19 +46,21 @@ def parse_arguments(raw: str) -> JsonObject:
         raise ArgumentsError(_explain(str(error), data)) from None
     if not isinstance(value, dict):
         raise ArgumentsError(f"malformed: a JSON object was expected, not {type(value).__name__}")
+    if _MAY_OVERFLOW.search(raw):
+        check_numbers(value)
     return value
 
 
-def parse_partial(raw: str) -> JsonObject:
-    """Return the arguments as far as unfinished text shows them; empty where it shows none.
+def check_numbers(arguments: JsonObject) -> None:
+    """Check that all numbers are finite: the API takes no others when the call goes back.
 
-    A string that is still open is kept as it is so far; a number at the very end may grow.
+    Raises:
+        ArgumentsError: A number is beyond the range of a float, which parses as infinite.
     """
     try:
-        value = from_json(raw.encode("utf-8", "surrogatepass"), partial_mode="trailing-strings")
+        json.dumps(arguments, allow_nan=False)
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        raise ArgumentsError("malformed: a number is beyond the range of a float") from None
 
 
 def dump_arguments(value: object) -> str:

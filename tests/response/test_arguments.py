@@ -11,10 +11,10 @@ from data import load_vector, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_claude_cloud.response.partial_json import PartialJsonReader
 from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
     parse_arguments,
-    parse_partial,
 )
 
 VALUES = st.recursive(
@@ -57,7 +57,7 @@ def test_nothing_broken_of_the_json_test_suite_is_taken(name: str) -> None:
     """Broken text is refused with a reason, and shows nothing that raises while it streams."""
     with pytest.raises(ArgumentsError):
         parse_arguments(SUITE[name])
-    assert isinstance(parse_partial(SUITE[name]), dict)
+    assert isinstance(PartialJsonReader().feed(SUITE[name]), dict)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,9 @@ def test_nothing_broken_of_the_json_test_suite_is_taken(name: str) -> None:
         ('{"a": 1', "malformed"),
         ('{"a": 1} x', "trailing"),
         ('{"a": NaN}', "character"),
+        ('{"a": 1e400}', "beyond the range"),
+        ('{"a": [{"b": -1E+309}]}', "beyond the range"),
+        ('{"a": ' + "9" * 400 + ".5}", "beyond the range"),
         ('{"a": "\\ud800"}', "hex escape"),
         ("[1]", "object was expected, not list"),
         (" ", "malformed"),
@@ -98,7 +101,7 @@ def test_no_prefix_of_whole_arguments_is_whole(value: dict[str, Any], data: st.D
     cut = data.draw(st.integers(1, len(raw) - 1))
     with pytest.raises(ArgumentsError):
         parse_arguments(raw[:cut])
-    assert isinstance(parse_partial(raw[:cut]), dict)
+    assert isinstance(PartialJsonReader().feed(raw[:cut]), dict)
 
 
 @given(st.text(max_size=60))
@@ -113,7 +116,7 @@ def test_any_text_is_arguments_or_a_reason(raw: str) -> None:
 
 def test_an_open_string_is_shown_as_far_as_it_is_written() -> None:
     """That is what lets an interface show a file while the model writes it."""
-    assert parse_partial('{"path": "a.md", "content": "half a fi') == {
+    assert PartialJsonReader().feed('{"path": "a.md", "content": "half a fi') == {
         "path": "a.md",
         "content": "half a fi",
     }
