@@ -6,6 +6,7 @@ The model, the version and the betas are not in it: each platform sends those it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from langchain_core.messages import BaseMessage
@@ -67,8 +68,8 @@ def _build(
 ) -> MessagesRequest:
     raw = dict(options.model_kwargs)
     betas = [*options.betas, *_raw_betas(raw)]
-    conversation = convert_messages(messages, model)
     tools = prepare_tools(options, model)
+    conversation = convert_messages(messages, model, tools.names)
     _refuse_media(conversation, model)
     body: JsonObject = {
         "max_tokens": _max_tokens(options, model),
@@ -79,12 +80,13 @@ def _build(
     if tools.tools:
         body["tools"] = tools.tools
     notices = [*conversation.notices, *tools.notices]
-    notices += _add_parameters(body, options, model, betas)
+    choice = tools.wire_choice(options.tool_choice)
+    notices += _add_parameters(body, replace(options, tool_choice=choice), model, betas)
     _merge_raw_fields(body, raw)
     notices += _add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
-    return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices))
+    return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names)
 
 
 def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:

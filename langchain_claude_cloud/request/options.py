@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,10 @@ class MessagesRequest:
         body: The Messages API body, without model, version and betas.
         betas: The betas to send: the user's first, each once.
         notices: What was left out or changed, one line each.
+        names: What its tools are called in it: an answer calls them by those names.
     """
 
     body: JsonObject
     betas: tuple[str, ...]
     notices: tuple[str, ...]
+    names: ToolNames = NO_NAMES

@@ -1,8 +1,6 @@
-"""Rewrites JSON schemas into forms that the API accepts.
+"""Rewrites JSON schemas for structured outputs, which take only a part of JSON Schema.
 
-The rules differ by place. The input schema of a tool must be an object at its root. The schema
-of a structured output may use only a part of JSON Schema
-(https://docs.claude.com/en/docs/build-with-claude/structured-outputs).
+https://docs.claude.com/en/docs/build-with-claude/structured-outputs
 """
 
 from __future__ import annotations
@@ -18,35 +16,11 @@ _DEFINITIONS: Final = ("$defs", "definitions")
 _STRING_FORMATS: Final = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 )
+_SCHEMA_MAPS: Final = ("$defs", "definitions", "patternProperties", "properties")
+_VALUES: Final = ("const", "default", "enum", "examples")
+"""Keywords that hold values, not schemas."""
+
 _TEXTS: Final = ("description", "title")
-
-
-def object_schema(schema: JsonObject, tool: str) -> JsonObject:
-    """Return the input schema of a tool with an object at its root.
-
-    Args:
-        schema: The schema; not changed.
-        tool: The tool's name, for the error.
-
-    Returns:
-        The schema. Alternatives at the root, which the API refuses ("input_schema does not
-        support oneOf, allOf, or anyOf at the top level"), are laid over each other: every
-        property that one of them has, and those required that all of them require.
-
-    Raises:
-        InvalidInputError: The arguments are no object.
-    """
-    union = next((key for key in _ROOT_UNIONS if schema.get(key)), None)
-    if union is not None:
-        schema = _merge_alternatives(schema, union, tool)
-    if schema.get("type", "object") != "object":
-        raise InvalidInputError(
-            f"tool {tool!r}: its input schema is of type {schema['type']!r}; the arguments of a "
-            "tool are an object. Put the value into a property."
-        )
-    if "type" in schema:
-        return schema
-    return {"type": "object", "properties": {}, **schema}
 
 
 def transform_schema(schema: JsonObject) -> JsonObject:
@@ -78,6 +52,28 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     if rest:
         _describe(rest, wire)
     return wire
+
+
+def without_titles(schema: JsonObject) -> JsonObject:
+    """Return a schema without the titles that pydantic makes of the names of fields.
+
+    Args:
+        schema: A JSON schema; not changed.
+    """
+    plain: JsonObject = {}
+    for key, value in schema.items():
+        if key in _SCHEMA_MAPS and isinstance(value, dict):
+            plain[key] = {
+                name: without_titles(part) if isinstance(part, dict) else part
+                for name, part in value.items()
+            }
+        elif isinstance(value, dict) and key not in _VALUES:
+            plain[key] = without_titles(value)
+        elif isinstance(value, list) and key not in _VALUES:
+            plain[key] = [without_titles(p) if isinstance(p, dict) else p for p in value]
+        elif key != "title":
+            plain[key] = value
+    return plain
 
 
 def has_open_object(schema: object) -> bool:
@@ -203,28 +199,3 @@ def _are_literals(values: object) -> bool:
 
 def _is_literal(value: object) -> bool:
     return value is None or isinstance(value, (str, int, float, bool))
-
-
-def _merge_alternatives(schema: JsonObject, union: str, tool: str) -> JsonObject:
-    parts = [schema, *(_resolved(part, schema) for part in schema[union])]
-    alternatives = parts[1:]
-    if not all(part.get("type") == "object" or "properties" in part for part in alternatives):
-        raise InvalidInputError(
-            f"tool {tool!r}: its input schema has {union} at the top level with alternatives that "
-            "are no objects; the arguments of a tool are one object. Put the value into a property."
-        )
-    properties: JsonObject = {}
-    for part in parts:
-        properties.update(part.get("properties") or {})
-    sets = [set(part.get("required") or ()) for part in alternatives]
-    shared = set.union(*sets) if union == "allOf" else set.intersection(*sets)
-    required = [name for name in properties if name in shared or name in schema.get("required", ())]
-    rest = {key: value for key, value in schema.items() if key != union}
-    return {**rest, "type": "object", "properties": properties, "required": required}
-
-
-def _resolved(part: JsonObject, root: JsonObject) -> JsonObject:
-    """Return an alternative, following a reference into the root's definitions."""
-    place, _, name = str(part.get("$ref", "")).rpartition("/")
-    definitions = root.get(place.removeprefix("#/")) if place else None
-    return definitions.get(name, part) if isinstance(definitions, dict) else part

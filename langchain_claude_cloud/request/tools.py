@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.identifiers import NAME
-from langchain_claude_cloud.request.schema import object_schema, refuse_maps, transform_schema
+from langchain_claude_cloud.request.converted_tool import ConvertedTool
+from langchain_claude_cloud.request.input_schema import read_input_schema
+from langchain_claude_cloud.request.schema import refuse_maps, transform_schema, without_titles
+from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -34,37 +36,51 @@ _SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 
 
-def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> JsonObject:
+def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:
     """Convert a tool.
 
     Args:
-        tool: The tool; not changed.
+        tool: The tool; not changed. One that was converted before is returned as it is.
         strict: Whether arguments are guaranteed to match the schema; None leaves that to
             the tool.
 
     Returns:
         The API's definition: ``{"name", "description", "input_schema", ...}``, or the dict
-        itself (a copy) for Anthropic's own tools, known by their ``type``.
+        itself (a copy) for Anthropic's own tools, known by their ``type``. A tool whose schema
+        cannot be sent says so as ``unfit``: the others can be used without it.
 
     Raises:
-        InvalidInputError: It is no tool, its name is unfit, or its arguments are no object.
+        InvalidInputError: It is no tool, or has no name.
     """
+    if isinstance(tool, ConvertedTool) and (strict is None or "strict" in tool):
+        return tool
     # Only an instance of BaseTool has extras; importing the class would cost 6 ms at start.
     extras = {} if isinstance(tool, dict | type) else (getattr(tool, "extras", None) or {})
     native = extras.get("provider_tool_definition")
     if isinstance(native, dict):
         tool = native
     if isinstance(tool, dict) and _is_native(tool):
-        return dict(tool)
-    own = extras.get("strict")
-    wire = _convert(tool, strict=strict if own is None else own)
-    wire.update({key: extras[key] for key in _EXTRAS if extras.get(key) is not None})
-    if not NAME.fullmatch(str(wire["name"])):
-        raise InvalidInputError(
-            f"the tool name {wire['name']!r} is not one the API takes: letters, digits, '_' and "
-            "'-', at most 128 of them."
-        )
-    return wire
+        return ConvertedTool(tool)
+    wire = _definition(tool)
+    wire.update({key: extras[key] for key in _EXTRAS if key in extras})
+    if strict is not None:
+        wire.setdefault("strict", strict)
+    if not isinstance(wire["name"], str) or not wire["name"]:
+        raise InvalidInputError(f"{tool!r:.200} is no tool: its name must be a text.")
+    return _with_schema(wire)
+
+
+def convert_tools(
+    tools: Iterable[ToolLike], *, strict: bool | None = None
+) -> tuple[ConvertedTool, ...]:
+    """Convert several tools; see `convert_tool`.
+
+    Raises:
+        InvalidInputError: They are no list, or one of them is no tool.
+    """
+    if isinstance(tools, str | dict) or not isinstance(tools, Iterable):
+        raise InvalidInputError(f"tools must be a list of tools, not {tools!r:.80}.")
+    return tuple(convert_tool(tool, strict=strict) for tool in tools)
 
 
 def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject | None:
@@ -140,7 +156,7 @@ def _schema_of(schema: object) -> JsonObject:
         if inspect.isclass(schema) and callable(describe):
             described = describe()
             return described if isinstance(described, dict) else {}
-    function = _openai_function(schema, strict=None)
+    function = _openai_function(schema)
     return {"title": function["name"], **function.get("parameters", {})}
 
 
@@ -152,64 +168,94 @@ def _is_native(tool: JsonObject) -> bool:
     return not any(key in tool for key in ("input_schema", "function", "toolSpec"))
 
 
-def _convert(tool: object, *, strict: bool | None) -> JsonObject:
+def _definition(tool: object) -> JsonObject:
+    """Return a tool with its schema as it was given, and without what other APIs say of it."""
     if isinstance(tool, dict) and "input_schema" in tool:
-        return _convert_anthropic(tool, strict=strict)
-    function = _openai_function(tool, strict=strict)
+        if "name" not in tool:
+            raise InvalidInputError(f"{tool!r:.200} is no tool: it has no name.")
+        return dict(tool)
+    function = _openai_function(tool)
     wire: JsonObject = {"name": function["name"]}
     if function.get("description"):
         wire["description"] = function["description"]
-    wire["input_schema"] = object_schema(function.get("parameters") or {}, function["name"])
+    wire["input_schema"] = function.get("parameters") or {}
     if function.get("strict") is not None:
         wire["strict"] = function["strict"]
+    beside = tool if isinstance(tool, dict) else {}
+    return wire | {key: beside[key] for key in _EXTRAS if key in beside}
+
+
+def _with_schema(wire: JsonObject) -> ConvertedTool:
+    """Return a tool with its schema as the API takes it, and the rest of it in words."""
+    given = wire["input_schema"]
+    try:
+        read = read_input_schema(given)
+    except UnfitSchemaError as error:
+        return ConvertedTool(wire, unfit=str(error))
+    wire["input_schema"] = read.schema
     if wire.get("strict"):
         # Strict tools take what structured outputs take: no minimum, no pattern and so on.
-        # langchain-core has closed the objects itself, maps among them.
-        as_given = _openai_function(tool, strict=None).get("parameters") or {}
-        refuse_maps(as_given, f"the strict tool {wire['name']}")
-        wire["input_schema"] = transform_schema(wire["input_schema"])
-    beside = tool if isinstance(tool, dict) else {}
-    return wire | {key: beside[key] for key in _EXTRAS if key != "strict" and key in beside}
+        refuse_maps(read.schema, f"the strict tool {wire['name']}")
+        wire["input_schema"] = transform_schema(read.schema)
+    if read.rules:
+        wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
+    return ConvertedTool(wire, notes=read.notes)
 
 
-def _convert_anthropic(tool: JsonObject, *, strict: bool | None) -> JsonObject:
-    """Return an Anthropic tool; all of its keys are kept, and its own ``strict`` wins."""
-    wire = {**tool, "input_schema": object_schema(tool["input_schema"], str(tool.get("name")))}
-    if strict is None or "strict" in tool:
-        return wire
-    wire["strict"] = strict
-    if strict:
-        refuse_maps(wire["input_schema"], f"the strict tool {wire.get('name')}")
-        closed = _openai_function({**tool, "input_schema": wire["input_schema"]}, strict=strict)
-        wire["input_schema"] = transform_schema(closed["parameters"])
-    return wire
-
-
-def _openai_function(tool: object, *, strict: bool | None) -> JsonObject:
+def _openai_function(tool: object) -> JsonObject:
     """Let langchain-core describe a tool: ``{"name", "description", "parameters", "strict"}``."""
     if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
         tool = tool["function"]
     elif isinstance(tool, dict) and tool.get("type") == "function":
         tool = {key: value for key, value in tool.items() if key != "type"}
-    own = tool.get("strict") if isinstance(tool, dict) else None
     try:
-        strict = strict if own is None else own
-        function = convert_to_openai_function(tool, strict=strict)  # type: ignore[arg-type]
+        function = convert_to_openai_function(tool)  # type: ignore[arg-type]
+        own = None if isinstance(tool, dict) else _own_schema(tool)
     except (ValueError, TypeError) as error:
         raise InvalidInputError(
             f"{tool!r:.200} is no tool: {error}. A tool is a BaseTool, a pydantic class, a "
             "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
         ) from error
-    if "parameters" not in function and _is_map(tool):
+    if own is not None:
+        return {**function, "parameters": own}
+    if "parameters" not in function and isinstance(tool, dict) and "title" in tool:
         # langchain-core keeps what a schema says only if it has properties.
         rest = {key: value for key, value in tool.items() if key not in ("title", "description")}
         return {**function, "parameters": rest}
     return function
 
 
-def _is_map(tool: object) -> TypeGuard[JsonObject]:
-    """Whether a dict is the JSON schema of an object without named keys."""
-    return isinstance(tool, dict) and "title" in tool and tool.get("type") == "object"
+def _own_schema(tool: object) -> JsonObject | None:
+    """Return the schema of a class or a `BaseTool` itself; None if it has none.
+
+    langchain-core puts definitions in the place of the references to them, and what refers to
+    itself becomes empty there.
+    """
+    if inspect.isfunction(tool):
+        # Importing it would cost 6 ms at start.
+        from langchain_core.tools.base import create_schema_from_function  # noqa: PLC0415
+
+        schema: object = create_schema_from_function(
+            tool.__name__,
+            tool,
+            filter_args=(),
+            parse_docstring=True,
+            error_on_invalid_docstring=False,
+            include_injected=False,
+        )
+    elif isinstance(tool, type):
+        schema = tool
+    else:
+        schema = tool.tool_call_schema if getattr(tool, "args_schema", None) else None  # type: ignore[attr-defined]
+    for method in ("model_json_schema", "schema"):
+        describe = getattr(schema, method, None)
+        if isinstance(schema, type) and callable(describe):
+            schema = describe()
+            break
+    if not isinstance(schema, dict):
+        return None
+    rest = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    return without_titles(rest)
 
 
 def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:

@@ -25,6 +25,7 @@ from langchain_claude_cloud.request.messages.blocks import (
 )
 from langchain_claude_cloud.request.messages.citations import convert_annotations
 from langchain_claude_cloud.request.messages.tool_calls import MessageCalls, parse_object
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
@@ -71,11 +72,12 @@ class _Reading:
 _Handler = Callable[[JsonObject, _Reading], "JsonObject | None"]
 
 
-def convert_assistant(message: AIMessage) -> AssistantContent:
+def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> AssistantContent:
     """Convert an answer, of Claude or of another model.
 
     Args:
         message: A message or chunk.
+        names: What the tools are called in the request.
 
     Returns:
         The blocks, possibly none: blank text, unsigned thinking and another model's
@@ -86,7 +88,8 @@ def convert_assistant(message: AIMessage) -> AssistantContent:
     """
     metadata = message.response_metadata
     claude = is_claude(metadata)
-    calls = MessageCalls.read(message, parsed=bool(metadata.keys() - {"output_version"}))
+    parsed = bool(metadata.keys() - {"output_version"})
+    calls = MessageCalls.read(message, parsed=parsed, names=names)
     reading = _Reading(calls, {})
     content = message.content
     if isinstance(content, str):

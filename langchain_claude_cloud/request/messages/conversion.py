@@ -27,6 +27,7 @@ from langchain_claude_cloud.request.messages.tool_results import (
 )
 from langchain_claude_cloud.request.messages.turn_endings import finalize_turns
 from langchain_claude_cloud.request.messages.turns import Role, Turn
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
 """Text of the user turn before a conversation that the assistant opens.
@@ -61,12 +62,15 @@ class Conversation:
     notices: tuple[str, ...]
 
 
-def convert_messages(messages: Sequence[BaseMessage], model: ResolvedModel) -> Conversation:
+def convert_messages(
+    messages: Sequence[BaseMessage], model: ResolvedModel, names: ToolNames = NO_NAMES
+) -> Conversation:
     """Convert a conversation.
 
     Args:
         messages: Of any type and origin; not changed.
         model: Decides on mid-conversation system messages and on prefill.
+        names: What the tools are called in the request.
 
     Returns:
         The conversation in the API's form. Its dicts are new, the values nested in them may
@@ -77,7 +81,7 @@ def convert_messages(messages: Sequence[BaseMessage], model: ResolvedModel) -> C
             result, a result without its call, an empty turn, a prefill that the model
             refuses. The message names the place.
     """
-    builder = _ConversationBuilder(model)
+    builder = _ConversationBuilder(model, names)
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
@@ -90,8 +94,9 @@ def convert_messages(messages: Sequence[BaseMessage], model: ResolvedModel) -> C
 class _ConversationBuilder:
     """A conversation while its messages are added one after another."""
 
-    def __init__(self, model: ResolvedModel) -> None:
+    def __init__(self, model: ResolvedModel, names: ToolNames) -> None:
         self._model = model
+        self._names = names
         self._turns: list[Turn] = []
         self._notices: list[str] = []
         self._system = SystemPrompt(in_place=model.capabilities.mid_conversation_system)
@@ -154,7 +159,7 @@ class _ConversationBuilder:
         """Add an answer to the turn that is open, or to a new one; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
-        added = convert_assistant(message)
+        added = convert_assistant(message, self._names)
         if not added.blocks:
             return
         self._place_system()

@@ -11,11 +11,13 @@ import re
 from typing import Final
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+"""What it does not accept there."""
+
 NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """What the API accepts as the name of a tool."""
 
-_LONGEST_NAME: Final = 128
+LONGEST_NAME: Final = 128
 
 
 def wire_id(call_id: str) -> str:
@@ -35,8 +37,8 @@ def wire_id(call_id: str) -> str:
 def wire_name(name: str) -> str:
     """Return the name of a called tool in a form that the API accepts.
 
-    Only histories need it: a tool that is offered under an unfit name is refused.
+    For tools that only the history knows; those of the request are named by `request.tool_names`.
     """
     if NAME.fullmatch(name):
         return name
-    return _UNFIT_IN_NAME.sub("_", name)[:_LONGEST_NAME] or "unnamed_tool"
+    return UNFIT_IN_NAME.sub("_", name)[:LONGEST_NAME] or "unnamed_tool"

@@ -14,7 +14,8 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.identifiers import wire_id, wire_name
+from langchain_claude_cloud.request.messages.identifiers import wire_id
+from langchain_claude_cloud.request.tool_names import ToolNames
 
 INVALID_JSON: Final = "INVALID_JSON"
 """The key under which arguments that do not parse go back to the model
@@ -32,6 +33,7 @@ class MessageCalls:
         invalid: Calls whose arguments did not parse, by id.
         parsed: Whether LangChain's own lists are the truth: a call that only content knows
             was then removed by somebody.
+        names: What the tools are called in the request.
         broken: Ids of converted invalid calls, in their wire form, with what is wrong.
         optional: Wire ids of converted calls that only content knows: they stay if a result
             answers them.
@@ -41,17 +43,19 @@ class MessageCalls:
     valid: dict[str, ToolCall]
     invalid: dict[str, InvalidToolCall]
     parsed: bool
+    names: ToolNames
     broken: dict[str, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     converted: set[str] = field(default_factory=set)
 
     @classmethod
-    def read(cls, message: AIMessage, *, parsed: bool) -> MessageCalls:
+    def read(cls, message: AIMessage, *, parsed: bool, names: ToolNames) -> MessageCalls:
         """Read the calls of a message.
 
         Args:
             message: The message.
             parsed: Whether a model integration filled in its lists.
+            names: What the tools are called in the request.
 
         Raises:
             InvalidInputError: A call without an id, or two with the same.
@@ -64,7 +68,7 @@ class MessageCalls:
             )
         # One without an id cannot be answered; the model gets the rest of its turn back.
         invalid = {call["id"]: call for call in message.invalid_tool_calls if call["id"]}
-        return cls(valid, invalid, parsed=parsed or bool(valid or invalid))
+        return cls(valid, invalid, parsed or bool(valid or invalid), names)
 
     def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
@@ -81,7 +85,7 @@ class MessageCalls:
         self.converted.add(call_id)
         if call_id in self.valid:
             call = self.valid[call_id]
-            return _tool_use(call_id, call["name"], call["args"], block)
+            return self._tool_use(call_id, call["name"], call["args"], block)
         if call_id in self.invalid:
             return self._invalid_call(self.invalid[call_id], block)
         return self._known_to_content_only(call_id, block)
@@ -91,7 +95,7 @@ class MessageCalls:
         blocks = []
         for call_id, call in self.valid.items():
             if call_id not in self.converted:
-                blocks.append(_tool_use(call_id, call["name"], call["args"], {}))
+                blocks.append(self._tool_use(call_id, call["name"], call["args"], {}))
         for call_id, broken in self.invalid.items():
             if call_id not in self.converted and call_id not in self.valid:
                 blocks.append(self._invalid_call(broken, {}))
@@ -101,7 +105,7 @@ class MessageCalls:
     def _invalid_call(self, call: InvalidToolCall | JsonObject, block: JsonObject) -> JsonObject:
         call_id, raw = call["id"] or "", call.get("args") or ""
         self.broken[wire_id(call_id)] = call.get("error") or "The arguments are not valid JSON."
-        return _tool_use(call_id, call.get("name") or "", {INVALID_JSON: raw}, block)
+        return self._tool_use(call_id, call.get("name") or "", {INVALID_JSON: raw}, block)
 
     def _known_to_content_only(self, call_id: str, block: JsonObject) -> JsonObject:
         if self.parsed:
@@ -109,7 +113,21 @@ class MessageCalls:
         given, raw = _arguments(block)
         if given is None or block.get("type") == "invalid_tool_call":
             return self._invalid_call({**block, "args": raw}, block)
-        return _tool_use(call_id, block.get("name") or "", given, block)
+        return self._tool_use(call_id, block.get("name") or "", given, block)
+
+    def _tool_use(
+        self, call_id: str, name: str, arguments: JsonObject, block: JsonObject
+    ) -> JsonObject:
+        wire = {
+            "type": "tool_use",
+            "id": wire_id(call_id),
+            "name": self.names.wire_name(name),
+            "input": self.names.wire_input(name, arguments),
+        }
+        extras = block.get("extras")
+        held = {**extras, **block} if isinstance(extras, dict) else block
+        wire |= {key: held[key] for key in _KEPT if held.get(key) is not None}
+        return wire
 
 
 def _refuse_named(block: JsonObject) -> None:
@@ -119,22 +137,6 @@ def _refuse_named(block: JsonObject) -> None:
             f"the call of tool {block['name']!r} has no id, so no result can answer it. Give it "
             "one, in content and in tool_calls."
         )
-
-
-def _tool_use(call_id: str, name: str, arguments: JsonObject, block: JsonObject) -> JsonObject:
-    wire = {
-        "type": "tool_use",
-        "id": wire_id(call_id),
-        "name": wire_name(name),
-        "input": arguments,
-    }
-    if block:
-        extras = block.get("extras")
-        held = {**extras, **block} if isinstance(extras, dict) else block
-        for key in _KEPT:
-            if held.get(key) is not None:
-                wire[key] = held[key]
-    return wire
 
 
 def _arguments(block: JsonObject) -> tuple[JsonObject | None, str]:
