@@ -33,6 +33,7 @@ from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
+from langchain_claude_cloud.request.tool_names import NO_NAMES
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
@@ -106,6 +107,7 @@ class Attempts:
         plan: Where the attempts go.
         options: What is asked for, less what was refused.
         media: What was fetched, by address.
+        names: What the tools are called in the current request.
         paused: The answer that the request goes on with, if it does.
     """
 
@@ -127,6 +129,7 @@ class Attempts:
         self.options: RequestOptions = call.options.request
         self._sent: RequestOptions | None = None
         self.media: dict[str, FetchedMedia] = {}
+        self.names = NO_NAMES
         self.paused: AIMessage | None = None
 
     @property
@@ -140,6 +143,7 @@ class Attempts:
         sent = settle_options(self.options, resolved)
         request = build_request(self.call.messages, sent, resolved)
         self._sent = sent
+        self.names = request.names
         for notice in request.notices:
             _say_once(notice)
         return request
@@ -214,6 +218,7 @@ class Attempts:
             answer: What it adds to.
         """
         self.plan.let_others_try()
+        answer.names = self.names
         reader = ResponseStream(
             self.route.platform.framing,
             writer,

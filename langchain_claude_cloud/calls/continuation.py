@@ -85,6 +85,7 @@ class Turn(Generic[T]):
         origin = self.run.origin(response.headers)
         if self._begun is None:
             self._begun = (origin, self._writer_of(origin))
+        self._answer.names = self.run.names
         try:
             self._answer.add_message(read_json(response))
             self._whole = self._build(self._call.version)

@@ -16,8 +16,8 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.tools import (
     convert_response_format,
-    convert_tool,
     convert_tool_choice,
+    convert_tools,
 )
 
 _ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
@@ -181,7 +181,7 @@ def _read_names(arguments: JsonObject) -> JsonObject:
 
 def _read_tools(given: JsonObject) -> JsonObject:
     strict = given.get("strict")
-    tools = tuple(convert_tool(tool, strict=strict) for tool in given.get("tools", ()))
+    tools = convert_tools(given.get("tools", ()), strict=strict)
     names = [tool["name"] for tool in tools if "name" in tool]
     response_format = given.get("response_format")
     return {

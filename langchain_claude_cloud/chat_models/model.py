@@ -242,7 +242,7 @@ class ChatClaudeCloud(ModelBase):
         Raises:
             InvalidInputError: A tool cannot be converted, or the choice names none of them.
         """
-        converted = [request_tools.convert_tool(tool, strict=strict) for tool in tools]
+        converted = list(request_tools.convert_tools(tools, strict=strict))
         names = [tool["name"] for tool in converted if "name" in tool]
         bound = {
             "tool_choice": request_tools.convert_tool_choice(tool_choice, names),

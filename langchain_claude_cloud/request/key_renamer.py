@@ -27,7 +27,6 @@ _LONGEST_KEY: Final = 1_000
 """Characters of a key, with escapes."""
 
 
-
 @dataclass(slots=True)
 class KeyRenamer:
     """Gives streamed JSON arguments the tool's own keys, fragment by fragment.

@@ -20,6 +20,7 @@ from langchain_claude_cloud.response.blocks import (
     Block,
     parse_tool_call,
 )
+from langchain_claude_cloud.response.call_names import CallNames
 from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS, EventHandler
 from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.paused_messages import PAUSED, PausedMessages
@@ -33,10 +34,11 @@ class MessageAccumulator(MessageState):
 
     Attributes:
         complete: Whether `message_stop` arrived.
+        names: What the tools of the request are called; None if they have the caller's names.
         is_paused: Whether the API paused: the next message that is added continues this one.
     """
 
-    __slots__ = ("_by_index", "_paused", "complete", "is_paused")
+    __slots__ = ("_by_index", "_paused", "complete", "is_paused", "names")
 
     def __init__(self, *, pauses: int = 0) -> None:
         """Begin.
@@ -47,6 +49,7 @@ class MessageAccumulator(MessageState):
         super().__init__()
         self.complete = False
         self.is_paused = False
+        self.names: CallNames | None = None
         self._by_index: dict[object, Block] = {}
         self._paused = PausedMessages(pauses)
 
@@ -115,6 +118,8 @@ class MessageAccumulator(MessageState):
         if kind in ("client_tool", "server_tool"):
             _string(start["id"])
             _string(start["name"])
+        if kind == "client_tool" and self.names is not None:
+            _name_back(block, self.names)
         self._by_index[event["index"]] = block
         if kind in ("text", "thinking"):
             return self._start_text(block, handler)
@@ -180,6 +185,8 @@ class MessageAccumulator(MessageState):
     def _arguments(self, block: Block, fragment: str, handler: EventHandler[T]) -> Sequence[T]:
         if block.is_structured_output:
             return self._text(block, fragment, handler)
+        if block.renamer is not None:
+            fragment = block.renamer.feed(_string(fragment))
         if not fragment:
             return ()
         block.json.append(_string(fragment))
@@ -190,12 +197,14 @@ class MessageAccumulator(MessageState):
         return () if block.ended else self._close(block, handler)
 
     def _close(self, block: Block, handler: EventHandler[T]) -> Sequence[T]:
+        held = block.renamer.close() if block.renamer is not None else ""
+        block.renamer = None
+        outputs: Sequence[T] = self._arguments(block, held, handler)
         block.ended = True
-        outputs: Sequence[T] = ()
         if block.kind == "client_tool" and (block.json or block.start.get("input")):
             block.parsed_call = parse_tool_call(block)
         elif block.is_structured_output and not block.text:
-            outputs = self._text(block, "{}", handler)
+            outputs = [*outputs, *self._text(block, "{}", handler)]
         return [*outputs, *handler.block_stop(block)] if block.position >= 0 else ()
 
     def _message_delta(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
@@ -255,6 +264,15 @@ def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a string was expected, not {type(value).__name__}")
     return value
+
+
+def _name_back(block: Block, names: CallNames) -> None:
+    """Give a call the name and the property keys that the caller knows."""
+    name = block.start["name"] = names.own_name(block.start["name"])
+    given = block.start.get("input")
+    if isinstance(given, dict) and given:
+        block.start["input"] = names.own_input(name, given)
+    block.renamer = names.renamer(name)
 
 
 def _as_text(call: JsonObject) -> JsonObject:

@@ -12,6 +12,7 @@ from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.call_names import KeyRenamer
 from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
     check_numbers,
@@ -52,6 +53,7 @@ class Block:
         ended: Whether the block was closed.
         is_structured_output: Whether it is text that came as the call of
             `STRUCTURED_OUTPUT_TOOL`.
+        renamer: Gives the arguments the tool's own property keys, if others were sent.
     """
 
     kind: Kind
@@ -64,6 +66,7 @@ class Block:
     parsed_call: ParsedToolCall | None = None
     ended: bool = False
     is_structured_output: bool = False
+    renamer: KeyRenamer | None = None
 
     def raw_arguments(self) -> str:
         """Return the text of the arguments; those that came parsed are serialized."""

@@ -130,10 +130,10 @@ class TestTools:
         """With a notice if it was asked for."""
         model = model_with(strict_tools=False)
         request = build(model=model, tools=(tool(strict=True), tool("g", strict=False)))
-        assert request.body["tools"] == [tool(), tool("g")]
+        assert [each.get("strict") for each in request.body["tools"]] == [None, None]
         assert "strict left out" in request.notices[0]
         assert build(model=model, tools=(tool(strict=False),)).notices == ()
-        assert build(tools=(tool(strict=True),)).body["tools"] == [tool(strict=True)]
+        assert build(tools=(tool(strict=True),)).body["tools"][0]["strict"] is True
 
     @pytest.mark.parametrize(
         ("cloud", "offered", "says"),

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.schema import has_open_object, object_schema, transform_schema
+from langchain_claude_cloud.request.schema import has_open_object, transform_schema
 
 _KEYWORDS = st.dictionaries(
     st.sampled_from(
@@ -110,40 +109,6 @@ def test_models_that_refer_to_themselves_keep_their_references() -> None:
 def test_schemas_that_the_vendors_client_refuses(schema: Any, expected: Any) -> None:
     """They are common in hand-written schemas and have an obvious meaning."""
     assert transform_schema(schema) == expected
-
-
-def test_alternatives_at_the_root_of_arguments_become_one_object() -> None:
-    """The API refuses them there; MCP servers send them."""
-    schema = {
-        "$defs": {
-            "B": {
-                "type": "object",
-                "properties": {"b": {"type": "integer"}},
-                "required": ["b", "k"],
-            }
-        },
-        "properties": {"k": {"type": "string"}},
-        "anyOf": [
-            {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "k"]},
-            {"$ref": "#/$defs/B"},
-        ],
-    }
-    before = copy.deepcopy(schema)
-    merged = object_schema(schema, "f")
-    assert schema == before
-    assert merged["type"] == "object"
-    assert sorted(merged["properties"]) == ["a", "b", "k"]
-    assert merged["required"] == ["k"]
-    assert "anyOf" not in merged
-    every = object_schema({"allOf": schema["anyOf"], "$defs": schema["$defs"]}, "f")
-    assert sorted(every["required"]) == ["a", "b"]
-
-
-@pytest.mark.parametrize("schema", [{"type": "array"}, {"anyOf": [{"type": "string"}]}])
-def test_arguments_that_are_no_object_are_refused(schema: dict[str, Any]) -> None:
-    """The error names the tool."""
-    with pytest.raises(InvalidInputError, match=r"tool 'f'.*into a property"):
-        object_schema(schema, "f")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,237 @@
+"""The schemas of tools become ones that the API takes, whoever wrote them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from langchain_claude_cloud.request.input_schema import InputSchema, read_input_schema
+from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
+
+TEXT = {"type": "string"}
+
+
+def read(schema: Any) -> InputSchema:
+    """Return a schema as the API takes it; the one given must stay as it was."""
+    before = copy.deepcopy(schema)
+    found = read_input_schema(schema)
+    assert schema == before
+    Draft202012Validator.check_schema(found.schema)
+    assert found.schema["type"] == "object"
+    assert not found.schema.keys() & {"anyOf", "oneOf", "allOf"}
+    return found
+
+
+def properties(schema: Any) -> Any:
+    """Return the properties of a schema as the API takes it."""
+    return read(schema).schema["properties"]
+
+
+@pytest.mark.parametrize("given", [None, {}, True, [], {"type": "object"}, {"properties": None}])
+def test_a_tool_without_arguments(given: Any) -> None:
+    """However its server says so."""
+    assert read(given).schema == {"type": "object", "properties": {}}
+
+
+@pytest.mark.parametrize("union", ["anyOf", "oneOf"])
+def test_arguments_of_which_one_is_needed(union: str) -> None:
+    """The commonest form of servers: it stays in words."""
+    found = read(
+        {
+            "type": "object",
+            "properties": {"id": TEXT, "slug": TEXT, "k": TEXT},
+            "required": ["k"],
+            union: [{"required": ["id"]}, {"required": ["slug", "k"]}],
+        }
+    )
+    assert found.schema["properties"] == {"id": TEXT, "slug": TEXT, "k": TEXT}
+    assert found.schema["required"] == ["k"]
+    assert "`id` is given" in found.rules
+    assert "`slug` is given" in found.rules
+    assert ("exactly one" in found.rules) is (union == "oneOf")
+
+
+def test_alternatives_of_a_root_become_one_object() -> None:
+    """With every property that one of them has; required is what all of them require."""
+    found = read(
+        {
+            "$defs": {"B": {"type": "object", "properties": {"b": TEXT}, "required": ["b", "k"]}},
+            "properties": {"k": TEXT},
+            "anyOf": [
+                {"type": "object", "properties": {"a": TEXT}, "required": ["a", "k"]},
+                {"$ref": "#/$defs/B"},
+                {"type": "null"},
+            ],
+        }
+    )
+    assert found.schema["properties"] == {"k": TEXT, "a": TEXT, "b": TEXT}
+    assert "required" not in found.schema
+
+
+def test_parts_that_must_all_hold_become_one_object() -> None:
+    """With all that they require."""
+    parts = [
+        {"type": "object", "properties": {"a": TEXT}, "required": ["a"]},
+        {"properties": {"b": TEXT}, "required": ["b"]},
+    ]
+    found = read({"allOf": parts})
+    assert found.schema["required"] == ["a", "b"]
+    assert not found.rules
+
+
+def test_variants_told_apart_by_a_constant() -> None:
+    """The property that tells them apart takes all of their values."""
+    variants = [
+        {"properties": {"kind": {"const": kind}, kind: TEXT}, "required": ["kind", kind]}
+        for kind in ("url", "path")
+    ]
+    found = read({"oneOf": variants})
+    assert found.schema["properties"]["kind"] == {"anyOf": [{"const": "url"}, {"const": "path"}]}
+    assert found.schema["required"] == ["kind"]
+    assert '`kind` is "url" and `url` is given' in found.rules
+
+
+def test_conditions_at_the_root_become_words() -> None:
+    """Also those in `allOf`, and a property that only a branch has is kept."""
+    condition = {
+        "if": {"properties": {"mode": {"const": "page"}}},
+        "then": {"required": ["size"], "properties": {"size": {"type": "integer"}}},
+        "else": {"required": ["cursor"]},
+    }
+    for schema in (condition, {"allOf": [condition]}):
+        found = read({"type": "object", "properties": {"mode": TEXT}, **schema})
+        assert found.schema == {
+            "type": "object",
+            "properties": {"mode": TEXT, "size": {"type": "integer"}},
+        }
+        assert 'If `mode` is "page", then `size` is given.' in found.rules
+        assert 'Unless `mode` is "page", then `cursor` is given.' in found.rules
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"minimum": 3, "exclusiveMinimum": True}, {"exclusiveMinimum": 3}),
+        ({"maximum": 3, "exclusiveMaximum": False}, {"maximum": 3}),
+        ({"exclusiveMinimum": True}, {}),
+        ({"type": "string", "required": True}, {"type": "string"}),
+        ({"type": "object", "required": None}, {"type": "object"}),
+        ({"type": "object", "properties": None}, {"type": "object"}),
+        ({"type": "object", "properties": []}, {"type": "object", "properties": {}}),
+        ({"required": ["a", "a", 3]}, {"required": ["a"]}),
+        ({"items": [TEXT], "additionalItems": False}, {"prefixItems": [TEXT], "items": False}),
+        ({"type": "array", "items": "string"}, {"type": "array", "items": TEXT}),
+        ({"type": "int"}, {"type": "integer"}),
+        ({"type": "String"}, TEXT),
+        ({"type": "any"}, {}),
+        ({"type": ["string", "null", "string"]}, {"type": ["string", "null"]}),
+        ({"type": ["string", {"type": "object"}]}, {"anyOf": [{"type": "object"}, TEXT]}),
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        (
+            {"type": "string", "nullable": True, "enum": ["a"]},
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        ({"type": "string", "minLength": "3"}, {"type": "string", "minLength": 3}),
+        ({"type": "string", "maxLength": -1}, TEXT),
+        ({"enum": []}, {}),
+        ({"divisibleBy": 5}, {"multipleOf": 5}),
+        ({"extends": TEXT}, {"allOf": [TEXT]}),
+        ({"disallow": "null"}, {"not": {"type": "null"}}),
+        ({"dependencies": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
+        ({"dependencies": {"a": TEXT}}, {"dependentSchemas": {"a": TEXT}}),
+        ({"default": None, "description": None, "const": None}, {"default": None, "const": None}),
+        ({"description": 3}, {"description": "3"}),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "id": "x"}, {}),
+        ({"x-order": 1, "example": "e"}, {"x-order": 1, "example": "e"}),
+        (None, {}),
+        (True, True),
+    ],
+)
+def test_forms_of_older_drafts_and_of_no_draft(given: Any, expected: Any) -> None:
+    """What they mean is kept."""
+    assert properties({"properties": {"p": given}}) == {"p": expected}
+    assert properties({"properties": {"l": {"items": {"anyOf": [given, TEXT]}}}}) == {
+        "l": {"items": {"anyOf": [expected, TEXT]}}
+    }
+
+
+def test_a_property_that_says_that_it_is_required() -> None:
+    """As draft 3 has it; the object says it today."""
+    found = read({"properties": {"a": {**TEXT, "required": True}, "b": TEXT}})
+    assert found.schema["required"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "#/$defs/T",
+        "#/definitions/T",
+        "#/properties/first",
+        "#anchor",
+        "https://x.example/s#/$defs/T",
+    ],
+)
+def test_references_of_every_form_are_followed(reference: str) -> None:
+    """They lead to definitions, which are kept."""
+    found = read(
+        {
+            "$id": "https://x.example/s",
+            "$defs": {"T": TEXT, "unused": {}, "A": {"$anchor": "anchor", **TEXT}},
+            "definitions": {"T": TEXT},
+            "properties": {"first": TEXT, "second": {"$ref": reference, "description": "d"}},
+        }
+    )
+    name = found.schema["properties"]["second"]["$ref"].rpartition("/")[2]
+    assert found.schema["properties"]["second"]["description"] == "d"
+    assert found.schema["$defs"] == {name: TEXT}
+
+
+def test_a_schema_that_refers_to_itself_keeps_its_type() -> None:
+    """At any place, the root included."""
+    node = {"type": "object", "properties": {"next": {"$ref": "#"}, "v": TEXT}}
+    found = read(node)
+    assert found.schema["properties"]["v"] == TEXT
+    name = found.schema["properties"]["next"]["$ref"].rpartition("/")[2]
+    assert found.schema["$defs"][name]["properties"]["v"] == TEXT
+    tree = read({"$ref": "#/$defs/N", "$defs": {"N": {"properties": {"k": {"$ref": "#/$defs/N"}}}}})
+    assert tree.schema["properties"] == {"k": {"$ref": "#/$defs/N"}}
+
+
+@pytest.mark.parametrize(
+    "reference", ["#/$defs/missing", "https://x.example/other.json", "file.json"]
+)
+def test_a_reference_that_leads_nowhere_takes_any_value(reference: str) -> None:
+    """With a note that names it."""
+    found = read({"properties": {"a": {"$ref": reference}, "b": TEXT}})
+    assert found.schema["properties"] == {"a": {}, "b": TEXT}
+    assert reference in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"type": "array"}, "of type 'array'.*into a property"),
+        ({"type": ["string", "null"]}, "into a property"),
+        ({"anyOf": [TEXT]}, "no objects.*into a property"),
+        ({"properties": {"a": {"properties": [1]}}}, r"input_schema\.properties\.a\.properties"),
+        ({"properties": {"a": 3}}, r"input_schema\.properties\.a is 3"),
+        ("string", "no JSON schema"),
+        (3, "no JSON schema"),
+    ],
+)
+def test_what_cannot_be_sent_says_where(schema: Any, says: str) -> None:
+    """The path names the key."""
+    with pytest.raises(UnfitSchemaError, match=says):
+        read_input_schema(schema)
+
+
+def test_a_schema_that_is_nested_without_end_is_refused() -> None:
+    """By a limit of ours, far below Python's."""
+    schema: Any = {}
+    for _ in range(5_000):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(UnfitSchemaError, match="levels deep"):
+        read_input_schema({"properties": {"a": schema}})
