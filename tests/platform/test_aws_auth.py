@@ -593,7 +593,15 @@ class Frozen:
         Exception("hidden"),
         KeyError("hidden"),
     ],
-    ids=str,
+    ids=[
+        "None",
+        "empty",
+        "no secret",
+        "freezes to nothing",
+        "no credentials",
+        "Exception",
+        "KeyError",
+    ],
 )
 def test_a_session_without_usable_keys_is_an_error_of_ours(
     credentials: object, role: str | None
