@@ -124,7 +124,7 @@ class ConfigurationError(ClaudeCloudError, ValueError):
     """The configuration is refused: a constructor argument, or a missing part."""
 
 
-_CLASSES: Final[Mapping[ErrorKind, type[ClaudeCloudError]]] = {
+CLASSES: Final[Mapping[ErrorKind, type[ClaudeCloudError]]] = {
     "authentication": AuthenticationError,
     "permission": PermissionDeniedError,
     "not_found": NotFoundError,
@@ -136,6 +136,7 @@ _CLASSES: Final[Mapping[ErrorKind, type[ClaudeCloudError]]] = {
     "overloaded": OverloadedError,
     "timeout": RequestTimeoutError,
 }
+"""Which class each kind of error becomes."""
 
 
 def error_from_response(
@@ -225,7 +226,7 @@ def _build(
     from langchain_claude_cloud.errors import classification, hints  # noqa: PLC0415  no call that succeeds needs it
 
     kind, known = classification.classify(parsed, platform)
-    error = _CLASSES[kind](
+    error = CLASSES[kind](
         hints.Explanation(
             parsed, kind, known, platform, model, region, note * (kind == "not_found")
         ),

@@ -1,0 +1,21 @@
+"""The documentation's page of errors says what the package's messages say."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Final
+
+from langchain_claude_cloud.errors.known_errors import HINTS_BY_KIND, KNOWN_ERRORS
+
+PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+
+
+def test_the_page_is_what_the_table_makes() -> None:
+    """Who adds a text adds its line to the documentation."""
+    made = runpy.run_path(str(PROJECT / "tools" / "document_errors.py"))["errors_page"]()
+    assert (PROJECT / "docs" / "errors.md").read_text(encoding="utf-8") == made, "run `make errors`"
+    rows = [
+        line for line in made.splitlines() if line.startswith("| ") and "what to do" not in line
+    ]
+    assert len(rows) == len(KNOWN_ERRORS) + len(HINTS_BY_KIND)
