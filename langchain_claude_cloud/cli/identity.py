@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.errors.redaction import shown_path
 
 _GOOGLE_KINDS: Final = {
     "service_account": "service account key",
@@ -41,7 +42,8 @@ def describe(config: Vertex | Bedrock) -> tuple[str, str]:
 def _google() -> tuple[str, str]:
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if named:
-        return _google_kind(Path(named)), f"GOOGLE_APPLICATION_CREDENTIALS={named}"
+        shown = shown_path(named) or "(not a path)"
+        return _google_kind(Path(named)), f"GOOGLE_APPLICATION_CREDENTIALS={shown}"
     path = _gcloud_folder() / "application_default_credentials.json"
     if path.is_file():
         return _google_kind(path), f"gcloud auth application-default login ({path})"

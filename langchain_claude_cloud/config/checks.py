@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 from pydantic import SecretStr, ValidationError
@@ -144,6 +145,20 @@ def read_guardrail(value: object) -> object:
             "guardrailVersion (a number or DRAFT), and nothing else; trace is a field of its own"
         )
     return {"guardrailIdentifier": str(identifier), "guardrailVersion": str(version)}
+
+
+def read_credentials_info(value: object) -> SecretStr | None:
+    """Return the contents of a Google key file as JSON, from that or a mapping."""
+    given = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if given is None:
+        return None
+    with suppress(ValueError, TypeError, RecursionError):
+        info = json.loads(given) if isinstance(given, str | bytes) else given
+        if isinstance(info, Mapping) and isinstance(info.get("type"), str):
+            return SecretStr(json.dumps(dict(info)))
+    raise ValueError(
+        "it is the contents of a key file, as a mapping or as JSON, with a field named type"
+    )
 
 
 def check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
-from langchain_claude_cloud.config.checks import from_environment, refusal
+from langchain_claude_cloud.config.checks import from_environment, read_credentials_info, refusal
 from langchain_claude_cloud.errors.types import Cloud
 
 
@@ -30,6 +30,7 @@ class Vertex(CloudConfig):
             ``VERTEX_REGION_<MODEL>``, ``CLOUD_ML_REGION``, or ``global``.
         credentials: A `google.auth.credentials.Credentials`.
         access_token: A bearer token, used as it is and never renewed.
+        credentials_info: The contents of a key file, as a mapping or as JSON.
         base_url: Another address than Google's, such as a gateway's. Otherwise
             ``ANTHROPIC_VERTEX_BASE_URL``.
         anthropic_version: The API version in the body.
@@ -42,6 +43,7 @@ class Vertex(CloudConfig):
     region: str | None = None
     credentials: object | None = Field(default=None, exclude=True, repr=False)
     access_token: SecretStr | None = None
+    credentials_info: SecretStr | None = None
     base_url: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     count_tokens_region: str | None = None
@@ -49,7 +51,10 @@ class Vertex(CloudConfig):
     request_type: Literal["dedicated", "shared"] | None = None
 
     cloud: ClassVar[Cloud] = "vertex"
-    _secret_variables: ClassVar[Mapping[str, str]] = {"access_token": "VERTEX_ACCESS_TOKEN"}
+    _secret_variables: ClassVar[Mapping[str, str]] = {
+        "access_token": "VERTEX_ACCESS_TOKEN",
+        "credentials_info": "VERTEX_CREDENTIALS_INFO",
+    }
     _object_fields: ClassVar[tuple[str, ...]] = ("credentials",)
 
     def effective_project(self) -> str | None:
@@ -68,6 +73,19 @@ class Vertex(CloudConfig):
         url = self.base_url or from_environment("Vertex", "base_url", names)
         return url.rstrip("/") if url else None
 
+    def effective_credentials_info(self) -> SecretStr | None:
+        """Return the contents of a key file, from the environment if this copy lost them.
+
+        Raises:
+            ConfigurationError: They are not there, or are not what a key file holds.
+        """
+        given = self.secret("credentials_info")
+        try:
+            return read_credentials_info(given)
+        except ValueError as error:
+            problem = str(error)
+        raise refusal("Vertex", f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
+
     @field_validator("credentials")
     @classmethod
     def _check_credentials(cls, credentials: object) -> object:
@@ -75,12 +93,19 @@ class Vertex(CloudConfig):
             raise refusal(
                 "Vertex",
                 "credentials is a google.auth credentials object. For a key file set "
-                "GOOGLE_APPLICATION_CREDENTIALS, or load it with google.auth.",
+                "GOOGLE_APPLICATION_CREDENTIALS to its path, or pass its contents as "
+                "credentials_info.",
             )
         return credentials
 
+    @field_validator("credentials_info", mode="before")
+    @classmethod
+    def _read_credentials_info(cls, info: object) -> object:
+        return read_credentials_info(info)
+
     def _refuse_contradictions(self) -> None:
-        if self._has("credentials") and self._has("access_token"):
+        given = [name for name in self._names_of_secrets() if self._has(name)]
+        if len(given) > 1:
             raise refusal(
-                "Vertex", "explicit credentials conflict: give either credentials or access_token."
+                "Vertex", f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
             )

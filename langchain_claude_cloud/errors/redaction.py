@@ -6,21 +6,34 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, Self
 
+# A JWT is an identity, or an assertion of one. Of a run of its letters only the first "eyJ" is
+# looked at: where no dot follows it, none follows a later one (else the time were quadratic).
+_JWT = r"(?<![\w\-])(?>([\w\-]*?)\beyJ)[\w\-]{8,}+\.[\w\-]+(?:\.[\w\-]*)?"
 _SECRETS = re.compile(
     r"(x-amz-security-token[\\\"']*\s*[:=]\s*[\\\"']*|\bbearer\s+(?=\S*\d|\S{16})"
-    r"|\bauthorization[\\\"']*\s*[:=]\s*[\\\"']*|\bSignature=)"
-    r"(?!AWS4|bearer)[^\s\"'\\,;]+"
+    r"|\bauthorization[\\\"']*\s*[:=]\s*[\\\"']*|\bSignature="
+    # The fields of a key file, or of a login, wherever they are quoted.
+    r"|(?<![A-Za-z0-9])(?:private_key(?:_id)?|refresh_token|client_secret|secret_?access_?key|session_?token)"
+    r"[\\\"']*\s*[:=]\s*[\\\"']*)"
+    r"(?!AWS4|bearer|-----)[^\s\"'\\,;]+"
+    r"|()-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END).)*+(?:-----END[A-Z -]*)?"
     r"|()\bya29\.[\w.\-]+"
     r"|()\b(?:ABSK|bedrock-api-key-)[\w+/=\-]{8,}"
     r"|(\bCredential=)[^\s/]+"
-    r"|()\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?"  # a JWT: an identity, or an assertion of one
+    rf"|{_JWT}"
     r"|(://)[^\s/@]+(?=@)",  # a proxy's user and password
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 # C0 and C1 controls but for tab and line feed move a terminal's cursor or colour it; lone
 # surrogates cannot be encoded, so that printing them would fail.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_CREDENTIAL = re.compile(r"auth|cookie|credential|key|passw|secret|signature|token", re.IGNORECASE)
+_CREDENTIAL_NAME = re.compile(
+    r"assertion|auth|bearer|cookie|credential|jwt|key|pass(?:w|phrase)|pwd|secret|session|signature"
+    r"|token",
+    re.IGNORECASE,
+)
+_CREDENTIAL_VALUE = re.compile(rf"\s*(?:bearer|basic|negotiate)\s+\S|{_JWT}", re.IGNORECASE)
+_PATH = re.compile(r"(?=.*[./\\])[\w .:/\\~@-]{1,300}")
 MASK: Final = "**********"
 """What is shown in place of a credential, as pydantic shows a ``SecretStr``."""
 
@@ -50,14 +63,22 @@ def clean(text: str, limit: int) -> str:
     return shown if len(shown) <= limit else shown[: limit - len(_OMITTED)] + _OMITTED
 
 
-def is_credential(header: str) -> bool:
-    """Whether a header is likely to carry a credential, by its name."""
-    return _CREDENTIAL.search(header) is not None
+def shown_path(text: str) -> str | None:
+    """Return a path as it may be shown; None for what looks like a file's contents instead."""
+    return text if _PATH.fullmatch(text) else None
+
+
+def is_credential(name: str, value: str = "") -> bool:
+    """Whether a header is likely to carry a credential, by its name or its value."""
+    by_value = _CREDENTIAL_VALUE.match(value) is not None
+    return by_value or _CREDENTIAL_NAME.search(name) is not None
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers as they may be shown and stored: without the values of credentials."""
-    return {name: MASK if is_credential(name) else value for name, value in headers.items()}
+    return {
+        name: MASK if is_credential(name, str(value)) else value for name, value in headers.items()
+    }
 
 
 class SafeHeaders(Mapping[str, str]):

@@ -311,7 +311,7 @@ class BedrockPlatform:
 
     def _secrets(self) -> list[str | None]:
         extra = self._settings.extra_headers
-        secrets: list[str | None] = [v for name, v in extra.items() if is_credential(name)]
+        secrets: list[str | None] = [v for name, v in extra.items() if is_credential(name, v)]
         if self._api_key is not None:
             secrets.append(self._api_key.get_secret_value())
         if self._source is not None and self._ready:

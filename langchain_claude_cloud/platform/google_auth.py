@@ -1,8 +1,8 @@
 """Access tokens of Google Cloud, for threads and event loops alike.
 
-In: an access token, a google-auth credentials object, or nothing (application default
-credentials: a key file, gcloud's login, workload identity, impersonation, the metadata
-server). Out: the headers that authorize a request, and the credentials' own project.
+They come from an access token, a google-auth credentials object, a key file's contents, or the
+application default credentials: a key file, gcloud's login, workload identity, impersonation, the
+metadata server.
 
 Of google-auth's credentials only ``refresh()`` and ``apply()`` are used: ``before_request()``
 also starts a thread that asks iamcredentials.googleapis.com for regional access boundaries
@@ -11,6 +11,7 @@ also starts a thread that asks iamcredentials.googleapis.com for regional access
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ from langchain_claude_cloud.platform.google_library import (
     GoogleCredentials,
     explained,
     load_default,
+    load_info,
     scoped,
     transport,
 )
@@ -67,6 +69,7 @@ def token_source(
     credentials: object | None = None,
     access_token: SecretStr | None = None,
     *,
+    credentials_info: SecretStr | None = None,
     needs_project: bool = True,
 ) -> TokenSource:
     """Return the source for what the user gave, shared by all who gave the same.
@@ -74,6 +77,7 @@ def token_source(
     Args:
         credentials: A google-auth credentials object.
         access_token: A token, which is used as it is and cannot be renewed.
+        credentials_info: The contents of a key file, as JSON.
         needs_project: Whether the project must be found too. For workload identity that is
             one more request, to cloudresourcemanager.googleapis.com.
 
@@ -85,6 +89,9 @@ def token_source(
         return StaticToken(access_token)
     if credentials is not None:
         return _shared(("object", id(credentials)), credentials, needs_project=needs_project)
+    if credentials_info is not None:
+        digest = hashlib.sha256(credentials_info.get_secret_value().encode()).digest()
+        return _shared(("info", digest), credentials_info, needs_project=needs_project)
     return _shared(
         _default_identity(needs_project=needs_project), None, needs_project=needs_project
     )
@@ -122,7 +129,8 @@ class CredentialsSource:
     it; if that fails, it is used until it has expired.
 
     Args:
-        credentials: The credentials, or None for the application default credentials.
+        credentials: The credentials, a key file's contents, or None for the application default
+            credentials.
         needs_project: Whether loading must find the project too.
     """
 
@@ -170,7 +178,8 @@ class CredentialsSource:
                 platform="vertex",
             )
         headers: dict[str, str] = {}
-        credentials.apply(headers)
+        with explained():
+            credentials.apply(headers)
         return {name.lower(): value for name, value in headers.items()}
 
     def refresh(self, used: Mapping[str, str]) -> bool:
@@ -195,7 +204,10 @@ class CredentialsSource:
 
     def _state(self) -> str:
         credentials = self._credentials
-        return "INVALID" if credentials is None else credentials.token_state.name
+        if credentials is None:
+            return "INVALID"
+        with explained():
+            return credentials.token_state.name
 
     def _renew_early(self) -> None:
         if not self._lock.acquire(blocking=False):
@@ -232,6 +244,9 @@ class CredentialsSource:
         if self._given is None:
             with explained():
                 return load_default(request, needs_project=self._needs_project)
+        if isinstance(self._given, SecretStr):
+            with explained():
+                return load_info(self._given, request)
         return scoped(self._given), getattr(self._given, "project_id", None)
 
 

@@ -1,19 +1,20 @@
 """google-auth, as far as it is used: loading credentials, its transport, its exceptions.
 
-In: nothing, or a credentials object. Out: credentials that can fetch tokens, and errors of
-ours that say what to do where that fails.
-
 google-auth is imported on first use. Its transport is ``requests``, which honours HTTPS_PROXY
 and REQUESTS_CA_BUNDLE.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -22,7 +23,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
 )
 from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
-from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.redaction import redact, shown_path
 from langchain_claude_cloud.platform._common import quiet_libraries
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 TOKEN_TIMEOUT = 10.0
 """Seconds for one request to a token endpoint; google-auth's own default is 120."""
 
+_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+
 WAYS = (
     "Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at "
     "a service account key or a workload identity configuration, or run on Google Cloud with "
-    "a service account attached, or pass `credentials` or `access_token`."
+    "a service account attached, or pass `credentials`, `credentials_info` or `access_token`."
 )
 """What to do about missing Google credentials."""
 
@@ -68,7 +71,9 @@ def load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCreden
     """
     import google.auth  # noqa: PLC0415  costs 33 ms: on first use
 
-    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    path = os.environ.get(_VARIABLE)
+    if path:
+        _check_path(path)
     if not path or needs_project:
         return google.auth.default(scopes=SCOPES, request=request)
     # default() would look up a workload identity's project in any case. What it warns
@@ -78,6 +83,48 @@ def load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCreden
         warnings.simplefilter("ignore", DeprecationWarning)
         credentials, project = load(path, request=request)
     return scoped(credentials), project
+
+
+def load_info(info: SecretStr, request: Request) -> tuple[GoogleCredentials, str | None]:
+    """Return the credentials of a key file's contents, and their project. Sends nothing.
+
+    Args:
+        info: The contents, as JSON.
+        request: The transport that the credentials may look their project up with.
+    """
+    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
+
+    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_dict
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of unknown origin: it is the user's
+        credentials, project = load(json.loads(info.get_secret_value()), request=request)
+    return scoped(credentials), project
+
+
+def _check_path(path: str) -> None:
+    """Refuse what is no file, and show it only if it looks like a path.
+
+    google-auth's own text would quote the whole value, which at times is the key itself.
+    """
+    if _is_file(path):
+        return
+    if shown_path(path):
+        raise AuthenticationError(
+            f"No usable Google credentials: {_VARIABLE} names {path}, which is no file. {WAYS}",
+            platform="vertex",
+        )
+    raise AuthenticationError(
+        f"{_VARIABLE} does not hold a path: it wants the path of a key file, and seems to hold its "
+        "contents. Write them to a file, or pass them as Vertex(credentials_info=...).",
+        platform="vertex",
+    )
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def scoped(credentials: object) -> GoogleCredentials:
@@ -147,6 +194,11 @@ def explained() -> Iterator[None]:
         raise AuthenticationError(
             "Google's token endpoint answered with something that is not a token. Is a proxy or a "
             f"captive portal answering in its place? Check HTTPS_PROXY. {WAYS}",
+            platform="vertex",
+        ) from None
+    except Exception as error:  # noqa: BLE001  a user's own credentials may raise anything
+        raise AuthenticationError(
+            f"The Google credentials failed: {type(error).__name__}: {_reason(error)}.",
             platform="vertex",
         ) from None
 

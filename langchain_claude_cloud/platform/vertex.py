@@ -1,8 +1,7 @@
 """Claude on Google Cloud Vertex AI, through ``rawPredict``.
 
-In: a Messages API body. Out: the URL, body and headers that Vertex AI takes, and what its
-refusals mean. The model is in the URL, ``anthropic_version`` in the body, betas are in a
-header (a body field alone does not switch them on: litellm#22321), streams are SSE.
+The model is in the URL, ``anthropic_version`` in the body, betas are in a header (a body field
+alone does not switch them on: litellm#22321), streams are SSE.
 
 https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
 """
@@ -77,6 +76,7 @@ class VertexSettings:
         region: ``global``, the multi-region ``us`` or ``eu``, or a region.
         credentials: A google-auth credentials object.
         access_token: A token that is used as it is.
+        credentials_info: The contents of a key file, as JSON.
         base_url: Another address, with or without ``/v1``.
         anthropic_version: The API version, sent in the body.
         count_tokens_region: Where tokens are counted; None: see `count_tokens_region`.
@@ -89,6 +89,7 @@ class VertexSettings:
     region: str = "global"
     credentials: object | None = field(default=None, repr=False)
     access_token: SecretStr | None = None
+    credentials_info: SecretStr | None = None
     base_url: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     count_tokens_region: str | None = None
@@ -189,6 +190,7 @@ class VertexPlatform:
         tokens = self._tokens or token_source(
             self._settings.credentials,
             self._settings.access_token,
+            credentials_info=self._settings.credentials_info,
             needs_project=self._settings.project is None,
         )
         tokens.prepare()
@@ -288,7 +290,7 @@ class VertexPlatform:
 
     def _secrets(self) -> list[str]:
         extra = self._settings.extra_headers
-        secrets = [value for name, value in extra.items() if is_credential(name)]
+        secrets = [value for name, value in extra.items() if is_credential(name, value)]
         if self._tokens is not None:
             with suppress(AuthenticationError):  # another thread may have found them refused
                 authorization = self._tokens.headers().get("authorization", "")

@@ -34,7 +34,9 @@ _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 
 _noticed: set[str] = set()
 
-_VERTEX_IDENTITY: Final = ("credentials", "access_token", "quota_project", "request_type")
+_VERTEX_IDENTITY: Final = (
+    *("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
+)
 _BEDROCK_IDENTITY: Final = (
     *("profile", "access_key_id", "api_key", "session", "role_arn", "project", "service_tier"),
 )

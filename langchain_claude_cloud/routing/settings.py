@@ -31,6 +31,7 @@ def vertex_settings(
         "region": config.region_for(model),
         "credentials": config.given_object("credentials"),
         "access_token": config.secret("access_token"),
+        "credentials_info": config.effective_credentials_info(),
         "base_url": config.effective_base_url(),
         "extra_headers": check_headers("Vertex", default_headers),
     }

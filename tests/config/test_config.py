@@ -98,7 +98,8 @@ def secrets_of(settings: Any) -> dict[str, str]:
 def test_the_fields_and_their_defaults() -> None:
     """The public fields are these and no others."""
     assert {name: field.default for name, field in Vertex.model_fields.items()} == {
-        **dict.fromkeys(["project", "region", "credentials", "access_token", "base_url"]),
+        **dict.fromkeys(["project", "region", "credentials", "access_token"]),
+        **dict.fromkeys(["credentials_info", "base_url"]),
         "anthropic_version": "vertex-2023-10-16",
         **dict.fromkeys(["count_tokens_region", "quota_project", "request_type"]),
     }
@@ -139,6 +140,14 @@ def test_a_class_knows_its_cloud() -> None:
         (lambda: Vertex(credentials={"type": CANARY}), "GOOGLE_APPLICATION_CREDENTIALS"),
         (lambda: Vertex(access_token=f"{CANARY}\n"), "access_token has a line break"),
         (lambda: Vertex(access_token=""), "access_token is empty"),
+        (lambda: Vertex(credentials_info=CANARY), "contents of a key file"),
+        (lambda: Vertex(credentials_info={"private_key": CANARY}), "contents of a key file"),
+        (lambda: Vertex(credentials_info=f'["{CANARY}"]'), "contents of a key file"),
+        (lambda: Vertex(credentials_info={"type": "x", "k": {CANARY}}), "contents of a key file"),
+        (
+            lambda: Vertex(credentials_info={"type": CANARY}, access_token=CANARY),
+            "conflict: access_token and credentials_info",
+        ),
         (lambda: Vertex(anthropic_version="a\r\nb"), "anthropic_version has a line break"),
         (
             lambda: Vertex(access_token=CANARY, credentials=Session()),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from credential_servers import (
     service_account,
     serving,
 )
+from google.auth import credentials as google_credentials
 from google.auth import impersonated_credentials
 from google.oauth2 import credentials as user_credentials
 from google.oauth2 import service_account as robots
@@ -410,3 +413,85 @@ def test_a_forked_child_finds_locks_open() -> None:
             os._exit(0 if lock.acquire(blocking=False) else 1)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+KEY_TEXT = json.dumps(
+    {"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\ncanary"}
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        KEY_TEXT,
+        "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n",
+        base64.b64encode(KEY_TEXT.encode()).decode(),
+        "canary" * 2_000,
+        f"'{KEY_TEXT}'",
+    ],
+)
+@pytest.mark.parametrize("needs_project", [True, False])
+def test_a_key_in_place_of_its_path_is_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch, *, needs_project: bool
+) -> None:
+    """google-auth would quote it whole; what is wanted instead is said."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", value)
+    with pytest.raises(AuthenticationError, match="wants the path") as caught:
+        token_source(needs_project=needs_project).prepare()
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
+    assert "canary" not in shown
+    assert value[:20] not in shown
+    assert "credentials_info" in str(caught.value)
+
+
+def test_a_missing_key_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like a path is shown, so that a typo is found."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/typo.json")
+    with pytest.raises(AuthenticationError, match=r"/keys/typo\.json, which is no file"):
+        token_source().prepare()
+
+
+def test_the_contents_of_a_key_file_are_credentials(endpoint: Server, tokens: Tokens) -> None:
+    """The same contents are one identity for the process, and find their project."""
+    info = SecretStr(json.dumps(service_account(endpoint.url)))
+    source = token_source(credentials_info=info)
+    source.prepare()
+    assert source.project == "key-project"
+    assert source.headers()["authorization"].startswith("Bearer ")
+    same = token_source(credentials_info=SecretStr(info.get_secret_value()))
+    assert same is source
+    assert not same.needs_prepare()
+    assert tokens.count == 1
+
+
+class Failing(google_credentials.Credentials):
+    """Credentials of a user's own that fail in their own way."""
+
+    def __init__(self, error: Exception, *, late: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.error, self.late = error, late
+
+    def refresh(self, request: object) -> None:  # noqa: ARG002  the base's name
+        """Fail, or give a token."""
+        if not self.late:
+            raise self.error
+        self.token = "t"
+
+    def apply(self, headers: dict[str, str], token: str | None = None) -> None:  # noqa: ARG002  the base's
+        """Fail."""
+        raise self.error
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("vault is sealed"), AssertionError("no"), KeyError("k")]
+)
+def test_credentials_that_raise_what_they_like_are_an_authentication_error(
+    error: Exception, *, late: bool
+) -> None:
+    """An agent catches our errors, and another route may answer."""
+    source = token_source(Failing(error, late=late))
+    if late:
+        source.prepare()
+    with pytest.raises(AuthenticationError):
+        source.headers() if late else source.prepare()
