@@ -83,7 +83,7 @@ errors: install
 	$(BIN)/python tools/document_errors.py
 
 features: install
-	$(BIN)/python -m langchain_claude_cloud.cli.features
+	$(BIN)/python tools/features.py
 
 # An environment of its own, so that the tests do not run with what only the documentation needs.
 DOCS := .venv-docs

@@ -1,8 +1,7 @@
-"""The feature tables of the documentation, made from the catalogue.
+"""Writes the feature tables of the documentation from the catalogue.
 
-In: the catalogue, and what the package does whatever the model. Out: ``docs/features.md`` and
-the README's section between its markers. ``python -m langchain_claude_cloud.cli.features``,
-in the project's folder, writes both; a test compares them with what would be written.
+``make features`` writes ``docs/features.md`` and the README's section between its markers. A
+test compares them with what would be written.
 """
 
 from __future__ import annotations

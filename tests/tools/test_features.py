@@ -6,11 +6,11 @@ import dataclasses
 import re
 from pathlib import Path
 
+import features
 import pytest
 
 from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.catalogue.models import Capabilities, all_models
-from langchain_claude_cloud.cli import features
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
 
