@@ -7,7 +7,6 @@ top to bottom, as a reader would paste them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from langchain_claude_cloud.cli.emulate import environment
 from langchain_claude_cloud.testing import CloudEmulator
+from langchain_claude_cloud.testing.environment import environment_variables
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {
@@ -35,9 +34,7 @@ PREAMBLES = {
 def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
     """The environment of a user whose clouds are an emulator."""
     with CloudEmulator() as emulator:
-        key = tmp_path / "key.json"
-        key.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
-        for variables in environment(emulator, key).values():
+        for variables in environment_variables(emulator, tmp_path).values():
             for name, value in variables.items():
                 monkeypatch.setenv(name, value)
         yield emulator

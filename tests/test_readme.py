@@ -7,7 +7,6 @@ runs by itself.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import pytest
 
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.resolution import resolve
-from langchain_claude_cloud.cli.emulate import environment
 from langchain_claude_cloud.testing import CloudEmulator
+from langchain_claude_cloud.testing.environment import environment_variables
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -29,9 +28,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The environment of a user whose clouds are an emulator."""
     with CloudEmulator() as emulator:
-        key = tmp_path / "key.json"
-        key.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
-        for variables in environment(emulator, key).values():
+        for variables in environment_variables(emulator, tmp_path).values():
             for name, value in variables.items():
                 monkeypatch.setenv(name, value)
         yield emulator

@@ -6,7 +6,6 @@ this package, the vendor's SDK and boto3 talk to it, ready to be pasted into a s
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import sys
@@ -16,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from langchain_claude_cloud.cli.common import CommandError
+from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError
 from langchain_claude_cloud.testing import CloudEmulator
+from langchain_claude_cloud.testing.environment import environment_variables
 
 
 def run_emulator(host: str, port: int, *, event_delay: float, strict: bool) -> None:
@@ -29,8 +29,12 @@ def run_emulator(host: str, port: int, *, event_delay: float, strict: bool) -> N
     stopped = threading.Event()
     try:
         emulator = CloudEmulator(host, port, event_delay=event_delay, strict=strict)
-        with emulator, _credentials_file(emulator) as path, _until_signalled(stopped):
-            sys.stdout.write(_instructions(emulator, path))
+        with (
+            emulator,
+            tempfile.TemporaryDirectory(prefix="claude-cloud-") as folder,
+            _until_signalled(stopped),
+        ):
+            sys.stdout.write(_instructions(emulator, Path(folder)))
             sys.stdout.flush()
             stopped.wait()
     except (ValueError, ImportError) as error:
@@ -53,49 +57,10 @@ def _until_signalled(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _credentials_file(emulator: CloudEmulator) -> Iterator[Path]:
-    """Write a service account's key, whose tokens come from the emulator.
-
-    gcloud's user credentials will not do: google-auth takes no address from their file.
-    """
-    with tempfile.TemporaryDirectory(prefix="claude-cloud-") as folder:
-        path = Path(folder) / "service-account.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
-        yield path
-
-
-def environment(emulator: CloudEmulator, credentials: Path) -> dict[str, dict[str, str]]:
-    """Return the variables that lead clients to an emulator, by cloud.
-
-    Args:
-        emulator: It is running.
-        credentials: A file with Google credentials for it.
-    """
-    key = emulator.aws_key
-    return {
-        "Vertex AI": {
-            "ANTHROPIC_VERTEX_BASE_URL": emulator.vertex_url,
-            "ANTHROPIC_VERTEX_PROJECT_ID": emulator.project,
-            "CLOUD_ML_REGION": "global",
-            "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
-        },
-        "Amazon Bedrock": {
-            "ANTHROPIC_BEDROCK_BASE_URL": emulator.url,
-            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": emulator.url,
-            "AWS_REGION": emulator.region,
-            "AWS_DEFAULT_REGION": emulator.region,  # the one that boto3 reads
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        },
-    }
-
-
-def _instructions(emulator: CloudEmulator, credentials: Path) -> str:
+def _instructions(emulator: CloudEmulator, folder: Path) -> str:
     lines = [f"# Both clouds are at {emulator.url}. Ctrl-C stops them. In another shell:"]
-    for cloud, variables in environment(emulator, credentials).items():
-        lines += ["", f"# {cloud}"]
+    for cloud, variables in environment_variables(emulator, folder).items():
+        lines += ["", f"# {CLOUD_NAMES[cloud]}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     lines += [
         "",

@@ -1,26 +1,31 @@
-"""A stand-in for both clouds, to test applications with, offline.
+"""An emulator of both clouds, to test applications with, offline.
 
-In: what a test scripts. Out: `CloudEmulator`, a real HTTP server on loopback. It needs
-the extra ``emulator`` (starlette and uvicorn), which is imported when an emulator starts.
+`CloudEmulator` is an HTTP server on loopback that answers what a test scripts. It needs the
+extra ``emulator`` (starlette, uvicorn and jsonschema), which is imported when it starts.
 """
 
 from __future__ import annotations
 
-from langchain_claude_cloud.testing.blocks import (
-    Block,
-    raw_tool_use,
-    redacted_thinking,
-    server_tool_use,
-    text,
-    thinking,
-    tool_use,
-)
-from langchain_claude_cloud.testing.emulator import CloudEmulator
-from langchain_claude_cloud.testing.faults import FaultKind
-from langchain_claude_cloud.testing.matching import Match, tool_result
-from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
-from langchain_claude_cloud.testing.server.state import AwsKey
-from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.testing.blocks import (
+        Block,
+        raw_tool_use,
+        redacted_thinking,
+        server_tool_use,
+        text,
+        thinking,
+        tool_use,
+    )
+    from langchain_claude_cloud.testing.emulator import CloudEmulator
+    from langchain_claude_cloud.testing.environment import environment_variables
+    from langchain_claude_cloud.testing.faults import FaultKind
+    from langchain_claude_cloud.testing.matching import Match, tool_result
+    from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
+    from langchain_claude_cloud.testing.server.state import AwsKey
+    from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 __all__ = [
     "AwsKey",
@@ -33,6 +38,7 @@ __all__ = [
     "ReceivedRequest",
     "Replay",
     "Reply",
+    "environment_variables",
     "raw_tool_use",
     "redacted_thinking",
     "server_tool_use",
@@ -41,3 +47,32 @@ __all__ = [
     "tool_result",
     "tool_use",
 ]
+
+_HOMES: Final = {
+    "AwsKey": "server.state",
+    "CloudEmulator": "emulator",
+    "ControlRequest": "server.wire",
+    "Fault": "scripting",
+    "FaultKind": "faults",
+    "Match": "matching",
+    "ReceivedRequest": "server.wire",
+    "Replay": "scripting",
+    "Reply": "scripting",
+    "environment_variables": "environment",
+    "tool_result": "matching",
+}
+"""Modules of the names that are not in `blocks`."""
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use: the pytest plugin is loaded by every run of pytest."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'blocks')}")
+    value: object = getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

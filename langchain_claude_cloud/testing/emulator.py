@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 from collections.abc import Mapping
+from dataclasses import fields
+from textwrap import shorten
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, as_block
@@ -17,6 +20,7 @@ from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.scripting import (
     Fault,
     FaultSettings,
+    Replay,
     ReplaySettings,
     Reply,
     ReplySettings,
@@ -45,6 +49,7 @@ class EmulatorSettings(TypedDict, total=False):
     event_delay: float
     token_lifetime: float
     application_profiles: dict[str, str]
+    unscripted: Literal["stand_in", "error"]
     thinking_binding: bool
     keep_requests: int
 
@@ -61,7 +66,9 @@ class CloudEmulator:
         settings: ``strict`` (validate bodies as the clouds do, on by default), ``project``,
             ``region`` (of the AWS platforms it hands out), ``event_delay`` (seconds between
             events), ``token_lifetime`` (seconds), ``application_profiles`` (Bedrock
-            application profile id to Claude model), ``thinking_binding`` (refuse
+            application profile id to Claude model), ``unscripted`` (``"error"``:
+            requests that no scripted entry fits are refused, and `verify` names them;
+            ``"stand_in"``, the default: the stand-in answers), ``thinking_binding`` (refuse
             thinking blocks of Claude's 5.5 generation behind a changed prompt, as for accounts
             made since 2026-08-31; on by default), ``keep_requests`` (how many of the requests
             are remembered; 1,000).
@@ -334,12 +341,44 @@ class CloudEmulator:
         """How many queued entries no request has used up."""
         return len(self._state.script)
 
+    def verify(self) -> None:
+        """Check that the script and the requests fitted.
+
+        Raises:
+            AssertionError: A queued entry was not asked for as often as it should have been,
+                or a request found none where ``unscripted`` is ``"error"``.
+        """
+        missing = [f"- no reply for {_question(each)}" for each in self._state.unscripted]
+        unused = [f"- never used: {_brief(each)}" for each in self._state.script.unused()]
+        if missing or unused:
+            raise AssertionError(
+                "\n".join(["The emulator's script does not fit the requests:", *missing, *unused])
+            )
+
     def reset(self) -> None:
         """Forget the script and the recorded requests."""
+        self._state.unscripted.clear()
         self._state.script.clear()
         self._state.requests.clear()
         self._state.control_requests.clear()
         self._state.token_requests.clear()
+
+
+def _question(request: ReceivedRequest) -> str:
+    """Return a request in a line, for a failed test."""
+    messages = request.body.get("messages") or [{}]
+    said = json.dumps(messages[-1].get("content"), ensure_ascii=False)
+    return f"{request.platform} {request.operation}: {shorten(said, 200)}"
+
+
+def _brief(entry: Reply | Replay | Fault) -> str:
+    """Return an entry in a line: what differs from one without settings."""
+    changed = [
+        f"{each.name}={getattr(entry, each.name)!r}"
+        for each in fields(entry)
+        if getattr(entry, each.name) != each.default and getattr(entry, each.name) not in ({}, ())
+    ]
+    return shorten(f"{type(entry).__name__}({', '.join(changed)})", 300)
 
 
 def _is_loopback(host: str) -> bool:

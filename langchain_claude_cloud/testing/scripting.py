@@ -309,25 +309,39 @@ def _kind(given: object, body: bytes) -> Literal["json", "sse", "aws"]:
     return "sse"
 
 
+@dataclass(slots=True, eq=False)
+class _Queued:
+    """An entry in the queue."""
+
+    entry: Entry
+    left: int | None
+    is_used: bool = False
+
+
 class Script:
     """The queue of entries, filled by a test and emptied by the server's thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: list[tuple[Entry, int | None]] = []
+        self._queue: list[_Queued] = []
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._queue)
 
     def add(self, entry: Entry) -> None:
         """Queue an entry behind the others."""
         with self._lock:
-            self._entries.append((entry, entry.times))
+            self._queue.append(_Queued(entry, entry.times))
 
     def clear(self) -> None:
         """Forget all entries."""
         with self._lock:
-            self._entries.clear()
+            self._queue.clear()
+
+    def unused(self) -> list[Entry]:
+        """Return the entries that wait for more requests; not those for all from now on."""
+        with self._lock:
+            return [each.entry for each in self._queue if each.left is not None or not each.is_used]
 
     def take(
         self,
@@ -338,16 +352,15 @@ class Script:
     ) -> Entry | None:
         """Return the first entry for a request and count it as used, or None."""
         with self._lock:
-            for index, (entry, left) in enumerate(self._entries):
-                if entry.fits(platform, region, operation, request):
-                    self._use(index, entry, left)
-                    return entry
+            for queued in self._queue:
+                if queued.entry.fits(platform, region, operation, request):
+                    self._use(queued)
+                    return queued.entry
         return None
 
-    def _use(self, index: int, entry: Entry, left: int | None) -> None:
-        if left is None:
-            return
-        if left <= 1:
-            del self._entries[index]
-        else:
-            self._entries[index] = (entry, left - 1)
+    def _use(self, queued: _Queued) -> None:
+        queued.is_used = True
+        if queued.left is not None:
+            queued.left -= 1
+            if queued.left < 1:
+                self._queue.remove(queued)

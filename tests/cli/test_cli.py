@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import signal
@@ -24,8 +23,8 @@ from langchain_claude_cloud.cli.common import CloudName, CommandError, Target
 from langchain_claude_cloud.cli.demo import Agent, run_demo
 from langchain_claude_cloud.cli.demo_view import View
 from langchain_claude_cloud.cli.demo_wire import Wire
-from langchain_claude_cloud.cli.emulate import environment
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
+from langchain_claude_cloud.testing.environment import environment_variables
 
 PROGRAM = "from langchain_claude_cloud.cli import main; main()"
 FILE = {"path": "a.md", "content": "one\n" * 20}
@@ -75,9 +74,7 @@ def environment_of(
     emulator: CloudEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CloudEmulator:
     """An emulator that the environment leads to, as `claude-cloud emulate` prints it."""
-    key = tmp_path / "key.json"
-    key.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
-    for variables in environment(emulator, key).values():
+    for variables in environment_variables(emulator, tmp_path).values():
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
     return emulator

@@ -26,7 +26,13 @@ from langchain_claude_cloud.testing.reply.tokens import count_input
 from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Outgoing, Pause, ReceivedRequest, Step
+from langchain_claude_cloud.testing.server.wire import (
+    Outgoing,
+    Pause,
+    ReceivedRequest,
+    Refusal,
+    Step,
+)
 from langchain_claude_cloud.testing.stand_in import answer
 
 _JSON = {"content-type": "application/json"}
@@ -47,6 +53,9 @@ def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
         Refusal: A scripted fault refuses it.
     """
     entry = state.script.take(call.cloud, call.region, call.operation, request)
+    if entry is None and state.settings.unscripted == "error":
+        state.unscripted.append(request)
+        raise Refusal(400, f"No scripted reply fits this request. Queued: {len(state.script)}.")
     if isinstance(entry, Replay):
         return recordings.serve(entry, call)
     fault = entry if isinstance(entry, Fault) else Fault()

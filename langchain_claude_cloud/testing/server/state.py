@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Script
@@ -58,6 +58,7 @@ class Settings:
         event_delay: Seconds between two events of a stream.
         token_lifetime: Seconds for which an issued Google token is good.
         application_profiles: Bedrock application profile id to the Claude model behind it.
+        unscripted: What answers a request that no scripted entry fits: the stand-in, or an error.
         thinking_binding: Whether the accounts are new ones (from 2026-08-31), for which thinking
             of the 5.5 generation is bound to the conversation.
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
@@ -69,6 +70,7 @@ class Settings:
     event_delay: float = 0.0
     token_lifetime: float = 3600.0
     application_profiles: dict[str, str] = field(default_factory=dict)
+    unscripted: Literal["stand_in", "error"] = "stand_in"
     thinking_binding: bool = True
     keep_requests: int = 1_000
 
@@ -83,6 +85,7 @@ class State:
         self.requests: Latest[ReceivedRequest] = Latest(settings.keep_requests)
         self.control_requests: Latest[ControlRequest] = Latest(settings.keep_requests)
         self.token_requests: Latest[dict[str, str]] = Latest(settings.keep_requests)
+        self.unscripted: Latest[ReceivedRequest] = Latest(settings.keep_requests)
         self.url = ""
         self.tokens: dict[str, float] = {}
         self.aws_keys: dict[str, AwsKey] = {}

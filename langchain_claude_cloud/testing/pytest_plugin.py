@@ -1,0 +1,118 @@
+"""A pytest plugin: an emulator and a model on it for each test that asks for them.
+
+It is there as soon as the package is installed. A test that uses ``claude_emulator`` or
+``claude_model`` fails if a scripted reply was left over, or if a request found none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud import ChatClaudeCloud
+    from langchain_claude_cloud.testing.emulator import CloudEmulator
+
+_CLOUDS = ("vertex", "bedrock")
+_MARK = (
+    "claude_cloud(*clouds, model=..., unscripted=..., **settings): the clouds on which "
+    "claude_model runs, all of them by default; the model; what answers a request without a "
+    "scripted reply ('error' by default, or 'stand_in'); settings of CloudEmulator."
+)
+_VARIABLES = (
+    "ANTHROPIC_",
+    "AWS_",
+    "CLAUDE_CODE_USE_",
+    "CLOUDSDK_",
+    "CLOUD_ML_REGION",
+    "GCLOUD_",
+    "GOOGLE_",
+    "VERTEX_REGION_",
+)
+_emulator_key = pytest.StashKey["CloudEmulator"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark."""
+    config.addinivalue_line("markers", _MARK)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once on each cloud that its mark names."""
+    mark = metafunc.definition.get_closest_marker("claude_cloud")
+    if mark is None or "claude_cloud_name" not in metafunc.fixturenames:
+        return
+    clouds = mark.args or _CLOUDS
+    unknown = [cloud for cloud in clouds if cloud not in _CLOUDS]
+    if unknown:
+        raise pytest.UsageError(f"claude_cloud: {unknown[0]!r} is none of vertex and bedrock.")
+    metafunc.parametrize("claude_cloud_name", clouds)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test whose script does not fit the requests that it made."""
+    result = yield
+    emulator = item.stash.get(_emulator_key, None)
+    if emulator is not None:
+        emulator.verify()
+    return result
+
+
+@pytest.fixture
+def claude_cloud_name() -> str:
+    """The cloud of the test, ``vertex`` or ``bedrock``; the mark ``claude_cloud`` chooses it."""
+    return "vertex"
+
+
+@pytest.fixture
+def claude_emulator(
+    request: pytest.FixtureRequest,
+    claude_cloud_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[CloudEmulator]:
+    """A running emulator, to which the environment leads every client of both clouds.
+
+    Code that builds its own ``ChatClaudeCloud``, without a platform, reaches the cloud that the
+    mark names.
+    """
+    import os  # noqa: PLC0415  # the plugin is loaded by every run of pytest
+
+    from langchain_claude_cloud.testing.emulator import CloudEmulator  # noqa: PLC0415  # the same
+    from langchain_claude_cloud.testing.environment import environment_variables  # noqa: PLC0415  # the same
+
+    settings = {"unscripted": "error", **_settings(request)}
+    settings.pop("model", None)
+    for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
+        monkeypatch.delenv(name)
+    with CloudEmulator(**settings) as emulator:
+        for variables in environment_variables(emulator, tmp_path).values():
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv(f"CLAUDE_CODE_USE_{claude_cloud_name.upper()}", "1")
+        request.node.stash[_emulator_key] = emulator
+        yield emulator
+
+
+@pytest.fixture
+def claude_model(
+    request: pytest.FixtureRequest, claude_cloud_name: str, claude_emulator: CloudEmulator
+) -> Iterator[ChatClaudeCloud]:
+    """A model on the emulator, on the cloud that the mark ``claude_cloud`` names."""
+    from langchain_claude_cloud import ChatClaudeCloud  # noqa: PLC0415  # as above
+
+    emulator = claude_emulator
+    platform = emulator.vertex() if claude_cloud_name == "vertex" else emulator.bedrock()
+    name = _settings(request).get("model", "claude-sonnet-5-5")
+    llm = ChatClaudeCloud(model=name, platform=platform)
+    yield llm
+    llm.close()
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    mark = request.node.get_closest_marker("claude_cloud")
+    return dict(mark.kwargs) if mark is not None else {}
