@@ -105,9 +105,11 @@ def test_requirements_are_the_promised_ones() -> None:
 
 
 def test_metadata() -> None:
-    """Version, license, command."""
+    """Version, license, command, pytest plugin."""
     described = metadata.metadata("langchain-claude-cloud")
     assert described["Version"] == langchain_claude_cloud.__version__
     assert described["License-Expression"] == "MIT"
-    (command,) = metadata.distribution("langchain-claude-cloud").entry_points
-    assert (command.name, command.value) == ("claude-cloud", "langchain_claude_cloud.cli:main")
+    points = metadata.distribution("langchain-claude-cloud").entry_points
+    found = {(point.group, point.name): point.value for point in points}
+    assert found["console_scripts", "claude-cloud"] == "langchain_claude_cloud.cli:main"
+    assert found["pytest11", "claude_cloud"] == "langchain_claude_cloud.testing.pytest_plugin"
