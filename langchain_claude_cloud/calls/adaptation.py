@@ -98,7 +98,7 @@ def adapt(
 def _read_fine_grained(
     text: str, sent: RequestOptions, _: RequestOptions, model: ResolvedModel
 ) -> set[str]:
-    added = sent.stream and sent.tools and sent.fine_grained_tool_streaming
+    added = sent.tools and sent.fine_grained_tool_streaming
     takes = model.capabilities.fine_grained_tools != "none"
     named = added and takes and any(name in text for name in _FINE_GRAINED)
     return {"fine_grained"} if named else set()

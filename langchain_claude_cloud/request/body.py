@@ -69,7 +69,9 @@ def _build(
     raw = dict(options.model_kwargs)
     betas = [*options.betas, *_raw_betas(raw)]
     tools = prepare_tools(options, model)
-    conversation = convert_messages(messages, model, tools.names)
+    conversation = convert_messages(
+        messages, model, tools.names, with_thinking=options.bound_thinking != "leave_out"
+    )
     _refuse_media(conversation, model)
     body: JsonObject = {
         "max_tokens": _max_tokens(options, model),
@@ -99,7 +101,7 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
     raw = dict(options.model_kwargs)
     users = {*options.betas, *_raw_betas(raw)}
     asked = {"context_management": options.context_management, **raw, "messages": []}
-    asked.setdefault("thinking", parameters.read_thinking(options.thinking, model))
+    asked.setdefault("thinking", _asked_thinking(options, model))
     own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
     return frozenset(own - users - options.refused)
 
@@ -144,7 +146,7 @@ def _add_parameters(
 def _thinking(
     body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
 ) -> tuple[JsonObject | None, list[str]]:
-    thinking = parameters.read_thinking(options.thinking, model)
+    thinking = _asked_thinking(options, model)
     if thinking is None:
         return None, []
     parameters.check_budget(thinking, body["max_tokens"], betas)
@@ -152,6 +154,11 @@ def _thinking(
     if thinking.get("type") == "enabled" and parameters.lacks_thinking(body["messages"]):
         return None, ["thinking left out: the answer that goes on began without it"]
     return thinking, []
+
+
+def _asked_thinking(options: RequestOptions, model: ResolvedModel) -> JsonObject | None:
+    thinking = parameters.read_thinking(options.thinking, model)
+    return parameters.bind_thinking(thinking, options.bound_thinking, model)
 
 
 def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.turns import THINKING
 
 MOST_BREAKPOINTS: Final = 4
-_UNFIT: Final = ("thinking", "redacted_thinking")
 _SECTIONS: Final = ("tools", "system", "messages")
 _LONG: Final = "1h"
 _LOOKBACK: Final = 20
@@ -208,7 +208,7 @@ def _is_fit(block: JsonObject, by_program: frozenset[str]) -> bool:
     """Whether a block takes a breakpoint: thinking, empty text and programs' calls do not."""
     if block["type"] == "text" and not str(block.get("text") or "").strip():
         return False
-    return block["type"] not in _UNFIT and not _is_of_program(block, by_program)
+    return block["type"] not in THINKING and not _is_of_program(block, by_program)
 
 
 def _mark(holders: list[JsonObject], index: int, marker: JsonObject) -> bool:

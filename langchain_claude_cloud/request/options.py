@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
@@ -35,6 +36,10 @@ class RequestOptions:
         parallel_tool_calls: False allows one call at a time.
         output_format: As `request.tools.convert_response_format` returns it.
         stream: Whether the answer is streamed.
+        bound_thinking: What becomes of thinking in the history that is bound to another
+            conversation: ``send`` sends it (the API may refuse it), ``drop_block`` has the API
+            drop what does not fit, where the model knows how, and ``leave_out`` sends no
+            thinking of the history at all. A ``block_binding`` in ``thinking`` wins.
         refused: Betas and features that the model is known to refuse there, as
             `langchain_claude_cloud.calls.adaptation` names them: the package does not add them.
     """
@@ -59,6 +64,7 @@ class RequestOptions:
     parallel_tool_calls: bool | None = None
     output_format: JsonObject | None = None
     stream: bool = False
+    bound_thinking: Literal["send", "drop_block", "leave_out"] = "send"
     refused: frozenset[str] = frozenset()
 
 

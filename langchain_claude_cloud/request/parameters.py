@@ -14,6 +14,7 @@ from typing import Final
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.turns import THINKING
 
 _THINKING_TYPES: Final = frozenset({"adaptive", "between_tools", "disabled", "enabled"})
 _ACTIVE_THINKING: Final = frozenset({"adaptive", "enabled"})
@@ -66,6 +67,25 @@ def read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
         f"{model.info.name} does not take thinking of type {kind!r}; it takes "
         f"{_listed(sorted(takes)) or 'no thinking at all'}. {_thinking_remedy(model)}"
     )
+
+
+def bind_thinking(
+    thinking: JsonObject | None, bound_thinking: str, model: ResolvedModel
+) -> JsonObject | None:
+    """Return the ``thinking`` of a body that says what to do with blocks bound elsewhere.
+
+    Args:
+        thinking: What is asked for; a ``block_binding`` in it stays.
+        bound_thinking: See `RequestOptions`.
+        model: Whether it thinks if nothing is asked for.
+    """
+    if bound_thinking != "drop_block":
+        return thinking
+    if thinking is None and model.capabilities.thinking_default != "off":
+        thinking = {"type": "adaptive"}
+    if not is_thinking(thinking):
+        return thinking
+    return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **(thinking or {})}
 
 
 def check_budget(thinking: JsonObject, max_tokens: int, betas: Sequence[str]) -> None:
@@ -133,7 +153,7 @@ def lacks_thinking(messages: Sequence[JsonObject]) -> bool:
     )
     content = messages[place]["content"]
     starts = "text" if isinstance(content, str) else content[0]["type"]
-    return running and starts not in ("thinking", "redacted_thinking")
+    return running and starts not in THINKING
 
 
 def is_thinking(thinking: JsonObject | None) -> bool:

@@ -132,8 +132,12 @@ def _named(tool: ConvertedTool, names: ToolNames) -> JsonObject:
 def _streamed(
     tools: list[JsonObject], options: RequestOptions, model: ResolvedModel, betas: list[str]
 ) -> list[JsonObject]:
-    """Return the tools with what lets their arguments stream as they are written."""
-    eager = options.stream and options.fine_grained_tool_streaming
+    """Return the tools with what lets their arguments stream as they are written.
+
+    The field is sent without streaming too: thinking may be bound to the tools as well, and
+    then an answer that was streamed could not be sent back by a request that is not.
+    """
+    eager = options.fine_grained_tool_streaming
     if model.capabilities.fine_grained_tools == "field":
         return [_eager(tool) if eager else tool for tool in tools]
     if model.capabilities.fine_grained_tools == "beta" and _wants_beta(tools, options):

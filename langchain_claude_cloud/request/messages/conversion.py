@@ -26,7 +26,7 @@ from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
 )
 from langchain_claude_cloud.request.messages.turn_endings import finalize_turns
-from langchain_claude_cloud.request.messages.turns import Role, Turn
+from langchain_claude_cloud.request.messages.turns import THINKING, Role, Turn
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
@@ -63,7 +63,11 @@ class Conversation:
 
 
 def convert_messages(
-    messages: Sequence[BaseMessage], model: ResolvedModel, names: ToolNames = NO_NAMES
+    messages: Sequence[BaseMessage],
+    model: ResolvedModel,
+    names: ToolNames = NO_NAMES,
+    *,
+    with_thinking: bool = True,
 ) -> Conversation:
     """Convert a conversation.
 
@@ -71,6 +75,7 @@ def convert_messages(
         messages: Of any type and origin; not changed.
         model: Decides on mid-conversation system messages and on prefill.
         names: What the tools are called in the request.
+        with_thinking: Whether thinking of earlier answers is sent back.
 
     Returns:
         The conversation in the API's form. Its dicts are new, the values nested in them may
@@ -81,7 +86,7 @@ def convert_messages(
             result, a result without its call, an empty turn, a prefill that the model
             refuses. The message names the place.
     """
-    builder = _ConversationBuilder(model, names)
+    builder = _ConversationBuilder(model, names, with_thinking=with_thinking)
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
@@ -94,9 +99,10 @@ def convert_messages(
 class _ConversationBuilder:
     """A conversation while its messages are added one after another."""
 
-    def __init__(self, model: ResolvedModel, names: ToolNames) -> None:
+    def __init__(self, model: ResolvedModel, names: ToolNames, *, with_thinking: bool) -> None:
         self._model = model
         self._names = names
+        self._with_thinking = with_thinking
         self._turns: list[Turn] = []
         self._notices: list[str] = []
         self._system = SystemPrompt(in_place=model.capabilities.mid_conversation_system)
@@ -160,6 +166,8 @@ class _ConversationBuilder:
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         added = convert_assistant(message, self._names)
+        if not self._with_thinking:
+            added.blocks = [block for block in added.blocks if block["type"] not in THINKING]
         if not added.blocks:
             return
         self._place_system()

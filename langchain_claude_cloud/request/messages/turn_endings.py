@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages.turns import Turn, is_server_block
+from langchain_claude_cloud.request.messages.turns import THINKING, Turn, is_server_block
 
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
-_THINKING: Final = ("thinking", "redacted_thinking")
 
 
 def finalize_turns(turns: list[Turn]) -> list[Turn]:
@@ -65,7 +64,7 @@ def _trim_end(turn: Turn, following: Turn | None) -> None:
         return
     # "The final block in an assistant message cannot be `thinking`" (400): an answer that was
     # cut while the model was thinking (forgecode#2107).
-    while turn.content and turn.content[-1]["type"] in _THINKING:
+    while turn.content and turn.content[-1]["type"] in THINKING:
         turn.content.pop()
     if following is None and turn.content and turn.content[-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace" (400).

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import AssistantContent
+
+THINKING: Final = ("thinking", "redacted_thinking")
+"""The types of blocks that hold what the model thought."""
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
 
