@@ -293,7 +293,17 @@ def test_an_intervention_of_a_guardrail_is_seen_in_the_result(version: str) -> N
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
-@pytest.mark.parametrize("place", ["message_delta", "message_stop", "content_block_delta"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ],
+)
 def test_an_intervention_is_seen_in_a_stream(place: str, version: str) -> None:
     """Whichever event tells of it."""
     body = _stream_of(ANSWER, {place: {**ACTION, **TRACE}})

@@ -123,7 +123,9 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             return None
 
     def _whole(self, message: AIMessage) -> Any:
-        stop_reason = message.response_metadata.get("stop_reason") or ""
+        metadata = message.response_metadata
+        # Beside a guardrail's intervention, Claude's own reason still says what was cut.
+        stop_reason = metadata.get("model_stop_reason") or metadata.get("stop_reason") or ""
         if stop_reason == "refusal":
             raise StructuredOutputRefusalError(_describe_refusal(message), message)
         if stop_reason in _CUT:
@@ -131,7 +133,10 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         try:
             return self._validate(_read(message, self.tool))
         except (ArgumentsError, ValidationError, ValueError) as error:
-            raise StructuredOutputError(f"does not fit the schema: {error}", message) from error
+            reason = f"does not fit the schema: {error}"
+            if metadata.get("stop_reason") == "guardrail_intervened":
+                reason = f"was blocked or changed by the guardrail of Bedrock, and {reason}"
+            raise StructuredOutputError(reason, message) from error
 
     def _validate(self, value: JsonObject) -> Any:
         if self.output_type is None:

@@ -22,7 +22,12 @@ from langchain_claude_cloud.response.blocks import (
 )
 from langchain_claude_cloud.response.call_names import CallNames
 from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS, EventHandler
-from langchain_claude_cloud.response.message_state import MessageState
+from langchain_claude_cloud.response.message_state import (
+    BEDROCK_PREFIX,
+    GUARDRAIL_ACTION,
+    INTERVENED,
+    MessageState,
+)
 from langchain_claude_cloud.response.paused_messages import PAUSED, PausedMessages
 from langchain_claude_cloud.response.tool_arguments import dump_arguments
 
@@ -87,16 +92,25 @@ class MessageAccumulator(MessageState):
         Raises:
             KeyError, TypeError, AttributeError: The event is not of the documented form.
         """
-        add = _METHODS.get(event["type"])
+        kind = event["type"]
+        if kind != "content_block_delta" or len(event) > _FIELDS_OF_DELTA:
+            self._keep_bedrock_fields(event)
+        add = _METHODS.get(kind)
         return add(self, event, handler) if add else ()
 
     def _message_start(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
         message = event["message"]
-        fields = {key: value for key, value in message.items() if key != "content"}
+        fields = {
+            key: value
+            for key, value in message.items()
+            if key != "content" and not key.startswith(BEDROCK_PREFIX)
+        }
         self.complete = self.is_paused = False
         self._by_index.clear()
         del self.blocks[self._paused.blocks :]
         self.fields = self._paused.continue_with(fields)
+        self._keep_bedrock_fields(message)
+        self._keep_bedrock_fields(event)
         self.usage = self._paused.add_usage(message.get("usage"))
         outputs = [] if self._paused.count else list(handler.message_start(self))
         for number, block in enumerate(message.get("content") or ()):
@@ -166,8 +180,6 @@ class MessageAccumulator(MessageState):
         block = self._by_index[event["index"]]
         delta = event["delta"]
         kind = delta["type"]
-        if len(event) > _FIELDS_OF_DELTA:
-            self._keep_more(event)
         if kind == "text_delta":
             return self._text(block, delta["text"], handler)
         if kind == "input_json_delta":
@@ -210,18 +222,25 @@ class MessageAccumulator(MessageState):
     def _message_delta(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
         del handler
         news = {**{key: event[key] for key in event if key not in _ENVELOPE}, **event["delta"]}
-        self.fields.update({key: value for key, value in news.items() if value is not None})
+        more = {key: value for key, value in news.items() if not key.startswith(BEDROCK_PREFIX)}
+        self.fields.update({key: value for key, value in more.items() if value is not None})
         self.usage = self._paused.add_usage(event.get("usage"))
         return ()
 
     def _message_stop(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
-        self._keep_more(event)
+        del event
         return self._end(handler)
 
-    def _keep_more(self, event: JsonObject) -> None:
-        """Keep what Bedrock says beside an event: its metrics, what a guardrail did."""
+    def _keep_bedrock_fields(self, event: JsonObject) -> None:
+        """Keep what Bedrock says beside an event: its metrics, what a guardrail did.
+
+        Which event brings the guardrail's action is not documented, and later ones may say
+        NONE: that it intervened once holds for the message.
+        """
         for key, value in event.items():
-            if key.startswith("amazon-bedrock-") and value is not None:
+            if not key.startswith(BEDROCK_PREFIX) or value is None:
+                continue
+            if key != GUARDRAIL_ACTION or self.fields.get(key) != INTERVENED:
                 self.fields[key] = value
 
     def _end(self, handler: EventHandler[T]) -> Sequence[T]:

@@ -64,12 +64,14 @@ def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
 def end_metadata(state: MessageState) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     message = state.fields
-    intervened = message.get("amazon-bedrock-guardrailAction") == "INTERVENED"
+    stop_reason = message.get("stop_reason")
+    # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
     known = {
-        # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
-        "stop_reason": "guardrail_intervened" if intervened else message.get("stop_reason"),
+        "stop_reason": "guardrail_intervened" if state.guardrail_intervened else stop_reason,
         "stop_sequence": message.get("stop_sequence"),
     }
+    if state.guardrail_intervened and stop_reason is not None:
+        known["model_stop_reason"] = stop_reason
     more = {
         key: value
         for key, value in message.items()

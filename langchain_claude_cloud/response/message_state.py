@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import (
@@ -12,6 +13,11 @@ from langchain_claude_cloud.response.blocks import (
     invalid_call,
     parse_tool_call,
 )
+
+BEDROCK_PREFIX: Final = "amazon-bedrock-"
+"""What the names of the fields begin with that Bedrock adds to the API's."""
+GUARDRAIL_ACTION: Final = f"{BEDROCK_PREFIX}guardrailAction"
+INTERVENED: Final = "INTERVENED"
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +38,11 @@ class MessageState:
     def stop_reason(self) -> str | None:
         """Why the model stopped, as far as it is known."""
         return self.fields.get("stop_reason")
+
+    @property
+    def guardrail_intervened(self) -> bool:
+        """Whether Bedrock's guardrail blocked or changed something."""
+        return self.fields.get(GUARDRAIL_ACTION) == INTERVENED
 
     def finalize(self) -> list[Block]:
         """Decide of every call that is still open whether it is valid: the message is over.
