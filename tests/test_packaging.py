@@ -101,7 +101,16 @@ def test_requirements_are_the_promised_ones() -> None:
         "referencing",
     }
     extras = metadata.metadata("langchain-claude-cloud").get_all("Provides-Extra")
-    assert set(extras or ()) == {"agents", "all", "check", "cli", "docs", "emulator", "test"}
+    assert set(extras or ()) == {
+        "agents",
+        "all",
+        "check",
+        "cli",
+        "cost",
+        "docs",
+        "emulator",
+        "test",
+    }
 
 
 def test_metadata() -> None:

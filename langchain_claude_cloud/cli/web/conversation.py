@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import tool
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.cost import cost_of
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -119,4 +120,14 @@ def _usage(answer: AIMessage) -> JsonObject:
         "platform": metadata.get("platform"),
         "region": metadata.get("region"),
         "model": metadata.get("model_name"),
+        "cost": _cost(answer),
     }
+
+
+def _cost(answer: AIMessage) -> float | None:
+    """Return the price in dollars; None without the extra ``cost``, or without a price."""
+    try:
+        cost = cost_of(answer)
+    except ImportError:
+        return None
+    return None if cost is None else float(cost.total)

@@ -1,0 +1,160 @@
+"""What calls cost, by the price table of genai-prices (extra ``cost``).
+
+Prices are estimates in US dollars: list prices, without discounts, provisioned throughput or
+taxes. The clouds' bills are what counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+from langchain_claude_cloud.catalogue.models import find
+
+if TYPE_CHECKING:
+    from langchain_core.messages.ai import UsageMetadata
+
+__all__ = ["Cost", "CostCallback", "cost_of"]
+
+_PROVIDERS: Final = {"vertex": "google", "bedrock": "aws"}
+_REGIONAL_NOTE: Final = (
+    "Regional and multi-region endpoints of Vertex AI cost 10 % more from Sonnet 4.5 on; the price "
+    "table has global prices only."
+)
+_TIER_NOTE: Final = (
+    "The price table has no price for service tier {tier!r}: this is the standard price."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An estimate in US dollars.
+
+    Attributes:
+        total: The whole price.
+        input: The part of the prompt, cache reads and writes included.
+        output: The part of the answer, thinking included.
+        notes: What the price table cannot tell, in sentences; empty if there is nothing.
+    """
+
+    total: Decimal
+    input: Decimal
+    output: Decimal
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return the sum, with the notes of both."""
+        notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
+        return Cost(
+            self.total + other.total, self.input + other.input, self.output + other.output, notes
+        )
+
+    def __str__(self) -> str:
+        """Return the total, as a price."""
+        return f"${self.total:.4f}"
+
+
+def cost_of(message: AIMessage) -> Cost | None:
+    """Return what an answer cost.
+
+    Args:
+        message: An answer of `ChatClaudeCloud`, with its usage and metadata.
+
+    Returns:
+        The estimate; None if the message has no usage, or the price table has no price for its
+        model on its cloud.
+
+    Raises:
+        ImportError: The extra ``cost`` is not installed.
+    """
+    try:
+        import genai_prices  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ImportError("Prices need the package genai-prices, of the extra `cost`.") from error
+    metadata: Mapping[str, Any] = message.response_metadata
+    provider = _PROVIDERS.get(metadata.get("platform", ""))
+    if message.usage_metadata is None or provider is None:
+        return None
+    usage = genai_prices.Usage(**_usage(message.usage_metadata))
+    try:
+        price = genai_prices.calc_price(usage, _reference(metadata), provider_id=provider)
+    except LookupError:
+        return None
+    return Cost(price.total_price, price.input_price, price.output_price, _notes(metadata))
+
+
+def _reference(metadata: Mapping[str, Any]) -> str:
+    """Return what the price table calls the model: on Bedrock the profile decides the price."""
+    name = str(metadata.get("model_name", ""))
+    row = find(name)
+    if metadata["platform"] == "vertex":
+        return row.name if row else name
+    base = row.bedrock_id if row and row.bedrock_id else name
+    profile = metadata.get("inference_profile")
+    return f"{profile}.{base}" if profile else base
+
+
+def _usage(usage: UsageMetadata) -> dict[str, int]:
+    details: Mapping[str, Any] = usage.get("input_token_details") or {}
+    short = int(details.get("ephemeral_5m_input_tokens") or 0)
+    long = int(details.get("ephemeral_1h_input_tokens") or 0)
+    written = int(details.get("cache_creation") or 0) + short + long
+    return {
+        "input_tokens": usage["input_tokens"],
+        "output_tokens": usage["output_tokens"],
+        "cache_read_tokens": int(details.get("cache_read") or 0),
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": long,
+    }
+
+
+def _notes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if metadata["platform"] == "vertex" and metadata.get("region") != "global":
+        notes.append(_REGIONAL_NOTE)
+    tier = metadata.get("service_tier") or (metadata.get("usage") or {}).get("service_tier")
+    if tier not in {None, "standard", "default"}:
+        notes.append(_TIER_NOTE.format(tier=tier))
+    return tuple(notes)
+
+
+class CostCallback(BaseCallbackHandler):
+    """Adds up what the calls of a run cost; thread-safe.
+
+    Pass one as a callback of a model, a chain or an agent, and read it afterwards.
+
+    Attributes:
+        cost: The sum so far.
+        calls: How many answers were counted.
+        unknown: How many answers had no known price.
+    """
+
+    def __init__(self) -> None:
+        self.cost = Cost(Decimal(0), Decimal(0), Decimal(0))
+        self.calls = 0
+        self.unknown = 0
+        self._lock = threading.Lock()
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:  # noqa: ANN401 - core's hook
+        """Add the answers of a call."""
+        for generations in response.generations:
+            for generation in generations:
+                if isinstance(generation, ChatGeneration) and isinstance(
+                    generation.message, AIMessage
+                ):
+                    self._add(cost_of(generation.message))
+
+    def _add(self, cost: Cost | None) -> None:
+        with self._lock:
+            self.calls += 1
+            if cost is None:
+                self.unknown += 1
+            else:
+                self.cost += cost
