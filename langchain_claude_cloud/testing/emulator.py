@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 from collections.abc import Mapping
-from dataclasses import fields
-from textwrap import shorten
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
@@ -20,7 +17,6 @@ from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.scripting import (
     Fault,
     FaultSettings,
-    Replay,
     ReplaySettings,
     Reply,
     ReplySettings,
@@ -348,37 +344,11 @@ class CloudEmulator:
             AssertionError: A queued entry was not asked for as often as it should have been,
                 or a request found none where ``unscripted`` is ``"error"``.
         """
-        missing = [f"- no reply for {_question(each)}" for each in self._state.unscripted]
-        unused = [f"- never used: {_brief(each)}" for each in self._state.script.unused()]
-        if missing or unused:
-            raise AssertionError(
-                "\n".join(["The emulator's script does not fit the requests:", *missing, *unused])
-            )
+        self._state.verify()
 
     def reset(self) -> None:
         """Forget the script and the recorded requests."""
-        self._state.unscripted.clear()
-        self._state.script.clear()
-        self._state.requests.clear()
-        self._state.control_requests.clear()
-        self._state.token_requests.clear()
-
-
-def _question(request: ReceivedRequest) -> str:
-    """Return a request in a line, for a failed test."""
-    messages = request.body.get("messages") or [{}]
-    said = json.dumps(messages[-1].get("content"), ensure_ascii=False)
-    return f"{request.platform} {request.operation}: {shorten(said, 200)}"
-
-
-def _brief(entry: Reply | Replay | Fault) -> str:
-    """Return an entry in a line: what differs from one without settings."""
-    changed = [
-        f"{each.name}={getattr(entry, each.name)!r}"
-        for each in fields(entry)
-        if getattr(entry, each.name) != each.default and getattr(entry, each.name) not in ({}, ())
-    ]
-    return shorten(f"{type(entry).__name__}({', '.join(changed)})", 300)
+        self._state.reset()
 
 
 def _is_loopback(host: str) -> bool:

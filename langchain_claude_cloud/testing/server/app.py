@@ -28,6 +28,7 @@ from langchain_claude_cloud.testing.server import (
     generation,
     google,
     model_garden,
+    remote,
     vertex,
 )
 from langchain_claude_cloud.testing.server.call import Call
@@ -71,6 +72,8 @@ class EmulatorApp:
         return _Steps(outgoing, received, lambda: self.drop_connection(request.client))
 
     def _route(self, request: Incoming) -> tuple[Outgoing, ReceivedRequest | None]:
+        if remote.is_remote(request):
+            return remote.serve(self._state, request), None
         posted = request.method == "POST"
         on_vertex = vertex.target_of(request.raw_path)
         if on_vertex is not None and posted:

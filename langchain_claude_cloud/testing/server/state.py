@@ -5,13 +5,15 @@ In: what a test sets up and what requests bring. Out: answers to "is this token 
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from textwrap import shorten
 from typing import Literal, TypeVar
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
-from langchain_claude_cloud.testing.scripting import Script
+from langchain_claude_cloud.testing.scripting import Entry, Script
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 T = TypeVar("T")
@@ -92,6 +94,30 @@ class State:
         self.api_keys: set[str] = {f"bedrock-api-key-{secrets.token_hex(16)}"}
         self.refresh_token = f"1//emulator-{secrets.token_hex(16)}"
 
+    def verify(self) -> None:
+        """Check that the script and the requests fitted.
+
+        Raises:
+            AssertionError: An entry was left over, or a request found none.
+        """
+        missing = [f"- no reply for {_question(each)}" for each in self.unscripted]
+        unused = [f"- never used: {_brief(each)}" for each in self.script.unused()]
+        if missing or unused:
+            raise AssertionError(
+                "\n".join(["The emulator's script does not fit the requests:", *missing, *unused])
+            )
+
+    def reset(self) -> None:
+        """Forget the script and the recorded requests."""
+        self.script.clear()
+        for requests in (
+            self.requests,
+            self.unscripted,
+            self.control_requests,
+            self.token_requests,
+        ):
+            requests.clear()
+
     def issue_token(self, lifetime: float | None = None) -> str:
         """Return a new Google access token."""
         now = time.monotonic()
@@ -118,3 +144,20 @@ class State:
         )
         self.aws_keys[key.access_key_id] = key
         return key
+
+
+def _question(request: ReceivedRequest) -> str:
+    """Return a request in a line, for a failed test."""
+    messages = request.body.get("messages") or [{}]
+    said = json.dumps(messages[-1].get("content"), ensure_ascii=False)
+    return f"{request.platform} {request.operation}: {shorten(said, 200)}"
+
+
+def _brief(entry: Entry) -> str:
+    """Return an entry in a line: what differs from one without settings."""
+    changed = [
+        f"{each.name}={getattr(entry, each.name)!r}"
+        for each in fields(entry)
+        if getattr(entry, each.name) != each.default and getattr(entry, each.name) not in ({}, ())
+    ]
+    return shorten(f"{type(entry).__name__}({', '.join(changed)})", 300)
