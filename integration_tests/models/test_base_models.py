@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,8 +15,12 @@ import pytest
 from clouds import platform_of
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.catalogue import arns as _arns
-from langchain_claude_cloud.control_plane import base_models
+from langchain_claude_cloud.calls.executors import arun, run
+from langchain_claude_cloud.calls.lookup import find_arn_target
+from langchain_claude_cloud.calls.memory import HOUR, MEMORY
+from langchain_claude_cloud.calls.steps import Clients
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+from langchain_claude_cloud.control_plane.arn_targets import read_target
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.routing.routes import Route, make_routes
@@ -40,7 +43,9 @@ def running() -> Iterator[CloudEmulator]:
 def emulator(running: CloudEmulator) -> Iterator[CloudEmulator]:
     """The emulator, without a script; what a test queues, it uses up."""
     running.reset()
+    MEMORY.reset()
     yield running
+    MEMORY.reset()
     assert running.pending == 0
     running.reset()
 
@@ -63,6 +68,21 @@ def route_to(emulator: CloudEmulator, model: str, **settings: Any) -> Route:
     return route
 
 
+def find(route: Route, client: httpx.Client | None = None) -> None:
+    """Find out what a route's ARN stands for."""
+    run(find_arn_target(route), Clients(client=client))
+
+
+async def afind(route: Route) -> None:
+    """Find it out on an event loop."""
+    await arun(find_arn_target(route), Clients())
+
+
+def resolved(route: Route) -> ResolvedModel:
+    """Return the model of a route, as far as it is known."""
+    return route.resolved(MEMORY.arns.get(route.place))
+
+
 def make(emulator: CloudEmulator, model: str, **fields: Any) -> ChatClaudeCloud:
     """Return a model on the emulated Bedrock."""
     platform = platform_of(emulator, "bedrock")
@@ -81,14 +101,14 @@ def test_the_control_plane_is_asked_once(emulator: CloudEmulator, arn: str) -> N
     """Then the model is known, for every route of the process; counting has its base id."""
     route = route_to(emulator, arn)
     assert emulator.control_requests == []
-    base_models.find_base_model(route)
+    find(route)
     [asked] = emulator.control_requests
     assert asked.path == f"/inference-profiles/{arn.replace(':', '%3A').replace('/', '%2F')}"
-    resolved = route.resolved
-    assert (resolved.info.name, resolved.known) == ("claude-haiku-4-5", True)
-    assert (resolved.model_id, resolved.base_id) == (arn, HAIKU)
-    base_models.find_base_model(route)
-    base_models.find_base_model(route_to(emulator, arn))
+    model = resolved(route)
+    assert (model.info.name, model.known) == ("claude-haiku-4-5", True)
+    assert (model.model_id, model.base_id) == (arn, HAIKU)
+    find(route)
+    find(route_to(emulator, arn))
     assert len(emulator.control_requests) == 1
 
 
@@ -96,8 +116,8 @@ def test_the_control_plane_is_asked_once(emulator: CloudEmulator, arn: str) -> N
 async def test_an_event_loop_asks_the_same(emulator: CloudEmulator, kind: str) -> None:
     """By the operation that knows the kind of ARN."""
     route = route_to(emulator, arn_of(FRESH[next(_unused)], kind))
-    await base_models.afind_base_model(route)
-    assert route.resolved.base_id == HAIKU
+    await afind(route)
+    assert resolved(route).base_id == HAIKU
     assert len(emulator.control_requests) == 1
 
 
@@ -105,7 +125,7 @@ async def test_tasks_that_wait_share_one_question(emulator: CloudEmulator, arn: 
     """And the loop goes on meanwhile; who is cancelled leaves the answer to the others."""
     emulator.fault(status=503, delay_start=0.3, operation="control")
     routes = [route_to(emulator, arn) for _ in range(30)]
-    tasks = [asyncio.create_task(base_models.afind_base_model(route)) for route in routes]
+    tasks = [asyncio.create_task(afind(route)) for route in routes]
     ticks = 0
     await asyncio.sleep(0.02)
     tasks[0].cancel()
@@ -123,13 +143,13 @@ def test_threads_that_wait_share_one_question(emulator: CloudEmulator, arn: str)
     routes = [route_to(emulator, arn) for _ in range(8)]
     barrier = threading.Barrier(8)
 
-    def find(route: Route) -> str:
+    def find_at_once(route: Route) -> str:
         barrier.wait()
-        base_models.find_base_model(route)
-        return route.resolved.base_id
+        find(route)
+        return resolved(route).base_id
 
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(find, routes)) == {HAIKU}
+        assert set(pool.map(find_at_once, routes)) == {HAIKU}
     assert len(emulator.control_requests) == 1
 
 
@@ -148,17 +168,17 @@ def test_threads_that_wait_share_one_question(emulator: CloudEmulator, arn: str)
 async def test_what_says_its_model_is_not_asked_about(emulator: CloudEmulator, model: str) -> None:
     """Names, ids, ARNs with a name in them, of whatever account; nor what nobody could tell."""
     route = route_to(emulator, model)
-    base_models.find_base_model(route)
-    await base_models.afind_base_model(route)
+    find(route)
+    await afind(route)
     assert emulator.control_requests == []
 
 
 async def test_a_hint_spares_the_question(emulator: CloudEmulator, arn: str) -> None:
     """``base_model`` is believed."""
     route = route_to(emulator, arn, base_model="claude-opus-4-6")
-    base_models.find_base_model(route)
-    await base_models.afind_base_model(route)
-    assert route.resolved.info.name == "claude-opus-4-6"
+    find(route)
+    await afind(route)
+    assert resolved(route).info.name == "claude-opus-4-6"
     assert emulator.control_requests == []
 
 
@@ -172,31 +192,33 @@ async def test_without_an_answer_the_call_goes_on(
     emulator.fault(operation="control", **fault)
     route = route_to(emulator, arn)
     with caplog.at_level(logging.WARNING, "langchain_claude_cloud"):
-        base_models.find_base_model(route)
-        base_models.find_base_model(route)
-        await base_models.afind_base_model(route)
-    assert not route.resolved.known
-    assert route.resolved.info.max_output_tokens == 64_000
+        find(route)
+        find(route)
+        await afind(route)
+    assert not resolved(route).known
+    assert resolved(route).info.max_output_tokens == 64_000
     assert len(emulator.control_requests) == 1
     [notice] = notices(caplog)
     assert arn in notice
     assert "bedrock:GetInferenceProfile" in notice
 
 
-def test_what_may_pass_is_tried_again_later(
-    emulator: CloudEmulator, arn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The route forgets its guess then."""
+def test_what_may_pass_is_tried_again_later(emulator: CloudEmulator, arn: str) -> None:
+    """And what was found out is asked about again the next day."""
+    now = [1000.0]
+    MEMORY.reset(lambda: now[0])
     emulator.fault(status=503, operation="control")
     route = route_to(emulator, arn)
-    base_models.find_base_model(route)
-    assert not route.resolved.known
-    later = time.monotonic() + 3600
-    monkeypatch.setattr(
-        "langchain_claude_cloud.control_plane.base_models.time.monotonic", lambda: later
-    )
-    base_models.find_base_model(route)
-    assert route.resolved.base_id == HAIKU
+    find(route)
+    assert not resolved(route).known
+    now[0] += HOUR
+    find(route)
+    assert resolved(route).base_id == HAIKU
+    find(route)
+    assert len(emulator.control_requests) == 2
+    now[0] += 24 * HOUR
+    find(route)
+    assert len(emulator.control_requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -230,8 +252,7 @@ def test_what_may_pass_is_tried_again_later(
 )
 def test_the_oldest_of_the_named_models_counts(answer: dict[str, Any], base_id: str | None) -> None:
     """A prompt router may choose any of several: what the oldest takes, all take."""
-    meaning = base_models._meaning(answer)
-    assert (meaning and meaning.base_id) == base_id
+    assert read_target(answer).base_id == base_id
 
 
 def answering(*regions: str) -> httpx.MockTransport:
@@ -260,14 +281,14 @@ async def test_residency_holds_for_what_an_arn_leads_to(
     with httpx.Client(transport=answering(*regions)) as client:
         for _ in range(2):
             if outside is None:
-                base_models.find_base_model(route, client)
-                await base_models.afind_base_model(route)
+                find(route, client)
+                await afind(route)
             else:
                 with pytest.raises(ConfigurationError, match=outside):
-                    base_models.find_base_model(route, client)
+                    find(route, client)
                 with pytest.raises(ConfigurationError, match=outside):
-                    await base_models.afind_base_model(route)
-    assert route.resolved.base_id == HAIKU
+                    await afind(route)
+    assert resolved(route).base_id == HAIKU
 
 
 def test_a_profile_of_another_vendors_model_is_said_to_be_one(
@@ -277,10 +298,9 @@ def test_a_profile_of_another_vendors_model_is_said_to_be_one(
     nova = {"modelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"}
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"models": [nova]}))
     with httpx.Client(transport=transport) as client:
-        base_models.find_base_model(route_to(emulator, arn), client)
+        find(route_to(emulator, arn), client)
     [notice] = notices(caplog)
     assert "no Claude model" in notice
-    assert _arns.learned(arn) is None
     assert emulator.control_requests == []
 
 

@@ -22,7 +22,7 @@ from langchain_core.messages import (
 )
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.failover import HEALTH
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models import token_counting as counting
 from langchain_claude_cloud.chat_models.token_counting import (
     COUNTED,
@@ -294,7 +294,7 @@ def test_counting_does_not_touch_failover(emulator: CloudEmulator) -> None:
     assert not isinstance(model.count_tokens("How long is this?"), EstimatedCount)
     assert [request.platform for request in emulator.requests] == ["vertex", "bedrock"]
     routes = model._routes_for(model.model, {})
-    assert [HEALTH.remaining(route) for route in routes] == [0, 0]
+    assert [MEMORY.circuits.remaining(route.place) for route in routes] == [0, 0]
     assert model.invoke("Hi").response_metadata["platform"] == "vertex"
 
 

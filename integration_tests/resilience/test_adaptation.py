@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.calls import adaptation
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import (
     ContextOverflowError,
     InvalidRequestError,
 )
+from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL
 from langchain_claude_cloud.testing import CloudEmulator, text
 
 TOOL = {"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}}
@@ -27,9 +28,9 @@ SCHEMA = {
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
+def emulator() -> Iterator[CloudEmulator]:
     """A running emulator, and a process that has learned nothing yet."""
-    monkeypatch.setattr(adaptation, "_refused", {})
+    MEMORY.reset()
     with CloudEmulator() as running:
         yield running
 
@@ -53,7 +54,9 @@ def test_a_refused_field_of_ours_is_left_out_from_then_on(
         list(model.stream("Hi"))
     eager = ["eager_input_streaming" in request.body["tools"][0] for request in emulator.requests]
     assert eager == [True, False, False]
-    assert len([record for record in caplog.records if "fine_grained" in record.message]) == 1
+    assert (
+        len([record for record in caplog.records if "eager_input_streaming" in record.message]) == 1
+    )
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
@@ -82,7 +85,7 @@ def test_refused_structured_output_becomes_a_tool(emulator: CloudEmulator, cloud
     assert set(result) == {"setup"}
     first, second = emulator.requests
     assert "format" in first.body["output_config"]
-    assert [tool["name"] for tool in second.body["tools"]] == [adaptation.STRUCTURED_OUTPUT_TOOL]
+    assert [tool["name"] for tool in second.body["tools"]] == [STRUCTURED_OUTPUT_TOOL]
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
@@ -294,7 +297,7 @@ def test_a_refused_choice_of_the_stand_in_tool_is_not_forced(
     )
     chat.with_structured_output(SCHEMA, method="json_schema", include_raw=True).invoke("A joke.")
     choices = [request.body.get("tool_choice") for request in emulator.requests]
-    assert choices == [None, {"type": "tool", "name": adaptation.STRUCTURED_OUTPUT_TOOL}, None]
+    assert choices == [None, {"type": "tool", "name": STRUCTURED_OUTPUT_TOOL}, None]
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])

@@ -22,7 +22,7 @@ from langchain_core.tracers.schemas import Run
 from pydantic import BaseModel, SecretStr
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.circuit_breaker import HEALTH
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -62,7 +62,7 @@ def warmed_up(running_emulator: CloudEmulator) -> None:
 @pytest.fixture(autouse=True)
 def all_healthy() -> None:
     """Forget which routes of this process are cooling down."""
-    HEALTH.forget()
+    MEMORY.reset()
 
 
 def pair(emulator: CloudEmulator, first: str, **fields: Any) -> ChatClaudeCloud:
@@ -518,7 +518,7 @@ async def test_names_tools_and_schemas_fit_the_cloud_that_answers(
     answer = model.bind_tools([get_weather], tool_choice="any").invoke("Weather in Paris?")
     assert [call["name"] for call in answer.tool_calls] == ["get_weather"]
     assert asked(emulator) == [cloud, OTHER[cloud]]
-    HEALTH.forget()
+    MEMORY.reset()
     emulator.fault(status=503)
     parsed = await model.with_structured_output(Weather).ainvoke("Weather in Paris?")
     assert isinstance(parsed, Weather)

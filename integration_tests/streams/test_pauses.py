@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, message_chunk_to_message
 from reference_fold import Expected, check, events_of, fold, fold_message
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.calls.continuation import MAX_PAUSES
+from langchain_claude_cloud.calls.answer import MAX_PAUSES
 from langchain_claude_cloud.errors import (
     InvalidRequestError,
     OverloadedError,

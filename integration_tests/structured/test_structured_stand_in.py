@@ -17,10 +17,10 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.calls import adaptation
-from langchain_claude_cloud.calls.adaptation import STRUCTURED_OUTPUT_TOOL
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, thinking, tool_use
 
 SCHEMA = {
@@ -45,9 +45,9 @@ def add(a: int, b: int) -> int:
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
+def emulator() -> Iterator[CloudEmulator]:
     """Return an emulator, with nothing learned yet."""
-    monkeypatch.setattr(adaptation, "_refused", {})
+    MEMORY.reset()
     with CloudEmulator() as running:
         yield running
 

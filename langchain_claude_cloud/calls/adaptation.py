@@ -1,178 +1,422 @@
-"""A refusal in, the same call without what the cloud does not take out.
+"""Send a request again without what the cloud does not take, where the package added that itself.
 
-The catalogue says what a model takes on a cloud, and the clouds change faster than it does.
-So a 400 that names something which the package added by itself is answered by asking once
-without it, and that is remembered for the process. What the user asked for is never dropped:
-not a beta or a field that the user set, and not the feature that an own beta was added for.
+The catalogue says what a model takes on a cloud, and the clouds change faster than it does. So
+a refusal that names something which the package added is answered by one request without it.
+What the user asked for is never dropped: not a beta or a field that the user set, and not the
+feature that a beta was added for.
 
-What the package adds by itself: ``eager_input_streaming`` or the beta for it; a beta that a
-tool, a message or a setting needs; ``output_config.format``, which a tool can stand in for, and
-the forced choice of that tool; automatic caching, which a breakpoint can stand in for; and
-``max_tokens``, where the user gave none.
+Two kinds of refusal are told apart. "This field is not supported" is true of the endpoint, for
+this identity: it is remembered by `Route.place`, for some hours. A complaint about one schema,
+one history or one length is true of this call alone.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import Final
 
+from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-from langchain_claude_cloud.errors import ContextOverflowError, InvalidRequestError
-from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ContextOverflowError,
+    InvalidInputError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.prepared_tools import FINE_GRAINED_BETA
 
 logger = logging.getLogger("langchain_claude_cloud")
 
+REMEMBERED_SECONDS: Final = 6 * HOUR
+"""How long it is remembered that an endpoint does not support something."""
+
+NO_LONG_CONTEXT_SECONDS: Final = HOUR
+"""How long a refused context of 1M tokens is not asked for again."""
+
+SMALL_QUOTA_SECONDS: Final = 600.0
+"""How long answers are kept shorter after a quota of tokens ran out."""
+
+SHORTEST_DEFAULT: Final = 4096
+"""How short the default ``max_tokens`` becomes at most for a small quota of tokens."""
+
+_MOST_RESENDS: Final = 6
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
-_FINE_GRAINED: Final = ("eager_input_streaming", "fine-grained-tool-streaming")
-_OUTPUT_FORMAT: Final = ("output_config", "output_format", "structured output")
-_AUTOMATIC_CACHING: Final = re.compile(r"(?<![\w.])cache_control\W+extra inputs")
-_FORCED_CHOICE: Final = re.compile(r"tool_choice.*not supported")
-_UNNAMED_BETAS: Final = "invalid beta flag"
+_LIMIT: Final = "max_tokens:"
+_NOT_SUPPORTED: Final = (
+    r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
+    r"|[^\n]{0,80}?\bdoes not support\b)"
+)
+_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
+"""Vertex AI names the betas that it does not know (claude-code#34802)."""
+
+_UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
 """Bedrock does not say which (claude-code#49648)."""
 
-_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+) for the `anthropic-beta` header")
-"""Vertex AI does (claude-code#34802)."""
-
 _LIMITS: Final = (
-    re.compile(r"max_tokens: \d+ > (\d+)"),
-    re.compile(r"maximum tokens you requested exceeds the model limit of (\d+)"),
+    re.compile(r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"),
+    re.compile(r"the maximum tokens you requested exceeds the model limit of (?P<limit>\d+)"),
 )
-_LIMIT: Final = "max_tokens:"
-
-_refused: dict[tuple[str, str], frozenset[str]] = {}
-
-
-def settle_options(options: RequestOptions, model: ResolvedModel) -> RequestOptions:
-    """Return the options as this model takes them on this cloud, as far as that is known."""
-    refused = _refused.get((model.cloud, model.model_id), frozenset())
-    options = replace(options, refused=refused)
-    if "fine_grained" in refused:
-        options = replace(options, fine_grained_tool_streaming=False)
-    if options.max_tokens is None:
-        limits = [int(name.removeprefix(_LIMIT)) for name in refused if name.startswith(_LIMIT)]
-        options = replace(options, max_tokens=min(limits, default=None))
-    if options.output_format is not None:
-        native = model.capabilities.structured_output and "output_format" not in refused
-        options = options if native else _format_as_tool(options, options.output_format)
-    return options
+_NO_ROOM: Final = re.compile(
+    r"input length and `?max_tokens`? exceed context limit: (\d+) \+ (\d+) > (\d+)"
+)
+_TOO_COMPLEX: Final = re.compile(
+    r"schema is too complex|compiled grammar is too large|too many parameters with union types"
+    r"|too many optional parameters"
+)
+_ABOUT_FORMAT: Final = re.compile(r"output_config\.format\b|output_format\b")
+_BOUND_THINKING: Final = re.compile(
+    r"messages\.\d+\.content\.\d+: invalid `?signature`? in `?(?:redacted_)?thinking`? block"
+)
+_POLICY: Final = re.compile(
+    r"constraints/vertexai\.allowedpartnermodelfeatures\b.*structured_outputs", re.DOTALL
+)
+_PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
 
-def adapt(
-    error: InvalidRequestError, options: RequestOptions, model: ResolvedModel
-) -> RequestOptions | None:
-    """Return options with which the call may succeed after all, or None.
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was sent, and to whom.
+
+    Attributes:
+        asked: What the call asks for.
+        options: What was sent of it.
+        model: The model on its cloud.
+        is_structured: Whether the package binds a tool for a schema.
+    """
+
+    asked: RequestOptions
+    options: RequestOptions
+    model: ResolvedModel
+    is_structured: bool
+
+    @property
+    def default_max_tokens(self) -> int | None:
+        """The ``max_tokens`` that the package chose; None where the user did."""
+        if self.asked.max_tokens is not None or "max_tokens" in self.asked.model_kwargs:
+            return None
+        return self.options.max_tokens or self.model.info.max_output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Something that the package adds, and how a cloud says that it does not take it.
+
+    Attributes:
+        feature: What it is called in the memory and in the log.
+        words: The start of what the cloud says, in lower case.
+        is_own: Whether the package added it.
+    """
+
+    feature: str
+    words: re.Pattern[str]
+    is_own: Callable[[_Sent], bool]
+
+
+def _field(path: str, key: str) -> re.Pattern[str]:
+    """Return how the API, and Bedrock's own validation, refuse a field."""
+    return re.compile(
+        rf"(?:{path}): {_NOT_SUPPORTED}"
+        rf"|malformed input request: #[^:]*: extraneous key \[(?:{key})\] is not permitted"
+    )
+
+
+_RULES: Final = (
+    _Rule(
+        "eager_input_streaming",
+        _field(r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"),
+        lambda sent: bool(
+            sent.options.tools
+            and sent.options.fine_grained_tool_streaming
+            and sent.model.capabilities.fine_grained_tools != "none"
+        ),
+    ),
+    _Rule(
+        "output_config.format",
+        _field(r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"),
+        lambda sent: sent.options.output_format is not None,
+    ),
+    _Rule(
+        "output_config.format",
+        re.compile(r"structured outputs? (?:is|are) not (?:yet )?supported"),
+        lambda sent: sent.options.output_format is not None,
+    ),
+    _Rule(
+        "tool_choice",
+        re.compile(r"tool_choice\b[^\n]*\bnot supported"),
+        lambda sent: sent.asked.tool_choice is None and sent.options.tool_choice is not None,
+    ),
+    _Rule(
+        "automatic_caching",
+        re.compile(r"cache_control\W+extra inputs"),
+        lambda sent: bool(sent.options.cache_control) and sent.model.capabilities.automatic_caching,
+    ),
+    _Rule(
+        "disable_parallel_tool_use",
+        _field(r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"),
+        lambda sent: sent.is_structured and sent.options.parallel_tool_calls is False,
+    ),
+    _Rule(
+        "block_binding",
+        _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
+        lambda sent: sent.options.bound_thinking == "drop_block",
+    ),
+)
+"""What the package adds by itself, but for betas and limits. The words are matched at the start
+of what the cloud says: a message that only quotes them concerns something else."""
+
+
+class Adaptation:
+    """What one call asks for, and what it does without.
 
     Args:
-        error: The refusal.
-        options: What was asked for, before `settle_options`.
-        model: Who refused.
+        asked: What the call asks for.
+        is_structured: Whether the package binds a tool for a schema.
     """
-    if isinstance(error, ContextOverflowError):
-        wider = options.context_1m is None and model.capabilities.context_1m == "beta"
-        return replace(options, context_1m=True) if wider else None
-    place = (model.cloud, model.model_id)
-    known = _refused.get(place, frozenset())
-    text = (error.body or str(error)).lower().replace('\\"', '"')
-    sent = settle_options(options, model)
-    news = frozenset[str]().union(*(read(text, sent, options, model) for read in _READERS)) - known
-    if not news:
-        if _UNNAMED_BETAS in text:
-            # Those of the package had been left out: it was not them.
-            _refused[place] = known - own_betas(replace(sent, refused=frozenset()), model)
+
+    def __init__(self, asked: RequestOptions, *, is_structured: bool = False) -> None:
+        self._asked = asked
+        self._is_structured = is_structured
+        self._for_this_call: frozenset[str] = frozenset()
+        self._sent: _Sent | None = None
+        self._first: InvalidRequestError | None = None
+        self._widened = False
+        self._resends = 0
+
+    def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
+        """Return the options as this endpoint takes them, as far as that is known."""
+        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
+        options = self._asked
+        if known:
+            options = _without(options, known, is_structured=self._is_structured)
+        if options.max_tokens is None:
+            options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
+        if options.output_format is not None and (
+            "output_config.format" in known or not model.capabilities.structured_output
+        ):
+            options = _format_as_tool(options, options.output_format)
+        self._sent = _Sent(self._asked, options, model, self._is_structured)
+        return options
+
+    def react(self, error: ClaudeCloudError, place: Hashable) -> ClaudeCloudError | None:
+        """Learn from an error.
+
+        Args:
+            error: What the last request ended in.
+            place: The endpoint.
+
+        Returns:
+            None if the same is to be sent again, adapted; else the error that counts: a
+            request that the package had changed by itself does not hide the first refusal.
+        """
+        sent, self._sent = self._sent, None
+        text = message_of(error).lower()
+        if self._first is not None and _is_refused(error, text):
+            if self._widened:
+                _remember(place, {"context_1m"}, NO_LONG_CONTEXT_SECONDS)
+            return self._first
+        if sent is None or self._resends >= _MOST_RESENDS:
+            return error
+        if not self._learns(error, text, sent, place):
+            return error
+        self._resends += 1
         return None
-    _refused[place] = known | news
-    logger.warning(
-        "%s refuses %s for %s; it is left out from now on in this process.",
-        model.cloud,
-        ", ".join(sorted(news)),
-        model.model_id,
-    )
+
+    def _learns(self, error: ClaudeCloudError, text: str, sent: _Sent, place: Hashable) -> bool:
+        if isinstance(error, RateLimitError):
+            return _fits_small_quota(error, text, sent, place)
+        if isinstance(error, InvalidInputError):
+            return False
+        if not isinstance(error, InvalidRequestError | PermissionDeniedError):
+            return False
+        if self.settle(place, sent.model) != sent.options:
+            return True  # another call, under way at the same time, was quicker to learn it
+        if isinstance(error, InvalidRequestError) and self._changes_call(error, text, sent, place):
+            self._first = error
+            return True
+        return _learns_of_endpoint(text, sent, place)
+
+    def _changes_call(
+        self, error: InvalidRequestError, text: str, sent: _Sent, place: Hashable
+    ) -> bool:
+        """Whether this call alone is changed: its length, its schema or its history."""
+        if isinstance(error, ContextOverflowError):
+            return self._makes_room(text, sent, place)
+        if any(rule.words.match(text) for rule in _RULES):
+            return False
+        if sent.options.output_format is not None and (
+            _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
+        ):
+            return self._notes("output_config.format", error, "the schema is asked for by a tool")
+        if _BOUND_THINKING.match(text):
+            return self._unbinds_thinking(error, sent, place)
+        return False
+
+    def _makes_room(self, text: str, sent: _Sent, place: Hashable) -> bool:
+        found = _NO_ROOM.search(text)
+        if found and sent.default_max_tokens == int(found[2]):
+            room = int(found[3]) - int(found[1])
+            if room > 0:
+                self._asked = replace(self._asked, max_tokens=room)
+                return True
+        known = MEMORY.unsupported.get(place) or frozenset()
+        can = sent.model.capabilities.context_1m == "beta" and "context_1m" not in known
+        if self._asked.context_1m is None and can:
+            self._asked = replace(self._asked, context_1m=True)
+            self._widened = True
+            return True
+        return False
+
+    def _unbinds_thinking(self, error: InvalidRequestError, sent: _Sent, place: Hashable) -> bool:
+        """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
+        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
+        if sent.options.bound_thinking == "send" and "block_binding" not in known:
+            _remember(place, {"bound_thinking"}, REMEMBERED_SECONDS)
+            self._for_this_call |= {"bound_thinking"}
+            return self._notes("bound_thinking", error, "the cloud is asked to drop it")
+        if sent.options.bound_thinking != "leave_out":
+            return self._notes("thinking", error, "it is left out of the history")
+        return False
+
+    def _notes(self, feature: str, error: InvalidRequestError, what: str) -> bool:
+        self._for_this_call |= {feature}
+        logger.warning("%.200s: %s, for this call.", message_of(error), what)
+        return True
+
+
+def message_of(error: ClaudeCloudError) -> str:
+    """Return what the cloud itself said, without the package's explanation of it."""
+    parsed = getattr(error.args[0] if error.args else None, "parsed", None)
+    text = str(getattr(parsed, "message", "") or error.body or error).strip()
+    return text[_match.end() :] if (_match := _PREFIX.match(text.lower())) else text
+
+
+def _is_refused(error: ClaudeCloudError, text: str) -> bool:
+    refused = isinstance(error, InvalidRequestError | PermissionDeniedError)
+    return refused or "long context" in text
+
+
+def _without(
+    options: RequestOptions, known: frozenset[str], *, is_structured: bool
+) -> RequestOptions:
+    options = replace(options, refused=known)
+    if "eager_input_streaming" in known:
+        options = replace(options, fine_grained_tool_streaming=False)
+    if "disable_parallel_tool_use" in known and is_structured:
+        options = replace(options, parallel_tool_calls=None)
+    if "thinking" in known:
+        options = replace(options, bound_thinking="leave_out")
+    elif "bound_thinking" in known and "block_binding" not in known:
+        options = replace(options, bound_thinking="drop_block")
+    limits = [int(name.removeprefix(_LIMIT)) for name in known if name.startswith(_LIMIT)]
+    if options.max_tokens is None and limits:
+        options = replace(options, max_tokens=min(limits))
     return options
 
 
-def _read_fine_grained(
-    text: str, sent: RequestOptions, _: RequestOptions, model: ResolvedModel
-) -> set[str]:
-    added = sent.tools and sent.fine_grained_tool_streaming
-    takes = model.capabilities.fine_grained_tools != "none"
-    named = added and takes and any(name in text for name in _FINE_GRAINED)
-    return {"fine_grained"} if named else set()
+def _learns_of_endpoint(text: str, sent: _Sent, place: Hashable) -> bool:
+    """Remember what an endpoint does not support; return whether anything is new."""
+    known = MEMORY.unsupported.get(place) or frozenset()
+    news = {rule.feature for rule in _RULES if rule.words.match(text) and rule.is_own(sent)}
+    if _POLICY.search(text) and sent.options.output_format is not None:
+        news.add("output_config.format")
+        logger.warning(
+            "The organization policy constraints/vertexai.allowedPartnerModelFeatures does not "
+            "allow structured_outputs: schemas are asked for by a tool."
+        )
+    news |= _limits(text, sent) | _betas(text, sent)
+    news -= known
+    if news:
+        _remember(place, news, REMEMBERED_SECONDS)
+        logger.warning(
+            "%s does not take %s for %s; it is left out there for the next %.0f hours.",
+            LABELS[sent.model.cloud],
+            ", ".join(_shown(name) for name in sorted(news)),
+            sent.model.model_id,
+            REMEMBERED_SECONDS / HOUR,
+        )
+        return True
+    if _UNNAMED_BETAS.search(text) and known:
+        # Those of the package had been left out: it was not them.
+        own = own_betas(replace(sent.options, refused=frozenset()), sent.model)
+        MEMORY.unsupported.put(place, known - own, REMEMBERED_SECONDS)
+    return False
 
 
-def _read_output_format(
-    text: str, sent: RequestOptions, _: RequestOptions, __: ResolvedModel
-) -> set[str]:
-    named = sent.output_format is not None and any(name in text for name in _OUTPUT_FORMAT)
-    return {"output_format"} if named else set()
+def _shown(name: str) -> str:
+    if name.startswith(_LIMIT):
+        return f"max_tokens above {name.removeprefix(_LIMIT)}"
+    return "cache_control of the whole request" if name == "automatic_caching" else name
 
 
-def _read_forced_choice(
-    text: str, sent: RequestOptions, asked: RequestOptions, _: ResolvedModel
-) -> set[str]:
-    """Read a refusal of the choice that `_format_as_tool` forces."""
-    added = asked.tool_choice is None and sent.tool_choice is not None
-    return {"forced_choice"} if added and _FORCED_CHOICE.search(text) else set()
+def _remember(place: Hashable, features: set[str], seconds: float) -> None:
+    MEMORY.unsupported.update(place, lambda known: (known or frozenset()) | features, seconds)
 
 
-def _read_caching(
-    text: str, sent: RequestOptions, _: RequestOptions, model: ResolvedModel
-) -> set[str]:
-    added = sent.cache_control and model.capabilities.automatic_caching
-    return {"automatic_caching"} if added and _AUTOMATIC_CACHING.search(text) else set()
+def _limits(text: str, sent: _Sent) -> set[str]:
+    """Return the limit of answers that a refusal names, where the package chose what was sent."""
+    chosen = sent.default_max_tokens
+    for pattern in _LIMITS:
+        found = pattern.match(text)
+        if found and chosen and found.groupdict().get("asked", str(chosen)) == str(chosen):
+            return {f"{_LIMIT}{found['limit']}"}
+    return set()
 
 
-def _read_limit(
-    text: str, sent: RequestOptions, asked: RequestOptions, _: ResolvedModel
-) -> set[str]:
-    if asked.max_tokens is not None or "max_tokens" in sent.model_kwargs:
-        return set()
-    found = [match for pattern in _LIMITS if (match := pattern.search(text))]
-    return {f"{_LIMIT}{match[1]}" for match in found}
-
-
-def _read_betas(
-    text: str, sent: RequestOptions, asked: RequestOptions, model: ResolvedModel
-) -> set[str]:
-    """Read which betas are refused: those named, or all of the package's own.
+def _betas(text: str, sent: _Sent) -> set[str]:
+    """Return which betas are refused: those named, or all of the package's own.
 
     ``context_1m=True`` of the user's is not the package's own.
     """
-    kept = {*sent.betas, *_listed(sent.model_kwargs.get("anthropic_beta"))}
-    if asked.context_1m:
+    kept = {*sent.options.betas, *_listed(sent.options.model_kwargs.get("anthropic_beta"))}
+    if sent.asked.context_1m:
         kept.add(_CONTEXT_1M)
-    own = own_betas(sent, model) - kept
-    named = _NAMED_BETAS.search(text)
+    named = _NAMED_BETAS.match(text)
+    if not named and not _UNNAMED_BETAS.match(text):
+        return set()
+    own = own_betas(sent.options, sent.model) - kept
     if named:
         return set(own & set(re.findall(r"[^`,\s]+", named[1])))
-    if _UNNAMED_BETAS not in text:
-        return set()
     # The one that no feature depends on goes first.
     return set(own & {FINE_GRAINED_BETA} or own)
-
-
-_READERS: Final[
-    tuple[Callable[[str, RequestOptions, RequestOptions, ResolvedModel], set[str]], ...]
-] = (
-    _read_fine_grained,
-    _read_output_format,
-    _read_forced_choice,
-    _read_caching,
-    _read_limit,
-    _read_betas,
-)
-"""Each takes the refusal, what was sent, what was asked for and of whom; and tells what of the
-package's own additions the refusal names."""
 
 
 def _listed(betas: object) -> list[str]:
     if isinstance(betas, str):
         return [beta.strip() for beta in betas.split(",")]
     return [str(beta) for beta in betas] if isinstance(betas, list | tuple) else []
+
+
+def _fits_small_quota(error: RateLimitError, text: str, sent: _Sent, place: Hashable) -> bool:
+    """Whether a shorter answer may fit into a quota of tokens, where the package chose the length.
+
+    Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is what
+    the model can, as agents that write files want it; and where that does not fit, a quarter,
+    down to 4,096.
+    """
+    chosen = sent.default_max_tokens
+    if sent.model.cloud != "bedrock" or chosen is None or not error.is_retryable:
+        return False
+    has_budget = isinstance(sent.asked.thinking, int | dict)
+    if "token" not in text or chosen <= SHORTEST_DEFAULT or has_budget:
+        return False
+    shorter = max(SHORTEST_DEFAULT, chosen // 4)
+    MEMORY.max_tokens.put(place, shorter, SMALL_QUOTA_SECONDS)
+    logger.warning(
+        "Amazon Bedrock counts max_tokens against the quota of tokens: for %s it is %d instead of "
+        "%d for the next %.0f minutes. Give max_tokens to choose it.",
+        sent.model.model_id,
+        shorter,
+        chosen,
+        SMALL_QUOTA_SECONDS / 60,
+    )
+    return True
 
 
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:
@@ -186,7 +430,7 @@ def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> Reque
     }
     forced: JsonObject | None
     forced = {"type": "any"} if options.tools else {"type": "tool", "name": tool["name"]}
-    if "forced_choice" in options.refused:
+    if "tool_choice" in options.refused:
         forced = None
     return replace(
         options,

@@ -1,163 +1,138 @@
-"""What is known of a process's endpoints: which of them are cooling down, and until when.
+"""Circuit breakers: which endpoints of this process fail at the moment, and for how long.
 
-In: what happened at an endpoint. Out: whether the next call
-may go there. Nothing here sends or waits.
-
-An endpoint whose cool-down has ended is tried by one call at a time: a thousand tasks that
-return to it at once would bring down what has just recovered. The others stay where they are
-until it has answered.
+An endpoint's circuit is closed while it answers. A failure opens it for a while; then it is
+half-open: one call at a time is let through as a probe, and its outcome closes the circuit or
+opens it again. A thousand tasks that return at once would bring down what has just recovered.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from langchain_claude_cloud.platform._common import SharedLock
 
-COOL_DOWN_SECONDS: Final = 30.0
+OPEN_SECONDS: Final = 30.0
 """For an endpoint that failed without saying for how long; doubled each time in a row."""
 
-LONGEST_COOL_DOWN: Final = 300.0
-"""How far repeated failures lengthen a cool-down."""
+LONGEST_OPEN_SECONDS: Final = 300.0
+"""How far repeated failures lengthen that."""
 
 _LONGEST_ASKED: Final = 3600.0
 # Spreads the return of many processes; later than asked, never sooner.
 _JITTER: Final = 0.2
-# A call that takes its time does not keep others from trying.
-_TRIAL_SECONDS: Final = 30.0
+# A call that takes its time does not keep others from probing.
+_PROBE_SECONDS: Final = 30.0
 _FORGOTTEN_AFTER: Final = 600.0
 _MOST_PLACES: Final = 1000
-_draw = random.SystemRandom().random
 
 
 @dataclass
-class _Trouble:
-    """An endpoint that failed.
+class _Circuit:
+    """An open or half-open circuit.
 
     Attributes:
-        until: When its cool-down ends.
-        failed_at: When it failed last.
-        cool_downs: How many it had in a row.
-        trial_until: Until when a call tries whether it is back.
-        trial_by: Which call that is.
+        open_until: From then on it is half-open.
+        failed_at: When the endpoint failed last.
+        openings: How often it was opened in a row.
+        probe_until: Until when nobody else probes.
+        prober: The call that probes.
     """
 
-    until: float
+    open_until: float
     failed_at: float
-    cool_downs: int = 0
-    trial_until: float = 0.0
-    trial_by: object = None
+    openings: int = 0
+    probe_until: float = 0.0
+    prober: object = None
 
 
-class Endpoint(Protocol):
-    """What tells endpoints apart."""
-
-    @property
-    def place(self) -> Hashable:
-        """The same for two of which one's trouble is the other's."""
-
-
-class Health:
-    """Which endpoints are cooling down.
+class CircuitBreakers:
+    """The circuit breakers of all endpoints of a process, by `Route.place`.
 
     Args:
         clock: Returns the time in seconds.
         draw: Returns a random number in [0, 1).
     """
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, draw: Callable[[], float] = _draw
-    ) -> None:
+    def __init__(self, clock: Callable[[], float], draw: Callable[[], float]) -> None:
         self._clock = clock
         self._draw = draw
-        self._troubles: dict[Hashable, _Trouble] = {}
+        self._circuits: dict[Hashable, _Circuit] = {}
         self._lock = SharedLock()
 
-    def remaining(self, endpoint: Endpoint) -> float:
-        """Return for how many seconds no other call should go there; 0 if it is healthy."""
-        trouble = self._troubles.get(endpoint.place)
-        if trouble is None:
+    def remaining(self, place: Hashable) -> float:
+        """Return for how many seconds no other call should go there; 0 for a closed circuit."""
+        circuit = self._circuits.get(place)
+        if circuit is None:
             return 0.0
-        return max(0.0, max(trouble.until, trouble.trial_until) - self._clock())
+        return max(0.0, max(circuit.open_until, circuit.probe_until) - self._clock())
 
-    def admit(self, endpoint: Endpoint, call: object) -> bool:
-        """Whether a call may go there: it is healthy, or this call is to try it.
+    def admit(self, place: Hashable, call: object) -> bool:
+        """Whether a call may go there: the circuit is closed, or this call is its probe.
 
         Args:
-            endpoint: Which it is.
-            call: Stands for the call, which gives the trial back by `release`. It is kept.
+            place: The endpoint.
+            call: Stands for the call, which ends its probe by `release`. It is kept.
         """
+        if place not in self._circuits:
+            return True
         with self._lock:
-            trouble, now = self._troubles.get(endpoint.place), self._clock()
-            if trouble is None:
+            circuit, now = self._circuits.get(place), self._clock()
+            if circuit is None:
                 return True
-            if now < max(trouble.until, trouble.trial_until):
+            if now < max(circuit.open_until, circuit.probe_until):
                 return False
-            trouble.trial_until, trouble.trial_by = now + _TRIAL_SECONDS, call
+            circuit.probe_until, circuit.prober = now + _PROBE_SECONDS, call
             return True
 
-    def failed(self, endpoint: Endpoint, asked: float | None = None) -> None:
-        """Let an endpoint cool down.
+    def record_failure(self, place: Hashable, asked: float | None = None) -> None:
+        """Open a circuit.
 
         Args:
-            endpoint: Which it is.
+            place: The endpoint.
             asked: For how many seconds, if it said so.
         """
         with self._lock:
             now = self._clock()
-            trouble = self._troubles.setdefault(endpoint.place, _Trouble(now, now))
-            cooling = now < trouble.until
-            if now - trouble.until > _FORGOTTEN_AFTER:
-                trouble.cool_downs = 0
+            circuit = self._circuits.setdefault(place, _Circuit(now, now))
+            is_open = now < circuit.open_until
+            if now - circuit.open_until > _FORGOTTEN_AFTER:
+                circuit.openings = 0
             # Calls that were under way when it failed say nothing new when they fail, too.
-            trouble.cool_downs += 0 if cooling else 1
-            if not cooling or asked is not None:
-                trouble.until = max(trouble.until, now + self._cool_down(asked, trouble))
-            trouble.failed_at = now
-            trouble.trial_until, trouble.trial_by = 0.0, None
-            self._make_room()
+            circuit.openings += 0 if is_open else 1
+            if not is_open or asked is not None:
+                circuit.open_until = max(circuit.open_until, now + self._seconds(asked, circuit))
+            circuit.failed_at = now
+            circuit.probe_until, circuit.prober = 0.0, None
+            if len(self._circuits) > _MOST_PLACES:
+                del self._circuits[min(self._circuits, key=lambda p: self._circuits[p].open_until)]
 
-    def answered(self, endpoint: Endpoint, began: float) -> None:
-        """Count an endpoint as healthy again.
+    def record_success(self, place: Hashable, sent_at: float) -> None:
+        """Close a circuit.
 
         Args:
-            endpoint: Which it is.
-            began: When the answered call was sent; if it failed after that, that counts more.
+            place: The endpoint.
+            sent_at: When the answered call was sent; if it failed after that, that counts more.
         """
+        if place not in self._circuits:
+            return
         with self._lock:
-            trouble = self._troubles.get(endpoint.place)
-            if trouble is not None and began >= trouble.failed_at:
-                del self._troubles[endpoint.place]
+            circuit = self._circuits.get(place)
+            if circuit is not None and sent_at >= circuit.failed_at:
+                del self._circuits[place]
 
-    def release(self, endpoint: Endpoint, call: object) -> None:
-        """Let others try an endpoint that this call was to try; another call's trial stays.
+    def release(self, place: Hashable, call: object) -> None:
+        """End a call's probe without an outcome; another call's probe stays.
 
         It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
         so also while this very thread holds the lock.
         """
-        trouble = self._troubles.get(endpoint.place)
-        if trouble is not None and trouble.trial_by is call:
-            trouble.trial_until, trouble.trial_by = 0.0, None
+        circuit = self._circuits.get(place)
+        if circuit is not None and circuit.prober is call:
+            circuit.probe_until, circuit.prober = 0.0, None
 
-    def forget(self) -> None:
-        """Count all endpoints as healthy."""
-        with self._lock:
-            self._troubles.clear()
-
-    def _cool_down(self, asked: float | None, trouble: _Trouble) -> float:
-        base = COOL_DOWN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
-        doubled = base * 2.0 ** min(trouble.cool_downs - 1, 16)
-        return max(base, min(doubled, LONGEST_COOL_DOWN)) * (1.0 + _JITTER * self._draw())
-
-    def _make_room(self) -> None:
-        if len(self._troubles) > _MOST_PLACES:
-            soonest = min(self._troubles, key=lambda place: self._troubles[place].until)
-            del self._troubles[soonest]
-
-
-HEALTH: Final = Health()
-"""The health of this process's endpoints."""
+    def _seconds(self, asked: float | None, circuit: _Circuit) -> float:
+        base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
+        doubled = base * 2.0 ** min(circuit.openings - 1, 16)
+        return max(base, min(doubled, LONGEST_OPEN_SECONDS)) * (1.0 + _JITTER * self._draw())

@@ -1,117 +1,77 @@
-"""A call and its routes in, the cloud's answer out: the stages put together.
+"""Send a call and return the cloud's answer: what the chat model calls.
 
-request -> platform -> response, with retries and failover around them. Everything that
-decides is in `calls.attempts` and `calls.continuation`, for sync and async alike; the two
-differ by the loops here, and by how they wait.
+Everything that decides is in `langchain_claude_cloud.calls.driver`; what differs between threads
+and event loops in `langchain_claude_cloud.calls.executors`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import Final, TypeVar
 
 from langchain_core.messages import AIMessage
 
-from langchain_claude_cloud.calls.attempts import Attempts, Call, WriterOf
-from langchain_claude_cloud.calls.continuation import Turn, Unwritten, read_count
-from langchain_claude_cloud.control_plane.base_models import afind_base_model, find_base_model
-from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.platform import http
-from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.response.stream import ResponseStream
+from langchain_claude_cloud.calls.answer import HandlerFor, WholeMessage
+from langchain_claude_cloud.calls.driver import Call, CallDriver
+from langchain_claude_cloud.calls.executors import aexecute, arun, execute, run
+from langchain_claude_cloud.calls.lookup import Inquiry, inquire
+from langchain_claude_cloud.calls.options import read_options
+from langchain_claude_cloud.calls.steps import Clients, Prepare, Steps
+from langchain_claude_cloud.control_plane.available_models import AvailableModel
+from langchain_claude_cloud.control_plane.model_list import (
+    HINTS,
+    PERMISSIONS,
+    SUBJECT,
+    ask_for_models,
+)
+from langchain_claude_cloud.control_plane.requests import ControlPlane
+from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS
+from langchain_claude_cloud.routing.routes import Route
 
-if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import FetchedMedia, HttpResponse
+__all__ = [
+    "Call",
+    "Clients",
+    "acomplete",
+    "acount_tokens",
+    "alist_models",
+    "astream",
+    "complete",
+    "count_tokens",
+    "list_models",
+    "read_options",
+    "stream",
+]
 
 T = TypeVar("T")
+Timeout = float | Mapping[str, float] | None
+
+STREAMED_FROM_MAX_TOKENS: Final = 21_333
+"""Above this, an answer may take over ten minutes: it is streamed internally then.
+
+The vendor's SDK refuses such requests, by the formula 3600 s * max_tokens / 128,000 > 600 s.
+"""
 
 
-def stream(call: Call, writer_of: WriterOf[T]) -> Iterator[T]:
-    """Send a call and return what the writer makes of the answer, as it comes.
-
-    What it makes of the end comes when the connection is free again: langchain-core's v3
-    events are pulled up to the last one, and then the generator is left as it is.
+def stream(call: Call, handler_for: HandlerFor[T]) -> Iterator[T]:
+    """Send a call and return what the handler makes of the answer, as it comes.
 
     Raises:
         ClaudeCloudError: The cloud refused, or the answer broke off; then with what had
             arrived of it as ``partial_message``.
     """
-    return _stream(Turn(call, "stream", writer_of))
+    return execute(CallDriver(call, "stream", handler_for).steps(), call.clients)
 
 
-def _stream(turn: Turn[T]) -> Iterator[T]:
-    try:
-        while not turn.is_over:
-            run = turn.run
-            reader: ResponseStream[T] | None = None
-            last: list[T] = []
-            try:
-                request = _prepare(run)
-                with http.open_stream(
-                    run.route.platform, request, client=run.call.client, **run.transport()
-                ) as response:
-                    reader = turn.reader(response.headers)
-                    for data in response:
-                        for output in reader.feed(data):
-                            if reader.complete:
-                                last.append(output)
-                            else:
-                                yield output
-                        if reader.complete:
-                            break
-                    last += reader.close()
-                run.plan.succeeded()
-                turn.ended()
-            except ClaudeCloudError as error:
-                _pause(run, error, reader)
-            else:
-                yield from last
-    finally:
-        turn.run.plan.let_others_try()
-
-
-def astream(call: Call, writer_of: WriterOf[T]) -> AsyncIterator[T]:
+def astream(call: Call, handler_for: HandlerFor[T]) -> AsyncIterator[T]:
     """Do what `stream` does, on an event loop.
 
     Raises:
         ClaudeCloudError: See `stream`.
     """
-    return _astream(Turn(call, "stream", writer_of))
-
-
-async def _astream(turn: Turn[T]) -> AsyncIterator[T]:
-    try:
-        while not turn.is_over:
-            run = turn.run
-            reader: ResponseStream[T] | None = None
-            last: list[T] = []
-            try:
-                request = await _aprepare(run)
-                async with http.aopen_stream(
-                    run.route.platform, request, client=run.call.async_client, **run.transport()
-                ) as response:
-                    reader = turn.reader(response.headers)
-                    async for data in response:
-                        for output in reader.feed(data):
-                            if reader.complete:
-                                last.append(output)
-                            else:
-                                yield output
-                        if reader.complete:
-                            break
-                    last += reader.close()
-                run.plan.succeeded()
-                turn.ended()
-            except ClaudeCloudError as error:
-                await _apause(run, error, reader)
-            else:
-                for output in last:
-                    yield output
-    finally:
-        turn.run.plan.let_others_try()
+    return aexecute(CallDriver(call, "stream", handler_for).steps(), call.clients)
 
 
 def complete(call: Call) -> AIMessage:
@@ -120,14 +80,9 @@ def complete(call: Call) -> AIMessage:
     Raises:
         ClaudeCloudError: The cloud refused, or what it sent is not an answer.
     """
-    streamed = call.is_streamed_internally
-    turn = Turn(call, "stream" if streamed else "invoke", partial(Unwritten, call))
-    if streamed:
-        for _ in _stream(turn):
-            pass
-    while not turn.is_over:
-        turn.take(_send(turn.run))
-    return turn.message()
+    driver = _driver_of_whole(call)
+    run(driver.steps(), call.clients)
+    return driver.answer.message()
 
 
 async def acomplete(call: Call) -> AIMessage:
@@ -136,14 +91,16 @@ async def acomplete(call: Call) -> AIMessage:
     Raises:
         ClaudeCloudError: See `complete`.
     """
-    streamed = call.is_streamed_internally
-    turn = Turn(call, "stream" if streamed else "invoke", partial(Unwritten, call))
-    if streamed:
-        async for _ in _astream(turn):
-            pass
-    while not turn.is_over:
-        turn.take(await _asend(turn.run))
-    return turn.message()
+    driver = _driver_of_whole(call)
+    await arun(driver.steps(), call.clients)
+    return driver.answer.message()
+
+
+def _driver_of_whole(call: Call) -> CallDriver[None]:
+    limit = call.options.request.max_tokens
+    is_long = limit is None or limit > STREAMED_FROM_MAX_TOKENS
+    handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
+    return CallDriver(call, "stream" if is_long else "invoke", handler)
 
 
 def count_tokens(call: Call) -> int:
@@ -152,8 +109,9 @@ def count_tokens(call: Call) -> int:
     Raises:
         ClaudeCloudError: The cloud refused; not every region counts for every model.
     """
-    run = Attempts(call, "count_tokens")
-    return read_count(run, _send(run))
+    driver = CallDriver(call, "count_tokens", lambda _: IGNORE_EVENTS)
+    run(driver.steps(), call.clients)
+    return driver.count
 
 
 async def acount_tokens(call: Call) -> int:
@@ -162,89 +120,61 @@ async def acount_tokens(call: Call) -> int:
     Raises:
         ClaudeCloudError: See `count_tokens`.
     """
-    run = Attempts(call, "count_tokens")
-    return read_count(run, await _asend(run))
+    driver = CallDriver(call, "count_tokens", lambda _: IGNORE_EVENTS)
+    await arun(driver.steps(), call.clients)
+    return driver.count
 
 
-def _send(run: Attempts) -> HttpResponse:
-    try:
-        while True:
-            try:
-                request = _prepare(run)
-                response = http.send(
-                    run.route.platform, request, client=run.call.client, **run.transport()
-                )
-                run.plan.succeeded()
-            except ClaudeCloudError as error:
-                _pause(run, error)
-            else:
-                return response
-    finally:
-        run.plan.let_others_try()
+def list_models(
+    routes: Sequence[Route], *, max_retries: int, timeout: Timeout, clients: Clients
+) -> tuple[AvailableModel, ...]:
+    """Return the models that the routes' clouds list, in the routes' order, newest first.
+
+    Args:
+        routes: Each endpoint is asked.
+        max_retries: How often a failed request is sent again at most.
+        timeout: As the model's field.
+        clients: What the caller gives to send it with.
+
+    Raises:
+        ClaudeCloudError: A control plane refused, or was not reached.
+    """
+    found: dict[AvailableModel, None] = {}
+    for route in routes:
+        run(_listing(route, max_retries, timeout, found), clients)
+    return tuple(found)
 
 
-async def _asend(run: Attempts) -> HttpResponse:
-    try:
-        while True:
-            try:
-                request = await _aprepare(run)
-                response = await http.asend(
-                    run.route.platform, request, client=run.call.async_client, **run.transport()
-                )
-                run.plan.succeeded()
-            except ClaudeCloudError as error:
-                await _apause(run, error)
-            else:
-                return response
-    finally:
-        run.plan.let_others_try()
+async def alist_models(
+    routes: Sequence[Route],
+    *,
+    max_retries: int,
+    timeout: Timeout,  # noqa: ASYNC109  the model's field, which has several parts
+    clients: Clients,
+) -> tuple[AvailableModel, ...]:
+    """Do what `list_models` does, on an event loop, asking all endpoints at once.
+
+    Raises:
+        ClaudeCloudError: See `list_models`.
+    """
+    lists: list[dict[AvailableModel, None]] = [{} for _ in routes]
+    inquiries = [
+        arun(_listing(route, max_retries, timeout, found), clients)
+        for route, found in zip(routes, lists, strict=True)
+    ]
+    # All are waited for: a failure leaves nothing running behind.
+    for outcome in await asyncio.gather(*inquiries, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return tuple(dict.fromkeys(model for found in lists for model in found))
 
 
-def _pause(run: Attempts, error: ClaudeCloudError, reader: ResponseStream[T] | None = None) -> None:
-    """Wait for the next attempt, and tell LangChain's callbacks of it; or raise."""
-    seconds = run.failed(error, reader)
-    manager = run.call.run_manager
-    if manager is not None and manager.handlers:
-        manager.on_retry(run.retry_state(error, seconds))
-    time.sleep(seconds)
-
-
-async def _apause(
-    run: Attempts, error: ClaudeCloudError, reader: ResponseStream[T] | None = None
-) -> None:
-    seconds = run.failed(error, reader)
-    manager = run.call.async_run_manager
-    if manager is not None and manager.handlers:
-        await manager.on_retry(run.retry_state(error, seconds))
-    await asyncio.sleep(seconds)
-
-
-def _prepare(run: Attempts) -> OutgoingRequest:
-    http.prepare(run.route.platform)
-    find_base_model(run.route, run.call.client)
-    request = run.build()
-    urls = run.missing_urls(request)
-    if urls:
-        fetcher = run.call.url_fetcher
-        run.add_media(urls, http.fetch_all(urls) if fetcher is None else _fetch_by(fetcher, urls))
-    return run.finish(request)
-
-
-async def _aprepare(run: Attempts) -> OutgoingRequest:
-    await http.aprepare(run.route.platform)
-    await afind_base_model(run.route, run.call.async_client)
-    request = run.build()
-    urls = run.missing_urls(request)
-    if urls:
-        fetcher = run.call.url_fetcher
-        if fetcher is None:
-            run.add_media(urls, await http.afetch_all(urls))
-        else:
-            run.add_media(urls, await http.in_thread(partial(_fetch_by, fetcher, urls)))
-    return run.finish(request)
-
-
-def _fetch_by(fetcher: Callable[[str], bytes], urls: Sequence[str]) -> list[FetchedMedia]:
-    """Get media the caller's own way; their types are told by their content."""
-    found = [fetcher(url) for url in urls]
-    return [http.FetchedMedia(http.media_type_of(data, None), data) for data in found]
+def _listing(
+    route: Route, max_retries: int, timeout: Timeout, found: dict[AvailableModel, None]
+) -> Steps:
+    cloud = route.config.cloud
+    plane = ControlPlane(route.platform, PERMISSIONS[cloud], HINTS[cloud])
+    timeouts = Timeouts.for_cloud(cloud, timeout)
+    yield Prepare(route.platform)
+    inquiry = Inquiry(route, plane, timeouts, max_retries, SUBJECT)
+    found.update(dict.fromkeys((yield from inquire(inquiry, ask_for_models(route)))))

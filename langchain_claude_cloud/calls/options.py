@@ -95,6 +95,7 @@ class CallOptions:
         timeout: As the field of the same name.
         max_retries: As the field of the same name.
         default_headers: As the field of the same name.
+        is_structured: Whether the package binds a tool for a schema.
     """
 
     model: str
@@ -102,6 +103,7 @@ class CallOptions:
     timeout: float | Mapping[str, float] | None = None
     max_retries: int = 2
     default_headers: Mapping[str, str] = field(default_factory=dict)
+    is_structured: bool = False
 
 
 def read_options(
@@ -137,6 +139,7 @@ def read_options(
         timeout=given.get("timeout", fields.timeout),
         max_retries=given.get("max_retries", fields.max_retries),
         default_headers={**(fields.default_headers or {}), **given.get("default_headers", {})},
+        is_structured=bool(arguments.get("ls_structured_output_format")),
     )
 
 

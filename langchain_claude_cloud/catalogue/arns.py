@@ -1,4 +1,4 @@
-"""Bedrock's ARNs: what each names, and what was learned about those that name no model."""
+"""Bedrock's ARNs: what each names, and how to find out what those stand for that name no model."""
 
 from __future__ import annotations
 
@@ -46,19 +46,16 @@ model is not Anthropic's; a foundation model and a custom model are named in the
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an ARN was found to stand for.
+class ArnTarget:
+    """What an ARN stands for.
 
     Attributes:
-        base_id: The id of the model.
+        base_id: The id of the model; None where that could not be found out.
         regions: Where requests may be served; an empty one stands for anywhere.
     """
 
-    base_id: str
+    base_id: str | None
     regions: frozenset[str] = frozenset()
-
-
-_learned: dict[str, Meaning] = {}
 
 
 def split_arn(text: str) -> tuple[str, str] | None:
@@ -88,13 +85,3 @@ def lookup_of(text: str) -> Lookup | None:
 def region_of(arn: str) -> str:
     """Return the region in an ARN; empty if it has none."""
     return arn.split(":")[3]
-
-
-def learn(arn: str, meaning: Meaning) -> None:
-    """Remember for the process what an ARN stands for."""
-    _learned[arn] = meaning
-
-
-def learned(arn: str) -> Meaning | None:
-    """Return what an ARN was found to stand for."""
-    return _learned.get(arn)

@@ -86,6 +86,7 @@ def resolve(
     region: str | None = None,
     inference_profile: str | None = "auto",
     base_model: str | None = None,
+    base_id: str | None = None,
 ) -> ResolvedModel:
     """Find what a model is called on a cloud, and its row of the catalogue.
 
@@ -96,6 +97,7 @@ def resolve(
         inference_profile: For Bedrock: ``auto``, one of `INFERENCE_PROFILES`, or None for
             the id without a prefix. An id that has a prefix keeps it.
         base_model: For Bedrock: the model behind an id that does not name it.
+        base_id: The id of the model that an ARN was found to stand for.
 
     Returns:
         The id to ask for and what is known about the model.
@@ -111,7 +113,7 @@ def resolve(
     if cloud == "vertex":
         return _resolve_vertex(model)
     if model.startswith("arn:"):
-        return _resolve_arn(model, base_model)
+        return _resolve_arn(model, base_model, base_id)
     return _resolve_bedrock(model, region, inference_profile, base_model)
 
 
@@ -156,9 +158,8 @@ def _bedrock_base(name: str) -> str:
     return base
 
 
-def _resolve_arn(model: str, base_model: str | None) -> ResolvedModel:
-    named, learned = _arns.id_in_arn(model), _arns.learned(model)
-    prefix, base = named or (None, learned.base_id if learned else None)
+def _resolve_arn(model: str, base_model: str | None, base_id: str | None) -> ResolvedModel:
+    prefix, base = _arns.id_in_arn(model) or (None, base_id)
     row = find(base) if base else None
     if row is None and base_model:
         hint = _hinted(base_model)

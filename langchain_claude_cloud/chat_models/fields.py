@@ -23,7 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_claude_cloud.chat_models.model_listing import ModelListing
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.retries import check_max_retries
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     describe_refusal,
@@ -33,7 +34,7 @@ from langchain_claude_cloud.config.checks import (
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.http import RetryPolicy, Timeouts
+from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
 
@@ -46,7 +47,7 @@ PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
 """What the user may give for a platform; a name takes all settings from the environment."""
 
 
-class ModelBase(ModelListing, BaseChatModel):
+class ModelBase(BaseChatModel):
     """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
 
     model: str = ""
@@ -118,9 +119,12 @@ class ModelBase(ModelListing, BaseChatModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        RetryPolicy(self.max_retries)
+        check_max_retries(self.max_retries)
         Timeouts.for_cloud("vertex", self.timeout)
-        self._routes_for(self.model, self.default_headers or {})
+        for route in self._routes_for(self.model, self.default_headers or {}):
+            notice = route.global_routing(route.known_region())
+            if notice:
+                MEMORY.say_once(notice)
         return self
 
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
@@ -131,14 +135,19 @@ class ModelBase(ModelListing, BaseChatModel):
         return place_key(configs, api_key=self.api_key, base_url=self.base_url)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
-        """Return the routes of a call; those of the last one are kept."""
-        key = (model, self.platform, self.api_key, self.base_url, self.residency, headers)
-        if self._routes is None or self._routes[0] != key:
-            routes = make_routes(
-                self._platforms(), model, residency=self.residency, default_headers=headers
-            )
-            self._routes = (key, routes)
-        return self._routes[1]
+        """Return the routes of a call; those of the last one are kept.
+
+        A call uses what it gets here, whatever another thread puts in the cache. The key holds
+        copies: lists and dicts of the caller's may change.
+        """
+        platforms = self._platforms()
+        key = (model, self.residency, platforms, dict(headers))
+        cached = self._routes
+        if cached is not None and cached[0] == key:
+            return cached[1]
+        routes = make_routes(platforms, model, residency=self.residency, default_headers=headers)
+        self._routes = (key, routes)
+        return routes
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

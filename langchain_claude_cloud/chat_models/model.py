@@ -28,20 +28,19 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
-    from langchain_claude_cloud.calls import attempts, exchange, options
+    from langchain_claude_cloud.calls import exchange
     from langchain_claude_cloud.chat_models import structured_output as structured
     from langchain_claude_cloud.chat_models import token_counting as counting
+    from langchain_claude_cloud.control_plane.available_models import AvailableModel
     from langchain_claude_cloud.request import tools as request_tools
     from langchain_claude_cloud.response import construction
     from langchain_claude_cloud.response import handlers as writers
     from langchain_claude_cloud.response import protocol_events as protocol
     from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 else:
-    attempts = LazyModule("langchain_claude_cloud.calls.attempts")
     construction = LazyModule("langchain_claude_cloud.response.construction")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
     exchange = LazyModule("langchain_claude_cloud.calls.exchange")
-    options = LazyModule("langchain_claude_cloud.calls.options")
     protocol = LazyModule("langchain_claude_cloud.response.protocol_events")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
@@ -116,19 +115,21 @@ class ChatClaudeCloud(ModelBase):
         stream: bool,
         run_manager: CallbackManagerForLLMRun | None = None,
         async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
-    ) -> attempts.Call:
-        asked = options.read_options(self, arguments, stop=stop, stream=stream)
-        return attempts.Call(
+    ) -> exchange.Call:
+        asked = exchange.read_options(self, arguments, stop=stop, stream=stream)
+        return exchange.Call(
             messages=messages,
             options=asked,
             routes=self._routes_for(asked.model, asked.default_headers),
             version=self._version,
             with_usage=self.stream_usage or not stream,
-            client=self.http_client,
-            async_client=self.http_async_client,
-            url_fetcher=self.url_fetcher,
-            run_manager=run_manager,
-            async_run_manager=async_run_manager,
+            clients=exchange.Clients(
+                client=self.http_client,
+                async_client=self.http_async_client,
+                url_fetcher=self.url_fetcher,
+                run_manager=run_manager,
+                async_run_manager=async_run_manager,
+            ),
         )
 
     @property
@@ -306,7 +307,7 @@ class ChatClaudeCloud(ModelBase):
 
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
-    ) -> attempts.Call:
+    ) -> exchange.Call:
         given = {**arguments, "tools": tools} if tools else arguments
         return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
 
@@ -325,6 +326,41 @@ class ChatClaudeCloud(ModelBase):
         """Return how many tokens a text has as a prompt, as the cloud counts them."""
         return self.count_tokens(text) if text else 0
 
+    def list_models(self) -> tuple[AvailableModel, ...]:
+        """Return the Claude models that the model's platforms list, newest first.
+
+        Amazon Bedrock is asked by ListFoundationModels and ListInferenceProfiles, as the
+        account and region that calls go to: what has an inference profile there may be
+        called, given access to the model. Vertex AI is asked for Anthropic's models in Model
+        Garden: what it has published, whether or not the project has enabled it.
+
+        Returns:
+            What each platform lists, in the platforms' order.
+
+        Raises:
+            PermissionDeniedError: The identity may not list; the message names the permission.
+            ClaudeCloudError: Another refusal, or a control plane was not reached.
+        """
+        return exchange.list_models(
+            self._routes_for(self.model, self.default_headers or {}),
+            max_retries=self.max_retries,
+            timeout=self.timeout,
+            clients=exchange.Clients(client=self.http_client),
+        )
+
+    async def alist_models(self) -> tuple[AvailableModel, ...]:
+        """Do what `list_models` does, on an event loop, asking all platforms at once.
+
+        Raises:
+            ClaudeCloudError: See `list_models`.
+        """
+        return await exchange.alist_models(
+            self._routes_for(self.model, self.default_headers or {}),
+            max_retries=self.max_retries,
+            timeout=self.timeout,
+            clients=exchange.Clients(async_client=self.http_async_client),
+        )
+
     def close(self) -> None:
         """Close the connections to this model's endpoints that threads have kept open."""
         from langchain_claude_cloud.platform.http import close_pools  # noqa: PLC0415 - httpx
@@ -342,7 +378,7 @@ class ChatClaudeCloud(ModelBase):
     def _addresses(self) -> list[str]:
         routes = self._routes_for(self.model, self.default_headers or {})
         ready = [route for route in routes if not route.platform.needs_prepare()]
-        return [route.platform.endpoint(route.resolved.model_id, "invoke") for route in ready]
+        return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
 
     @property
     def _llm_type(self) -> str:

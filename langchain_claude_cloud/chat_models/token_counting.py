@@ -21,8 +21,8 @@ from typing import Final
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_claude_cloud.calls import exchange
-from langchain_claude_cloud.calls.attempts import Call
-from langchain_claude_cloud.calls.failover import HEALTH
+from langchain_claude_cloud.calls.driver import Call
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models.token_estimation import (
     ESTIMATE_ERROR,
     PER_MESSAGE,
@@ -188,7 +188,10 @@ UNCOUNTED: Final = _Uncounted()
 
 def _counting(routes: Sequence[Route]) -> list[Route]:
     """Return the routes that may count, those first that are healthy."""
-    return sorted((r for r in routes if not UNCOUNTED.hides(r)), key=HEALTH.remaining)
+    return sorted(
+        (r for r in routes if not UNCOUNTED.hides(r)),
+        key=lambda route: MEMORY.circuits.remaining(route.place),
+    )
 
 
 def _note_that_none_counts(route: Route, error: ClaudeCloudError) -> None:

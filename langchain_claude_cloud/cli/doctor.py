@@ -153,7 +153,7 @@ def _add_settings(report: Report, config: Vertex | Bedrock, target: Target) -> N
 
 def _add_prepared(report: Report, route: Route) -> None:
     """Add what is known once the credentials are loaded."""
-    resolved = route.resolved
+    resolved = route.resolved()
     report.add("endpoint", route.platform.endpoint(resolved.model_id, "invoke"), "all of the above")
     info = resolved.info
     known = "the catalogue" if resolved.known else f"not in the catalogue; treated as {info.name}"
@@ -178,7 +178,7 @@ def _add_lifecycle(report: Report, resolved: ResolvedModel) -> None:
 
 def _add_listing(report: Report, config: Vertex | Bedrock, route: Route) -> None:
     """Add whether the control plane lists the model; who may call need not be let to list."""
-    resolved = route.resolved
+    resolved = route.resolved()
     llm = ChatClaudeCloud(model=route.model, platform=config, max_retries=0, timeout=10.0)
     try:
         listed = llm.list_models()

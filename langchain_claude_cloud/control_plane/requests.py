@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, urlencode
 
+from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
@@ -28,6 +29,7 @@ from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObje
 from langchain_claude_cloud.platform._common import check_base_url
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url, flag
+from langchain_claude_cloud.routing.routes import Route
 
 _RUNTIME = "bedrock-runtime"
 _CONTROL = "bedrock"
@@ -126,6 +128,16 @@ class ControlPlane:
                 f"{' and '.join(self._permissions)}. {self._hint}".rstrip(),
             )
         return error
+
+
+def bedrock_address(route: Route) -> str:
+    """Return where the control plane of a Bedrock route is. The platform must be prepared.
+
+    Raises:
+        ConfigurationError: The environment names an address that is not an https URL.
+    """
+    given = isinstance(route.config, Bedrock) and route.config.base_url is not None
+    return bedrock_base_url(route.platform, given=given)
 
 
 def bedrock_base_url(platform: Platform, *, given: bool) -> str:

@@ -36,6 +36,7 @@ class ResponseSource:
         request_id: The cloud's id of the request, if it sent one.
         inference_profile: Bedrock's inference profile prefix, if one was used.
         failed_attempts: The attempts before this one, if any of them went elsewhere.
+        attempts: How many requests it took.
     """
 
     platform: str
@@ -44,6 +45,7 @@ class ResponseSource:
     request_id: str | None = None
     inference_profile: str | None = None
     failed_attempts: tuple[JsonObject, ...] = ()
+    attempts: int = 1
 
 
 def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
@@ -56,6 +58,7 @@ def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
         "region": source.region,
         "inference_profile": source.inference_profile,
         "request_id": source.request_id,
+        "attempts": source.attempts,
         "failed_attempts": list(source.failed_attempts) or None,
     }
     return {key: value for key, value in known.items() if value is not None}

@@ -7,7 +7,6 @@ is decided by `langchain_claude_cloud.calls.failover`.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Final, cast
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud.catalogue.arns import ArnTarget, Lookup, lookup_of, region_of
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
@@ -27,18 +27,23 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.base import Platform
 
-logger = logging.getLogger("langchain_claude_cloud")
-
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
-
-_noticed: set[str] = set()
 
 _VERTEX_IDENTITY: Final = (
     *("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
 )
 _BEDROCK_IDENTITY: Final = (
-    *("profile", "access_key_id", "api_key", "session", "role_arn", "project", "service_tier"),
+    *(
+        "profile",
+        "access_key_id",
+        "api_key",
+        "session",
+        "role_arn",
+        "external_id",
+        "project",
+        "service_tier",
+    ),
 )
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
@@ -90,14 +95,23 @@ class Route:
 
         return BedrockPlatform(bedrock_settings(self.config, self.default_headers))
 
-    @cached_property
-    def resolved(self) -> ResolvedModel:
-        """The model on this platform. The platform must have been prepared.
+    def resolved(self, target: ArnTarget | None = None) -> ResolvedModel:
+        """Return the model on this platform. The platform must have been prepared.
+
+        Args:
+            target: What the model stands for, if it is an ARN and that is known.
 
         Raises:
-            ConfigurationError: The region or the inference profile is outside the residency.
+            ConfigurationError: Something is outside the residency.
         """
-        return self.resolve_in(self.platform.region)
+        found = self._resolutions.get(target)
+        if found is None:
+            found = self._resolutions[target] = self.resolve_in(self.platform.region, target)
+        return found
+
+    @cached_property
+    def _resolutions(self) -> dict[ArnTarget | None, ResolvedModel]:
+        return {}
 
     @cached_property
     def place(self) -> Hashable:
@@ -121,8 +135,12 @@ class Route:
             return self.config.region_for(self.model)
         return self.config.effective_region()
 
-    def resolve_in(self, region: str | None) -> ResolvedModel:
+    def resolve_in(self, region: str | None, target: ArnTarget | None = None) -> ResolvedModel:
         """Resolve the model for a region, None while only a profile's file would tell it.
+
+        Args:
+            region: The region.
+            target: What the model stands for, if it is an ARN and that is known.
 
         Raises:
             ConfigurationError: The model id is no good here, or something lies outside the
@@ -138,10 +156,57 @@ class Route:
                 region=region,
                 inference_profile=self._profile_for(region),
                 base_model=self.config.base_model,
+                base_id=target.base_id if target else None,
             )
-        if region is not None:
-            self._check_residency(resolved, region)
+        if region is not None and self.residency is not None:
+            self._check_residency(resolved, region, self.residency)
         return resolved
+
+    def lookup(self) -> Lookup | None:
+        """Return how to find out what the model's ARN stands for; None if there is no need.
+
+        Where a residency is demanded, ``base_model`` does not do: it says which model answers,
+        not where.
+        """
+        if not isinstance(self.config, Bedrock) or not self.model.startswith("arn:"):
+            return None
+        if self.config.base_model and self.residency is None:
+            return None
+        return lookup_of(self.model)
+
+    def check_target(self, target: ArnTarget) -> None:
+        """Refuse an ARN that leads elsewhere than it may.
+
+        Raises:
+            ConfigurationError: It does, or nothing tells where it leads.
+        """
+        if self.residency is None:
+            return
+        lookup = self.lookup()
+        if target.base_id is None and lookup is not None:
+            raise self._outside(
+                f"what {self.model} stands for could not be found out. Allow the identity "
+                f"{lookup.permission}, or give the model by an id that names it"
+            )
+        for region in sorted(target.regions):
+            geography = region_geography("bedrock", region) if region else "global"
+            if not lies_within(geography, self.residency):
+                raise self._outside(
+                    f"{self.model} may be served in {region or 'any region of the world'}. Use a "
+                    "profile that stays there"
+                )
+
+    def global_routing(self, region: str | None) -> str | None:
+        """Return a notice for a region whose requests may be served elsewhere; None if not so."""
+        if region is None or self.residency is not None or self.config.cloud == "vertex":
+            return None
+        geography = region_geography(self.config.cloud, region)
+        if geography not in _RESIDENT or self.resolve_in(region).inference_profile != "global":
+            return None
+        return (
+            f"Requests from {region} use the global inference profile and may be served outside "
+            f'{geography}. Set residency="{geography}" to keep them inside.'
+        )
 
     def _profile_for(self, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
@@ -155,46 +220,36 @@ class Route:
             return None
         return geography
 
-    def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
+    def _check_residency(self, resolved: ResolvedModel, region: str, residency: str) -> None:
         places = {"region": region_geography(self.config.cloud, region)}
         if resolved.inference_profile is not None:
             places["inference profile"] = resolved.inference_profile
+        if self.model.startswith("arn:") and region_of(self.model):
+            places["ARN"] = region_geography("bedrock", region_of(self.model))
         if isinstance(self.config, Vertex) and self.config.count_tokens_region:
             counting = self.config.count_tokens_region
             places["count_tokens_region"] = region_geography("vertex", counting)
-        if self.residency is None:
-            _notice_global_routing(resolved, region, places["region"])
-            return
         for what, geography in places.items():
-            if not lies_within(geography, self.residency):
-                raise ConfigurationError(
-                    f"residency={self.residency!r} is demanded, but the {what} of "
-                    f"{type(self.config).__name__} ({geography or region}) is outside. Choose "
-                    "a region, multi-region or inference profile there, or drop residency.",
-                    platform=self.config.cloud,
-                    model=self.model,
-                    region=region,
+            if not lies_within(geography, residency):
+                raise self._outside(
+                    f"the {what} of {type(self.config).__name__} ({geography or region}) is "
+                    "outside. Choose a region, multi-region or inference profile there",
+                    region,
                 )
+
+    def _outside(self, what: str, region: str | None = None) -> ConfigurationError:
+        return ConfigurationError(
+            f"residency={self.residency!r} is demanded, but {what}, or drop residency.",
+            platform=self.config.cloud,
+            model=self.model,
+            region=region or self.known_region(),
+        )
 
 
 def _mark(value: object) -> Hashable:
     if isinstance(value, SecretStr):
         return hash(value)
     return value if value is None or isinstance(value, str) else id(value)
-
-
-def _notice_global_routing(resolved: ResolvedModel, region: str, geography: str | None) -> None:
-    """Say once that a request from a region with residency rules may be served elsewhere."""
-    if resolved.inference_profile != "global" or geography not in _RESIDENT or region in _noticed:
-        return
-    _noticed.add(region)
-    logger.warning(
-        "Requests from %s use the global inference profile and may be served outside %s. Set "
-        'residency="%s" to keep them inside.',
-        region,
-        geography,
-        geography,
-    )
 
 
 def make_routes(

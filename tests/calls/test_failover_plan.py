@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, Vertex
+from langchain_claude_cloud.calls.attempts import Attempts
 from langchain_claude_cloud.calls.circuit_breaker import (
-    COOL_DOWN_SECONDS,
-    LONGEST_COOL_DOWN,
-    Health,
+    LONGEST_OPEN_SECONDS,
+    OPEN_SECONDS,
+    CircuitBreakers,
 )
-from langchain_claude_cloud.calls.failover import Plan
+from langchain_claude_cloud.calls.decision import GiveUp, decide, give_up
+from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -33,7 +35,6 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.platform.http import RetryPolicy
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
 A, B, C = "us-east-1", "us-west-2", "eu-west-1"
@@ -59,13 +60,28 @@ class World:
 
     def __post_init__(self) -> None:
         """Make what it knows: nothing yet."""
-        self.health = Health(self.clock, lambda: self.draw)
+        self.memory = Memory()
+        self.memory.reset(self.clock, lambda: self.draw)
 
     def plan(self, *regions: str, max_retries: int = 0, **settings: Any) -> Plan:
         """Plan a call that may go to these regions."""
-        routes = routes_in(*regions)
-        delay = RetryPolicy(max_retries, draw=lambda: 1.0).delay_before_retry
-        return Plan(routes, delay, health=self.health, clock=self.clock, **settings)
+        return Plan(routes_in(*regions), max_retries, memory=self.memory, **settings)
+
+    def remaining(self, route: Route) -> float:
+        """Return for how long no call should go to a route."""
+        return self.memory.circuits.remaining(route.place)
+
+
+class Plan(Attempts):
+    """The attempts of a call, driven by hand."""
+
+    def failed(self, error: ClaudeCloudError) -> float:
+        """Let an attempt fail, and return how long to wait for the next one."""
+        action = decide(error, self)
+        if isinstance(action, GiveUp):
+            raise action.error
+        self.go_to(action.index)
+        return action.seconds
 
 
 def routes_in(*regions: str) -> Sequence[Route]:
@@ -181,7 +197,7 @@ def test_a_single_route_is_retried_and_never_cools_down(world: World) -> None:
     with pytest.raises(RateLimitError):
         plan.failed(throttled(6))
     assert world.plan(A).route is not None
-    assert world.health.remaining(world.plan(A).route) == 0.0
+    assert world.remaining(world.plan(A).route) == 0.0
 
 
 def test_all_that_failed_is_chained_to_the_error(world: World) -> None:
@@ -261,17 +277,18 @@ def test_what_ends_a_call_for_another_reason_is_chained_too(world: World) -> Non
     plan = world.plan(A, B)
     first = throttled()
     plan.failed(first)
-    ended = plan.give_up(RequestTimeoutError("time is up"))
+    ended = give_up(RequestTimeoutError("time is up"), plan).error
     assert ended.__cause__ is first
     assert region_of(world.plan(B, A)) == B
 
 
 def test_a_stream_that_the_cloud_broke_counts_against_its_route(world: World) -> None:
     """An overload in mid-answer does, a cut connection does not."""
-    world.plan(A, B).broken(StreamInterruptedError("cut"))
-    assert region_of(world.plan(A, B)) == A
-    world.plan(A, B).broken(OverloadedError("", status_code=529))
-    assert region_of(world.plan(A, B)) == B
+    for error, region in ((StreamInterruptedError("cut"), A), (OverloadedError(""), B)):
+        plan = world.plan(A, B)
+        plan.has_content = True
+        assert decide(error, plan) == GiveUp(error)
+        assert region_of(world.plan(A, B)) == region
 
 
 def test_a_route_cools_down_for_as_long_as_it_said(world: World) -> None:
@@ -320,7 +337,7 @@ def test_threads_agree_on_who_tries(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [Plan.let_others_try, lambda plan: plan.give_up(RequestTimeoutError("time is up"))]
+    "end", [Plan.release, lambda plan: give_up(RequestTimeoutError("time is up"), plan)]
 )
 def test_the_next_call_tries_where_the_first_has_no_verdict(
     world: World, end: Callable[[Plan], object]
@@ -342,9 +359,9 @@ def test_a_call_gives_back_no_other_call_s_trial(world: World) -> None:
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
     trying = world.plan(A, B)
-    early.let_others_try()
+    early.release()
     assert region_of(world.plan(A, B)) == B
-    trying.let_others_try()
+    trying.release()
     assert region_of(world.plan(A, B)) == A
 
 
@@ -366,14 +383,14 @@ def test_failures_in_a_row_lengthen_the_cool_down_to_a_limit(world: World) -> No
         plan = world.plan(A, B)
         assert region_of(plan) == A
         plan.failed(ServerError("", status_code=500))
-        lengths.append(world.health.remaining(plan.routes[0]))
+        lengths.append(world.remaining(plan.routes[0]))
         world.clock.now += lengths[-1]
     assert (
-        lengths == [COOL_DOWN_SECONDS * factor for factor in (1, 2, 4, 8)] + [LONGEST_COOL_DOWN] * 3
+        lengths == [OPEN_SECONDS * factor for factor in (1, 2, 4, 8)] + [LONGEST_OPEN_SECONDS] * 3
     )
     world.plan(A, B).succeeded()
     world.plan(A, B).failed(ServerError("", status_code=500))
-    assert world.health.remaining(routes_in(A)[0]) == COOL_DOWN_SECONDS
+    assert world.remaining(routes_in(A)[0]) == OPEN_SECONDS
 
 
 def test_calls_under_way_do_not_lengthen_it(world: World) -> None:
@@ -381,10 +398,10 @@ def test_calls_under_way_do_not_lengthen_it(world: World) -> None:
     plans = [world.plan(A, B) for _ in range(50)]
     for plan in plans:
         plan.failed(ServerError("", status_code=500))
-    assert world.health.remaining(plans[0].routes[0]) == COOL_DOWN_SECONDS
-    world.clock.now += COOL_DOWN_SECONDS
+    assert world.remaining(plans[0].routes[0]) == OPEN_SECONDS
+    world.clock.now += OPEN_SECONDS
     world.plan(A, B).failed(ServerError("", status_code=500))
-    assert world.health.remaining(plans[0].routes[0]) == 2 * COOL_DOWN_SECONDS
+    assert world.remaining(plans[0].routes[0]) == 2 * OPEN_SECONDS
 
 
 def test_a_call_that_was_sent_before_the_failure_proves_nothing(world: World) -> None:
@@ -447,9 +464,7 @@ def test_what_has_a_quota_of_its_own_cools_down_for_itself(
 
     def plan() -> Plan:
         routes = make_routes([one, other], "claude-sonnet-4-6")
-        return Plan(
-            routes, RetryPolicy(0).delay_before_retry, health=world.health, clock=world.clock
-        )
+        return Plan(routes, 0, memory=world.memory)
 
     plan().failed(throttled(10))
     following = plan()
@@ -478,43 +493,36 @@ def test_whatever_happens_a_call_finds_a_route(steps: list[tuple[int, str]]) -> 
     assert region_of(world.plan(A, B, C)) in (A, B, C)
 
 
-@dataclass(frozen=True)
-class Somewhere:
-    """An endpoint."""
-
-    place: int
-
-
 def test_what_is_known_of_endpoints_is_bounded() -> None:
     """A service with thousands of projects does not grow without end."""
-    health = Health(Clock(), lambda: 0.0)
+    circuits = CircuitBreakers(Clock(), lambda: 0.0)
     for number in range(3000):
-        health.failed(Somewhere(number), 10.0)
-    assert len(health._troubles) <= 1001
-    assert health.remaining(Somewhere(2999)) > 0
+        circuits.record_failure(number, 10.0)
+    assert len(circuits._circuits) <= 1001
+    assert circuits.remaining(2999) > 0
 
 
 def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
     """A broken header does not switch a route off for good."""
-    health = Health(Clock(), lambda: 0.0)
-    health.failed(Somewhere(1), 3e7)
-    assert health.remaining(Somewhere(1)) == 3600.0
+    circuits = CircuitBreakers(Clock(), lambda: 0.0)
+    circuits.record_failure(1, 3e7)
+    assert circuits.remaining(1) == 3600.0
 
 
 def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None:
     """The garbage collector closes an abandoned stream anywhere, also there."""
     clock, call = Clock(), object()
-    health = Health(clock, lambda: 0.0)
-    health.failed(Somewhere(1), 10.0)
+    circuits = CircuitBreakers(clock, lambda: 0.0)
+    circuits.record_failure(1, 10.0)
     clock.now += 10
-    assert health.admit(Somewhere(1), call)
+    assert circuits.admit(1, call)
 
     def work() -> None:
-        with health._lock:
-            health.release(Somewhere(1), call)
+        with circuits._lock:
+            circuits.release(1, call)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(5)
     assert not thread.is_alive()
-    assert health.admit(Somewhere(1), object())
+    assert circuits.admit(1, object())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.calls.memory import MEMORY
 
 MODEL = "claude-sonnet-5-5"
 
@@ -73,10 +74,10 @@ def test_residency_takes_the_profile_of_the_geography(region: str) -> None:
 
 
 def test_global_routing_from_a_guarded_region_is_said_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever chose Frankfurt should know that `global` leaves it."""
-    monkeypatch.setattr("langchain_claude_cloud.routing.routes._noticed", set())
+    MEMORY.reset()
     for _ in range(3):
         ChatClaudeCloud(model=MODEL, platform=Bedrock(region="eu-central-1"))
     assert [

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from langchain_core.exceptions import ModelError
 
+from langchain_claude_cloud.calls.retries import delay_before_retry
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     StreamInterruptedError,
@@ -26,7 +27,6 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.types import Cloud
-from langchain_claude_cloud.platform.http import RetryPolicy
 from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.message import ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
@@ -115,7 +115,7 @@ def check(error: object) -> None:
     copied = pickle.loads(pickle.dumps(error))  # noqa: S301  pickled here
     assert vars(copied) == vars(error)
     assert str(copied) == text
-    delay = RetryPolicy(2).delay_before_retry(error, 1)
+    delay = delay_before_retry(error, 1, 2, lambda: 0.5)
     assert delay is None or 0 <= delay <= 60
 
 

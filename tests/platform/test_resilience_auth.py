@@ -19,7 +19,7 @@ from credential_servers import Reply, Request, Server, json_reply, service_accou
 from google.oauth2 import service_account as google_service_account
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.circuit_breaker import HEALTH
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -59,7 +59,7 @@ def emulator(running_emulator: CloudEmulator) -> CloudEmulator:
 @pytest.fixture(autouse=True)
 def all_healthy() -> None:
     """Forget which routes of this process are cooling down."""
-    HEALTH.forget()
+    MEMORY.reset()
 
 
 @dataclass

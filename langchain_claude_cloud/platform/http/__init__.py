@@ -10,7 +10,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 from langchain_claude_cloud.platform.http.media_types import media_type_of
-from langchain_claude_cloud.platform.http.retry import RetryPolicy
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -61,7 +60,6 @@ __all__ = [
     "FetchLimits",
     "FetchedMedia",
     "HttpResponse",
-    "RetryPolicy",
     "Timeouts",
     "aclose_pools",
     "afetch_all",

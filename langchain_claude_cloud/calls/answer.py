@@ -1,0 +1,127 @@
+"""The answer of a call, over the responses that pauses split it into.
+
+A response can end with the stop reason `pause_turn`: the API's own tools have worked for long,
+and the model goes on when its message is sent back as it is
+(https://docs.claude.com/en/api/handling-stop-reasons). That is done a bounded number of times,
+where the first request went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from langchain_core.messages import AIMessage
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.tool_names import ToolNames
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.event_handler import EventHandler
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
+from langchain_claude_cloud.response.message_state import MessageState
+
+T = TypeVar("T")
+HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]
+"""Makes the handler of an answer, once it is known where it comes from."""
+
+MAX_PAUSES: Final = 10
+"""How often an answer is gone on with. The API pauses after ten rounds of its own tools, so this
+is a hundred of them; what ends with a pause then can still be sent back by the caller."""
+
+
+class PausableAnswer(Generic[T]):
+    """An answer, whatever pauses it has.
+
+    Args:
+        handler_for: Makes the handler, once it is known where the answer comes from.
+        version: The form of the content.
+        with_usage: Whether the message carries usage metadata.
+
+    Attributes:
+        paused: The answer as it was when it was paused last, for exceptions.
+    """
+
+    def __init__(
+        self, handler_for: HandlerFor[T], *, version: OutputVersion, with_usage: bool
+    ) -> None:
+        self.paused: AIMessage | None = None
+        self._handler_for = handler_for
+        self._version = version
+        self._with_usage = with_usage
+        self._accumulator = MessageAccumulator(pauses=MAX_PAUSES)
+        self._begun: tuple[ResponseSource, EventHandler[T]] | None = None
+        self._whole: AIMessage | None = None
+
+    def begin(
+        self, source: ResponseSource, names: ToolNames
+    ) -> tuple[EventHandler[T], MessageAccumulator]:
+        """Return what handles and accumulates a response that has begun.
+
+        One that goes on with a paused answer adds to it; any other starts over.
+
+        Args:
+            source: Where the response comes from.
+            names: What the tools are called in the request.
+        """
+        if self._begun is None or self.paused is None:
+            self._accumulator = MessageAccumulator(pauses=MAX_PAUSES)
+            self._begun = (source, self._handler_for(source))
+        self._accumulator.names = names
+        return self._begun[1], self._accumulator
+
+    def take(self, source: ResponseSource, names: ToolNames, body: JsonObject) -> None:
+        """Take in a response that was not streamed.
+
+        Args:
+            source: Where the response comes from.
+            names: What the tools are called in the request.
+            body: The response.
+
+        Raises:
+            KeyError, TypeError, AttributeError, ValueError: It is not an answer.
+        """
+        self.begin(source, names)
+        self._accumulator.add_message(body)
+        self._whole = self._build(self._version)
+
+    def go_on(self) -> AIMessage | None:
+        """Return the message to send back, if the answer that has arrived is paused."""
+        if not self._accumulator.is_paused:
+            return None
+        self.paused = self.message()
+        return self._build("v0")
+
+    def message(self) -> AIMessage:
+        """Return the answer as far as it has arrived."""
+        return self._whole or self._build(self._version)
+
+    def _build(self, version: OutputVersion) -> AIMessage:
+        if self._begun is None:  # nothing ends that has not begun
+            raise RuntimeError("no response has come yet")
+        source = self._begun[0]
+        return build_message(
+            self._accumulator, source, version=version, with_usage=self._with_usage
+        )
+
+
+class WholeMessage(EventHandler[None]):
+    """The handler of an answer that is wanted whole: it sees that a message can be made of it.
+
+    What is malformed only as a whole, such as the usage, is an error of the stream then.
+    """
+
+    def __init__(self, version: OutputVersion, source: ResponseSource, *, with_usage: bool) -> None:
+        self._version = version
+        self._source = source
+        self._with_usage = with_usage
+
+    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Sequence[None]:
+        """Make the message, and say nothing.
+
+        Raises:
+            TypeError, ValueError: The answer is not of the documented form.
+        """
+        del finalized
+        build_message(state, self._source, version=self._version, with_usage=self._with_usage)
+        return ()

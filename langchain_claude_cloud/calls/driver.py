@@ -1,0 +1,350 @@
+"""Drive one call: what to do next, given what came of it. No I/O, no waiting, no clock of its own.
+
+The driver is a generator in the manner of `httpx.Auth.auth_flow`. It yields steps and is sent
+their outcomes, by an executor in a thread or on an event loop. It sends a request, sends it
+again or elsewhere as `langchain_claude_cloud.calls.decision` says, and goes on with an answer
+that the API paused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from langchain_core.messages import BaseMessage
+
+from langchain_claude_cloud.calls.adaptation import Adaptation
+from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer
+from langchain_claude_cloud.calls.attempts import Attempts
+from langchain_claude_cloud.calls.decision import GiveUp, decide, give_up, log_retry
+from langchain_claude_cloud.calls.json_body import dump_json, read_json
+from langchain_claude_cloud.calls.lookup import find_arn_target
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.options import CallOptions
+from langchain_claude_cloud.calls.pacing import Ticket
+from langchain_claude_cloud.calls.steps import (
+    NO_CLIENTS,
+    Clients,
+    Fetch,
+    Prepare,
+    Send,
+    Steps,
+    Stream,
+    Wait,
+)
+from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
+from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, Operation
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.request.body import MessagesRequest, build_request
+from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
+from langchain_claude_cloud.request.tool_names import NO_NAMES
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
+from langchain_claude_cloud.response.stream import ResponseStream
+from langchain_claude_cloud.routing.routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from tenacity import RetryCallState
+
+    from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+    from langchain_claude_cloud.platform.http import FetchedMedia, HttpResponse
+
+T = TypeVar("T")
+
+_BODY_OF_COUNT: Final = frozenset(
+    {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, before it is known which route answers it.
+
+    Attributes:
+        messages: The conversation; never changed.
+        options: What is asked for.
+        routes: Where it may go, in the user's order.
+        version: The form of the answer's content.
+        with_usage: Whether messages carry usage metadata.
+        clients: What the caller gives to send it with.
+    """
+
+    messages: Sequence[BaseMessage]
+    options: CallOptions
+    routes: Sequence[Route]
+    version: OutputVersion = "v0"
+    with_usage: bool = True
+    clients: Clients = NO_CLIENTS
+
+
+class CallDriver(Generic[T]):
+    """Drives one call.
+
+    Args:
+        call: What is asked for, and where.
+        operation: Which of the clouds' operations is wanted.
+        handler_for: Makes the handler of an answer, once it is known where it comes from.
+
+    Attributes:
+        answer: The answer as far as it has arrived.
+        count: The number of tokens, if that was asked for.
+    """
+
+    def __init__(self, call: Call, operation: Operation, handler_for: HandlerFor[T]) -> None:
+        self.answer = PausableAnswer(handler_for, version=call.version, with_usage=call.with_usage)
+        self.count = 0
+        self._call = call
+        self._operation = operation
+        self._messages = call.messages
+        self._adaptation = Adaptation(
+            call.options.request, is_structured=call.options.is_structured
+        )
+        self._media: dict[str, FetchedMedia] = {}
+        self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
+        self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
+        self._reader: ResponseStream[T] | None = None
+        self._names = NO_NAMES
+        self._ticket = Ticket()
+        self._is_fetching = False
+        self._is_over = False
+        self._waited = 0.0
+        self._attempts = Attempts(call.routes, call.options.max_retries, self.remaining)
+
+    def steps(self) -> Steps:
+        """Yield what to do, until the answer is complete.
+
+        Raises:
+            ClaudeCloudError: Why there is none, with what had arrived of it.
+        """
+        try:
+            while not self._is_over:
+                try:
+                    yield from self._attempt()
+                except ClaudeCloudError as error:
+                    yield from self._after(error)
+        finally:
+            self._attempts.release()
+            MEMORY.pacing.release(self._quota, self._ticket)
+
+    def remaining(self) -> float:
+        """Return how many seconds the call has left; no end to a stream that has content."""
+        return math.inf if self._has_content else self._ends - MEMORY.clock()
+
+    @property
+    def _has_content(self) -> bool:
+        """Whether a part of the answer was handed out: from then on nothing is sent again."""
+        return self._reader is not None and self._reader.has_emitted
+
+    @property
+    def _route(self) -> Route:
+        return self._attempts.route
+
+    @property
+    def _quota(self) -> Hashable:
+        """Whose requests are paced together: tokens are counted by a quota of its own."""
+        place = self._route.place
+        return ("count_tokens", place) if self._operation == "count_tokens" else place
+
+    @property
+    def _resolved(self) -> ResolvedModel:
+        return self._route.resolved(MEMORY.arns.get(self._route.place))
+
+    @property
+    def _model_id(self) -> str:
+        """What the model is called in the URL of this operation."""
+        resolved = self._resolved
+        return resolved.base_id if self._operation == "count_tokens" else resolved.model_id
+
+    def _attempt(self) -> Steps:
+        """Send the request to the current route, and take in what it answers."""
+        self._reader = None
+        route, self._ticket = self._route, Ticket()
+        yield Prepare(route.platform)
+        yield from find_arn_target(route)
+        request = self._build()
+        urls = [url for url in find_url_sources(request.body) if url not in self._media]
+        if urls:
+            self._is_fetching = True
+            self._media.update(zip(urls, (yield Fetch(urls)), strict=True))
+            self._is_fetching = False
+        outgoing = self._finish(request)
+        while seconds := MEMORY.pacing.wait(self._quota, self._ticket):
+            self._check_time()
+            yield Wait(min(seconds, max(0.0, self.remaining())))
+        if self._operation == "stream":
+            yield Stream(route.platform, outgoing, self._model_id, self._timeouts(), self._begin)
+            self._ended()
+        else:
+            response = yield Send(route.platform, outgoing, self._model_id, self._timeouts())
+            self._take(response)
+
+    def _build(self) -> MessagesRequest:
+        """Build the current route's request. The platform must have been prepared."""
+        resolved = self._resolved
+        options = self._adaptation.settle(self._route.place, resolved)
+        request = build_request(self._messages, options, resolved)
+        self._names = request.names
+        for notice in request.notices:
+            MEMORY.say_once(notice)
+        routing = self._route.global_routing(self._route.platform.region)
+        if routing:
+            MEMORY.say_once(routing)
+        return request
+
+    def _finish(self, request: MessagesRequest) -> OutgoingRequest:
+        """Turn the request into the platform's own, as bytes."""
+        platform, model_id = self._route.platform, self._model_id
+        body = inline_sources(request.body, self._media) if self._media else request.body
+        if self._operation == "count_tokens":
+            body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
+        body, headers = platform.rewrite(
+            body, request.betas, model_id=model_id, operation=self._operation
+        )
+        url = platform.endpoint(model_id, self._operation)
+        return OutgoingRequest("POST", url, headers, dump_json(body))
+
+    def _timeouts(self) -> Timeouts:
+        self._check_time()
+        timeouts = Timeouts.for_cloud(self._route.config.cloud, self._call.options.timeout)
+        return timeouts if self._total is None else timeouts.within(self.remaining)
+
+    def _check_time(self) -> None:
+        if self.remaining() <= 0:
+            raise RequestTimeoutError("No time is left to send the request.")
+
+    def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
+        """Return the decoder for a streamed response that has begun."""
+        self._attempts.release()
+        handler, accumulator = self.answer.begin(self._source(headers), self._names)
+        self._reader = ResponseStream(
+            self._route.platform.framing,
+            handler,
+            self._source(headers),
+            cloud=self._route.config.cloud,
+            version=self._call.version,
+            accumulator=accumulator,
+        )
+        return self._reader
+
+    def _take(self, response: HttpResponse) -> None:
+        """Take in a response that was not streamed."""
+        source = self._source(response.headers)
+        if self._operation == "count_tokens":
+            self.count = read_json(response, source, _count_in)
+            self._attempts.succeeded()
+            self._is_over = True
+            return
+        read_json(response, source, partial(self.answer.take, source, self._names))
+        self._ended()
+
+    def _ended(self) -> None:
+        """Note that the current response is complete, and see whether the answer goes on."""
+        self._attempts.succeeded()
+        paused = self.answer.go_on()
+        if paused is None:
+            self._is_over = True
+            return
+        self._messages = [*self._messages, paused]
+        if self._has_content:
+            self._ends = math.inf
+        self._reader = None
+        sent = self._attempts.count
+        retries = self._call.options.max_retries
+        self._attempts = Attempts([self._route], retries, self.remaining)
+        self._attempts.count = sent
+
+    def _source(self, headers: Mapping[str, str]) -> ResponseSource:
+        """Say where an answer comes from."""
+        resolved = self._resolved
+        request_ids = (headers.get(name) for name in REQUEST_ID_HEADERS)
+        return ResponseSource(
+            platform=self._route.config.cloud,
+            region=self._route.platform.region,
+            model=resolved.model_id,
+            request_id=next((found for found in request_ids if found), None),
+            inference_profile=resolved.inference_profile,
+            failed_attempts=tuple(each.describe() for each in self._attempts.switched_from()),
+            attempts=self._attempts.count + 1,
+        )
+
+    def _after(self, error: ClaudeCloudError) -> Steps:
+        """Do what follows a failed attempt.
+
+        Raises:
+            ClaudeCloudError: Why nothing follows.
+        """
+        self._complete(error)
+        attempts = self._attempts
+        attempts.has_content = self._has_content
+        MEMORY.pacing.release(self._quota, self._ticket)
+        if isinstance(error, RateLimitError) and error.is_retryable:
+            MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
+        attempts.count += 1
+        if isinstance(error, RequestTimeoutError) and self._is_out_of_time(error):
+            raise give_up(self._out_of_time(error), attempts).error
+        if self._is_fetching:
+            raise give_up(error, attempts).error
+        if not attempts.has_content:
+            reacted = self._adaptation.react(error, self._route.place)
+            if reacted is None:
+                return
+            error = reacted
+        action = decide(error, attempts)
+        if isinstance(action, GiveUp):
+            raise action.error
+        attempts.go_to(action.index)
+        log_retry(attempts.failures[-1], attempts, action.seconds)
+        yield Wait(action.seconds, partial(self._retry_state, error, action.seconds))
+
+    def _complete(self, error: ClaudeCloudError) -> None:
+        """Add what an error does not know: credentials fail whatever the model, for example."""
+        route = self._route
+        error.platform = error.platform or route.config.cloud
+        error.model = error.model or route.model
+        error.region = error.region or route.known_region()
+        if self._reader is not None and error.partial_message is None:
+            self._reader.attach(error)
+        error.partial_message = error.partial_message or self.answer.paused
+
+    def _is_out_of_time(self, error: RequestTimeoutError) -> bool:
+        return error.status_code is None and self.remaining() <= 0
+
+    def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
+        count = self._attempts.count
+        error = RequestTimeoutError(
+            f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
+            f"{count} attempt{'s' * (count > 1)}. The last: {cause} Raise 'total', "
+            "lower max_retries, or stream: the time ends with the first content then.",
+            platform=self._route.config.cloud,
+            model=cause.model or self._route.model,
+            region=cause.region or self._route.known_region(),
+        )
+        error.is_retryable = cause.is_retryable
+        error.partial_message = cause.partial_message
+        error.__cause__ = cause
+        return error
+
+    def _retry_state(self, error: ClaudeCloudError, seconds: float) -> RetryCallState:
+        """Return what LangChain's ``on_retry`` takes, which is tenacity's own record.
+
+        Its ``kwargs`` say which route failed and which comes next.
+        """
+        from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - after a failure only
+
+        following = {"platform": self._route.config.cloud, "region": self._route.known_region()}
+        failed = {"platform": error.platform, "region": error.region}
+        state = RetryCallState(Retrying(), None, (), {"failed": failed, "next": following})
+        state.attempt_number = self._attempts.count
+        state.upcoming_sleep = seconds
+        state.idle_for = self._waited = self._waited + seconds
+        state.set_exception((type(error), error, error.__traceback__))
+        return state
+
+
+def _count_in(body: dict[str, Any]) -> int:
+    return int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])

@@ -1,0 +1,216 @@
+"""Do what a driver asks for, in a thread or on an event loop.
+
+These two are the only place where sync and async calls differ. What is done next is decided by
+the driver; how bytes travel is the business of `langchain_claude_cloud.platform.http`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.steps import (
+    Clients,
+    Fetch,
+    Once,
+    Prepare,
+    Send,
+    Step,
+    Steps,
+    Stream,
+    Wait,
+)
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.platform import http
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http import FetchedMedia
+
+_Flights = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[None]]]
+_flights: _Flights = WeakKeyDictionary()
+"""What is being found out on each event loop; an entry goes when its task is done."""
+
+
+def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
+    """Do the steps, and yield what is decoded of streams.
+
+    What the end of a response makes is yielded when its connection is free again, and the
+    driver knows of it: langchain-core's v3 events are pulled up to the last one, and then the
+    generator is left as it is.
+
+    Raises:
+        ClaudeCloudError: The driver raised it.
+    """
+    outcome: object = None
+    last: list[Any] = []
+    try:
+        while (step := _next_step(steps, outcome)) is not None:
+            yield from last
+            last = []
+            try:
+                if isinstance(step, Stream):
+                    with http.open_stream(
+                        step.platform,
+                        step.request,
+                        model=step.model,
+                        timeouts=step.timeouts,
+                        client=clients.client,
+                    ) as response:
+                        reader = step.begin(response.headers)
+                        for data in response:
+                            for output in reader.feed(data):
+                                if reader.complete:
+                                    last.append(output)
+                                else:
+                                    yield output
+                            if reader.complete:
+                                break
+                        last += reader.close()
+                    outcome = None
+                else:
+                    outcome = _do(step, clients)
+            except ClaudeCloudError as error:
+                outcome, last = error, []
+    finally:
+        steps.close()
+    yield from last
+
+
+async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
+    """Do what `execute` does, on an event loop.
+
+    Raises:
+        ClaudeCloudError: The driver raised it.
+    """
+    outcome: object = None
+    last: list[Any] = []
+    try:
+        while (step := _next_step(steps, outcome)) is not None:
+            for output in last:
+                yield output
+            last = []
+            try:
+                if isinstance(step, Stream):
+                    async with http.aopen_stream(
+                        step.platform,
+                        step.request,
+                        model=step.model,
+                        timeouts=step.timeouts,
+                        client=clients.async_client,
+                    ) as response:
+                        reader = step.begin(response.headers)
+                        async for data in response:
+                            for output in reader.feed(data):
+                                if reader.complete:
+                                    last.append(output)
+                                else:
+                                    yield output
+                            if reader.complete:
+                                break
+                        last += reader.close()
+                    outcome = None
+                else:
+                    outcome = await _ado(step, clients)
+            except ClaudeCloudError as error:
+                outcome, last = error, []
+    finally:
+        steps.close()
+    for output in last:
+        yield output
+
+
+def _next_step(steps: Steps, outcome: object) -> Step | None:
+    """Tell the driver what came of a step; return the next one, None at the end."""
+    try:
+        if isinstance(outcome, ClaudeCloudError):
+            return steps.throw(outcome)
+        return steps.send(outcome)
+    except StopIteration:
+        return None
+
+
+def run(steps: Steps, clients: Clients) -> None:
+    """Do the steps of a driver that hands nothing out."""
+    for _ in execute(steps, clients):
+        pass
+
+
+async def arun(steps: Steps, clients: Clients) -> None:
+    """Do what `run` does, on an event loop."""
+    async for _ in aexecute(steps, clients):
+        pass
+
+
+def _do(step: Step, clients: Clients) -> object:
+    match step:
+        case Prepare():
+            http.prepare(step.platform)
+        case Send():
+            return http.send(
+                step.platform,
+                step.request,
+                model=step.model,
+                timeouts=step.timeouts,
+                client=clients.client,
+            )
+        case Fetch():
+            fetcher = clients.url_fetcher
+            return _fetch_by(fetcher, step.urls) if fetcher else http.fetch_all(step.urls)
+        case Wait():
+            manager = clients.run_manager
+            if step.retry and manager is not None and manager.handlers:
+                manager.on_retry(step.retry())
+            time.sleep(step.seconds)
+        case Once():
+            with MEMORY.lock_for(step.key):
+                if not step.is_known():
+                    run(step.steps(), clients)
+    return None
+
+
+async def _ado(step: Step, clients: Clients) -> object:
+    match step:
+        case Prepare():
+            await http.aprepare(step.platform)
+        case Send():
+            return await http.asend(
+                step.platform,
+                step.request,
+                model=step.model,
+                timeouts=step.timeouts,
+                client=clients.async_client,
+            )
+        case Fetch():
+            fetcher = clients.url_fetcher
+            if fetcher is None:
+                return await http.afetch_all(step.urls)
+            return await http.in_thread(partial(_fetch_by, fetcher, step.urls))
+        case Wait():
+            manager = clients.async_run_manager
+            if step.retry and manager is not None and manager.handlers:
+                await manager.on_retry(step.retry())
+            await asyncio.sleep(step.seconds)
+        case Once():
+            await _in_one_flight(step, clients)
+    return None
+
+
+async def _in_one_flight(step: Once, clients: Clients) -> None:
+    """Run steps in a task that is shared; one who is cancelled leaves it to the others."""
+    flights = _flights.setdefault(asyncio.get_running_loop(), {})
+    flight = flights.get(step.key)
+    if flight is None:
+        flight = flights[step.key] = asyncio.create_task(arun(step.steps(), clients))
+        flight.add_done_callback(lambda _: flights.pop(step.key, None))
+    await asyncio.shield(flight)
+
+
+def _fetch_by(fetcher: Callable[[str], bytes], urls: Sequence[str]) -> list[FetchedMedia]:
+    """Get media the caller's own way; their types are told by their content."""
+    found = [fetcher(url) for url in urls]
+    return [http.FetchedMedia(http.media_type_of(data, None), data) for data in found]

@@ -1,0 +1,124 @@
+"""JSON bodies: written for a request, and read from a response that was not streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from jiter import from_json
+
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    InvalidInputError,
+    ServerError,
+    error_from_response,
+)
+from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http import HttpResponse
+    from langchain_claude_cloud.response.message import ResponseSource
+
+T = TypeVar("T")
+
+_SHOWN_BYTES: Final = 4096
+_NOT_AN_ANSWER: Final = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
+
+
+def dump_json(body: JsonObject) -> bytes:
+    """Serialize a request's body.
+
+    Raises:
+        InvalidInputError: It holds something that JSON cannot, such as NaN.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        # A lone surrogate has no UTF-8, but JSON can escape it.
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except RecursionError:
+        reason: object = "it is nested too deeply"
+    except (TypeError, ValueError) as error:
+        reason = error
+    raise InvalidInputError(
+        f"The request cannot be written as JSON: {reason}. Look at tool arguments and "
+        "model_kwargs for values that are not strings, numbers, booleans, lists or dicts."
+    )
+
+
+def read_json(response: HttpResponse, source: ResponseSource, read: Callable[[JsonObject], T]) -> T:
+    """Return what is read from the body of a response.
+
+    Args:
+        response: The response, whose status says that it is an answer.
+        source: Where it comes from.
+        read: Reads it; may raise what the wrong kind of data makes Python raise.
+
+    Raises:
+        ClaudeCloudError: The error that the body holds in spite of the status.
+        ServerError: It is not of the documented form.
+    """
+    problem: ClaudeCloudError
+    try:
+        body = _load(response.body)
+        error = _error_in(body, response, source)
+        if error is None:
+            return read(body)
+        problem = error
+    except _NOT_AN_ANSWER as cause:
+        problem = _not_understood(response, source, cause)
+    raise problem
+
+
+def _load(content: bytes) -> JsonObject:
+    try:
+        body = from_json(content)
+    except ValueError:
+        body = json.loads(content)
+    if not isinstance(body, dict):
+        raise TypeError("not a JSON object")
+    return body
+
+
+def _error_in(
+    body: JsonObject, response: HttpResponse, source: ResponseSource
+) -> ClaudeCloudError | None:
+    """Return the error that a body holds in spite of its status, if it does."""
+    if body.get("type") != "error" and not isinstance(body.get("Output"), dict):
+        return None
+    error = error_from_response(
+        response.status,
+        response.headers,
+        response.body,
+        platform="vertex" if source.platform == "vertex" else "bedrock",
+        model=source.model,
+        region=source.region,
+    )
+    error.request_id = error.request_id or source.request_id
+    return error
+
+
+def _not_understood(
+    response: HttpResponse, source: ResponseSource, cause: Exception
+) -> ServerError:
+    platform: Cloud = "vertex" if source.platform == "vertex" else "bedrock"
+    return ServerError(
+        f"The answer of {LABELS[platform]} ({source.model}, region {source.region}) is not of the "
+        f"documented form ({type(cause).__name__}: {str(cause)[:200]}). Is something between here "
+        "and the cloud answering in its place? Check base_url and HTTPS_PROXY.",
+        platform=platform,
+        model=source.model,
+        region=source.region,
+        status_code=response.status,
+        request_id=source.request_id,
+        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+    )

@@ -1,0 +1,133 @@
+"""What outlives a call: the one owner of the state that the calls of a process share.
+
+Each table says whose its entries are: the key is `Route.place`, which tells endpoints and
+identities apart, or begins with it. Each has a bound, and its entries expire. A test that wants
+a process which has seen nothing yet calls `MEMORY.reset()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
+from langchain_claude_cloud.calls.pacing import Pacing
+from langchain_claude_cloud.catalogue.arns import ArnTarget
+from langchain_claude_cloud.platform._common import SharedLock
+
+V = TypeVar("V")
+
+logger = logging.getLogger("langchain_claude_cloud")
+
+HOUR: Final = 3600.0
+_draw = random.SystemRandom().random
+
+
+class ExpiringTable(Generic[V]):
+    """A bounded table whose entries expire; the oldest make room for new ones.
+
+    Args:
+        limit: How many entries it has at most.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._entries: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
+        self._lock = SharedLock()
+
+    def get(self, key: Hashable) -> V | None:
+        """Return what is known; None if that is nothing, or it has expired."""
+        entry = self._entries.get(key)
+        return entry[0] if entry is not None and self._clock() < entry[1] else None
+
+    def put(self, key: Hashable, value: V, seconds: float) -> bool:
+        """Keep something for some seconds; return whether it is news."""
+        with self._lock:
+            is_news = self.get(key) != value
+            self._entries[key] = (value, self._clock() + seconds)
+            self._entries.move_to_end(key)
+            if len(self._entries) > self._limit:
+                self._entries.popitem(last=False)
+            return is_news
+
+    def update(self, key: Hashable, change: Callable[[V | None], V], seconds: float) -> None:
+        """Replace what is known by what a function makes of it."""
+        with self._lock:
+            value = change(self.get(key))
+            self._entries[key] = (value, self._clock() + seconds)
+            self._entries.move_to_end(key)
+            if len(self._entries) > self._limit:
+                self._entries.popitem(last=False)
+
+    def forget(self, key: Hashable) -> None:
+        """Forget an entry."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    def __len__(self) -> int:
+        """Return how many entries there are, expired ones included."""
+        return len(self._entries)
+
+
+class Memory:
+    """The state that the calls of a process share.
+
+    Attributes:
+        clock: Returns the time in seconds.
+        draw: Returns a random number in [0, 1), for jitter.
+        circuits: Which endpoints fail at the moment.
+        pacing: How fast throttled endpoints are asked.
+        unsupported: By place: the features that an endpoint does not take.
+        max_tokens: By place: a limit of answers that fits a small quota of tokens.
+        arns: By place: what a Bedrock ARN stands for.
+        uncounted: By place: endpoints that do not count tokens.
+        counted: By place and kind of request: the last prompt that was counted.
+        notices: What was said in the log already.
+        locks: By what is found out: held while one thread does it for all.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = _draw,
+    ) -> None:
+        """Forget everything.
+
+        Args:
+            clock: The clock from now on.
+            draw: The source of jitter from now on.
+        """
+        self.clock = clock
+        self.draw = draw
+        self.circuits = CircuitBreakers(clock, draw)
+        self.pacing = Pacing(clock)
+        self.unsupported: ExpiringTable[frozenset[str]] = ExpiringTable(1000, clock)
+        self.max_tokens: ExpiringTable[int] = ExpiringTable(1000, clock)
+        self.arns: ExpiringTable[ArnTarget] = ExpiringTable(1000, clock)
+        self.uncounted: ExpiringTable[bool] = ExpiringTable(1000, clock)
+        self.counted: ExpiringTable[object] = ExpiringTable(100, clock)
+        self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
+        self.locks: ExpiringTable[SharedLock] = ExpiringTable(1000, clock)
+
+    def say_once(self, notice: str) -> None:
+        """Log a warning, but once a day: an agent asks hundreds of times an hour."""
+        if self.notices.put(notice, value=True, seconds=24 * HOUR):
+            logger.warning("langchain-claude-cloud: %s", notice)
+
+    def lock_for(self, key: Hashable) -> SharedLock:
+        """Return the lock that is held while one thread finds something out for all."""
+        self.locks.update(key, lambda lock: lock or SharedLock(), HOUR)
+        return self.locks.get(key) or SharedLock()
+
+
+MEMORY: Final = Memory()
+"""The state that the calls of this process share."""

@@ -1,0 +1,129 @@
+"""What a driver asks its executor to do: the steps of a call.
+
+A driver is a generator without I/O. It yields a step, and is sent what came of it, or has the
+error raised at the yield. Threads and event loops differ by their executor alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.response.stream import ResponseStream
+
+if TYPE_CHECKING:
+    import httpx
+    from tenacity import RetryCallState
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What the caller gives an executor to do its work with.
+
+    Attributes:
+        client: The caller's own client for sync calls.
+        async_client: The same for async calls.
+        url_fetcher: The caller's own way to get images and documents by URL.
+        run_manager: Is told of each attempt that is followed by another (``on_retry``).
+        async_run_manager: The same for async calls.
+    """
+
+    client: httpx.Client | None = None
+    async_client: httpx.AsyncClient | None = None
+    url_fetcher: Callable[[str], bytes] | None = None
+    run_manager: CallbackManagerForLLMRun | None = None
+    async_run_manager: AsyncCallbackManagerForLLMRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Load or renew a platform's credentials."""
+
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get images and documents; the outcome is a list of `FetchedMedia`."""
+
+    urls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request; the outcome is an `HttpResponse`.
+
+    Attributes:
+        platform: Signs the request, and reads a refusal.
+        request: The request.
+        model: The model's id there, for errors.
+        timeouts: The limits.
+    """
+
+    platform: Platform
+    request: OutgoingRequest
+    model: str
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Stream(Send):
+    """Send a request and decode its response as it comes; what is decoded is handed out.
+
+    Attributes:
+        begin: Returns the decoder, given the response's headers.
+    """
+
+    begin: Callable[[Mapping[str, str]], ResponseStream[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time go by.
+
+    Attributes:
+        seconds: How much.
+        retry: What LangChain's callbacks are told of a retry; None if it is none.
+    """
+
+    seconds: float
+    retry: Callable[[], RetryCallState] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Find something out, once for all calls that want to know it now.
+
+    Attributes:
+        key: What is found out.
+        is_known: Whether it is known by now.
+        steps: How it is found out.
+    """
+
+    key: Hashable
+    is_known: Callable[[], bool]
+    steps: Callable[[], Steps]
+
+
+Step: TypeAlias = Prepare | Fetch | Send | Wait | Once
+Steps: TypeAlias = Generator[Step, Any, Any]
+"""What a driver is; what it is sent depends on the step."""
+
+NO_CLIENTS = Clients()
+__all__ = [
+    "NO_CLIENTS",
+    "Clients",
+    "Fetch",
+    "Once",
+    "Prepare",
+    "Send",
+    "Step",
+    "Steps",
+    "Stream",
+    "Wait",
+]
