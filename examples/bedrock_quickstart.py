@@ -1,7 +1,7 @@
 """Ask Claude on Amazon Bedrock, on an event loop.
 
 Credentials and region come from the environment: see `claude-cloud doctor`.
-``--emulator`` runs it offline.
+It runs offline on the emulator; ``--live`` asks the real cloud.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ async def main(platform: Bedrock) -> None:
 
 
 if __name__ == "__main__":
-    if "--emulator" in sys.argv:
+    if "--live" in sys.argv:
+        asyncio.run(main(Bedrock()))
+    else:
         from langchain_claude_cloud.testing import CloudEmulator
 
         with CloudEmulator() as emulator:
             asyncio.run(main(emulator.bedrock()))
-    else:
-        asyncio.run(main(Bedrock()))

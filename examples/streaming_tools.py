@@ -1,8 +1,8 @@
 """An agent's loop whose tool arguments are seen while they are written.
 
 A call that is cut off, or malformed, is never run: it comes in `invalid_tool_calls`, and the
-model is told. ``--emulator`` runs it offline, with one call cut off; otherwise it asks the
-cloud that the environment names (``CLAUDE_CODE_USE_VERTEX=1`` or ``CLAUDE_CODE_USE_BEDROCK=1``).
+model is told. It runs offline, with one call cut
+off; ``--live`` asks the cloud that the environment names (``CLAUDE_CODE_USE_VERTEX=1`` or ``CLAUDE_CODE_USE_BEDROCK=1``).
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def run_agent(llm: ChatClaudeCloud, task: str) -> str:
 TASK = "Write a paragraph about rivers to rivers.md with write_file."
 
 if __name__ == "__main__":
-    if "--emulator" in sys.argv:
+    if "--live" in sys.argv:
+        print(run_agent(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=4000), TASK))
+    else:
         from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
         with CloudEmulator(event_delay=0.005) as emulator:
@@ -60,5 +62,3 @@ if __name__ == "__main__":
             emulator.reply(text("The paragraph is in rivers.md."))
             model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.bedrock())
             print(run_agent(model, TASK))
-    else:
-        print(run_agent(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=4000), TASK))

@@ -1,6 +1,6 @@
 """Answers in the form of a pydantic class, whole or while they are written.
 
-``--emulator`` runs it offline; otherwise it asks the cloud that the environment names
+It runs offline on the emulator; ``--live`` asks the cloud that the environment names
 (``CLAUDE_CODE_USE_VERTEX=1`` or ``CLAUDE_CODE_USE_BEDROCK=1``).
 """
 
@@ -43,10 +43,10 @@ def main(llm: ChatClaudeCloud) -> None:
 
 
 if __name__ == "__main__":
-    if "--emulator" in sys.argv:
+    if "--live" in sys.argv:
+        main(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=2000))
+    else:
         from langchain_claude_cloud.testing import CloudEmulator
 
         with CloudEmulator() as emulator:
             main(ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.vertex()))
-    else:
-        main(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=2000))

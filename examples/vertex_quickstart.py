@@ -1,7 +1,7 @@
 """Ask Claude on Google Cloud's Vertex AI.
 
 Credentials, project and region come from the environment: see `claude-cloud doctor`.
-``--emulator`` runs it offline.
+It runs offline on the emulator; ``--live`` asks the real cloud.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def main(platform: Vertex) -> None:
 
 
 if __name__ == "__main__":
-    if "--emulator" in sys.argv:
+    if "--live" in sys.argv:
+        main(Vertex())
+    else:
         from langchain_claude_cloud.testing import CloudEmulator
 
         with CloudEmulator() as emulator:
             main(emulator.vertex())
-    else:
-        main(Vertex())

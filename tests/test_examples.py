@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHOWN = {
     "vertex_quickstart.py": ["Hello! How can I help you today?", "tokens in this prompt:"],
@@ -17,6 +19,11 @@ SHOWN = {
         "The paragraph is in rivers.md.",
     ],
     "structured_output.py": ["name='", "end_turn None", "{'rivers': ["],
+    "caching.py": ["read from it: 4500"],
+    "thinking.py": ["[thinking]", "At least three.", "The Tagus."],
+    "documents.py": ["answer: ", "tokens in: "],
+    "failover.py": ["answered by: vertex", "failed: bedrock RateLimitError 429"],
+    "langgraph_agent.py": ["needs approval: order_book", "You ordered 'Rivers of Iberia'."],
     # Its last line ends the process, with the status of the tests that it runs.
     "emulator_in_tests.py": ["8 passed"],
 }
@@ -26,7 +33,8 @@ END = "-- end of an example --"
 RUN_ALL = f"""
 import runpy, sys
 names = sys.argv[1:]
-sys.argv[1:] = ["--emulator"]
+sys.argv[1:] = []
+sys.path.insert(0, {str(EXAMPLES)!r})
 for name in names:
     runpy.run_path(name, run_name="__main__")
     print({END!r}, flush=True)
@@ -41,7 +49,14 @@ PYTEST_WITH_FEW_PLUGINS = {
 
 def test_every_example_is_run() -> None:
     """None is forgotten here."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SHOWN)
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*SHOWN, "run_example.py"}
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWN if name != "emulator_in_tests.py"])
+def test_every_example_can_ask_the_real_cloud(name: str) -> None:
+    """Each has a switch for it, itself or by the module that the examples share."""
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert '"--live" in sys.argv' in source or "example_model(" in source
 
 
 def test_examples(tmp_path: Path) -> None:
