@@ -25,22 +25,27 @@ from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
 
 if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
-    from langchain_protocol.protocol import MessagesData
+    from langchain_core.tools import base as core_tools
+    from langchain_protocol import protocol as core_protocol
 
     from langchain_claude_cloud.calls import exchange
     from langchain_claude_cloud.chat_models import structured_output as structured
     from langchain_claude_cloud.chat_models import token_counting as counting
-    from langchain_claude_cloud.control_plane.available_models import AvailableModel
+    from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import construction
+    from langchain_claude_cloud.response import construction, message
     from langchain_claude_cloud.response import handlers as writers
     from langchain_claude_cloud.response import protocol_events as protocol
-    from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 else:
+    # Annotations name what is in these modules, so that `typing.get_type_hints` finds it:
+    # langchain-core asks for the hints of a method when it is called through `with_fallbacks`.
+    available_models = LazyModule("langchain_claude_cloud.control_plane.available_models")
     construction = LazyModule("langchain_claude_cloud.response.construction")
+    core_protocol = LazyModule("langchain_protocol.protocol")
+    core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
     exchange = LazyModule("langchain_claude_cloud.calls.exchange")
+    message = LazyModule("langchain_claude_cloud.response.message")
     protocol = LazyModule("langchain_claude_cloud.response.protocol_events")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
@@ -62,7 +67,7 @@ _IDENTIFYING = (
     "model_kwargs",
 )
 
-Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | BaseTool"
+Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | core_tools.BaseTool"
 
 
 class ChatClaudeCloud(ModelBase):
@@ -133,7 +138,7 @@ class ChatClaudeCloud(ModelBase):
         )
 
     @property
-    def _version(self) -> OutputVersion:
+    def _version(self) -> message.OutputVersion:
         return "v1" if self.output_version == "v1" else "v0"
 
     def _generate(
@@ -184,7 +189,7 @@ class ChatClaudeCloud(ModelBase):
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> Iterator[MessagesData]:
+    ) -> Iterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         yield from exchange.stream(call, self._event_writer(run_manager))
@@ -195,23 +200,23 @@ class ChatClaudeCloud(ModelBase):
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> AsyncIterator[MessagesData]:
+    ) -> AsyncIterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 
-    def _chunk_writer(self, origin: ResponseSource) -> writers.ProviderChunkHandler:
+    def _chunk_writer(self, origin: message.ResponseSource) -> writers.ProviderChunkHandler:
         standard = self._version == "v1"
         writer = writers.StandardChunkHandler if standard else writers.ProviderChunkHandler
         return writer(origin, with_usage=self.stream_usage)
 
     def _event_writer(
         self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Callable[[ResponseSource], protocol.ProtocolEventHandler]:
+    ) -> Callable[[message.ResponseSource], protocol.ProtocolEventHandler]:
         message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
 
-        def begin(origin: ResponseSource) -> protocol.ProtocolEventHandler:
+        def begin(origin: message.ResponseSource) -> protocol.ProtocolEventHandler:
             return protocol.ProtocolEventHandler(
                 origin, message_id=message_id, with_usage=self.stream_usage
             )
@@ -326,7 +331,7 @@ class ChatClaudeCloud(ModelBase):
         """Return how many tokens a text has as a prompt, as the cloud counts them."""
         return self.count_tokens(text) if text else 0
 
-    def list_models(self) -> tuple[AvailableModel, ...]:
+    def list_models(self) -> tuple[available_models.AvailableModel, ...]:
         """Return the Claude models that the model's platforms list, newest first.
 
         Amazon Bedrock is asked by ListFoundationModels and ListInferenceProfiles, as the
@@ -348,7 +353,7 @@ class ChatClaudeCloud(ModelBase):
             clients=exchange.Clients(client=self.http_client),
         )
 
-    async def alist_models(self) -> tuple[AvailableModel, ...]:
+    async def alist_models(self) -> tuple[available_models.AvailableModel, ...]:
         """Do what `list_models` does, on an event loop, asking all platforms at once.
 
         Raises:
@@ -414,8 +419,14 @@ class ChatClaudeCloud(ModelBase):
         return cast("ModelProfile", _common(profiles))
 
 
-def _result(message: AIMessage) -> ChatResult:
-    return ChatResult(generations=[ChatGeneration(message=message)])
+def _result(answer: AIMessage) -> ChatResult:
+    """Return an answer as langchain-core wants it.
+
+    Tracers such as openinference read the raw usage from ``llm_output`` alone. core merges it
+    into the metadata that it is a copy of.
+    """
+    metadata = dict(answer.response_metadata)
+    return ChatResult(generations=[ChatGeneration(message=answer)], llm_output=metadata)
 
 
 def _common(profiles: Sequence[JsonObject]) -> JsonObject:
