@@ -122,7 +122,7 @@ def read_options(
     """
     given = _read_names(arguments)
     if stop is not None:
-        given["stop_sequences"] = list(stop)
+        given["stop_sequences"] = stop
     values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
     _check_max_tokens(values["max_tokens"])
     body_fields = {**fields.model_kwargs, **given.get("model_kwargs", {})}
@@ -164,6 +164,8 @@ def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
     """Return betas as a tuple; in one string they stand as in the header."""
     if isinstance(betas, str):
         return tuple(name.strip() for name in betas.split(",") if name.strip())
+    if not isinstance(betas, list | tuple | set | frozenset):
+        raise InvalidInputError(f"betas is a list of names, not {betas!r:.80}.")
     return tuple(betas)
 
 

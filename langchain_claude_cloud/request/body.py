@@ -18,6 +18,7 @@ from langchain_claude_cloud.request import caching, parameters
 from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
+from langchain_claude_cloud.request.plain_json import check_depth, replace_surrogates
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.tool_types import CONTEXT_MANAGEMENT_BETA
 
@@ -88,6 +89,10 @@ def _build(
     notices += _add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
+    check_depth(body)
+    body, replaced = replace_surrogates(body)
+    if replaced:
+        notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names)
 
 
@@ -208,6 +213,12 @@ def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel
     if caching.is_disabled():
         asked = caching.remove_breakpoints(body) or options.cache_control or options.prompt_caching
         return ["nothing is cached: DISABLE_PROMPT_CACHING is set"] if asked else []
+    surplus = caching.keep_newest_breakpoints(body)
+    if surplus:
+        notices.append(
+            f"the prompt has {surplus} cache breakpoints more than the {caching.MOST_BREAKPOINTS} "
+            "that the API takes; the first ones are left out"
+        )
     if options.cache_control:
         notice = caching.add_automatic_breakpoint(
             body,

@@ -6,6 +6,7 @@ refuses one with a longer life behind one with a shorter. The caller's own break
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -45,21 +46,44 @@ def remove_breakpoints(body: JsonObject) -> int:
     return before
 
 
-def _unmarked(holders: list[JsonObject]) -> tuple[int, list[JsonObject]]:
-    """Return how many markers there are in dicts and in their content, and them without."""
+def _unmarked(holders: list[JsonObject], most: float = math.inf) -> tuple[int, list[JsonObject]]:
+    """Return how many markers were taken out of dicts and their content, and them without.
+
+    Args:
+        holders: The dicts; not changed.
+        most: How many to take out at most, the first ones.
+    """
     count = 0
     plain = []
     for holder in holders:
         new = holder
-        if holder.get("cache_control"):
-            count += 1
-            new = {key: holder[key] for key in holder if key != "cache_control"}
-        if isinstance(holder.get("content"), list):
-            found, content = _unmarked(holder["content"])
+        if count < most and isinstance(holder.get("content"), list):
+            found, content = _unmarked(holder["content"], most - count)
             count += found
             new = {**new, "content": content} if found else new
+        if count < most and holder.get("cache_control"):
+            count += 1
+            new = {key: new[key] for key in new if key != "cache_control"}
         plain.append(new)
     return count, plain
+
+
+def keep_newest_breakpoints(body: JsonObject) -> int:
+    """Take the first breakpoints out of a body that has more than the API takes.
+
+    Args:
+        body: A Messages API body; changed, but never the dicts in its lists.
+
+    Returns:
+        How many were taken out.
+    """
+    surplus = max(0, count_breakpoints(body) - MOST_BREAKPOINTS)
+    left = surplus
+    for section in _SECTIONS:
+        if left and isinstance(body.get(section), list):
+            found, body[section] = _unmarked(body[section], left)
+            left -= found
+    return surplus
 
 
 def add_automatic_breakpoint(body: JsonObject, marker: JsonObject, *, automatic: bool) -> str:

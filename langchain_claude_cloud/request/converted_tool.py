@@ -34,6 +34,11 @@ class ConvertedTool(dict[str, Any]):
         self.unfit = unfit
         self.notes = notes
 
+    def with_marker(self, cache_control: JsonObject) -> ConvertedTool:
+        """Return the tool with a cache breakpoint behind it."""
+        marked = {**self, "cache_control": cache_control}
+        return ConvertedTool(marked, unfit=self.unfit, notes=self.notes)
+
     @cached_property
     def key_names(self) -> KeyNames:
         """What its property keys are called in requests."""

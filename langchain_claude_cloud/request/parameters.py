@@ -204,8 +204,13 @@ def read_stop_sequences(sequences: Sequence[str] | None) -> tuple[list[str], lis
     """Return the stop sequences that the API takes, and a notice if some are left out.
 
     "each stop sequence must contain non-whitespace" (400).
+
+    Raises:
+        InvalidInputError: They are no texts.
     """
-    given = [sequences] if isinstance(sequences, str) else list(sequences or ())
+    given = [sequences] if isinstance(sequences, str) else (sequences or ())
+    if not isinstance(given, list | tuple) or not all(isinstance(text, str) for text in given):
+        raise InvalidInputError(f"stop_sequences is a list of texts, not {sequences!r:.80}.")
     kept = [text for text in given if text.strip()]
     notice = "stop sequences of white space are left out: the API refuses them"
     return kept, [notice] if len(kept) < len(given) else []

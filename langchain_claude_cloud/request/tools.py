@@ -12,6 +12,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.converted_tool import ConvertedTool
 from langchain_claude_cloud.request.input_schema import read_input_schema
+from langchain_claude_cloud.request.messages.other_providers import cache_marker
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema, without_titles
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 
@@ -80,7 +81,15 @@ def convert_tools(
     """
     if isinstance(tools, str | dict) or not isinstance(tools, Iterable):
         raise InvalidInputError(f"tools must be a list of tools, not {tools!r:.80}.")
-    return tuple(convert_tool(tool, strict=strict) for tool in tools)
+    converted: list[ConvertedTool] = []
+    for tool in tools:
+        marker = cache_marker(tool)
+        if marker is None:
+            converted.append(convert_tool(tool, strict=strict))
+        elif converted:
+            # Converse's cache points stand behind what they mark.
+            converted[-1] = converted[-1].with_marker(marker)
+    return tuple(converted)
 
 
 def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject | None:

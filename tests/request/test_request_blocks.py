@@ -328,7 +328,7 @@ def test_images_are_limited_by_their_encoded_size() -> None:
     """The clouds count base64 characters, not the image's bytes."""
     fits = PNG + "A" * (LARGEST_IMAGE - len(PNG))
     assert convert_block({"type": "image", "base64": fits}) is not None
-    with pytest.raises(InvalidInputError, match="5,242,881 bytes as base64"):
+    with pytest.raises(InvalidInputError, match="5,242,884 bytes as base64"):
         convert_block({"type": "image", "base64": fits + "A"})
 
 

@@ -178,11 +178,11 @@ def test_markers_in_additional_kwargs_are_heeded() -> None:
     assert sent.messages[2]["content"][0]["cache_control"] == HOUR
 
 
-def test_a_marker_on_an_empty_message_marks_nothing() -> None:
+def test_a_marker_on_an_empty_message_marks_what_is_before_it() -> None:
     """The API takes no marker on blank text, nor blank text at all."""
     empty = HumanMessage(" ", additional_kwargs={"cache_control": FIVE})
     assert _convert(HumanMessage("a"), empty).messages == [
-        {"role": "user", "content": [{"type": "text", "text": "a"}]}
+        {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": FIVE}]}
     ]
 
 

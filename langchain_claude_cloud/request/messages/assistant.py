@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
+    add_block,
     convert_block,
     convert_blocks,
     convert_text,
@@ -99,9 +100,7 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> Assist
         blocks = []
         for item in content:
             block = {"type": "text", "text": item} if isinstance(item, str) else item
-            wire = handle(block, reading)
-            if wire is not None:
-                blocks.append(wire)
+            add_block(blocks, handle(block, reading), block)
     blocks += calls.remaining()
     return AssistantContent(blocks, calls, metadata.get("stop_reason") in _PAUSES)
 

@@ -29,6 +29,10 @@ _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
     "document": ("cache_control", "citations", "context", "title"),
 }
+_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
+"""Keys that tell the type of a block which does not say it, in OpenAI's form."""
+
+_UNMARKED: Final = ("thinking", "redacted_thinking")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 
 
@@ -51,12 +55,34 @@ def convert_blocks(content: str | Iterable[object]) -> list[JsonObject]:
     """
     if isinstance(content, str):
         return [] if is_blank(content) else [{"type": "text", "text": content}]
-    wire = []
+    wire: list[JsonObject] = []
     for item in content:
-        block = convert_block({"type": "text", "text": item} if isinstance(item, str) else item)
-        if block is not None:
-            wire.append(block)
+        add_block(wire, convert_item(item), item)
     return wire
+
+
+def add_block(wire: list[JsonObject], block: JsonObject | None, item: object) -> None:
+    """Add a converted block to those before it.
+
+    The cache marker of one that is left out, as blank text is, moves to the block before it.
+
+    Args:
+        wire: The blocks before.
+        block: The block; None if nothing is sent of it.
+        item: What it was converted from.
+    """
+    if block is not None:
+        wire.append(block)
+        return
+    marker = _found(item, ("cache_control",)) if isinstance(item, dict) else {}
+    last = next((each for each in reversed(wire) if each["type"] not in _UNMARKED), None)
+    if marker and last is not None:
+        last.setdefault("cache_control", marker["cache_control"])
+
+
+def convert_item(item: object) -> JsonObject | None:
+    """Convert one item of a message's content: a text or a content block."""
+    return convert_block({"type": "text", "text": item} if isinstance(item, str) else item)
 
 
 def convert_block(block: object) -> JsonObject | None:
@@ -118,13 +144,18 @@ def _untyped(block: JsonObject) -> JsonObject | None:
         return convert_text({**block, "type": "text"})
     if is_media(block):
         return convert_block(convert_media(block))
+    kind = next((key for key in _TYPES_BY_KEY if key in block), None)
+    if kind is not None:
+        return convert_block({**block, "type": kind})
     raise InvalidInputError(
         f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. Cache "
         "points are written as 'cache_control' on a block."
     )
 
 
-def _image(block: JsonObject) -> JsonObject:
+def _image(block: JsonObject) -> JsonObject | None:
+    if is_media(block):
+        return convert_block(convert_media(block))
     source = block.get("source")
     if isinstance(source, dict):
         return {**without_leftovers(block), "source": _native_source(source, image=True)}
@@ -155,7 +186,9 @@ def _file(block: JsonObject) -> JsonObject:
     return _with_details("document", source, {"title": given.get("filename"), **block})
 
 
-def _document(block: JsonObject) -> JsonObject:
+def _document(block: JsonObject) -> JsonObject | None:
+    if is_media(block):
+        return convert_block(convert_media(block))
     source = block.get("source")
     if not isinstance(source, dict):
         return _file(block)
@@ -175,11 +208,11 @@ def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
         raise sources.refuse_file_id(source.get("file_id"))
     if kind == "url":
         return sources.located_source(str(source.get("url")), None, image=image)
-    if kind == "base64" and isinstance(source.get("data"), str):
+    if kind == "base64":
         media_type = source.get("media_type")
         if image:
-            return {**source, **sources.image_source(source["data"], media_type)}
-        return {**source, **sources.document_source(source["data"], media_type)}
+            return {**source, **sources.image_source(source.get("data"), media_type)}
+        return {**source, **sources.document_source(source.get("data"), media_type)}
     if kind == "content" and isinstance(source.get("content"), list):
         return {**source, "content": convert_blocks(source["content"])}
     return source
@@ -189,8 +222,8 @@ def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
     """Return the source of a standard image, file or text block, of either version."""
     media_type = block.get("mime_type")
     data = block.get("base64", block.get("data"))
-    if isinstance(data, bytes):
-        data = data.decode("ascii")
+    if data is not None and not isinstance(data, str):
+        data = sources.plain_base64(data)
     if isinstance(data, str) and data[:5].lower() != "data:":
         build = sources.image_source if image else sources.document_source
         return build(data, media_type)

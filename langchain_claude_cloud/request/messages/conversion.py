@@ -17,7 +17,7 @@ from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
-from langchain_claude_cloud.request.messages.blocks import convert_blocks
+from langchain_claude_cloud.request.messages.blocks import add_block, convert_blocks, convert_item
 from langchain_claude_cloud.request.messages.other_providers import content_of
 from langchain_claude_cloud.request.messages.result_pairing import pair_results
 from langchain_claude_cloud.request.messages.system import SystemPrompt
@@ -152,14 +152,14 @@ class _ConversationBuilder:
         turn.plain = False
         for item in content:
             if isinstance(item, dict) and item.get("type") == "tool_result":
-                turn.results.append(convert_tool_result(item))
+                turn.results.append(convert_tool_result(item, notices=self._notices))
             else:
-                turn.content += convert_blocks((item,))
+                add_block(turn.content, convert_item(item), item)
 
     def add_tool_result(self, message: BaseMessage, position: int) -> None:
         """Add a tool's result to the user's turn."""
         result = cast("ToolMessage", message)
-        self._open("user", position).results += convert_tool_message(result)
+        self._open("user", position).results += convert_tool_message(result, self._notices)
 
     def add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer to the turn that is open, or to a new one; an empty one is skipped."""

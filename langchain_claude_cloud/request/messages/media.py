@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
@@ -96,7 +97,7 @@ def _in_content(holder: JsonObject, change: _Change) -> JsonObject:
 def _in_block(block: JsonObject, change: _Change) -> JsonObject:
     kind = block.get("type")
     if kind == "tool_result":
-        return _in_content(block, change)
+        return _in_content(block, partial(_or_text, change))
     if kind not in _MEDIA:
         return block
     source = block.get("source")
@@ -105,6 +106,14 @@ def _in_block(block: JsonObject, change: _Change) -> JsonObject:
         return block if inner is source else {**block, "source": inner}
     url = _url_of(block)
     return change(block, url) if url else block
+
+
+def _or_text(change: _Change, block: JsonObject, url: str) -> JsonObject:
+    """Return what takes the place of a block in a tool's result: text, if it cannot be sent."""
+    try:
+        return change(block, url)
+    except InvalidInputError as error:
+        return {"type": "text", "text": f"[{block['type']} at {url} cannot be shown: {error}]"}
 
 
 def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:

@@ -45,8 +45,9 @@ def content_of(message: BaseMessage) -> Content:
 
 
 def is_media(block: JsonObject) -> bool:
-    """Whether a block is an image or a document of Converse's."""
-    return "type" not in block and any(_holds_source(block.get(name)) for name in _MEDIA)
+    """Whether a block is an image or a document of Converse's, with a ``type`` or without."""
+    names = _MEDIA if block.get("type") is None else (block["type"],)
+    return any(name in _MEDIA and _holds_source(block.get(name)) for name in names)
 
 
 def convert_media(block: JsonObject) -> JsonObject:
@@ -82,9 +83,17 @@ def _holds_source(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("source"), dict)
 
 
+def cache_marker(item: object) -> JsonObject | None:
+    """Return the cache marker that a cache point stands for; None for anything else."""
+    point = _cache_point(item)
+    if point is None:
+        return None
+    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
+
+
 def _cache_point(item: object) -> JsonObject | None:
     """Return what a Converse cache point says, if an item of content is one."""
-    if not isinstance(item, dict) or "type" in item:
+    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
         return None
     return next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
 
@@ -93,12 +102,11 @@ def _folded(content: Sequence[str | JsonObject]) -> list[str | JsonObject]:
     """Return content with cache points as markers of the blocks in front of them."""
     folded: list[str | JsonObject] = []
     for item in content:
-        point = _cache_point(item)
-        if point is None:
+        marker = cache_marker(item)
+        if marker is None:
             folded.append(item)
         elif folded:
-            ttl = {"ttl": point["ttl"]} if point.get("ttl") else {}
-            folded[-1] = {**_block(folded[-1]), "cache_control": {"type": "ephemeral", **ttl}}
+            folded[-1] = {**_block(folded[-1]), "cache_control": marker}
     return folded
 
 

@@ -23,6 +23,7 @@ InvokeModel; lobehub#14711)."""
 _HEAD: Final = 24
 """Characters of base64 that hold the longest signature (WebP's, 12 bytes)."""
 
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _TEXT_TYPES: Final = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
 )
@@ -32,7 +33,30 @@ _TAKES: Final = (
 )
 
 
-def image_source(data: str, media_type: str | None) -> JsonObject:
+def plain_base64(data: object) -> str:
+    """Return base64 as the API takes it: the standard alphabet, in one line, padded.
+
+    Args:
+        data: Base64 with or without line breaks, of either alphabet, as text or bytes.
+
+    Raises:
+        InvalidInputError: It is no base64, such as the bytes of an image itself.
+    """
+    if isinstance(data, bytes) and data.isascii():
+        data = data.decode("ascii")
+    if not isinstance(data, str):
+        raise InvalidInputError(
+            f"base64 data must be text, not {type(data).__name__}: pass "
+            "base64.b64encode(data).decode()."
+        )
+    if any(blank in data for blank in "\n\r\t "):
+        data = "".join(data.split())
+    if "-" in data or "_" in data:
+        data = data.translate(_URL_SAFE)
+    return data if len(data) % 4 == 0 else data.rstrip("=") + "=" * (-len(data.rstrip("=")) % 4)
+
+
+def image_source(data: object, media_type: str | None) -> JsonObject:
     """Return the base64 source of an image.
 
     Args:
@@ -42,7 +66,7 @@ def image_source(data: str, media_type: str | None) -> JsonObject:
     Raises:
         InvalidInputError: It is no image that Claude takes, or too large.
     """
-    data = "".join(data.split()) if "\n" in data[:200] else data
+    data = plain_base64(data)
     actual = _sniff(data) or _normal(media_type)
     if actual not in IMAGE_TYPES:
         said = f" (given as {media_type})" if media_type else ""
@@ -58,7 +82,7 @@ def image_source(data: str, media_type: str | None) -> JsonObject:
     return {"type": "base64", "media_type": actual, "data": data}
 
 
-def document_source(data: str, media_type: str | None) -> JsonObject:
+def document_source(data: object, media_type: str | None) -> JsonObject:
     """Return the source of a document: base64 for a PDF, text for text.
 
     Args:
@@ -71,11 +95,11 @@ def document_source(data: str, media_type: str | None) -> JsonObject:
     Raises:
         InvalidInputError: It is neither PDF, text nor image.
     """
+    data = plain_base64(data)
     said, actual = _normal(media_type), _sniff(data)
     if actual in IMAGE_TYPES:
         return image_source(data, actual)
     if PDF in (said, actual):
-        data = "".join(data.split()) if "\n" in data[:200] else data
         return {"type": "base64", "media_type": PDF, "data": data}
     if said is None or said.startswith("text/") or said in _TEXT_TYPES:
         return text_source(_decode_text(data, said))

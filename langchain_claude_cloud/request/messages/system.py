@@ -6,7 +6,12 @@ from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.blocks import convert_block, unwrap, without_leftovers
+from langchain_claude_cloud.request.messages.blocks import (
+    add_block,
+    convert_block,
+    unwrap,
+    without_leftovers,
+)
 from langchain_claude_cloud.request.messages.turns import Turn
 
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
@@ -47,7 +52,9 @@ class SystemPrompt:
         Raises:
             InvalidInputError: It holds something else than text.
         """
-        blocks = [block for item in _as_list(content) if (block := _convert(item)) is not None]
+        blocks: list[JsonObject] = []
+        for item in _as_list(content):
+            add_block(blocks, _convert(item), item)
         if not blocks:
             return
         if not leading and self._in_place:

@@ -10,52 +10,54 @@ from langchain_core.messages import ToolMessage
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
-    convert_blocks,
+    add_block,
+    convert_item,
     is_blank,
     without_leftovers,
 )
 from langchain_claude_cloud.request.messages.identifiers import wire_id
-from langchain_claude_cloud.request.messages.other_providers import content_of, is_media
+from langchain_claude_cloud.request.messages.other_providers import Content, content_of, is_media
 
+_LONGEST_ADDRESS: Final = 500
 _NO_DETAILS: Final = "The tool failed and gave no details."
 """The API refuses an error without content: "tool_result: content cannot be empty if
 `is_error` is true" (markform#153, inspect_ai#169)."""
 
 
-def convert_tool_message(message: ToolMessage) -> list[JsonObject]:
+def convert_tool_message(message: ToolMessage, notices: list[str]) -> list[JsonObject]:
     """Convert the result of a tool.
 
     Args:
         message: Its content is text, a list of blocks, or a list of native
             ``tool_result`` blocks, which stand for themselves.
+        notices: Gets a line for each block that is described instead of sent.
 
     Raises:
-        InvalidInputError: No ``tool_call_id``, or a block that a result cannot hold.
+        InvalidInputError: No ``tool_call_id``.
     """
     is_error = message.status == "error"
     content = content_of(message)
-    if isinstance(content, str):
-        return [_build({"tool_use_id": message.tool_call_id}, content, is_error=is_error)]
-    if content and all(_is_result(block) for block in content):
+    head: JsonObject = {"tool_use_id": message.tool_call_id}
+    if not isinstance(content, str) and content and all(_is_result(block) for block in content):
         return [
-            convert_tool_result({"tool_use_id": message.tool_call_id, **block}, is_error=is_error)
+            convert_tool_result({**head, **block}, notices=notices, is_error=is_error)
             for block in content
             if isinstance(block, dict)
         ]
-    return [_build({"tool_use_id": message.tool_call_id}, content, is_error=is_error)]
+    return [_build(head, content, notices, is_error=is_error)]
 
 
-def convert_tool_result(block: JsonObject, *, is_error: bool = False) -> JsonObject:
+def convert_tool_result(
+    block: JsonObject, *, notices: list[str], is_error: bool = False
+) -> JsonObject:
     """Convert a native ``tool_result`` block, with what is nested in it."""
     rest = without_leftovers(block)
     content = rest.pop("content", None)
     is_error = bool(rest.pop("is_error", is_error))
-    return _build(rest, content or "", is_error=is_error)
+    return _build(rest, content or "", notices, is_error=is_error)
 
 
-def _build(
-    head: JsonObject, content: str | list[str | JsonObject], *, is_error: bool
-) -> JsonObject:
+def _build(head: JsonObject, content: Content, notices: list[str], *, is_error: bool) -> JsonObject:
     call_id = head.get("tool_use_id")
     if not call_id or not isinstance(call_id, str):
         raise InvalidInputError(
@@ -63,7 +65,7 @@ def _build(
             "in the AIMessage's tool_calls that it answers."
         )
     result = {"type": "tool_result", **head, "tool_use_id": wire_id(call_id)}
-    nested = _convert_content(content, result)
+    nested = _convert_content(content, result, notices)
     if is_error:
         result["is_error"] = True
         if not nested or (isinstance(nested, str) and is_blank(nested)):
@@ -74,7 +76,7 @@ def _build(
 
 
 def _convert_content(
-    content: str | list[str | JsonObject], result: JsonObject
+    content: Content, result: JsonObject, notices: list[str]
 ) -> str | list[JsonObject]:
     """Convert what a result holds; cache markers in it move to the result itself.
 
@@ -83,19 +85,72 @@ def _convert_content(
     """
     if isinstance(content, str):
         return content
-    nested = convert_blocks(_typed(item) for item in content)
+    nested: list[JsonObject] = []
+    for item in content:
+        add_block(nested, _convert_item(item, notices), item)
     for block in nested:
         if "cache_control" in block:
             result["cache_control"] = block.pop("cache_control")
     return nested
 
 
-def _typed(item: str | JsonObject) -> str | JsonObject:
-    """Return data that a tool returned as it is, without the form of a block, as text."""
-    is_data = isinstance(item, dict) and not item.keys() & {"type", "text"} and not is_media(item)
-    if is_data:
-        return json.dumps(item, ensure_ascii=False, default=str)
+def _convert_item(item: str | JsonObject, notices: list[str]) -> JsonObject | None:
+    """Convert one item of a result; what Claude cannot read becomes a line of text.
+
+    Nobody can take a result back: an error for it would end the conversation for good.
+    """
+    try:
+        return convert_item(_as_text(item))
+    except InvalidInputError as error:
+        if not isinstance(item, dict):
+            raise
+        told = describe(item)
+        notices.append(f"in a tool result, {told} is not sent: {error}")
+        return {"type": "text", "text": f"[{told} cannot be shown: {error}]"}
+
+
+def _as_text(item: str | JsonObject) -> str | JsonObject:
+    """Return data that a tool returned, and what its server calls a resource, as text."""
+    if not isinstance(item, dict) or is_media(item):
+        return item
+    kind = item.get("type")
+    if kind == "json" or (kind is None and item.keys() == {"json"}):
+        return _dumped(item.get("json"))
+    if kind is None and "text" not in item:
+        return _dumped(item)
+    if kind == "resource_link":
+        raise InvalidInputError("it is a link that only the server can follow.")
+    held = item.get("resource")
+    if kind == "resource" and isinstance(held, dict):
+        if isinstance(held.get("text"), str):
+            return str(held["text"])
+        media_type = held.get("mimeType") or held.get("mime_type")
+        return {"type": "file", "base64": held.get("blob"), "mime_type": media_type}
     return item
+
+
+def _dumped(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        raise InvalidInputError("it is nested too deeply.") from None
+
+
+def describe(block: JsonObject) -> str:
+    """Return what a block is, for somebody who cannot see it."""
+    held = block.get("resource") if isinstance(block.get("resource"), dict) else block
+    found = {**block, **(held or {})}
+    source = found.get("source") if isinstance(found.get("source"), dict) else {}
+    kind = str(found.get("type") or "block").replace("_", " ")
+    name = next((found[key] for key in ("name", "title", "filename") if found.get(key)), None)
+    address = found.get("uri") or found.get("url") or (source or {}).get("url")
+    media_type = found.get("mime_type") or found.get("mimeType")
+    parts = [
+        f"{kind} {name!r}" if name else f"a {kind}",
+        f"({media_type})" if media_type else "",
+        f"at {str(address)[:_LONGEST_ADDRESS]}" if address else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _is_result(block: object) -> bool:
