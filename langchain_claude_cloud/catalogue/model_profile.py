@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from langchain_core.language_models.model_profile import ModelProfile
+
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 
 
 def model_profile(resolved: ResolvedModel) -> dict[str, object]:
     """Return the keys of `langchain_core.language_models.ModelProfile` for a model.
 
-    Only keys that langchain-core 1.7 declares: it warns about any other.
+    Only keys that the installed langchain-core declares: it warns about any other.
     """
     info, takes = resolved.info, resolved.capabilities
     facts: dict[str, object] = {
         "name": info.name if resolved.known else resolved.requested,
         "open_weights": False,
+        "last_updated": info.released,  # when what is said here became so
         "max_input_tokens": info.context_window,
         "max_output_tokens": info.max_output_tokens,
         "reasoning_output": bool(takes.thinking_types),
@@ -21,6 +24,7 @@ def model_profile(resolved: ResolvedModel) -> dict[str, object]:
         "tool_choice": takes.forced_tool_choice,
         "structured_output": takes.structured_output,
         "mid_conversation_system_messages": takes.mid_conversation_system,
+        "mid_conversation_tools": False,  # a first-party beta, which neither cloud has
         "attachment": takes.image_input or takes.pdf_input,
     }
     images = ("image_inputs", "image_url_inputs", "image_tool_message")
@@ -33,9 +37,10 @@ def model_profile(resolved: ResolvedModel) -> dict[str, object]:
     facts |= dict.fromkeys(("image_outputs", "audio_outputs", "video_outputs"), False)
     if resolved.known:
         facts["release_date"] = info.released
-        facts["status"] = "active" if info.status == "active" else "deprecated"
+        active = info.lifecycle(resolved.cloud).status == "active"
+        facts["status"] = "active" if active else "deprecated"
     if takes.effort_levels:
         facts["reasoning_effort_levels"] = list(takes.effort_levels)
     if takes.effort_default:
         facts["reasoning_effort_default"] = takes.effort_default
-    return facts
+    return {name: fact for name, fact in facts.items() if name in ModelProfile.__annotations__}

@@ -17,6 +17,9 @@ BEDROCK_ID = re.compile(
 )
 """An id of Bedrock: the inference profile's prefix, if any, and the base id."""
 
+VERTEX_PUBLISHER = "publishers/anthropic/models/"
+"""What Vertex AI puts before a model's id in a resource's name."""
+
 # Stripped one after another from an id that is not in the catalogue: ":0", "-v1", a date.
 _VERSION_ENDINGS = (r":[A-Za-z0-9]+", r":[A-Za-z0-9]+", r"-v\d+", r"-(?:latest|\d{8})")
 
@@ -78,6 +81,21 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How long a model is served, by a cloud or by Anthropic itself.
+
+    Attributes:
+        status: ``active``, ``deprecated`` or ``retired``.
+        until: ISO date until which it is served at least; None where none is published.
+        source: Who says so.
+    """
+
+    status: str
+    until: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """One row of the catalogue.
 
@@ -93,6 +111,8 @@ class ModelInfo:
         status: First-party state: ``active``, ``deprecated`` or ``retired``. The clouds
             retire on their own dates.
         retires_not_before: First-party ISO date, or None.
+        lifecycles: How long the clouds serve it, where that is published.
+        cache_minimum: Tokens that a prompt must have to be cached, first-party, or None.
         aliases: Other names it answers to, first-party ids with a date among them.
         evidence: Where the facts come from and how sure they are.
         vertex: What it takes on Vertex AI.
@@ -109,6 +129,8 @@ class ModelInfo:
     max_output_tokens: int
     status: str
     retires_not_before: str | None
+    lifecycles: Mapping[Cloud, Lifecycle]
+    cache_minimum: int | None
     aliases: tuple[str, ...]
     evidence: tuple[str, ...]
     vertex: Capabilities
@@ -118,9 +140,20 @@ class ModelInfo:
         """Return what the model takes on a cloud."""
         return self.vertex if cloud == "vertex" else self.bedrock
 
+    def lifecycle(self, cloud: Cloud) -> Lifecycle:
+        """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
+        first_party = Lifecycle(self.status, self.retires_not_before, "Anthropic")
+        return self.lifecycles.get(cloud, first_party)
+
+    def is_served(self, cloud: Cloud) -> bool:
+        """Whether a cloud has the model, and has not retired it."""
+        model_id = self.vertex_id if cloud == "vertex" else self.bedrock_id
+        return model_id is not None and self.lifecycle(cloud).status != "retired"
+
 
 def find(text: str) -> ModelInfo | None:
     """Return the row of a name or id in any form, whatever its date and version."""
+    text = text.removeprefix(VERTEX_PUBLISHER)
     exact = BEDROCK_ID.fullmatch(text)
     name = exact[2].removeprefix("anthropic.") if exact else text.replace("@", "-")
     rows = models_by_name()
@@ -186,6 +219,7 @@ def cautious_model() -> ModelInfo:
         bedrock_id=None,
         bedrock_prefixes=(),
         retires_not_before=None,
+        lifecycles={},
         aliases=(),
         evidence=(),
         bedrock=cautious,
@@ -227,6 +261,8 @@ def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelIn
         max_output_tokens=merged["max_output_tokens"],
         status=row.get("status", "active"),
         retires_not_before=row.get("retires_not_before"),
+        lifecycles={cloud: Lifecycle(**told) for cloud, told in row.get("lifecycles", {}).items()},
+        cache_minimum=row.get("cache_minimum"),
         aliases=tuple(row.get("aliases", ())),
         evidence=tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
         vertex=_read_capabilities(layers, "vertex"),

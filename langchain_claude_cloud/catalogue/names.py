@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher, get_close_matches
 
-from langchain_claude_cloud.catalogue.models import all_models, find, served_by_family
+from langchain_claude_cloud.catalogue.arns import id_in_arn
+from langchain_claude_cloud.catalogue.models import (
+    VERTEX_PUBLISHER,
+    all_models,
+    find,
+    served_by_family,
+)
 
 # As difflib's own for close matches.
 _ALIKE = 0.6
@@ -40,7 +46,8 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
     ``VERTEX_REGION_CLAUDE_4_5_HAIKU``, and ``4_0`` where the name says ``4``.
     """
     row = find(name)
-    words = (row.name if row else name.partition("@")[0]).removeprefix("claude-").split("-")
+    plain = name.removeprefix(VERTEX_PUBLISHER).partition("@")[0]
+    words = (row.name if row else plain).removeprefix("claude-").split("-")
     versions = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
     others = [word for word in words if word not in versions and word != "v2"]
     spelled = [words]
@@ -48,6 +55,13 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
         spelled += [others + digits, digits + others]
     names = ("_".join(("VERTEX_REGION_CLAUDE", *spelling)).upper() for spelling in spelled)
     return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
+
+
+def catalogue_name(model: str) -> str | None:
+    """Return the catalogue's name of a model that is given in any form, or None."""
+    named = id_in_arn(model)
+    row = find(named[1] if named else model)
+    return row.name if row else None
 
 
 def unknown_model_note(model: str) -> str:

@@ -14,6 +14,7 @@ from langchain_claude_cloud.catalogue import arns as _arns
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.models import (
     BEDROCK_ID,
+    VERTEX_PUBLISHER,
     Capabilities,
     ModelInfo,
     all_models,
@@ -71,7 +72,7 @@ def cloud_of(model: str) -> Cloud | None:
     """Tell by the shape of an id which cloud it belongs to; None for a plain name."""
     if model.startswith("arn:") or BEDROCK_ID.fullmatch(model):
         return "bedrock"
-    return "vertex" if "@" in model else None
+    return "vertex" if "@" in model or model.startswith(VERTEX_PUBLISHER) else None
 
 
 def is_platform_specific(model: str) -> bool:
@@ -106,7 +107,7 @@ def resolve(
         ConfigurationError: It is no model's name, an id of the other cloud, or the model
             lacks the profile.
     """
-    _refuse_unsafe(model, cloud)
+    _refuse_unsafe(model.removeprefix(VERTEX_PUBLISHER), cloud)
     shape = cloud_of(model)
     if shape is not None and shape != cloud:
         _refuse_other_cloud(model, cloud)
@@ -118,15 +119,16 @@ def resolve(
 
 
 def _resolve_vertex(model: str) -> ResolvedModel:
-    row = models_by_name().get(model)
+    name = model.removeprefix(VERTEX_PUBLISHER)
+    row = models_by_name().get(name)
     if row is not None:
         model_id = row.vertex_id or row.name
-    elif "@" in model or _NAME.fullmatch(model):
-        model_id, row = model, find(model)
+    elif "@" in name or _NAME.fullmatch(name):
+        model_id, row = name, find(name)
     else:
-        _refuse_no_name(model, "vertex")
-    known, info = row is not None, row or newest_of_family(model)
-    return ResolvedModel(model, "vertex", model_id, model_id.partition("@")[0], info, known)
+        _refuse_no_name(name, "vertex")
+    known, info = row is not None, row or newest_of_family(name)
+    return ResolvedModel(name, "vertex", model_id, model_id.partition("@")[0], info, known)
 
 
 def _resolve_bedrock(

@@ -20,7 +20,9 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
 from langchain_claude_cloud.catalogue.model_profile import model_profile
+from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.chat_models.fields import ModelBase
+from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -399,9 +401,10 @@ class ChatClaudeCloud(ModelBase):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         asked = {"temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs}
+        model = expand_alias(kwargs.get("model") or self.model)
         params = LangSmithParams(
             ls_provider="anthropic",
-            ls_model_name=kwargs.get("model") or self.model,
+            ls_model_name=catalogue_name(model) or model,
             ls_model_type="chat",
         )
         if asked["temperature"] is not None:

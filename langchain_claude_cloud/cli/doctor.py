@@ -166,11 +166,10 @@ def _add_lifecycle(report: Report, resolved: ResolvedModel) -> None:
     info = resolved.info
     if not resolved.known:
         return
-    until = f", until {info.retires_not_before} at least" if info.retires_not_before else ""
-    report.add(
-        "lifecycle", f"{info.status}{until if info.status != 'retired' else ''}", "Anthropic"
-    )
-    if info.status == "retired":
+    told = info.lifecycle(resolved.cloud)
+    until = f", until {told.until} at least" if told.until and told.status != "retired" else ""
+    report.add("lifecycle", f"{told.status}{until}", told.source)
+    if told.status == "retired":
         report.problems.append(
             f"{info.name} is retired: choose another; `claude-cloud models` lists them."
         )

@@ -84,8 +84,28 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
             raise refusal(owner, f"{place} {problem}.")
     elif not secret and (known := _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)):
         pattern, shape = known
+        if field in ("region", "count_tokens_region"):
+            _refuse_other_spelling(owner, place, text)
         if not pattern.fullmatch(text):
             raise refusal(owner, f"{place} {_shown(text)} is malformed. It is {shape}.")
+
+
+def _refuse_other_spelling(owner: str, place: str, region: str) -> None:
+    """Refuse a region that is spelled as the other cloud spells its own."""
+    amazon = re.fullmatch(r"[a-z]{2}(?:-[a-z]+)+-\d+", region)
+    google = re.fullmatch(r"[a-z]+-[a-z]+\d+", region)
+    if amazon and owner == "Vertex":
+        raise refusal(
+            owner,
+            f"{place} {region!r} is a region of AWS. Google Cloud's are spelled like 'us-east5' or "
+            "'europe-west1'; 'global', 'us' and 'eu' serve most models.",
+        )
+    if google and owner == "Bedrock":
+        raise refusal(
+            owner,
+            f"{place} {region!r} is a region of Google Cloud. AWS's are spelled like 'us-east-1' "
+            "or 'eu-west-1'.",
+        )
 
 
 def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None:

@@ -65,7 +65,9 @@ class Vertex(CloudConfig):
     def region_for(self, model: str) -> str:
         """Return the region that a model is asked in."""
         names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
-        return self.region or from_environment("Vertex", "region", names) or "global"
+        region = self.region or from_environment("Vertex", "region", names) or "global"
+        self._refuse_dedicated(region)
+        return region
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of Google's, without a slash at its end."""
@@ -108,4 +110,13 @@ class Vertex(CloudConfig):
         if len(given) > 1:
             raise refusal(
                 "Vertex", f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
+            )
+        self._refuse_dedicated(self.region)
+
+    def _refuse_dedicated(self, region: str | None) -> None:
+        if self.request_type == "dedicated" and region == "global":
+            raise refusal(
+                "Vertex",
+                "request_type='dedicated' asks for provisioned throughput, which the global "
+                "endpoint does not have. Give the region that the throughput was bought in.",
             )

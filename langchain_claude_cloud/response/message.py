@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
+from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import Block, ParsedToolCall
 from langchain_claude_cloud.response.message_state import MessageState
@@ -50,9 +51,12 @@ class ResponseSource:
 
 def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
     """Return the response metadata that is known when a message starts."""
+    answered = state.fields.get("model") or source.model
     known = {
         "model_provider": PROVIDER,
-        "model_name": state.fields.get("model") or source.model,
+        # Price tables and traces know a model by this name, whatever its id, profile or ARN.
+        "model_name": catalogue_name(answered) or catalogue_name(source.model) or answered,
+        "model_id": source.model,
         "id": state.fields.get("id"),
         "platform": source.platform,
         "region": source.region,

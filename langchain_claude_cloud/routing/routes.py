@@ -24,6 +24,7 @@ from langchain_claude_cloud.catalogue.resolution import (
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.base import Platform
 
@@ -270,6 +271,7 @@ def make_routes(
         raise ConfigurationError(
             "model is empty: name one, such as claude-sonnet-5-5, or set ANTHROPIC_MODEL."
         )
+    model = expand_alias(model)
     clouds = {config.cloud for config in platforms}
     if len(clouds) > 1 and is_platform_specific(model):
         raise ConfigurationError(
@@ -307,7 +309,7 @@ def choose_platforms(given: object, model: str) -> object:
             "Both CLAUDE_CODE_USE_VERTEX and CLAUDE_CODE_USE_BEDROCK are set: unset one, or give "
             "platform."
         )
-    cloud = wanted[0] if wanted else cloud_of(model)
+    cloud = wanted[0] if wanted else cloud_of(expand_alias(model))
     if cloud is None:
         raise ConfigurationError(f"Nothing says which cloud to ask. {_WAYS}")
     return _named_platform(cloud)
