@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.aws_failures import WAYS, explained
 from langchain_claude_cloud.platform.aws_sessions import client_config, make_session
 from langchain_claude_cloud.platform.boto_types import (
     BotoCredentials,
     BotoSession,
 )
+from langchain_claude_cloud.platform.locks import SharedLock
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 if TYPE_CHECKING:

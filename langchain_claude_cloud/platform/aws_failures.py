@@ -21,8 +21,8 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform._common import quiet_libraries
 from langchain_claude_cloud.platform.aws_sessions import no_terminal
+from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 WAYS = (
     "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "

@@ -17,8 +17,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
+from langchain_claude_cloud.platform.locks import SharedLock
 
 _LIMIT: Final = 256
 _IDLE_SECONDS: Final = 3600.0

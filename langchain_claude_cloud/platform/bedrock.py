@@ -29,12 +29,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
-from langchain_claude_cloud.platform._common import (
-    SharedLock,
-    check_base_url,
-    check_region,
-    without_secrets,
-)
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
 from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES
 from langchain_claude_cloud.platform.base import OutgoingRequest
@@ -45,6 +39,9 @@ from langchain_claude_cloud.platform.bedrock_endpoint import (
     default_base_url,
     flag,
 )
+from langchain_claude_cloud.platform.echoed_secrets import without_secrets
+from langchain_claude_cloud.platform.endpoint_checks import check_base_url, check_region
+from langchain_claude_cloud.platform.locks import SharedLock
 from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer, keys_of
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.

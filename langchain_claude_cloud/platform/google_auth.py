@@ -24,7 +24,6 @@ from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
 )
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.google_library import (
     WAYS,
     GoogleCredentials,
@@ -34,6 +33,7 @@ from langchain_claude_cloud.platform.google_library import (
     scoped,
     transport,
 )
+from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

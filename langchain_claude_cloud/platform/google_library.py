@@ -24,7 +24,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact, shown_path
-from langchain_claude_cloud.platform._common import quiet_libraries
+from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from langchain_claude_cloud.platform._common import quiet_libraries
 from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,13 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.google_auth import (
     CredentialsSource,
     StaticToken,
     token_source,
 )
 from langchain_claude_cloud.platform.google_library import SCOPES
+from langchain_claude_cloud.platform.locks import SharedLock
 
 
 @pytest.fixture
