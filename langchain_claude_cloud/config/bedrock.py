@@ -6,10 +6,10 @@ Nothing here reads a file, imports a cloud's library or touches the network.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, StrictBool, field_validator
+from pydantic import Field, SecretStr, StrictBool, field_serializer, field_validator
 
 from langchain_claude_cloud.catalogue.arns import region_of, split_arn
 from langchain_claude_cloud.config.base import CloudConfig
@@ -19,22 +19,32 @@ from langchain_claude_cloud.config.checks import (
     read_guardrail,
     refusal,
 )
-from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
+
+_OF_INVOKE_MODEL = ("guardrail", "trace", "service_tier", "latency", "project", "request_metadata")
+"""What InvokeModel has as headers, and nobody has documented for Bedrock's Messages API."""
 
 
 class Bedrock(CloudConfig):
-    """Claude on Amazon Bedrock, by InvokeModel.
+    """Claude on Amazon Bedrock.
 
     Without credentials here, ``AWS_BEARER_TOKEN_BEDROCK`` is used if it is set, else
     boto3's chain, at the first call.
 
     Args:
-        region: Otherwise ``AWS_REGION``, ``AWS_DEFAULT_REGION``, or the profile's.
+        region: Otherwise ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's, or that of the
+            model's ARN.
+        api: ``invoke`` for InvokeModel; ``messages`` for the Messages API on ``bedrock-runtime``,
+            ``mantle`` for that on ``bedrock-mantle``. The latter two have been tried on no live
+            endpoint yet, and take neither guardrails nor what else InvokeModel has as headers.
         profile: A profile of the AWS configuration files.
         access_key_id: With ``secret_access_key``, an explicit identity.
         secret_access_key: See ``access_key_id``.
         session_token: Goes with temporary keys.
-        api_key: A Bedrock API key.
+        api_key: A Bedrock API key; or a function that returns one, which is asked again after
+            some minutes and when the key is refused.
+        unsigned: Whether requests go without a signature or key, to a gateway at ``base_url``
+            that signs them.
         session: A `boto3.Session`.
         role_arn: A role to assume with the other credentials.
         external_id: Goes with ``role_arn``.
@@ -44,7 +54,8 @@ class Bedrock(CloudConfig):
         inference_profile: ``auto`` (global if the model has it, else the region's
             geography, else the bare id), a geography, or None for the bare id.
         base_model: The model behind an application inference profile.
-        guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, or ``"id:version"``.
+        guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, or ``"id:version"``;
+            ``tagSuffix`` besides has only the tagged parts of the input checked.
         service_tier: What the request competes as.
         latency: ``optimized`` for latency-optimized inference.
         trace: Whether the guardrail's trace comes back; ``enabled_full`` for all of it.
@@ -59,12 +70,14 @@ class Bedrock(CloudConfig):
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
     session_token: SecretStr | None = None
-    api_key: SecretStr | None = None
+    api_key: SecretStr | Callable[[], str] | None = None
+    unsigned: StrictBool = False
     session: object | None = Field(default=None, exclude=True, repr=False)
     role_arn: str | None = None
     external_id: str | None = None
     role_session_name: str | None = None
     base_url: str | None = None
+    api: BedrockApiName = "invoke"
     inference_profile: (
         Literal["auto", "global", "us", "eu", "jp", "apac", "au", "in", "us-gov"] | None
     ) = "auto"
@@ -141,8 +154,12 @@ class Bedrock(CloudConfig):
             return SecretStr(text) if text else None
         return token
 
-    def effective_api_key(self) -> SecretStr | None:
+    def effective_api_key(self) -> SecretStr | Callable[[], str] | None:
         """Return the API key, from the environment if no other identity is given."""
+        if self.unsigned:
+            return None
+        if self.api_key is not None and not isinstance(self.api_key, SecretStr):
+            return self.api_key
         if self._identities() or self.role_arn:
             return self.secret("api_key")
         text = from_environment("Bedrock", "api_key", ("AWS_BEARER_TOKEN_BEDROCK",))
@@ -153,6 +170,10 @@ class Bedrock(CloudConfig):
         keys = self._has("access_key_id", "secret_access_key", "session_token")
         others = [name for name in ("profile", "api_key", "session") if self._has(name)]
         return [*(["access_key_id"] if keys else []), *others]
+
+    @field_serializer("api_key")
+    def _hide_api_key(self, api_key: object) -> None:
+        del api_key  # a function cannot be serialized; no secret is, whatever it is
 
     @field_validator("guardrail", mode="before")
     @classmethod
@@ -181,6 +202,7 @@ class Bedrock(CloudConfig):
         ):
             if self._has(name) and not self._has(partner):
                 raise refusal("Bedrock", f"{name} needs {partner}, which is missing.")
+        self._refuse_what_the_api_lacks()
         identities = [*self._identities(), *(["role_arn"] if self.role_arn else [])]
         if len(self._identities()) > 1 or {"api_key", "role_arn"} <= set(identities):
             raise refusal(
@@ -188,4 +210,21 @@ class Bedrock(CloudConfig):
                 f"explicit credentials conflict: {' and '.join(identities)}. Give one identity: "
                 "access_key_id with secret_access_key, profile, session or api_key; role_arn goes "
                 "with each of them but api_key.",
+            )
+        if self.unsigned and identities:
+            raise refusal(
+                "Bedrock", f"unsigned requests have no identity: leave out {identities[0]}."
+            )
+
+    def _refuse_what_the_api_lacks(self) -> None:
+        if self.api == "invoke":
+            return
+        lacking = [name for name in _OF_INVOKE_MODEL if getattr(self, name) is not None]
+        if self.api == "mantle" and self.inference_profile not in (None, "auto"):
+            lacking.append("inference_profile")
+        if lacking:
+            raise refusal(
+                "Bedrock",
+                f"{' and '.join(lacking)} cannot be had with api={self.api!r}, and would be "
+                "ignored there. Leave it out, or use api='invoke'.",
             )

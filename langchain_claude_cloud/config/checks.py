@@ -19,10 +19,13 @@ from langchain_claude_cloud.errors.types import Cloud
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_GUARDRAIL_ID = re.compile(
-    r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
-)
-_GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+_GUARDRAIL = {
+    "guardrailIdentifier": re.compile(
+        r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
+    ),
+    "guardrailVersion": re.compile(r"[1-9][0-9]{0,7}|DRAFT"),
+    "tagSuffix": re.compile(r"[A-Za-z0-9]{1,20}"),
+}
 # The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
 _LONGEST_METADATA = 8500
 _REGION = (REGION, "a region such as 'us-east-1': a-z, 0-9 and '-' only")
@@ -153,18 +156,18 @@ def read_guardrail(value: object) -> object:
         value = {"guardrailIdentifier": name, "guardrailVersion": number}
     if not isinstance(value, Mapping):
         return value
-    identifier, version = value.get("guardrailIdentifier"), value.get("guardrailVersion")
-    shaped = (
-        set(value) == {"guardrailIdentifier", "guardrailVersion"}
-        and _GUARDRAIL_ID.fullmatch(str(identifier))
-        and _GUARDRAIL_VERSION.fullmatch(str(version))
+    given = {str(name): str(part) for name, part in value.items()}
+    needed = {"guardrailIdentifier", "guardrailVersion"}
+    shaped = needed <= set(given) <= set(_GUARDRAIL) and all(
+        _GUARDRAIL[name].fullmatch(part) for name, part in given.items()
     )
     if not shaped:
         raise ValueError(
             "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN) and "
-            "guardrailVersion (a number or DRAFT), and nothing else; trace is a field of its own"
+            "guardrailVersion (a number or DRAFT), perhaps tagSuffix (1 to 20 letters and digits), "
+            "and nothing else; trace is a field of its own"
         )
-    return {"guardrailIdentifier": str(identifier), "guardrailVersion": str(version)}
+    return given
 
 
 def read_credentials_info(value: object) -> SecretStr | None:

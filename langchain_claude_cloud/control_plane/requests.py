@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote, unquote, urlencode
 
 from langchain_claude_cloud.config import Bedrock
@@ -38,7 +39,10 @@ _AWS_RUNTIME = re.compile(
     rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+", re.ASCII
 )
 # A private endpoint of the runtime has a name that says nothing of the control plane's.
-_PRIVATE_RUNTIME = re.compile(rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+", re.ASCII)
+_PRIVATE_RUNTIME = rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+"
+_MANTLE = r"https://bedrock-mantle\.[^/]+"
+_NO_SIBLING = re.compile(f"{_PRIVATE_RUNTIME}|{_MANTLE}", re.ASCII)
+_OF_MODELS = re.compile("/model/|/anthropic/v1/")
 _PAGE = {"bedrock": "1000", "vertex": "100"}
 """Items a page: Bedrock's limit; Vertex AI refuses more than 300 (measured by others)."""
 
@@ -107,8 +111,8 @@ class ControlPlane:
         return self._platform.rewrite(body, betas, model_id=model_id, operation=operation)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
-        """Return the platform's credential headers: both hosts share a signing name."""
-        return self._platform.sign(request)
+        """Return the platform's credential headers, for the control plane's signing name."""
+        return self._platform.sign(replace(request, signing_name=_CONTROL))
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
         """Whether the platform's credentials ran out."""
@@ -157,10 +161,10 @@ def bedrock_base_url(platform: Platform, *, given: bool) -> str:
     chosen, follows = _addresses(given=given)
     if chosen:
         return check_base_url(chosen, platform="bedrock")
-    runtime = platform.endpoint("anthropic.claude", "invoke").rpartition("/model/")[0]
+    runtime = _OF_MODELS.split(platform.endpoint("anthropic.claude", "invoke"))[0]
     if _AWS_RUNTIME.fullmatch(runtime):
         return runtime.replace(_RUNTIME, _CONTROL, 1)
-    if follows and not _PRIVATE_RUNTIME.fullmatch(runtime):
+    if follows and not _NO_SIBLING.fullmatch(runtime):
         return runtime
     return default_base_url(
         platform.region,

@@ -16,6 +16,9 @@ JsonObject: TypeAlias = dict[str, Any]
 Cloud: TypeAlias = Literal["vertex", "bedrock"]
 """Which cloud serves the model."""
 
+BedrockApiName: TypeAlias = Literal["invoke", "messages", "mantle"]
+"""Which of Bedrock's APIs is called."""
+
 LABELS: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 """What the clouds are called in messages."""
 

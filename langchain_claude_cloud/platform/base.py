@@ -24,12 +24,14 @@ class OutgoingRequest:
         url: The absolute URL, percent-encoded as it goes on the wire.
         headers: Header names, in lower case, to values; without credentials.
         content: The body's bytes.
+        signing_name: The AWS service that it is signed for; empty for the platform's own.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
+    signing_name: str = ""
 
     def with_headers(self, headers: Mapping[str, str]) -> OutgoingRequest:
         """Return a copy that carries ``headers`` besides its own."""

@@ -1,16 +1,14 @@
-"""Where Bedrock is: hosts by region and partition, paths and signing names by API.
-
-In: a region and what the environment and the AWS configuration ask for. Out: a base URL.
-"""
+"""Where Bedrock's APIs are: hosts by region and partition, and what tells the APIs apart."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from langchain_claude_cloud.errors.types import Operation
+from langchain_claude_cloud.errors.types import Framing, JsonObject, Operation
+from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 
 if TYPE_CHECKING:
     import botocore.session
@@ -27,38 +25,35 @@ _PARTITIONS = (
 )
 
 
+Rewrite: TypeAlias = Callable[
+    [BedrockSettings, JsonObject, Sequence[str], str, Operation], tuple[JsonObject, dict[str, str]]
+]
+"""Makes an API's body and headers of: settings, a Messages body, betas, a model, an operation."""
+
+
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Where and how an API of Bedrock is called: what another endpoint would change.
+class BedrockApi:
+    """An API of Bedrock: where it is, how it is signed for, and the form of its bodies.
 
     Attributes:
         host: The first label of the host name.
         signing_name: The service in the signature's scope.
-        path: The path, with ``{model}`` and ``{verb}`` to fill in.
-        verbs: The last path segment of each operation.
+        framing: How it frames a stream.
+        paths: The path of each operation, with ``{model}`` to fill in where the model is in it.
+        rewrite: Makes its body and headers of a Messages body.
+        has_dual_stack_only: Whether its hosts are those with IPv6 addresses only.
     """
 
     host: str
     signing_name: str
-    path: str
-    verbs: Mapping[Operation, str]
-
-
-INVOKE_MODEL = Service(
-    host="bedrock-runtime",
-    signing_name="bedrock",
-    path="/model/{model}/{verb}",
-    verbs={
-        "invoke": "invoke",
-        "stream": "invoke-with-response-stream",
-        "count_tokens": "count-tokens",
-    },
-)
-"""InvokeModel and its siblings on ``bedrock-runtime``."""
+    framing: Framing
+    paths: Mapping[Operation, str]
+    rewrite: Rewrite
+    has_dual_stack_only: bool = False
 
 
 def default_base_url(
-    region: str, *, host: str = INVOKE_MODEL.host, fips: bool = False, dual_stack: bool = False
+    region: str, *, host: str = "bedrock-runtime", fips: bool = False, dual_stack: bool = False
 ) -> str:
     """Return AWS's own address for a region.
 

@@ -44,6 +44,7 @@ _BEDROCK_IDENTITY: Final = (
         "external_id",
         "project",
         "service_tier",
+        "api",
     ),
 )
 
@@ -94,7 +95,9 @@ class Route:
             bedrock_settings,
         )
 
-        return BedrockPlatform(bedrock_settings(self.config, self.default_headers))
+        return BedrockPlatform(
+            bedrock_settings(self.config, self.default_headers, model=self.model)
+        )
 
     def resolved(self, target: ArnTarget | None = None) -> ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
@@ -211,7 +214,10 @@ class Route:
 
     def _profile_for(self, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
-        wanted = cast("Bedrock", self.config).inference_profile
+        config = cast("Bedrock", self.config)
+        if config.api == "mantle":  # its models have no inference profiles
+            return None
+        wanted = config.inference_profile
         if wanted != "auto" or self.residency is None or region is None:
             return wanted
         geography = region_geography("bedrock", region)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from langchain_claude_cloud.catalogue.arns import region_of, split_arn
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.checks import check_headers
-from langchain_claude_cloud.platform.bedrock import BedrockSettings
+from langchain_claude_cloud.config.checks import check_headers, refusal
+from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexSettings
 
 
@@ -39,13 +40,14 @@ def vertex_settings(
 
 
 def bedrock_settings(
-    config: Bedrock, default_headers: Mapping[str, str] | None = None
+    config: Bedrock, default_headers: Mapping[str, str] | None = None, *, model: str = ""
 ) -> BedrockSettings:
-    """Return what the platform needs to ask any model on Bedrock.
+    """Return what the platform needs to ask a model on Bedrock.
 
     Args:
         config: What the user set.
         default_headers: Headers to send besides the platform's own.
+        model: The model's name, whose region stands in for a missing one if it is an ARN.
 
     Raises:
         ConfigurationError: A variable or header is malformed, or the config is a copy that
@@ -53,6 +55,7 @@ def bedrock_settings(
     """
     decided = {
         "region": config.effective_region(),
+        "arn_region": (region_of(model) or None) if split_arn(model) else None,
         "access_key_id": config.secret("access_key_id"),
         "secret_access_key": config.secret("secret_access_key"),
         "session_token": config.effective_session_token(),
@@ -61,6 +64,8 @@ def bedrock_settings(
         "base_url": config.effective_base_url(),
         "extra_headers": check_headers("Bedrock", default_headers),
     }
+    if config.unsigned and not decided["base_url"]:
+        raise refusal("Bedrock", "unsigned requests need base_url: AWS itself refuses them.")
     return BedrockSettings(**_same_fields(config, BedrockSettings) | decided)
 
 

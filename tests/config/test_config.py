@@ -24,6 +24,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.routing.routes import make_routes
 from langchain_claude_cloud.routing.settings import bedrock_settings, vertex_settings
 
 CANARY = "CANARY7f3a"
@@ -111,6 +112,8 @@ def test_the_fields_and_their_defaults() -> None:
     assert {name: field.default for name, field in Bedrock.model_fields.items()} == {
         **dict.fromkeys(nothing.split()),
         "inference_profile": "auto",
+        "api": "invoke",
+        "unsigned": False,
         "anthropic_version": "bedrock-2023-05-31",
     }
 
@@ -467,7 +470,7 @@ def test_the_environment_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     vertex, bedrock = Vertex(), Bedrock()
     assert (repr(vertex), repr(bedrock)) == ("Vertex()", "Bedrock()")
     assert set(dumpd(vertex)["kwargs"]) == {"anthropic_version"}
-    assert set(dumpd(bedrock)["kwargs"]) == {"anthropic_version", "inference_profile"}
+    assert set(dumpd(bedrock)["kwargs"]) == {"anthropic_version", "api", "inference_profile"}
     assert revive(dumpd(vertex)) == vertex
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p2")
     assert vertex.effective_project() == "p2"
@@ -498,6 +501,74 @@ def test_settings_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.count_tokens_region == "europe-west1"
     assert (settings.quota_project, settings.request_type) == ("billing", "shared")
     assert settings.extra_headers == {"x-team": "a"}
+
+
+@pytest.mark.parametrize("api", ["messages", "mantle"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("guardrail", "a:1"), ("trace", True), ("service_tier", "flex"), ("latency", "optimized"), ("project", "p"), ("request_metadata", {"a": "b"})],
+)  # fmt: skip
+def test_what_only_invoke_model_has_is_refused_elsewhere(api: Any, name: str, value: Any) -> None:
+    """A guardrail that is silently ignored is none."""
+    with pytest.raises(ConfigurationError, match=f"{name} cannot be had with api='{api}'"):
+        Bedrock(**{name: value}, api=api)
+    Bedrock(**{name: value}, api="invoke")
+
+
+def test_mantle_has_no_inference_profiles() -> None:
+    """A model is asked for by its bare id there, and by its profile on the runtime."""
+    with pytest.raises(ConfigurationError, match="inference_profile cannot"):
+        Bedrock(api="mantle", inference_profile="global")
+    ids = {}
+    for api in ("invoke", "messages", "mantle"):
+        config = Bedrock(region="us-east-1", api=api)  # type: ignore[arg-type]
+        (route,) = make_routes([config], "claude-sonnet-5-5")
+        ids[api] = route.resolve_in("us-east-1").model_id
+    assert ids["invoke"] == ids["messages"] == "global.anthropic.claude-sonnet-5-5"
+    assert ids["mantle"] == "anthropic.claude-sonnet-5-5"
+
+
+def test_unsigned_requests_go_to_a_gateway_and_as_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """AWS would refuse them, and a key beside them would be ignored."""
+    with pytest.raises(ConfigurationError, match="unsigned requests need base_url"):
+        bedrock_settings(Bedrock(unsigned=True))
+    for identity in (KEYS, {"api_key": "k"}, {"profile": "p"}, {"role_arn": "arn:aws:iam::123456789012:role/r"}):  # fmt: skip
+        with pytest.raises(ConfigurationError, match="have no identity"):
+            Bedrock(unsigned=True, base_url="https://gw.example", **identity)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", CANARY)
+    settings = bedrock_settings(Bedrock(unsigned=True, base_url="https://gw.example"))
+    assert settings.unsigned
+    assert settings.api_key is None
+
+
+def test_an_api_key_may_be_a_function() -> None:
+    """It reaches the platform as it is, and leaves by no dump, pickle or repr."""
+
+    def provide() -> str:
+        return CANARY
+
+    config = Bedrock(api_key=provide)
+    assert bedrock_settings(config).api_key is provide
+    assert bedrock_settings(config.model_copy(update={"region": "us-east-1"})).api_key is provide
+    assert bedrock_settings(copy.deepcopy(config)).api_key is provide
+    for shown in (config.model_dump(), json.loads(config.model_dump_json())):
+        assert shown["api_key"] is None
+        assert shown["withheld"] == ["api_key"]
+    assert "provide" not in json.dumps(dumpd(config))
+    with pytest.raises(ConfigurationError, match="does not keep it"):
+        bedrock_settings(pickle.loads(pickle.dumps(config)))  # noqa: S301  our own
+    with pytest.raises(ConfigurationError, match="conflict"):
+        Bedrock(api_key=provide, profile="p")
+
+
+def test_the_region_of_an_arn_reaches_the_platform() -> None:
+    """For want of any other."""
+    arn = APPLICATION.replace("us-east-1", "eu-west-1")
+    assert bedrock_settings(Bedrock(), model=arn).arn_region == "eu-west-1"
+    assert bedrock_settings(Bedrock(), model="claude-sonnet-5-5").arn_region is None
+    assert bedrock_settings(Bedrock(), model="arn:aws:bedrock:::foundation-model/anthropic.claude-x").arn_region is None  # fmt: skip
 
 
 PROJECT = "arn:aws:bedrock:us-east-1:123456789012:project/proj_1"

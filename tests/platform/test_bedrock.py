@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -29,7 +30,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.bedrock_endpoint import Service, default_base_url
+from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url
 
 BODY = {"model": "claude-x", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(
@@ -219,19 +220,127 @@ def test_another_address_keeps_region_and_path() -> None:
     assert "/us-east-1/bedrock/aws4_request" in made.sign(REQUEST)["authorization"]
 
 
-def test_another_api_is_another_service_object() -> None:
-    """Host, path and signing name are one seam."""
-    service = Service(
-        "bedrock-mantle", "bedrock-mantle", "/anthropic/{verb}",
-        {"invoke": "v1/messages", "stream": "v1/messages", "count_tokens": "v1/messages/count_tokens"},
-    )  # fmt: skip
-    made = BedrockPlatform(BedrockSettings(region="us-east-1", **KEYS), service)
+@pytest.mark.parametrize(
+    ("api", "host", "service", "counting"),
+    [
+        ("messages", "bedrock-runtime.us-east-1.amazonaws.com", "bedrock", "/model/us.anthropic.claude-x-4-5-20250929-v1%3A0/count-tokens"),
+        ("mantle", "bedrock-mantle.us-east-1.api.aws", "bedrock-mantle", "/anthropic/v1/messages/count_tokens"),
+    ],
+)  # fmt: skip
+def test_the_messages_api_has_its_own_host_path_and_signing_name(
+    api: Any, host: str, service: str, counting: str
+) -> None:
+    """Version and betas are headers, the model is in the body, streams are SSE."""
+    made = platform(api=api)
+    model = "us.anthropic.claude-x-4-5-20250929-v1:0"
+    for operation in ("invoke", "stream"):
+        url = made.endpoint(model, operation)  # type: ignore[arg-type]
+        assert url == f"https://{host}/anthropic/v1/messages"
+        body, headers = made.rewrite(
+            {**BODY, "anthropic_beta": ["b"]}, ["a", "b"], model_id="us.anthropic.claude-x", operation=operation,  # type: ignore[arg-type]
+        )  # fmt: skip
+        assert body == {**BODY, **({"stream": True} if operation == "stream" else {})} | {
+            "model": BODY["model"]
+        }
+        assert headers["anthropic-version"] == "2023-06-01"
+        assert headers["anthropic-beta"] == "a,b"
+        assert not [name for name in headers if name.startswith("x-amzn")]
+    assert made.endpoint(model, "count_tokens") == f"https://{host}{counting}"
+    assert made.framing == "sse"
+    assert f"/us-east-1/{service}/aws4_request" in made.sign(REQUEST)["authorization"]
+    control = ControlPlane(made, []).sign(OutgoingRequest("GET", "https://h.example/"))
+    assert "/us-east-1/bedrock/aws4_request" in control["authorization"]
+    address = control_plane.bedrock_base_url(made, given=False)
+    assert address == "https://bedrock.us-east-1.amazonaws.com"
+
+
+def test_a_model_on_mantle_has_a_short_id() -> None:
+    """Without date and version; the version header can be chosen."""
+    made = platform(api="mantle", anthropic_version="2026-10-21")
+    body = {name: value for name, value in BODY.items() if name != "model"}
+    for long, short in (
+        ("anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic.claude-haiku-4-5"),
+        ("anthropic.claude-opus-4-6-v1", "anthropic.claude-opus-4-6"),
+        ("anthropic.claude-opus-5-5", "anthropic.claude-opus-5-5"),
+    ):
+        sent, headers = made.rewrite(body, [], model_id=long, operation="invoke")
+        assert sent["model"] == short
+        assert headers["anthropic-version"] == "2026-10-21"
+    counted, _ = made.rewrite(body, [], model_id="m", operation="count_tokens")
+    assert counted == {"model": "m", "messages": BODY["messages"]}
+
+
+def test_an_arns_region_is_used_for_want_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument, the environment and a profile go first."""
+    made = BedrockPlatform(BedrockSettings(arn_region="eu-west-1", **KEYS))
     made.prepare()
-    assert (
-        made.endpoint("m", "stream")
-        == "https://bedrock-mantle.us-east-1.amazonaws.com/anthropic/v1/messages"
+    assert made.region == "eu-west-1"
+    assert platform(arn_region="eu-west-1").region == "us-east-1"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    made = BedrockPlatform(BedrockSettings(arn_region="eu-west-1", **KEYS))
+    made.prepare()
+    assert made.region == "eu-west-3"
+
+
+def test_a_gateway_that_signs_gets_no_signature() -> None:
+    """No credentials are looked for, and none is sent."""
+    made = BedrockPlatform(
+        BedrockSettings(region="us-east-1", base_url="https://gw.example", unsigned=True)
     )
-    assert "/us-east-1/bedrock-mantle/aws4_request" in made.sign(REQUEST)["authorization"]
+    made.prepare()
+    assert not made.needs_prepare()
+    assert made.sign(REQUEST) == {}
+    assert made.refresh({}) is False
+
+
+def test_an_api_key_may_come_from_a_function() -> None:
+    """It is asked once, and again when the cloud refuses the key."""
+    keys = iter(["first", "second", "second"])
+    asked = []
+
+    def provide() -> str:
+        asked.append(1)
+        return next(keys)
+
+    made = BedrockPlatform(BedrockSettings(region="us-east-1", api_key=provide))
+    assert made.needs_prepare()
+    made.prepare()
+    made.prepare()
+    used = made.sign(REQUEST)
+    assert (used, len(asked)) == ({"authorization": "Bearer first"}, 1)
+    refused = made.read_error(403, {"x-amzn-errortype": "AccessDeniedException"}, b'{"message": "Authentication failed: Please make sure your API Key is valid. first"}', model="m")  # fmt: skip
+    assert made.is_expired(refused)
+    assert "first" not in str(refused.body).replace("[redacted]", "") or len("first") < 8
+    assert made.refresh(used) is True
+    assert made.sign(REQUEST) == {"authorization": "Bearer second"}
+    assert made.refresh(used) is True, "another call has renewed it already"
+    assert len(asked) == 2
+    assert made.refresh(made.sign(REQUEST)) is False, "the function has no other"
+
+
+@pytest.mark.parametrize("answer", ["", " ", None, 5, "a\nb", RuntimeError("hidden")])
+def test_a_function_without_a_key_is_an_error_of_ours(answer: object) -> None:
+    """What it raised is not shown."""
+
+    def provide() -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    made = BedrockPlatform(BedrockSettings(region="us-east-1", api_key=provide))
+    with pytest.raises(AuthenticationError, match="api_key") as caught:
+        made.prepare()
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_suffix_of_guarded_tags_goes_into_the_body() -> None:
+    """Beside the guardrail's headers; counting has none."""
+    made = platform(guardrail={"guardrailIdentifier": "g", "guardrailVersion": "1", "tagSuffix": "x1"})  # fmt: skip
+    body, headers = made.rewrite(BODY, [], model_id="m", operation="stream")
+    assert body["amazon-bedrock-guardrailConfig"] == {"tagSuffix": "x1"}
+    assert headers["x-amzn-bedrock-guardrailidentifier"] == "g"
+    plain, _ = platform().rewrite(BODY, [], model_id="m", operation="stream")
+    assert "amazon-bedrock-guardrailConfig" not in plain
 
 
 def test_bodies() -> None:
@@ -325,7 +434,7 @@ def botocores_headers(operation: str) -> set[str]:
 def our_headers(operation: Any) -> set[str]:
     """Return the headers that we send with every option set."""
     made = platform(
-        guardrail={"identifier": "g", "version": "1", "trace": "enabled"}, service_tier="flex",
+        guardrail={"guardrailIdentifier": "g", "guardrailVersion": "1"}, trace=True, service_tier="flex",
         latency="standard", request_metadata={"a": "b"}, project="p",
     )  # fmt: skip
     return set(made.rewrite(BODY, [], model_id="m", operation=operation)[1])
@@ -360,12 +469,6 @@ def test_trace(trace: object, sent: str) -> None:
     """A switch or AWS's own word."""
     _, headers = platform(trace=trace).rewrite(BODY, [], model_id="m", operation="invoke")
     assert headers["x-amzn-bedrock-trace"] == sent
-
-
-def test_an_unknown_guardrail_key_is_refused() -> None:
-    """A typing error must not switch a guardrail off."""
-    with pytest.raises(ConfigurationError, match="guardrailID"):
-        platform(guardrail={"guardrailID": "g"})
 
 
 def test_explicit_keys_sign() -> None:

@@ -1,0 +1,96 @@
+"""InvokeModel and its siblings on ``bedrock-runtime``.
+
+The model is in the URL, ``anthropic_version`` and ``anthropic_beta`` are in the body, what else
+there is to set are headers, and streams are AWS event-stream frames.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from langchain_claude_cloud.errors.types import JsonObject, Operation
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi
+from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+
+_GUARDRAIL_HEADERS: Final = {
+    "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",
+    "guardrailVersion": "x-amzn-bedrock-guardrailversion",
+}
+
+
+def rewrite(
+    settings: BedrockSettings,
+    body: JsonObject,
+    betas: Sequence[str],
+    model_id: str,  # noqa: ARG001  of every API; here the model is in the URL alone
+    operation: Operation,
+) -> tuple[JsonObject, dict[str, str]]:
+    """Return InvokeModel's form of a Messages body, and the headers that go with it."""
+    rewritten: JsonObject = {"anthropic_version": settings.anthropic_version, **body}
+    rewritten.pop("model", None)
+    rewritten.pop("stream", None)
+    in_body = rewritten.pop("anthropic_beta", None)
+    also = in_body if isinstance(in_body, list) else []
+    if listed := list(dict.fromkeys([*betas, *also])):
+        rewritten["anthropic_beta"] = listed
+    headers = {"content-type": "application/json", "accept": "application/json"}
+    if operation == "count_tokens":
+        return _wrap_for_counting(rewritten), headers
+    if settings.guardrail and "tagSuffix" in settings.guardrail:
+        suffix = {"tagSuffix": settings.guardrail["tagSuffix"]}
+        rewritten.setdefault("amazon-bedrock-guardrailConfig", suffix)
+    if operation == "stream":
+        headers["accept"] = "application/vnd.amazon.eventstream"
+        headers["x-amzn-bedrock-accept"] = "application/json"
+    return rewritten, headers | _option_headers(settings)
+
+
+INVOKE_MODEL: Final = BedrockApi(
+    host="bedrock-runtime",
+    signing_name="bedrock",
+    framing="event-stream",
+    paths={
+        "invoke": "/model/{model}/invoke",
+        "stream": "/model/{model}/invoke-with-response-stream",
+        "count_tokens": "/model/{model}/count-tokens",
+    },
+    rewrite=rewrite,
+)
+
+
+def _option_headers(settings: BedrockSettings) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for key, name in _GUARDRAIL_HEADERS.items():
+        if settings.guardrail and key in settings.guardrail:
+            headers[name] = settings.guardrail[key]
+    if settings.trace is not None:
+        headers["x-amzn-bedrock-trace"] = _trace(settings.trace)
+    if settings.service_tier:
+        headers["x-amzn-bedrock-service-tier"] = settings.service_tier
+    if settings.latency:
+        headers["x-amzn-bedrock-performanceconfig-latency"] = settings.latency
+    if settings.project:
+        headers["x-amzn-bedrock-projectidentifier"] = settings.project
+    if settings.request_metadata:
+        # ASCII by escaping: a header has no other characters.
+        headers["x-amzn-bedrock-request-metadata"] = json.dumps(
+            dict(settings.request_metadata), separators=(",", ":")
+        )
+    return headers
+
+
+def _trace(value: str | bool) -> str:  # noqa: FBT001  a setting's value, not a switch
+    if isinstance(value, bool):
+        return "ENABLED" if value else "DISABLED"
+    return value.upper()
+
+
+def _wrap_for_counting(body: JsonObject) -> JsonObject:
+    # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
+    whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
+    return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
