@@ -37,8 +37,8 @@ except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in {"langchain", "langgraph"}:
         raise
     raise ImportError(
-        f"langchain_claude_cloud.middleware needs {error.name}, of the extra `agents`: "
-        'pip install "langchain-claude-cloud[agents]"'
+        f"langchain_claude_cloud.middleware needs {error.name}, which the extra `agents` of "
+        "langchain-claude-cloud installs: in a checkout, pip install '.[agents]'"
     ) from error
 
 __all__ = ["InvalidToolCallMiddleware", "InvalidToolCallsError", "PromptCachingMiddleware"]

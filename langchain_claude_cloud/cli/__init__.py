@@ -1,7 +1,6 @@
-"""The command ``claude-cloud``: demo, chat, doctor, models, emulate.
+"""The command ``claude-cloud``.
 
-In: a command line. Out: an exit status. The commands need the extra ``cli`` (typer and
-rich), which is imported when the command runs.
+The commands need the extra ``cli`` (typer and rich), which is imported when a command runs.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def main() -> None:
         if missing not in {"typer", "rich"}:
             raise
         sys.exit(
-            f"claude-cloud needs {missing}, which is in the extra `cli`: "
-            'pip install "langchain-claude-cloud[cli]"'
+            f"claude-cloud needs {missing}, which the extra `cli` of langchain-claude-cloud "
+            "installs: in a checkout, pip install '.[cli]'"
         )
     run(sys.argv[1:])

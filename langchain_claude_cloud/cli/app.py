@@ -1,8 +1,4 @@
-"""The commands and their options.
-
-In: a command line, without the program's name. Out: an exit status; what is to be read is
-printed.
-"""
+"""The commands and their options."""
 
 from __future__ import annotations
 
@@ -99,11 +95,14 @@ def chat(
         bool, typer.Option("--emulator", help="Talk to the emulator, offline.")
     ] = False,
 ) -> None:
-    """Talk to a model, line by line; Ctrl-D or /quit ends it."""
+    """Talk to a model, line by line; /help lists commands, Ctrl-D ends it.
+
+    The status is 1 if the last question was not answered.
+    """
     from langchain_claude_cloud.cli.chat import run_chat  # noqa: PLC0415  # see `demo`
 
     target = Target(platform, model, project, region, profile)
-    run_chat(make_console(), target, system=system, emulator=emulator)
+    raise typer.Exit(run_chat(make_console(), target, system=system, emulator=emulator))
 
 
 @app.command()
@@ -114,21 +113,26 @@ def doctor(
     project: Project = None,
     region: Region = None,
     profile: Profile = None,
-    call: Annotated[bool, typer.Option("--call", help="Make one tiny request.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Send nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what would be used, where each part comes from, and what to fix."""
+    """Show what would be used and where it comes from, try it, and say what to change.
+
+    Asks each cloud with a few small requests, unless --offline. The status is 0 if a cloud can
+    be used.
+    """
     from langchain_claude_cloud.cli.doctor import run_doctor  # noqa: PLC0415  # see `demo`
 
     target = Target(platform, model, project, region, profile)
-    raise typer.Exit(run_doctor(make_console(), target, call=call))
+    raise typer.Exit(run_doctor(make_console(), target, offline=offline, as_json=as_json))
 
 
 @app.command()
 def models(
+    name: Annotated[str | None, typer.Argument(help="A model, or a part of names.")] = None,
     *,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Retired models, and every capability.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retired models, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     live: Annotated[
         bool, typer.Option("--live", help="What your account lists, not the catalogue.")
     ] = False,
@@ -137,17 +141,40 @@ def models(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the models: names, ids on each cloud, limits, and what they take."""
+    """List the models; with a model's name, all about it: ids, limits, what it takes."""
     from langchain_claude_cloud.cli.models import (  # noqa: PLC0415  # the catalogue
         print_live_models,
         print_models,
     )
 
+    asked = {"--platform": platform, "--project": project, "--region": region, "--profile": profile}
+    idle = [option for option, value in asked.items() if value is not None]
+    if live:
+        idle = [option for option, value in (("NAME", name), ("--all", everything)) if value]
+    if idle:
+        how = "with" if live else "without"
+        raise typer.BadParameter(f"{idle[0]} does nothing {how} --live: leave it out.")
     if live:
         target = Target(platform, None, project, region, profile)
-        print_live_models(make_console(), target)
+        print_live_models(make_console(), target, as_json=as_json)
     else:
-        print_models(make_console(), everything=everything)
+        print_models(make_console(), name=name, everything=everything, as_json=as_json)
+
+
+@app.command()
+def count(
+    file: Annotated[str, typer.Argument(help="A text file; - for stdin.")] = "-",
+    *,
+    platform: Platform = None,
+    model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Print how many tokens a text is, counted by the cloud."""
+    from langchain_claude_cloud.cli.count import run_count  # noqa: PLC0415  # see `demo`
+
+    run_count(make_console(), Target(platform, model, project, region, profile), file)
 
 
 @app.command()

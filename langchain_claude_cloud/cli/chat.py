@@ -1,14 +1,22 @@
-"""The command ``chat``: a model, line by line.
-
-In: lines from the terminal or a pipe. Out: answers as they stream, and what each cost.
-"""
+"""The command ``chat``: a conversation with a model, line by line."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    messages_to_dict,
+)
 from rich.console import Console
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
@@ -16,10 +24,16 @@ from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 
-_QUIT = frozenset({"/quit", "/exit"})
+_QUIT: Final = frozenset({"/quit", "/exit"})
+_HELP: Final = """\
+/help         show this
+/model NAME   go on with another model; without a name, say which one it is
+/save FILE    write the conversation to a file, as JSON of LangChain's messages
+/quit         end (or Ctrl-D)
+Ctrl-C stops an answer. Arrow keys edit a line and bring back earlier ones."""
 
 
-def run_chat(console: Console, target: Target, *, system: str | None, emulator: bool) -> None:
+def run_chat(console: Console, target: Target, *, system: str | None, emulator: bool) -> int:
     """Talk until the input ends.
 
     Args:
@@ -28,16 +42,21 @@ def run_chat(console: Console, target: Target, *, system: str | None, emulator: 
         system: A system prompt.
         emulator: Whether to talk to an emulator, started here.
 
+    Returns:
+        0, or 1 if the last question was not answered.
+
     Raises:
         ConfigurationError: Nothing says which cloud to ask, or what it was told is refused.
     """
+    if sys.stdin.isatty():
+        with suppress(ImportError):  # not on Windows
+            import readline  # noqa: F401, PLC0415  # makes input() edit lines and remember them
     with _platform(target, emulator=emulator) as platform:
-        model = ChatClaudeCloud(model=target.model_name, platform=platform)
-        cloud = CLOUD_NAMES[platform.cloud]
-        console.print(f"{model.model} on {cloud}. Ctrl-D or /quit ends it.", style="dim")
-        history: list[BaseMessage] = [SystemMessage(system)] if system else []
-        for question in _questions(console):
-            history = _ask(console, model, [*history, HumanMessage(question)])
+        chat = Chat(console, ChatClaudeCloud(model=target.model_name, platform=platform), system)
+        chat.introduce(CLOUD_NAMES[platform.cloud])
+        for line in _lines(console):
+            chat.take(line)
+    return 1 if chat.has_failed else 0
 
 
 @contextmanager
@@ -52,46 +71,133 @@ def _platform(target: Target, *, emulator: bool) -> Iterator[Vertex | Bedrock]:
         yield running.bedrock() if is_bedrock else running.vertex()
 
 
-def _questions(console: Console) -> Iterator[str]:
+def _lines(console: Console) -> Iterator[str]:
     while True:
         try:
-            question = console.input("[bold]> [/bold]").strip()
+            line = console.input("[bold]> [/bold]").strip()
         except EOFError:
             console.print()
             return
-        if question in _QUIT:
+        except KeyboardInterrupt:
+            console.print()
+            continue
+        if line in _QUIT:
             return
-        if question:
-            yield question
+        if line:
+            yield line
 
 
-def _ask(console: Console, model: ChatClaudeCloud, history: list[BaseMessage]) -> list[BaseMessage]:
-    """Print the answer and return the conversation with it; without the question if it failed."""
-    try:
-        answer = _print_answer(console, model, history)
-    except ConfigurationError:
-        raise  # it would fail again
-    except ClaudeCloudError as error:
-        console.print(f"\n{type(error).__name__}: {error}", style="red", markup=False)
-        return history[:-1]
-    except KeyboardInterrupt:
-        console.print("\n(stopped)", style="dim")
-        return history[:-1]
-    return [*history, answer]
+class Chat:
+    """A conversation.
+
+    Args:
+        console: Where answers go.
+        model: Whom to ask.
+        system: A system prompt.
+
+    Attributes:
+        has_failed: Whether the last question was not answered.
+    """
+
+    def __init__(self, console: Console, model: ChatClaudeCloud, system: str | None) -> None:
+        self._console = console
+        self._model = model
+        self._history: list[BaseMessage] = [SystemMessage(system)] if system else []
+        self.has_failed = False
+
+    def introduce(self, cloud: str) -> None:
+        """Say who answers."""
+        words = f"{self._model.model} on {cloud}. /help lists commands, Ctrl-D ends."
+        self._console.print(words, style="dim")
+
+    def take(self, line: str) -> None:
+        """Do what a line says: a command, or a question."""
+        command, _, rest = line.partition(" ")
+        if command == "/help":
+            self._console.print(_HELP, style="dim", markup=False)
+        elif command == "/model":
+            self._change_model(rest.strip())
+        elif command == "/save":
+            self._save(rest.strip())
+        elif command.startswith("/") and "/" not in command[1:]:
+            self._complain(f"There is no command {command}. /help lists them.")
+        else:
+            self._ask(line)
+
+    def _complain(self, words: str) -> None:
+        self._console.print(words, style="red", markup=False)
+
+    def _change_model(self, name: str) -> None:
+        try:
+            if name:
+                platform = self._model.platform
+                self._model = ChatClaudeCloud(model=name, platform=platform)
+            self._console.print(self._model.model, style="dim", markup=False)
+        except ClaudeCloudError as error:
+            self._complain(str(error))
+
+    def _save(self, name: str) -> None:
+        if not name:
+            self._complain("Give a file: /save conversation.json")
+            return
+        text = json.dumps(messages_to_dict(self._history), ensure_ascii=False, indent=2)
+        try:
+            Path(name).expanduser().write_text(text, encoding="utf-8")
+        except OSError as error:
+            self._complain(str(error))
+        else:
+            words = f"{len(self._history)} messages written to {name}"
+            self._console.print(words, style="dim", markup=False)
+
+    def _ask(self, question: str) -> None:
+        """Print the answer and remember both; forget the question if it failed."""
+        self.has_failed = True
+        asked = [*self._history, HumanMessage(question)]
+        try:
+            answer = self._print_answer(asked)
+        except ConfigurationError:
+            raise  # it would fail again
+        except ClaudeCloudError as error:
+            self._complain(f"\n{type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            self._console.print("\n(stopped)", style="dim")
+        else:
+            self.has_failed = False
+            self._history = [*asked, answer]
+
+    def _print_answer(self, history: list[BaseMessage]) -> AIMessage:
+        answer = None
+        for chunk in self._model.stream(history):
+            self._print_chunk(chunk)
+            answer = chunk if answer is None else answer + chunk
+        if not isinstance(answer, AIMessage):
+            raise ClaudeCloudError("The answer was empty.")
+        self._console.print()
+        self._console.print(_costs(answer), style="dim", markup=False)
+        return answer
+
+    def _print_chunk(self, chunk: AIMessage) -> None:
+        for block in chunk.content_blocks:
+            if block["type"] == "reasoning" and block.get("reasoning"):
+                self._console.print(
+                    block["reasoning"], end="", style="dim", markup=False, soft_wrap=True
+                )
+        self._console.print(chunk.text, end="", markup=False, soft_wrap=True)
+        for call in chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ():
+            name = f"\n{call['name']} " if call["name"] else ""
+            words = f"{name}{call['args'] or ''}"
+            self._console.print(words, end="", style="cyan", markup=False, soft_wrap=True)
 
 
-def _print_answer(
-    console: Console, model: ChatClaudeCloud, history: list[BaseMessage]
-) -> AIMessage:
-    answer = None
-    for chunk in model.stream(history):
-        console.print(chunk.text, end="", markup=False, soft_wrap=True)
-        answer = chunk if answer is None else answer + chunk
-    if not isinstance(answer, AIMessage):
-        raise ClaudeCloudError("The answer was empty.")
-    console.print()
+def _costs(answer: AIMessage) -> str:
     used = answer.usage_metadata
-    if used is not None:
-        counts = f"{used['input_tokens']} tokens in, {used['output_tokens']} out"
-        console.print(f"({counts})", style="dim")
-    return answer
+    if used is None:
+        return ""
+    counts = f"{used['input_tokens']} tokens in, {used['output_tokens']} out"
+    try:
+        from langchain_claude_cloud.cost import cost_of  # noqa: PLC0415  # an extra
+
+        cost = cost_of(answer)
+    except ImportError:
+        cost = None
+    return f"({counts}, about {cost})" if cost is not None else f"({counts})"

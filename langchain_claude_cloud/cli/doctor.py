@@ -1,17 +1,18 @@
-"""The command ``doctor``: what would be used, and what is wrong with it.
+"""The command ``doctor``: what would be used, whether it works, and what to change.
 
-In: options and the environment. Out: a table of each part and where it comes from, never a
-secret; each problem with what to do about it; and a status that says whether all is well.
+It asks each cloud for which there are credentials, with a few small requests, unless it is told
+to stay offline. It never says that all is well without having tried.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform as machine
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -20,9 +21,9 @@ from rich.text import Text
 from langchain_claude_cloud import __version__
 from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
+from langchain_claude_cloud.cli.probes import Check, probe
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.routing.routes import Route, make_routes
@@ -37,6 +38,7 @@ _ADDRESS = {
     ),
 }
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+_STYLES: Final = {"ok": "green", "failed": "red", "warning": "yellow", "not tried": "dim"}
 
 
 @dataclass
@@ -44,53 +46,95 @@ class Report:
     """What was found about one cloud.
 
     Attributes:
-        rows: Each part, its value, and where that comes from.
-        problems: What is wrong, each with what to do.
+        cloud: Which one.
+        settings: Each setting, its value, and where that comes from.
+        checks: What was tried.
     """
 
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    cloud: CloudName
+    settings: list[tuple[str, str, str]] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
-    def add(self, part: str, value: object, origin: str = "") -> None:
-        """Add a part."""
-        self.rows.append((part, str(value), origin))
+    def add(self, name: str, value: object, origin: str = "") -> None:
+        """Add a setting."""
+        self.settings.append((name, str(value), origin))
+
+    @property
+    def is_usable(self) -> bool | None:
+        """Whether a call was answered and nothing failed; None if none was tried."""
+        if any(check.outcome == "failed" for check in self.checks):
+            return False
+        return True if any(check.name == "call" for check in self.checks) else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {
+            "cloud": self.cloud.value,
+            "usable": self.is_usable,
+            "settings": [
+                {"name": name, "value": value, "from": origin}
+                for name, value, origin in self.settings
+            ],
+            "checks": [
+                {"name": check.name, "outcome": check.outcome, "detail": check.detail}
+                for check in self.checks
+            ],
+        }
 
 
-def run_doctor(console: Console, target: Target, *, call: bool) -> int:
-    """Print what would be used.
+def run_doctor(console: Console, target: Target, *, offline: bool, as_json: bool = False) -> int:
+    """Print what would be used, and whether it works.
 
     Args:
         console: Where to.
         target: What the command was told.
-        call: Whether to make one tiny request.
+        offline: Whether to send nothing.
+        as_json: Whether to print JSON.
 
     Returns:
-        0, or 1 if there is a problem.
+        0 if one of the clouds can be used, or offline if nothing wrong was found with one;
+        else 1.
+
+    Raises:
+        ClaudeCloudError: The options contradict each other.
     """
+    clouds, origin = _clouds(target)
+    shown = Console(stderr=True, quiet=True) if as_json else console
+    _introduce(shown, origin)
+    reports = []
+    for cloud in clouds:
+        with Console(stderr=True).status(f"Examining {CLOUD_NAMES[cloud]} ..."):
+            report = examine(target, cloud, offline=offline)
+        _print(shown, report)
+        reports.append(report)
+    states = [report.is_usable for report in reports]
+    usable = True if True in states else None if None in states else False
+    if as_json:
+        found = {"version": __version__, "usable": usable}
+        console.out(json.dumps({**found, "clouds": [each.as_json() for each in reports]}, indent=2))
+    return 1 if usable is False else 0
+
+
+def _introduce(console: Console, origin: str) -> None:
+    proxies = [name for name in _PROXIES if os.environ.get(name)]
     console.print(
         f"langchain-claude-cloud {__version__}, langchain-core {version('langchain-core')}, "
         f"Python {machine.python_version()}"
     )
-    proxies = [name for name in _PROXIES if os.environ.get(name)]
-    console.print(f"proxy variables that are set: {', '.join(proxies) or 'none'}\n")
-    statuses = [
-        _print(console, cloud, examine(target, cloud, call=call))
-        for cloud in _clouds(console, target)
-    ]
-    return max(statuses)
+    console.print(f"proxy variables that are set: {', '.join(proxies) or 'none'}")
+    console.print(Text(f"{origin}\n"))
 
 
-def _clouds(console: Console, target: Target) -> Sequence[CloudName]:
+def _clouds(target: Target) -> tuple[Sequence[CloudName], str]:
+    """Return the clouds to examine, and why these."""
     try:
         config = target.config()
-    except ClaudeCloudError as error:
+    except ClaudeCloudError:
         if target.platform is not None:
             raise
-        console.print(Text(f"platform: {error} Both are examined.\n"))
-        return list(CloudName)
-    origin = _platform_origin(target)
-    console.print(Text(f"platform: {config.cloud} ({origin})\n"))
-    return [CloudName(config.cloud)]
+        how = "--platform, CLAUDE_CODE_USE_VERTEX or CLAUDE_CODE_USE_BEDROCK"
+        return list(CloudName), f"platform: not chosen, so both are examined ({how} chooses one)"
+    return [CloudName(config.cloud)], f"platform: {config.cloud} ({_platform_origin(target)})"
 
 
 def _platform_origin(target: Target) -> str:
@@ -100,30 +144,32 @@ def _platform_origin(target: Target) -> str:
     return next((name for name in switches if os.environ.get(name)), "the shape of the model's id")
 
 
-def examine(target: Target, cloud: CloudName, *, call: bool = False) -> Report:
-    """Find out what would be used on a cloud.
+def examine(target: Target, cloud: CloudName, *, offline: bool) -> Report:
+    """Find out what would be used on a cloud, and whether it works.
 
     Args:
         target: What the command was told.
         cloud: Which cloud.
-        call: Whether to make one tiny request, if nothing is wrong before.
+        offline: Whether to send nothing.
     """
-    report = Report()
+    report = Report(cloud)
     try:
         config = target.config(cloud)
-        report.add(
-            "model", target.model_name, _origin(target.model, "--model", ("ANTHROPIC_MODEL",))
-        )
         (route,) = make_routes([config], target.model_name)
         _add_settings(report, config, target)
-        report.add("credentials", *identity.describe(config))
+        kind, origin = identity.describe(config)
+        report.add("credentials", kind, origin)
+        if offline:
+            report.checks.append(Check("everything", "not tried", "leave --offline out to try it"))
+            return report
         route.platform.prepare()
+        report.checks.append(Check("credentials", "ok", identity.who(config) or kind))
         _add_prepared(report, route)
-        if call:
-            _add_listing(report, config, route)
-            _add_call(report, config, target.model_name)
+        resolved = route.resolved()
+        report.checks += _lifecycle(resolved)
+        report.checks += probe(config, target.model_name, resolved)
     except ClaudeCloudError as error:
-        report.problems.append(f"{type(error).__name__}: {error}")
+        report.checks.append(Check("settings", "failed", f"{type(error).__name__}: {error}"))
     return report
 
 
@@ -135,6 +181,8 @@ def _origin(given: object, option: str, names: Sequence[str], otherwise: str = "
 
 
 def _add_settings(report: Report, config: Vertex | Bedrock, target: Target) -> None:
+    origin = _origin(target.model, "--model", ("ANTHROPIC_MODEL",))
+    report.add("model", target.model_name, origin)
     if isinstance(config, Vertex):
         project = config.effective_project()
         origin = _origin(target.project, "--project", _PROJECT, "the credentials' own")
@@ -144,8 +192,8 @@ def _add_settings(report: Report, config: Vertex | Bedrock, target: Target) -> N
         report.add("region", region, _origin(target.region, "--region", names))
     else:
         names = ("AWS_REGION", "AWS_DEFAULT_REGION")
-        region = config.effective_region() or "(not known yet)"
-        report.add("region", region, _origin(target.region, "--region", names, "the AWS profile"))
+        known = config.effective_region() or "(not known yet)"
+        report.add("region", known, _origin(target.region, "--region", names, "the AWS profile"))
     address = config.effective_base_url()
     if address:
         report.add("address", address, _origin(None, "", _ADDRESS[config.cloud]))
@@ -158,58 +206,42 @@ def _add_prepared(report: Report, route: Route) -> None:
     info = resolved.info
     known = "the catalogue" if resolved.known else f"not in the catalogue; treated as {info.name}"
     report.add("model id", resolved.model_id, known)
-    report.add("window, output", f"{info.context_window:,} and {info.max_output_tokens:,} tokens")
-    _add_lifecycle(report, resolved)
+    report.add("context window", f"{info.context_window:,} tokens", "the catalogue")
+    note = "the catalogue"
+    if report.cloud is CloudName.BEDROCK:
+        note = "where max_tokens is not set; AWS reserves it in the quota when a call starts"
+    report.add("longest answer", f"{info.max_output_tokens:,} tokens", note)
 
 
-def _add_lifecycle(report: Report, resolved: ResolvedModel) -> None:
+def _lifecycle(resolved: ResolvedModel) -> list[Check]:
     info = resolved.info
     if not resolved.known:
-        return
+        return []
     told = info.lifecycle(resolved.cloud)
-    until = f", until {told.until} at least" if told.until and told.status != "retired" else ""
-    report.add("lifecycle", f"{told.status}{until}", told.source)
     if told.status == "retired":
-        report.problems.append(
-            f"{info.name} is retired: choose another; `claude-cloud models` lists them."
+        remedy = "choose another with --model or ANTHROPIC_MODEL; `claude-cloud models` lists them"
+        return [Check("lifecycle", "failed", f"{info.name} is retired: {remedy}")]
+    until = f", until {told.until} at least" if told.until else ""
+    return [Check("lifecycle", "ok", f"{told.status}{until}, says {told.source}")]
+
+
+def _print(console: Console, report: Report) -> None:
+    title = CLOUD_NAMES[report.cloud]
+    settings = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("setting", "value", "from"):
+        settings.add_column(name, overflow="fold")
+    for row in report.settings:
+        settings.add_row(*map(Text, row))
+    console.print(settings)
+    for check in report.checks:
+        console.print(
+            Text.assemble(
+                (f"{check.outcome:9}", _STYLES[check.outcome]), f" {check.name}: {check.detail}"
+            )
         )
-
-
-def _add_listing(report: Report, config: Vertex | Bedrock, route: Route) -> None:
-    """Add whether the control plane lists the model; who may call need not be let to list."""
-    resolved = route.resolved()
-    llm = ChatClaudeCloud(model=route.model, platform=config, max_retries=0, timeout=10.0)
-    try:
-        listed = llm.list_models()
-    except ClaudeCloudError as error:
-        report.add("listed", f"not known: {type(error).__name__}", "the control plane")
-        return
-    wanted = {resolved.model_id, resolved.base_id}
-    found = any(wanted & {model.id, *model.model_ids} for model in listed)
-    among = f"{'yes' if found else 'no'}, among {len(listed)} models"
-    report.add("listed", among, "the control plane")
-
-
-def _add_call(report: Report, config: Vertex | Bedrock, name: str) -> None:
-    model = ChatClaudeCloud(model=name, platform=config, max_tokens=64, max_retries=0)
-    start = time.perf_counter()
-    answer = model.invoke("Answer with the word: ok")
-    seconds = time.perf_counter() - start
-    used = answer.usage_metadata
-    tokens = f", {used['input_tokens']} tokens in, {used['output_tokens']} out" if used else ""
-    report.add("call", f"answered in {seconds:.2f} s{tokens}", "one request")
-
-
-def _print(console: Console, cloud: CloudName, report: Report) -> int:
-    table = Table(title=CLOUD_NAMES[cloud], title_justify="left", title_style="bold")
-    for name in ("part", "value", "from"):
-        table.add_column(name, overflow="fold")
-    for row in report.rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
-    for problem in report.problems:
-        console.print(Text(f"to fix: {problem}", style="red"))
-    if not report.problems:
-        console.print("nothing to fix", style="green")
-    console.print()
-    return 1 if report.problems else 0
+    if report.is_usable is None:
+        console.print(Text(f"{title}: not tried.\n", "yellow"))
+    elif report.is_usable:
+        console.print(Text(f"{title} can be used.\n", "green"))
+    else:
+        console.print(Text(f"{title} cannot be used as it is set up.\n", "red"))

@@ -1,9 +1,4 @@
-"""As whom a cloud would be asked, in words.
-
-In: a platform and the environment. Out: the kind of credentials and where they come from;
-never a secret, and no network. Whether they work is what the platform's own preparation
-tells.
-"""
+"""As whom a cloud is asked, in words; never a secret."""
 
 from __future__ import annotations
 
@@ -37,6 +32,47 @@ _AWS_KINDS: Final = (
 def describe(config: Vertex | Bedrock) -> tuple[str, str]:
     """Return the kind of credentials that would be used, and where they come from."""
     return _google() if isinstance(config, Vertex) else _aws(config)
+
+
+def who(config: Vertex | Bedrock) -> str | None:
+    """Return whose credentials are used, once they were loaded; None where nothing tells.
+
+    An access key's id is masked, and never more than that of it is shown.
+    """
+    return _google_account() if isinstance(config, Vertex) else _aws_account(config)
+
+
+def _google_account() -> str | None:
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    path = Path(named) if named else _gcloud_folder() / "application_default_credentials.json"
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(given, dict):
+        return None
+    url = str(given.get("service_account_impersonation_url", ""))
+    target = url.rpartition("/")[2].partition(":")[0]
+    return given.get("client_email") or target or given.get("account") or None
+
+
+def _aws_account(config: Bedrock) -> str | None:
+    if os.environ.get("AWS_BEARER_TOKEN_BEDROCK") and config.profile is None:
+        return "Bedrock API key"
+    import botocore.session  # noqa: PLC0415  # takes long, and only this command needs it here
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # the same
+
+    try:
+        found = botocore.session.Session(profile=config.profile).get_credentials()
+        if found is None:
+            return None
+        key = found.get_frozen_credentials().access_key or ""
+    except BotoCoreError:
+        return None
+    number = getattr(found, "account_id", None)
+    account = f" of account {number}" if number else ""
+    kind = "temporary key" if key.startswith("ASIA") else "key"
+    return f"{kind} {key[:4]}...{key[-4:]}{account}, found by {found.method}"
 
 
 def _google() -> tuple[str, str]:

@@ -1,20 +1,21 @@
-"""The command ``models``: the catalogue, or what an account lists, as a table.
-
-In: the catalogue, or a platform to ask. Out: a table on the console.
-"""
+"""The command ``models``: the catalogue, or what an account lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo, all_models
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import CLOUD_NAMES, Target
+from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError, Target
 from langchain_claude_cloud.control_plane.available_models import AvailableModel
+from langchain_claude_cloud.errors.types import Cloud
 
 _FINE_GRAINED: Final = {"field": "fine-grained tools", "beta": "fine-grained tools (beta)"}
 _ONE_MILLION: Final = {"beta": "1M context (beta)"}
@@ -31,40 +32,107 @@ _FLAGS: Final = {
 }
 
 
-def print_models(console: Console, *, everything: bool = False) -> None:
-    """Print a row for each model, newest first.
+def print_models(
+    console: Console, *, name: str | None = None, everything: bool = False, as_json: bool = False
+) -> None:
+    """Print the models of the catalogue, newest first: a table, or all about one.
 
     Args:
         console: Where to.
+        name: A model, or a part of models' names.
         everything: Whether to print retired models too.
+        as_json: Whether to print JSON.
+
+    Raises:
+        CommandError: No model has that name.
     """
-    table = Table(
-        caption="window: tokens that fit in; output: the longest answer. Dates are Anthropic's "
-        "own; the clouds retire on theirs. Profiles are Bedrock's inference profiles.",
-        show_lines=True,
-    )
-    table.add_column("model", overflow="fold", min_width=16)
-    table.add_column("ids", overflow="fold", min_width=18)
-    table.add_column("window\noutput", justify="right", min_width=9)
-    table.add_column("takes", overflow="fold", min_width=22)
-    for model in all_models():
-        if everything or model.status != "retired":
-            table.add_row(*_row(model))
-    console.print(table)
+    known = all_models()
+    exact = [model for model in known if model.name == name]
+    found = exact or [
+        model
+        for model in known
+        if (name or "") in model.name and (everything or name or served_by(model))
+    ]
+    if not found:
+        raise CommandError(f"No model has {name!r} in its name. `claude-cloud models` lists them.")
+    if as_json:
+        console.out(json.dumps([asdict(model) for model in found], indent=2, default=_plain))
+    elif exact:
+        console.print(_details(exact[0]))
+    else:
+        console.print(_table(found))
+        console.print("All about one: claude-cloud models NAME", style="dim")
 
 
-def print_live_models(console: Console, target: Target) -> None:
+def _plain(value: object) -> object:
+    """Return what JSON has in place of a set or a date."""
+    return sorted(value) if isinstance(value, frozenset | set) else str(value)
+
+
+def _table(models: Sequence[ModelInfo]) -> Table:
+    table = Table("model", "status", box=None, pad_edge=False)
+    table.add_column("context", justify="right")
+    table.add_column("answer", justify="right")
+    table.add_column("clouds")
+    for model in models:
+        clouds = served_by(model)
+        states = {model.lifecycle(cloud).status for cloud in clouds} or {"retired"}
+        table.add_row(
+            model.name,
+            ", ".join(sorted(states)),
+            f"{model.context_window // 1000}k",
+            f"{model.max_output_tokens // 1000}k",
+            ", ".join(CLOUD_NAMES[cloud] for cloud in clouds) or "none",
+        )
+    return table
+
+
+def served_by(model: ModelInfo) -> list[Cloud]:
+    """Return the clouds that have a model."""
+    clouds: tuple[Cloud, ...] = ("vertex", "bedrock")
+    return [cloud for cloud in clouds if model.is_served(cloud)]
+
+
+def _on(model: ModelInfo, cloud: Cloud, model_id: str | None) -> str:
+    """Return a model's id on a cloud, and how long it is served there."""
+    if model_id is None:
+        return "-"
+    told = model.lifecycle(cloud)
+    until = f" until {told.until} at least" if told.until and told.status != "retired" else ""
+    return f"{model_id} ({told.status}{until}, says {told.source})"
+
+
+def _details(model: ModelInfo) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("model", model.name),
+        ("Vertex AI", _on(model, "vertex", model.vertex_id)),
+        ("Amazon Bedrock", _on(model, "bedrock", model.bedrock_id)),
+        ("inference profiles", ", ".join(model.bedrock_prefixes) or "none"),
+        ("context window", f"{model.context_window:,} tokens"),
+        ("longest answer", f"{model.max_output_tokens:,} tokens"),
+        ("takes", describe(model)),
+    ):
+        table.add_row(Text(name, style="bold"), Text(value))
+    return table
+
+
+def print_live_models(console: Console, target: Target, *, as_json: bool = False) -> None:
     """Print what a cloud's control plane lists, newest first.
 
     Args:
         console: Where to.
         target: Which cloud, as whom and where.
+        as_json: Whether to print JSON.
 
     Raises:
         ClaudeCloudError: The control plane refused, or was not reached.
     """
     config = target.config()
     models = ChatClaudeCloud(model=target.model_name, platform=config).list_models()
+    if as_json:
+        console.out(json.dumps([asdict(model) for model in models], indent=2, default=_plain))
+        return
     where = f"{CLOUD_NAMES[config.cloud]}, {models[0].region}" if models else config.cloud
     table = Table(title=f"{len(models)} models listed by {where}", title_justify="left")
     for name in ("model", "status", "give as model", "goes in"):
@@ -81,22 +149,6 @@ def _live_row(model: AvailableModel) -> tuple[str, ...]:
         f"{model.status or '-'}{until}",
         "\n".join(model.model_ids) or "provisioned throughput only",
         ", ".join(model.input_modalities) or "-",
-    )
-
-
-def _row(model: ModelInfo) -> tuple[str, ...]:
-    dated = model.retires_not_before and model.status != "retired"
-    until = f", until {model.retires_not_before} at least" if dated else ""
-    ids = [
-        f"Vertex AI: {model.vertex_id or '-'}",
-        f"Bedrock: {model.bedrock_id or '-'}",
-        f"profiles: {', '.join(model.bedrock_prefixes) or 'none'}",
-    ]
-    return (
-        f"{model.name}\n{model.status}{until}",
-        "\n".join(ids),
-        f"{model.context_window:,}\n{model.max_output_tokens:,}",
-        describe(model),
     )
 
 

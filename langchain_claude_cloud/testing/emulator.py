@@ -109,8 +109,8 @@ class CloudEmulator:
             )
         except ImportError as error:
             raise ImportError(
-                "CloudEmulator needs starlette and uvicorn, of the extra `emulator`: "
-                'pip install "langchain-claude-cloud[emulator]"'
+                "CloudEmulator needs starlette, uvicorn and jsonschema, which the extra `emulator` "
+                "of langchain-claude-cloud installs: in a checkout, pip install '.[emulator]'"
             ) from error
         thread = ServerThread(EmulatorApp(self._state), self._host, self._port)
         thread.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import json
 import re
 import signal
 import subprocess
@@ -19,11 +19,13 @@ from langchain_claude_cloud import ChatClaudeCloud, __version__
 from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.cli import demo_script
 from langchain_claude_cloud.cli.app import run
+from langchain_claude_cloud.cli.chat import Chat
 from langchain_claude_cloud.cli.common import CloudName, CommandError, Target
 from langchain_claude_cloud.cli.demo import Agent, run_demo
 from langchain_claude_cloud.cli.demo_view import View
 from langchain_claude_cloud.cli.demo_wire import Wire
-from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
+from langchain_claude_cloud.cli.models import served_by
+from langchain_claude_cloud.testing import CloudEmulator, text, thinking, tool_use
 from langchain_claude_cloud.testing.environment import environment_variables
 
 PROGRAM = "from langchain_claude_cloud.cli import main; main()"
@@ -201,7 +203,7 @@ def test_chat_streams_and_remembers() -> None:
     assert chat.returncode == 0, out
     assert "claude-sonnet-5-5 on Amazon Bedrock" in out
     assert "Hello! How can I help you today?" in out
-    costs = [int(count) for count in re.findall(r"\((\d+) tokens in, \d+ out\)", out)]
+    costs = [int(count) for count in re.findall(r"\((\d+) tokens in, \d+ out", out)]
     assert len(costs) == 2
     assert costs[0] < costs[1]
 
@@ -220,6 +222,48 @@ def test_chat_goes_on_after_an_error(environment_of: CloudEmulator) -> None:
     assert second["system"] == "Be brief."
 
 
+def test_chat_takes_commands(emulator: CloudEmulator, tmp_path: Path) -> None:
+    """Help, another model, the conversation in a file; a wrong one is no question."""
+    screen = io.StringIO()
+    model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.vertex())
+    chat = Chat(Console(file=screen, width=80), model, "Be brief.")
+    emulator.reply(thinking("Let me think."), text("One."))
+    emulator.reply(text("Two."), tool_use("save", {"a": 1}))
+    saved = tmp_path / "talk.json"
+    for line in (
+        "/help",
+        "first",
+        "/model claude-haiku-4-5",
+        "second",
+        f"/save {saved}",
+        "/save",
+        "/sing",
+        "/model claude-hiku-4-5",
+        "/save /no/such/folder/x",
+    ):
+        chat.take(line)
+    shown = screen.getvalue()
+    assert [request.model for request in emulator.requests] == [
+        "claude-sonnet-5-5",
+        "claude-haiku-4-5@20251001",
+    ]
+    for words in ("/model NAME", "Let me think.One.", 'save {"a": 1}', "5 messages written"):
+        assert words in shown
+    assert "There is no command /sing" in shown
+    assert "Give a file" in shown
+    assert "No such file" in shown
+    kinds = [message["type"] for message in json.loads(saved.read_text())]
+    assert kinds[:4] == ["system", "human", kinds[2], "human"]
+
+
+def test_chat_fails_if_the_last_question_was_not_answered(environment_of: CloudEmulator) -> None:
+    """For scripts."""
+    environment_of.fault(status=400, message="Not like this.", times=None)
+    chat = start("chat", "--platform", "vertex", stdin=subprocess.PIPE)
+    out, _ = chat.communicate("Bad\n", timeout=60)
+    assert chat.returncode == 1, out
+
+
 def test_chat_needs_to_know_the_cloud(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is guessed."""
     code, _, err = command(capsys, "chat")
@@ -227,133 +271,105 @@ def test_chat_needs_to_know_the_cloud(capsys: pytest.CaptureFixture[str]) -> Non
     assert "Nothing says which cloud to ask" in err
 
 
-# doctor
+# count
 
 
-def test_doctor_says_where_everything_comes_from(
+@pytest.mark.parametrize(
+    ("cloud", "model"), [("vertex", "claude-sonnet-5-5"), ("bedrock", "claude-sonnet-4-5")]
+)
+def test_count_asks_the_cloud(
     environment_of: CloudEmulator,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    cloud: str,
+    model: str,
 ) -> None:
-    """Values, origins, no secrets; and with --call, one request."""
-    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
-    monkeypatch.setenv("ANTHROPIC_MODEL", "claude-haiku-5-5")
-    code, out, _ = command(capsys, "doctor", "--region", "eu-west-1", "--call")
-    shown = plain(out)
+    """The number alone goes to stdout."""
+    (tmp_path / "text.txt").write_text("word " * 100)
+    options = ("--platform", cloud, "--model", model)
+    code, out, err = command(capsys, "count", str(tmp_path / "text.txt"), *options)
     assert code == 0
-    assert "platform: bedrock (CLAUDE_CODE_USE_BEDROCK)" in shown
-    assert "region eu-west-1 --region" in shown
-    assert "model claude-haiku-5-5 ANTHROPIC_MODEL" in shown
-    assert "AWS key pair AWS_ACCESS_KEY_ID" in shown
-    assert "global.anthropic.claude-haiku-5-5" in shown
-    assert "answered in" in shown
-    assert re.search(r"listed yes, among \d+ models the control plane", shown)
-    assert "nothing to fix" in shown
-    assert len(environment_of.requests) == 1
-    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
-        assert os.environ[name] not in out
-
-
-def test_doctor_without_call_sends_no_model_request(
-    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A token is fetched, nothing more; a key file's kind is told, not its content."""
-    code, out, _ = command(capsys, "doctor", "--platform", "vertex", "--project", "mine")
-    shown = plain(out)
-    assert code == 0
-    assert "project mine --project" in shown
-    assert "region global CLOUD_ML_REGION" in shown
-    assert "service account key GOOGLE_APPLICATION_CREDENTIALS" in shown
-    assert "PRIVATE KEY" not in out
-    assert "ya29" not in out
-    assert environment_of.requests == []
-    assert len(environment_of.token_requests) == 1
-
-
-def test_doctor_examines_both_clouds_and_says_what_to_fix(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is set: each cloud's first problem is named, with its remedy."""
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
-    code, out, _ = command(capsys, "doctor")
-    shown = plain(out)
+    assert 100 < int(out) < 200
+    assert model in err
+    assert [request.operation for request in environment_of.requests] == ["count_tokens"]
+    code, _, err = command(capsys, "count", str(tmp_path / "missing.txt"), *options)
     assert code == 1
-    assert "Both are examined." in shown
-    assert "a file that cannot be read" in shown
-    assert "to fix: AuthenticationError: No usable Google credentials" in shown
-    assert "to fix: ConfigurationError: Amazon Bedrock needs a region" in shown
-
-
-def test_doctor_needs_no_right_to_list(
-    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Who may call, but not list, has nothing to fix."""
-    environment_of.fault(status=403, operation="control")
-    code, out, _ = command(capsys, "doctor", "--platform", "vertex", "--call")
-    assert code == 0
-    assert "listed not known: PermissionDeniedError" in plain(out)
-
-
-def test_doctor_warns_of_a_retired_model(
-    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before the cloud does."""
-    del environment_of
-    code, out, _ = command(capsys, "doctor", "--platform", "bedrock", "--model", "claude-3-5-haiku")
-    assert code == 1
-    assert "claude-3-5-haiku is retired" in plain(out)
-
-
-@pytest.mark.parametrize(
-    ("platform", "option"), [("vertex", "--profile"), ("bedrock", "--project")]
-)
-def test_doctor_refuses_options_of_the_other_cloud(
-    capsys: pytest.CaptureFixture[str], platform: str, option: str
-) -> None:
-    """They would do nothing."""
-    code, _, err = command(capsys, "doctor", "--platform", platform, option, "x")
-    assert code == 1
-    assert f"{option} does nothing" in err
-
-
-@pytest.mark.parametrize(
-    ("variables", "kind"),
-    [
-        ({"AWS_BEARER_TOKEN_BEDROCK": "hidden-value"}, "Bedrock API key"),
-        ({"AWS_PROFILE": "work"}, "AWS profile AWS_PROFILE=work"),
-        ({"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA0"}, "key pair AWS_ACCESS_KEY_ID"),
-        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, "web identity"),
-    ],
-)
-def test_doctor_tells_kinds_of_aws_credentials(
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    variables: dict[str, str],
-    kind: str,
-) -> None:
-    """By the variables, in the order in which they count."""
-    for name, value in {"AWS_REGION": "us-east-1", **variables}.items():
-        monkeypatch.setenv(name, value)
-    _, out, _ = command(capsys, "doctor", "--platform", "bedrock")
-    assert kind in plain(out)
-    assert "hidden-value" not in out
+    assert "cannot be read" in err
 
 
 # models
 
 
 def test_models_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
-    """Names, ids, limits, and what only one cloud takes; retired ones on demand."""
+    """A line each; retired ones on demand."""
     code, out, _ = command(capsys, "models")
     _, everything, _ = command(capsys, "models", "--all")
     assert code == 0
     for model in all_models():
-        assert f" {model.name} " in everything
-        assert (f" {model.name} " in out) == (model.status != "retired")
-    assert "Bedrock: anthropic.claude-haiku-4-5-20251001-v1:0" in out
-    assert "Vertex AI: claude-haiku-4-5@20251001" in out
-    assert "1,000,000" in out
+        assert re.search(rf"^{model.name} ", everything, re.MULTILINE)
+        listed = re.search(rf"^{model.name} ", out, re.MULTILINE) is not None
+        assert listed == bool(served_by(model))
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_models_fit_into_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """No line is wrapped, and none has colours."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = command(capsys, "models")
+    lines = out.splitlines()
+    current = [model for model in all_models() if served_by(model)]
+    assert len(lines) == len(current) + 2
+    assert all(len(line) <= int(columns) for line in lines)
+    assert "\x1b" not in out
+
+
+def test_models_tells_all_about_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its ids, limits, and what only one cloud takes; a part of a name filters."""
+    code, out, _ = command(capsys, "models", "claude-haiku-4-5")
+    assert code == 0
+    assert "anthropic.claude-haiku-4-5-20251001-v1:0" in out
+    assert "claude-haiku-4-5@20251001" in out
+    assert "200,000 tokens" in out
     assert "(Vertex AI only)" in out
+    _, filtered, _ = command(capsys, "models", "opus")
+    assert "claude-opus-5-5" in filtered
+    assert "sonnet" not in filtered
+
+
+def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """For other programs."""
+    _, out, _ = command(capsys, "models", "--all", "--json")
+    assert [model["name"] for model in json.loads(out)] == [model.name for model in all_models()]
+    _, out, _ = command(capsys, "models", "claude-sonnet-5-5", "--json")
+    (only,) = json.loads(out)
+    assert only["vertex_id"] == "claude-sonnet-5-5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--region", "us-east-1"), "--region does nothing without --live"),
+        (("--platform", "vertex"), "--platform does nothing without --live"),
+        (("opus", "--live"), "NAME does nothing with --live"),
+    ],
+)
+def test_models_refuses_options_without_effect(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    """A usage error."""
+    code, _, err = command(capsys, "models", *arguments)
+    assert code == 2
+    assert words in plain(err)
+
+
+def test_models_does_not_know_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """And says so."""
+    code, _, err = command(capsys, "models", "gpt")
+    assert code == 1
+    assert "No model has 'gpt' in its name" in err
 
 
 @pytest.mark.parametrize("platform", ["vertex", "bedrock"])
@@ -447,6 +463,18 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(capsys, "--version")[:2] == (0, f"{__version__}\n")
 
 
+def test_it_runs_as_a_module() -> None:
+    """Where the program is not on the path."""
+    ended = subprocess.run(  # it starts this package
+        [sys.executable, "-m", "langchain_claude_cloud", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout == f"{__version__}\n"
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_its_extra_it_names_it(missing: str) -> None:
     """The package installs without typer and rich; the program then says what to install."""
@@ -455,5 +483,5 @@ def test_without_its_extra_it_names_it(missing: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     assert ended.returncode == 1
-    assert "langchain-claude-cloud[cli]" in ended.stderr
+    assert ".[cli]" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,0 +1,47 @@
+"""The command ``count``: how many tokens a text is for a model."""
+
+from __future__ import annotations
+
+import sys
+
+from langchain_core.messages import HumanMessage
+from rich.console import Console
+
+from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.chat_models.token_counting import EstimatedCount
+from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError, Target
+
+
+def run_count(console: Console, target: Target, path: str) -> None:
+    """Print the number of tokens of a file, counted by the cloud.
+
+    Args:
+        console: Where to.
+        target: Which cloud and model.
+        path: The file, or ``-`` for stdin.
+
+    Raises:
+        CommandError: The file cannot be read, or has no text.
+        ClaudeCloudError: The cloud did not count.
+    """
+    text = _read(path)
+    if not text.strip():
+        raise CommandError("There is no text to count.")
+    config = target.config()
+    llm = ChatClaudeCloud(model=target.model_name, platform=config)
+    count = llm.count_tokens([HumanMessage(text)])
+    console.out(str(int(count)))
+    who = f"counted by {CLOUD_NAMES[config.cloud]}"
+    if isinstance(count, EstimatedCount):
+        who = f"estimated, within {count.error:.0%}: {CLOUD_NAMES[config.cloud]} does not count it"
+    Console(stderr=True).print(f"{target.model_name}, {who}", style="dim", highlight=False)
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as the user wrote it
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}") from error
