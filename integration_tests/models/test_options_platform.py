@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.testing.reply.framing import chunk_frame
@@ -322,3 +323,137 @@ def test_a_guardrails_own_settings_go_into_the_body() -> None:
     wire = Wire()
     wire.ask(Bedrock(**GUARDED, **KEYS), model_kwargs=config)
     assert config.items() <= json.loads(wire.requests[0].content).items()
+
+
+EVENTS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "message_start",
+        "message": {**ANSWER, "content": [], "stop_reason": None, "usage": {"input_tokens": 5, "output_tokens": 1}},
+    },
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Look:"}},
+    {"type": "content_block_stop", "index": 0},
+    {
+        "type": "content_block_start",
+        "index": 1,
+        "content_block": {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+    },
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"x": '}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "1}"}},
+    {"type": "content_block_stop", "index": 1},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}},
+    {"type": "message_stop"},
+)  # fmt: skip
+TOOL = {"name": "f", "description": "f", "input_schema": {"type": "object", "properties": {"x": {"type": "integer"}}}}  # fmt: skip
+
+
+class MessagesApi:
+    """Answers as Anthropic's Messages API does: JSON, or server-sent events."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        self.requests.append(request)
+        if request.url.path.endswith("/count_tokens"):
+            return httpx.Response(200, json={"input_tokens": 7})
+        if not json.loads(request.content).get("stream"):
+            content = [
+                {"type": "text", "text": "Look:"},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"x": 1}},
+            ]
+            return httpx.Response(200, json={**ANSWER, "content": content, "stop_reason": "tool_use", "usage": {"input_tokens": 5, "output_tokens": 9}})  # fmt: skip
+        text = "".join(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in EVENTS)
+        return httpx.Response(
+            200, headers={"content-type": "text/event-stream"}, content=text.encode()
+        )
+
+
+@pytest.mark.parametrize(
+    ("api", "host", "service", "model"),
+    [
+        ("messages", "bedrock-runtime.us-east-1.amazonaws.com", "bedrock", "global.anthropic.claude-sonnet-5-5"),
+        ("mantle", "bedrock-mantle.us-east-1.api.aws", "bedrock-mantle", "anthropic.claude-sonnet-5-5"),
+    ],
+)  # fmt: skip
+def test_the_messages_api_of_bedrock(api: Any, host: str, service: str, model: str) -> None:
+    """Whole and streamed, the same message; versions and betas in headers."""
+    wire = MessagesApi()
+    platform = Bedrock(region="us-east-1", api=api, **KEYS)
+    with httpx.Client(transport=httpx.MockTransport(wire)) as client:
+        chat = ChatClaudeCloud(
+            model="claude-sonnet-5-5",
+            platform=platform,
+            max_tokens=100,
+            http_client=client,
+            betas=["some-beta-2026-01-01"],
+        ).bind_tools([TOOL])
+        whole = chat.invoke("Hi")
+        chunks = list(chat.stream("Hi"))
+    streamed = chunks[0]
+    for chunk in chunks[1:]:
+        streamed += chunk
+    assert whole.tool_calls == streamed.tool_calls
+    assert [(call["name"], call["args"]) for call in whole.tool_calls] == [("f", {"x": 1})]
+    assert whole.text == streamed.text == "Look:"
+    assert isinstance(whole, AIMessage)
+    assert isinstance(streamed, AIMessage)
+    assert whole.usage_metadata == streamed.usage_metadata
+    for sent, is_stream in zip(wire.requests, (None, True), strict=True):
+        assert str(sent.url) == f"https://{host}/anthropic/v1/messages"
+        assert f"/us-east-1/{service}/aws4_request" in sent.headers["authorization"]
+        body = json.loads(sent.content)
+        assert body["model"] == model
+        assert body.get("stream") is is_stream
+        assert not {"anthropic_version", "anthropic_beta"} & set(body)
+        assert sent.headers["anthropic-version"] == "2023-06-01"
+        assert "some-beta-2026-01-01" in sent.headers["anthropic-beta"].split(",")
+
+
+def test_mantle_counts_tokens() -> None:
+    """Also of models that InvokeModel's CountTokens does not know."""
+    wire = MessagesApi()
+    with httpx.Client(transport=httpx.MockTransport(wire)) as client:
+        chat = ChatClaudeCloud(
+            model="claude-sonnet-5-5",
+            platform=Bedrock(region="us-east-1", api="mantle", **KEYS),
+            http_client=client,
+        )
+        assert chat.count_tokens([("user", "Hi")]) == 7
+    assert wire.requests[-1].url.path == "/anthropic/v1/messages/count_tokens"
+    assert set(json.loads(wire.requests[-1].content)) == {"model", "messages"}
+
+
+def test_a_gateway_that_signs_gets_the_request_bare() -> None:
+    """No authorization of ours, whatever credentials this machine has."""
+    platform = Bedrock(region="us-east-1", base_url="https://gateway.test", unsigned=True)
+    sent = Wire().ask(platform, default_headers={"x-team": "a"})
+    assert "authorization" not in sent.headers
+    assert "x-amz-date" not in sent.headers
+    assert sent.headers["x-team"] == "a"
+
+
+def test_a_key_from_a_function_is_renewed_within_the_call() -> None:
+    """The cloud refuses the first one; the caller sees nothing of it."""
+    keys = iter(["old-key-0001", "new-key-0002"])
+    used: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        used.append(request.headers["authorization"])
+        if "old" in used[-1]:
+            headers = {"x-amzn-errortype": "AccessDeniedException"}
+            text = "Authentication failed: Please make sure your API Key is valid."
+            return httpx.Response(403, headers=headers, json={"Message": text})
+        return httpx.Response(200, json=ANSWER)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        chat = ChatClaudeCloud(
+            model=SONNET,
+            platform=Bedrock(region="us-east-1", api_key=lambda: next(keys)),
+            max_tokens=100,
+            http_client=client,
+            max_retries=0,
+        )
+        assert chat.invoke("Hi").text
+    assert used == ["Bearer old-key-0001", "Bearer new-key-0002"]

@@ -373,8 +373,9 @@ async def test_keys_that_nobody_can_renew_are_sent_once(
 ) -> None:
     """The error says how to get others."""
     url = emulator.vertex_url if platform.cloud == "vertex" else emulator.url
-    update = {"base_url": url, "region": "us-east-1"}
-    update |= {"project": "some-project"} if platform.cloud == "vertex" else {}
+    is_vertex = platform.cloud == "vertex"
+    update = {"base_url": url, "region": "us-east5" if is_vertex else "us-east-1"}
+    update |= {"project": "some-project"} if is_vertex else {}
     model = ChatClaudeCloud(
         model="claude-sonnet-4-6", platform=platform.model_copy(update=update), max_tokens=256
     )
