@@ -31,6 +31,8 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.prepared_tools import FINE_GRAINED_BETA
+from langchain_claude_cloud.request.schema import refers_to_itself
+from langchain_claude_cloud.request.tools import schema_tool
 
 logger = logging.getLogger("langchain_claude_cloud")
 
@@ -198,7 +200,9 @@ class Adaptation:
         if options.max_tokens is None:
             options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
         if options.output_format is not None and (
-            "output_config.format" in known or not model.capabilities.structured_output
+            "output_config.format" in known
+            or not model.capabilities.structured_output
+            or refers_to_itself(options.output_format["schema"])
         ):
             options = _format_as_tool(options, options.output_format)
         self._sent = _Sent(self._asked, options, model, self._is_structured)
@@ -422,12 +426,7 @@ def _fits_small_quota(error: RateLimitError, text: str, sent: _Sent, place: Hash
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:
     """Ask for the schema by a tool that must be called, where the format is refused."""
     schema = output_format["schema"]
-    tool = {
-        "name": STRUCTURED_OUTPUT_TOOL,
-        # Some models refuse a forced choice, and are only asked.
-        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
-        "input_schema": schema,
-    }
+    tool = schema_tool(STRUCTURED_OUTPUT_TOOL, schema)
     forced: JsonObject | None
     forced = {"type": "any"} if options.tools else {"type": "tool", "name": tool["name"]}
     if "tool_choice" in options.refused:

@@ -1,4 +1,4 @@
-"""A schema in, a runnable whose output has its form out.
+"""Makes a runnable whose output has the form of a schema.
 
 The model answers with text (the API's structured outputs) or by calling a tool, and which of
 the two may depend on the route that answers; one parser takes both. A reply that was cut off
@@ -17,13 +17,16 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema
-from langchain_core.utils.pydantic import is_basemodel_subclass
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import has_open_object
-from langchain_claude_cloud.request.tools import convert_response_format, convert_tool
+from langchain_claude_cloud.request.schema import has_open_object, refers_to_itself
+from langchain_claude_cloud.request.tools import (
+    convert_response_format,
+    convert_tool,
+    schema_tool,
+)
 from langchain_claude_cloud.response.partial_json import PartialJsonReader
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
-_NAME: Final = "structured_output"
 _METHODS: Final = ("json_schema", "function_calling", "json_mode")
 _CUT: Final = {
     "max_tokens": "was cut off at max_tokens; allow more of them",
@@ -72,12 +74,12 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     """Reads a value of a schema from a reply; while it streams, as far as it is known.
 
     Attributes:
-        output_type: The pydantic class to validate with; None leaves dicts.
+        output: The schema; None takes any object.
         tool: The tool whose call is the value; None where the text is. Calls of other tools
             are not: the caller may have bound some.
     """
 
-    output_type: Any = None
+    output: OutputSchema | None = None
     tool: str | None = None
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
@@ -111,16 +113,18 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         for value in steps.end():
             yield value
 
-    def _known(self, message: AIMessage) -> Any:
-        """Return what an unfinished reply shows: of a pydantic class, once it validates."""
+    def _known(self, message: AIMessage, text: PartialJsonReader | None = None) -> Any:
+        """Return what an unfinished reply shows: of a pydantic class, once it validates.
+
+        Args:
+            message: The reply.
+            text: A reader that knows its text already.
+        """
         calls = [call for call in message.tool_calls if call["name"] == self.tool]
-        value = calls[0]["args"] if calls else PartialJsonReader().feed(message.text)
-        if not value or self.output_type is None:
+        value = calls[0]["args"] if calls else (text or _reader_of(message)).args
+        if self.output is None or not value:
             return value or None
-        try:
-            return self._validate(value)
-        except ValueError:
-            return None
+        return self.output.read_partial(value)
 
     def _whole(self, message: AIMessage) -> Any:
         metadata = message.response_metadata
@@ -131,19 +135,13 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if stop_reason in _CUT:
             raise StructuredOutputError(_CUT[stop_reason], message)
         try:
-            return self._validate(_read(message, self.tool))
+            value = _read(message, self.tool)
+            return value if self.output is None else self.output.read(value)
         except (ArgumentsError, ValidationError, ValueError) as error:
             reason = f"does not fit the schema: {error}"
             if metadata.get("stop_reason") == "guardrail_intervened":
                 reason = f"was blocked or changed by the guardrail of Bedrock, and {reason}"
             raise StructuredOutputError(reason, message) from error
-
-    def _validate(self, value: JsonObject) -> Any:
-        if self.output_type is None:
-            return value
-        if issubclass(self.output_type, BaseModel):
-            return self.output_type.model_validate(value)
-        return self.output_type.parse_obj(value)
 
 
 def _describe_refusal(message: AIMessage) -> str:
@@ -152,6 +150,12 @@ def _describe_refusal(message: AIMessage) -> str:
     category = f" (category {details['category']})" if details.get("category") else ""
     text = f": {details['explanation']}" if details.get("explanation") else ""
     return f"was refused by the model{category}{text}"
+
+
+def _reader_of(message: AIMessage) -> PartialJsonReader:
+    reader = PartialJsonReader()
+    reader.feed(message.text)
+    return reader
 
 
 def _read(message: AIMessage, tool: str | None) -> JsonObject:
@@ -180,12 +184,14 @@ class _Steps:
     def __init__(self, parser: StructuredOutputParser) -> None:
         self._parser = parser
         self._message: Any = None
+        self._text = PartialJsonReader()
         self._last: object = None
 
     def add(self, chunk: str | BaseMessage) -> Iterator[object]:
         """Take a chunk, yield the value if it changed."""
         message = AIMessage(chunk) if isinstance(chunk, str) else chunk
         self._message = message if self._message is None else self._message + message
+        self._text.feed(message.text)
         if getattr(self._message, "chunk_position", "last") != "last":
             yield from self._new(self._known())
 
@@ -196,7 +202,7 @@ class _Steps:
             yield from self._new(self._parser.parse_result(result))
 
     def _known(self) -> object:
-        return self._parser.parse_result([ChatGeneration(message=self._message)], partial=True)
+        return self._parser._known(self._message, self._text)  # noqa: SLF001 - its own steps
 
     def _new(self, value: object) -> Iterator[object]:
         if value is not None and value != self._last:
@@ -216,61 +222,47 @@ def structured_output(
     """Return a runnable that asks a model for a value of a schema; see the model's method."""
     if method is not None and method not in _METHODS:
         raise ValueError(f"method {method!r} is not known: use one of {', '.join(_METHODS)}.")
-    schema = _titled(schema)
-    chosen = method or _best_method(model, schema)
+    wanted = OutputSchema.of(schema)
+    chosen = method or _best_method(model, wanted)
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
     arguments = {**arguments, "ls_structured_output_format": traced}
-    tool = None
+    parser = StructuredOutputParser(output=wanted)
     if chosen == "function_calling":
-        tool = str(convert_tool(schema)["name"])
-        bound = _bind_tool(model, schema, tool, {**arguments, "strict": strict})
+        parser.tool = wanted.name
+        bound = _bind_tool(model, wanted, {**arguments, "strict": strict})
     else:
-        wanted = _response_format(schema)
-        convert_response_format(wanted)  # what cannot be asked for is refused here
-        bound = model.bind(response_format=wanted, **arguments)
-    is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
-    parser = StructuredOutputParser(output_type=schema if is_class else None, tool=tool)
+        asked = _response_format(wanted)
+        convert_response_format(asked)  # what cannot be asked for is refused here
+        bound = model.bind(response_format=asked, **arguments)
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 
-def _titled(schema: JsonObject | type) -> JsonObject | type:
-    """Return a schema with a name: langchain-core takes no JSON schema without a title."""
-    unnamed = isinstance(schema, dict) and not schema.keys() & {"title", "name", "function"}
-    return {"title": _NAME, **schema} if isinstance(schema, dict) and unnamed else schema
-
-
-def _best_method(model: ChatClaudeCloud, schema: JsonObject | type) -> Method:
+def _best_method(model: ChatClaudeCloud, schema: OutputSchema) -> Method:
     """Return the API's own way where the model has it, and it can give what is asked for.
 
-    It gives no maps; a tool does. A model that cannot be made to call it may answer with text,
-    which is an error then, where a map would be empty without a word.
+    It gives no maps, and takes no schema that refers to itself; a tool does. A model that
+    cannot be made to call it may answer with text, which is an error then, where a map would
+    be empty without a word.
     """
     is_native = (model.profile or {}).get("structured_output")
-    is_map = is_native and has_open_object(_json_schema(schema))
-    return "json_schema" if is_native and not is_map else "function_calling"
+    needs_tool = is_native and (
+        has_open_object(schema.json_schema) or refers_to_itself(schema.json_schema)
+    )
+    return "json_schema" if is_native and not needs_tool else "function_calling"
 
 
 def _bind_tool(
-    model: ChatClaudeCloud, schema: JsonObject | type, name: str, arguments: JsonObject
+    model: ChatClaudeCloud, schema: OutputSchema, arguments: JsonObject
 ) -> Runnable[LanguageModelInput, AIMessage]:
-    strict = arguments.pop("strict", None)
-    tool = convert_tool(schema, strict=strict)
-    # Some models refuse a forced choice, and are only asked.
-    tool["description"] = f"Answer by calling this tool. {tool.get('description', '')}".strip()
-    return model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, **arguments)
+    tool = convert_tool(
+        schema_tool(schema.name, schema.json_schema), strict=arguments.pop("strict", None)
+    )
+    return model.bind_tools([tool], tool_choice=schema.name, parallel_tool_calls=False, **arguments)
 
 
-def _response_format(schema: JsonObject | type) -> JsonObject:
-    json_schema = _json_schema(schema)
-    name = json_schema.get("title", _NAME)
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
-
-
-def _json_schema(schema: JsonObject | type) -> JsonObject:
-    """Return the JSON schema of what a user gave; one that is given stays as it is."""
-    if isinstance(schema, dict) and "title" in schema and "type" in schema:
-        return schema
-    return convert_to_json_schema(schema)
+def _response_format(schema: OutputSchema) -> JsonObject:
+    wanted = {"name": schema.name, "schema": schema.json_schema}
+    return {"type": "json_schema", "json_schema": wanted}
 
 
 def _with_raw(

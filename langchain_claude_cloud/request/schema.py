@@ -20,6 +20,9 @@ _SCHEMA_MAPS: Final = ("$defs", "definitions", "patternProperties", "properties"
 _VALUES: Final = ("const", "default", "enum", "examples")
 """Keywords that hold values, not schemas."""
 
+_LONGEST_CHAIN: Final = 10
+"""References to references at the root are followed as far as that."""
+
 _TEXTS: Final = ("description", "title")
 
 
@@ -74,6 +77,46 @@ def without_titles(schema: JsonObject) -> JsonObject:
         elif key != "title":
             plain[key] = value
     return plain
+
+
+def resolve_root(schema: JsonObject) -> JsonObject:
+    """Return a schema whose root is no reference: what it refers to is put in its place.
+
+    Args:
+        schema: A JSON schema; not changed.
+    """
+    for _ in range(_LONGEST_CHAIN):
+        holder, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
+        target = (schema.get(holder) or {}).get(name) if holder in _DEFINITIONS else None
+        if not isinstance(target, dict):
+            break
+        schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
+    return schema
+
+
+def refers_to_itself(schema: JsonObject) -> bool:
+    """Whether a schema is recursive, which structured outputs do not take; tools do."""
+    definitions = {
+        f"#/{holder}/{name}": part
+        for holder in _DEFINITIONS
+        for name, part in (schema.get(holder) or {}).items()
+    }
+    reached = {name: _references(part) for name, part in definitions.items()}
+    for _ in definitions:
+        reached = {
+            name: found.union(*(reached.get(other, set()) for other in found))
+            for name, found in reached.items()
+        }
+    return "#" in _references(schema) or any(name in found for name, found in reached.items())
+
+
+def _references(schema: object) -> set[str]:
+    if isinstance(schema, list):
+        return set().union(*map(_references, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["$ref"]} if isinstance(schema.get("$ref"), str) else set()
+    return own.union(*map(_references, schema.values()))
 
 
 def has_open_object(schema: object) -> bool:

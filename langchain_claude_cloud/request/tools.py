@@ -13,7 +13,12 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.converted_tool import ConvertedTool
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.other_providers import cache_marker
-from langchain_claude_cloud.request.schema import refuse_maps, transform_schema, without_titles
+from langchain_claude_cloud.request.schema import (
+    refuse_maps,
+    resolve_root,
+    transform_schema,
+    without_titles,
+)
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ _EXTRAS: Final = (
 """What a `BaseTool` may say in its ``extras`` about how it is offered to Claude."""
 
 _SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
+_ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 
 
@@ -153,7 +159,25 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     return _format(schema)
 
 
+def schema_tool(name: str, schema: JsonObject) -> JsonObject:
+    """Return a tool whose arguments are the answer, as a schema describes it."""
+    return {
+        "name": name,
+        # Some models refuse a forced choice, and are only asked.
+        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
+        "input_schema": schema,
+    }
+
+
 def _format(schema: JsonObject) -> JsonObject:
+    schema = resolve_root(schema)
+    if schema.get("type", "object") != "object" or (
+        "properties" not in schema and any(key in schema for key in _ROOT_UNIONS)
+    ):
+        raise InvalidInputError(
+            "response_format must be an object at its root, not a list, a union or a plain value. "
+            "Put it into a property of an object, or use with_structured_output, which does that."
+        )
     refuse_maps(schema, str(schema.get("title", "response_format")))
     return {"type": "json_schema", "schema": transform_schema(schema)}
 

@@ -1,0 +1,235 @@
+"""Schemas of every form: lists, unions, references, recursion, generic classes, maps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Generic, Literal, TypeVar
+
+import pytest
+from clouds import make_model
+from langchain.agents import create_agent
+from pydantic import BaseModel, RootModel
+
+from langchain_claude_cloud.chat_models.output_schema import OutputSchema
+from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
+from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
+
+pytest_plugins = ["cloud_fixtures"]
+
+ItemT = TypeVar("ItemT")
+
+
+class Node(BaseModel):
+    """A node of a tree."""
+
+    name: str
+    children: list[Node] = []
+
+
+class Page(BaseModel, Generic[ItemT]):
+    """A page of a list."""
+
+    items: list[ItemT]
+
+
+class Cat(BaseModel):
+    """A cat."""
+
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    """A dog."""
+
+    kind: Literal["dog"]
+    name: str
+
+
+class Pet(RootModel[Cat | Dog]):
+    """A pet."""
+
+
+Numbers = RootModel[list[int]]
+Scores = RootModel[dict[str, int]]
+TREE = {"name": "a", "children": [{"name": "b", "children": []}]}
+UNION = {
+    "title": "U",
+    "anyOf": [
+        {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+        {"type": "object", "properties": {"b": {"type": "integer"}}, "required": ["b"]},
+    ],
+}
+LIST = {"title": "xs", "type": "array", "items": {"type": "integer"}}
+BARE = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+
+CASES: dict[str, tuple[Any, Any, Any]] = {
+    "a recursive class": (Node, TREE, Node.model_validate(TREE)),
+    "its JSON schema, a reference at the root": (Node.model_json_schema(), TREE, TREE),
+    "a list at the root": (Numbers, {"value": [1, 2]}, Numbers([1, 2])),
+    "a JSON schema of a list": (LIST, {"value": [1, 2]}, [1, 2]),
+    "a generic class": (Page[int], {"items": [1]}, Page[int](items=[1])),
+    "a union of classes": (
+        Pet,
+        {"value": {"kind": "cat", "lives": 9}},
+        Pet(Cat(kind="cat", lives=9)),
+    ),
+    "a JSON schema of a union": (UNION, {"value": {"b": 1}}, {"b": 1}),
+    "a schema without a title": (BARE, {"a": "x"}, {"a": "x"}),
+}
+MAPS: dict[str, tuple[Any, Any, Any]] = {
+    "a map at the root": (Scores, {"a": 1}, Scores({"a": 1})),
+    "a JSON schema of a map": (
+        {"title": "m", "type": "object", "additionalProperties": {"type": "integer"}},
+        {"a": 1},
+        {"a": 1},
+    ),
+}
+METHODS = [None, "json_schema", "function_calling", "json_mode"]
+RECURSIVE = {"a recursive class", "its JSON schema, a reference at the root"}
+COMBINATIONS = [
+    (kind, method)
+    for kind in CASES
+    for method in METHODS
+    if kind not in RECURSIVE or method in (None, "function_calling")
+]
+
+
+def _answer(emulator: CloudEmulator, schema: Any, value: Any, *, by_tool: bool) -> None:
+    if by_tool:
+        emulator.reply(tool_use(OutputSchema.of(schema).name, value), chunk=3, times=2)
+    else:
+        emulator.reply(text(json.dumps(value)), chunk=3, times=2)
+
+
+@pytest.mark.parametrize(("kind", "method"), COMBINATIONS)
+def test_a_schema_of_any_form_gives_its_value(
+    emulator: CloudEmulator, cloud: str, kind: str, method: Any
+) -> None:
+    """However it is asked for, at once and as a stream; the cloud takes what is sent."""
+    schema, written, expected = CASES[kind]
+    model = make_model(emulator, cloud)
+    asked = model.with_structured_output(schema, method=method)
+    by_tool = method == "function_calling" or kind in RECURSIVE
+    _answer(emulator, schema, written, by_tool=by_tool)
+    assert asked.invoke("Go.") == expected
+    values = list(asked.stream("Go."))
+    assert values[-1] == expected
+    assert all(isinstance(value, type(expected)) for value in values)
+
+
+@pytest.mark.parametrize("schema", [Node, Node.model_json_schema()], ids=["class", "dict"])
+def test_a_recursive_schema_goes_by_a_tool(
+    emulator: CloudEmulator, cloud: str, schema: Any
+) -> None:
+    """Structured outputs take none; it is never sent as one, and its types are kept."""
+    asked = make_model(emulator, cloud).with_structured_output(schema, method="json_schema")
+    emulator.reply(tool_use("answer_as_structured_output", TREE))
+    found = asked.invoke("Go.")
+    assert (found.model_dump() if isinstance(found, Node) else found) == TREE
+    (sent,) = [request.body for request in emulator.requests]
+    assert "output_config" not in sent
+    (tool,) = sent["tools"]
+    assert tool["input_schema"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_a_map_goes_by_a_tool_or_is_refused_with_the_way_out(
+    emulator: CloudEmulator, cloud: str, kind: str
+) -> None:
+    """Where the API's own way was asked for, nothing is sent."""
+    schema, written, expected = MAPS[kind]
+    model = make_model(emulator, cloud)
+    for method in (None, "function_calling"):
+        emulator.reply(tool_use(OutputSchema.of(schema).name, written))
+        assert model.with_structured_output(schema, method=method).invoke("Go.") == expected
+    sent = len(emulator.requests)
+    with pytest.raises(InvalidInputError, match="function_calling"):
+        model.with_structured_output(schema, method="json_schema").invoke("Go.")
+    assert len(emulator.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "where"),
+    [
+        (BARE, {"a": 1}, r"\$\.a"),
+        (BARE, {}, "'a' is a required property"),
+        (LIST, {"value": [1, "x"]}, r"\$\[1\]"),
+        (LIST, {"a": 1}, "'value'"),
+        (UNION, {"value": {"c": 1}}, "value|required|valid"),
+    ],
+)
+def test_a_value_that_does_not_fit_a_dict_schema_is_an_error(
+    emulator: CloudEmulator, cloud: str, schema: Any, value: Any, where: str
+) -> None:
+    """Dicts are checked as classes are; the message says where."""
+    model = make_model(emulator, cloud)
+    emulator.reply(text(json.dumps(value)))
+    with pytest.raises(StructuredOutputError, match=where):
+        model.with_structured_output(schema, method="json_schema").invoke("Go.")
+
+
+class Label(BaseModel):
+    """A label."""
+
+    label: str
+    note: str | None = None
+
+
+class Labels(BaseModel):
+    """Labels."""
+
+    items: list[Label]
+    extra: dict[str, list[int]] | None = None
+    raw: str = ""
+
+
+@pytest.mark.parametrize("schema", [Labels, Labels.model_json_schema()], ids=["class", "dict"])
+def test_json_in_strings_is_decoded_where_only_lists_and_objects_fit(
+    emulator: CloudEmulator, cloud: str, schema: Any
+) -> None:
+    """Models do that at times; a text that looks like JSON stays a text."""
+    written = {
+        "items": '[{"label": "[1]"}, "{\\"label\\": \\"b\\"}"]',
+        "extra": '{"a": "[1, 2]"}',
+        "raw": '["a"]',
+    }
+    emulator.reply(tool_use("Labels", written))
+    asked = make_model(emulator, cloud).with_structured_output(schema, method="function_calling")
+    found = asked.invoke("Go.")
+    plain = found.model_dump(exclude_unset=True) if isinstance(found, Labels) else found
+    assert plain == {
+        "items": [{"label": "[1]"}, {"label": "b"}],
+        "extra": {"a": [1, 2]},
+        "raw": '["a"]',
+    }
+
+
+def test_an_agent_gets_a_recursive_response(emulator: CloudEmulator, cloud: str) -> None:
+    """`create_agent` asks for the schema natively; it goes by a tool, and comes back as text."""
+    agent = create_agent(make_model(emulator, cloud), response_format=Node)
+    emulator.reply(tool_use("answer_as_structured_output", TREE))
+    found = agent.invoke({"messages": [("human", "Go.")]})
+    assert found["structured_response"] == Node.model_validate(TREE)
+
+
+@pytest.mark.parametrize("schema", [Page[int]])
+def test_an_agent_gets_an_instance_of_a_generic_class(
+    emulator: CloudEmulator, cloud: str, schema: Any
+) -> None:
+    """Its name has brackets, which a tool's name may not have."""
+    agent = create_agent(make_model(emulator, cloud), response_format=schema)
+    emulator.reply(text('{"items": [1, 2]}'))
+    found = agent.invoke({"messages": [("human", "Go.")]})
+    assert found["structured_response"] == Page[int](items=[1, 2])
+
+
+def test_an_agents_list_at_the_root_is_refused_with_the_way_out(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """The agent cannot take a list out of an object again, so nothing is sent."""
+    agent = create_agent(make_model(emulator, cloud), response_format=Numbers)
+    with pytest.raises(InvalidInputError, match="property of an object"):
+        agent.invoke({"messages": [("human", "Go.")]})
+    assert emulator.requests == []
