@@ -98,6 +98,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "jiter",
         "langchain-core",
         "pydantic",
+        "jsonschema",
         "referencing",
     }
     extras = metadata.metadata("langchain-claude-cloud").get_all("Provides-Extra")
