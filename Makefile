@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo web bench soak reliability features errors docs release-check format clean
+.PHONY: help install check test live demo web bench soak reliability features errors migration docs release-check format clean
 
 help:
 	@echo "make install  the environment, in $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
 	@echo "make features     the catalogue, into docs/features.md and the README"
 	@echo "make errors       what the clouds say and what to do, into docs/errors.md"
+	@echo "make migration    the arguments of other classes, into docs/migration.md"
 	@echo "make docs         the documentation, into docs/_build"
 	@echo "make release-check  build the distributions, install and try them"
 	@echo "make format   format the code"
@@ -78,6 +79,9 @@ soak: install
 
 reliability: install
 	PYTHONPATH=integration_tests $(BIN)/python integration_tests/faults/fault_page.py
+
+migration: install
+	$(BIN)/python tools/document_migration.py
 
 errors: install
 	$(BIN)/python tools/document_errors.py

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, Protocol
 
+from langchain_claude_cloud.config.migration import advice
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
@@ -154,6 +155,8 @@ def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> Non
         if name not in known:
             near = get_close_matches(name, known, n=2)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            peers = advice("ChatClaudeCloud", name, known)
+            hint = f" {peers}" if peers else hint
             raise InvalidInputError(
                 f"{what} {name!r} is not known.{hint} A field of the Messages API that this "
                 "package does not name goes into model_kwargs, as it is."

@@ -219,11 +219,17 @@ def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -
     known = list(fields)
     for name in given:
         if name not in known:
-            # `region_name` means `region`, though `role_session_name` looks more like it.
-            starts = [field for field in known if str(name).startswith(f"{field}_")]
-            close = starts or get_close_matches(str(name), known, 1, 0.5)
-            remedy = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
-            raise refusal(owner, f"there is no field {_shown(str(name))}. {remedy}")
+            meant = _meant(owner, str(name), known)
+            raise refusal(owner, f"there is no field {_shown(str(name))}. {meant}")
+
+
+def _meant(owner: str, name: str, known: Sequence[str]) -> str:
+    from langchain_claude_cloud.config.migration import advice  # noqa: PLC0415  for an error only
+
+    close = [field for field in known if name.startswith(f"{field}_")]
+    close = close or get_close_matches(name, known, 1, 0.5)
+    near = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
+    return advice(owner, name, known) or near
 
 
 def describe_refusal(owner: str, error: ValidationError) -> ConfigurationError:

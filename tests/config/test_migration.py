@@ -1,0 +1,102 @@
+"""Arguments of other classes: each has a name here, or a reason why not, and the error says it."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.config.migration import EQUIVALENTS, PEERS
+from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
+
+PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+MODULES: Final = {
+    "ChatAnthropic": "langchain_anthropic",
+    "ChatAnthropicVertex": "langchain_google_vertexai.model_garden",
+    "ChatBedrock": "langchain_aws",
+    "ChatBedrockConverse": "langchain_aws",
+    "ChatAnthropicBedrock": "langchain_aws.chat_models.anthropic",
+}
+
+
+@pytest.mark.parametrize(("letter", "name"), PEERS.items())
+@pytest.mark.filterwarnings("ignore")
+def test_every_argument_of_a_peer_is_in_the_table(letter: str, name: str) -> None:
+    """Read from the peer itself, in an environment that has it."""
+    module = pytest.importorskip(MODULES[name], reason=f"{name} is not installed here")
+    fields = getattr(module, name).model_fields
+    taken = {*fields, *(f.alias for f in fields.values() if isinstance(f.alias, str))}
+    known = {argument for argument, row in EQUIVALENTS.items() if letter in row.peers}
+    assert taken <= known
+
+
+def test_what_the_table_promises_is_there() -> None:
+    """Each name here is a field of the class that it is said to be of; nothing else lacks a why."""
+    owners = {"model": ChatClaudeCloud, "Vertex": Vertex, "Bedrock": Bedrock}
+    assert len(EQUIVALENTS) > 100
+    for name, known in EQUIVALENTS.items():
+        assert set(known.peers) <= set(PEERS), name
+        if known.owner is None:
+            assert known.field is None, name
+            assert known.why, name
+        else:
+            assert known.field in owners[known.owner].model_fields, name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("region_name", "platform=Bedrock\\(region=...\\)"),
+        ("location", "platform=Vertex\\(region=...\\)"),
+        ("aws_session_token", "platform=Bedrock\\(session_token=...\\)"),
+        ("credentials_profile_name", "platform=Bedrock\\(profile=...\\)"),
+        ("guardrails", "platform=Bedrock\\(guardrail=...\\)"),
+        ("default_request_timeout", "Did you mean 'timeout'"),
+        ("additional_model_request_fields", "Did you mean 'model_kwargs'"),
+        ("max_output_tokens", "Did you mean 'max_tokens'"),
+        ("reasoning_effort", "Did you mean 'effort'"),
+        ("frequency_penalty", "no equivalent here: Claude does not take it"),
+        ("max_tokenz", "Did you mean 'max_tokens'"),
+    ],
+)
+def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
+    """A name that only looks alike is not proposed in its place."""
+    with pytest.raises(ConfigurationError, match=words):
+        ChatClaudeCloud(model="claude-opus-5", platform="vertex", **{name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Bedrock(region_name="us-east-1"), "Did you mean 'region'"),
+        (lambda: Bedrock(endpoint_url="https://x.test"), "Did you mean 'base_url'"),
+        (lambda: Bedrock(bedrock_api_key="x"), "Did you mean 'api_key'"),
+        (lambda: Vertex(location="eu"), "Did you mean 'region'"),
+        (lambda: Vertex(project_id="p"), "Did you mean 'project'"),
+        (lambda: Vertex(max_output_tokens=5), "max_tokens=... of the model"),
+        (lambda: Vertex(region_name="eu"), "Did you mean 'region'"),
+        (lambda: Bedrock(safety_settings={}), "no equivalent"),
+    ],
+)
+def test_the_platforms_know_them_too(make: Callable[[], object], words: str) -> None:
+    """Who moves an argument along with its name is told the name."""
+    with pytest.raises(ConfigurationError, match=words):
+        make()
+
+
+def test_a_call_knows_them_too() -> None:
+    """An option of a call is refused before anything is sent."""
+    llm = ChatClaudeCloud(model="claude-opus-5", platform=Vertex(project="p", access_token="t"))
+    with pytest.raises(InvalidInputError, match="max_tokens"):
+        llm.invoke("hi", max_output_tokens=5)
+
+
+def test_the_page_is_what_the_table_makes() -> None:
+    """Who adds an argument adds its line to the documentation."""
+    made = runpy.run_path(str(PROJECT / "tools" / "document_migration.py"))["migration_page"]()
+    page = PROJECT / "docs" / "migration.md"
+    assert page.read_text(encoding="utf-8") == made, "run `make migration`"
