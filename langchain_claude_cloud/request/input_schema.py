@@ -92,6 +92,8 @@ def read_input_schema(given: object) -> InputSchema:
         )
     schema |= {key: value for key, value in root.items() if key not in (*_ROOT_ONLY, "type")}
     schema["properties"] = {name: _any_of(parts) for name, parts in merged.properties.items()}
+    for name in merged.required:
+        schema["properties"].setdefault(name, {})
     if merged.required:
         schema["required"] = list(dict.fromkeys(merged.required))
     if rewriter.definitions:

@@ -135,9 +135,7 @@ class SchemaRewriter:
         elif key in _SCHEMA_MAPS:
             wire[key] = self._map(value, path, depth)
         elif key in _SCHEMA_LISTS:
-            parts = [
-                self.rewrite(part, f"{path}.{n}", depth) for n, part in enumerate(_list(value))
-            ]
+            parts = [self._part(part, f"{path}.{n}", depth) for n, part in enumerate(_list(value))]
             if parts:
                 wire[key] = parts
         elif key in _PLAIN:
@@ -153,8 +151,15 @@ class SchemaRewriter:
         if not isinstance(value, Mapping):
             raise UnfitSchemaError(f"{path} is {_shown(value)}, but must be an object")
         return {
-            str(name): self.rewrite(part, f"{path}.{name}", depth) for name, part in value.items()
+            str(name): self._part(part, f"{path}.{name}", depth) for name, part in value.items()
         }
+
+    def _part(self, schema: object, path: str, depth: int) -> JsonObject:
+        """Rewrite a schema as an object: not everybody knows those that are true or false."""
+        wire = self.rewrite(schema, path, depth)
+        if isinstance(wire, dict):
+            return wire
+        return {} if wire else {"not": {}}
 
     def _reference(self, wire: JsonObject, reference: str, depth: int) -> None:
         try:

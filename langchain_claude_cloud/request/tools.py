@@ -242,15 +242,15 @@ def _openai_function(tool: object) -> JsonObject:
     elif isinstance(tool, dict) and tool.get("type") == "function":
         tool = {key: value for key, value in tool.items() if key != "type"}
     try:
-        function = convert_to_openai_function(tool)  # type: ignore[arg-type]
         own = None if isinstance(tool, dict) else _own_schema(tool)
+        if own is not None:
+            return _described(tool, own)
+        function = convert_to_openai_function(tool)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise InvalidInputError(
             f"{tool!r:.200} is no tool: {error}. A tool is a BaseTool, a pydantic class, a "
             "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
         ) from error
-    if own is not None:
-        return {**function, "parameters": own}
     if "parameters" not in function and isinstance(tool, dict) and "title" in tool:
         # langchain-core keeps what a schema says only if it has properties.
         rest = {key: value for key, value in tool.items() if key not in ("title", "description")}
@@ -285,10 +285,19 @@ def _own_schema(tool: object) -> JsonObject | None:
         if isinstance(schema, type) and callable(describe):
             schema = describe()
             break
-    if not isinstance(schema, dict):
-        return None
+    return schema if isinstance(schema, dict) else None
+
+
+def _described(tool: object, schema: JsonObject) -> JsonObject:
+    """Return a tool with a schema of its own: ``{"name", "description", "parameters"}``."""
+    own = None if isinstance(tool, type) else tool
+    name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
     rest = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return without_titles(rest)
+    return {
+        "name": name or getattr(tool, "__name__", None),
+        "description": getattr(own, "description", None) or schema.get("description"),
+        "parameters": without_titles(rest),
+    }
 
 
 def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:

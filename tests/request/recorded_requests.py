@@ -31,8 +31,7 @@ def _is_messages_body(body: Any) -> bool:
 def names_a_file(value: Any) -> bool:
     """Whether a part of a body names an uploaded file, which neither cloud knows."""
     if isinstance(value, dict):
-        named = value.get("type") == "file" or any(map(names_a_file, value.values()))
-        return named and value.get("type") != "tool_result"  # there it becomes text
+        return value.get("type") == "file" or any(map(names_a_file, value.values()))
     return isinstance(value, list) and any(map(names_a_file, value))
 
 

@@ -147,7 +147,8 @@ def test_conditions_at_the_root_become_words() -> None:
         ({"$schema": "http://json-schema.org/draft-04/schema#", "id": "x"}, {}),
         ({"x-order": 1, "example": "e"}, {"x-order": 1, "example": "e"}),
         (None, {}),
-        (True, True),
+        (True, {}),
+        (False, {"not": {}}),
     ],
 )
 def test_forms_of_older_drafts_and_of_no_draft(given: Any, expected: Any) -> None:
