@@ -457,3 +457,25 @@ def test_a_key_from_a_function_is_renewed_within_the_call() -> None:
         )
         assert chat.invoke("Hi").text
     assert used == ["Bearer old-key-0001", "Bearer new-key-0002"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["invoke", "stream"])
+def test_bedrock_tells_the_tier_and_the_latency_that_served(stream: bool) -> None:  # noqa: FBT001  a parameter
+    """It may serve a request in another tier than was asked for."""
+    served = {
+        "x-amzn-bedrock-service-tier": "default",
+        "x-amzn-bedrock-performanceconfig-latency": "standard",
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("-with-response-stream"):
+            return httpx.Response(200, headers=served, content=_stream_of(ANSWER, {}))
+        return httpx.Response(200, headers=served, json=ANSWER)
+
+    platform = Bedrock(region="us-east-1", service_tier="priority", latency="optimized", **KEYS)
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        chat = ChatClaudeCloud(model=SONNET, platform=platform, max_tokens=100, http_client=client)
+        found = [*chat.stream("Hi")] if stream else [chat.invoke("Hi")]
+    metadata = [message.response_metadata for message in found]
+    assert [each["service_tier"] for each in metadata if "service_tier" in each] == ["default"]
+    assert [each["latency"] for each in metadata if "latency" in each] == ["standard"]

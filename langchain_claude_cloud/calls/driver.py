@@ -36,7 +36,12 @@ from langchain_claude_cloud.calls.steps import (
     Wait,
 )
 from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
-from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, Operation
+from langchain_claude_cloud.errors.types import (
+    LATENCY_HEADER,
+    REQUEST_ID_HEADERS,
+    SERVICE_TIER_HEADER,
+    Operation,
+)
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request
@@ -270,6 +275,8 @@ class CallDriver(Generic[T]):
             inference_profile=resolved.inference_profile,
             failed_attempts=tuple(each.describe() for each in self._attempts.switched_from()),
             attempts=self._attempts.count + 1,
+            service_tier=headers.get(SERVICE_TIER_HEADER),
+            latency=headers.get(LATENCY_HEADER),
         )
 
     def _after(self, error: ClaudeCloudError) -> Steps:

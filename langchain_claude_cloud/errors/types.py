@@ -33,5 +33,11 @@ STRUCTURED_OUTPUT_TOOL: Final = "answer_as_structured_output"
 call is the answer, and comes out as the text that the format would have given: an agent would
 look for a tool of this name, and ask again for ever."""
 
+SERVICE_TIER_HEADER: Final = "x-amzn-bedrock-service-tier"
+"""What asks Bedrock for a service tier, and tells which one served the request."""
+
+LATENCY_HEADER: Final = "x-amzn-bedrock-performanceconfig-latency"
+"""The same for the latency."""
+
 REQUEST_ID_HEADERS: Final = ("x-amzn-requestid", "request-id", "x-request-id")
 """Where an answer may name its request, the cloud's own name for it first."""

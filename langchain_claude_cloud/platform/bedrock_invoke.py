@@ -13,7 +13,12 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from langchain_claude_cloud.errors.types import JsonObject, Operation
+from langchain_claude_cloud.errors.types import (
+    LATENCY_HEADER,
+    SERVICE_TIER_HEADER,
+    JsonObject,
+    Operation,
+)
 from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi
 from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 
@@ -71,9 +76,9 @@ def _option_headers(settings: BedrockSettings) -> dict[str, str]:
     if settings.trace is not None:
         headers["x-amzn-bedrock-trace"] = _trace(settings.trace)
     if settings.service_tier:
-        headers["x-amzn-bedrock-service-tier"] = settings.service_tier
+        headers[SERVICE_TIER_HEADER] = settings.service_tier
     if settings.latency:
-        headers["x-amzn-bedrock-performanceconfig-latency"] = settings.latency
+        headers[LATENCY_HEADER] = settings.latency
     if settings.project:
         headers["x-amzn-bedrock-projectidentifier"] = settings.project
     if settings.request_metadata:

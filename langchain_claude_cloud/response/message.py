@@ -38,6 +38,8 @@ class ResponseSource:
         inference_profile: Bedrock's inference profile prefix, if one was used.
         failed_attempts: The attempts before this one, if any of them went elsewhere.
         attempts: How many requests it took.
+        service_tier: The tier that Bedrock says it served the request in.
+        latency: The latency that Bedrock says it served the request with.
     """
 
     platform: str
@@ -47,6 +49,8 @@ class ResponseSource:
     inference_profile: str | None = None
     failed_attempts: tuple[JsonObject, ...] = ()
     attempts: int = 1
+    service_tier: str | None = None
+    latency: str | None = None
 
 
 def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
@@ -62,6 +66,8 @@ def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
         "region": source.region,
         "inference_profile": source.inference_profile,
         "request_id": source.request_id,
+        "service_tier": source.service_tier,
+        "latency": source.latency,
         "attempts": source.attempts,
         "failed_attempts": list(source.failed_attempts) or None,
     }
