@@ -1,15 +1,14 @@
 """What LangChain's other integrations for Claude get wrong is right here.
 
-The list is `peer_defects`. Tests here are of those that no other module tests; what needs a
-cloud is in `integration_tests/other_clients/test_peer_defects_cloud.py`.
+``pytest -m peer_defect`` runs all tests of such defects; those here are of what no other module
+tests. The versions: langchain-anthropic 1.7.7 (ChatAnthropic), langchain-google-vertexai 3.2.5
+(ChatAnthropicVertex), langchain-aws 1.9.1 (ChatBedrock, ChatBedrockConverse,
+ChatAnthropicBedrock).
 """
 
 from __future__ import annotations
 
-import ast
 import base64
-import functools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from answers import ORIGIN, finish, opened, start, stopped
 from answers import read as read_stream
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool as make_tool
-from peer_defects import DEFECTS, Defect
 from pydantic import BaseModel
 
 from langchain_claude_cloud.catalogue.resolution import resolve
@@ -28,42 +26,11 @@ from langchain_claude_cloud.response.handlers import StandardChunkHandler
 
 Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parent.parent
 MODEL = resolve("claude-sonnet-4-6", "vertex", region="global")
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 PDF = base64.b64encode(b"%PDF-1.4\n%%EOF\n").decode()
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 QUESTION = HumanMessage("q")
-
-
-@functools.cache
-def _names(path: str) -> frozenset[str]:
-    """Return the names of the tests and classes of tests in a file."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, kinds))
-
-
-@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.does)
-def test_every_defect_is_tested(defect: Defect) -> None:
-    """Each names tests that exist, what is wrong, and what is right."""
-    assert defect.tests
-    for test in defect.tests:
-        path, _, name = test.partition("::")
-        assert name.lower().startswith("test")
-        assert name in _names(path), test
-    assert all((defect.peers, defect.does, defect.right))
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["tests/test_peer_defects.py", "integration_tests/other_clients/test_peer_defects_cloud.py"],
-)
-def test_every_test_is_of_a_defect(path: str) -> None:
-    """What is tested here is on the list."""
-    listed = {test.partition("::")[2] for each in DEFECTS for test in each.tests if path in test}
-    tests = {name for name in _names(path) if name.startswith("test_")}
-    assert tests - listed <= {"test_every_defect_is_tested", "test_every_test_is_of_a_defect"}
 
 
 def _sent(*messages: BaseMessage) -> list[Json]:
@@ -86,6 +53,10 @@ CALL: Json = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1
 DONE = ToolMessage("done", tool_call_id="toolu_1")
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic",
+    defect="an image_url given as a string is a TypeError, and one's cache marker is lost",
+)
 def test_an_image_url_may_be_a_string_and_keeps_its_marker() -> None:
     """ChatAnthropic: TypeError for the string, and no marker."""
     source = {"type": "base64", "media_type": "image/png", "data": PNG}
@@ -93,6 +64,10 @@ def test_an_image_url_may_be_a_string_and_keeps_its_marker() -> None:
     assert _asked([given]) == [{"type": "image", "source": source, **HOUR}]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic",
+    defect="edits of tool_calls are ignored, since each block names its caller",
+)
 def test_edited_calls_win_over_blocks_that_name_their_caller() -> None:
     """ChatAnthropic sends the block as it was, so that a person's edit is not made."""
     block = {**CALL, "caller": {"type": "direct"}}
@@ -100,17 +75,24 @@ def test_edited_calls_win_over_blocks_that_name_their_caller() -> None:
     assert _sent(edited, DONE)[0]["content"] == [{**block, "input": {"a": 2}}]
 
 
+@pytest.mark.peer_defect(peers="ChatAnthropic", defect="the cache marker of a call is lost")
 def test_a_call_keeps_its_marker() -> None:
     """ChatAnthropic drops it, and with it the prompt cache of all that is before."""
     assert _sent(_called({**CALL, **HOUR}, {"a": 1}), DONE)[0]["content"] == [{**CALL, **HOUR}]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="names of called tools that another model made up are sent: 400"
+)
 def test_names_of_other_models_calls_are_fitted() -> None:
     """ChatAnthropic sends the name as it is, which the API refuses."""
     (block,) = _sent(_called({**CALL, "name": "a tool.of/theirs"}, {}), DONE)[0]["content"]
     assert block["name"] == "a_tool_of_theirs"
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="a native tool_result without content is a KeyError"
+)
 def test_a_native_result_may_have_no_content() -> None:
     """ChatAnthropic: KeyError."""
     result = {"type": "tool_result", "tool_use_id": "toolu_1"}
@@ -132,6 +114,7 @@ LOCATIONS: tuple[Json, ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.peer_defect(peers="ChatAnthropicVertex", defect="citations are dropped from history")
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("location", LOCATIONS, ids=lambda location: location["type"])
 def test_citations_of_every_kind_go_back(location: Json, version: str) -> None:
@@ -146,6 +129,11 @@ def test_citations_of_every_kind_go_back(location: Json, version: str) -> None:
     assert turn["content"] == [{"type": "text", "text": "Cats.", "citations": [citation]}]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock",
+    defect="the life of a cache marker is dropped, so that an hour becomes five minutes",
+)
+@pytest.mark.peer_defect(peers="ChatBedrockConverse", defect="cache markers of blocks are dropped")
 @pytest.mark.parametrize(
     "block",
     [
@@ -172,6 +160,13 @@ def test_the_life_of_a_marker_is_kept(block: Json) -> None:
     assert results[1]["content"] == [expected]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock", defect="a document moves in front of the text before it"
+)
+@pytest.mark.peer_defect(
+    peers="ChatBedrock, ChatBedrockConverse",
+    defect="a PDF as a standard block, or a native document, is an error",
+)
 def test_documents_stay_where_they_were() -> None:
     """ChatBedrock puts them first; ChatBedrockConverse: KeyError for the native one."""
     source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
@@ -184,6 +179,9 @@ def test_documents_stay_where_they_were() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrockConverse", defect="a document in a tool's result is an error"
+)
 def test_a_result_may_hold_documents() -> None:
     """ChatBedrockConverse: an error."""
     source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
@@ -192,12 +190,14 @@ def test_a_result_may_hold_documents() -> None:
     assert answered[1]["content"][0]["content"] == [{"type": "document", "source": source}]
 
 
+@pytest.mark.peer_defect(peers="ChatBedrock", defect="a failed tool is reported as a success")
 def test_a_failed_tool_is_reported_as_failed() -> None:
     """ChatBedrock sends the text alone, and the model takes it for a success."""
     failed = ToolMessage("no such file", tool_call_id="toolu_1", status="error")
     assert _sent(_called(CALL, {"a": 1}), failed)[1]["content"][0]["is_error"] is True
 
 
+@pytest.mark.peer_defect(peers="all of them", defect="an unknown tool of Anthropic's is a KeyError")
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
 def test_a_tool_of_a_type_not_known_yet_passes(cloud: Any) -> None:
     """ChatAnthropic: KeyError 'parameters'; ChatAnthropicVertex: KeyError 'description'."""
@@ -219,6 +219,10 @@ def weather(city: str) -> str:
     return city
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex, ChatBedrock",
+    defect="strict is ignored for dicts, ignored altogether, or a TypeError",
+)
 @pytest.mark.parametrize(
     "tool",
     [
@@ -237,6 +241,9 @@ def test_strict_reaches_tools_of_every_form(tool: Any) -> None:
     assert wire["input_schema"]["required"] == ["city"]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex", defect="a tool without a description is a KeyError"
+)
 def test_a_tool_needs_no_description() -> None:
     """ChatAnthropicVertex: KeyError 'description'."""
     schema = {"title": "f", "type": "object", "properties": {"city": {"type": "string"}}}
@@ -245,6 +252,9 @@ def test_a_tool_needs_no_description() -> None:
     assert wire["input_schema"]["properties"] == {"city": {"type": "string"}}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="an input that is no object is pydantic's own error"
+)
 @pytest.mark.parametrize("given", ["Rome", ["Rome"], 3])
 def test_an_input_that_is_no_object_is_an_invalid_call(given: Any) -> None:
     """ChatAnthropic: pydantic's ValidationError, and the answer is lost."""

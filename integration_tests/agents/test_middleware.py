@@ -385,6 +385,10 @@ def markers(body: dict[str, Any]) -> list[Any]:
 SYSTEM = SystemMessage(["You write ", {"type": "text", "text": "poems."}, "Short ones."])
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic",
+    defect="the caching middleware loses a system prompt that is a list of strings, and knows its own model only",
+)
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("ttl", ["5m", "1h"])
 def test_an_agents_prompt_is_cached_and_loses_no_text(

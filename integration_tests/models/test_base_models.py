@@ -97,6 +97,10 @@ def notices(caplog: pytest.LogCaptureFixture) -> list[str]:
 # The inquiry itself
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock, ChatBedrockConverse",
+    defect="a model behind an ARN loses its profile and its limits, or crashes",
+)
 def test_the_control_plane_is_asked_once(emulator: CloudEmulator, arn: str) -> None:
     """Then the model is known, for every route of the process; counting has its base id."""
     route = route_to(emulator, arn)
@@ -316,6 +320,10 @@ def test_a_constructor_asks_nothing(emulator: CloudEmulator, arn: str) -> None:
     assert emulator.control_requests == []
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock, ChatBedrockConverse",
+    defect="a model behind an ARN loses its profile and its limits, or crashes",
+)
 def test_a_call_takes_the_models_own_limit(emulator: CloudEmulator, arn: str) -> None:
     """One question before the first request, none before the second."""
     llm = make(emulator, arn)

@@ -108,6 +108,10 @@ def _long_history() -> list[BaseMessage]:
     return history
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatBedrock",
+    defect="counting fails for tools of Anthropic's, ignores tools, or sends calls twice",
+)
 async def test_a_prompt_is_counted_with_its_tools(
     emulator: CloudEmulator, model: ChatClaudeCloud
 ) -> None:
@@ -139,6 +143,10 @@ def test_trim_messages_takes_the_model_as_its_counter(
     assert model.get_num_tokens_from_messages([ToolMessage("r" * 330, tool_call_id="t9")]) >= 80
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatBedrock",
+    defect="trim_messages asks the cloud once per try, and fails on parts of a history",
+)
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize(
     ("how", "requests"),
@@ -202,6 +210,10 @@ REFUSALS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
+    defect="tokens of new models, or any, are counted with another model's tokenizer: ImportError",
+)
 @pytest.mark.parametrize("refusal", REFUSALS, ids=["404", "403", "400"])
 async def test_what_no_cloud_counts_is_estimated(
     emulator: CloudEmulator,
@@ -332,6 +344,10 @@ def test_what_goes_with_a_prompt_is_counted_too(
     assert body["system"]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
+    defect="tokens of new models, or any, are counted with another model's tokenizer: ImportError",
+)
 @pytest.mark.parametrize(
     ("model_name", "counted"),
     [

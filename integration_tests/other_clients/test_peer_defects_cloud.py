@@ -1,6 +1,6 @@
 """What LangChain's other integrations for Claude get wrong is right here, on both clouds.
 
-The list is `peer_defects`; this is what shows in answers over HTTP.
+``pytest -m peer_defect`` runs all tests of such defects; these are of what shows over HTTP.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ def _answers(
     return {name: way(model) for name, way in WAYS.items()}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrock", defect="redacted thinking is dropped from streams"
+)
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_redacted_thinking_survives_every_path(
     emulator: CloudEmulator, cloud: str, version: str
@@ -89,6 +92,9 @@ CITED: Final[tuple[dict[str, Any], ...]] = (
 )  # fmt: skip
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex", defect="citations are dropped from answers, streamed or not"
+)
 def test_citations_of_every_kind_are_in_the_answer(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropicVertex gives the text alone, streamed or not."""
     answers = _answers(emulator, cloud, text("Cats purr.", citations=CITED))
@@ -106,6 +112,9 @@ def test_citations_of_every_kind_are_in_the_answer(emulator: CloudEmulator, clou
         assert sent == {"type": "text", "text": "Cats purr.", "citations": list(CITED)}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex", defect="absent fields stand in content as None"
+)
 def test_content_has_no_nulls(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic and ChatAnthropicVertex: ``citations: None``, ``toolset_name: None``."""
     call = {"type": "tool_use", "id": "toolu_9", "name": "f", "input": {"a": None}}
@@ -117,6 +126,10 @@ def test_content_has_no_nulls(emulator: CloudEmulator, cloud: str) -> None:
         assert message.tool_calls[0]["args"] == {"a": None}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="usage of server tools and other raw counts are lost from streams",
+)
 def test_raw_usage_is_in_the_metadata_of_every_path(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic keeps it for answers that were not streamed only."""
     usage = {"server_tool_use": {"web_search_requests": 2}, "cache_read_input_tokens": 30}
@@ -129,6 +142,10 @@ def test_raw_usage_is_in_the_metadata_of_every_path(emulator: CloudEmulator, clo
     assert found[0]["input_token_details"]["cache_read"] == 30
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="the cloud's id of a message is lost from streams",
+)
 def test_a_message_has_langchains_id_and_the_clouds(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic loses the cloud's id in streams; without it, support finds nothing."""
     prefix = {"vertex": "msg_vrtx_", "bedrock": "msg_bdrk_"}[cloud]
@@ -137,6 +154,10 @@ def test_a_message_has_langchains_id_and_the_clouds(emulator: CloudEmulator, clo
         assert message.response_metadata["id"].startswith(prefix), name
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic",
+    defect="stream_usage=False takes the model's name and the stop reason away",
+)
 def test_without_usage_the_rest_of_the_metadata_stays(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic drops the model's name and the stop reason along with it."""
     emulator.reply(text("Hi."), times=2)
@@ -147,6 +168,9 @@ def test_without_usage_the_rest_of_the_metadata_stays(emulator: CloudEmulator, c
         assert "claude-sonnet-4-6" in message.response_metadata["model_name"]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="thinking of the constructor wins over that of a call"
+)
 def test_what_a_call_says_of_thinking_wins(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic sends what the constructor said."""
     model = make_model(
@@ -158,6 +182,9 @@ def test_what_a_call_says_of_thinking_wins(emulator: CloudEmulator, cloud: str) 
     assert emulator.requests[-1].body["thinking"] == {"type": "adaptive"}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="metadata of the API collides with LangChain's"
+)
 def test_user_ids_reach_the_cloud(emulator: CloudEmulator, cloud: str) -> None:
     """ChatAnthropic takes the API's metadata for LangChain's, or raises a TypeError."""
     model = make_model(emulator, cloud, user_id="u-1", metadata={"team": "search"})
@@ -168,6 +195,10 @@ def test_user_ids_reach_the_cloud(emulator: CloudEmulator, cloud: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock, ChatBedrockConverse",
+    defect="the caller's last message is changed, and stop sequences stick to the model",
+)
 def test_stop_sequences_do_not_stick(emulator: CloudEmulator, cloud: str) -> None:
     """ChatBedrock keeps those of one stream for all calls that follow."""
     model = make_model(emulator, cloud, model_kwargs={"top_k": 5})

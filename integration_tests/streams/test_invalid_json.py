@@ -59,6 +59,10 @@ TRIPS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatBedrock",
+    defect="a call that never was valid goes back with an empty input, or poisons the thread",
+)
 @pytest.mark.filterwarnings("ignore:.*beta.*")
 @pytest.mark.parametrize("trip", TRIPS)
 @pytest.mark.parametrize("way", WAYS)

@@ -151,6 +151,10 @@ class Prices(BaseModel):
     prices: dict[str, int]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic",
+    defect="a map in a schema of structured output is closed, and always empty",
+)
 @pytest.mark.parametrize(
     "fields",
     [

@@ -54,6 +54,9 @@ def test_arguments_of_which_one_is_needed(union: str) -> None:
     assert ("exactly one" in found.rules) is (union == "oneOf")
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="a tool with alternatives at the root is dropped with a warning"
+)
 def test_alternatives_of_a_root_become_one_object() -> None:
     """With every property that one of them has; required is what all of them require."""
     found = read(

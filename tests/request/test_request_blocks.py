@@ -256,6 +256,10 @@ CONVERTED: list[tuple[str, Any, Any]] = [
 ]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatBedrock, ChatBedrockConverse",
+    defect="a PDF as a standard block, or a native document, is an error",
+)
 @pytest.mark.parametrize(
     ("given", "wire"), [row[1:] for row in CONVERTED], ids=[row[0] for row in CONVERTED]
 )
@@ -315,6 +319,9 @@ REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="a file of an earlier upload is sent in LangChain's form: 400"
+)
 @pytest.mark.parametrize(
     ("given", "says"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
 )

@@ -117,6 +117,10 @@ class TestCaching:
         assert "cache_control" not in request.body
         assert "4 breakpoints already" in request.notices[0]
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic",
+        defect="the cache marker of a call lands on thinking or on empty text: 400",
+    )
     def test_the_last_block_that_takes_one(self) -> None:
         """No thinking, and nothing of a call that a program made."""
         by_program = {

@@ -82,6 +82,7 @@ def _answered(way: Callable[[list[Json]], AIMessage], content: str | list[Json])
     return message.model_copy(update={"content": marked})
 
 
+@pytest.mark.peer_defect(peers="ChatAnthropic", defect="the cache marker of a call is lost")
 @pytest.mark.parametrize("way", WAYS)
 def test_recorded_requests_come_out_again(way: str) -> None:
     """With the answers in them as this package would have handed them out, in each form."""
@@ -148,6 +149,12 @@ def _differences_of_answers(way: str) -> frozenset[str]:
     return frozenset().union(*found)
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex", defect="standard blocks in history are sent as they are"
+)
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex", defect="a server tool's call loses its id in history: 400"
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_recorded_answers_go_back_as_they_came(way: str) -> None:
     """Thinking, citations, server tools, unknown blocks: all are unchanged and in order."""
@@ -157,6 +164,10 @@ def test_recorded_answers_go_back_as_they_came(way: str) -> None:
     assert _differences_of_answers(way) <= {"text as a string or as a block", "blank text"}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="blocks that streamed keep their index in history: 400",
+)
 @pytest.mark.parametrize(
     "writer", [ProviderChunkHandler, StandardChunkHandler, ProtocolEventHandler]
 )

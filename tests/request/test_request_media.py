@@ -51,6 +51,10 @@ def test_urls_are_found_once_each() -> None:
     assert find_url_sources(body()) == [f"{BASE}/a.png", f"{BASE}/b.pdf", f"{BASE}/deep.png"]
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
+    defect="images and documents by URL are an error, refused, or fetched without limit on the loop",
+)
 def test_urls_are_replaced_by_content() -> None:
     """The given body stays as it was."""
     given = body()

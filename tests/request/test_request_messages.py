@@ -56,6 +56,7 @@ def test_strings_stay_strings() -> None:
     assert conversation.notices == ()
 
 
+@pytest.mark.peer_defect(peers="ChatAnthropic", defect="neighbouring AI messages stay apart")
 def test_neighbours_of_one_role_become_one_turn() -> None:
     """Two system, user or assistant messages in a row are one."""
     conversation = convert(S, SystemMessage("t"), Q, HumanMessage("r"), A, AIMessage("b"), Q)
@@ -73,6 +74,9 @@ def test_chunks_are_messages() -> None:
     assert convert(*chunks, Q).messages == convert(S, Q, A, Q).messages
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex", defect="a ChatMessage is a KeyError"
+)
 def test_chat_messages_go_by_their_role() -> None:
     """Roles that Claude does not know are refused."""
     messages = [ChatMessage("s", role="developer"), ChatMessage("q", role="User")]
@@ -112,6 +116,9 @@ class TestSystem:
         wrapped = {"type": "non_standard", "value": {"type": "text", "text": "s"}}
         assert convert(SystemMessage([wrapped]), Q).system == text("s")
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex", defect="empty and blank text is sent: 400"
+    )
     @pytest.mark.parametrize("content", ["", "  ", [], [{"type": "text", "text": ""}]])
     def test_an_empty_one_is_none(self, content: Any) -> None:
         """The API refuses blank text."""
@@ -122,6 +129,10 @@ class TestSystem:
         with pytest.raises(InvalidInputError, match="text only, not image blocks"):
             convert(SystemMessage([{"type": "image", "url": "https://example.org/a.png"}]), Q)
 
+    @pytest.mark.peer_defect(
+        peers="all of them",
+        defect="a second system message inside the conversation is a ValueError, or loses its place",
+    )
     @pytest.mark.parametrize(
         ("messages", "expected"),
         [
@@ -167,6 +178,10 @@ class TestSystem:
         assert conversation.system == text("first", "s")
         assert "no user turn" in conversation.notices[0]
 
+    @pytest.mark.peer_defect(
+        peers="all of them",
+        defect="a second system message inside the conversation is a ValueError, or loses its place",
+    )
     def test_models_that_take_none_there_get_it_in_the_prompt(self) -> None:
         """In order, with a notice for each; any number of them."""
         conversation = convert(
@@ -185,6 +200,10 @@ class TestSystem:
             with pytest.raises(InvalidInputError, match="tool_addition block may only stand"):
                 convert(*messages)
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic",
+        defect="system messages alone are sent as a conversation without messages: 400",
+    )
     def test_system_alone_is_no_conversation(self) -> None:
         """There is nothing to answer."""
         with pytest.raises(InvalidInputError, match="add a HumanMessage"):
@@ -194,12 +213,18 @@ class TestSystem:
 class TestEmptiness:
     """The API refuses blank text and empty turns."""
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex", defect="empty and blank text is sent: 400"
+    )
     @pytest.mark.parametrize("content", ["", " \n", [], [""], [{"type": "text", "text": " "}]])
     def test_an_empty_user_turn_is_an_error(self, content: Any) -> None:
         """To leave it out would change who answers whom."""
         with pytest.raises(InvalidInputError, match=r"messages\[2\] is empty"):
             convert(Q, A, HumanMessage(content), AIMessage("b"), Q)
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex", defect="empty and blank text is sent: 400"
+    )
     def test_an_empty_message_beside_others_is_left_out(self) -> None:
         """The turn has something to say."""
         conversation = convert(HumanMessage(""), Q)
@@ -207,6 +232,9 @@ class TestEmptiness:
         conversation = convert(Q, HumanMessage([{"type": "text", "text": ""}]))
         assert conversation.messages == [{"role": "user", "content": text("q")}]
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex", defect="empty and blank text is sent: 400"
+    )
     @pytest.mark.parametrize("content", ["", "\n", [], [{"type": "thinking", "thinking": "hm"}]])
     def test_an_empty_answer_is_skipped(self, content: Any) -> None:
         """Its neighbours become one turn."""

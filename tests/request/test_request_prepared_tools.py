@@ -17,6 +17,10 @@ FINE_GRAINED = "fine-grained-tool-streaming-2025-05-14"
 class TestToolChoice:
     """A forced choice is sent as `auto` where the API would refuse it."""
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex",
+        defect="a forced tool goes to models, and beside thinking, where it is refused: 400",
+    )
     def test_a_model_that_refuses_it(self) -> None:
         """With a notice; parallel calls stay off."""
         choice = {"type": "tool", "name": "f", "disable_parallel_tool_use": True}
@@ -26,6 +30,10 @@ class TestToolChoice:
         assert request.body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
         assert "sent as 'auto'" in request.notices[0]
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic, ChatAnthropicVertex",
+        defect="a forced tool goes to models, and beside thinking, where it is refused: 400",
+    )
     def test_thinking(self) -> None:
         """A budget of thinking excludes a forced choice, adaptive thinking does not."""
         given: dict[str, Any] = {"tools": (tool(),), "tool_choice": {"type": "any"}}
@@ -35,6 +43,10 @@ class TestToolChoice:
         thinks = model_with(thinking_default="on")
         assert build(model=thinks, **given).body["tool_choice"] == {"type": "any"}
 
+    @pytest.mark.peer_defect(
+        peers="ChatAnthropic",
+        defect="parallel_tool_calls=False is put beside a choice of none: 400",
+    )
     def test_parallel_calls(self) -> None:
         """`none` has no calls to make parallel."""
         given: dict[str, Any] = {"tools": (tool(),), "parallel_tool_calls": False}

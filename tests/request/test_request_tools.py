@@ -123,6 +123,10 @@ def test_a_tool_with_a_json_schema() -> None:
     assert given.args_schema == schema
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrockConverse",
+    defect="extras of a tool, and eager_input_streaming, are dropped",
+)
 def test_extras_of_a_tool_are_kept() -> None:
     """What a LangChain tool may say about how it is offered."""
     extras = {
@@ -173,6 +177,10 @@ def test_anthropics_own_tools_go_as_they_are(native: dict[str, Any]) -> None:
     assert wire is not native
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropicVertex, ChatBedrockConverse",
+    defect="extras of a tool, and eager_input_streaming, are dropped",
+)
 def test_an_anthropic_tool_keeps_all_of_its_keys() -> None:
     """The API grows fields; its own `strict` wins over the call's."""
     given = {**ANTHROPIC, "type": "custom", "brand_new": 1, "strict": False}
@@ -211,6 +219,10 @@ ANY, AUTO, NONE, F = (
 )
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="tool_choice 'none' and 'required' become names of tools, and True is an error",
+)
 @pytest.mark.parametrize(
     ("choice", "wire"),
     [
@@ -242,6 +254,10 @@ def test_choices_of_every_form(choice: Any, wire: Any) -> None:
     assert convert_tool_choice(choice, NAMES) == wire
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="tool_choice 'none' and 'required' become names of tools, and True is an error",
+)
 def test_true_means_the_only_tool() -> None:
     """As in LangChain's other integrations."""
     only: Any = True

@@ -49,6 +49,9 @@ def _message(events: list[dict[str, Any]], version: str = "v0") -> AIMessage:
     return message
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="a stream that ends without message_stop is a success"
+)
 @pytest.mark.parametrize("upto", range(len(WHOLE)))
 def test_a_stream_that_ends_early_is_an_error_with_what_had_arrived(upto: int) -> None:
     """Wherever it is cut between events, the end is not clean; nothing is lost."""
@@ -121,6 +124,9 @@ def test_events_out_of_form_or_order_are_an_error(events: list[Any]) -> None:
         list(stream.feed(body))
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic", defect="blocks of a type not known yet are dropped from streams"
+)
 def test_what_is_not_known_passes() -> None:
     """Unknown events and deltas break nothing; an unknown block is kept whole."""
     events = [
@@ -138,6 +144,10 @@ def test_what_is_not_known_passes() -> None:
     assert _message(events, "v1").content_blocks[1] == {"type": "non_standard", "value": kept}
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatAnthropicVertex",
+    defect="models that think by default give a mix of text and blocks that loses the answer",
+)
 def test_a_model_that_thinks_by_default_gives_well_formed_blocks() -> None:
     """Text after thinking is a block of its own; the answer is not lost."""
     events = [start(), *thinking(0, "", signature="s"), *text(1, "An", "swer"), *finish()]
@@ -156,12 +166,17 @@ def test_text_alone_is_a_string_and_no_content_is_an_empty_one() -> None:
     assert _message([start(), *text(0), *finish()]).content == ""
 
 
+@pytest.mark.peer_defect(peers="ChatAnthropic", defect="content in message_start is lost")
 def test_content_in_message_start_is_not_lost() -> None:
     """Some servers send the whole message in the first event."""
     block = {"type": "text", "text": "Hello"}
     assert _message([start(content=[block]), *finish()]).content == "Hello"
 
 
+@pytest.mark.peer_defect(
+    peers="ChatAnthropic, ChatBedrock",
+    defect="usage of message_start is lost or added twice; without input tokens at the end it is 0",
+)
 def test_usage_is_folded_and_given_once() -> None:
     """A later value wins, an absent one keeps the first; two reports are not added up."""
     usage = {"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1}
@@ -174,6 +189,10 @@ def test_usage_is_folded_and_given_once() -> None:
     assert total["input_token_details"]["cache_read"] == 3
 
 
+@pytest.mark.peer_defect(
+    peers="all of them",
+    defect="a stream's usage does not tell cache writes of five minutes from those of an hour",
+)
 def test_cache_writes_are_told_apart_by_their_time_to_live() -> None:
     """The split comes only in message_start; it is there when streamed, too."""
     split = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 5}
