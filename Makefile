@@ -1,17 +1,42 @@
 # make test, make demo: on a fresh machine with Python 3.11 or newer, nothing else.
 
+# A Python that is named has an environment of its own: PYTHON=python3.13 works in .venv-3.13.
+ifdef PYTHON
+VENV ?= .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install check test live demo web bench soak reliability features errors migration docs release-check format clean
+# The versions that demo, check and test use, and the oldest that pyproject.toml allows.
+LOCK := requirements.lock
+LOWEST_LOCK := requirements-lowest.lock
+
+comma := ,
+
+# $(call install,ENVIRONMENT,LOCK,WHAT): the lock also holds for what builds the package, whose
+# name in pip's environment changed with pip 25.3.
+define install
+@echo "Installing $(3) into $(1), at the versions of $(2)."
+@# Debian's python3 may come without ensurepip.
+@$(1)/bin/python -m pip --version >/dev/null 2>&1 \
+  || $(PYTHON) -m pip --python $(1)/bin/python install --quiet pip
+@PIP_CONSTRAINT=$(2) PIP_BUILD_CONSTRAINT=$(2) \
+  $(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable "$(3)"
+@touch $@
+endef
+
+.PHONY: help install check test test-latest test-lowest lock live demo web bench soak reliability \
+  features errors migration docs release-check format clean
 
 help:
-	@echo "make install  the environment, in $(VENV)"
+	@echo "make install  the environment of the tests, in $(VENV)"
 	@echo "make check    formatting, lint, import rules, types"
-	@echo "make test     unit and integration tests, offline"
+	@echo "make test     unit and integration tests, offline; PYTHON=python3.13 for another Python"
+	@echo "make test-latest  the same tests with the newest of everything; which versions moved"
+	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
+	@echo "make lock     write both locks anew, with the versions of today"
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
 	@echo "make web      a page that shows a file while a tool call writes it"
@@ -26,23 +51,24 @@ help:
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
-install: $(VENV)/.installed
+install: $(VENV)/.test
 
-# A stamp is newer than pyproject.toml once what that asks for is installed.
-$(VENV)/.installed: pyproject.toml
+%/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
-	@# Debian's python3 may come without ensurepip.
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
-	$(INSTALL) --editable ".[all,test]"
-	touch $@
+	@$(PYTHON) -m venv $* || $(PYTHON) -m venv --clear --without-pip $*
 
-$(VENV)/.checking: $(VENV)/.installed
-	$(INSTALL) --editable ".[all,test,check]"
-	touch $@
+# A stamp is newer than pyproject.toml and the lock once what they ask for is installed.
+$(VENV)/.demo: pyproject.toml $(LOCK) | $(BIN)/python
+	$(call install,$(VENV),$(LOCK),.[all])
 
-check: $(VENV)/.checking
+$(VENV)/.test: pyproject.toml $(LOCK) | $(BIN)/python
+	$(call install,$(VENV),$(LOCK),.[test])
+
+$(VENV)/.check: pyproject.toml $(LOCK) | $(BIN)/python
+	$(call install,$(VENV),$(LOCK),.[test$(comma)check])
+
+check: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -52,20 +78,66 @@ check: $(VENV)/.checking
 test: install
 	$(BIN)/python -m pytest -n $(WORKERS) tests integration_tests
 
+# Always upgraded, so without a stamp and without the lock.
+LATEST := $(VENV)-latest
+
+test-latest: | $(LATEST)/bin/python
+	@echo "Installing .[test] into $(LATEST), at the newest versions."
+	@$(LATEST)/bin/python -m pip --version >/dev/null 2>&1 \
+	  || $(PYTHON) -m pip --python $(LATEST)/bin/python install --quiet pip
+	@$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --upgrade --upgrade-strategy eager --editable ".[test]"
+	@$(LATEST)/bin/python tools/moved_versions.py $(LOCK)
+	$(LATEST)/bin/python -m pytest -n $(WORKERS) tests integration_tests
+
+LOWEST := $(VENV)-lowest
+# Import, every --help, agents and v3 events through them, LangChain's standard suites, and the
+# stages that stand on LangChain's and pydantic's classes.
+SAMPLE := tests/request tests/response tests/test_packaging.py tests/test_cli.py \
+  integration_tests/test_agents.py \
+  integration_tests/test_standard_bedrock.py integration_tests/test_standard_vertex.py
+
+$(LOWEST)/.test: pyproject.toml $(LOWEST_LOCK) | $(LOWEST)/bin/python
+	$(call install,$(LOWEST),$(LOWEST_LOCK),.[test])
+
+test-lowest: $(LOWEST)/.test
+	$(LOWEST)/bin/claude-cloud demo
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) $(SAMPLE)
+
+# uv writes a lock for every Python and system; plain pip takes it. No index is written into it.
+LOCKING := .venv-lock
+COMPILE := $(LOCKING)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+# What builds the package; hatchling asks for editables when the package is installed editable.
+BUILD_REQUIREMENTS := import tomllib; print("editables~=0.3", \
+  *tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+$(LOCKING)/.installed: | $(LOCKING)/bin/python
+	@$(LOCKING)/bin/python -m pip --version >/dev/null 2>&1 \
+	  || $(PYTHON) -m pip --python $(LOCKING)/bin/python install --quiet pip
+	@$(LOCKING)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade uv
+	@touch $@
+
+lock: $(LOCKING)/.installed
+	$(LOCKING)/bin/python -c '$(BUILD_REQUIREMENTS)' \
+	  | $(COMPILE) --all-extras --output-file $(LOCK) pyproject.toml -
+	$(LOCKING)/bin/python -c '$(BUILD_REQUIREMENTS)' \
+	  | $(COMPILE) --resolution lowest-direct --extra test --output-file $(LOWEST_LOCK) pyproject.toml -
+
 live: install
 	$(BIN)/python -m pytest --live -m live integration_tests
 
-demo: install
+demo: $(VENV)/.demo
 	$(BIN)/claude-cloud demo
 
-web: install
+web: $(VENV)/.demo
 	$(BIN)/claude-cloud web
 
 # An environment of its own: the peers would otherwise decide which versions are tested.
 BENCH := .venv-bench
 PEERS := langchain-anthropic "langchain-aws[anthropic]" "langchain-google-vertexai[anthropic]"
 
-$(BENCH)/.installed: pyproject.toml $(VENV)/.installed
+$(BENCH)/.installed: pyproject.toml $(VENV)/.test
 	test -x $(BENCH)/bin/python || $(BIN)/python -m venv --without-pip $(BENCH)
 	$(BIN)/python -m pip --python $(BENCH)/bin/python install --quiet \
 	  --disable-pip-version-check --editable . $(PEERS)
@@ -92,11 +164,8 @@ features: install
 # An environment of its own, so that the tests do not run with what only the documentation needs.
 DOCS := .venv-docs
 
-$(DOCS)/.installed: pyproject.toml $(VENV)/.installed
-	test -x $(DOCS)/bin/python || $(BIN)/python -m venv --without-pip $(DOCS)
-	$(BIN)/python -m pip --python $(DOCS)/bin/python install --quiet \
-	  --disable-pip-version-check --editable ".[all,docs]"
-	touch $@
+$(DOCS)/.installed: pyproject.toml $(LOCK) | $(DOCS)/bin/python
+	$(call install,$(DOCS),$(LOCK),.[all$(comma)docs])
 
 docs: $(DOCS)/.installed
 	$(DOCS)/bin/python -m sphinx -q -W --keep-going -b html docs docs/_build
@@ -104,14 +173,14 @@ docs: $(DOCS)/.installed
 
 release-check: install
 	rm -rf dist
-	$(INSTALL) build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python tools/release_check.py
 
-format: $(VENV)/.checking
+format: $(VENV)/.check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(DOCS) docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv .venv-* docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

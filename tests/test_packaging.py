@@ -88,18 +88,22 @@ def test_data_files_are_installed() -> None:
 
 
 def test_requirements_are_the_promised_ones() -> None:
-    """Few packages; the rest comes with extras."""
+    """What importing and calling needs; the rest comes with extras."""
     requirements = metadata.requires("langchain-claude-cloud") or []
     bare = {re.split(r"[ <>=!;]", one)[0] for one in requirements if "extra ==" not in one}
     assert bare == {
         "boto3",
+        "botocore",
         "google-auth[requests]",
+        "httpcore",
         "httpx",
+        "httpx-aiohttp",
         "jiter",
         "langchain-core",
         "pydantic",
         "jsonschema",
         "referencing",
+        "tenacity",
     }
     extras = metadata.metadata("langchain-claude-cloud").get_all("Provides-Extra")
     assert set(extras or ()) == {
