@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from environment import clean_environment, pytest_collection
+from environment import clean_environment, loopback, pytest_collection
 
-__all__ = ["clean_environment", "pytest_collection"]
+__all__ = ["clean_environment", "loopback", "pytest_collection"]
 
 _CALLERS = dict(os.environ)
 

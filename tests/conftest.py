@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from environment import clean_environment, pytest_collection
+from environment import clean_environment, loopback, pytest_collection
 
-__all__ = ["clean_environment", "pytest_collection"]
+__all__ = ["clean_environment", "loopback", "pytest_collection"]

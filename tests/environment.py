@@ -1,4 +1,4 @@
-"""A clean environment for each test, without the machine's own cloud settings.
+"""A clean environment for each test: no cloud settings of the machine, no network.
 
 And what spares the time of a large suite; both go into the ``conftest.py`` of each folder.
 """
@@ -6,6 +6,7 @@ And what spares the time of a large suite; both go into the ``conftest.py`` of e
 from __future__ import annotations
 
 import gc
+import ipaddress
 import os
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,62 @@ def clean_environment(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{home}/aws-credentials")
     monkeypatch.setenv("CLOUDSDK_CONFIG", f"{home}/gcloud")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+class Loopback:
+    """Refuses connections and look-ups that would leave this machine, and keeps what they were.
+
+    It is an audit hook of the interpreter, so it holds for every library and every thread of
+    the process that runs the tests, though not for a process that a test starts.
+    """
+
+    def __init__(self) -> None:
+        self.is_left_on_purpose = False
+        self.refused: list[str] = []
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Look at one event of the interpreter.
+
+        Raises:
+            PermissionError: It is a connection or a look-up to elsewhere.
+        """
+        if event in {"socket.connect", "socket.sendto"}:
+            address = arguments[1]
+            host = address[0] if isinstance(address, tuple) else None
+        elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+            host = arguments[0]
+        else:
+            return
+        if self.is_left_on_purpose or is_on_this_machine(host):
+            return
+        self.refused.append(f"{event} {host!r}")
+        raise PermissionError(f"the tests stay on loopback: {event} {host!r}")
+
+
+def is_on_this_machine(host: object) -> bool:
+    """Tell whether a host of a socket call is loopback, or no address of a network at all."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else host
+    if not isinstance(name, str) or name in {"", "localhost"} or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+_LOOPBACK = Loopback()
+sys.addaudithook(_LOOPBACK)
+
+
+@pytest.fixture(autouse=True)
+def loopback(request: pytest.FixtureRequest) -> Iterator[Loopback]:
+    """Fail a test that tried to leave loopback, even where the refusal was handled."""
+    _LOOPBACK.is_left_on_purpose = request.node.get_closest_marker("live") is not None
+    _LOOPBACK.refused.clear()
+    yield _LOOPBACK
+    refused, _LOOPBACK.refused = _LOOPBACK.refused, []
+    assert refused == [], "a test left loopback"
 
 
 def _no_folder(factory: pytest.TempPathFactory) -> Path:

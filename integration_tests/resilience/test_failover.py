@@ -392,7 +392,7 @@ async def test_the_cloud_says_how_long_to_wait(emulator: CloudEmulator, cloud: s
     emulator.reply(WORDS)
     begin = time.monotonic()
     await make_model(emulator, cloud, max_retries=1).ainvoke("Count.")
-    assert 0.3 <= time.monotonic() - begin < 2
+    assert 0.25 < time.monotonic() - begin < 20
 
 
 async def test_each_platform_is_tried_before_any_is_retried(
@@ -411,15 +411,23 @@ async def test_each_platform_is_tried_before_any_is_retried(
 
 async def test_a_platform_that_throttled_cools_down(emulator: CloudEmulator, cloud: str) -> None:
     """For as long as it said, calls of every model instance go to the other one first."""
-    emulator.fault(status=429, retry_after=0.5, platform=cloud)  # type: ignore[arg-type]  # a literal
+    emulator.fault(status=429, retry_after=60, platform=cloud)  # type: ignore[arg-type]  # a literal
     model = pair(emulator, cloud)
     for _ in range(3):
         await model.ainvoke("Count.")
     pair(emulator, cloud).invoke("Count.")
     assert asked(emulator) == [cloud, *[OTHER[cloud]] * 4]
-    time.sleep(0.7)  # noqa: ASYNC251  nothing else runs on this loop
-    answer = await model.ainvoke("Count.")
-    assert answer.response_metadata["platform"] == cloud
+
+
+async def test_a_platform_that_has_cooled_down_is_asked_again(
+    emulator: CloudEmulator, cloud: str
+) -> None:
+    """Its time is up, and the first route is the first again."""
+    emulator.fault(status=429, retry_after=SOON, platform=cloud)  # type: ignore[arg-type]  # a literal
+    model = pair(emulator, cloud)
+    assert (await model.ainvoke("Count.")).response_metadata["platform"] == OTHER[cloud]
+    await asyncio.sleep(10 * SOON)
+    assert (await model.ainvoke("Count.")).response_metadata["platform"] == cloud
 
 
 async def test_another_model_does_not_cool_down(emulator: CloudEmulator, cloud: str) -> None:

@@ -421,7 +421,7 @@ async def test_many_calls_return_to_a_route_one_by_one(emulator: CloudEmulator, 
     emulator.fault(status=429, retry_after=0.2, platform=cloud)  # type: ignore[arg-type]  # a literal
     await model.ainvoke("Count.")
     await asyncio.sleep(0.3)
-    emulator.reply("Back.", platform=cloud, delay=0.02)  # type: ignore[arg-type]  # a literal
+    emulator.fault("Back.", platform=cloud, delay_start=0.5)  # type: ignore[arg-type]  # a literal
     before = len(emulator.requests)
     await asyncio.gather(*(model.ainvoke("Count.") for _ in range(20)))
     names = asked(emulator)[before:]

@@ -21,12 +21,17 @@ from langchain_claude_cloud.platform.http import (
 )
 
 QUICK = Timeouts(connect=2.0, start=2.0, idle=2.0)
+PATIENT = Timeouts(connect=30.0, start=30.0, idle=30.0)
+"""Where something else must end sooner; what takes ten seconds then waited for these."""
 MODEL = "claude-test"
 
 
 @dataclass
 class FakePlatform:
-    """A platform whose token is a counter: it grows with each renewal."""
+    """A platform whose token is a counter: it grows with each renewal.
+
+    The first takes so many seconds, and what ``until`` waits for.
+    """
 
     name: Any = "vertex"
     region: str = "nowhere-1"
@@ -35,6 +40,7 @@ class FakePlatform:
     ca_bundle: str | None = None
     version: int = 0
     prepare_seconds: float = 0.0
+    until: Callable[[], object] | None = None
     can_refresh: bool = True
     failure: ClaudeCloudError | None = None
     suffix: str = ""
@@ -54,6 +60,8 @@ class FakePlatform:
             self.prepares += 1
             self.threads.add(threading.current_thread().name)
             time.sleep(self.prepare_seconds)
+            if self.until is not None:
+                self.until()
             if self.failure is not None:
                 raise self.failure
             self.version = self.version or 1

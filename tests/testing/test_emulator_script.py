@@ -218,7 +218,7 @@ def test_stall_and_delay(emulator: CloudEmulator, client: Client) -> None:
     for _ in range(2):
         before = time.perf_counter()
         assert stream(client, "vertex", ask("Hi"))[-1]["type"] == "message_stop"
-        assert time.perf_counter() - before > 0.14
+        assert time.perf_counter() - before > 0.1
 
 
 def test_a_client_that_leaves_is_noticed(emulator: CloudEmulator) -> None:

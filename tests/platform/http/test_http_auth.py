@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -105,26 +104,26 @@ def test_missing_credentials_fail_before_anything_is_sent(mode: str) -> None:
 
 async def test_cold_tasks_prepare_once_and_leave_the_executor_alone() -> None:
     """200 tasks that start at once make one token request, in a thread of its own."""
-    platform = FakePlatform(prepare_seconds=0.3)
+    was_free = threading.Event()
+    in_time: list[bool] = []
+    platform = FakePlatform(until=lambda: in_time.append(was_free.wait(10)))
     loop = asyncio.get_running_loop()
     executor = ThreadPoolExecutor(max_workers=1)
     loop.set_default_executor(executor)
 
-    async def executor_is_free() -> float:
-        await asyncio.sleep(0.05)
-        began = time.monotonic()
-        await asyncio.to_thread(int)
-        return time.monotonic() - began
+    async def use_the_executor() -> None:
+        while not platform.prepares:  # noqa: ASYNC110  the count grows in another thread
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(was_free.set)
 
     with Server(_answer) as server:
-        waited, *responses = await asyncio.gather(
-            executor_is_free(),
+        _, *responses = await asyncio.gather(
+            use_the_executor(),
             *[asend(platform, server.request(), model=MODEL, timeouts=QUICK) for _ in range(200)],
         )
         assert len(responses) == len(server.requests) == 200
     assert platform.prepares == 1
-    assert isinstance(waited, float)
-    assert waited < 0.2
+    assert in_time == [True], "the executor was busy with the credentials"
 
 
 async def test_tasks_that_fail_together_have_an_error_each() -> None:
@@ -140,17 +139,20 @@ async def test_tasks_that_fail_together_have_an_error_each() -> None:
 
 async def test_the_loop_runs_while_credentials_are_prepared() -> None:
     """A token endpoint that is slow stops nobody else."""
-    platform = FakePlatform(prepare_seconds=0.3)
+    went_on = threading.Event()
+    platform = FakePlatform(until=lambda: went_on.wait(10))
     ticks = 0
 
     async def tick() -> None:
         nonlocal ticks
-        while platform.version == 0:
+        while ticks < 10:
             await asyncio.sleep(0.01)
             ticks += 1
+        assert platform.version == 0
+        went_on.set()
 
     await asyncio.gather(aprepare(platform), tick())
-    assert ticks > 10
+    assert went_on.is_set()
     assert platform.threads
     assert threading.current_thread().name not in platform.threads
 
@@ -167,12 +169,14 @@ async def test_tasks_with_expired_credentials_renew_once() -> None:
 
 async def test_a_cancelled_task_leaves_the_preparation_to_the_others() -> None:
     """The one that happened to start it is not the one that owns it."""
-    platform = FakePlatform(prepare_seconds=0.2)
+    is_cancelled = threading.Event()
+    platform = FakePlatform(until=lambda: is_cancelled.wait(10))
     first = asyncio.create_task(aprepare(platform))
     await asyncio.sleep(0.05)
     others = [asyncio.create_task(aprepare(platform)) for _ in range(5)]
     await asyncio.sleep(0.05)
     first.cancel()
+    is_cancelled.set()
     await asyncio.gather(*others)
     assert platform.prepares == 1
     with pytest.raises(asyncio.CancelledError):

@@ -543,7 +543,7 @@ async def test_the_time_is_limited(tls: ssl.SSLContext, where: str) -> None:
 
     class Slow(Names):
         async def __call__(self, host: str, port: int) -> Sequence[str]:
-            await asyncio.sleep(9 if where == "name" else 0)
+            await asyncio.sleep(60 if where == "name" else 0)
             return await super().__call__(host, port)
 
     with Server(answer, tls) as server:
@@ -555,7 +555,7 @@ async def test_the_time_is_limited(tls: ssl.SSLContext, where: str) -> None:
                 network=Network(server),
                 limits=FetchLimits(seconds=0.2),
             )
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
@@ -569,17 +569,16 @@ async def test_behind_a_proxy_it_is_refused(variable: str, monkeypatch: pytest.M
 
 
 async def test_several_are_fetched_at_once_and_in_order(tls: ssl.SSLContext) -> None:
-    """Six that take a fifth of a second each take little more together."""
+    """None of six is answered before all of them have been asked for."""
+    all_asked = asyncio.Barrier(6)
 
     async def answer(exchange: Exchange) -> None:
-        await asyncio.sleep(0.2)
+        await all_asked.wait()
         await exchange.reply(body=exchange.target.encode(), headers={"content-type": "text/plain"})
 
     urls = [f"https://cloud.test/{number}" for number in range(6)]
     with Server(answer, tls) as server:
-        began = time.monotonic()
         media = await afetch_all(urls, resolver=Names(), network=Network(server))
-        assert time.monotonic() - began < 1.0
         assert [each.data for each in media] == [b"/%d" % number for number in range(6)]
         assert await afetch_all([]) == []
 

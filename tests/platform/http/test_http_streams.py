@@ -12,7 +12,7 @@ from contextlib import aclosing, closing
 import anyio
 import httpx
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+from http_fakes import MODEL, PATIENT, QUICK, Exchange, FakePlatform, Server, read_stream, receive
 
 from langchain_claude_cloud.platform.http import Timeouts, aopen_stream, open_stream
 from langchain_claude_cloud.platform.http.pool import thread_client
@@ -140,9 +140,9 @@ def test_draining_gives_up_soon_in_a_thread() -> None:
     """A body that does not end after its last event costs its connection, not minutes."""
     with Server(_silent_after_stop) as server:
         began = time.monotonic()
-        with open_stream(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK) as stream:
+        with open_stream(FakePlatform(), server.request(), model=MODEL, timeouts=PATIENT) as stream:
             next(iter(stream))
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10
         server.wait_closed(1)
 
 
@@ -151,10 +151,10 @@ async def test_draining_gives_up_soon_on_a_loop() -> None:
     with Server(_silent_after_stop) as server:
         began = time.monotonic()
         async with aopen_stream(
-            FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
+            FakePlatform(), server.request(), model=MODEL, timeouts=PATIENT
         ) as stream:
             await anext(aiter(stream))
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10
         server.wait_closed(1)
 
 
@@ -264,7 +264,9 @@ async def test_cancellation_closes_the_connection_at_once(when: str) -> None:
 
     async def consume(server: Server) -> None:
         platform = FakePlatform(prepare_seconds=0.3 if when == "connecting" else 0.0)
-        async with aopen_stream(platform, server.request(), model=MODEL, timeouts=QUICK) as stream:
+        async with aopen_stream(
+            platform, server.request(), model=MODEL, timeouts=PATIENT
+        ) as stream:
             async for _ in stream:
                 pass
 
@@ -272,7 +274,7 @@ async def test_cancellation_closes_the_connection_at_once(when: str) -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(consume(server), 0.15)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10
         if when == "connecting":
             assert server.opened == 0
         else:
@@ -298,39 +300,38 @@ async def test_a_cancel_scope_closes_the_connection_at_once() -> None:
 
 def test_cancelled_work_does_not_hold_up_the_end_of_the_loop() -> None:
     """asyncio.run returns although a thread still waits for credentials."""
+    loop_ended = threading.Event()
+    waits = FakePlatform(until=lambda: loop_ended.wait(20))
 
     async def main(server: Server) -> None:
         async with asyncio.timeout(0.1):
-            async with aopen_stream(
-                FakePlatform(prepare_seconds=1.5), server.request(), model=MODEL, timeouts=QUICK
-            ):
+            async with aopen_stream(waits, server.request(), model=MODEL, timeouts=QUICK):
                 pass
 
     with Server(_stream) as server:
-        began = time.monotonic()
         with pytest.raises(TimeoutError):
             asyncio.run(main(server))
-        assert time.monotonic() - began < 1.2
+        assert waits.version == 0
+        loop_ended.set()
 
 
 async def test_tasks_stream_side_by_side_on_one_thread() -> None:
-    """64 calls of half a second take little more than one, and keep 64 connections."""
+    """None of 64 calls is answered before all are sent, and they keep 64 connections."""
+    all_there = asyncio.Barrier(64)
 
-    async def slow(exchange: Exchange) -> None:
-        await asyncio.sleep(0.5)
+    async def together(exchange: Exchange) -> None:
+        await all_there.wait()
         await exchange.stream(b"{}")
 
     async def one(server: Server) -> None:
         async with aopen_stream(
-            FakePlatform(version=1), server.request(), model=MODEL, timeouts=QUICK
+            FakePlatform(version=1), server.request(), model=MODEL, timeouts=PATIENT
         ) as stream:
             assert [piece async for piece in stream] == [b"{}"]
 
-    with Server(slow) as server:
+    with Server(together) as server:
         for _ in range(2):
-            began = time.monotonic()
             await asyncio.gather(*[one(server) for _ in range(64)])
-            assert time.monotonic() - began < 2.0
         assert (server.opened, server.closed) == (64, 0)
 
 
@@ -432,10 +433,10 @@ def test_a_callers_own_client_does_not_wait_for_a_body_that_does_not_end() -> No
     with Server(_silent_after_stop) as server, httpx.Client() as client:
         began = time.monotonic()
         with open_stream(
-            FakePlatform(), server.request(), model=MODEL, timeouts=QUICK, client=client
+            FakePlatform(), server.request(), model=MODEL, timeouts=PATIENT, client=client
         ) as stream:
             next(iter(stream))
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10
         server.wait_closed(1)
 
 
