@@ -458,6 +458,24 @@ def test_emulate_stays_on_loopback(capsys: pytest.CaptureFixture[str]) -> None:
 # the program
 
 
+COMMANDS = ["demo", "chat", "doctor", "models", "emulate"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """It says what the command takes."""
+    code, out, _ = command(capsys, name, "--help")
+    assert code == 0
+    assert f" {name} [OPTIONS]" in plain(out)
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """These, and no others."""
+    code, out, _ = command(capsys, "--help")
+    assert code == 0
+    assert re.findall(r"^  (\w+)  ", out.partition("Commands:")[2], re.MULTILINE) == COMMANDS
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """The package's."""
     assert command(capsys, "--version")[:2] == (0, f"{__version__}\n")
