@@ -93,9 +93,9 @@ test-latest: | $(LATEST)/bin/python
 LOWEST := $(VENV)-lowest
 # Import, every --help, agents and v3 events through them, LangChain's standard suites, and the
 # stages that stand on LangChain's and pydantic's classes.
-SAMPLE := tests/request tests/response tests/test_packaging.py tests/test_cli.py \
-  integration_tests/test_agents.py \
-  integration_tests/test_standard_bedrock.py integration_tests/test_standard_vertex.py
+SAMPLE := tests/request tests/response tests/test_packaging.py tests/cli \
+  integration_tests/agents/test_agents.py \
+  integration_tests/standard
 
 $(LOWEST)/.test: pyproject.toml $(LOWEST_LOCK) | $(LOWEST)/bin/python
 	$(call install,$(LOWEST),$(LOWEST_LOCK),.[test])

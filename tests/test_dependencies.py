@@ -25,7 +25,9 @@ DISTRIBUTIONS = metadata.packages_distributions()
 LOCK = ROOT / "requirements.lock"
 LOWEST = ROOT / "requirements-lowest.lock"
 # Parts of the package that an extra is for. What the others import, every install has.
-EXTRAS = {"testing": "emulator", "cli": "cli", "middleware.py": "agents"}
+EXTRAS = {"testing": "emulator", "cli": "cli", "cost.py": "cost", "middleware.py": "agents"}
+# The plugin is loaded by pytest itself.
+LOADED_BY = {"testing": {"pytest"}}
 # The benchmarks' competitors are installed by `make bench`, into an environment of their own.
 COMPETITORS = {"langchain_anthropic", "langchain_aws", "langchain_google_vertexai"}
 
@@ -86,7 +88,9 @@ def is_foreign(top: str) -> bool:
 def helpers() -> set[str]:
     """Return the names of the modules beside the tests."""
     return {
-        path.stem for folder in ("tests", "integration_tests") for path in files(ROOT / folder)
+        path.stem
+        for folder in ("tests", "integration_tests", "tools", "examples")
+        for path in files(ROOT / folder)
     } | {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
 
 
@@ -114,7 +118,7 @@ def test_what_the_package_imports_is_declared(part: str) -> None:
     if place.suffix not in {"", ".py"}:
         return
     extras = [EXTRAS[part]] if part in EXTRAS else []
-    assert undeclared(place, names_of(declared(*extras))) == set()
+    assert undeclared(place, names_of(declared(*extras))) <= LOADED_BY.get(part, set())
 
 
 @pytest.mark.parametrize(
@@ -158,11 +162,14 @@ def test_the_lock_holds_all_that_is_declared() -> None:
 
 
 def test_the_oldest_versions_are_those_that_are_declared() -> None:
-    """So that `make test-lowest` tests what pyproject.toml promises, and no newer version."""
+    """So that `make test-lowest` tests what pyproject.toml promises, and no newer version.
+
+    On a Python that is too new for the oldest version the lock may name a newer one besides.
+    """
     locked = pins(LOWEST)
     for requirement in declared("test"):
         (lowest,) = [one.version for one in requirement.specifier if one.operator == ">="]
-        assert locked[canonicalize_name(requirement.name)] == [Version(lowest)], requirement
+        assert min(locked[canonicalize_name(requirement.name)]) == Version(lowest), requirement
 
 
 @pytest.mark.parametrize("lock", [LOCK, LOWEST], ids=lambda lock: lock.name)
