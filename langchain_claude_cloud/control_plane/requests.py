@@ -1,7 +1,6 @@
-"""The clouds' control planes: which models there are, and what an ARN stands for.
+"""Makes the requests that ask a cloud which models there are and what an ARN stands for.
 
-In: a prepared platform. Out: requests that ask its cloud's control plane, as the same
-identity, and refusals that say which permission is missing. No LangChain, no HTTP client.
+They are sent as the platform's own identity. A refusal says which permission is missing.
 
 Amazon Bedrock: ListFoundationModels, ListInferenceProfiles, GetInferenceProfile and the like,
 on the host ``bedrock``, signed as ``bedrock`` as InvokeModel is (botocore's model of

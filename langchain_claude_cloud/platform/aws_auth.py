@@ -1,11 +1,8 @@
-"""AWS credentials, for threads and event loops alike.
+"""Finds AWS credentials and keeps them fresh, for threads and event loops alike.
 
-In: keys, a profile, a session, a role, a Bedrock API key, or nothing (botocore's chain:
-environment, role of a profile, web identity, SSO, process, files, container, instance).
-Out: frozen keys for a signature, or a bearer token; and the profile's region.
-
-botocore is imported on first use, in `AwsSource.prepare`; API keys beside an explicit region
-never need it.
+They come from explicit keys, a profile, a session, a role, or botocore's chain (environment,
+role of a profile, web identity, SSO, process, files, container, instance). botocore is imported
+on first use, in `AwsSource.prepare`.
 """
 
 from __future__ import annotations

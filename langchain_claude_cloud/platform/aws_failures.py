@@ -1,7 +1,6 @@
-"""What botocore says went wrong with credentials, in the package's own errors.
+"""Turns what botocore raises about credentials into errors that say what to do.
 
-In: an exception of botocore. Out: an error that says what to do. The original is not chained
-to it: it may hold the reply of a credential service.
+The original exception is not chained to them: it may hold the reply of a credential service.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What a cloud has to know how to do.
+"""The protocol of a platform: what the package must know about a cloud to call it.
 
-In: a Messages API body and the model's id on that cloud. Out: a request that is ready
-to be sent, and errors that say what the cloud meant. No LangChain, no HTTP client, no
-event loop: `platform.http` drives a platform from threads and from event loops alike.
+A platform turns a Messages API body into a request and reads refusals. It knows no LangChain,
+HTTP client or event loop: `platform.http` drives it from threads and from event loops alike.
 """
 
 from __future__ import annotations
