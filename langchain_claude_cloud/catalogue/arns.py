@@ -16,6 +16,9 @@ _ARN = re.compile(
 """The region is empty in what a global inference profile leads to."""
 
 
+_IN_ITS_REGION = frozenset(("foundation-model", "custom-model", "imported-model"))
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """How the control plane is asked what an ARN stands for.
@@ -80,6 +83,17 @@ def lookup_of(text: str) -> Lookup | None:
     if parts is None or id_in_arn(text) is not None:
         return None
     return LOOKUPS.get(parts[0])
+
+
+def tells_where_it_leads(arn: str) -> bool:
+    """Whether an ARN says where requests may be answered, or the control plane can be asked.
+
+    A model that an account made or took in answers in its own region.
+    """
+    parts = split_arn(arn)
+    if parts is None:
+        return False
+    return parts[0] in _IN_ITS_REGION or parts[0] in LOOKUPS or id_in_arn(arn) is not None
 
 
 def region_of(arn: str) -> str:

@@ -15,7 +15,13 @@ from typing import Final, cast
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue.arns import ArnTarget, Lookup, lookup_of, region_of
+from langchain_claude_cloud.catalogue.arns import (
+    ArnTarget,
+    Lookup,
+    lookup_of,
+    region_of,
+    tells_where_it_leads,
+)
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
@@ -231,15 +237,19 @@ class Route:
         places = {"region": region_geography(self.config.cloud, region)}
         if resolved.inference_profile is not None:
             places["inference profile"] = resolved.inference_profile
-        if self.model.startswith("arn:") and region_of(self.model):
+        if self.model.startswith("arn:"):
             places["ARN"] = region_geography("bedrock", region_of(self.model))
+            if not tells_where_it_leads(self.model):
+                raise self._outside(
+                    f"{self.model} does not tell where it leads. Give the model by its id", region
+                )
         if isinstance(self.config, Vertex) and self.config.count_tokens_region:
             counting = self.config.count_tokens_region
             places["count_tokens_region"] = region_geography("vertex", counting)
         for what, geography in places.items():
             if not lies_within(geography, residency):
                 raise self._outside(
-                    f"the {what} of {type(self.config).__name__} ({geography or region}) is "
+                    f"the {what} of {type(self.config).__name__} ({geography or 'elsewhere'}) is "
                     "outside. Choose a region, multi-region or inference profile there",
                     region,
                 )

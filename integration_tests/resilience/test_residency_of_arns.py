@@ -1,0 +1,118 @@
+"""A demanded residency holds for ARNs of every kind and whatever is asked: else nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.testing import CloudEmulator
+
+ACCOUNT: Final = "123456789012"
+HAIKU: Final = "anthropic.claude-haiku-4-5-20251001-v1:0"
+
+IMAGE: Final = [{"type": "image", "url": "https://images.example.com/a.png"}]
+
+
+async def _stream(llm: ChatClaudeCloud) -> None:
+    async for _ in llm.astream("Hello"):
+        pass
+
+
+ASKED: Final[dict[str, Callable[[ChatClaudeCloud], object]]] = {
+    "invoke": lambda llm: llm.invoke("Hello"),
+    "ainvoke": lambda llm: asyncio.run(llm.ainvoke("Hello")),
+    "stream": lambda llm: list(llm.stream("Hello")),
+    "astream": lambda llm: asyncio.run(_stream(llm)),
+    "batch": lambda llm: llm.batch(["Hello", "Hi"]),
+    "count": lambda llm: llm.count_tokens([("human", "Hello")]),
+    "acount": lambda llm: asyncio.run(llm.acount_tokens([("human", "Hello")])),
+    "media": lambda llm: llm.invoke([("human", IMAGE)]),
+}
+
+
+@pytest.fixture
+def emulator() -> Iterator[CloudEmulator]:
+    """An emulator that knows no profile, so that asking what one stands for is refused."""
+    MEMORY.reset()
+    with CloudEmulator() as emulator:
+        yield emulator
+    MEMORY.reset()
+
+
+def arn(kind: str, name: str = "a1b2c3d4e5f6", region: str = "eu-west-1") -> str:
+    """Return an ARN of an account."""
+    return f"arn:aws:bedrock:{region}:{ACCOUNT}:{kind}/{name}"
+
+
+def fetched(url: str) -> bytes:
+    """Refuse to fetch: nothing may be, before it is known where the answer comes from."""
+    raise AssertionError(url)
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize(
+    "settings", [{}, {"base_model": "claude-haiku-4-5"}], ids=["plain", "base_model"]
+)
+def test_what_nobody_can_look_up_is_not_asked(
+    emulator: CloudEmulator, asked: str, settings: dict[str, Any]
+) -> None:
+    """The permission that is missing is named; `base_model` says which model, not where."""
+    llm = ChatClaudeCloud(
+        model=arn("application-inference-profile"),
+        platform=emulator.bedrock(region="eu-west-1", **settings),
+        residency="eu",
+        url_fetcher=fetched,
+    )
+    with pytest.raises(ConfigurationError, match="bedrock:GetInferenceProfile"):
+        ASKED[asked](llm)
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("model", "outside"),
+    [
+        (arn("application-inference-profile", region="us-east-1"), "ARN"),
+        (arn("provisioned-model", region="us-east-1"), "ARN"),
+        (arn("custom-model-deployment", region="eu-west-2"), "ARN"),
+        (arn("imported-model", region="us-west-2"), "ARN"),
+        (arn("prompt-router", region="ap-northeast-1"), "ARN"),
+        (arn("inference-profile", f"eu.{HAIKU}", "us-east-1"), "ARN"),
+        (arn("inference-profile", f"us.{HAIKU}"), "inference profile"),
+        (arn("inference-profile", f"global.{HAIKU}"), "inference profile"),
+        (f"arn:aws:bedrock:us-east-1::foundation-model/{HAIKU}", "ARN"),
+        (f"arn:aws:bedrock:::foundation-model/{HAIKU}", "ARN"),
+        (arn("some-new-kind"), "where it leads"),
+    ],
+)
+def test_an_arn_that_leads_outside_is_refused_by_the_constructor(model: str, outside: str) -> None:
+    """Its own region counts, and an ARN of a kind that tells nothing is not trusted."""
+    with pytest.raises(ConfigurationError, match=outside):
+        ChatClaudeCloud(model=model, platform=Bedrock(region="eu-west-1"), residency="eu")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        arn("imported-model"),
+        arn("custom-model", f"{HAIKU}/a1b2c3d4e5f6"),
+        arn("inference-profile", f"eu.{HAIKU}"),
+        f"arn:aws:bedrock:eu-west-1::foundation-model/{HAIKU}",
+    ],
+)
+def test_an_arn_that_stays_inside_is_taken(model: str) -> None:
+    """A model of one's own answers where it is."""
+    assert ChatClaudeCloud(model=model, platform=Bedrock(region="eu-west-1"), residency="eu")
+
+
+def test_without_a_residency_nothing_is_refused(emulator: CloudEmulator) -> None:
+    """What cannot be looked up is asked all the same."""
+    llm = ChatClaudeCloud(
+        model=arn("some-new-kind"), platform=emulator.bedrock(region="eu-west-1"), max_retries=0
+    )
+    assert llm.profile
