@@ -458,7 +458,7 @@ def test_emulate_stays_on_loopback(capsys: pytest.CaptureFixture[str]) -> None:
 # the program
 
 
-COMMANDS = ["demo", "chat", "doctor", "models", "emulate", "web"]
+COMMANDS = ["demo", "chat", "doctor", "models", "count", "emulate", "web"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
