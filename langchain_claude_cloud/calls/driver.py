@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -35,7 +35,9 @@ from langchain_claude_cloud.calls.steps import (
     Stream,
     Wait,
 )
+from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
+from langchain_claude_cloud.errors.hints import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
     REQUEST_ID_HEADERS,
@@ -114,6 +116,7 @@ class CallDriver(Generic[T]):
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
         self._reader: ResponseStream[T] | None = None
         self._names = NO_NAMES
+        self._tool_names: list[str] = []
         self._ticket = Ticket()
         self._is_fetching = False
         self._is_over = False
@@ -192,8 +195,15 @@ class CallDriver(Generic[T]):
         """Build the current route's request. The platform must have been prepared."""
         resolved = self._resolved
         options = self._adaptation.settle(self._route.place, resolved)
+        config = self._route.config
+        if isinstance(config, Bedrock) and config.guardrail is not None:
+            options = replace(
+                options, guard="last_turn" if config.guard_last_turn_only else "marked"
+            )
         request = build_request(self._messages, options, resolved)
         self._names = request.names
+        tools = request.body.get("tools") or ()
+        self._tool_names = [self._names.own_name(str(tool.get("name"))) for tool in tools]
         for notice in request.notices:
             MEMORY.say_once(notice)
         routing = self._route.global_routing(self._route.platform.region)
@@ -311,6 +321,7 @@ class CallDriver(Generic[T]):
     def _complete(self, error: ClaudeCloudError) -> None:
         """Add what an error does not know: credentials fail whatever the model, for example."""
         route = self._route
+        name_tools(error, self._tool_names)
         error.platform = error.platform or route.config.cloud
         error.model = error.model or route.model
         error.region = error.region or route.known_region()

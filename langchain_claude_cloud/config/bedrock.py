@@ -58,6 +58,8 @@ class Bedrock(CloudConfig):
             ``tagSuffix`` besides has only the tagged parts of the input checked.
         service_tier: What the request competes as.
         latency: ``optimized`` for latency-optimized inference.
+        guard_last_turn_only: Whether the guardrail looks only at what was said last, not at the
+            whole prompt; ``guard_content`` blocks mark single texts in any case.
         trace: Whether the guardrail's trace comes back; ``enabled_full`` for all of it.
         project: The Bedrock project that requests belong to, by its id or ARN; otherwise the
             account's default project.
@@ -83,6 +85,7 @@ class Bedrock(CloudConfig):
     ) = "auto"
     base_model: str | None = None
     guardrail: dict[str, str] | None = None
+    guard_last_turn_only: bool = False
     service_tier: Literal["priority", "default", "flex", "reserved"] | None = None
     latency: Literal["standard", "optimized"] | None = None
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None

@@ -111,9 +111,7 @@ EQUIVALENTS: Final[Mapping[str, Equivalent]] = {
     "endpoint_version": Equivalent("V", None, None, "the version is part of base_url"),
     "frequency_penalty": Equivalent("V", None, None, "Claude does not take it"),
     "full_model_name": Equivalent("V", "model", "model"),
-    "guard_last_turn_only": Equivalent(
-        "C", None, None, "put what is to be guarded into guard_content blocks"
-    ),
+    "guard_last_turn_only": Equivalent("C", "guard_last_turn_only", "Bedrock"),
     "guardrail_config": Equivalent("CD", "guardrail", "Bedrock"),
     "guardrails": Equivalent("BCD", "guardrail", "Bedrock"),
     "http_client": Equivalent("V", "http_client", "model"),

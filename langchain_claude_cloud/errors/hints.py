@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from langchain_claude_cloud.errors.classification import is_hopeless, search
@@ -13,6 +13,7 @@ from langchain_claude_cloud.errors.known_errors import CLOCK, HINTS_BY_KIND, Kno
 from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
+_TOOL: Final = re.compile(r"\btools\.(\d+)\b")
 _WORTH_SAYING: Final = 60.0
 _LARGEST_REQUEST: Final[Mapping[Cloud, str]] = {"vertex": "30", "bedrock": "20"}
 
@@ -115,3 +116,20 @@ def _spread(model: str) -> str:
     if model.startswith("global."):
         return "give `platform` a list of regions or clouds, or use a profile of a geography."
     return '`inference_profile="global"` spreads requests over all regions and has its own quotas.'
+
+
+def name_tools(error: Exception, names: Sequence[str]) -> None:
+    """Add the names of tools to a refusal that tells them by their place only.
+
+    Args:
+        error: Made of an `Explanation`; any other stays as it is.
+        names: The names of the tools of the request, in their order.
+    """
+    told = error.args[0] if error.args else None
+    if not isinstance(told, Explanation):
+        return
+    places = dict.fromkeys(int(place) for place in _TOOL.findall(told.parsed.message))
+    found = [f"tools.{n} is the tool {names[n]!r}." for n in places if n < len(names)]
+    if found:
+        note = " ".join(part for part in (told.note, *found) if part)
+        error.args = (replace(told, note=note), *error.args[1:])

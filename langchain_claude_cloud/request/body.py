@@ -15,6 +15,7 @@ from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request import caching, parameters
+from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
@@ -90,6 +91,8 @@ def _build(
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
     check_depth(body)
+    if options.guard is not None:
+        body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
     body, replaced = replace_surrogates(body)
     if replaced:
         notices.append("halves of characters (lone surrogates) are sent as U+FFFD")

@@ -40,6 +40,8 @@ class RequestOptions:
             conversation: ``send`` sends it (the API may refuse it), ``drop_block`` has the API
             drop what does not fit, where the model knows how, and ``leave_out`` sends no
             thinking of the history at all. A ``block_binding`` in ``thinking`` wins.
+        guard: Which texts a guardrail looks at, where there is one: ``marked`` for those in
+            ``guard_content`` blocks, if there are any, ``last_turn`` also for what was said last.
         refused: Betas and features that the model is known to refuse there, as
             `langchain_claude_cloud.calls.adaptation` names them: the package does not add them.
     """
@@ -65,6 +67,7 @@ class RequestOptions:
     output_format: JsonObject | None = None
     stream: bool = False
     bound_thinking: Literal["send", "drop_block", "leave_out"] = "send"
+    guard: Literal["marked", "last_turn"] | None = None
     refused: frozenset[str] = frozenset()
 
 

@@ -29,11 +29,17 @@ _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
     "document": ("cache_control", "citations", "context", "title"),
 }
-_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
-"""Keys that tell the type of a block which does not say it, in OpenAI's form."""
+_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url", "guardContent")
+"""Keys that tell the type of a block which does not say it, of OpenAI's and Converse's."""
 
 _UNMARKED: Final = ("thinking", "redacted_thinking")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
+
+
+class GuardedText(str):
+    """A text that a guardrail is to look at, as its user marked it."""
+
+    __slots__ = ()
 
 
 def is_blank(text: str) -> bool:
@@ -273,6 +279,19 @@ def _nothing(block: JsonObject) -> None:
     del block
 
 
+def _guarded(block: JsonObject) -> JsonObject | None:
+    """Convert a block that marks its content for a guardrail, of Converse's forms."""
+    held = block.get("guard_content", block.get("guardContent", block))
+    while isinstance(held, dict) and "text" in held:
+        held = held["text"]
+    if isinstance(held, str):
+        return None if is_blank(held) else {"type": "text", "text": GuardedText(held)}
+    image = held.get("image") if isinstance(held, dict) else None
+    if isinstance(image, dict):
+        return convert_block({"image": image})  # guardrails look at images without a mark
+    raise InvalidInputError("a guard_content block must hold a text or an image.")
+
+
 def _openai_text(block: JsonObject) -> JsonObject | None:
     return convert_text({**block, "type": "text"})
 
@@ -297,6 +316,8 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "input_image": _image_url,
     "input_file": _openai_file,
     "non_standard": _unwrapped,
+    "guard_content": _guarded,
+    "guardContent": _guarded,
     "reasoning": _nothing,
     "refusal": _nothing,
     **dict.fromkeys(_UNSUPPORTED, _refuse),
