@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,7 @@ from raw_clouds import PATIENCE, Exchange, RawClouds, answer_events, answer_prom
 from raw_models import identity_in_environment, issued_model_on, model_on
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.platform.http.backend import LoopBackend
-from langchain_claude_cloud.platform.http.transport import LoopTransport
+from langchain_claude_cloud.platform.http.async_transport import LoopTransport, look_up
 
 CLOUDS = ["vertex", "bedrock"]
 
@@ -297,13 +297,13 @@ def test_the_end_of_a_loop_does_not_wait_for_name_servers(server: RawClouds, clo
     asked, released = threading.Event(), threading.Event()
     finished: list[bool] = []
 
-    def look_up(*_: object, **__: object) -> list[tuple[Any, ...]]:
+    def ask(*_: object, **__: object) -> list[tuple[Any, ...]]:
         asked.set()
         released.wait(PATIENCE)
         finished.append(True)
         return []
 
-    transport = LoopTransport("http", "localhost", backend=LoopBackend(look_up))
+    transport = LoopTransport(None, look_up=partial(look_up, ask=ask))
 
     async def main() -> None:
         async with httpx.AsyncClient(transport=transport) as client:

@@ -26,8 +26,7 @@ from langchain_core.messages import HumanMessage
 from raw_clouds import Exchange, RawClouds, answer_events, until, whole_answer
 from raw_models import identity_in_environment, issued_model_on, model_on
 
-from langchain_claude_cloud.platform.http.backend import LoopBackend
-from langchain_claude_cloud.platform.http.transport import LoopTransport
+from langchain_claude_cloud.platform.http.async_transport import LoopTransport, look_up
 
 SLOW_TO_IMPORT = {"httpx", "httpcore", "anyio", "google.auth", "botocore", "requests"}
 
@@ -98,12 +97,12 @@ async def test_a_slow_name_server(server: RawClouds, cloud: str) -> None:
     async with Heartbeat() as heart:
         asked: list[tuple[str, int]] = []
 
-        def look_up(host: str, port: int, **options: Any) -> list[tuple[Any, ...]]:
+        def ask(host: str, port: int, **options: Any) -> list[tuple[Any, ...]]:
             asked.append((host, port))
             heart.hold()
             return socket.getaddrinfo("127.0.0.1", port, **options)
 
-        transport = LoopTransport("http", "localhost", backend=LoopBackend(look_up))
+        transport = LoopTransport(None, look_up=partial(look_up, ask=ask))
         async with httpx.AsyncClient(transport=transport) as client:
             llm = model_on(server, cloud, host="localhost", http_async_client=client)
             assert (await llm.ainvoke("hi")).text == "hello"

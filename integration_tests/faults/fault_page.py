@@ -69,7 +69,8 @@ long as it said, or for half a minute, and longer each time in a row. Once conte
 there is no change either.
 
 **Connections.** *closed*: the connection is closed at once, before the exception reaches the
-caller. *kept*: it was read to its end and serves the next call. *none*: there was none. In every
+caller. *kept*: it was read to its end and serves the next call. *either*: one of the two, as all
+of the answer may have been there when it was refused. *none*: there was none. In every
 row nothing is left open once the model is closed, and a further call is answered.
 
 In the tables, *requests* is how many reach the cloud with `max_retries=0`, and with

@@ -18,8 +18,9 @@ BOTH: Final[tuple[Cloud, ...]] = ("vertex", "bedrock")
 VERTEX: Final[tuple[Cloud, ...]] = ("vertex",)
 BEDROCK: Final[tuple[Cloud, ...]] = ("bedrock",)
 
-Connection: TypeAlias = Literal["none", "closed", "kept"]
-"""What becomes of the connection: there was none, it was closed, it serves the next call."""
+Connection: TypeAlias = Literal["none", "closed", "kept", "either"]
+"""What becomes of the connection: there was none, it was closed, it serves the next call, or one
+of these two, as all of the answer may have been read when it is refused."""
 
 Place: TypeAlias = Literal[
     "nobody", "no-host", "plain-text", "untrusted", "handshake-reset", "handshake-stall"

@@ -233,7 +233,7 @@ BODIES: Final = Section(
         _body(
             "length-too-small",
             "A content-length that is too small",
-            lambda answer: [answer.head_with(length=len(answer.json) - 20) + answer.json],
+            lambda answer: [answer.head_with(length=len(answer.json) - 20), 0.1, answer.json],
             Outcome(error=ServerError),
             _CHECK,
             says="not of the documented form",
@@ -270,8 +270,8 @@ _NOT_GZIP: Final = Row(
     name="not-gzip",
     title="A body that is said to be gzip and is not",
     fault=Fault(wire=[lambda answer: [answer.head_with("content-encoding: gzip") + answer.body()]]),
-    whole=Outcome(error=StreamInterruptedError, retried=True),
-    streamed=Outcome(error=StreamInterruptedError, retried=True),
+    whole=Outcome(error=StreamInterruptedError, retried=True, connection="either"),
+    streamed=Outcome(error=StreamInterruptedError, retried=True, connection="either"),
     advice="Look at what stands between here and the cloud.",
     has_id=True,
 )

@@ -65,8 +65,11 @@ NOT_REACHED: Final = Section(
             fault=Fault(place="untrusted"),
             whole=_failed(ConnectionFailedError, retried=False, requests=0),
             streamed=_failed(ConnectionFailedError, retried=False, requests=0),
-            advice="Behind a proxy that re-signs TLS, set `SSL_CERT_FILE` to its CA bundle.",
-            says="set ssl_cert_file",
+            advice=(
+                "Behind a proxy that re-signs TLS, set `REQUESTS_CA_BUNDLE` (Vertex AI) or "
+                "`AWS_CA_BUNDLE` (Bedrock) to its CA bundle."
+            ),
+            says="_ca_bundle",
         ),
         Row(
             name="plain-text",
@@ -152,7 +155,7 @@ def _redirect(status: str) -> Script:
     return lambda answer: answer.plain(status, b"", f"location: {answer.elsewhere}/v1/other")
 
 
-_REFUSED: Final = _failed(InvalidRequestError, retried=False)
+_REFUSED: Final = Outcome(error=InvalidRequestError, connection="kept")
 
 REDIRECTS: Final = Section(
     "Another server is named",

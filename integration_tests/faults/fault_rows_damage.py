@@ -18,10 +18,13 @@ from fault_wire import (
 from langchain_claude_cloud.errors import StreamInterruptedError
 from langchain_claude_cloud.errors.types import Cloud
 
+# In one packet with the head, aiohttp takes the whole response for damaged (`test_http_failures`).
+_LATER: Final = 0.1
+
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
 _CHECK: Final = "Look at what answers in the cloud's place: `base_url`, a proxy."
 _HTML: Final = b"<html><head><title>Sign in</title></head><body>...</body></html>"
-_NO_STREAM: Final = Outcome(error=StreamInterruptedError, retried=True, connection="closed")
+_NO_STREAM: Final = Outcome(error=StreamInterruptedError, retried=True, connection="kept")
 
 
 def _damaged(
@@ -138,14 +141,19 @@ FRAMING: Final = Section(
         _damaged(
             "chunk-size",
             "An HTTP chunk's size is not a number",
-            lambda answer: [answer.head + answer.half + b"zz\r\n" + answer.rest, Break.STALL],
-            says="hexadecimal",
+            lambda answer: [
+                answer.head + answer.half,
+                _LATER,
+                b"zz\r\n" + answer.rest,
+                Break.STALL,
+            ],
+            says="broke off",
         ),
         _damaged(
             "chunk-overrun",
             "An HTTP chunk is longer than it says",
-            lambda answer: [answer.head + answer.half + b"4\r\n" + answer.rest, Break.STALL],
-            says="longer than it says",
+            lambda answer: [answer.head + answer.half, _LATER, b"4\r\n" + answer.rest, Break.STALL],
+            says="broke off",
         ),
     ),
 )

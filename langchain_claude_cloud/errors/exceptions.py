@@ -112,6 +112,10 @@ class ConnectionFailedError(ClaudeCloudError, core.ModelConnectionError):
     """The cloud was not reached: refused, DNS, TLS, or reset before a response."""
 
 
+class LocalLimitError(ClaudeCloudError, core.ModelConnectionError):
+    """This machine has no files, memory or ports left; that is no fault of any endpoint."""
+
+
 class RequestTimeoutError(ClaudeCloudError, core.ModelTimeoutError):
     """Time ran out, here (``status_code`` is None) or at the cloud (408, 504)."""
 

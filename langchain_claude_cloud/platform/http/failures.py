@@ -1,13 +1,14 @@
-"""What the HTTP library says went wrong, in the package's own errors.
+"""What the HTTP library says went wrong, as the package's own errors.
 
-In: an exception of httpx or httpcore and where it happened. Out: an error that says what
-happened, where, and what to do. The original is not chained to it: it refers to the request
-and so to its credentials, and some of its kinds quote headers. What it says is in the text.
+The original is not chained to them: it refers to the request and so to its credentials, and some
+of its kinds quote headers. What it says is in the text.
 """
 
 from __future__ import annotations
 
+import errno
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
+    LocalLimitError,
     RequestTimeoutError,
     RequestTooLargeError,
     ServerError,
@@ -27,7 +29,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, Cloud
-from langchain_claude_cloud.platform.http.chunked import MalformedChunkError
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 Phase: TypeAlias = Literal["start", "body"]
@@ -42,7 +43,6 @@ TRANSPORT_FAILURES = (
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
-    MalformedChunkError,
     ssl.SSLError,
     OSError,
     UnicodeError,  # a host name that is too long for DNS
@@ -102,6 +102,14 @@ class Where:
         return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
 
 
+# What the cloud's own library reads as well, which fetches the credentials.
+_BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
+# Too many open files in this process or system, no memory, no buffers, no port that is free.
+_LOCAL_LIMITS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
+)
+
+
 def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
     return kind(message, platform=where.cloud, model=where.model, region=where.region)
 
@@ -114,6 +122,8 @@ def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudErro
         where: Which endpoint it was.
         phase: Whether the response had begun.
     """
+    if any(getattr(each, "errno", None) in _LOCAL_LIMITS for each in _chain(cause)):
+        return _local_limit(cause, where)
     if isinstance(cause, _TIMEOUTS):
         return _timed_out(cause, where, phase)
     if isinstance(cause, _LOCAL):
@@ -134,6 +144,23 @@ def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudErro
     return _not_connected(cause, where)
 
 
+def _chain(cause: BaseException | None) -> Iterator[BaseException]:
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _local_limit(cause: BaseException, where: Where) -> ClaudeCloudError:
+    """Return the error for what this machine ran out of; no other endpoint can help."""
+    return _build(
+        LocalLimitError,
+        where,
+        f"This machine has no files, memory or ports left for a connection to {where.label}"
+        f"{_reason(cause)}. Raise the limit of open files (ulimit -n), or do less at once: "
+        "max_concurrency in the config of batch and abatch.",
+    )
+
+
 def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
     limits, label = where.timeouts.limits, where.label
     if isinstance(cause, _CONNECT_TIMEOUTS):
@@ -147,8 +174,8 @@ def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudE
         remedy = "Check the network, or raise timeout={'idle': seconds}."
     elif isinstance(cause, _POOL_TIMEOUTS):
         seconds = limits.start
-        happened = f"The given HTTP client had no free connection to {label} for"
-        remedy = "Raise its limit, or leave the client to the package."
+        happened = f"There was no free connection to {label} for"
+        remedy = "Do less at once, or raise the limit of a client of your own."
     else:
         return _ran_out(where, phase)
     return _build(RequestTimeoutError, where, _waited(where, happened, seconds, remedy))
@@ -185,18 +212,22 @@ def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
     error = _build(
         ConnectionFailedError,
         where,
-        f"{where.label} {happened}{_reason(cause)}. {_connection_remedy(cause, text)}",
+        f"{where.label} {happened}{_reason(cause)}. {_connection_remedy(cause, where)}",
     )
     if "CERTIFICATE_VERIFY_FAILED" in text:
         error.is_retryable = False
     return error
 
 
-def _connection_remedy(cause: BaseException, text: str) -> str:
+def _connection_remedy(cause: BaseException, where: Where) -> str:
+    text = str(cause)
     if isinstance(cause, _PROXY):
         return "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "If a company's proxy re-signs TLS, set SSL_CERT_FILE to its CA bundle."
+        return (
+            f"If a company's proxy re-signs TLS, set {_BUNDLES[where.cloud]} to its CA bundle, "
+            "which holds for the requests for credentials too."
+        )
     if "Name or service not known" in text or "getaddrinfo" in text or "nodename" in text:
         return "The host has no address: check the region and base_url, and DNS."
     return "Check the network, the region and base_url; a firewall may need a proxy."

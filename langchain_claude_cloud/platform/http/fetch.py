@@ -1,7 +1,5 @@
 """Fetching the images and documents that a prompt names by URL; no cloud does it itself.
 
-In: https URLs. Out: bytes and MIME types, or an error that says why not.
-
 The URL may come from anyone, so it must not reach what only this machine can reach: the name
 is resolved once, every address must be public, the connection goes to one of those very
 addresses, and the same holds for each redirect. Nothing of ours goes along: no credentials,
@@ -12,28 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
-import httpcore
 import httpx
 
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.platform.http.addresses import is_public
-from langchain_claude_cloud.platform.http.backend import LoopBackend
-from langchain_claude_cloud.platform.http.environment import proxy_for, user_agent
+from langchain_claude_cloud.platform.http.async_transport import LookUp, LoopTransport, look_up
+from langchain_claude_cloud.platform.http.environment import (
+    is_address,
+    proxy_for,
+    tls_context,
+    user_agent,
+)
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
-from langchain_claude_cloud.platform.http.loops import in_single_flight
 from langchain_claude_cloud.platform.http.media_types import media_type_of
-from langchain_claude_cloud.platform.http.transport import LoopTransport
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
-Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Turns a host name and a port into IP addresses."""
+Network: TypeAlias = Callable[[str, int], tuple[str, int]]
+"""Says where a checked address and port are reached."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
@@ -73,25 +72,21 @@ class FetchLimits:
 _LIMITS = FetchLimits()
 
 
+def _internet(address: str, port: int) -> tuple[str, int]:
+    """Say that an address is reached at that address."""
+    return address, port
+
+
 class _RefusedError(Exception):
     """Why a URL was not fetched."""
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """Return the IP addresses of a host, as the system knows them."""
-    # Not in the loop's executor: a silent name server would hold up the end of the program.
-    found = await in_single_flight(
-        ("resolve", host, port), partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    )
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def afetch_media(
     url: str,
     *,
     limits: FetchLimits = _LIMITS,
-    resolver: Resolver = resolve,
-    network: httpcore.AsyncNetworkBackend | None = None,
+    resolver: LookUp = look_up,
+    network: Network = _internet,
 ) -> FetchedMedia:
     """Fetch an image or a document.
 
@@ -107,15 +102,15 @@ async def afetch_media(
     Raises:
         InvalidInputError: The URL may not be fetched, or cannot be.
     """
-    return await _Fetcher(limits, resolver, network or LoopBackend()).fetch(url)
+    return await _Fetcher(limits, resolver, network).fetch(url)
 
 
 async def afetch_all(
     urls: Sequence[str],
     *,
     limits: FetchLimits = _LIMITS,
-    resolver: Resolver = resolve,
-    network: httpcore.AsyncNetworkBackend | None = None,
+    resolver: LookUp = look_up,
+    network: Network = _internet,
 ) -> list[FetchedMedia]:
     """Fetch several images or documents, up to eight at a time.
 
@@ -129,7 +124,7 @@ async def afetch_all(
         ConfigurationError: The certificates that the environment names cannot be loaded.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
-    fetcher = _Fetcher(limits, resolver, network or LoopBackend())
+    fetcher = _Fetcher(limits, resolver, network)
 
     async def one(url: str) -> FetchedMedia:
         async with gate:
@@ -151,8 +146,8 @@ def fetch_media(
     url: str,
     *,
     limits: FetchLimits = _LIMITS,
-    resolver: Resolver = resolve,
-    network: httpcore.AsyncNetworkBackend | None = None,
+    resolver: LookUp = look_up,
+    network: Network = _internet,
 ) -> FetchedMedia:
     """Fetch an image or a document, as `afetch_media` does, and wait for it.
 
@@ -166,8 +161,8 @@ def fetch_all(
     urls: Sequence[str],
     *,
     limits: FetchLimits = _LIMITS,
-    resolver: Resolver = resolve,
-    network: httpcore.AsyncNetworkBackend | None = None,
+    resolver: LookUp = look_up,
+    network: Network = _internet,
 ) -> list[FetchedMedia]:
     """Fetch several images or documents, as `afetch_all` does, and wait for them.
 
@@ -200,8 +195,8 @@ class _Fetcher:
     """The limits, and the world outside."""
 
     limits: FetchLimits
-    resolver: Resolver
-    network: httpcore.AsyncNetworkBackend
+    resolver: LookUp
+    network: Network
 
     async def fetch(self, url: str) -> FetchedMedia:
         try:
@@ -230,24 +225,26 @@ class _Fetcher:
         """Return what a URL gives, or the URL that it redirects to."""
         parsed = _parse(url)
         addresses = await self._addresses(parsed)
-        pinned = _PinnedNetwork(self.network, addresses)
-        transport = LoopTransport(parsed.scheme, parsed.host, backend=pinned, use_proxy=False)
+        transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
         headers = {"user-agent": user_agent(), "accept": _ACCEPT, "accept-encoding": "identity"}
-        request = httpx.Request(
-            "GET",
-            parsed,
-            headers=headers,
-            extensions={"timeout": httpx.Timeout(self.limits.seconds).as_dict()},
-        )
+        seconds = self.limits.seconds
+        timeouts = Timeouts(connect=seconds, start=seconds, idle=seconds)
+        request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
         response = await transport.handle_async_request(request)
-        response.request = request
         try:
             if response.status_code in _REDIRECTS:
                 return str(parsed.join(response.headers.get("location", "")))
             return await self._read(response)
         finally:
             await response.aclose()
-            await transport.aclose()
+            await transport.retire()
+
+    def _pinned(self, addresses: Sequence[str]) -> LookUp:
+        async def known(_: str, port: int) -> list[tuple[str, int]]:
+            # Not looked up a second time: the answer may be another one.
+            return [self.network(address, port) for address in addresses]
+
+        return known
 
     async def _addresses(self, url: httpx.URL) -> Sequence[str]:
         host = url.raw_host.decode("ascii").strip("[]")
@@ -257,9 +254,10 @@ class _Fetcher:
                 "connects to cannot be checked"
             )
         try:
-            addresses = await self.resolver(host, url.port or 443)
+            found = [(host, 0)] if is_address(host) else await self.resolver(host, url.port or 443)
         except (OSError, UnicodeError) as cause:
             raise _RefusedError(f"{host} has no address ({cause})") from cause
+        addresses = [address for address, _ in found]
         if not addresses:
             raise _RefusedError(f"{host} has no address")
         for address in addresses:
@@ -270,7 +268,11 @@ class _Fetcher:
     async def _read(self, response: httpx.Response) -> FetchedMedia:
         if response.status_code != _OK:
             raise _RefusedError(f"the server answered HTTP {response.status_code}")
-        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        codings = (
+            response.headers.get("content-encoding", "identity"),
+            response.headers.get("transfer-encoding", "chunked"),
+        )
+        if [coding.strip().lower() for coding in codings] != ["identity", "chunked"]:
             # A few kilobytes may unpack to gigabytes, and nothing here needs it.
             raise _RefusedError("the server compresses it, though asked not to")
         size = 0
@@ -282,34 +284,6 @@ class _Fetcher:
                 raise _RefusedError(f"it is larger than {self.limits.max_bytes:,} bytes")
         data = b"".join(pieces)
         return FetchedMedia(media_type_of(data, response.headers.get("content-type")), data)
-
-
-class _PinnedNetwork(httpcore.AsyncNetworkBackend):
-    """A network on which every host is at the addresses that were checked."""
-
-    def __init__(self, network: httpcore.AsyncNetworkBackend, addresses: Sequence[str]) -> None:
-        self._network = network
-        self._addresses = addresses
-
-    async def connect_tcp(
-        self,
-        host: str,  # noqa: ARG002  not looked up a second time: it may answer differently
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first checked address that answers."""
-        share = None if timeout is None else timeout / len(self._addresses)
-        failure: Exception = httpcore.ConnectError("no address")
-        for address in self._addresses:
-            try:
-                return await self._network.connect_tcp(
-                    address, port, share, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
-                failure = cause
-        raise failure
 
 
 def _parse(url: str) -> httpx.URL:

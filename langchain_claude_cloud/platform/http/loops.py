@@ -1,11 +1,9 @@
-"""What belongs to one event loop: its sockets, its HTTP clients, its credential flights.
+"""What belongs to one event loop: its pools of connections and the work that its tasks share.
 
-In: the running loop. Out: its `LoopState`, made on first use and kept as an attribute of
-the loop, so that both go at the same time. (A dictionary with weak keys would not do: the
-connections refer to their loop, so a value would keep its own key alive.)
-
-A loop that ends as ``asyncio.run`` ends it closes its connections itself; for one that is
-merely closed or forgotten, the sockets are closed from outside, without a warning.
+The state of a loop is made on first use and kept as an attribute of the loop, so that both go at
+the same time. (A dictionary with weak keys would not do: connections refer to their loop, so a
+value would keep its own key alive.) A loop that ends as ``asyncio.run`` ends it closes its
+connections itself; those of a loop that is merely closed or forgotten are closed from outside.
 """
 
 from __future__ import annotations
@@ -13,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
+import math
 import os
 import socket
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
@@ -32,29 +32,29 @@ _states_lock = SharedLock()
 _open_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
-class Closable(Protocol):
-    """A pool of connections, as far as its loop is concerned."""
+class Session(Protocol):
+    """What has connections open on a loop."""
 
-    async def aclose(self) -> None:
-        """Close the connections that are not in use, and the others after use."""
+    async def close(self) -> None:
+        """Close all of them at once; on a closed loop this does not wait."""
 
 
 class LoopState:
     """The resources of one event loop.
 
     Attributes:
-        sockets: Every socket of ours that is open on the loop.
         flights: Work in threads that several tasks wait for, by what it is.
-        pools: The HTTP clients of the loop, by the origin they talk to.
+        pools: The HTTP clients of the loop, by the endpoint they lead to.
+        sessions: What has connections open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sockets: set[socket.socket] = set()
         self.flights: dict[Hashable, asyncio.Task[Any]] = {}
-        self.pools: dict[str, Closable] = {}
+        self.pools: dict[Hashable, object] = {}
+        self.sessions: set[Session] = set()
+        self._sockets: set[socket.socket] = set()
         self._loop = weakref.ref(loop)
         self._guardian = self._close_at_shutdown()
-        weakref.finalize(loop, close_sockets, self.sockets)
         # Runs up to the yield without suspending, which registers the generator with the
         # loop: `loop.shutdown_asyncgens`, that asyncio.run calls, then runs its `finally`.
         with suppress(StopIteration):
@@ -66,6 +66,11 @@ class LoopState:
         loop = self._loop()
         return loop is None or loop.is_closed()
 
+    def remember_socket(self, each: socket.socket) -> None:
+        """Note a socket, so that it is closed with the loop, and in a forked child."""
+        self._sockets = {known for known in self._sockets if known.fileno() >= 0} | {each}
+        remember_socket(each)
+
     async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
         try:
             yield
@@ -73,9 +78,21 @@ class LoopState:
             loop = self._loop()
             if loop is not None and getattr(loop, _ATTRIBUTE, None) is self:
                 delattr(loop, _ATTRIBUTE)
-            for pool in list(self.pools.values()):
-                await pool.aclose()
-            close_sockets(self.sockets)
+            for session in list(self.sessions):
+                await session.close()
+
+    def abandon(self) -> None:
+        """Close what a loop left open that nobody will run again."""
+        self.pools.clear()
+        while self.sessions:
+            with suppress(StopIteration, RuntimeError):
+                self.sessions.pop().close().send(None)
+        close_sockets(self._sockets)
+
+    def __del__(self) -> None:
+        # aiohttp would log an error for a session that nobody closed.
+        if self.is_stale:
+            self.abandon()
 
 
 def loop_state() -> LoopState:
@@ -100,16 +117,13 @@ def _sweep() -> None:
     with _states_lock:
         stale = [state for state in _states if state.is_stale]
     for state in stale:
-        close_sockets(state.sockets)
-        state.pools.clear()
+        state.abandon()
 
 
 def close_sockets(sockets: Iterable[socket.socket]) -> None:
     """Close sockets whose loop does not watch them any more."""
     for each in list(sockets):
         each.close()
-    if isinstance(sockets, set):
-        sockets.clear()
 
 
 def remember_socket(each: socket.socket) -> None:
@@ -148,6 +162,26 @@ async def in_thread(work: Callable[[], T]) -> T:
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), daemon=True).start()
     return await future
+
+
+def run_within(seconds: float, work: Callable[[], T]) -> T:
+    """Run blocking work for so many seconds at most, and return what it returns.
+
+    Raises:
+        TimeoutError: It is not done; it goes on in a thread of its own.
+    """
+    if math.isinf(seconds):
+        return work()
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as cause:  # noqa: BLE001  handed to the one who waits
+            outcome.set_exception(cause)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    return outcome.result(seconds)
 
 
 def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:

@@ -1,90 +1,131 @@
 """HTTP clients, shared by everything in the process that talks to the same endpoint.
 
-In: an endpoint's URL. Out: an httpx client that holds its connections: one for all threads,
-and one for each event loop. None of them is kept on a model, so that models can be copied,
-pickled, and used on one loop after the other. A forked child starts with none.
-
-The clients do not follow redirects, keep no cookies and have no limit on connections.
+There is one client for all threads, and one for each event loop. None of them is kept on a model,
+so that models can be copied, pickled, and used on one loop after the other. A forked child starts
+with none. The clients follow no redirects and keep no cookies, and their connections are fewer
+than the files that the process may open: a call waits until one is free.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import ssl
+from collections.abc import Hashable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import httpx
 
 from langchain_claude_cloud.platform._common import SharedLock
-from langchain_claude_cloud.platform.http.environment import origin_of
+from langchain_claude_cloud.platform.http.environment import (
+    Certificates,
+    origin_of,
+    proxy_settings,
+    tls_context,
+)
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.transport import LoopTransport, ThreadTransport
+from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
+
+
+_K = TypeVar("_K", bound=Hashable)
+
+
+class _Key(NamedTuple):
+    """What tells pools apart: connections of one serve whoever would open the same."""
+
+    origin: str
+    certificates: Certificates | None
 
 
 class ThreadPool:
-    """The client that all threads share for one origin."""
+    """The client that all threads share for one endpoint."""
 
-    def __init__(self, origin: str) -> None:
-        parts = httpx.URL(origin)
-        self._transport = ThreadTransport(parts.scheme, parts.host)
-        self.client = httpx.Client(
-            transport=self._transport, trust_env=False, cookies=_no_cookies()
-        )
-
-    def close(self) -> None:
-        """Close the connections that are not in use, and the others after use.
-
-        The client stays usable for a thread that holds it already.
-        """
-        self._transport.close()
+    def __init__(self, key: _Key) -> None:
+        context, proxy = _settings(key)
+        self.transport = ThreadTransport(context, proxy)
+        self.client = httpx.Client(transport=self.transport, trust_env=False, cookies=_no_cookies())
 
 
 class LoopPool:
-    """The client that the tasks of a loop share for one origin."""
+    """The client that the tasks of a loop share for one endpoint."""
 
-    def __init__(self, origin: str) -> None:
-        parts = httpx.URL(origin)
-        self._transport = LoopTransport(parts.scheme, parts.host)
+    def __init__(self, key: _Key) -> None:
+        context, proxy = _settings(key)
+        self.transport: LoopTransport | httpx.AsyncHTTPTransport
+        if proxy is not None and proxy.url.scheme.startswith("socks"):
+            # aiohttp speaks to no such proxy.
+            self.transport = httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy)
+        else:
+            from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
+                LoopTransport,
+            )
+
+            self.transport = LoopTransport(context, proxy)
         self.client = httpx.AsyncClient(
-            transport=self._transport, trust_env=False, cookies=_no_cookies()
+            transport=self.transport, trust_env=False, cookies=_no_cookies()
         )
 
-    async def aclose(self) -> None:
+    async def retire(self) -> None:
         """Close the connections that are not in use, and the others after use."""
-        await self._transport.aclose()
+        if isinstance(self.transport, httpx.AsyncHTTPTransport):
+            await self.transport.aclose()
+        else:
+            await self.transport.retire()
 
 
-_thread_pools: dict[str, ThreadPool] = {}
+def _settings(key: _Key) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
+    url = httpx.URL(key.origin)
+    context = tls_context(key.certificates) if key.certificates is not None else None
+    return context, proxy_settings(url.scheme, url.host)
+
+
+def _key(url: str, ca_bundle: str | None) -> _Key:
+    origin = origin_of(url)
+    is_secure = origin.startswith("https:")
+    return _Key(origin, Certificates.of_process(ca_bundle) if is_secure else None)
+
+
+_thread_pools: dict[_Key, ThreadPool] = {}
 _lock = SharedLock()
 
 
-def thread_client(url: str) -> httpx.Client:
+def thread_client(url: str, ca_bundle: str | None = None) -> httpx.Client:
     """Return the client for an endpoint that the process's threads share.
 
+    Args:
+        url: Any URL of the endpoint.
+        ca_bundle: A file or folder of certificates that are trusted besides.
+
     Raises:
-        ConfigurationError: The URL is not an absolute http or https URL.
+        ConfigurationError: The URL is not an absolute http or https URL, or the certificates or
+            the proxy that the environment names are none.
     """
-    origin = origin_of(url)
-    pool = _thread_pools.get(origin)
+    key = _key(url, ca_bundle)
+    pool = _thread_pools.get(key)
     if pool is None:
         with _lock:
-            pool = _thread_pools.get(origin) or ThreadPool(origin)
-            _thread_pools[origin] = pool
+            pool = _thread_pools.get(key) or ThreadPool(key)
+            _thread_pools[key] = pool
     return pool.client
 
 
-def loop_client(url: str) -> httpx.AsyncClient:
+def loop_client(url: str, ca_bundle: str | None = None) -> httpx.AsyncClient:
     """Return the client for an endpoint that the running loop's tasks share.
 
+    Takes and raises what `thread_client` does.
+
     Raises:
-        ConfigurationError: The URL is not an absolute http or https URL.
         RuntimeError: No asyncio event loop is running.
     """
-    origin = origin_of(url)
     pools = loop_state().pools
-    pool = pools.get(origin)
+    key = _key(url, ca_bundle)
+    pool = pools.get(key)
     if not isinstance(pool, LoopPool):
-        pool = pools[origin] = LoopPool(origin)
+        pool = pools[key] = LoopPool(key)
     return pool.client
 
 
@@ -97,10 +138,10 @@ def close_pools(endpoint: str | None = None) -> None:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
     with _lock:
-        origins = list(_thread_pools) if endpoint is None else [origin_of(endpoint)]
-        closing = [_thread_pools.pop(origin) for origin in origins if origin in _thread_pools]
+        keys = _keys_of(endpoint, _thread_pools)
+        closing = [_thread_pools.pop(key) for key in keys]
     for pool in closing:
-        pool.close()
+        pool.transport.retire()
 
 
 async def aclose_pools(endpoint: str | None = None) -> None:
@@ -110,9 +151,16 @@ async def aclose_pools(endpoint: str | None = None) -> None:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
     pools = loop_state().pools
-    origins = list(pools) if endpoint is None else [origin_of(endpoint)]
-    for pool in [pools.pop(origin) for origin in origins if origin in pools]:
-        await pool.aclose()
+    for pool in [pools.pop(key) for key in _keys_of(endpoint, pools)]:
+        if isinstance(pool, LoopPool):
+            await pool.retire()
+
+
+def _keys_of(endpoint: str | None, pools: Iterable[_K]) -> list[_K]:
+    if endpoint is None:
+        return list(pools)
+    origin = origin_of(endpoint)
+    return [key for key in pools if isinstance(key, _Key) and key.origin == origin]
 
 
 # A process that ends does so without warnings about sockets that it had kept open.

@@ -1,51 +1,90 @@
 """What a call needs before its request can be built: credentials, and this stage's modules.
 
-In: a platform. Out: the same, ready to sign. On an event loop whatever may block runs in a
-thread, once for all tasks that wait for it. This module is light, so that a first call on
-an event loop does not import httpx there.
+On an event loop whatever may block runs in a thread, once for all tasks that wait for it. This
+module is light, so that a first call on an event loop does not import httpx there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.base import Platform
-from langchain_claude_cloud.platform.http.loops import in_single_flight
+from langchain_claude_cloud.platform.http.loops import in_single_flight, run_within
+from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
 
-# httpcore takes its locks from anyio, which imports its side of asyncio with the first one.
-_NEEDED = ("langchain_claude_cloud.platform.http.sending", "anyio._backends._asyncio")
+T = TypeVar("T")
+_NO_LIMIT = Timeouts()
+_NEEDED = (
+    "langchain_claude_cloud.platform.http.sending",
+    "langchain_claude_cloud.platform.http.async_transport",
+)
 _loaded = [False]
 
 
-def prepare(platform: Platform) -> None:
+def prepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
     """Load or renew a platform's credentials, as `aprepare` does for tasks.
 
+    Args:
+        platform: The platform.
+        timeouts: Limits the wait to what is left of the call's whole time.
+
     Raises:
-        ClaudeCloudError: No usable credentials.
+        ClaudeCloudError: No usable credentials, or not in time.
     """
     if platform.needs_prepare():
-        platform.prepare()
+        within_call(timeouts, platform.prepare, "The credentials were not there")
 
 
-async def aprepare(platform: Platform) -> None:
+async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
     """Load or renew a platform's credentials, once for all tasks that wait.
 
+    Args:
+        platform: The platform.
+        timeouts: Limits the wait to what is left of the call's whole time.
+
     Raises:
-        ClaudeCloudError: No usable credentials.
+        ClaudeCloudError: No usable credentials, or not in time.
     """
     if not _loaded[0]:
         await in_single_flight(("load",), _load)
     if platform.needs_prepare():
-        await in_single_flight(("prepare", id(platform)), platform.prepare)
+        try:
+            async with asyncio.timeout(finite(timeouts.remaining)):
+                await in_single_flight(("prepare", id(platform)), platform.prepare)
+        except TimeoutError:
+            late = timeouts.ran_out("The credentials were not there")
+        else:
+            return
+        raise late
+
+
+def within_call(timeouts: Timeouts, work: Callable[[], T], what: str) -> T:
+    """Run blocking work, in a thread of its own if the call's whole time is limited.
+
+    Args:
+        timeouts: Says how much of it is left.
+        work: The work.
+        what: What did not happen if it takes too long, as the beginning of a sentence.
+
+    Raises:
+        RequestTimeoutError: It takes longer.
+    """
+    try:
+        return run_within(timeouts.remaining, work)
+    except TimeoutError:
+        late = timeouts.ran_out(what)
+    raise late
 
 
 def _load() -> None:
     """Import what sends requests, and make the TLS context: 150-250 ms of CPU together."""
     for name in _NEEDED:
-        with suppress(ImportError):
-            importlib.import_module(name)
+        importlib.import_module(name)
     with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
         from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
             tls_context,

@@ -1,19 +1,15 @@
 """Sending a request to a cloud, from a thread or from an event loop.
 
-In: a platform, a request, limits. Out: the response, or its body as a stream of bytes; and
-whatever goes wrong as an error of ours that names the platform, model and region. One
-attempt, plus one more with renewed credentials; retries are the caller's business.
+Whatever goes wrong becomes an error of ours that names the platform, model and region. There is
+one attempt, and one more with renewed credentials; retries are the caller's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -26,12 +22,12 @@ from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.http import failures
 from langchain_claude_cloud.platform.http.auth import PlatformAuth, check_headers
-from langchain_claude_cloud.platform.http.bodies import open_async_body, open_body
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.http.environment import user_agent
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where
 from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.http.sync_transport import call_ends
+from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
 
 RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""
@@ -86,20 +82,44 @@ class _Call:
         )
         return cls(platform, complete, where)
 
-    def build(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        timeouts = self.where.timeouts
+    def build(self, client: httpx.Client) -> httpx.Request:
+        """Return the request for a thread."""
+        limits = self.where.timeouts
         return client.build_request(
             self.outgoing.method,
             self.outgoing.url,
             headers=dict(self.outgoing.headers),
             content=self.outgoing.content,
             timeout=httpx.Timeout(
-                connect=timeouts.connect,
-                read=timeouts.start,
-                write=timeouts.idle,
-                pool=timeouts.start,
+                connect=limits.connect, read=limits.start, write=limits.idle, pool=self.wait()
             ),
         )
+
+    def build_async(self, client: httpx.AsyncClient, *, is_ours: bool) -> httpx.Request:
+        """Return the request for a task; on a connection of ours the transport has the timers."""
+        limits = self.where.timeouts
+        return client.build_request(
+            self.outgoing.method,
+            self.outgoing.url,
+            headers=dict(self.outgoing.headers),
+            content=self.outgoing.content,
+            timeout=httpx.Timeout(
+                connect=limits.connect,
+                read=None if is_ours else limits.start,
+                write=limits.idle,
+                pool=self.wait(),
+            ),
+            extensions={"limits": limits},
+        )
+
+    def wait(self) -> float | None:
+        """Return how long to wait for one of the connections, of which there are so many."""
+        return finite(self.where.timeouts.remaining)
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """Certificates that the platform's settings name."""
+        return getattr(self.platform, "ca_bundle", None)
 
     def auth(self) -> PlatformAuth:
         return PlatformAuth(self.platform, self.outgoing, self.where)
@@ -126,8 +146,9 @@ def _may_have_secrets(url: str) -> bool:
 def _start(call: _Call, client: httpx.Client | None) -> httpx.Response:
     """Send a request and return its response, the body unread."""
     auth = call.auth()
+    token = call_ends.set(time.monotonic() + call.where.timeouts.remaining)
     try:
-        chosen = client or thread_client(call.outgoing.url)
+        chosen = client or thread_client(call.outgoing.url, call.ca_bundle)
         response = chosen.send(call.build(chosen), auth=auth, stream=True, follow_redirects=False)
     except TRANSPORT_FAILURES as cause:
         problem = failures.failure(cause, call.where, "start")
@@ -137,16 +158,22 @@ def _start(call: _Call, client: httpx.Client | None) -> httpx.Response:
             return response
         response.close()
         problem = refusal
+    finally:
+        call_ends.reset(token)
     raise problem
 
 
 async def _astart(call: _Call, client: httpx.AsyncClient | None) -> httpx.Response:
     auth = call.auth()
     try:
-        chosen = client or loop_client(call.outgoing.url)
-        response = await chosen.send(
-            call.build(chosen), auth=auth, stream=True, follow_redirects=False
-        )
+        async with asyncio.timeout(finite(call.where.timeouts.remaining)):
+            chosen = client or loop_client(call.outgoing.url, call.ca_bundle)
+            response = await chosen.send(
+                call.build_async(chosen, is_ours=client is None),
+                auth=auth,
+                stream=True,
+                follow_redirects=False,
+            )
     except TRANSPORT_FAILURES as cause:
         problem = failures.failure(cause, call.where, "start")
     else:
@@ -182,7 +209,7 @@ def send(
         ClaudeCloudError: The cloud refused, was not reached, or took too long.
     """
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=False)
-    with _opened(call, client) as stream:
+    with _Opened(call, client) as stream:
         pieces: list[bytes] = []
         left = RESPONSE_LIMIT
         for piece in stream:
@@ -207,7 +234,7 @@ async def asend(
         ClaudeCloudError: The cloud refused, was not reached, or took too long.
     """
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=False)
-    async with _aopened(call, client) as stream:
+    async with _AsyncOpened(call, client) as stream:
         pieces: list[bytes] = []
         left = RESPONSE_LIMIT
         async for piece in stream:
@@ -246,7 +273,7 @@ def open_stream(
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=True)
-    return _opened(call, client)
+    return _Opened(call, client)
 
 
 def aopen_stream(
@@ -265,7 +292,7 @@ def aopen_stream(
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=True)
-    return _aopened(call, client)
+    return _AsyncOpened(call, client)
 
 
 def _identify(error: BaseException, headers: Mapping[str, str]) -> None:
@@ -276,27 +303,44 @@ def _identify(error: BaseException, headers: Mapping[str, str]) -> None:
         )
 
 
-@contextmanager
-def _opened(call: _Call, client: httpx.Client | None) -> Iterator[ByteStream]:
-    response = _start(call, client)
-    stream = ByteStream(response, open_body(response), call.where)
-    try:
-        yield stream
-    except BaseException as error:
-        stream.close()
-        _identify(error, stream.headers)
-        raise
-    stream.finish()
+class _Opened(AbstractContextManager[ByteStream]):
+    """A request that is sent when its context is entered."""
+
+    def __init__(self, call: _Call, client: httpx.Client | None) -> None:
+        self._call = call
+        self._client = client
+
+    def __enter__(self) -> ByteStream:
+        self._stream = ByteStream(_start(self._call, self._client), self._call.where)
+        return self._stream
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            self._stream.finish()
+        else:
+            self._stream.close()
+            _identify(error, self._stream.headers)
 
 
-@asynccontextmanager
-async def _aopened(call: _Call, client: httpx.AsyncClient | None) -> AsyncIterator[AsyncByteStream]:
-    response = await _astart(call, client)
-    stream = AsyncByteStream(response, open_async_body(response), call.where)
-    try:
-        yield stream
-    except BaseException as error:
-        await stream.aclose()
-        _identify(error, stream.headers)
-        raise
-    await stream.finish()
+class _AsyncOpened(AbstractAsyncContextManager[AsyncByteStream]):
+    """The same on an event loop.
+
+    It is no generator: asyncio closes all of them at the same time when a loop ends, and one that
+    has another closed meanwhile gets in its way.
+    """
+
+    def __init__(self, call: _Call, client: httpx.AsyncClient | None) -> None:
+        self._call = call
+        self._client = client
+
+    async def __aenter__(self) -> AsyncByteStream:
+        response = await _astart(self._call, self._client)
+        self._stream = AsyncByteStream(response, self._call.where)
+        return self._stream
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            await self._stream.finish()
+        else:
+            await self._stream.aclose()
+            _identify(error, self._stream.headers)

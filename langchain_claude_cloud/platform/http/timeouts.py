@@ -1,7 +1,4 @@
-"""How long to wait for what.
-
-In: what the user gave as ``timeout``. Out: a `Timeouts`, validated.
-"""
+"""How long to wait for each phase of a request, and for all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors import ConfigurationError, RequestTimeoutError
 from langchain_claude_cloud.errors.types import Cloud
 
 # Bedrock sends no pings, so that a model that thinks is silent; Vertex sends them.
@@ -79,6 +76,31 @@ class Timeouts:
         return self
 
     @property
+    def remaining(self) -> float:
+        """How many seconds are left of the call's whole time; infinite without ``total``."""
+        return math.inf
+
+    def check(self) -> None:
+        """Refuse to go on once the call's whole time is over, however fast pieces come.
+
+        Raises:
+            TimeoutError: It is over.
+        """
+        if self.remaining <= 0:
+            raise TimeoutError
+
+    def ran_out(self, what: str) -> RequestTimeoutError:
+        """Return the error for something that was not done in the call's whole time.
+
+        Args:
+            what: What did not happen, as the beginning of a sentence.
+        """
+        return RequestTimeoutError(
+            f"{what} within the rest of the call's {self.total:g} s. Raise "
+            "timeout={'total': seconds}."
+        )
+
+    @property
     def is_over(self) -> bool:
         """Whether it is the call's whole time that ran out, not one of the limits."""
         return False
@@ -115,11 +137,20 @@ class _TimeoutsWithin(Timeouts):
         return self._limits
 
     @property
+    def remaining(self) -> float:
+        return self._remaining()
+
+    @property
     def is_over(self) -> bool:
         return self._remaining() <= _CLOCK_STEP
 
     def _bounded(self, seconds: float) -> float:
         return max(_AT_ONCE, min(seconds, self._remaining()))
+
+
+def finite(seconds: float) -> float | None:
+    """Return a time for a timer, which takes None for no limit."""
+    return None if math.isinf(seconds) else seconds
 
 
 def _from_mapping(timeout: Mapping[str, float]) -> dict[str, float]:

@@ -135,7 +135,8 @@ def test_a_body_that_is_not_chunked_as_it_says(mode: str) -> None:
         await exchange.wait_for_hang_up()
 
     with Server(garbage) as server:
-        with _raises(StreamInterruptedError):
+        # If the head came in the same packet, the library takes the whole for damaged.
+        with pytest.raises((StreamInterruptedError, ConnectionFailedError)):
             read_stream(mode, FakePlatform(), server.request())
         server.wait_closed(1)
 

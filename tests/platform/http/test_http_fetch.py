@@ -6,12 +6,11 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 from http_certificate import server_context
 from http_fakes import Exchange, Server
@@ -28,8 +27,7 @@ from langchain_claude_cloud.platform.http import (
     fetch_media,
 )
 from langchain_claude_cloud.platform.http.addresses import is_public
-from langchain_claude_cloud.platform.http.backend import LoopBackend
-from langchain_claude_cloud.platform.http.fetch import resolve
+from langchain_claude_cloud.platform.http.async_transport import look_up
 from langchain_claude_cloud.platform.http.media_types import media_type_of
 
 PUBLIC = "93.184.215.14"
@@ -47,7 +45,7 @@ PRIVATE_V6 = [
 ]  # fmt: skip
 
 
-class Network(httpcore.AsyncNetworkBackend):
+class Network:
     """The internet, of which one server is all: it notes which addresses were asked for."""
 
     def __init__(self, server: Server) -> None:
@@ -55,19 +53,11 @@ class Network(httpcore.AsyncNetworkBackend):
         self.asked: list[str] = []
         self.dead: set[str] = set()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,  # noqa: ARG002  httpcore's signature
-        timeout: float | None = None,  # noqa: ASYNC109  the same
-        local_address: str | None = None,  # noqa: ARG002  the same
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  the same
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the server, whatever the address."""
-        self.asked.append(host)
-        if host in self.dead:
-            raise httpcore.ConnectError("unreachable")
-        return await LoopBackend().connect_tcp("127.0.0.1", self.server.port, timeout)
+    def __call__(self, address: str, port: int) -> tuple[str, int]:
+        """Lead to the server, whatever the address, or where nobody listens."""
+        assert 0 < port < 65_536
+        self.asked.append(address)
+        return ("127.0.0.1", 1 if address in self.dead else self.server.port)
 
 
 class Names:
@@ -78,11 +68,11 @@ class Names:
         self.table = table
         self.asked: list[str] = []
 
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
+    async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
         """Return the addresses of a host."""
         self.asked.append(host)
         assert 0 < port < 65_536
-        return self.table.get(host, self.addresses)
+        return [(address, port) for address in self.table.get(host, self.addresses)]
 
 
 @pytest.fixture(autouse=True)
@@ -231,7 +221,7 @@ async def test_another_address_is_tried_where_one_is_dead(tls: ssl.SSLContext) -
         await afetch_media("https://cloud.test/", resolver=names, network=network)
         assert network.asked == ["8.8.8.8", PUBLIC]
         network.dead = {"8.8.8.8", PUBLIC}
-        with pytest.raises(InvalidInputError, match="unreachable"):
+        with pytest.raises(InvalidInputError, match="refused"):
             await afetch_media("https://cloud.test/", resolver=names, network=network)
 
 
@@ -297,7 +287,7 @@ async def test_urls_that_are_not_fetched(url: str, reason: str) -> None:
 def test_whatever_is_given_for_a_url_is_refused_in_one_way(url: str) -> None:
     """No text makes the guard stumble: there is one exception, and no connection."""
 
-    async def nowhere(host: str, port: int) -> Sequence[str]:
+    async def nowhere(host: str, port: int) -> list[tuple[str, int]]:
         assert host
         assert 0 < port < 65_536
         return []
@@ -368,10 +358,10 @@ async def test_a_redirect_does_not_lead_inside(
 class OneKnownName(Names):
     """The system's resolver, but for the one public name of these tests."""
 
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
+    async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
         """Return the addresses of a host, as any spelling of it is understood here."""
         self.asked.append(host)
-        return [PUBLIC] if host == "cloud.test" else await resolve(host, port)
+        return [(PUBLIC, port)] if host == "cloud.test" else await look_up(host, port)
 
 
 @pytest.mark.parametrize(
@@ -467,9 +457,9 @@ async def test_a_name_that_changes_its_address_is_caught(tls: ssl.SSLContext) ->
     """DNS rebinding: the second answer is never used for the first check."""
 
     class Rebinding(Names):
-        async def __call__(self, host: str, port: int) -> Sequence[str]:
+        async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
             await super().__call__(host, port)
-            return [PUBLIC] if len(self.asked) == 1 else ["127.0.0.1"]
+            return [(PUBLIC if len(self.asked) == 1 else "127.0.0.1", port)]
 
     with Server(_redirect("/b"), tls) as server:
         network = Network(server)
@@ -542,7 +532,7 @@ async def test_the_time_is_limited(tls: ssl.SSLContext, where: str) -> None:
         await exchange.wait_for_hang_up()
 
     class Slow(Names):
-        async def __call__(self, host: str, port: int) -> Sequence[str]:
+        async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
             await asyncio.sleep(60 if where == "name" else 0)
             return await super().__call__(host, port)
 
@@ -618,12 +608,12 @@ async def test_threads_and_even_loops_may_wait_for_it(tls: ssl.SSLContext) -> No
 
 async def test_the_systems_resolver_is_the_default() -> None:
     """It gives addresses as text, each once."""
-    addresses = await resolve("localhost", 443)
+    addresses = await look_up("localhost", 443)
     assert addresses
     assert len(set(addresses)) == len(addresses)
-    assert all(ip_address(address).is_loopback for address in addresses)
+    assert all(ip_address(address).is_loopback for address, _ in addresses)
     with pytest.raises(socket.gaierror):
-        await resolve("no-such-host.invalid", 443)
+        await look_up("no-such-host.invalid", 443)
 
 
 async def test_certificates_that_cannot_be_loaded_are_an_error_of_ours(
@@ -632,8 +622,8 @@ async def test_certificates_that_cannot_be_loaded_are_an_error_of_ours(
     """Not a group of exceptions, whatever number of URLs there is."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
 
-    async def resolver(*_: object) -> list[str]:
-        return [PUBLIC]
+    async def resolver(*_: object) -> list[tuple[str, int]]:
+        return [(PUBLIC, 443)]
 
     urls = ["https://a.example/", "https://b.example/"]
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):

@@ -16,7 +16,7 @@ from http_fakes import MODEL, PATIENT, QUICK, Exchange, FakePlatform, Server, re
 
 from langchain_claude_cloud.platform.http import Timeouts, aopen_stream, open_stream
 from langchain_claude_cloud.platform.http.pool import thread_client
-from langchain_claude_cloud.platform.http.transport import ThreadTransport
+from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 PIECES = [b"event: a\n\n", b"x" * 70_000, "データ".encode(), b"\r\n0\r\n\r\n"]
@@ -188,7 +188,7 @@ def test_a_stream_is_closed_while_the_thread_takes_a_connection() -> None:
         assert isinstance(transport, ThreadTransport)
 
         def work() -> None:
-            with transport._lock:
+            with transport._pool._optional_thread_lock:
                 pieces.close()
 
         thread = threading.Thread(target=work, daemon=True)

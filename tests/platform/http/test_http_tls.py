@@ -103,7 +103,7 @@ def test_a_certificate_that_is_not_trusted(mode: str, tmp_path: Path) -> None:
     """The handshake fails, the way out is named, and retrying is not recommended."""
     context, _ = server_context(tmp_path)
     with Server(_echo, context) as server:
-        with pytest.raises(ConnectionFailedError, match="SSL_CERT_FILE") as caught:
+        with pytest.raises(ConnectionFailedError, match="REQUESTS_CA_BUNDLE") as caught:
             receive(mode, FakePlatform(), server.request())
         assert not caught.value.is_retryable
         assert server.requests == []
