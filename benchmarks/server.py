@@ -1,8 +1,8 @@
 """A loopback HTTP server that plays every service, in a process of its own.
 
-In: requests of any of the clients. Out: the scenario that their prompt names, as fast as the
-socket takes it, so that what is measured is the client. Its port is its first line of output;
-it stops when its standard input ends.
+It sends the scenario that a prompt names as fast as the socket takes it, so that what is measured
+is the client. Its first line of output has its port, its port with TLS and the file with the
+certificate of that; it stops when its standard input ends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import contextlib
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from http_certificate import server_context
 from benchmarks.scenarios import Scenario, read_scenario
 from benchmarks.wire import Form, stream_bytes, whole_bytes
 
@@ -20,6 +23,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _STREAM_BODY = re.compile(rb'"stream": *true')
 _PIECE = 16 * 1024
 _PAUSE = 1.0
+_LIMIT = 1 << 26
 _TYPES = {"sse": "text/event-stream", "invoke": "application/vnd.amazon.eventstream"}
 
 
@@ -106,10 +110,17 @@ def _chunk(data: bytes) -> bytes:
 
 async def serve() -> None:
     """Serve until standard input ends."""
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=1 << 22, backlog=256)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
+    with TemporaryDirectory() as folder:
+        context, certificate = server_context(Path(folder))
+        plain = await asyncio.start_server(handle, "127.0.0.1", 0, limit=_LIMIT, backlog=256)
+        secure = await asyncio.start_server(
+            handle, "127.0.0.1", 0, limit=_LIMIT, backlog=256, ssl=context
+        )
+        ports = [server.sockets[0].getsockname()[1] for server in (plain, secure)]
+        print(*ports, certificate, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        plain.close()
+        secure.close()
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
         super().__init__(**options)
-        self._factory = partial[aiohttp.client_proto.ResponseHandler](_Protocol, loop=self._loop)
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(
         self,
