@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from http_certificate import server_context
+
 from benchmarks.scenarios import Scenario, read_scenario
 from benchmarks.wire import Form, stream_bytes, whole_bytes
 

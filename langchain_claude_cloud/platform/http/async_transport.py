@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import socket
 import ssl
@@ -309,48 +310,65 @@ class LoopBody(httpx.AsyncByteStream):
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._loop = asyncio.get_running_loop()
         self._failure: httpx.HTTPError | None = None
+        self._ends = math.inf
+        self._is_waiting = False
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def read(self, seconds: float | None) -> bytes:
+    async def read(self, seconds: float) -> bytes:
         """Return the next piece, or nothing at the end.
 
         Args:
-            seconds: How long to wait for it; None without limit.
+            seconds: How long to wait for it.
 
         Raises:
             httpx.HTTPError: The body broke off or went silent.
         """
         if self._failure is not None:
             raise self._failure
+        self._limit(self._loop.time() + seconds)
         content = self._response.content
         try:
-            if piece := content.read_nowait(_READ_SIZE):
-                return piece
-            async with asyncio.timeout(seconds):
-                return await content.read(_READ_SIZE)
-        except TimeoutError:
-            raise httpx.ReadTimeout("") from None
-        except (
-            aiohttp.ClientError,
-            aiohttp.http.HttpProcessingError,
-            OSError,
-            RuntimeError,
-        ) as cause:
+            self._is_waiting = True
+            piece = await content.read(_READ_SIZE)
+        except (httpx.ReadTimeout, *_FAILURES) as cause:
             # What came before the fault is not lost.
             self._failure = _as_httpx(cause)
-            if piece := content._read_nowait(-1):  # noqa: SLF001  the public one raises first
-                return piece
-            raise self._failure from cause
+            piece = content._read_nowait(-1)  # noqa: SLF001  the public one raises first
+            if not piece:
+                raise self._failure from cause
+        finally:
+            self._is_waiting = False
+        return piece
+
+    def _limit(self, ends: float) -> None:
+        # One timer for many pieces: to set and cancel one for each costs more than to parse it.
+        self._ends = ends
+        if self._timer is not None and self._timer.when() > ends:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and not math.isinf(ends):
+            self._timer = self._loop.call_at(ends, self._check)
+
+    def _check(self) -> None:
+        self._timer = None
+        if self._is_waiting and self._ends > self._loop.time():
+            self._timer = self._loop.call_at(self._ends, self._check)
+        elif self._is_waiting:
+            self._response.content.set_exception(httpx.ReadTimeout(""))
 
     def close(self) -> None:
         """Let go of the connection: closed at once unless all was read."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._response.close()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        if piece := await self.read(None):
+        if piece := await self.read(math.inf):
             return piece
         raise StopAsyncIteration
 
@@ -375,6 +393,9 @@ _KINDS: tuple[tuple[type[BaseException], type[httpx.HTTPError]], ...] = (
     (UnicodeError, httpx.ConnectError),  # a host name that DNS does not take
     (ValueError, httpx.LocalProtocolError),
 )
+
+
+_FAILURES = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, RuntimeError)
 
 
 def _as_httpx(cause: BaseException) -> httpx.HTTPError:

@@ -108,7 +108,10 @@ class SyncBody:
             self._network.allow(seconds)
         if not self._iterators or self._must_restart(seconds):
             self._start(seconds)
-        return next(filter(None, self._iterators[-1]), b"")
+        for piece in self._iterators[-1]:
+            if piece:
+                return piece
+        return b""
 
     def skip_what_is_here(self) -> None:
         """Read on as far as it takes no wait: the end may have come with the last piece."""
@@ -158,7 +161,10 @@ class AsyncByteStream:
         return self
 
     async def __anext__(self) -> bytes:
-        await self._let_others_run()
+        self._busy += time.monotonic() - self._resumed
+        if self._busy > _TURN_SECONDS:
+            self._busy = 0.0
+            await asyncio.sleep(0)
         try:
             self._where.timeouts.check()
             piece = await self._body.read(self._where.timeouts.idle)
@@ -171,13 +177,6 @@ class AsyncByteStream:
             self._is_at_end = True
             raise StopAsyncIteration
         raise broken
-
-    async def _let_others_run(self) -> None:
-        """Give the loop a turn, every time that the reader has worked for so long."""
-        self._busy += time.monotonic() - self._resumed
-        if self._busy > _TURN_SECONDS:
-            self._busy = 0.0
-            await asyncio.sleep(0)
 
     async def finish(self) -> None:
         """Read what little is left, so that the connection can be used again; then close."""
