@@ -403,10 +403,10 @@ def _as_httpx(cause: BaseException) -> httpx.HTTPError:
 
     `httpx_aiohttp` takes a lost and a refused connection for a timeout.
     """
+    if isinstance(cause, httpx.ReadTimeout):
+        return cause  # our own
     if isinstance(cause, httpx.HTTPError) and cause.__cause__ is not None:
         cause = cause.__cause__
-    if isinstance(cause, httpx.HTTPError):
-        return cause
     kind = next((kind for known, kind in _KINDS if isinstance(cause, known)), httpx.ReadError)
     found = kind(_text(cause))
     found.__cause__ = cause

@@ -137,6 +137,8 @@ def test_a_closed_loop_that_is_kept_gives_up_its_sockets_later() -> None:
         assert server.closed == 0
         receive("loop", FakePlatform(), server.request())
         server.wait_closed(2)
+        del loop
+        gc.collect()
 
 
 def test_a_loop_that_cannot_watch_sockets_is_served_by_the_library() -> None:
