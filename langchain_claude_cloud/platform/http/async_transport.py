@@ -337,7 +337,7 @@ class LoopBody(httpx.AsyncByteStream):
             self._failure = _as_httpx(cause)
             piece = content._read_nowait(-1)  # noqa: SLF001  the public one raises first
             if not piece:
-                raise self._failure from cause
+                raise self._failure from self._failure.__cause__
         finally:
             self._is_waiting = False
         return piece

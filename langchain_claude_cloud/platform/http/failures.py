@@ -145,7 +145,9 @@ def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudErro
 
 
 def _chain(cause: BaseException | None) -> Iterator[BaseException]:
-    while cause is not None:
+    seen: list[BaseException] = []
+    while cause is not None and not any(cause is known for known in seen):
+        seen.append(cause)
         yield cause
         cause = cause.__cause__ or cause.__context__
 
