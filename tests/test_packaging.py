@@ -97,6 +97,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "google-auth[requests]",
         "httpcore",
         "httpx",
+        "aiohttp",
         "httpx-aiohttp",
         "jiter",
         "langchain-core",

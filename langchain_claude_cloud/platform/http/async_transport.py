@@ -24,7 +24,6 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
-from yarl import URL
 
 from langchain_claude_cloud.platform.http.byte_streams import BODY
 from langchain_claude_cloud.platform.http.environment import (
@@ -56,7 +55,7 @@ class _Exchange:
     """
 
     def __init__(self, url: str, timeouts: Timeouts, timer: asyncio.Timeout) -> None:
-        self.url = URL(url, encoded=True)
+        self.url = url
         self.response: aiohttp.ClientResponse | None = None
         self.is_uploading = False
         self._timeouts = timeouts
@@ -84,7 +83,7 @@ async def _observe(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     exchange = _current.get()
-    request.url = exchange.url
+    request.url = type(request.url)(exchange.url, encoded=True)
     exchange.response = await handler(request)
     return exchange.response
 
