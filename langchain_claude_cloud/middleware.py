@@ -1,7 +1,6 @@
 """Middleware for langchain's ``create_agent``: what an agent needs around this model.
 
-In: the state of an agent, or what it is about to ask the model. Out: changes to it. Needs
-the extra ``agents`` (langchain).
+Needs the extra ``agents`` (langchain).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from langchain_core.messages import (
     AnyMessage,
     HumanMessage,
     InvalidToolCall,
+    ToolCall,
     ToolMessage,
 )
 from langchain_core.runnables import RunnableBinding
@@ -41,13 +41,19 @@ except ModuleNotFoundError as error:
         "langchain-claude-cloud installs: in a checkout, pip install '.[agents]'"
     ) from error
 
-__all__ = ["InvalidToolCallMiddleware", "InvalidToolCallsError", "PromptCachingMiddleware"]
+__all__ = [
+    "DanglingToolCallMiddleware",
+    "InvalidToolCallMiddleware",
+    "InvalidToolCallsError",
+    "PromptCachingMiddleware",
+]
 
 State: TypeAlias = "AgentState[Any]"
 Update: TypeAlias = dict[str, Any]
 Request: TypeAlias = "ModelRequest[Any]"
 Response: TypeAlias = "ModelResponse[Any]"
 
+_PAUSES: Final = frozenset({"pause_turn", "compaction"})
 _TTLS: Final = ("5m", "1h")
 
 
@@ -193,6 +199,80 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
             return _without_structure(error)
 
 
+class DanglingToolCallMiddleware(AgentMiddleware[State, Any, Any]):
+    """Lets a thread go on whose history the API would refuse.
+
+    A run that was cancelled, or an interrupt that was answered by a new message, leaves tool
+    calls without a result: every later request is refused then. This middleware sends an error
+    result for each of them. Some models also refuse a history that ends with an AIMessage,
+    such as a worker's answer that a supervisor hands on; for those it adds a short user turn.
+
+    Only what is sent is changed, the same way each time. The messages of the thread stay as
+    they are, so a result that comes later still counts.
+
+    Args:
+        message: What the model is told about a call that nobody answered.
+        continuation: The user turn after an AIMessage at the end, for models that cannot
+            continue one. None: such a history is refused, with what to do.
+    """
+
+    def __init__(
+        self,
+        message: Callable[[ToolCall], str] | None = None,
+        continuation: str | None = "Continue.",
+    ) -> None:
+        super().__init__()
+        self.continuation = continuation
+        self._message = message or _tell_unanswered
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Ask the model with a history that it takes.
+
+        Args:
+            request: What the model is asked.
+            handler: Asks it.
+
+        Returns:
+            What it answered.
+        """
+        return handler(self._repaired(request))
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Do what `wrap_model_call` does."""
+        return await handler(self._repaired(request))
+
+    def _repaired(self, request: Request) -> Request:
+        messages = self._answered(request.messages)
+        if self.continuation and _needs_user_turn(messages, request.model):
+            messages.append(HumanMessage(self.continuation))
+        if len(messages) == len(request.messages):
+            return request
+        return request.override(messages=messages)
+
+    def _answered(self, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+        """Return the messages, with an error result behind those of each answer that lacks it."""
+        results = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
+        repaired: list[AnyMessage] = []
+        missing: list[ToolMessage] = []
+        for message in messages:
+            if missing and not isinstance(message, ToolMessage):
+                repaired += missing
+                missing = []
+            repaired.append(message)
+            if isinstance(message, AIMessage):
+                missing = [
+                    self._result(call) for call in message.tool_calls if call["id"] not in results
+                ]
+        return repaired + missing
+
+    def _result(self, call: ToolCall) -> ToolMessage:
+        return ToolMessage(
+            self._message(call), tool_call_id=call["id"] or "", name=call["name"], status="error"
+        )
+
+
 class PromptCachingMiddleware(AgentMiddleware[State, Any, Any]):
     """Caches what an agent sends anew with every step: tools, system prompt, conversation.
 
@@ -254,6 +334,28 @@ def _leaves_caching_open(request: Request) -> bool:
     if not isinstance(model, ChatClaudeCloud) or model.prompt_caching is not None:
         return False
     return all(given.get("prompt_caching") is None for given in settings)
+
+
+def _needs_user_turn(messages: Sequence[AnyMessage], model: object) -> bool:
+    """Whether a history ends with an answer that the model cannot continue.
+
+    The API itself continues an answer that it paused.
+    """
+    last = messages[-1] if messages else None
+    if not isinstance(last, AIMessage) or last.response_metadata.get("stop_reason") in _PAUSES:
+        return False
+    while isinstance(model, RunnableBinding):
+        model = model.bound
+    if not isinstance(model, ChatClaudeCloud):
+        return False
+    routes = model._routes_for(model.model, model.default_headers or {})  # noqa: SLF001 - ours
+    known = [route.resolve_in(route.known_region()) for route in routes]
+    return not all(resolved.capabilities.prefill for resolved in known)
+
+
+def _tell_unanswered(call: ToolCall) -> str:
+    """Return the error result of a call that nobody answered."""
+    return f"{call['name']} was not run, or did not finish: the run was interrupted."
 
 
 def _unanswered(messages: Sequence[AnyMessage]) -> tuple[AIMessage, list[InvalidToolCall]]:
