@@ -95,8 +95,8 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
 
 def _refuse_other_spelling(owner: str, place: str, region: str) -> None:
     """Refuse a region that is spelled as the other cloud spells its own."""
-    amazon = re.fullmatch(r"[a-z]{2}(?:-[a-z]+)+-\d+", region)
-    google = re.fullmatch(r"[a-z]+-[a-z]+\d+", region)
+    amazon = re.fullmatch(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}", region)
+    google = re.fullmatch(r"[a-z]+-[a-z]+\d{1,2}", region)
     if amazon and owner == "Vertex":
         raise refusal(
             owner,
