@@ -197,6 +197,8 @@ class Adaptation:
         options = self._asked
         if known:
             options = _without(options, known, is_structured=self._is_structured)
+        if {"bound_thinking", "block_binding"} <= known & (self._for_this_call | {"block_binding"}):
+            options = replace(options, bound_thinking="leave_out")
         if options.max_tokens is None:
             options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
         if options.output_format is not None and (
@@ -235,21 +237,23 @@ class Adaptation:
     def _learns(self, error: ClaudeCloudError, text: str, sent: _Sent, place: Hashable) -> bool:
         if isinstance(error, RateLimitError):
             return _fits_small_quota(error, text, sent, place)
-        if isinstance(error, InvalidInputError):
-            return False
-        if not isinstance(error, InvalidRequestError | PermissionDeniedError):
+        is_refusal = isinstance(error, InvalidRequestError | PermissionDeniedError)
+        if not is_refusal or isinstance(error, InvalidInputError):
             return False
         if self.settle(place, sent.model) != sent.options:
             return True  # another call, under way at the same time, was quicker to learn it
-        if isinstance(error, InvalidRequestError) and self._changes_call(error, text, sent, place):
-            self._first = error
-            return True
+        if isinstance(error, InvalidRequestError):
+            if _BOUND_THINKING.match(text):
+                return self._unbinds_thinking(error, sent, place)
+            if self._changes_call(error, text, sent, place):
+                self._first = error
+                return True
         return _learns_of_endpoint(text, sent, place)
 
     def _changes_call(
         self, error: InvalidRequestError, text: str, sent: _Sent, place: Hashable
     ) -> bool:
-        """Whether this call alone is changed: its length, its schema or its history."""
+        """Whether this call alone is changed: its length or its schema."""
         if isinstance(error, ContextOverflowError):
             return self._makes_room(text, sent, place)
         if any(rule.words.match(text) for rule in _RULES):
@@ -258,8 +262,6 @@ class Adaptation:
             _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
         ):
             return self._notes("output_config.format", error, "the schema is asked for by a tool")
-        if _BOUND_THINKING.match(text):
-            return self._unbinds_thinking(error, sent, place)
         return False
 
     def _makes_room(self, text: str, sent: _Sent, place: Hashable) -> bool:

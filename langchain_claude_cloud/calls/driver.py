@@ -171,7 +171,8 @@ class CallDriver(Generic[T]):
     def _attempt(self) -> Steps:
         """Send the request to the current route, and take in what it answers."""
         self._reader = None
-        route, self._ticket = self._route, Ticket()
+        route, tries = self._route, self._attempts.tries[self._attempts.current]
+        self._ticket = Ticket(tries=tries)
         yield Prepare(route.platform)
         yield from find_arn_target(route)
         request = self._build()

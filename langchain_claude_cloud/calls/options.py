@@ -51,6 +51,7 @@ _CALL_ONLY: Final = (
     "cache_control",
     "response_format",
     "strict",
+    "structured_output_tool",
 )
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""
@@ -140,7 +141,7 @@ def read_options(
         timeout=given.get("timeout", fields.timeout),
         max_retries=given.get("max_retries", fields.max_retries),
         default_headers={**(fields.default_headers or {}), **given.get("default_headers", {})},
-        is_structured=bool(arguments.get("ls_structured_output_format")),
+        is_structured=bool(given.get("structured_output_tool")),
     )
 
 

@@ -25,8 +25,10 @@ _INCREASE_A_SECOND: Final = 0.03
 _SLOWEST: Final = 0.2
 _FEWEST_AT_FIRST: Final = 1.0
 # After this long without a refusal the limit is not where it was, and is looked for faster.
-_CALM_SECONDS: Final = 8.0
-_FASTER_A_SECOND: Final = 0.25
+_CALM_SECONDS: Final = 1.0
+_FASTER_A_SECOND: Final = 0.05
+_SEARCH_A_SECOND: Final = 1.0
+_AFTER_SEARCH: Final = 0.75
 _FORGOTTEN_AFTER: Final = 60.0
 _MEASURED_SECONDS: Final = 1.0
 # Waiters look again at least so often: the rate may have changed.
@@ -34,6 +36,12 @@ _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
 _LONGEST_PAUSE: Final = 60.0
+_LONGEST_OWN_PAUSE: Final = 16.0
+_MOST_REFUSED: Final = 0.5
+_CALM_FOR_RETRIES: Final = 0.3
+_FEW: Final = 5
+_CLEARLY: Final = 5
+_ROUND_TRIPS: Final = 1.5
 _MOST_PLACES: Final = 1000
 
 
@@ -46,10 +54,16 @@ class _Traffic:
         sent: Requests that were sent since.
         refused: How many of them were throttled.
         rate: Requests a second; None while nothing was throttled.
+        is_first: Whether the rate is the one that was set first.
+        measured_over: The seconds that the first rate was measured over.
+        is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
+        is_limiting: Whether calls wait for the rate.
+        pauses: How often in a row most of the requests were refused.
         credit: How many may be sent at once.
         credited_at: When credit was added last.
         paused_until: Nothing is sent before.
         throttled_at: When a request was throttled last.
+        delay: How many seconds a refusal takes to come.
         served: How many tickets were used or given back.
     """
 
@@ -57,11 +71,16 @@ class _Traffic:
     sent: int = 0
     refused: int = 0
     rate: float | None = None
-    base: float = 0.0
+    is_first: bool = False
+    measured_over: float = _MEASURED_SECONDS
+    is_searching: bool = False
+    is_limiting: bool = True
+    pauses: int = 0
     credit: float = 0.0
     credited_at: float = 0.0
     paused_until: float = 0.0
     throttled_at: float = 0.0
+    delay: float = 0.0
     served: int = 0
     tickets: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -73,10 +92,13 @@ class Ticket:
     Attributes:
         number: Which it is; None while it did not have to wait.
         sent_at: When the call was sent.
+        tries: How often it was sent before. One that was refused already waits for a calm
+            moment: it has fewer chances left than others.
     """
 
     number: int | None = None
     sent_at: float = 0.0
+    tries: int = 0
 
 
 class Pacing:
@@ -124,14 +146,22 @@ class Pacing:
                 return
             self._credit(traffic, now)
             traffic.throttled_at = now
-            traffic.refused += 1
-            is_old = traffic.rate is not None and ticket.sent_at <= traffic.epoch
-            if is_old:
-                # Sent before the rate was set: what the endpoint took was less than it seemed.
-                traffic.base = max(_SLOWEST, traffic.base - DECREASE / _MEASURED_SECONDS)
-                traffic.rate = min(traffic.rate or traffic.base, max(traffic.base, _SLOWEST))
-                return
-            self._begin_epoch(traffic, now, asked)
+            traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
+            if traffic.rate is None:
+                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * (now - ticket.sent_at)))
+            elif ticket.sent_at >= traffic.epoch:
+                traffic.refused += 1
+                if traffic.refused >= _CLEARLY or now - traffic.epoch >= _MEASURED_SECONDS:
+                    self._slow_down(traffic, now, asked)
+            elif traffic.is_first:
+                # Sent before there was a rate: the endpoint took less than it had seemed. The
+                # others that were under way are waited for.
+                more = now + (now - ticket.sent_at) / 2
+                traffic.epoch = traffic.paused_until = max(traffic.paused_until, more)
+                traffic.credited_at = traffic.paused_until
+                traffic.rate = max(
+                    _FEWEST_AT_FIRST, traffic.rate - DECREASE / traffic.measured_over
+                )
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
         """Give back the ticket of a call that ended while it waited. It takes no lock."""
@@ -161,6 +191,9 @@ class Pacing:
             return 0.0
         if now < traffic.paused_until:
             return min(traffic.paused_until - now, _LONGEST_WAIT)
+        calm = traffic.throttled_at + ticket.tries * _CALM_FOR_RETRIES - now
+        if calm > 0:
+            return max(_SHORTEST_WAIT, min(calm, _LONGEST_WAIT))
         if traffic.credit >= 1.0:
             traffic.credit -= 1.0
             return 0.0
@@ -174,31 +207,56 @@ class Pacing:
         """Add what the time that went by is worth, to the credit and to the rate."""
         if traffic.rate is None:
             return
-        elapsed, traffic.credited_at = max(0.0, now - traffic.credited_at), now
+        elapsed = max(0.0, now - traffic.credited_at)
+        traffic.credited_at = max(now, traffic.credited_at)
         most = max(1.0, traffic.rate * _BURST_SECONDS)
-        traffic.credit = min(traffic.credit + elapsed * traffic.rate, most)
-        calm = now - traffic.throttled_at
-        step = _INCREASE_A_SECOND if calm < _CALM_SECONDS else _FASTER_A_SECOND
-        traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
+        traffic.credit = traffic.credit + elapsed * traffic.rate
+        traffic.is_limiting = traffic.credit < most
+        traffic.credit = min(traffic.credit, most)
+        calm = now - max(traffic.throttled_at, traffic.epoch)
+        step = _INCREASE_A_SECOND
+        # What was sent at this rate has been answered by now.
+        is_confirmed = calm > 2 * traffic.delay
+        if is_confirmed and traffic.is_searching and calm > _CALM_SECONDS / 2:
+            step = _SEARCH_A_SECOND
+        elif is_confirmed and calm > _CALM_SECONDS:
+            step = _FASTER_A_SECOND
+        if traffic.is_limiting or traffic.rate < _FEWEST_AT_FIRST:
+            traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
         if calm > _FORGOTTEN_AFTER:
             traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
 
-    def _begin_epoch(self, traffic: _Traffic, now: float, asked: float | None) -> None:
-        elapsed = max(now - traffic.epoch, _MEASURED_SECONDS)
-        measured = max(0.0, traffic.sent - traffic.refused) / elapsed
-        is_first = traffic.rate is None
-        if traffic.rate is None:
-            measured = max(measured, _FEWEST_AT_FIRST)
-        else:
-            measured = min(max(measured, traffic.rate * _MOST_DECREASE), traffic.rate)
-        mostly_refused = traffic.refused * 2 > traffic.sent
-        traffic.base = measured * DECREASE
-        traffic.rate = max(_SLOWEST, traffic.base)
-        if asked and (is_first or mostly_refused):
-            traffic.paused_until = max(traffic.paused_until, now + min(asked, _LONGEST_PAUSE))
-        # One call that is sent again by itself does not wait for more than its own backoff.
-        traffic.credit, traffic.credited_at = 1.0, now
-        traffic.epoch, traffic.sent, traffic.refused = now, 0, 0
+    def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
+        """Set the first rate: what was taken in the last second, or less if it was quicker."""
+        elapsed = now - traffic.epoch
+        traffic.measured_over = max(elapsed, _MEASURED_SECONDS)
+        taken = (traffic.sent - 1) / traffic.measured_over
+        traffic.rate = max(_FEWEST_AT_FIRST, taken * DECREASE)
+        traffic.is_first = traffic.is_searching = True
+        # A burst has used up what there was for this second. One call that is sent again by
+        # itself does not wait for more than its own backoff.
+        burst = _MEASURED_SECONDS - elapsed if traffic.sent > _FEW else 0.0
+        self._begin_epoch(traffic, now, max(pause, burst))
+
+    def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
+        rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
+        elapsed = now - traffic.epoch
+        if elapsed > _MEASURED_SECONDS / 4 and not traffic.is_limiting:
+            rate = min(rate, traffic.sent / elapsed)  # a busy process sends less than it may
+        was_searching = traffic.is_searching
+        traffic.is_searching = share > _MOST_REFUSED
+        rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
+        traffic.pauses = traffic.pauses + 1 if traffic.is_searching else 0
+        pause = 0.0
+        if traffic.is_searching:
+            pause = max(asked or 0.0, min(2.0 ** (traffic.pauses - 1), _LONGEST_OWN_PAUSE))
+        traffic.rate, traffic.is_first = max(_SLOWEST, rate), False
+        self._begin_epoch(traffic, now, pause)
+
+    def _begin_epoch(self, traffic: _Traffic, now: float, pause: float) -> None:
+        traffic.paused_until = max(traffic.paused_until, now + min(pause, _LONGEST_PAUSE))
+        traffic.credit, traffic.credited_at = 1.0, max(now, traffic.paused_until)
+        traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
 
     def _make_room(self) -> None:
         if len(self._traffic) > _MOST_PLACES:

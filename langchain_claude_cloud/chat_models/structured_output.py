@@ -257,7 +257,13 @@ def _bind_tool(
     tool = convert_tool(
         schema_tool(schema.name, schema.json_schema), strict=arguments.pop("strict", None)
     )
-    return model.bind_tools([tool], tool_choice=schema.name, parallel_tool_calls=False, **arguments)
+    return model.bind_tools(
+        [tool],
+        tool_choice=schema.name,
+        parallel_tool_calls=False,
+        structured_output_tool=True,
+        **arguments,
+    )
 
 
 def _response_format(schema: OutputSchema) -> JsonObject:
