@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, Vertex
@@ -23,8 +23,10 @@ from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
+    ConfigurationError,
     ConnectionFailedError,
     ContextOverflowError,
+    InvalidInputError,
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
@@ -441,7 +443,10 @@ def test_the_order_stays_the_user_s_among_healthy_routes(world: World) -> None:
     ("one", "other"),
     [
         (Vertex(project="one-project"), Vertex(project="another-project")),
-        (Vertex(request_type="dedicated"), Vertex(request_type="shared")),
+        (
+            Vertex(request_type="dedicated", region="us-east5"),
+            Vertex(request_type="shared", region="us-east5"),
+        ),
         (Vertex(access_token="one"), Vertex(access_token="two")),
         (Bedrock(profile="one"), Bedrock(profile="two")),
         (
@@ -478,6 +483,7 @@ def test_instances_with_the_same_settings_share_what_is_known() -> None:
     assert "sesame" not in repr(one.place)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["fail", "ok", "wait"])), max_size=60))
 def test_whatever_happens_a_call_finds_a_route(steps: list[tuple[int, str]]) -> None:
     """And at most one of the calls that begin at the same time goes to a route on trial."""
@@ -526,3 +532,74 @@ def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None
     thread.join(5)
     assert not thread.is_alive()
     assert circuits.admit(1, object())
+
+
+OUTCOMES = {
+    "ok": None,
+    "429": lambda: throttled(0.0),
+    "503": lambda: ServerError("", status_code=503),
+    "reset": lambda: ConnectionFailedError(""),
+    "403": lambda: PermissionDeniedError("", status_code=403),
+    "404": lambda: NotFoundError("", status_code=404),
+    "cannot": lambda: InvalidInputError("no web search here"),
+    "no region": lambda: ConfigurationError("no region"),
+    "too large": lambda: RequestTooLargeError("24 MB"),
+    "400": lambda: InvalidRequestError("", status_code=400),
+}
+
+
+def answers(plan: Plan, outcomes: dict[str, list[str]]) -> bool:
+    """Let a call go on until it ends; return whether it is answered."""
+    left = {region: iter(each) for region, each in outcomes.items()}
+    while True:
+        make = OUTCOMES[next(left[region_of(plan) or ""], "503")]
+        if make is None:
+            plan.succeeded()
+            return True
+        try:
+            plan.failed(make())
+        except ClaudeCloudError:
+            return False
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    outcomes=st.fixed_dictionaries(
+        {
+            region: st.lists(st.sampled_from(sorted(OUTCOMES)), min_size=3, max_size=3)
+            for region in (A, B, C)
+        }
+    ),
+    max_retries=st.integers(0, 2),
+    cooling=st.sets(st.sampled_from([A, B, C])),
+)
+def test_a_list_answers_whenever_a_member_alone_would_have(
+    outcomes: dict[str, list[str]], max_retries: int, cooling: set[str]
+) -> None:
+    """Within the same attempts, whatever happens before, and whatever earlier calls met.
+
+    But for members that come after one whose cloud calls the request invalid: it is not sent
+    on to them.
+    """
+    world = World()
+    for route in routes_in(*cooling):
+        world.memory.circuits.record_failure(route.place, 10.0)
+    able = []
+    for region in (A, B, C):
+        alone = Plan(routes_in(region), max_retries, memory=World().memory)
+        if answers(alone, {region: outcomes[region]}):
+            able.append(region)
+        if "400" in outcomes[region]:
+            break
+    found = answers(world.plan(A, B, C, max_retries=max_retries), outcomes)
+    assert found or not able
+
+
+def test_a_limit_of_this_machine_blames_no_route(world: World) -> None:
+    """The same route is asked again after a while, and no other for it."""
+    full = ConnectionFailedError("not reached")
+    full.__cause__ = OSError(24, "Too many open files")
+    plan = world.plan(A, B, max_retries=1)
+    plan.failed(full)
+    assert region_of(plan) == A
+    assert region_of(world.plan(A, B)) == A

@@ -1,0 +1,114 @@
+"""Calls share a rate after a throttle, and nobody waits without one."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langchain_claude_cloud.calls.pacing import Pacing, Ticket
+
+_ROOT = Path(__file__).parent.parent.parent
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def simulation(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module that ``python -m benchmarks.pacing`` runs."""
+    monkeypatch.syspath_prepend(_ROOT)
+    return importlib.import_module("benchmarks.pacing")
+
+
+def test_nobody_waits_where_nothing_is_throttled() -> None:
+    """However many there are."""
+    pacing = Pacing(Clock())
+    assert {pacing.wait("place", Ticket()) for _ in range(10_000)} == {0.0}
+    assert pacing.rate("place") is None
+
+
+def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
+    """There is nobody to share with."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    ticket = Ticket()
+    pacing.wait("place", ticket)
+    pacing.throttled("place", ticket, None)
+    clock.now += 0.4
+    assert pacing.wait("place", Ticket(tries=1)) == 0.0
+
+
+def test_another_endpoint_is_not_slowed() -> None:
+    """Nor another model there, or another identity: each has a place of its own."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    tickets = [Ticket() for _ in range(50)]
+    for ticket in tickets:
+        pacing.wait("place", ticket)
+    pacing.throttled("place", tickets[-1], None)
+    assert pacing.wait("place", Ticket()) > 0
+    assert {pacing.wait("another", Ticket()) for _ in range(50)} == {0.0}
+
+
+def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
+    """A burst that used a quota up waits until there is some again."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    tickets = [Ticket() for _ in range(50)]
+    for ticket in tickets:
+        pacing.wait("place", ticket)
+    pacing.throttled("place", tickets[0], 20.0)
+    clock.now += 19
+    assert pacing.wait("place", Ticket()) > 0
+    clock.now += 1.1
+    assert pacing.wait("place", Ticket()) == 0.0
+
+
+def test_a_minute_without_a_throttle_ends_the_pace() -> None:
+    """The endpoint is asked as before."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    ticket = Ticket()
+    pacing.wait("place", ticket)
+    pacing.throttled("place", ticket, None)
+    assert pacing.rate("place") is not None
+    clock.now += 120
+    assert {pacing.wait("place", Ticket()) for _ in range(500)} == {0.0}
+
+
+def test_what_is_known_of_endpoints_is_bounded() -> None:
+    """A service with thousands of projects does not grow without end."""
+    pacing = Pacing(Clock())
+    for number in range(3000):
+        pacing.wait(number, Ticket())
+    assert len(pacing._traffic) <= 1000
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_burst_against_a_quota_loses_nothing(
+    simulation: Any, retry_after: float | None, seed: int
+) -> None:
+    """2,000 calls, 100 a second, three attempts each: all are answered, near the rate."""
+    quota = simulation.Quota(100)
+    found = simulation.Simulation(quota, retry_after=retry_after, seed=seed).run()
+    assert found.lost == 0
+    assert found.answered / found.seconds >= 90 * 0.97
+    alone = simulation.Simulation(simulation.Quota(100), is_paced=False, seed=seed).run()
+    assert alone.lost > 1000
+
+
+def test_four_processes_lose_less_than_one_in_a_hundred(simulation: Any) -> None:
+    """They know nothing of each other."""
+    found = simulation.Simulation(simulation.Quota(100), processes=4).run()
+    assert found.lost < 20
