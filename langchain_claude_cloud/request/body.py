@@ -19,7 +19,7 @@ from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
 from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
-from langchain_claude_cloud.request.plain_json import check_depth, replace_surrogates
+from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.tool_types import CONTEXT_MANAGEMENT_BETA
 
@@ -90,10 +90,9 @@ def _build(
     notices += _add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
-    check_depth(body)
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
-    body, replaced = replace_surrogates(body)
+    body, replaced = plain_json(body)
     if replaced:
         notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names)

@@ -1,4 +1,4 @@
-"""Checks that a body can be written as JSON, before it is."""
+"""Makes sure that a body can be written as JSON that the API takes."""
 
 from __future__ import annotations
 
@@ -14,61 +14,57 @@ _DEEPEST: Final = 200
 _SURROGATES: Final = re.compile("[\ud800-\udfff]+")
 
 
-def check_depth(body: JsonObject) -> None:
-    """Refuse a body that is nested too deeply.
-
-    Raises:
-        InvalidInputError: It says which field is.
-    """
-    level = [(name, value) for name, value in body.items() if isinstance(value, dict | list)]
-    for _ in range(_DEEPEST):
-        level = [
-            (name, inner)
-            for name, value in level
-            for inner in (value.values() if isinstance(value, dict) else value)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise InvalidInputError(
-        f"{level[0][0]!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
-        "content that hold themselves, or send deep data as text."
-    )
-
-
-def replace_surrogates(body: JsonObject) -> tuple[JsonObject, bool]:
+def plain_json(body: JsonObject) -> tuple[JsonObject, bool]:
     """Return a body without halves of characters, which the API refuses, and if there were any.
 
     Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
     character hold them. Two halves that belong together become their character.
 
     Args:
-        body: A body that is not nested too deeply; not changed.
+        body: The body; not changed.
+
+    Raises:
+        InvalidInputError: It is nested too deeply; the message says which field is.
     """
-    clean = _clean(body)
-    return (body, False) if clean is body or not isinstance(clean, dict) else (clean, True)
+    has_halves = any(_has_halves(field, name) for name, field in body.items())
+    clean = _clean(body) if has_halves else body
+    return (clean, True) if has_halves and isinstance(clean, dict) else (body, False)
+
+
+def _has_halves(field: object, name: str) -> bool:
+    """Whether there are halves of characters in a field of a body.
+
+    Raises:
+        InvalidInputError: It is nested too deeply.
+    """
+    found = False
+    level = [field]
+    for _ in range(_DEEPEST):
+        deeper: list[object] = []
+        for value in level:
+            if isinstance(value, str):
+                found = found or not (value.isascii() or _SURROGATES.search(value) is None)
+            elif isinstance(value, dict):
+                deeper += value
+                deeper += value.values()
+            elif isinstance(value, list):
+                deeper += value
+        if not deeper:
+            return found
+        level = deeper
+    raise InvalidInputError(
+        f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
+        "content that hold themselves, or send deep data as text."
+    )
 
 
 def _clean(value: object) -> object:
-    """Return a value with its texts cleaned; itself if there is nothing to clean."""
+    """Return a value with its texts cleaned, the keys included."""
     if isinstance(value, str):
-        return value if value.isascii() else _clean_text(value)
+        return value if value.isascii() else _SURROGATES.sub(_joined, value)
     if isinstance(value, dict):
-        new = {_clean(key): _clean(held) for key, held in value.items()}
-        same = all(
-            key is old and held is value[old]
-            for (key, held), old in zip(new.items(), value, strict=False)
-        )
-        return value if same else new
-    if isinstance(value, list):
-        items = [_clean(item) for item in value]
-        same = all(new is old for new, old in zip(items, value, strict=True))
-        return value if same else items
-    return value
-
-
-def _clean_text(text: str) -> str:
-    return _SURROGATES.sub(_joined, text) if _SURROGATES.search(text) else text
+        return {_clean(key): _clean(held) for key, held in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _joined(found: re.Match[str]) -> str:

@@ -1,0 +1,60 @@
+"""A bound tool is a plain dict to LangChain, and converting it again changes nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.load import dumps
+from request_building import build
+
+from langchain_claude_cloud.request.tools import convert_tool, convert_tools
+
+GIVEN = {
+    "name": "a/b",
+    "input_schema": {
+        "properties": {"$a": {"type": "string"}, "b": {}},
+        "anyOf": [{"required": ["$a"]}, {"required": ["b"]}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.copy,
+        copy.deepcopy,
+        dict,
+        lambda tool: pickle.loads(pickle.dumps(tool)),  # noqa: S301 - its own bytes
+        lambda tool: json.loads(json.dumps(tool)),
+        lambda tool: {**tool, "cache_control": {"type": "ephemeral"}},
+        convert_tool,
+    ],
+)
+def test_a_copy_is_sent_as_the_tool_itself(copied: Callable[[Any], Any]) -> None:
+    """LangChain's middleware copies tools, and users keep them."""
+    (tool,) = convert_tools([GIVEN])
+    again = convert_tool(copied(tool))
+    assert again["name"] == "a/b"
+    assert again["description"] == tool["description"]
+    sent = build(tools=(again,)).body["tools"][0]
+    assert sent["name"] == "a_b"
+    assert list(sent["input_schema"]["properties"]) == ["a", "b"]
+    assert sent["input_schema"] == build(tools=(tool,)).body["tools"][0]["input_schema"]
+
+
+def test_it_is_dumped_by_langchain() -> None:
+    """Traces hold the tools of a call."""
+    assert json.loads(dumps(convert_tool(GIVEN)))["name"] == "a/b"
+
+
+def test_one_that_cannot_be_sent_is_left_out_after_a_copy_too() -> None:
+    """Its schema stays as it was given."""
+    bad = convert_tool({"name": "bad", "input_schema": {"type": "array"}})
+    request = build(tools=(convert_tool(dict(bad)),))
+    assert "tools" not in request.body
+    assert "'bad' left out" in request.notices[0]
