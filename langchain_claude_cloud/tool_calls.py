@@ -17,17 +17,17 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, ParsedToolCall
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.content import NEVER_ENDED
-from langchain_claude_cloud.response.partial_json import PartialJsonReader
+from langchain_claude_cloud.response.partial_json import PartialJsonReader, TextChange
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, dump_arguments
 
-__all__ = ["ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
+__all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class ToolCallUpdate:
             ``error``: what is not whole must not be executed. Finished parts are shared
             between updates, so leave them as they are.
         delta: The raw text that is new. Those of a call add up to its raw arguments.
+        changes: The text that this fragment added to strings in the arguments, one entry for
+            each string: its JSON path, such as ``$.content``, and what is new.
         done: Whether this is the last update of the call.
         error: Why the call is invalid; None as long as it is not known to be.
     """
@@ -53,6 +55,7 @@ class ToolCallUpdate:
     name: str
     args: JsonObject
     delta: str = ""
+    changes: tuple[TextChange, ...] = ()
     done: bool = False
     error: str | None = None
 
@@ -71,7 +74,7 @@ def iter_tool_calls(chunks: Iterable[object]) -> Iterator[ToolCallUpdate]:
     Raises:
         Exception: What the stream raises, after the last updates.
     """
-    tracker = _Tracker()
+    tracker = ToolCallTracker()
     try:
         for item in chunks:
             yield from tracker.read(item)
@@ -93,7 +96,7 @@ async def aiter_tool_calls(chunks: AsyncIterable[object]) -> AsyncIterator[ToolC
     Raises:
         Exception: What the stream raises, after the last updates.
     """
-    tracker = _Tracker()
+    tracker = ToolCallTracker()
     try:
         async for item in chunks:
             for update in tracker.read(item):
@@ -126,8 +129,9 @@ class _Call:
     arguments: PartialJsonReader = field(default_factory=PartialJsonReader)
 
     def grow(self, fragment: str) -> ToolCallUpdate:
-        args = self.arguments.feed(fragment) if fragment else self.arguments.args
-        return ToolCallUpdate(self.index, self.id, self.name, args, delta=fragment)
+        args = self.arguments.feed(fragment)
+        changes = tuple(self.arguments.changes)
+        return ToolCallUpdate(self.index, self.id, self.name, args, fragment, changes)
 
     def parse(self, *, stop_reason: str | None, is_last: bool) -> ParsedToolCall:
         """Return what a call is whose stream does not parse it, when its message is over."""
@@ -157,8 +161,15 @@ class _Call:
             raw = dump_arguments(args) if args else ""
         else:
             error = parsed_call["error"] or "invalid"
-        delta = "" if self.arguments.raw else str(raw)
-        return ToolCallUpdate(self.index, call_id, name, args, delta, done=True, error=error)
+        delta = ""
+        changes: tuple[TextChange, ...] = ()
+        if not self.arguments.length:
+            delta = str(raw)
+            self.arguments.feed(delta)
+            changes = tuple(self.arguments.changes)
+        return ToolCallUpdate(
+            self.index, call_id, name, args, delta, changes, done=True, error=error
+        )
 
 
 @dataclass(slots=True)
@@ -169,7 +180,7 @@ class _Message:
     done: set[int] = field(default_factory=set)
 
 
-class _Tracker:
+class ToolCallTracker:
     """Keeps the calls that are open, of however many messages at once."""
 
     def __init__(self) -> None:
@@ -178,12 +189,12 @@ class _Tracker:
 
     def read(self, item: object) -> Iterator[ToolCallUpdate]:
         """Take what a stream yielded; yield what is new."""
-        payload, scope = _unwrap(item, "")
+        payload, scope = unwrap(item, "")
         if isinstance(payload, AIMessageChunk):
             yield from self._read_chunk(payload)
         elif isinstance(payload, AIMessage):
             yield from self._read_message(payload)
-        elif payload is not None:
+        elif payload is not None and not isinstance(payload, ToolMessage):
             yield from self._read_event(payload, f"events of {scope}")
 
     def end(self, *, broken_by: Exception | None = None) -> Iterator[ToolCallUpdate]:
@@ -307,17 +318,17 @@ _EVENTS: Final = frozenset(
     {*_BOUNDARIES, "content-block-start", "content-block-delta", "content-block-finish"}
 )
 
-_Payload: TypeAlias = "AIMessage | Mapping[str, object] | None"
+_Payload: TypeAlias = "AIMessage | ToolMessage | Mapping[str, object] | None"
 
 
-def _unwrap(item: object, scope: str) -> tuple[_Payload, str]:
+def unwrap(item: object, scope: str) -> tuple[_Payload, str]:
     """Return the message or protocol event in an item, and the run that it is of.
 
     Args:
         item: What a stream yielded.
         scope: The run, as far as the item's own envelope tells.
     """
-    if isinstance(item, AIMessage):
+    if isinstance(item, AIMessage | ToolMessage):
         return item, scope
     if isinstance(item, tuple) and item:
         return _unwrap_tuple(item, scope)
@@ -330,13 +341,13 @@ def _unwrap_tuple(item: tuple[object, ...], scope: str) -> tuple[_Payload, str]:
     """Open LangGraph's tuples: namespace, mode, payload with metadata, each as it is there."""
     first, rest = item[0], item[1:]
     if isinstance(first, tuple):
-        return _unwrap(rest[0] if len(rest) == 1 else rest, scope)
+        return unwrap(rest[0] if len(rest) == 1 else rest, scope)
     if isinstance(first, str):
-        return _unwrap(rest[0], scope) if first == "messages" and rest else (None, scope)
+        return unwrap(rest[0], scope) if first == "messages" and rest else (None, scope)
     metadata = rest[0] if rest else None
     if isinstance(metadata, Mapping):
         run = metadata.get("run_id") or metadata.get("langgraph_checkpoint_ns") or scope
-        return _unwrap(first, str(run))
+        return unwrap(first, str(run))
     return None, scope
 
 
@@ -346,13 +357,13 @@ def _unwrap_mapping(item: Mapping[str, object], scope: str) -> tuple[_Payload, s
     if event in _EVENTS:
         return item, scope
     if event == "on_chat_model_stream":
-        return _unwrap(_part(item, "data", "chunk"), scope)
+        return unwrap(_part(item, "data", "chunk"), scope)
     if event == "on_chat_model_end":
-        return _unwrap(_part(item, "data", "output"), scope)
+        return unwrap(_part(item, "data", "output"), scope)
     if item.get("type") == "messages":
-        return _unwrap(item.get("data"), scope)
+        return unwrap(item.get("data"), scope)
     if item.get("type") == "event" and item.get("method") == "messages":
-        return _unwrap(_part(item, "params", "data"), scope)
+        return unwrap(_part(item, "params", "data"), scope)
     return None, scope
 
 
