@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final, Generic, TypeVar
 
 from jiter import from_json
@@ -20,6 +21,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
     error_from_event,
     error_from_exception_frame,
+    error_from_response,
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
@@ -35,6 +37,9 @@ T = TypeVar("T")
 
 MAX_ANSWER_BYTES: Final = 64_000_000
 """No answer is larger; a server that never ends one must not fill the memory."""
+
+_MAX_ERROR_BYTES: Final = 64_000
+_ERROR_WORDS: Final = (b'"error"', b'"__type"')
 
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
 
@@ -81,6 +86,8 @@ class ResponseStream(Generic[T]):
         self._version = version
         self._held: list[T] = []
         self._size = 0
+        self._has_begun = False
+        self._json: bytes | None = None
         self._has_message = False
         self._has_ending = False
         self._started = False
@@ -96,7 +103,13 @@ class ResponseStream(Generic[T]):
         Raises:
             ClaudeCloudError: The cloud reported an error, or the bytes cannot be an answer.
         """
-        yield from self._read(self._decoder.feed(data))
+        if not self._has_begun and (first := data.lstrip()[:1]):
+            self._has_begun = True
+            self._json = b"" if first in (b"{", b"[") else None  # Neither framing begins so.
+        if self._json is None:
+            yield from self._read(self._decoder.feed(data))
+        elif len(self._json) < _MAX_ERROR_BYTES:
+            self._json += data
 
     def close(self) -> Iterator[T]:
         """Take the end of the stream, yield what was held back.
@@ -104,6 +117,8 @@ class ResponseStream(Generic[T]):
         Raises:
             StreamInterruptedError: The stream ended before the message was complete.
         """
+        if self._json is not None:
+            raise self._error_in_json(self._json)
         yield from self._read(self._decoder.close())
         if not self.complete:
             raise self.interrupted("the stream ended before message_stop")
@@ -204,6 +219,21 @@ class ResponseStream(Generic[T]):
         if not isinstance(event, dict):
             raise TypeError("not a JSON object")
         return event
+
+    def _error_in_json(self, body: bytes) -> ClaudeCloudError:
+        """Return the error that came as JSON in place of a stream, with status 200."""
+        if not any(word in body for word in _ERROR_WORDS):
+            return self.interrupted("it is one JSON value, and not a stream of events")
+        error = error_from_response(
+            HTTPStatus.OK,
+            {},
+            body,
+            platform=self._cloud,
+            model=self._source.model,
+            region=self._source.region,
+        )
+        error.request_id = error.request_id or self._source.request_id
+        return self.attach(error)
 
     def _event_error(self, event: JsonObject) -> ClaudeCloudError:
         error = error_from_event(

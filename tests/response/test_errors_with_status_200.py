@@ -1,0 +1,69 @@
+"""A body of JSON in place of a stream, with status 200, is the error that it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from answers import ORIGIN, WRITERS, sse
+from test_response_stream import WHOLE
+
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    NotFoundError,
+    OverloadedError,
+    RateLimitError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.errors.types import Framing
+from langchain_claude_cloud.response.stream import ResponseStream
+
+UNKNOWN = (
+    b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}'
+)
+
+
+@pytest.mark.parametrize("framing", ["sse", "event-stream"])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (UNKNOWN, NotFoundError),
+        (b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}', OverloadedError),
+        (
+            b'\n [{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"x"}}]',
+            RateLimitError,
+        ),
+        (b'{"type":"message","content":[]}', StreamInterruptedError),
+        (b'{"type":"err', StreamInterruptedError),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+def test_json_in_place_of_a_stream_is_the_error_that_it_holds(
+    framing: Framing, body: bytes, expected: type[ClaudeCloudError], size: int
+) -> None:
+    """Bedrock answers an unknown path so, gateways an overload; however it is cut."""
+    stream: ResponseStream[Any] = ResponseStream(
+        framing, WRITERS["v0"](ORIGIN), ORIGIN, cloud="bedrock"
+    )
+    for start in range(0, len(body), size):
+        assert list(stream.feed(body[start : start + size])) == []
+    with pytest.raises(expected) as caught:
+        list(stream.close())
+    assert type(caught.value) is expected
+    assert not stream.has_emitted
+
+
+def test_events_that_are_cut_anywhere_are_events() -> None:
+    """A piece in mid-stream may begin with a brace."""
+    for size in range(1, 9):
+        stream: ResponseStream[Any] = ResponseStream(
+            "sse", WRITERS["v0"](ORIGIN), ORIGIN, cloud="vertex"
+        )
+        whole = sse(WHOLE)
+        outputs = [
+            output
+            for start in range(0, len(whole), size)
+            for output in stream.feed(whole[start : start + size])
+        ]
+        assert stream.complete
+        assert outputs
