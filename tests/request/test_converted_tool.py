@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumps
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from request_building import build
 
 from langchain_claude_cloud.request.tools import convert_tool, convert_tools
@@ -58,3 +59,13 @@ def test_one_that_cannot_be_sent_is_left_out_after_a_copy_too() -> None:
     request = build(tools=(convert_tool(dict(bad)),))
     assert "tools" not in request.body
     assert "'bad' left out" in request.notices[0]
+
+
+def test_references_to_tools_name_them_as_they_are_sent() -> None:
+    """A search of the caller's own finds tools by their own names."""
+    call = AIMessage("", tool_calls=[{"name": "find", "args": {}, "id": "1"}])
+    found = [{"type": "tool_reference", "tool_name": "a/b"}]
+    history = [HumanMessage("q"), call, ToolMessage(found, tool_call_id="1")]
+    tools = convert_tools([GIVEN, {"name": "find", "input_schema": {}}])
+    (result,) = build(history, tools=tools).body["messages"][2]["content"]
+    assert result["content"] == [{"type": "tool_reference", "tool_name": "a_b"}]

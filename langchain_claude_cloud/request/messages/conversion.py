@@ -159,7 +159,18 @@ class _ConversationBuilder:
     def add_tool_result(self, message: BaseMessage, position: int) -> None:
         """Add a tool's result to the user's turn."""
         result = cast("ToolMessage", message)
-        self._open("user", position).results += convert_tool_message(result, self._notices)
+        results = convert_tool_message(result, self._notices)
+        self._open("user", position).results += [self._with_wire_names(each) for each in results]
+
+    def _with_wire_names(self, result: JsonObject) -> JsonObject:
+        """Return a result in which references to tools name them as the request does."""
+        content = result.get("content")
+        if not isinstance(content, list):
+            return result
+        for block in content:
+            if block["type"] == "tool_reference" and isinstance(block.get("tool_name"), str):
+                block["tool_name"] = self._names.wire_name(block["tool_name"])
+        return result
 
     def add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer to the turn that is open, or to a new one; an empty one is skipped."""
