@@ -33,9 +33,10 @@ def make_model(emulator: CloudEmulator, cloud: str, **fields: Any) -> ChatClaude
     return ChatClaudeCloud(platform=platform_of(emulator, cloud), **given)
 
 
-def fresh_region(base: str = "us-east") -> str:
-    """Return a region that no other test of this process has used."""
-    return f"{base}{next(_numbers) + 100}"
+def fresh_region(cloud: str) -> str:
+    """Return a region, spelled as a cloud does, that no other test of this process has used."""
+    dash = "" if cloud == "vertex" else "-"
+    return f"us-east{dash}{next(_numbers) + 100}"
 
 
 def small_png() -> bytes:

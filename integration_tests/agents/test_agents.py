@@ -19,7 +19,6 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"

@@ -14,7 +14,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_claude_cloud.testing import CloudEmulator, text
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"

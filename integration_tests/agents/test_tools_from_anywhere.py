@@ -39,12 +39,6 @@ def clouds() -> Iterator[CloudEmulator]:
         yield emulator
 
 
-@pytest.fixture(params=["vertex", "bedrock"])
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud."""
-    return str(request.param)
-
-
 def _model(clouds: CloudEmulator, cloud: str, version: Literal["v0", "v1"]) -> ChatClaudeCloud:
     platform = clouds.vertex() if cloud == "vertex" else clouds.bedrock()
     return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, output_version=version)

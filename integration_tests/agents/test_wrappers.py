@@ -18,7 +18,6 @@ from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.platform.http.pool import close_pools, loop_client, thread_client
 from langchain_claude_cloud.testing import CloudEmulator, ReceivedRequest
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"

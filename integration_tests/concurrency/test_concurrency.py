@@ -25,13 +25,6 @@ from langchain_claude_cloud import ChatClaudeCloud
 CLOUDS = ["vertex", "bedrock"]
 
 
-@pytest.fixture(params=CLOUDS)
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud in turn."""
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def server() -> Iterator[RawClouds]:
     """A server that answers with the prompt."""

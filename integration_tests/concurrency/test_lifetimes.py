@@ -40,13 +40,6 @@ async def _answer(exchange: Exchange) -> None:
         await answer_prompt(exchange)
 
 
-@pytest.fixture(params=CLOUDS)
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud in turn."""
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def server() -> Iterator[RawClouds]:
     """A server that falls silent."""

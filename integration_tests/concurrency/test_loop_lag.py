@@ -34,13 +34,6 @@ SLOW_TO_IMPORT = {"httpx", "httpcore", "anyio", "google.auth", "botocore", "requ
 CLOUDS = ["vertex", "bedrock"]
 
 
-@pytest.fixture(params=CLOUDS)
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud in turn."""
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def server() -> Iterator[RawClouds]:
     """A server that answers any request with a word."""

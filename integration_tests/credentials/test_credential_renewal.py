@@ -20,13 +20,6 @@ from langchain_claude_cloud.errors import AuthenticationError
 FIRST = {"token-1", "ASIA1"}
 
 
-@pytest.fixture(params=["vertex", "bedrock"])
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud in turn."""
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawClouds]:
     """A server that is named in the environment as the one that issues credentials."""

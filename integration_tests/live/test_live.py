@@ -28,13 +28,6 @@ PARAGRAPHS = {
 TASK = "Write three paragraphs about rivers to rivers.md with write_file, in one call."
 
 
-@pytest.fixture(params=["vertex", "bedrock"])
-def cloud(request: pytest.FixtureRequest) -> str:
-    """Each cloud in turn."""
-    name: str = request.param
-    return name
-
-
 def make_model(cloud: str, **fields: Any) -> ChatClaudeCloud:
     """Return a model of a cloud, configured by the environment."""
     given = {

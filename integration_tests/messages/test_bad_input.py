@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,13 +26,6 @@ from langchain_claude_cloud.testing import CloudEmulator
 
 MODEL = "claude-sonnet-5-5"
 SECRET = "canary-2f9c71d4"
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator; a test that uses it says whether it was asked."""
-    with CloudEmulator() as running:
-        yield running
 
 
 def _keys() -> Bedrock:

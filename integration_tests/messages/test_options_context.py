@@ -13,8 +13,6 @@ from langchain_claude_cloud.testing import CloudEmulator, text
 from langchain_claude_cloud.testing.reply.framing import chunk_frame, sse_event
 from langchain_claude_cloud.testing.reply.ids import Noise
 
-pytest_plugins = ["cloud_fixtures"]
-
 COMPACTION = {"type": "compaction", "content": "Summary: they spoke of tea."}
 SIGNED = {**COMPACTION, "encrypted_content": "c2VjcmV0"}
 EDITS: dict[str, tuple[dict[str, Any], str]] = {

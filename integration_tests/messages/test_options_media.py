@@ -14,8 +14,6 @@ from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.testing import CloudEmulator
 
-pytest_plugins = ["cloud_fixtures"]
-
 PNG = base64.b64encode(small_png()).decode()
 PDF = base64.b64encode(small_pdf()).decode()
 NOTE = "A note: caf\u00e9."

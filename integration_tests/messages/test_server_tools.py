@@ -13,7 +13,6 @@ from langchain_core.tools import StructuredTool
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.testing import CloudEmulator, ReceivedRequest
 
-pytest_plugins = ["cloud_fixtures"]
 # What events of v3 are called in langchain-core.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,22 +31,9 @@ _unused = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[CloudEmulator]:
-    """An emulator with many profiles: what was learned stays for the process."""
-    profiles = dict.fromkeys(FRESH, "claude-haiku-4-5")
-    with CloudEmulator(application_profiles=profiles) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: CloudEmulator) -> Iterator[CloudEmulator]:
-    """The emulator, without a script; what a test queues, it uses up."""
-    running.reset()
-    MEMORY.reset()
-    yield running
-    MEMORY.reset()
-    assert running.pending == 0
-    running.reset()
+def emulator_settings() -> dict[str, Any]:
+    """Many profiles: what was learned stays for the process."""
+    return {"application_profiles": dict.fromkeys(FRESH, "claude-haiku-4-5")}
 
 
 @pytest.fixture

@@ -37,8 +37,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator
 
-pytest_plugins = ["cloud_fixtures"]
-
 TOOL = {"name": "f", "description": "d" * 400, "input_schema": {"type": "object", "properties": {}}}
 HISTORY: list[BaseMessage] = [
     SystemMessage("Be brief."),

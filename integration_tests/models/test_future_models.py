@@ -13,8 +13,6 @@ from langchain_claude_cloud.catalogue.models import ModelInfo, all_models
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 from langchain_claude_cloud.tool_calls import iter_tool_calls
 
-pytest_plugins = ["cloud_fixtures"]
-
 NAMES: Final = ("claude-sonnet-6", "claude-opus-9-1", "claude-haiku-7", "claude-fable-6")
 VERTEX_IDS: Final = (*NAMES, "claude-sonnet-6@20270101", "claude-opus-9-1@default")
 BEDROCK_IDS: Final = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -29,19 +28,9 @@ PROFILES = {"a1b2c3": "claude-haiku-4-5", "future": "claude-sonnet-6"}
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[CloudEmulator]:
-    """An emulator that serves all tests of the module."""
-    with CloudEmulator(application_profiles=PROFILES) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: CloudEmulator) -> Iterator[CloudEmulator]:
-    """The emulator, without a script; what a test queues, it uses up."""
-    running.reset()
-    yield running
-    assert running.pending == 0
-    running.reset()
+def emulator_settings() -> dict[str, Any]:
+    """The profiles of an account."""
+    return {"application_profiles": PROFILES}
 
 
 def model_on(emulator: CloudEmulator, cloud: str, **fields: Any) -> ChatClaudeCloud:

@@ -23,8 +23,6 @@ from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.model_rules import rules_for
 from langchain_claude_cloud.testing.validation import check
 
-pytest_plugins = ["cloud_fixtures"]
-
 THINKING: tuple[Any, ...] = (
     None,
     "adaptive",

@@ -42,13 +42,6 @@ OLD_BEDROCK_MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ARGUMENTS = {"location": "San Francisco, CA"}
 
 
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
-
-
 def vertex_settings(emulator: CloudEmulator) -> dict[str, Any]:
     """Return how the SDK's Vertex clients reach an emulator."""
     return {

@@ -22,7 +22,6 @@ from langchain_claude_cloud.testing import (
     tool_use,
 )
 
-pytest_plugins = ["cloud_fixtures"]
 # What events of v3 are called in langchain-core.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -180,13 +179,6 @@ CASES = {
         {"user_id": "u-1"},
     ),
 }
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
 
 
 def _by_sdk(emulator: CloudEmulator, cloud: str, case: Case) -> ReceivedRequest:

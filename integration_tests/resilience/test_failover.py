@@ -32,7 +32,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
@@ -330,7 +329,7 @@ def ask_all(
     models = {}
     times = settings.pop("times", 1)
     for way, how in cases:
-        region = fresh_region("us-east-")
+        region = fresh_region(cloud)
         emulator.fault(*said_before(how), **how, region=region, times=times)
         emulator.reply(WORDS, region=region)
         platform = platform_of(emulator, cloud, region=region)

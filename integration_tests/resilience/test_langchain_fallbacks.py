@@ -12,8 +12,6 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
-
 
 @tool
 def get_weather(location: str) -> str:

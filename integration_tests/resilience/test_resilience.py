@@ -35,7 +35,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, text
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
@@ -152,7 +151,7 @@ def out_of_time(
     """Give the errors of calls that have 0.4 s in all, and of which each was sent once."""
     models = {}
     for way in ways:
-        region = fresh_region()
+        region = fresh_region(cloud)
         emulator.fault(*blocks, **fault, region=region)
         models[way] = make_model(emulator, cloud, max_retries=5, timeout={"total": 0.4}).model_copy(
             update={"platform": platform_of(emulator, cloud, region=region)}
@@ -477,7 +476,7 @@ async def test_a_trial_that_is_cancelled_before_it_is_sent_lets_the_next_call_tr
     emulator: CloudEmulator, cloud: str
 ) -> None:
     """One route failed, the other is to be tried, and callbacks are being told."""
-    first, second = fresh_region(), fresh_region()
+    first, second = fresh_region(cloud), fresh_region(cloud)
     regions = [platform_of(emulator, cloud, region=region) for region in (first, second)]
     model = ChatClaudeCloud(
         model="claude-sonnet-4-6", max_tokens=64, max_retries=0, platform=regions
@@ -546,7 +545,7 @@ async def test_what_one_call_learned_helps_those_under_way(
 ) -> None:
     """Calls that were sent together are all refused; each is sent again without it."""
     message = "tools.0.custom.eager_input_streaming: Extra inputs are not permitted"
-    region = fresh_region()
+    region = fresh_region(cloud)
     platform = platform_of(emulator, cloud, region=region)
     model = ChatClaudeCloud(
         model="claude-haiku-4-5", platform=platform, max_tokens=512, max_retries=0

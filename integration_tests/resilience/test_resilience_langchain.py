@@ -32,8 +32,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
-
 OTHER: Final = {"vertex": "bedrock", "bedrock": "vertex"}
 OVERFLOW: Final = "prompt is too long: 210001 tokens > 200000 maximum"
 Run = Callable[[Any, Sequence[AnyMessage]], Any]

@@ -36,8 +36,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, text
 
-pytest_plugins = ["cloud_fixtures"]
-
 Way = Callable[[ChatClaudeCloud], Any]
 
 

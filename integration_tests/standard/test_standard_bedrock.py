@@ -12,8 +12,6 @@ from standard_suites import CloudIntegration, CloudUnit
 
 from langchain_claude_cloud import Bedrock
 
-pytest_plugins = ["cloud_fixtures"]
-
 PLATFORM = Bedrock(region="eu-west-1")
 ENVIRONMENT = {
     "ANTHROPIC_MODEL": "claude-opus-4-8",

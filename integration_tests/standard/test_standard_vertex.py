@@ -12,8 +12,6 @@ from standard_suites import CloudIntegration, CloudUnit
 
 from langchain_claude_cloud import Vertex
 
-pytest_plugins = ["cloud_fixtures"]
-
 PLATFORM = Vertex(project="some-project", region="europe-west1")
 ENVIRONMENT = {
     "ANTHROPIC_MODEL": "claude-opus-4-8",

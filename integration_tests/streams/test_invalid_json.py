@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,13 +29,6 @@ TOOL = {
     "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}},
 }
 QUESTION = HumanMessage("Write a file.")
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
 
 
 def _streamed(model: Any) -> BaseMessage:

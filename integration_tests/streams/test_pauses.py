@@ -22,7 +22,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator, server_tool_use, text
 
-pytest_plugins = ["cloud_fixtures"]
 # What events of v3 are called in langchain-core.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
@@ -191,7 +190,7 @@ def test_a_continuation_that_breaks_off_carries_all_that_was_said(
 
 def test_a_continuation_goes_where_the_turn_began(emulator: CloudEmulator) -> None:
     """Not to another platform, which knows nothing of the tools at work there."""
-    first, other = (emulator.vertex(region=fresh_region()) for _ in range(2))
+    first, other = (emulator.vertex(region=fresh_region("vertex")) for _ in range(2))
     model = ChatClaudeCloud(
         model="claude-sonnet-4-6", platform=[first, other], max_tokens=1024, max_retries=0
     )

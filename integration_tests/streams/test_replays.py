@@ -35,7 +35,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.testing import CloudEmulator
 
-pytest_plugins = ["cloud_fixtures"]
 pytestmark = [
     needs_data,
     # What events of v3 are called in langchain-core.

@@ -14,8 +14,6 @@ from langchain_core.tracers import LangChainTracer
 
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text
 
-pytest_plugins = ["cloud_fixtures"]
-
 # `load` is marked as beta, the events' version v1 as deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*beta.*", "ignore:astream_events version='v1'")
 

@@ -15,8 +15,6 @@ from langchain_claude_cloud.chat_models.structured_output import StructuredOutpu
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
-
 ItemT = TypeVar("ItemT")
 
 

@@ -14,8 +14,6 @@ from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
-
 
 class Joke(BaseModel):
     """A joke."""

@@ -6,7 +6,6 @@ an error, and the model is asked again, for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL
@@ -42,14 +40,6 @@ class Sum(BaseModel):
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """Return an emulator, with nothing learned yet."""
-    MEMORY.reset()
-    with CloudEmulator() as running:
-        yield running
 
 
 @pytest.fixture(params=["vertex", "bedrock"])
