@@ -18,8 +18,6 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.middleware import DanglingToolCallMiddleware
 from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
-pytest_plugins = ["cloud_fixtures"]
-
 WITHOUT_PREFILL = "claude-sonnet-4-6"
 
 
