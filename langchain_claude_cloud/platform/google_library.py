@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +25,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact, shown_path
+from langchain_claude_cloud.platform.http.loops import run_within
 from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 if TYPE_CHECKING:
@@ -146,17 +148,29 @@ def scoped(credentials: object) -> GoogleCredentials:
 
 
 @contextmanager
-def transport() -> Iterator[Request]:
-    """Give google-auth's transport for a renewal; nothing of it is logged."""
+def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
+    """Give google-auth's transport for a renewal; nothing of it is logged.
+
+    Args:
+        seconds: How long one request may take as a whole, however slowly the answer trickles.
+    """
     import requests  # noqa: PLC0415  with the next line 190 ms: on first use
+    from google.auth.exceptions import TransportError  # noqa: PLC0415
     from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
 
     class TimedTransport(Transport):
         """google-auth's transport with a timeout that a caller can wait for."""
 
         def __call__(self, *args: object, **options: object) -> object:
-            options.setdefault("timeout", TOKEN_TIMEOUT)
-            return super().__call__(*args, **options)  # type: ignore[no-untyped-call]
+            options.setdefault("timeout", seconds)
+            ask = partial(super().__call__, *args, **options)
+            try:
+                return run_within(seconds, ask)
+            except TimeoutError:
+                late = TransportError(  # type: ignore[no-untyped-call]
+                    f"no answer within {seconds:g} s"
+                )
+            raise late
 
     # A session a renewal: tokens last an hour, the token endpoint's connections do not.
     with requests.Session() as session, quiet_libraries():

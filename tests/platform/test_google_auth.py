@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,7 +42,7 @@ from langchain_claude_cloud.platform.google_auth import (
     StaticToken,
     token_source,
 )
-from langchain_claude_cloud.platform.google_library import SCOPES
+from langchain_claude_cloud.platform.google_library import SCOPES, explained, transport
 from langchain_claude_cloud.platform.locks import SharedLock
 
 
@@ -495,3 +498,30 @@ def test_credentials_that_raise_what_they_like_are_an_authentication_error(
         source.prepare()
     with pytest.raises(AuthenticationError):
         source.headers() if late else source.prepare()
+
+
+def test_a_token_endpoint_that_trickles_is_given_up() -> None:
+    """A timeout for each read would never end: the request as a whole has one."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+                while not stop.wait(0.02):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/token"
+            with (
+                pytest.raises(ConnectionFailedError, match="no answer within"),
+                transport(0.3) as request,
+                explained(),
+            ):
+                request(url, method="POST")
+        finally:
+            stop.set()
+            thread.join()
