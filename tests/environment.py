@@ -57,6 +57,9 @@ def clean_environment(
     has_own = "tmp_path" in request.fixturenames
     home = request.getfixturevalue("tmp_path") if has_own else _no_folder(tmp_path_factory)
     aws_sources = sys.modules.get("langchain_claude_cloud.platform.aws_sources")
+    memory = sys.modules.get("langchain_claude_cloud.calls.memory")
+    if memory is not None:
+        memory.MEMORY.reset()
     if aws_sources is not None:  # another test's endpoint may have had the same port
         aws_sources.AWS_SOURCES.reset()
     keep = {"CLAUDE_CLOUD_DATA"}

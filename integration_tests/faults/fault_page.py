@@ -68,6 +68,60 @@ timeouts of requests that were not streamed do not. A platform that failed is as
 long as it said, or for half a minute, and longer each time in a row. Once content was handed out
 there is no change either.
 
+**Isolated from each other.** Calls share no mutable state but what the tables below list, and each
+entry of those belongs to one place: an endpoint, a model and an identity (project or account,
+credentials, region). Headers, model, platform, betas and timeouts of one call are never seen by
+another, whatever threads and tasks share the instance. What one endpoint refuses, throttles or
+fails is not held against another endpoint, another model or another identity.
+
+**Failover, in short.** A list of platforms is never worse than its best member: a route that cannot
+take a request (a server tool, its size, a missing region or profile) is skipped for that request,
+and routes that may pass are tried again all the same. What a cloud itself calls invalid is not
+sent on to the platforms after it. A limit of this machine, such as that of open files, is held
+against no platform.
+
+**Pacing.** After a throttle, the calls of the process to that endpoint and model go out at a rate
+that they share: a little less than what the endpoint took, growing while nothing is refused, for a
+minute after the last throttle. Without a throttle nobody waits. `python -m benchmarks.pacing`
+simulates it.
+
+| What is kept for the process (`calls/memory.py`) | Key | Bound | Lifetime |
+|---|---|---|---|
+| circuit breakers of endpoints that fail | place | 1,000 | what the cloud asked for, else 30 s to 5 min |
+| pace of throttled endpoints | place (counting apart) | 1,000 | 60 s after the last throttle |
+| features that an endpoint does not support | place | 1,000 | 6 h (the 1M context: 1 h) |
+| shorter default answers for small quotas of tokens | place | 1,000 | 10 min |
+| what an ARN stands for | place | 1,000 | 12 h; 5 min after a failure that may pass |
+| endpoints that do not count tokens | place | 1,000 | 6 h; 5 min without the permission; 30 s when not reached |
+| the last prompt that was counted, as hashes | place and arguments | 100 | 1 h |
+| notices that were logged | text | 1,000 | 1 day |
+| locks of lookups under way | place | 1,000 | 1 h |
+
+Tests begin with `MEMORY.reset()`. Connections belong to an event loop or thread and an origin;
+sources of credentials to what identifies them.
+
+| What is adapted | On which words, at the start of the message | For how long |
+|---|---|---|
+| `eager_input_streaming` of tools | `tools.N...eager_input_streaming: Extra inputs are not permitted`, `... not supported` | 6 h, that place |
+| `output_config.format` becomes a tool | the same with `output_config.format`; Google's `constraints/vertexai.allowedPartnerModelFeatures` | 6 h, that place |
+| the same for one schema | any other complaint about `output_config.format`, or a schema that is too complex | that call |
+| forced `tool_choice` of that tool | `tool_choice ... not supported` | 6 h, that place |
+| automatic `cache_control` becomes a breakpoint | `cache_control: Extra inputs are not permitted` | 6 h, that place |
+| `disable_parallel_tool_use` of structured output | `tool_choice....disable_parallel_tool_use: Extra inputs are not permitted` | 6 h, that place |
+| betas that the package adds | `Unexpected value(s) ... for the anthropic-beta header`; `invalid beta flag` | 6 h, that place |
+| the default `max_tokens` | `max_tokens: N > M`, where N was sent | 6 h, that place |
+| the default `max_tokens`, to the room that is left | `input length and max_tokens exceed context limit: A + B > C` | that call |
+| the default `max_tokens`, a quarter of it, at least 4,096 | a 429 of Bedrock that names tokens | 10 min, that place |
+| the context of 1M tokens is asked for | the prompt does not fit, on a model that needs the beta | that call |
+| thinking that is bound to another conversation is dropped | `messages.N.content.M: Invalid signature in thinking block` | 6 h, that place; left out of the history: that call |
+
+Only what the package added itself is left out, never what the user asked for. The first time is
+logged. Where a request that was changed so is refused as well, the first error is raised.
+
+On Bedrock, `max_tokens` counts against the quota when a request begins. The default is what the
+model can all the same: an answer that is cut short costs an agent its file, and accounts with
+room are many. Where a quota of tokens runs out, the default becomes shorter for a while.
+
 **Connections.** *closed*: the connection is closed at once, before the exception reaches the
 caller. *kept*: it was read to its end and serves the next call. *either*: one of the two, as all
 of the answer may have been there when it was refused. *none*: there was none. In every

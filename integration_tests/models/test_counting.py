@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,12 +23,9 @@ from langchain_core.messages import (
 )
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.memory import MEMORY
-from langchain_claude_cloud.chat_models import token_counting as counting
+from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
 from langchain_claude_cloud.chat_models.token_counting import (
-    COUNTED,
     PART_ERROR,
-    UNCOUNTED,
     EstimatedCount,
 )
 from langchain_claude_cloud.errors import (
@@ -72,11 +70,9 @@ def _words(text: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
     """Let each test be the first of its process that counts."""
-    COUNTED.clear()
-    UNCOUNTED.clear()
+    MEMORY.reset()
     yield
-    COUNTED.clear()
-    UNCOUNTED.clear()
+    MEMORY.reset()
 
 
 @pytest.fixture
@@ -162,7 +158,7 @@ def test_a_hundred_messages_are_trimmed_with_two_requests_at_most(
     """And what is left exceeds the limit by no more than the stated error."""
     history = _long_history()
     limit = int(model.count_tokens([*history, HumanMessage("On.")]) * part)
-    COUNTED.clear()
+    MEMORY.counted = ExpiringTable(100, MEMORY.clock)
     asked = len(emulator.requests)
     trimmed = trim_messages(history, max_tokens=limit, token_counter=model, **how)
     assert len(emulator.requests) - asked == requests
@@ -308,18 +304,15 @@ def test_counting_does_not_touch_failover(emulator: CloudEmulator) -> None:
     assert model.invoke("Hi").response_metadata["platform"] == "vertex"
 
 
-def test_only_hashes_of_what_was_counted_are_kept(
-    emulator: CloudEmulator, model: ChatClaudeCloud
-) -> None:
+def test_only_hashes_of_what_was_counted_are_kept(model: ChatClaudeCloud) -> None:
     """The messages themselves go when their owner lets go of them."""
-    del emulator
     history = _long_history()
     model.get_num_tokens_from_messages(history)
-    (counted,) = counting.COUNTED._lists.values()
-    assert all(reference() is not None for reference in counted._messages)
+    references = [weakref.ref(message) for message in history]
     del history
     gc.collect()  # a traceback may have held them in a circle
-    assert all(reference() is None for reference in counted._messages)
+    assert not any(reference() for reference in references)
+    assert len(MEMORY.counted) == 1
 
 
 def test_what_goes_with_a_prompt_is_counted_too(

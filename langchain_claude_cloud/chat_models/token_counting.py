@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-import weakref
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Final
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_claude_cloud.calls import exchange
 from langchain_claude_cloud.calls.driver import Call
-from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.chat_models.token_estimation import (
     ESTIMATE_ERROR,
     PER_MESSAGE,
     Size,
     characters_per_token,
-    parts_of,
     size_of,
     size_of_tools,
 )
@@ -40,7 +35,6 @@ from langchain_claude_cloud.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.routing.routes import Route
 
 logger = logging.getLogger("langchain_claude_cloud")
@@ -49,16 +43,15 @@ PART_ERROR: Final = 0.15
 """How far a count that is derived from that of a longer list may be off, as a part of the
 limit, where the list is of one kind of text; what differs much from the rest may exceed it."""
 
-_FEWEST_PARTS: Final = 8
-"""Words that a piece of a message must have, where it ends in a word that was cut."""
-
 _RETRY_SECONDS: Final = 30.0
 _PERMISSION_SECONDS: Final = 300.0
 _PERMISSIONS: Final = {
     "vertex": "aiplatform.endpoints.predict in the region that counts",
     "bedrock": "bedrock:CountTokens",
 }
-_MOST_KEPT: Final = 8
+_LASTS: Final = 6 * HOUR
+_COUNTED_SECONDS: Final = HOUR
+_LONG: Final = 8
 
 
 class EstimatedCount(int):
@@ -123,14 +116,17 @@ def count_slice(call: Call) -> int:
         ConfigurationError: The platform cannot be asked as it is set up.
     """
     sizes = _sizes(call)
-    known = COUNTED.find(call, sizes)
+    size = _whole(call, sizes)
+    counted = MEMORY.counted.get(_key(call))
+    known = counted.derive(sizes, size) if isinstance(counted, _Counted) else None
     if known is not None:
         return known
-    counted = _count_some_way(call)
-    if counted is None:
+    count = _count_some_way(call)
+    if count is None:
         return _estimate_all(call)
-    COUNTED.keep(call, sizes, counted)
-    return counted
+    digests = frozenset(each.digest for each in sizes)
+    MEMORY.counted.put(_key(call), _Counted(count, size, digests), _COUNTED_SECONDS)
+    return count
 
 
 def _count_some_way(call: Call) -> int | None:
@@ -162,34 +158,10 @@ def _forms(messages: Sequence[BaseMessage]) -> Iterator[tuple[Sequence[BaseMessa
         yield [*ordered, HumanMessage(".")], PER_MESSAGE + 1
 
 
-class _Uncounted:
-    """Which routes of this process do not count tokens, for good or for a while."""
-
-    def __init__(self) -> None:
-        self._until: dict[Hashable, float] = {}
-
-    def hides(self, route: Route) -> bool:
-        """Whether a route is not worth asking."""
-        return self._until.get(route.place, 0.0) > time.monotonic()
-
-    def add(self, route: Route, seconds: float) -> bool:
-        """Do not ask a route for some seconds; return whether that is news."""
-        is_news = route.place not in self._until
-        self._until[route.place] = time.monotonic() + seconds
-        return is_news
-
-    def clear(self) -> None:
-        """Forget it all."""
-        self._until.clear()
-
-
-UNCOUNTED: Final = _Uncounted()
-
-
 def _counting(routes: Sequence[Route]) -> list[Route]:
     """Return the routes that may count, those first that are healthy."""
     return sorted(
-        (r for r in routes if not UNCOUNTED.hides(r)),
+        (route for route in routes if not MEMORY.uncounted.get(route.place)),
         key=lambda route: MEMORY.circuits.remaining(route.place),
     )
 
@@ -206,17 +178,19 @@ def _note_that_none_counts(route: Route, error: ClaudeCloudError) -> None:
     if not unsupported and not isinstance(error, NotFoundError | PermissionDeniedError):
         raise error
     lasts = not isinstance(error, PermissionDeniedError)  # a permission may be given
-    if UNCOUNTED.add(route, math.inf if lasts else _PERMISSION_SECONDS):
-        _tell(route, error)
+    _leave_alone(route, error, _LASTS if lasts else _PERMISSION_SECONDS)
 
 
 def _note_that_none_answers(routes: Iterable[Route], error: ClaudeCloudError) -> None:
     for route in routes:
-        if UNCOUNTED.add(route, _RETRY_SECONDS):
-            _tell(route, error)
+        _leave_alone(route, error, _RETRY_SECONDS)
 
 
-def _tell(route: Route, error: ClaudeCloudError) -> None:
+def _leave_alone(route: Route, error: ClaudeCloudError, seconds: float) -> None:
+    """Do not ask a route for some seconds, and say so once a day."""
+    MEMORY.uncounted.put(route.place, value=True, seconds=seconds)
+    if not MEMORY.notices.put(("uncounted", route.place), value=True, seconds=24 * HOUR):
+        return
     refused = isinstance(error, PermissionDeniedError)
     logger.warning(
         "%s in %s %s for %s (%s%s); they are estimated, to within about %d %%.",
@@ -230,93 +204,33 @@ def _tell(route: Route, error: ClaudeCloudError) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Counted:
-    """A list that a cloud counted; the messages themselves are held weakly.
+    """A list that a cloud counted.
 
-    Args:
-        key: The model and the arguments of the call.
+    Attributes:
         count: The cloud's count.
         size: Its estimated tokens, those of tools included.
-        messages: The list.
         digests: What tells its messages from others.
     """
 
-    def __init__(
-        self,
-        key: int,
-        count: int,
-        size: float,
-        messages: Iterable[BaseMessage],
-        digests: frozenset[int],
-    ) -> None:
-        self.key = key
-        self._ratio = count / size
-        self._size = size
-        self._digests = digests
-        self._messages = [weakref.ref(message) for message in messages]
+    count: int
+    size: float
+    digests: frozenset[int]
 
-    def derive(self, call: Call, size: float, digests: Iterable[int]) -> int | None:
-        """Return the count of a part of the list, or None for what is no part of it."""
-        if size > self._size:
-            return None
-        unknown = [
-            message
-            for message, digest in zip(call.messages, digests, strict=True)
-            if digest not in self._digests
-        ]
-        if all(self._holds_piece(message) for message in unknown):
-            return math.ceil(self._ratio * size)
-        return None
+    def derive(self, sizes: Sequence[Size], size: float) -> int | None:
+        """Return the count of a part of the list, in proportion to its size; None if it is none.
 
-    def _holds_piece(self, message: BaseMessage) -> bool:
-        """Whether a message is a piece of one in the list; its last word may be cut."""
-        parts = parts_of(message)
-        new = len(parts - self._parts)
-        return new == 0 or (new == 1 and len(parts) >= _FEWEST_PARTS)
-
-    @cached_property
-    def _parts(self) -> frozenset[int]:
-        alive = (reference() for reference in self._messages)
-        return frozenset[int]().union(*(parts_of(message) for message in alive if message))
+        One message may be new where the list is long: LangChain cuts one in two.
+        """
+        new = sum(each.digest not in self.digests for each in sizes)
+        is_part = size <= self.size and new <= (len(self.digests) >= _LONG)
+        return round(self.count * size / self.size) if is_part else None
 
 
-class _CountedLists:
-    """The last lists that were counted."""
-
-    def __init__(self) -> None:
-        self._lists: OrderedDict[tuple[int, frozenset[int]], _Counted] = OrderedDict()
-        self._lock = SharedLock()
-
-    def find(self, call: Call, sizes: Sequence[Size]) -> int | None:
-        """Return the count of a part of a list that was counted, or None."""
-        size, key = _whole(call, sizes), _key(call)
-        digests = [each.digest for each in sizes]
-        with self._lock:
-            lists = [each for each in reversed(self._lists.values()) if each.key == key]
-        derived = (counted.derive(call, size, digests) for counted in lists)
-        return next((count for count in derived if count is not None), None)
-
-    def keep(self, call: Call, sizes: Sequence[Size], count: int) -> None:
-        """Keep a count."""
-        place = (_key(call), frozenset(size.digest for size in sizes))
-        counted = _Counted(place[0], count, _whole(call, sizes), call.messages, place[1])
-        with self._lock:
-            self._lists[place] = counted
-            self._lists.move_to_end(place)
-            if len(self._lists) > _MOST_KEPT:
-                self._lists.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget it all."""
-        with self._lock:
-            self._lists.clear()
-
-
-COUNTED: Final = _CountedLists()
-
-
-def _key(call: Call) -> int:
-    return hash((call.options.model, repr(call.options.request)))
+def _key(call: Call) -> Hashable:
+    """Return whose count it is: that of an endpoint, for a model and the call's other arguments."""
+    return (call.routes[0].place, hash(repr(call.options.request)))
 
 
 def _estimate_all(call: Call) -> EstimatedCount:

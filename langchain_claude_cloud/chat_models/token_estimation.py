@@ -87,14 +87,6 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
     return Size(tokens, hash((message.type, pieces)))
 
 
-def parts_of(message: BaseMessage) -> frozenset[int]:
-    """Return hashes of what a message is made of: its words, its images and files."""
-    parts: set[int] = set()
-    for kind, text in _pieces(message):
-        parts.update(map(hash, text.split() if kind == "text" else [text]))
-    return frozenset(parts)
-
-
 def _pieces(message: BaseMessage) -> Iterator[tuple[str, str]]:
     """Yield what a message is made of: its kind (text, image or file), and a text."""
     content = message.content
