@@ -160,6 +160,7 @@ errors: install
 
 features: install
 	$(BIN)/python tools/features.py
+	$(BIN)/python tools/document_faults.py
 
 # An environment of its own, so that the tests do not run with what only the documentation needs.
 DOCS := .venv-docs
