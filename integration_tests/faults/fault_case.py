@@ -262,7 +262,7 @@ def _compare(listener: Listener, seen: Seen, opened: int) -> None:
 
 @contextmanager
 def _scene(stage: Stage, row: Row, cloud: Cloud, way: Way, *, max_retries: int) -> Iterator[Scene]:
-    region = f"us-east{next(_regions)}"
+    region = f"us-east{'-' * (cloud == 'bedrock')}{next(_regions)}"
     listener = _listener(stage, row, cloud, way, region)
     try:
         with (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fault_row import Connection, Fault, Outcome, Row, Script, Section
-from fault_wire import ARRIVED, LAST_CHUNK, TEXT, Answer, Break, Steps, chunk
+from fault_wire import ARRIVED, LAST_CHUNK, TEXT, Answer, Break, Step, Steps, chunk
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -138,9 +138,43 @@ def _before(place: str, words: str, how: Break, script: Script) -> Row:
     )
 
 
+def trickled(data: bytes) -> list[Step]:
+    """Return steps that send one byte after the other, each soon enough and all together late."""
+    return [step for at in range(len(data)) for step in (data[at : at + 1], 0.05)]
+
+
+def _trickling_body(answer: Answer) -> Steps:
+    body = answer.body(answer.begun) if answer.streamed else answer.json
+    return [answer.head, *trickled(body), Break.STALL]
+
+
+_TRICKLES: Final = (
+    Row(
+        name="trickling-head",
+        title="The headers come byte by byte, and late",
+        fault=Fault(
+            wire=[lambda answer: [*trickled(answer.head), Break.STALL]], timeout={"start": SHORT}
+        ),
+        whole=_failed(RequestTimeoutError, retried=False),
+        streamed=_failed(RequestTimeoutError),
+        advice="Raise `timeout={'start': seconds}`, which is for all of them.",
+        says="timeout={'start': seconds}",
+    ),
+    Row(
+        name="trickling-body",
+        title="The body comes byte by byte, longer than the call may take",
+        fault=Fault(wire=[_trickling_body], timeout={"total": 3.0}),
+        whole=_failed(RequestTimeoutError, retried=False),
+        streamed=_failed(RequestTimeoutError, retried=False),
+        advice="Raise `timeout={'total': seconds}`, which is for the whole call.",
+        says="the rest of the call's 3 s",
+    ),
+)
+
 BEFORE_THE_ANSWER: Final = Section(
     "The connection breaks before the answer",
-    tuple(
+    _TRICKLES
+    + tuple(
         _before(place, words, how, script)
         for how in Break
         for place, words, script in (

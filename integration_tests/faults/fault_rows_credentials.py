@@ -14,7 +14,9 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConnectionFailedError,
     PermissionDeniedError,
+    RequestTimeoutError,
 )
+from langchain_claude_cloud.errors.types import Cloud
 
 _SLOW: Final = 0.2
 _INVALID_GRANT: Final = json.dumps(
@@ -25,6 +27,24 @@ _INVALID_GRANT: Final = json.dumps(
 def _unissued(error: type[ClaudeCloudError], *, retried: bool = False) -> Outcome:
     """Return the outcome of a token that is not to be had: no request is sent."""
     return Outcome(error=error, retried=retried, connection="none", requests=0)
+
+
+def _hanging(name: str, title: str, clouds: tuple[Cloud, ...]) -> Row:
+    """Return the row of a token endpoint that never answers a call whose time is limited."""
+    return Row(
+        name=name,
+        title=title,
+        fault=Fault(
+            identity="service-account" if clouds == VERTEX else "role",
+            token=[Break.STALL],
+            timeout={"total": 1.0},
+        ),
+        whole=_unissued(RequestTimeoutError),
+        streamed=_unissued(RequestTimeoutError),
+        advice="Raise `timeout={'total': seconds}`; without it the cloud's own library gives up.",
+        says="gave no credentials within",
+        clouds=clouds,
+    )
 
 
 def _google(name: str, title: str, token: Steps, outcome: Outcome, advice: str, says: str) -> Row:
@@ -135,6 +155,8 @@ TOKENS: Final = Section(
             "Nothing to do: other calls wait for the same token, and no event loop for any.",
             "",
         ),
+        _hanging("token-hangs", "Google's token endpoint never answers", VERTEX),
+        _hanging("sts-hangs", "AWS STS never answers", BEDROCK),
         Row(
             name="sts-down",
             title="AWS STS is down",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fault_row import BEDROCK, BOTH, VERTEX, Connection, Fault, Outcome, Row, Script, Section
@@ -239,12 +241,13 @@ def _odd(
     whole: bool = False,
     clouds: tuple[Cloud, ...] = BOTH,
     connection: Connection = "kept",
+    timeout: Mapping[str, float] | None = None,
 ) -> Row:
     answered = Outcome(connection=connection)
     return Row(
         name=name,
         title=title,
-        fault=Fault(wire=[script]),
+        fault=Fault(wire=[script], timeout=timeout),
         whole=answered if whole else None,
         streamed=answered,
         advice="Nothing to do.",
@@ -258,6 +261,12 @@ def _amid(*payloads: dict[str, Any]) -> Script:
         return answer.stream(answer.first + extra + answer.rest)
 
     return script
+
+
+def _compressed(answer: Answer) -> Steps:
+    packed = gzip.compress(b"".join(answer.events) if answer.streamed else answer.json)
+    body = chunk(packed) + LAST_CHUNK if answer.streamed else packed
+    return [answer.head_with("content-encoding: gzip", length=len(packed)) + body]
 
 
 def _bit_by_bit(answer: Answer) -> Steps:
@@ -323,6 +332,19 @@ ODD_BUT_RIGHT: Final = Section(
             clouds=BEDROCK,
         ),
         _odd("tiny-chunks", "HTTP chunks of one byte", _bit_by_bit),
+        _odd(
+            "bare-lf",
+            "Line ends without a carriage return in the headers",
+            lambda answer: [answer.head.replace(b"\r\n", b"\n") + answer.body()],
+            whole=True,
+        ),
+        _odd(
+            "gzip",
+            "A compressed answer, though not asked for, to a call whose whole time is limited",
+            _compressed,
+            whole=True,
+            timeout={"total": 30.0},
+        ),
         _odd("tiny-packets", "Headers in packets of one byte", _one_byte_a_packet, whole=True),
         _odd(
             "early-hints",

@@ -173,13 +173,13 @@ class CallDriver(Generic[T]):
         self._reader = None
         route, tries = self._route, self._attempts.tries[self._attempts.current]
         self._ticket = Ticket(tries=tries)
-        yield Prepare(route.platform)
-        yield from find_arn_target(route)
+        yield Prepare(route.platform, self._timeouts())
+        yield from find_arn_target(route, self._timeouts())
         request = self._build()
         urls = [url for url in find_url_sources(request.body) if url not in self._media]
         if urls:
             self._is_fetching = True
-            self._media.update(zip(urls, (yield Fetch(urls)), strict=True))
+            self._media.update(zip(urls, (yield Fetch(urls, self._timeouts())), strict=True))
             self._is_fetching = False
         outgoing = self._finish(request)
         while seconds := MEMORY.pacing.wait(self._quota, self._ticket):

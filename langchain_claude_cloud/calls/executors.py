@@ -31,6 +31,8 @@ from langchain_claude_cloud.platform import http
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import FetchedMedia
 
+_NOT_FETCHED = "The images and documents were not there"
+_NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 _Flights = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[None]]]
 _flights: _Flights = WeakKeyDictionary()
 """What is being found out on each event loop; an entry goes when its task is done."""
@@ -149,7 +151,7 @@ async def arun(steps: Steps, clients: Clients) -> None:
 def _do(step: Step, clients: Clients) -> object:
     match step:
         case Prepare():
-            http.prepare(step.platform)
+            http.prepare(step.platform, step.timeouts)
         case Send():
             return http.send(
                 step.platform,
@@ -160,23 +162,24 @@ def _do(step: Step, clients: Clients) -> object:
             )
         case Fetch():
             fetcher = clients.url_fetcher
-            return _fetch_by(fetcher, step.urls) if fetcher else http.fetch_all(step.urls)
+            own = None if fetcher is None else partial(_fetch_by, fetcher, step.urls)
+            return http.within_call(
+                step.timeouts, own or partial(http.fetch_all, step.urls), _NOT_FETCHED
+            )
         case Wait():
             manager = clients.run_manager
             if step.retry and manager is not None and manager.handlers:
                 manager.on_retry(step.retry())
             time.sleep(step.seconds)
         case Once():
-            with MEMORY.lock_for(step.key):
-                if not step.is_known():
-                    run(step.steps(), clients)
+            http.within_call(step.timeouts, partial(_find_out, step, clients), _NOT_FOUND_OUT)
     return None
 
 
 async def _ado(step: Step, clients: Clients) -> object:
     match step:
         case Prepare():
-            await http.aprepare(step.platform)
+            await http.aprepare(step.platform, step.timeouts)
         case Send():
             return await http.asend(
                 step.platform,
@@ -187,17 +190,27 @@ async def _ado(step: Step, clients: Clients) -> object:
             )
         case Fetch():
             fetcher = clients.url_fetcher
-            if fetcher is None:
-                return await http.afetch_all(step.urls)
-            return await http.in_thread(partial(_fetch_by, fetcher, step.urls))
+            fetching = (
+                http.afetch_all(step.urls)
+                if fetcher is None
+                else http.in_thread(partial(_fetch_by, fetcher, step.urls))
+            )
+            return await http.awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.async_run_manager
             if step.retry and manager is not None and manager.handlers:
                 await manager.on_retry(step.retry())
             await asyncio.sleep(step.seconds)
         case Once():
-            await _in_one_flight(step, clients)
+            finding = _in_one_flight(step, clients)
+            await http.awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
     return None
+
+
+def _find_out(step: Once, clients: Clients) -> None:
+    with MEMORY.lock_for(step.key):
+        if not step.is_known():
+            run(step.steps(), clients)
 
 
 async def _in_one_flight(step: Once, clients: Clients) -> None:

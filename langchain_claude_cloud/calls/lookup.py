@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
-from langchain_claude_cloud.calls.steps import Once, Send, Steps, Wait
+from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.arn_targets import UNKNOWN, ask_for_target
 from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
@@ -112,7 +112,7 @@ def _read(inquiry: Inquiry, response: HttpResponse) -> JsonObject:
     )
 
 
-def find_arn_target(route: Route) -> Steps:
+def find_arn_target(route: Route, timeouts: Timeouts = NO_LIMIT) -> Steps:
     """Find out what a route's ARN stands for, if nothing says so: once for all who wait.
 
     A call does not fail because of this: where the answer cannot be had, what all models take
@@ -120,6 +120,7 @@ def find_arn_target(route: Route) -> Steps:
 
     Args:
         route: The platform must have been prepared.
+        timeouts: How much is left of the call's whole time.
 
     Raises:
         ConfigurationError: It leads out of the demanded residency, or nothing tells where.
@@ -129,7 +130,8 @@ def find_arn_target(route: Route) -> Steps:
         return
     if MEMORY.arns.get(route.place) is None:
         is_known = partial(_is_known, route)
-        yield Once(("arn", route.place), is_known, partial(_ask_for_target, route, lookup))
+        ask = partial(_ask_for_target, route, lookup)
+        yield Once(("arn", route.place), is_known, ask, timeouts)
     route.check_target(MEMORY.arns.get(route.place) or UNKNOWN)
 
 

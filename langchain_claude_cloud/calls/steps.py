@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 
+NO_LIMIT = Timeouts()
+"""The limits of a call whose whole time is not limited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
     """What the caller gives an executor to do its work with.
@@ -42,9 +46,10 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Load or renew a platform's credentials."""
+    """Load or renew a platform's credentials, within what is left of the call's whole time."""
 
     platform: Platform
+    timeouts: Timeouts = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Fetch:
     """Get images and documents; the outcome is a list of `FetchedMedia`."""
 
     urls: Sequence[str]
+    timeouts: Timeouts = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +109,13 @@ class Once:
         key: What is found out.
         is_known: Whether it is known by now.
         steps: How it is found out.
+        timeouts: How much is left of the call's whole time.
     """
 
     key: Hashable
     is_known: Callable[[], bool]
     steps: Callable[[], Steps]
+    timeouts: Timeouts = NO_LIMIT
 
 
 Step: TypeAlias = Prepare | Fetch | Send | Wait | Once

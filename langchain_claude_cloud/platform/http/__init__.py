@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     )
     from langchain_claude_cloud.platform.http.loops import in_thread
     from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
-    from langchain_claude_cloud.platform.http.preparing import aprepare, prepare
+    from langchain_claude_cloud.platform.http.preparing import (
+        aprepare,
+        awithin_call,
+        prepare,
+        within_call,
+    )
     from langchain_claude_cloud.platform.http.sending import (
         HttpResponse,
         aopen_stream,
@@ -40,6 +45,8 @@ _HOMES = {
     "FetchedMedia": "fetch",
     "HttpResponse": "sending",
     "aclose_pools": "pool",
+    "awithin_call": "preparing",
+    "within_call": "preparing",
     "afetch_all": "fetch",
     "afetch_media": "fetch",
     "aopen_stream": "sending",
@@ -67,6 +74,7 @@ __all__ = [
     "aopen_stream",
     "aprepare",
     "asend",
+    "awithin_call",
     "close_pools",
     "fetch_all",
     "fetch_media",
@@ -75,6 +83,7 @@ __all__ = [
     "open_stream",
     "prepare",
     "send",
+    "within_call",
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -23,6 +23,10 @@ _NEEDED = (
     "langchain_claude_cloud.platform.http.sending",
     "langchain_claude_cloud.platform.http.async_transport",
 )
+_ISSUERS = {
+    "bedrock": "AWS gave no credentials",
+    "vertex": "Google gave no credentials",
+}
 _loaded = [False]
 
 
@@ -37,7 +41,7 @@ def prepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
         ClaudeCloudError: No usable credentials, or not in time.
     """
     if platform.needs_prepare():
-        within_call(timeouts, platform.prepare, "The credentials were not there")
+        within_call(timeouts, platform.prepare, _ISSUERS[platform.name])
 
 
 async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
@@ -53,14 +57,22 @@ async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
     if not _loaded[0]:
         await in_single_flight(("load",), _load)
     if platform.needs_prepare():
-        try:
-            async with asyncio.timeout(finite(timeouts.remaining)):
-                await in_single_flight(("prepare", id(platform)), platform.prepare)
-        except TimeoutError:
-            late = timeouts.ran_out("The credentials were not there")
-        else:
-            return
-        raise late
+        flight = in_single_flight(("prepare", id(platform)), platform.prepare)
+        await awithin_call(timeouts, flight, _ISSUERS[platform.name])
+
+
+async def awithin_call(timeouts: Timeouts, work: Awaitable[T], what: str) -> T:
+    """Wait for something as long as the call's whole time allows, as `within_call` does.
+
+    Raises:
+        RequestTimeoutError: It takes longer.
+    """
+    try:
+        async with asyncio.timeout(finite(timeouts.remaining)):
+            return await work
+    except TimeoutError:
+        late = timeouts.ran_out(what)
+    raise late
 
 
 def within_call(timeouts: Timeouts, work: Callable[[], T], what: str) -> T:
