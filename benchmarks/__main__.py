@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.cases import FULL, PEERS
+from benchmarks.cases import FULL, PEERS, SECURE_URL
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.worker import CASES
 
@@ -26,17 +27,24 @@ _CONTESTANT_LIMIT = 240.0
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Run the server in a process of its own and give its address."""
+    """Run the server in a process of its own and give its address.
+
+    Its address with TLS, and the certificate for it, are in the environment of what is started
+    meanwhile.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=_ROOT,
         text=True,
+        env={**os.environ, "PYTHONPATH": str(_ROOT / "tests" / "platform")},
     ) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the server has no pipes")
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        plain, secure, certificate = process.stdout.readline().split()
+        os.environ.update({SECURE_URL: f"https://127.0.0.1:{secure}", "SSL_CERT_FILE": certificate})
+        yield f"http://127.0.0.1:{plain}"
         process.stdin.close()
 
 

@@ -6,6 +6,7 @@ In: a contestant and the server's address. Out: a measurement in seconds, bytes 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 
 from benchmarks.contestants import Contestant
+
+SECURE_URL = "BENCHMARK_SECURE_URL"
+"""The environment variable with the server's address for TLS."""
 
 WRITE_FILE = {
     "title": "write_file",
@@ -72,9 +76,13 @@ class Context:
     runner: asyncio.Runner
     memo: dict[str, float] = field(default_factory=dict)
 
-    def new_model(self) -> BaseChatModel:
-        """Make another model."""
-        return self.contestant.make(self.url)
+    def new_model(self, url: str | None = None) -> BaseChatModel:
+        """Make another model, for the plain address unless another is given."""
+        return self.contestant.make(url or self.url)
+
+    def address(self, *, tls: bool) -> str:
+        """Return the server's address, with TLS or without."""
+        return os.environ[SECURE_URL] if tls else self.url
 
     def bound(self, model: BaseChatModel, kind: str) -> Runnable:
         """Return a model as a scenario of a kind is asked for: with a tool, or without."""

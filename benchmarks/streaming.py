@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable
@@ -80,40 +81,45 @@ def batched(context: Context, *, kind: Kind, way: Way) -> Measurement:
     return _per_event(scenario.events, value, *floor, note=note)
 
 
-def packets(context: Context, *, kind: Kind) -> Measurement:
+def packets(context: Context, *, kind: Kind, tls: bool = False) -> Measurement:
     """Measure one event of a stream that comes one event a packet."""
     events = min(context.scale.events, _EVENTS_IN_PACKETS)
     scenario = Scenario(kind, events, delivery="paced", delay=_PACKET_PAUSE_MS)
-    own = consumer(context, context.new_model(), kind, "stream", scenario.prompt)
+    url = context.address(tls=tls)
+    own = consumer(context, context.new_model(url), kind, "stream", scenario.prompt)
     if not context.ours:
         return _per_event(events, *best_of(2, own))
     with httpx.Client() as client:
-        raw = partial(read_raw, client, context.url, scenario)
+        raw = partial(read_raw, client, url, scenario)
         own()
         value, *floors = best_of(5, own, floor_of(scenario, "stream", context), raw)
     return _per_event(events, value, sum(floors))
 
 
-def wake_ups(context: Context, *, kind: Kind) -> Measurement:
+def wake_ups(
+    context: Context, *, kind: Kind, tls: bool = False, streams: int | None = None
+) -> Measurement:
     """Measure one event of many concurrent streams, each event a wake-up of the loop."""
     count = min(context.scale.events, _EVENTS_A_STREAM)
+    streams = min(streams or context.scale.streams, 4 * context.scale.streams)
+    url = context.address(tls=tls)
     scenario = Scenario(kind, count, delivery="paced", delay=_WAKE_UP_PAUSE_MS)
-    bound = context.bound(context.new_model(), kind)
-    own = partial(_all, context, partial(_aread, bound, scenario.prompt))
-    events = count * context.scale.streams
+    bound = context.bound(context.new_model(url), kind)
+    own = partial(_all, context, partial(_aread, bound, scenario.prompt), streams)
+    events = count * streams
     if not context.ours:
         return _per_event(events, *best_of(2, own))
-    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
-    raw = partial(_all, context, partial(aread_raw, client, context.url, scenario))
+    client = HttpxAiohttpClient(limits=httpx.Limits(max_connections=1000))
+    raw = partial(_all, context, partial(aread_raw, client, url, scenario), streams)
     floor = floor_of(scenario, "astream", context)
     value, chunks, reading = best_of(3, own, floor, raw)
     context.runner.run(client.aclose())
-    return _per_event(events, value, chunks * context.scale.streams + reading)
+    return _per_event(events, value, chunks * streams + reading)
 
 
-def _all(context: Context, read: Callable[[], object]) -> None:
+def _all(context: Context, read: Callable[[], object], streams: int) -> None:
     async def run() -> None:
-        await asyncio.gather(*(read() for _ in range(context.scale.streams)))
+        await asyncio.gather(*(read() for _ in range(streams)))
 
     context.runner.run(run())
 
@@ -192,6 +198,25 @@ CASES = {
         "us",
         partial(wake_ups, kind="tool"),
         _WAKE_UP,
+    ),
+    "packet-tls-text": Case(
+        "`stream()`, one event a packet, TLS, text",
+        "us",
+        partial(packets, kind="text", tls=True),
+        _STREAM,
+    ),
+    "wake-up-tls-text": Case(
+        "`astream()`, 64 streams, one event a wake-up, TLS, text",
+        "us",
+        partial(wake_ups, kind="text", tls=True),
+        _STREAM,
+    ),
+    "wake-up-256-text": Case(
+        "`astream()`, 256 streams, one event a wake-up, TLS, text",
+        "us",
+        partial(wake_ups, kind="text", tls=True, streams=256),
+        _STREAM,
+        peers=False,
     ),
     "growth-stream": Case(
         "`stream()`, a tool fragment of 20,000 : of 1,000",

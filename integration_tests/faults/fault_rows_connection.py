@@ -153,7 +153,7 @@ _TRICKLES: Final = (
         name="trickling-head",
         title="The headers come byte by byte, and late",
         fault=Fault(
-            wire=[lambda answer: [*trickled(answer.head), Break.STALL]], timeout={"start": SHORT}
+            wire=[lambda answer: [*trickled(answer.head), Break.STALL]], timeout={"start": 2.0}
         ),
         whole=_failed(RequestTimeoutError, retried=False),
         streamed=_failed(RequestTimeoutError),

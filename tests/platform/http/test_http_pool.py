@@ -351,3 +351,77 @@ os._exit(0)
         )
         # The children live for three seconds.
         server.wait_until(lambda: server.closed == 2, 1.5)
+
+
+_FEW_FILES = """
+import asyncio, os, resource, sys
+sys.path.insert(0, {tests!r})
+from http_fakes import MODEL, FakePlatform
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.http import Timeouts, asend
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+request = OutgoingRequest("POST", {url!r}, {{}}, b"1")
+
+
+async def main():
+    platform, timeouts = FakePlatform(version=1), Timeouts()
+    calls = [asend(platform, request, model=MODEL, timeouts=timeouts) for _ in range(300)]
+    assert {{each.status for each in await asyncio.gather(*calls)}} == {{200}}
+
+
+asyncio.run(main())
+"""
+
+
+def test_calls_wait_for_one_of_few_connections() -> None:
+    """Connections are bounded below the limit of open files: no call of many fails by it."""
+    with Server(_answer) as server:
+        script = _FEW_FILES.format(tests=str(Path(__file__).parents[1]), url=server.url)
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)  # noqa: S603  our own
+        assert len(server.requests) == 300
+        assert server.opened <= 16
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "return"])
+def test_an_abandoned_stream_ends_silently_with_its_loop(end: str) -> None:
+    """Asyncio closes all generators at the same time; none gets in the way of another."""
+
+    async def endless(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(b"data: 1\n\n")
+        await exchange.wait_for_hang_up()
+
+    body = f"""
+async def pieces():
+    async with aopen_stream(platform, request, **arguments) as stream:
+        async for piece in stream:
+            yield piece
+
+
+async def outer():
+    async for piece in pieces():
+        yield piece
+
+
+async def main():
+    stream = outer()
+    await anext(stream)
+    kept.append(stream)
+    {end}
+
+
+kept = []
+asyncio.run(main())
+"""
+    with Server(endless) as server:
+        script = _FORK.format(tests=str(Path(__file__).parents[1]), url=server.url, body=body)
+        done = subprocess.run(  # noqa: S603  our own interpreter and script
+            [sys.executable, "-W", "error", "-c", script],
+            check=True,
+            timeout=60,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stderr == ""
+        server.wait_closed(1)

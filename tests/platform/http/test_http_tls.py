@@ -6,9 +6,11 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import certifi
 import pytest
 from http_certificate import server_context
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
@@ -253,3 +255,53 @@ def test_a_socks_proxy_without_its_package(mode: str, monkeypatch: pytest.Monkey
     expected = ConnectionFailedError if find_spec("socksio") else ConfigurationError
     with pytest.raises(expected, match=r"SOCKS|refused"):
         receive(mode, FakePlatform(), request)
+
+
+@both
+def test_a_proxy_that_never_answers_is_limited_by_connect(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent to the cloud, so that the request may be sent again."""
+
+    async def never(exchange: Exchange) -> None:
+        await exchange.wait_for_hang_up()
+
+    with Server(never) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        request = OutgoingRequest("POST", "https://cloud.test/v1", {}, b"{}")
+        with pytest.raises(RequestTimeoutError, match="'connect'") as caught:
+            receive(mode, FakePlatform(), request, timeouts=Timeouts(0.3, 60.0, 60.0))
+        assert caught.value.is_retryable
+        proxy.wait_closed(1)
+
+
+@both
+def test_certificates_may_be_named_after_a_failure(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is not remembered past a change of what is trusted, in name or in content."""
+    context, path = server_context(tmp_path)
+    with Server(_echo, context) as server:
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
+            receive(mode, FakePlatform(), server.request())
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_bytes(Path(certifi.where()).read_bytes())
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
+            receive(mode, FakePlatform(), server.request())
+        bundle.write_bytes(path.read_bytes())
+        assert receive(mode, FakePlatform(), server.request()).status == 200
+
+
+@both
+def test_a_platform_may_name_certificates(mode: str, tmp_path: Path) -> None:
+    """The `ca_bundle` of an AWS profile is trusted besides."""
+
+    @dataclass
+    class Profiled(FakePlatform):
+        ca_bundle: str | None = None
+
+    context, path = server_context(tmp_path)
+    with Server(_echo, context) as server:
+        platform = Profiled(ca_bundle=str(path))
+        assert receive(mode, platform, server.request()).status == 200
