@@ -114,6 +114,7 @@ def test_the_fields_and_their_defaults() -> None:
         "inference_profile": "auto",
         "api": "invoke",
         "unsigned": False,
+        "guard_last_turn_only": False,
         "anthropic_version": "bedrock-2023-05-31",
     }
 
