@@ -78,6 +78,30 @@ class Client:
             },
         )
 
+    def messages(
+        self,
+        body: dict[str, Any],
+        *,
+        api: str = "messages",
+        path: str = "",
+        region: str = "us-east-1",
+        headers: dict[str, str | None] | None = None,
+    ) -> httpx.Response:
+        """Call Bedrock's Messages API by its host's name, with a good API key."""
+        name = {"messages": "bedrock-runtime", "mantle": "bedrock-mantle"}[api]
+        domain = {"messages": "amazonaws.com", "mantle": "api.aws"}[api]
+        given = {
+            "host": f"{name}.{region}.{domain}",
+            "authorization": f"Bearer {self.emulator.bedrock_api_key}",
+            "anthropic-version": "2023-06-01",
+            **(headers or {}),
+        }
+        return self.http.post(
+            f"{self.emulator.url}/anthropic/v1/messages{path}",
+            json=body,
+            headers={name: value for name, value in given.items() if value is not None},
+        )
+
     def vertex_events(self, body: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
         """Stream on Vertex and return the events."""
         response = self.vertex({"stream": True, **body}, method="streamRawPredict", **options)

@@ -31,7 +31,7 @@ _TYPES = {
 
 def serve(replay: Replay, call: Call) -> Outgoing:
     """Return a recorded response for a call."""
-    framing = "sse" if call.cloud == "vertex" else "aws"
+    framing = "sse" if call.framing == "sse" else "aws"
     wanted = "json" if replay.kind == "json" else framing
     headers = {k.lower(): v for k, v in replay.headers.items() if k.lower() not in _DROPPED}
     body = replay.body

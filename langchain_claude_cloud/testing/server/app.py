@@ -25,6 +25,7 @@ from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server import (
     bedrock,
     bedrock_control,
+    bedrock_messages,
     generation,
     google,
     model_garden,
@@ -78,7 +79,9 @@ class EmulatorApp:
         on_vertex = vertex.target_of(request.raw_path)
         if on_vertex is not None and posted:
             return self._vertex(request, on_vertex)
-        on_bedrock = bedrock.target_of(request)
+        on_bedrock = bedrock.target_of(request) or bedrock_messages.target_of(
+            request, _parse(request.body)
+        )
         if on_bedrock is not None and posted:
             return self._bedrock(request, on_bedrock)
         if bedrock_control.is_control(request):
@@ -138,18 +141,29 @@ class EmulatorApp:
             operation=target.operation,
             model=target.model,
             region=target.region,
+            api=target.api,
             **_common(request, body),
         )
         self._state.requests.append(received)
-        legacy = True
+        if target.api == "messages" and target.operation == "count_tokens":
+            return bedrock_messages.unknown_operation(request), received
+        legacy = target.api == "invoke"
         try:
-            bedrock.check_credentials(self._state, request)
-            call = bedrock.call_of(self._state, target, request, _required(body, request))
-            legacy = call.rules.legacy
-            bedrock.check_betas(call)
+            call = self._bedrock_call(request, target, body)
+            legacy = legacy and call.rules.legacy
+            served_by = bedrock if call.is_invoke_model else bedrock_messages
+            served_by.check_betas(call)
             return self._answer(call, received), received
         except Refusal as refusal:
             return bedrock.error_response(refusal, request, legacy=legacy), received
+
+    def _bedrock_call(self, request: Incoming, target: bedrock.BedrockTarget, body: object) -> Call:
+        if target.api == "invoke":
+            bedrock.check_credentials(self._state, request)
+            return bedrock.call_of(self._state, target, request, _required(body, request))
+        bedrock_messages.check_credentials(self._state, request, target.api)
+        required = _required(body, request)
+        return bedrock_messages.call_of(self._state, target, request, required)
 
     def _answer(self, call: Call, received: ReceivedRequest) -> Outgoing:
         bound = call.rules.always_binds_thinking or (

@@ -1,7 +1,6 @@
-"""The Bedrock side: paths, SigV4 or bearer keys, inference profiles, error headers.
+"""InvokeModel and its siblings: paths, SigV4 or bearer keys, inference profiles, error headers.
 
-In: a request below ``/model/``. Out: a call, or a refusal with the exception's name in
-``x-amzn-ErrorType``.
+A refusal has the exception's name in ``x-amzn-ErrorType``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from langchain_claude_cloud.errors.types import JsonObject, Operation
+from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject, Operation
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
 from langchain_claude_cloud.testing.server.call import Call
@@ -36,7 +35,7 @@ _OPERATIONS: dict[str, Operation] = {
     "invoke-with-response-stream": "stream",
     "count-tokens": "count_tokens",
 }
-_MAX_BODY = 25_000_000
+MAX_BODY = 25_000_000
 _SUFFIX = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 _PREFIXES = ("global", "us-gov", "us", "eu", "jp", "apac", "au", "in")
 _ARN = re.compile(
@@ -62,7 +61,7 @@ _EXCEPTIONS = {
     503: "ServiceUnavailableException",
 }
 # AWS's list of InvokeModel, and what was measured on the newer models.
-_BETAS = frozenset(
+BETAS = frozenset(
     {
         "compact-2026-01-12",
         "computer-use-2024-10-22",
@@ -88,11 +87,12 @@ _BETAS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BedrockTarget:
-    """What a path names: model and operation; and the region that was signed for."""
+    """What a request asks: model, operation, the region signed for, and Bedrock's API."""
 
     model: str
     operation: Operation
     region: str | None = None
+    api: BedrockApiName = "invoke"
 
 
 def target_of(request: Incoming) -> BedrockTarget | None:
@@ -108,8 +108,8 @@ def target_of(request: Incoming) -> BedrockTarget | None:
     return replace(target, region=region)
 
 
-def check_credentials(state: State, request: Incoming) -> None:
-    """Refuse a request without a good signature or key.
+def check_credentials(state: State, request: Incoming, service: str = "bedrock") -> None:
+    """Refuse a request without a good signature for a service, or a key.
 
     Raises:
         Refusal: 403, with the exception's name.
@@ -126,7 +126,8 @@ def check_credentials(state: State, request: Incoming) -> None:
         raise _denied("MissingAuthenticationTokenException", "Missing Authentication Token")
     try:
         authorization = Authorization(value)
-        verify(request, authorization, _secret_for(state, request, authorization))
+        secret = _secret_for(state, request, authorization)
+        verify(request, authorization, secret, service=service)
     except SignatureProblem as problem:
         raise _denied(problem.kind, problem.message) from None
 
@@ -156,9 +157,9 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
         Refusal: Unknown model, on-demand use of a model that needs a profile, a body too
             large.
     """
-    rules = _rules(state, target)
+    rules = rules_of(state, target)
     check_project(request.header("x-amzn-bedrock-projectidentifier"), target.model, target.region)
-    if len(request.body) > _MAX_BODY:
+    if len(request.body) > MAX_BODY:
         raise _invalid("Input is too long for requested model.")
     if target.operation == "count_tokens":
         body = _counted_body(target, body)
@@ -171,6 +172,7 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
         region=target.region,
         body=body,
         betas=_betas(body),
+        version=str(body.get("anthropic_version")),
     )
 
 
@@ -230,7 +232,7 @@ def check_betas(call: Call) -> None:
     Raises:
         Refusal: 400, without the name of the beta.
     """
-    if call.betas - _BETAS:
+    if call.betas - BETAS:
         flag = "invalid beta flag"
         legacy = f"The model returned the following errors: {flag}"
         raise Refusal(400, legacy if call.rules.legacy else flag)
@@ -264,7 +266,12 @@ def _counted_body(target: BedrockTarget, body: JsonObject) -> JsonObject:
     return inner
 
 
-def _rules(state: State, target: BedrockTarget) -> ModelRules:
+def rules_of(state: State, target: BedrockTarget) -> ModelRules:
+    """Return the rules of the model that the runtime is asked for.
+
+    Raises:
+        Refusal: It is unknown, or needs an inference profile.
+    """
     arn = _ARN.fullmatch(target.model)
     model, prefix = _split(arn["id"] if arn else target.model)
     if arn and not model.startswith("anthropic."):

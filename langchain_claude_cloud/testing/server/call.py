@@ -10,7 +10,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.errors.types import (
+    BedrockApiName,
+    Cloud,
+    Framing,
+    JsonObject,
+    Operation,
+)
 from langchain_claude_cloud.testing.server.model_rules import ModelRules
 
 
@@ -21,12 +27,14 @@ class Call:
     Attributes:
         cloud: Whose endpoint it came to.
         operation: What is asked.
-        model_id: The model's id as it stood in the URL.
+        model_id: The model's id as it stood in the URL, or in the body of the Messages API.
         rules: What the model takes.
         region: Where it is served.
         body: The Messages API body.
         betas: Betas that are in force.
         binds_thinking: Whether thinking blocks are bound to what stands before them.
+        api: Which of Bedrock's APIs was called.
+        version: The API version, from header or body.
     """
 
     cloud: Cloud
@@ -37,6 +45,18 @@ class Call:
     body: JsonObject
     betas: frozenset[str] = frozenset()
     binds_thinking: bool = False
+    api: BedrockApiName = "invoke"
+    version: str = ""
+
+    @property
+    def is_invoke_model(self) -> bool:
+        """Whether it came to Bedrock's InvokeModel or CountTokens."""
+        return self.cloud == "bedrock" and self.api == "invoke"
+
+    @property
+    def framing(self) -> Framing:
+        """How its answer is streamed."""
+        return "event-stream" if self.is_invoke_model else "sse"
 
     @property
     def seed(self) -> bytes:

@@ -41,8 +41,8 @@ _FRAME_BYTES, _PIECE_BYTES = 300, 12
 """About the length of a frame with a few words in it, and of the words."""
 
 STREAM_TYPES = {
-    "vertex": "text/event-stream; charset=utf-8",
-    "bedrock": "application/vnd.amazon.eventstream",
+    "sse": "text/event-stream; charset=utf-8",
+    "event-stream": "application/vnd.amazon.eventstream",
 }
 
 
@@ -123,7 +123,7 @@ def _headers(call: Call, seed: bytes) -> dict[str, str]:
 
 def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
     headers = _headers(call, message.seed) | _JSON
-    if call.cloud == "bedrock":
+    if call.is_invoke_model:
         headers |= {
             "x-amzn-bedrock-input-token-count": str(message.input_usage.fresh),
             "x-amzn-bedrock-output-token-count": str(message.output_tokens),
@@ -136,13 +136,13 @@ def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
 
 
 def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -> Outgoing:
-    renderer = Renderer(call.cloud, message)
+    renderer = Renderer(call.cloud, message, call.framing)
     stream = events.stream(message, whole_arguments=not _asks_for_arguments(call))
     frames = apply_to_events(renderer.frames(stream), fault, renderer)
     steps = apply_to_steps(_paced(frames, delay), fault)
-    kind = STREAM_TYPES[call.cloud]
+    kind = STREAM_TYPES[call.framing]
     headers = _headers(call, message.seed) | {"content-type": kind}
-    if call.cloud == "bedrock":
+    if call.is_invoke_model:
         headers["x-amzn-bedrock-content-type"] = "application/json"
     return Outgoing(200, headers, steps, delay=fault.delay_start)
 
@@ -177,6 +177,6 @@ def count_tokens(call: Call, state: State, request: ReceivedRequest) -> JsonObje
     entry = state.script.take(call.cloud, call.region, call.operation, request)
     if isinstance(entry, Fault) and entry.status is not None:
         raise refusal_of(entry, call.cloud, request)
-    name = "input_tokens" if call.cloud == "vertex" else "inputTokens"
+    name = "inputTokens" if call.is_invoke_model else "input_tokens"
     given = entry.usage if isinstance(entry, Reply) else None
     return {name: (given or {}).get("input_tokens", count_input(call.body))}

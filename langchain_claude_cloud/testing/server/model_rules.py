@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
 
 _ORDER_A = re.compile(
     r"claude-(?P<family>[a-z]+)-(?P<major>\d+)(?:-(?P<minor>\d{1,2}))?"
@@ -131,8 +131,10 @@ class ModelRules:
         """Whether thinking is bound to the conversation for every account."""
         return self.family in _ALWAYS_THINKS and self.version >= (5, 2)
 
-    def structured_output(self, cloud: Cloud) -> bool:
+    def structured_output(self, cloud: Cloud, api: BedrockApiName = "invoke") -> bool:
         """Whether ``output_config.format`` and strict tools are taken."""
+        if cloud == "bedrock" and api != "invoke":
+            return False
         if cloud == "bedrock" and (4, 7) <= self.version < (5, 0):
             return False
         return self.version >= (4, 5)

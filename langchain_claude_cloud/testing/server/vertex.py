@@ -138,6 +138,7 @@ def call_of(target: VertexTarget, request: Incoming, body: JsonObject) -> Call:
         region=target.region,
         body=body,
         betas=betas,
+        version=str(body.get("anthropic_version")),
     )
 
 
@@ -160,6 +161,7 @@ def _counting_call(target: VertexTarget, body: JsonObject, betas: frozenset[str]
         region=target.region,
         body=body,
         betas=betas,
+        version=str(body.get("anthropic_version")),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, JsonObject, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class ReceivedRequest:
         platform: The cloud whose path was used.
         operation: What was asked for.
         model: The model's id as it stood in the URL (or the body, for token counting on
-            Vertex), decoded.
+            Vertex and the Messages API of Bedrock), decoded.
         region: The location in the path, or the region of the signature; None if unknown.
         project: The Google project in the path; None on Bedrock.
         headers: Header names in lower case to values.
@@ -116,6 +116,8 @@ class ReceivedRequest:
         raw: The body's bytes.
         path: The raw path.
         status: The response's status; 0 while there is none, or for a dropped connection.
+        api: Which of Bedrock's APIs was called: ``invoke``, ``messages`` or ``mantle``; None on
+            Vertex.
         outcome: How the response ended: ``pending``, ``complete``, ``cut`` (by a fault) or
             ``disconnected`` (the client went away first).
     """
@@ -130,6 +132,7 @@ class ReceivedRequest:
     raw: bytes = b""
     path: str = ""
     status: int = 0
+    api: BedrockApiName | None = None
     outcome: Outcome = "pending"
 
 

@@ -71,14 +71,16 @@ def check(call: Call) -> None:
 
 def _fields(call: Call) -> dict[str, Field]:
     """What the body may hold: the rest of the envelope differs by cloud."""
-    if call.operation == "count_tokens" and call.cloud == "vertex":
-        return {**_COUNTED, "model": Field(string, required=True)}
     fields = dict(_GENERATED)
-    fields["stream" if call.cloud == "vertex" else "anthropic_beta"] = Field(
-        boolean if call.cloud == "vertex" else list_of(string)
-    )
-    if call.cloud == "vertex":
-        # Taken and ignored: betas are in force through the header (litellm#22321).
+    if call.operation == "count_tokens" and not call.is_invoke_model:
+        fields = _COUNTED | {"model": Field(string, required=True)}
+    elif not call.is_invoke_model:
+        fields["stream"] = Field(boolean)
+    if call.api != "invoke":
+        fields["model"] = Field(string, required=True)
+        del fields["anthropic_version"]
+    elif call.is_invoke_model or call.operation != "count_tokens":
+        # Taken and ignored on Vertex: betas are in force through the header (litellm#22321).
         fields["anthropic_beta"] = Field(list_of(string))
     if call.betas & _CONTEXT_BETAS:
         fields["context_management"] = Field(nullable(dictionary))
@@ -88,8 +90,8 @@ def _fields(call: Call) -> dict[str, Field]:
 
 
 def _check_version(call: Call) -> None:
-    if call.operation == "count_tokens" and call.cloud == "vertex":
-        return
+    if call.api != "invoke" or (call.operation == "count_tokens" and call.cloud == "vertex"):
+        return  # a header there, which was looked at with the others
     version = call.body.get("anthropic_version")
     if version is None:
         if call.cloud == "vertex":

@@ -109,10 +109,9 @@ def _blocks(
     blocks = items(f"{path}.content", content)
     if not blocks and not (last and role == "assistant"):
         raise _empty(path)
-    version = str(call.body.get("anthropic_version"))
     for index, block in enumerate(blocks):
         place = f"{path}.content.{index}"
-        check_block(place, block, role, version)
+        check_block(place, block, role, call.version)
         if isinstance(block, dict):
             yield place, block
     _check_whitespace(blocks)

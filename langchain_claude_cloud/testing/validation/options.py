@@ -101,7 +101,7 @@ def _check_sampling(call: Call) -> None:
     body = call.body
     names = ("temperature", "top_p", "top_k")
     given: JsonObject = {name: body[name] for name in names if name in body}
-    if body.get("anthropic_version") == "2026-10-21":
+    if call.version == "2026-10-21":
         for name in given:
             raise invalid(name, "Extra inputs are not permitted")
     if not call.rules.sampling:
@@ -135,7 +135,7 @@ def _check_output_config(call: Call) -> None:
     if "output_config" not in call.body:
         return
     config = mapping("output_config", call.body["output_config"])
-    if not call.rules.structured_output(call.cloud) and "format" in config:
+    if not call.rules.structured_output(call.cloud, call.api) and "format" in config:
         raise invalid("output_config.format", "Extra inputs are not permitted")
     check_fields(
         "output_config",
@@ -182,7 +182,7 @@ def check_caching(call: Call) -> None:
     Raises:
         Refusal: There are too many, in the wrong order, or the model takes none at the top.
     """
-    if call.body.get("cache_control") and call.cloud == "bedrock" and call.rules.legacy:
+    if call.body.get("cache_control") and call.is_invoke_model and call.rules.legacy:
         raise invalid("cache_control", "Extra inputs are not permitted")
     marks = list(_breakpoints(call.body))
     count = len(marks) + (1 if call.body.get("cache_control") else 0)

@@ -77,7 +77,7 @@ def _known_types(call: Call) -> tuple[str, ...]:
     types: tuple[str, ...] = ("custom", *_CLIENT)
     if any(beta.startswith("computer-use") for beta in call.betas):
         types += _COMPUTER
-    if call.operation == "count_tokens" and call.cloud == "bedrock":
+    if call.operation == "count_tokens" and call.is_invoke_model:
         return types
     if call.rules.version >= (4, 5):
         types += _SEARCH
@@ -129,12 +129,12 @@ def _check_tool(call: Call, path: str, tool: JsonObject) -> str:
 
 def _check_gated(call: Call, path: str, tool: JsonObject) -> None:
     """Refuse the fields that this model does not know on this cloud."""
-    on_old_bedrock = call.cloud == "bedrock" and call.rules.version <= (4, 5)
+    on_old_bedrock = call.is_invoke_model and call.rules.version <= (4, 5)
     searchable = "tool-search-tool-2025-10-19" in call.betas
     refused = {
         "eager_input_streaming": on_old_bedrock,
-        "strict": not call.rules.structured_output(call.cloud),
-        "defer_loading": call.cloud == "bedrock" and call.rules.legacy and not searchable,
+        "strict": not call.rules.structured_output(call.cloud, call.api),
+        "defer_loading": call.is_invoke_model and call.rules.legacy and not searchable,
     }
     for name, is_refused in refused.items():
         if is_refused and name in tool:
