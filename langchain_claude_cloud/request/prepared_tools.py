@@ -10,7 +10,7 @@ from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.converted_tool import ConvertedTool
-from langchain_claude_cloud.request.messages.identifiers import (
+from langchain_claude_cloud.request.identifiers import (
     LONGEST_NAME,
     NAME,
     UNFIT_IN_NAME,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.identifiers import wire_name
 from langchain_claude_cloud.request.key_renamer import KeyRenamer
-from langchain_claude_cloud.request.messages.identifiers import wire_name
 from langchain_claude_cloud.request.property_keys import KeyNames
 
 

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.identifiers import wire_id
+from langchain_claude_cloud.request.identifiers import wire_id
 from langchain_claude_cloud.request.tool_names import ToolNames
 
 INVALID_JSON: Final = "INVALID_JSON"

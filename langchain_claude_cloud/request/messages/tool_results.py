@@ -9,13 +9,13 @@ from langchain_core.messages import ToolMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.identifiers import wire_id
 from langchain_claude_cloud.request.messages.blocks import (
     add_block,
     convert_item,
     is_blank,
     without_leftovers,
 )
-from langchain_claude_cloud.request.messages.identifiers import wire_id
 from langchain_claude_cloud.request.messages.other_providers import Content, content_of, is_media
 
 _LONGEST_ADDRESS: Final = 500
