@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,31 +89,60 @@ class Loopback:
         """Look at one event of the interpreter.
 
         Raises:
-            PermissionError: It is a connection or a look-up to elsewhere.
+            OSError: It is a connection or a look-up to elsewhere.
         """
+        if self.is_left_on_purpose:
+            return
         if event in {"socket.connect", "socket.sendto"}:
-            address = arguments[1]
-            host = address[0] if isinstance(address, tuple) else None
+            self._connect(arguments[1])
         elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
-            host = arguments[0]
-        else:
+            self._look_up(arguments[0])
+
+    def _connect(self, address: object) -> None:
+        if isinstance(address, tuple) and not is_on_this_machine(address[0]):
+            self.refused.append(str(address[0]))
+            raise PermissionError(f"the tests stay on loopback: {address[0]}")
+
+    def _look_up(self, host: object) -> None:
+        if is_on_this_machine(host) or is_number(name_of(host)):
             return
-        if self.is_left_on_purpose or is_on_this_machine(host):
-            return
-        self.refused.append(f"{event} {host!r}")
-        raise PermissionError(f"the tests stay on loopback: {event} {host!r}")
+        if is_never_there(name_of(host)):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        self.refused.append(name_of(host))
+        raise socket.gaierror(socket.EAI_NONAME, f"the tests stay on loopback: {host!r}")
+
+
+def name_of(host: object) -> str:
+    """Return a host of a socket call as a name in lower case, without the last dot."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)
+    return name.casefold().rstrip(".")
 
 
 def is_on_this_machine(host: object) -> bool:
-    """Tell whether a host of a socket call is loopback, or no address of a network at all."""
-    name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else host
-    if not isinstance(name, str) or name in {"", "localhost"} or name.endswith(".localhost"):
+    """Tell whether a host of a socket call is loopback, in any of its spellings."""
+    name = "" if host is None else name_of(host)
+    if name in {"", "localhost"} or name.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return False
-    return address.is_loopback or address.is_unspecified
+    inner = getattr(address, "ipv4_mapped", None) or address
+    return bool(inner.is_loopback or inner.is_unspecified)
+
+
+def is_number(name: str) -> bool:
+    """Tell whether a name is an address, which nobody is asked for."""
+    try:
+        socket.inet_aton(name)
+    except OSError:
+        return ":" in name
+    return True
+
+
+def is_never_there(name: str) -> bool:
+    """Tell whether no server knows a name: it is reserved for that, or it cannot be one."""
+    return name.endswith((".invalid", ".test")) or "%" in name
 
 
 _LOOPBACK = Loopback()
@@ -126,7 +156,7 @@ def loopback(request: pytest.FixtureRequest) -> Iterator[Loopback]:
     _LOOPBACK.refused.clear()
     yield _LOOPBACK
     refused, _LOOPBACK.refused = _LOOPBACK.refused, []
-    assert refused == [], "a test left loopback"
+    assert refused == [], f"a test left loopback: {refused}"
 
 
 def _no_folder(factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from canaries import canary, everything_logged, seen_of, shown
 from credential_servers import Reply, Request, Sts, json_reply, service_account, serving
+from environment import Loopback
 from http_fakes import Exchange, Server
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
@@ -339,7 +340,7 @@ def test_a_service_account_shows_neither_key_nor_assertion_nor_token(
 )
 @pytest.mark.parametrize("what", ["model", "google", "aws"])
 def test_a_proxys_password_does_not_show(
-    form: str, what: str, monkeypatch: pytest.MonkeyPatch
+    form: str, what: str, monkeypatch: pytest.MonkeyPatch, loopback: Loopback
 ) -> None:
     """Neither in our errors nor in what the clouds' libraries say about proxies."""
     from google.oauth2 import service_account as google  # noqa: PLC0415  as users import it
@@ -358,3 +359,6 @@ def test_a_proxys_password_does_not_show(
     _, seen = failed(model_on(platforms[what]()))
     del seen["locals"]
     assert shown(seen, [password]) == []
+    if what == "aws":  # botocore takes the scheme of a proxy that it does not know for its host
+        assert set(loopback.refused) <= {form.partition(":")[0]}
+        loopback.refused.clear()
