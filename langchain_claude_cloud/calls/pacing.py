@@ -55,6 +55,7 @@ class _Traffic:
         refused: How many of them were throttled.
         rate: Requests a second; None while nothing was throttled.
         is_first: Whether the rate is the one that was set first.
+        measured_from: Since when the requests are that the first rate was measured by.
         measured_over: The seconds that the first rate was measured over.
         is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
         is_limiting: Whether calls wait for the rate.
@@ -72,6 +73,7 @@ class _Traffic:
     refused: int = 0
     rate: float | None = None
     is_first: bool = False
+    measured_from: float = 0.0
     measured_over: float = _MEASURED_SECONDS
     is_searching: bool = False
     is_limiting: bool = True
@@ -148,7 +150,7 @@ class Pacing:
             traffic.throttled_at = now
             traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
             if traffic.rate is None:
-                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * (now - ticket.sent_at)))
+                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
             elif ticket.sent_at >= traffic.epoch:
                 traffic.refused += 1
                 if traffic.refused >= _CLEARLY or now - traffic.epoch >= _MEASURED_SECONDS:
@@ -156,12 +158,12 @@ class Pacing:
             elif traffic.is_first:
                 # Sent before there was a rate: the endpoint took less than it had seemed. The
                 # others that were under way are waited for.
-                more = now + (now - ticket.sent_at) / 2
+                more = now + min(now - ticket.sent_at, _MEASURED_SECONDS) / 2
                 traffic.epoch = traffic.paused_until = max(traffic.paused_until, more)
                 traffic.credited_at = traffic.paused_until
-                traffic.rate = max(
-                    _FEWEST_AT_FIRST, traffic.rate - DECREASE / traffic.measured_over
-                )
+                if ticket.sent_at >= traffic.measured_from:
+                    less = traffic.rate - DECREASE / traffic.measured_over
+                    traffic.rate = max(_FEWEST_AT_FIRST, less)
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
         """Give back the ticket of a call that ended while it waited. It takes no lock."""
@@ -229,7 +231,10 @@ class Pacing:
     def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
         """Set the first rate: what was taken in the last second, or less if it was quicker."""
         elapsed = now - traffic.epoch
-        traffic.measured_over = max(elapsed, _MEASURED_SECONDS)
+        traffic.measured_from, traffic.measured_over = (
+            traffic.epoch,
+            max(elapsed, _MEASURED_SECONDS),
+        )
         taken = (traffic.sent - 1) / traffic.measured_over
         traffic.rate = max(_FEWEST_AT_FIRST, taken * DECREASE)
         traffic.is_first = traffic.is_searching = True
