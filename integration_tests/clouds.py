@@ -19,12 +19,22 @@ MODEL: Final = "claude-sonnet-4-6"
 THINKING_MODEL: Final = "claude-sonnet-5-5"
 """Thinks unless told not to, and refuses a forced tool choice."""
 
+BEDROCK_APIS: Final = ("messages", "mantle")
+"""Bedrock's other APIs than InvokeModel, named where others name a cloud."""
+
 _numbers = itertools.count()
 
 
 def platform_of(emulator: CloudEmulator, cloud: str, **overrides: Any) -> Vertex | Bedrock:
-    """Return a platform of a cloud, by name, that talks to an emulator."""
-    return emulator.vertex(**overrides) if cloud == "vertex" else emulator.bedrock(**overrides)
+    """Return a platform of a cloud, by name, that talks to an emulator.
+
+    ``messages`` and ``mantle`` are Bedrock by these of its APIs.
+    """
+    if cloud == "vertex":
+        return emulator.vertex(**overrides)
+    if cloud in BEDROCK_APIS:
+        overrides = {"api": cloud, **overrides}
+    return emulator.bedrock(**overrides)
 
 
 def make_model(emulator: CloudEmulator, cloud: str, **fields: Any) -> ChatClaudeCloud:

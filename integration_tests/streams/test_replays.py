@@ -1,7 +1,8 @@
 """Every recorded answer, served by the emulator over HTTP and read on every path.
 
 The recordings of the first-party API go through both clouds: as server-sent events on
-Vertex, as event-stream frames on Bedrock. Those of a cloud go through it byte for byte.
+Vertex, as event-stream frames on Bedrock. Those of a cloud go through it byte for byte. All go
+through Bedrock's Messages API besides, on both of its hosts.
 Whatever the path and the cut of the bytes, the message is the one that a naive reading of
 the recording gives.
 """
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import pytest
-from clouds import make_model
+from clouds import BEDROCK_APIS, make_model
 from data import load_recordings, needs_data
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
@@ -48,7 +49,11 @@ OPERATIONS: Final = {
     "streamRawPredict",
     "invoke-with-response-stream",
 }
-CLOUDS: Final = {"anthropic": ("vertex", "bedrock"), "vertex": ("vertex",), "bedrock": ("bedrock",)}
+CLOUDS: Final = {
+    "anthropic": ("vertex", "bedrock", *BEDROCK_APIS),
+    "vertex": ("vertex", *BEDROCK_APIS),
+    "bedrock": ("bedrock", *BEDROCK_APIS),
+}
 VERSIONS: Final = ("v0", "v1")
 
 
@@ -173,13 +178,14 @@ EVENTS: Final[tuple[Callable[[Paths], AIMessage], ...]] = (Paths.events, Paths.a
 def _ways(row: dict[str, Any], cloud: str) -> dict[str, Streamed]:
     """Return the paths that a recording is read on, by output version.
 
-    What both clouds serve takes each path with one version on the one cloud and with the
-    other version on the other; what was recorded on a cloud takes all of them there.
+    What several places serve takes each path with one version on the one and with the other
+    version on the other; what was recorded on a cloud takes all of them there.
     """
-    if len(CLOUDS[row["file"]]) == 1:
+    if row["file"] == cloud:
         return dict.fromkeys(VERSIONS, MAINLY_BLOCKING + MAINLY_ON_A_LOOP)
     halves = (MAINLY_BLOCKING, MAINLY_ON_A_LOOP)
-    return dict(zip(VERSIONS, halves if cloud == "vertex" else halves[::-1], strict=True))
+    first = cloud in ("vertex", "messages")
+    return dict(zip(VERSIONS, halves if first else halves[::-1], strict=True))
 
 
 SMALL_PIECES: Final[tuple[tuple[int, int, tuple[Any, ...]], ...]] = (
@@ -198,7 +204,7 @@ def all_paths(running_emulator: CloudEmulator) -> Iterator[dict[str, Paths]]:
     """The paths of each cloud, with one event loop for all tests: connections are reused."""
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
-        yield {cloud: Paths(running_emulator, cloud, loop) for cloud in ("vertex", "bedrock")}
+        yield {cloud: Paths(running_emulator, cloud, loop) for cloud in CLOUDS["anthropic"]}
 
 
 @contextmanager
@@ -264,7 +270,11 @@ def _check_alike(one: AIMessage, other: AIMessage) -> None:
     assert metadata == others
 
 
-@pytest.mark.parametrize(("row", "cloud"), _answers(streamed=True))
+@pytest.mark.parametrize(
+    ("row", "cloud"),
+    # Bedrock's Messages API has Vertex's framing.
+    [each for each in _answers(streamed=True) if each.values[1] not in BEDROCK_APIS],
+)
 def test_the_cut_of_the_bytes_changes_nothing(
     row: dict[str, Any], cloud: str, emulator: CloudEmulator, all_paths: dict[str, Paths]
 ) -> None:
@@ -305,9 +315,9 @@ def _ways_of_a_body(
 ) -> list[tuple[Callable[[Paths, str], AIMessage], str]]:
     """Return the paths of an answer that is not streamed, as `_ways` does."""
     ways = [(path, version) for version in VERSIONS for path in (Paths.invoke, Paths.ainvoke)]
-    if len(CLOUDS[row["file"]]) == 1:
+    if row["file"] == cloud:
         return ways
-    return [ways[0], ways[3]] if cloud == "vertex" else [ways[1], ways[2]]
+    return [ways[0], ways[3]] if cloud in ("vertex", "messages") else [ways[1], ways[2]]
 
 
 BY_STATUS: Final[dict[int, type[ClaudeCloudError]]] = {
@@ -332,7 +342,8 @@ def _errors() -> list[Any]:
         pytest.param(row, cloud, id=f"{row['file']}-{row['line']}-{row['status']}-{cloud}")
         for row in load_recordings()
         if row["status"] >= 400
-        for cloud in CLOUDS[row["file"]]
+        # What Google's front end says, Bedrock does not.
+        for cloud in (("vertex",) if row["file"] == "vertex" else CLOUDS[row["file"]])
     ]
 
 
@@ -366,6 +377,6 @@ def test_a_recorded_refusal_is_the_right_exception(
                 way()
             assert type(caught.value) is _expected_error(row)
             assert caught.value.status_code == row["status"]
-            assert caught.value.platform == cloud
+            assert caught.value.platform == ("vertex" if cloud == "vertex" else "bedrock")
             assert caught.value.partial_message is None
             assert json.loads(row["body"]) == json.loads(caught.value.body or "")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.locks import SharedLock
 
 OPEN_SECONDS: Final = 30.0
 """For an endpoint that failed without saying for how long; doubled each time in a row."""

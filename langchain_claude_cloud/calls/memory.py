@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.catalogue.arns import ArnTarget
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.locks import SharedLock
 
 V = TypeVar("V")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.locks import SharedLock
 
 DECREASE: Final = 0.9
 """What is left of the measured rate after a throttle."""

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, JsonObject
 
 BEDROCK_ID = re.compile(
     r"(?:([A-Za-z0-9-]+)\.)?(anthropic\.[A-Za-z0-9][A-Za-z0-9._-]*(?::[A-Za-z0-9]+)*)"
@@ -136,9 +136,11 @@ class ModelInfo:
     vertex: Capabilities
     bedrock: Capabilities
 
-    def capabilities(self, cloud: Cloud) -> Capabilities:
-        """Return what the model takes on a cloud."""
-        return self.vertex if cloud == "vertex" else self.bedrock
+    def capabilities(self, cloud: Cloud, api: BedrockApiName = "invoke") -> Capabilities:
+        """Return what the model takes on a cloud, through one of Bedrock's APIs there."""
+        if cloud == "vertex":
+            return self.vertex
+        return replace(self.bedrock, **_differences().get(api, {}))
 
     def lifecycle(self, cloud: Cloud) -> Lifecycle:
         """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
@@ -239,10 +241,22 @@ def models_by_name() -> dict[str, ModelInfo]:
 @cache
 def all_models() -> tuple[ModelInfo, ...]:
     """Return the catalogue, newest model first."""
-    source = resources.files("langchain_claude_cloud.catalogue").joinpath("models.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+    data = _read_file()
     rows = (_read_row(row, data["generations"]) for row in data["models"])
     return tuple(sorted(rows, key=lambda row: row.released, reverse=True))
+
+
+@cache
+def _read_file() -> JsonObject:
+    source = resources.files("langchain_claude_cloud.catalogue").joinpath("models.json")
+    data: JsonObject = json.loads(source.read_text(encoding="utf-8"))
+    return data
+
+
+@cache
+def _differences() -> dict[str, JsonObject]:
+    """Return what Bedrock's APIs do otherwise than InvokeModel."""
+    return {name: row["capabilities"] for name, row in _read_file()["bedrock_apis"].items()}
 
 
 def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelInfo:

@@ -25,7 +25,7 @@ from langchain_claude_cloud.catalogue.models import (
 )
 from langchain_claude_cloud.catalogue.names import nearest_names
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.types import LABELS, Cloud
+from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud
 
 INFERENCE_PROFILES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
 """The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
@@ -52,6 +52,7 @@ class ResolvedModel:
         known: False when the row only stands in: the newest of the model's family, or for an
             ARN that names no model what all models of today take.
         inference_profile: The prefix of the Bedrock inference profile, or None.
+        api: Which of Bedrock's APIs is asked.
     """
 
     requested: str
@@ -61,11 +62,12 @@ class ResolvedModel:
     info: ModelInfo
     known: bool
     inference_profile: str | None = None
+    api: BedrockApiName = "invoke"
 
     @property
     def capabilities(self) -> Capabilities:
         """What the model takes on this cloud."""
-        return self.info.capabilities(self.cloud)
+        return self.info.capabilities(self.cloud, self.api)
 
 
 def cloud_of(model: str) -> Cloud | None:

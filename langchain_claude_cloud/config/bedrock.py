@@ -50,7 +50,9 @@ class Bedrock(CloudConfig):
         external_id: Goes with ``role_arn``.
         role_session_name: Goes with ``role_arn``.
         base_url: Another address than AWS's. Otherwise ``ANTHROPIC_BEDROCK_BASE_URL``,
-            ``AWS_ENDPOINT_URL_BEDROCK_RUNTIME`` or ``AWS_ENDPOINT_URL``.
+            ``AWS_ENDPOINT_URL_BEDROCK_RUNTIME`` or ``AWS_ENDPOINT_URL``; for mantle
+            ``ANTHROPIC_BEDROCK_MANTLE_BASE_URL`` before them, and
+            ``AWS_ENDPOINT_URL_BEDROCK_MANTLE`` in place of the runtime's.
         inference_profile: ``auto`` (global if the model has it, else the region's
             geography, else the bare id), a geography, or None for the bare id.
         base_model: The model behind an application inference profile.
@@ -112,11 +114,17 @@ class Bedrock(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
+        on_mantle = self.api == "mantle"
         names = ["ANTHROPIC_BEDROCK_BASE_URL"]
-        # botocore knows this switch for its own two variables.
+        if on_mantle:
+            names.insert(0, "ANTHROPIC_BEDROCK_MANTLE_BASE_URL")
+        # botocore knows this switch for its own variables.
         if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-            names += ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]
+            service = "BEDROCK_MANTLE" if on_mantle else "BEDROCK_RUNTIME"
+            names += [f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"]
         url = self.base_url or from_environment("Bedrock", "base_url", names)
+        if url and on_mantle:  # the SDK's client counts /anthropic as a part of it
+            url = url.rstrip("/").removesuffix("/anthropic")
         return url.rstrip("/") if url else None
 
     def check_project(self, model: str, region: str | None) -> None:

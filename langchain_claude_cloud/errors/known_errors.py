@@ -350,8 +350,9 @@ _BEDROCK = (
         "UnknownOperationException (with HTTP 200)",
         _text(r"^UnknownOperationException$"),
         "The address is not of Bedrock's runtime, or the path is wrong.",
-        "The address does not know this operation: `base_url` must be the runtime's "
-        "(https://bedrock-runtime.<region>.amazonaws.com) or a gateway's that serves its paths.",
+        "The address does not know this operation: choose another `api` of Bedrock ('invoke' is "
+        "everywhere); `base_url` must be the runtime's (https://bedrock-runtime.<region>"
+        ".amazonaws.com), mantle's for api='mantle', or a gateway's that serves their paths.",
         "bedrock",
     ),
     KnownError(

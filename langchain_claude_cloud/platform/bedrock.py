@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -140,7 +141,7 @@ class BedrockPlatform:
             # A configuration file may ask for them too; it is read for its keys anyway.
             fips = fips or configuration.setting("use_fips_endpoint") is True
             dual_stack = dual_stack or configuration.setting("use_dualstack_endpoint") is True
-            if configured := configuration.read(configured_base_url):
+            if configured := configuration.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self._region, host=self._api.host, fips=fips, dual_stack=dual_stack)

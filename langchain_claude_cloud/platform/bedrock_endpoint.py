@@ -73,20 +73,22 @@ def default_base_url(
     return f"https://{label}.{region}.{dual if dual_stack else suffix}"
 
 
-def configured_base_url(session: botocore.session.Session) -> str | None:
+def configured_base_url(session: botocore.session.Session, host: str) -> str | None:
     """Return the address that a session's profile names for Bedrock, if it does.
 
-    ``endpoint_url`` of ``bedrock_runtime`` in the profile's ``services`` section, else the
-    profile's own; not where ``ignore_configured_endpoint_urls`` is on. Reads files.
+    ``endpoint_url`` of the API's service (``bedrock_runtime``) in the profile's ``services``
+    section, else the profile's own; not where ``ignore_configured_endpoint_urls`` is on. Reads
+    files.
 
     Args:
         session: A botocore session.
+        host: The first label of the API's own host name.
     """
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return None
     profile = session.get_scoped_config()
     services = session.full_config.get("services", {}).get(profile.get("services"), {})
-    service = services.get("bedrock_runtime") or {}
+    service = services.get(host.replace("-", "_")) or {}
     return service.get("endpoint_url") or profile.get("endpoint_url")
 
 

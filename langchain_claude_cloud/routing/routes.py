@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, cast
 
@@ -168,6 +168,7 @@ class Route:
                 base_model=self.config.base_model,
                 base_id=target.base_id if target else None,
             )
+            resolved = replace(resolved, api=self.config.api)
         if region is not None and self.residency is not None:
             self._check_residency(resolved, region, self.residency)
         return resolved

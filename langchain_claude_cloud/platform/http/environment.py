@@ -17,7 +17,7 @@ import httpx
 import langchain_claude_cloud
 from langchain_claude_cloud.config.shapes import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.locks import SharedLock
 
 # Below the 350 s after which AWS's load balancers and NAT gateways drop an idle connection
 # without a word, and below the minutes that front ends and firewalls usually grant.

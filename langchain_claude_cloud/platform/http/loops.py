@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.platform._common import SharedLock
+from langchain_claude_cloud.platform.locks import SharedLock
 
 T = TypeVar("T")
 

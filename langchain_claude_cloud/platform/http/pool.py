@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import httpx
 
-from langchain_claude_cloud.platform._common import SharedLock
 from langchain_claude_cloud.platform.http.environment import (
     Certificates,
     origin_of,
@@ -26,6 +25,7 @@ from langchain_claude_cloud.platform.http.environment import (
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
+from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
