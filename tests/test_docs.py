@@ -7,7 +7,10 @@ top to bottom, as a reader would paste them.
 
 from __future__ import annotations
 
+import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ PAGES = {
     if "_build" not in path.parts
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILES = re.MULTILINE | re.DOTALL
 # The errors' page shows how to catch them around a call that the reader has.
 PREAMBLES = {
     "reference/errors.md": "from langchain_claude_cloud import ChatClaudeCloud\nllm = ChatClaudeCloud(model='claude-sonnet-5-5', platform='vertex')\n"
@@ -43,7 +47,7 @@ def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if BLOCK.search(text)])
 def test_the_python_blocks_of_a_page_run(page: str, emulated_clouds: CloudEmulator) -> None:
     """A reader can paste them one after another."""
-    namespace: dict[str, Any] = {"__name__": "page"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     text = PAGES[page]
     exec(PREAMBLES.get(page, ""), namespace)  # noqa: S102  # ours
     for block in BLOCK.finditer(text):
@@ -52,10 +56,48 @@ def test_the_python_blocks_of_a_page_run(page: str, emulated_clouds: CloudEmulat
     assert emulated_clouds.requests or "CloudEmulator" in text or "def answer" in text
 
 
+def test_the_suite_of_the_testing_page_runs(tmp_path: Path) -> None:
+    """An agent and its tests, in files that the page names, with the plugin alone."""
+    files = re.findall(r"^```py\n# (\w+\.py)\n(.*?)^```", PAGES["how-to/testing.md"], FILES)
+    assert [name for name, _ in files] == ["my_agent.py", "test_my_agent.py"]
+    for name, code in files:
+        tmp_path.joinpath(name).write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:langsmith_plugin", str(tmp_path)]
+    # From an empty folder: the project's own configuration is not the reader's.
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  # pytest on our page
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "3 passed" in ran.stdout
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     """A page that nothing leads to is not read."""
     listed = set(re.findall(r"^([\w/-]+)$", PAGES["index.md"], re.MULTILINE))
     assert {page.removesuffix(".md") for page in PAGES} - {"index"} == listed
+
+
+MODULES = (
+    "",
+    ".cost",
+    ".errors",
+    ".events",
+    ".middleware",
+    ".structured",
+    ".testing",
+    ".tool_calls",
+)
+
+
+@pytest.mark.parametrize("name", [f"langchain_claude_cloud{each}" for each in MODULES])
+def test_the_reference_lists_every_public_name(name: str) -> None:
+    """By itself, or among the members of its module."""
+    page = PAGES["reference/api.md"]
+    module = re.search(rf"automodule:: {re.escape(name)}\n((?:   :.*\n)*)", page)
+    if module and re.search(r":members:$", module[1], re.MULTILINE):
+        return
+    members = re.findall(r"\w+", module[1]) if module else []
+    listed = {*members, *re.findall(rf":: {re.escape(name)}\.(\w+)$", page, re.MULTILINE)}
+    public = set(importlib.import_module(name).__all__) - {"__version__"}
+    assert public <= listed
 
 
 def test_links_between_pages_lead_somewhere() -> None:
