@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
@@ -27,6 +27,7 @@ from langchain_claude_cloud.chat_models.token_estimation import (
     size_of,
     size_of_tools,
 )
+from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -47,11 +48,12 @@ _RETRY_SECONDS: Final = 30.0
 _PERMISSION_SECONDS: Final = 300.0
 _PERMISSIONS: Final = {
     "vertex": "aiplatform.endpoints.predict in the region that counts",
-    "bedrock": "bedrock:CountTokens",
+    "bedrock": "bedrock:CountTokens, or bedrock-mantle:CreateInference for newer models",
 }
 _LASTS: Final = 6 * HOUR
 _COUNTED_SECONDS: Final = HOUR
 _LONG: Final = 8
+_Refusal: TypeAlias = tuple[Route, ClaudeCloudError]
 
 
 class EstimatedCount(int):
@@ -80,11 +82,13 @@ def count(call: Call) -> int:
     Raises:
         ClaudeCloudError: The cloud could not be asked, or refused the prompt.
     """
+    refusals: list[_Refusal] = []
     for route in _counting(call.routes):
         try:
-            return exchange.count_tokens(replace(call, routes=[route]))
+            return exchange.count_tokens(_call_to(route, call))
         except ClaudeCloudError as error:
-            _note_that_none_counts(route, error)
+            refusals.append(_note_that_none_counts(route, error, call))
+    _tell_of(refusals)
     return _estimate_all(call)
 
 
@@ -94,11 +98,13 @@ async def acount(call: Call) -> int:
     Raises:
         ClaudeCloudError: See `count`.
     """
+    refusals: list[_Refusal] = []
     for route in _counting(call.routes):
         try:
-            return await exchange.acount_tokens(replace(call, routes=[route]))
+            return await exchange.acount_tokens(_call_to(route, call))
         except ClaudeCloudError as error:
-            _note_that_none_counts(route, error)
+            refusals.append(_note_that_none_counts(route, error, call))
+    _tell_of(refusals)
     return _estimate_all(call)
 
 
@@ -160,35 +166,64 @@ def _forms(messages: Sequence[BaseMessage]) -> Iterator[tuple[Sequence[BaseMessa
 
 def _counting(routes: Sequence[Route]) -> list[Route]:
     """Return the routes that may count, those first that are healthy."""
+    ways = (way for route in routes for way in _ways(route))
     return sorted(
-        (route for route in routes if not MEMORY.uncounted.get(route.place)),
-        key=lambda route: MEMORY.circuits.remaining(route.place),
+        (way for way in ways if not MEMORY.uncounted.get(way.place)),
+        key=lambda way: MEMORY.circuits.remaining(way.place),
     )
 
 
-def _note_that_none_counts(route: Route, error: ClaudeCloudError) -> None:
+def _ways(route: Route) -> list[Route]:
+    """Return a route, and on Bedrock that through mantle, in the order of what may count.
+
+    CountTokens does not know the models that have inference profiles only; mantle does.
+    """
+    if not isinstance(route.config, Bedrock) or route.config.api == "mantle":
+        return [route]
+    ways = [route, replace(route, config=route.config.through_mantle())]
+    takes = route.resolve_in(route.known_region()).capabilities
+    return ways[::-1] if takes.counts_prompts == "no" else ways
+
+
+def _call_to(route: Route, call: Call) -> Call:
+    """Return the call of one route; what the user did not name is not asked twice."""
+    if route not in call.routes:
+        call = replace(call, options=replace(call.options, max_retries=0))
+    return replace(call, routes=[route])
+
+
+def _note_that_none_counts(route: Route, error: ClaudeCloudError, call: Call) -> _Refusal:
     """Remember that a route does not count.
 
     Raises:
-        ClaudeCloudError: The error itself, if it says something else.
+        ClaudeCloudError: The error itself, if it says something else; but a route that the user
+            did not name may fail in any way that says nothing of the prompt.
     """
     text = (error.body or str(error)).lower()
     refused = isinstance(error, InvalidRequestError) and not isinstance(error, InvalidInputError)
     unsupported = refused and "support" in text and "count" in text
-    if not unsupported and not isinstance(error, NotFoundError | PermissionDeniedError):
-        raise error
-    lasts = not isinstance(error, PermissionDeniedError)  # a permission may be given
-    _leave_alone(route, error, _LASTS if lasts else _PERMISSION_SECONDS)
+    seconds = _LASTS
+    if isinstance(error, PermissionDeniedError):  # it may be given
+        seconds = _PERMISSION_SECONDS
+    elif not unsupported and not isinstance(error, NotFoundError):
+        if route in call.routes or isinstance(error, InvalidRequestError | ConfigurationError):
+            raise error
+        seconds = _PERMISSION_SECONDS
+    MEMORY.uncounted.put(route.place, value=True, seconds=seconds)
+    return route, error
 
 
 def _note_that_none_answers(routes: Iterable[Route], error: ClaudeCloudError) -> None:
     for route in routes:
-        _leave_alone(route, error, _RETRY_SECONDS)
+        MEMORY.uncounted.put(route.place, value=True, seconds=_RETRY_SECONDS)
+        _tell_of([(route, error)])
 
 
-def _leave_alone(route: Route, error: ClaudeCloudError, seconds: float) -> None:
-    """Do not ask a route for some seconds, and say so once a day."""
-    MEMORY.uncounted.put(route.place, value=True, seconds=seconds)
+def _tell_of(refusals: Sequence[_Refusal]) -> None:
+    """Say once a day why tokens are estimated: a permission is what somebody can do about it."""
+    if not refusals:
+        return
+    route, error = min(refusals, key=lambda each: not isinstance(each[1], PermissionDeniedError))
     if not MEMORY.notices.put(("uncounted", route.place), value=True, seconds=24 * HOUR):
         return
     refused = isinstance(error, PermissionDeniedError)

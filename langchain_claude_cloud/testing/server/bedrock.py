@@ -47,6 +47,8 @@ _PROJECT = re.compile(
     r"(?:arn:aws(?:-[a-z-]+)?:bedrock:(?P<region>[0-9a-z-]{1,20}):[0-9]{12}:project/)?"
     r"(?P<id>[a-zA-Z0-9_-]+)"
 )
+_PROFILES_ONLY = (4, 7)
+"""From here on models are served through inference profiles only, and CountTokens has none."""
 _FALLBACK_MODEL = "claude-sonnet-5-5"
 _EXCEPTIONS = {
     400: "ValidationException",
@@ -162,6 +164,8 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
     if len(request.body) > MAX_BODY:
         raise _invalid("Input is too long for requested model.")
     if target.operation == "count_tokens":
+        if rules.version >= _PROFILES_ONLY:
+            raise _invalid("The provided model doesn't support counting tokens.")
         body = _counted_body(target, body)
     body = _without_guardrail(request, body)
     return Call(
