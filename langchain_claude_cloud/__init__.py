@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex
     from langchain_claude_cloud.control_plane.available_models import AvailableModel
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["AvailableModel", "Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
 
