@@ -25,12 +25,14 @@ from langchain_claude_cloud.calls.steps import (
     Stream,
     Wait,
 )
-from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
+from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.platform import http
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import FetchedMedia
 
+_SHOWN = 300
 _NOT_FETCHED = "The images and documents were not there"
 _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 _Flights = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[None]]]
@@ -225,5 +227,19 @@ async def _in_one_flight(step: Once, clients: Clients) -> None:
 
 def _fetch_by(fetcher: Callable[[str], bytes], urls: Sequence[str]) -> list[FetchedMedia]:
     """Get media the caller's own way; their types are told by their content."""
-    found = [fetcher(url) for url in urls]
+    found = [_get(fetcher, url) for url in urls]
     return [http.FetchedMedia(http.media_type_of(data, None), data) for data in found]
+
+
+def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
+    try:
+        data: object = fetcher(url)
+    except ClaudeCloudError:
+        raise
+    except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
+        happened = f"raised {type(cause).__name__} ({clean(str(cause), _SHOWN)})"
+    else:
+        if isinstance(data, bytes | bytearray):
+            return bytes(data)
+        happened = f"returned a {type(data).__name__}, not bytes"
+    raise InvalidInputError(f"url_fetcher {happened} for {http.without_query(url)}.")

@@ -56,6 +56,13 @@ _CALL_ONLY: Final = (
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""
 
+_KINDS: Final[Mapping[str, tuple[type, str]]] = {
+    "model": (str, "the name of a model"),
+    "model_kwargs": (Mapping, "a mapping of fields of the body"),
+    "default_headers": (Mapping, "a mapping of names to values"),
+}
+"""What is read before a request is built; the other arguments are checked there."""
+
 CALL_NAMES: Final = frozenset({*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_ALIASES, *_IGNORED})
 
 
@@ -126,6 +133,7 @@ def read_options(
     if stop is not None:
         given["stop_sequences"] = stop
     values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
+    _check_kinds(given)
     _check_max_tokens(values["max_tokens"])
     body_fields = {**fields.model_kwargs, **given.get("model_kwargs", {})}
     return CallOptions(
@@ -170,7 +178,16 @@ def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
         return tuple(name.strip() for name in betas.split(",") if name.strip())
     if not isinstance(betas, list | tuple | set | frozenset):
         raise InvalidInputError(f"betas is a list of names, not {betas!r:.80}.")
+    if not all(isinstance(name, str) for name in betas):
+        raise InvalidInputError(f"betas is a list of names, and {betas!r:.80} has others.")
     return tuple(betas)
+
+
+def _check_kinds(given: JsonObject) -> None:
+    """Refuse arguments of another kind. Their values stay unsaid: headers may be secrets."""
+    for name, (kind, words) in _KINDS.items():
+        if name in given and not isinstance(given[name], kind):
+            raise InvalidInputError(f"{name} is {words}, not a {type(given[name]).__name__}.")
 
 
 def _check_max_tokens(value: object) -> None:

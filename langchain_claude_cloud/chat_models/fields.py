@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -34,6 +34,7 @@ from langchain_claude_cloud.config.checks import (
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
@@ -121,6 +122,7 @@ class ModelBase(BaseChatModel):
     def _check(self) -> Self:
         check_max_retries(self.max_retries)
         Timeouts.for_cloud("vertex", self.timeout)
+        self._check_clients()
         for route in self._routes_for(self.model, self.default_headers or {}):
             notice = route.global_routing(route.known_region())
             if notice:
@@ -129,10 +131,18 @@ class ModelBase(BaseChatModel):
 
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
         """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
-        given = self.platform if isinstance(self.platform, list) else [self.platform]
-        # `choose_platforms` has replaced names and None.
-        configs = cast("list[Vertex | Bedrock]", given)
+        # Again, after the constructor: pydantic checks neither assignments nor `model_copy`.
+        chosen = choose_platforms(self.platform, self.model)
+        _refuse_dicts(chosen)
+        configs = [_config(each) for each in (chosen if isinstance(chosen, list) else [chosen])]
         return place_key(configs, api_key=self.api_key, base_url=self.base_url)
+
+    def _check_clients(self) -> None:
+        """Refuse clients that are of the wrong kind, or closed."""
+        if self.http_client is not None:
+            http.check_client("http_client", self.http_client, is_async=False)
+        if self.http_async_client is not None:
+            http.check_client("http_async_client", self.http_async_client, is_async=True)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept.
@@ -216,6 +226,15 @@ def _safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     if not isinstance(headers, Mapping):
         return arguments
     return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
+
+
+def _config(given: object) -> Vertex | Bedrock:
+    if isinstance(given, Vertex | Bedrock):
+        return given
+    raise ConfigurationError(
+        f"platform is a {type(given).__name__}: give Vertex(...), Bedrock(...), their names, or a "
+        "list of them."
+    )
 
 
 def _refuse_dicts(platform: object) -> None:

@@ -124,6 +124,7 @@ class ChatClaudeCloud(ModelBase):
         async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
     ) -> exchange.Call:
         asked = exchange.read_options(self, arguments, stop=stop, stream=stream)
+        self._check_clients()
         return exchange.Call(
             messages=messages,
             options=asked,
@@ -401,7 +402,9 @@ class ChatClaudeCloud(ModelBase):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         asked = {"temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs}
-        model = expand_alias(kwargs.get("model") or self.model)
+        named = kwargs.get("model")
+        # What is no name is refused by the call, which comes after this.
+        model = expand_alias(named if named and isinstance(named, str) else self.model)
         params = LangSmithParams(
             ls_provider="anthropic",
             ls_model_name=catalogue_name(model) or model,

@@ -18,6 +18,7 @@ from langchain_claude_cloud.errors.types import Cloud
 
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _GUARDRAIL = {
     "guardrailIdentifier": re.compile(
@@ -139,6 +140,12 @@ def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, st
                 owner,
                 f"the header {_shown(str(name))} cannot be sent: a name is letters, digits and "
                 "'-', a value is text without line breaks or control characters.",
+            )
+        if str(name).lower() in _OF_THE_BODY:
+            raise refusal(
+                owner,
+                f"the header {name!r} belongs to the body, whose length the package knows: leave "
+                "it out of default_headers.",
             )
         if value == MASK:
             raise refusal(

@@ -77,7 +77,8 @@ def is_credential(name: str, value: str = "") -> bool:
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers as they may be shown and stored: without the values of credentials."""
     return {
-        name: MASK if is_credential(name, str(value)) else value for name, value in headers.items()
+        name: MASK if is_credential(str(name), str(value)) else value
+        for name, value in headers.items()
     }
 
 

@@ -147,7 +147,10 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     if kind == "text":
         return None
     holder = response_format.get("json_schema") if kind == "json_schema" else None
-    schema = (holder or response_format).get("schema") if kind == "json_schema" else response_format
+    schema: object = response_format
+    if kind == "json_schema":
+        named = holder or response_format
+        schema = named.get("schema") if isinstance(named, dict) else None
     if isinstance(schema, type):
         schema = _schema_of(schema)
     if not isinstance(schema, dict) or kind == "json_object":

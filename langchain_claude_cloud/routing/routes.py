@@ -8,9 +8,11 @@ is decided by `langchain_claude_cloud.calls.failover`.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from hashlib import sha256
 from typing import Final, cast
 
 from pydantic import SecretStr
@@ -44,6 +46,8 @@ _BEDROCK_IDENTITY: Final = (
     *(
         "profile",
         "access_key_id",
+        "secret_access_key",
+        "session_token",
         "api_key",
         "session",
         "role_arn",
@@ -264,10 +268,37 @@ class Route:
         )
 
 
+class _Object:
+    """Stands for an object, and is equal to what stands for the same one.
+
+    The address alone would not do: another object may be there later.
+    """
+
+    def __init__(self, given: object) -> None:
+        self._address = id(given)
+        try:
+            self._get: Callable[[], object] = weakref.ref(given)
+        except TypeError:  # of a class with slots
+            self._get = partial(_same, given)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Object):
+            return NotImplemented
+        given = self._get()
+        return self is other or (given is not None and given is other._get())
+
+    def __hash__(self) -> int:
+        return self._address
+
+
+def _same(given: object) -> object:
+    return given
+
+
 def _mark(value: object) -> Hashable:
     if isinstance(value, SecretStr):
-        return hash(value)
-    return value if value is None or isinstance(value, str) else id(value)
+        return sha256(value.get_secret_value().encode("utf-8", "surrogatepass")).digest()
+    return value if value is None or isinstance(value, str) else _Object(value)
 
 
 def make_routes(

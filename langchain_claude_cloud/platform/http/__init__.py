@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         afetch_media,
         fetch_all,
         fetch_media,
+        without_query,
     )
     from langchain_claude_cloud.platform.http.loops import in_thread
+    from langchain_claude_cloud.platform.http.own_clients import check_client
     from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
     from langchain_claude_cloud.platform.http.preparing import (
         aprepare,
@@ -49,6 +51,8 @@ _HOMES = {
     "within_call": "preparing",
     "afetch_all": "fetch",
     "afetch_media": "fetch",
+    "check_client": "own_clients",
+    "without_query": "fetch",
     "aopen_stream": "sending",
     "aprepare": "preparing",
     "asend": "sending",
@@ -75,6 +79,7 @@ __all__ = [
     "aprepare",
     "asend",
     "awithin_call",
+    "check_client",
     "close_pools",
     "fetch_all",
     "fetch_media",
@@ -84,6 +89,7 @@ __all__ = [
     "prepare",
     "send",
     "within_call",
+    "without_query",
 ]
 
 

@@ -209,7 +209,7 @@ class _Fetcher:
         except TRANSPORT_FAILURES as cause:
             reason = str(cause)[:300] or type(cause).__name__
         raise InvalidInputError(
-            f"{_without_query(url)} was not fetched: {reason}. Send the data itself "
+            f"{without_query(url)} was not fetched: {reason}. Send the data itself "
             "(base64) instead of the URL, or give a url_fetcher."
         )
 
@@ -303,7 +303,7 @@ def _parse(url: str) -> httpx.URL:
     return parsed
 
 
-def _without_query(url: str) -> str:
+def without_query(url: str) -> str:
     """Return a URL for an error message: signed URLs carry their secret in the query."""
     try:
         parts = urlsplit(url)

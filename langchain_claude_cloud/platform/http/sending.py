@@ -25,6 +25,7 @@ from langchain_claude_cloud.platform.http.auth import PlatformAuth, check_header
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.http.environment import user_agent
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where
+from langchain_claude_cloud.platform.http.own_clients import failed_client, refused_by_hook
 from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
 from langchain_claude_cloud.platform.http.sync_transport import call_ends
 from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
@@ -124,6 +125,14 @@ class _Call:
     def auth(self) -> PlatformAuth:
         return PlatformAuth(self.platform, self.outgoing, self.where)
 
+    def failure(self, cause: Exception) -> ClaudeCloudError:
+        """Return the error for what a client raised, perhaps the caller's own."""
+        if isinstance(cause, httpx.HTTPStatusError):
+            return refused_by_hook(cause, self.platform, self.where)
+        if isinstance(cause, TRANSPORT_FAILURES):
+            return failures.failure(cause, self.where, "start")
+        return failed_client(cause, self.where)
+
     def problem(self, response: httpx.Response, auth: PlatformAuth) -> ClaudeCloudError | None:
         """Return what a response's status says is wrong, if anything."""
         if _OK <= response.status_code < _REDIRECT:
@@ -150,8 +159,12 @@ def _start(call: _Call, client: httpx.Client | None) -> httpx.Response:
     try:
         chosen = client or thread_client(call.outgoing.url, call.ca_bundle)
         response = chosen.send(call.build(chosen), auth=auth, stream=True, follow_redirects=False)
-    except TRANSPORT_FAILURES as cause:
-        problem = failures.failure(cause, call.where, "start")
+    except ClaudeCloudError:
+        raise
+    except Exception as cause:
+        if client is None and not isinstance(cause, TRANSPORT_FAILURES):
+            raise
+        problem = call.failure(cause)
     else:
         refusal = call.problem(response, auth)
         if refusal is None:
@@ -174,8 +187,12 @@ async def _astart(call: _Call, client: httpx.AsyncClient | None) -> httpx.Respon
                 stream=True,
                 follow_redirects=False,
             )
-    except TRANSPORT_FAILURES as cause:
-        problem = failures.failure(cause, call.where, "start")
+    except ClaudeCloudError:
+        raise
+    except Exception as cause:
+        if client is None and not isinstance(cause, TRANSPORT_FAILURES):
+            raise
+        problem = call.failure(cause)
     else:
         refusal = call.problem(response, auth)
         if refusal is None:
