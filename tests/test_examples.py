@@ -11,7 +11,7 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHOWN = {
-    "vertex_quickstart.py": ["Hello! How can I help you today?", "tokens in this prompt:"],
+    "vertex_quickstart.py": ["I am the stand-in for Claude.", "tokens in this prompt:"],
     "bedrock_quickstart.py": ["France: ", "(us-east-1, global)"],
     "streaming_tools.py": [
         "not run: truncated: the answer was cut by max_tokens",

@@ -134,7 +134,7 @@ def test_an_agent_runs_with_a_model_that_thinks(emulator: CloudEmulator, cloud: 
     """The stand-in thinks, calls a tool and reports, its own thinking sent back unchanged."""
     model = make_model(emulator, cloud, model=THINKING_MODEL)
     agent = create_agent(model, [get_weather])
-    found = agent.invoke({"messages": [HumanMessage("What is the weather in Paris?")]})
+    found = agent.invoke({"messages": [HumanMessage("What is the weather in 'Paris'?")]})
     kinds = [message.type for message in found["messages"]]
     assert kinds == ["human", "ai", "tool", "ai"]
     (sent,) = [m for m in emulator.requests[-1].body["messages"] if m["role"] == "assistant"]

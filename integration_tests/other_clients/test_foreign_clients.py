@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from langchain_claude_cloud.testing import CloudEmulator, text, thinking, tool_use
 
-QUESTION = [{"role": "user", "content": "What is the weather in San Francisco, CA?"}]
+QUESTION = [{"role": "user", "content": "What is the weather in 'San Francisco, CA'?"}]
 TOOLS = [
     {
         "name": "get_weather",

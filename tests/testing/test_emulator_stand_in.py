@@ -10,8 +10,7 @@ from emulator_client import WEATHER, Client, ask, folded_input, tool_calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.testing.stand_in.arguments import Filler
-from langchain_claude_cloud.testing.stand_in.phrases import find_phrases
+from langchain_claude_cloud.testing.stand_in.arguments import minimal_instance
 
 MAGIC = {
     "name": "magic_function",
@@ -69,21 +68,16 @@ def words(answer: dict[str, Any]) -> str:
         (MAGIC, "Hello!", ANY, {"input": 1}),
         (NO_ARGUMENTS, "What is the value of magic_function_no_args()? Use the tool.", ANY, {}),
         (ADDER, "What is 3 + 4", ANY, {"a": 3, "b": 4}),
-        (
-            WEATHER,
-            "What is the weather in San Francisco, CA?",
-            None,
-            {"location": "San Francisco, CA"},
-        ),
-        (WEATHER, "Weather in Paris, please", None, {"location": "Paris"}),
-        (WEATHER, "weather in \u00d6rebro please", None, {"location": "\u00d6rebro"}),
+        (WEATHER, "Weather in 'Paris', please", None, {"location": "Paris"}),
+        (WEATHER, 'weather in "\u00d6rebro" please', None, {"location": "\u00d6rebro"}),
+        (WEATHER, "What is the weather?", None, {"location": "example location"}),
         (
             CUSTOMER,
-            "Create a customer named '\u4f60\u597d\u554a\u96c6\u56e2' (Hello Group) - a Chinese technology company",
+            "Create a customer named '\u4f60\u597d\u554a\u96c6\u56e2' (Hello Group)",
             ANY,
             {
                 "customer_name": "\u4f60\u597d\u554a\u96c6\u56e2",
-                "description": "a Chinese technology company",
+                "description": "example description",
             },
         ),
     ],
@@ -102,18 +96,13 @@ def test_calls_the_tool_with_arguments_from_the_prompt(
 
 
 def test_calls_in_parallel_when_asked_for_two(client: Client) -> None:
-    """Two places are two calls, unless parallel calls are off."""
-    body = ask("What is the weather in Paris and in Boston, MA?", tools=[WEATHER])
-    calls = tool_calls(message(client, body))
-    assert [c["input"]["location"] for c in calls] == ["Paris", "Boston, MA"]
-    assert len({c["id"] for c in calls}) == 2
-    single = {**body, "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}
-    assert len(tool_calls(message(client, single))) == 1
+    """Two tools that are named are two calls, unless parallel calls are off."""
     both = ask("Call get_weather for Rome, then magic_function(7)", tools=[WEATHER, MAGIC])
-    assert [c["name"] for c in tool_calls(message(client, both))] == [
-        "get_weather",
-        "magic_function",
-    ]
+    calls = tool_calls(message(client, both))
+    assert [c["name"] for c in calls] == ["get_weather", "magic_function"]
+    assert len({c["id"] for c in calls}) == 2
+    single = {**both, "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}
+    assert len(tool_calls(message(client, single))) == 1
 
 
 @pytest.mark.parametrize(
@@ -184,7 +173,7 @@ def test_a_failed_call_is_tried_once_more(client: Client) -> None:
 
 
 def test_structured_output_validates(client: Client) -> None:
-    """Optional fields, enums, references, nesting: the text fits the schema."""
+    """Enums, references, nesting: the text fits the schema, without what is optional."""
     schema = {
         "type": "object",
         "additionalProperties": False,
@@ -211,18 +200,15 @@ def test_structured_output_validates(client: Client) -> None:
     }
     config = {"format": {"type": "json_schema", "schema": schema}}
     said = json.loads(
-        words(message(client, ask("A sad joke by Jane, rated 4 and 5", output_config=config)))
+        words(message(client, ask("A joke by 'Jane', rated 4", output_config=config)))
     )
-    assert said["mood"] == "sad"
-    assert said["author"]["name"] == "Jane"
-    assert said["ratings"] == [4, 5]
-    assert said["kind"] == "joke"
-    assert isinstance(said["setup"], str)
-    assert "punchline" not in said
-    with_it = json.loads(
-        words(message(client, ask("A joke with its punchline", output_config=config)))
-    )
-    assert isinstance(with_it["punchline"], str)
+    assert said == {
+        "setup": "Jane",
+        "mood": "happy",
+        "author": {"name": "example name", "born": "2026-01-15"},
+        "ratings": [4],
+        "kind": "joke",
+    }
 
 
 def test_json_asked_for_in_words(client: Client) -> None:
@@ -233,16 +219,16 @@ def test_json_asked_for_in_words(client: Client) -> None:
 
 def test_stop_sequences(client: Client) -> None:
     """The text ends before the match, which is named."""
-    answer = message(client, ask("hi", stop_sequences=["you"]))
-    assert words(answer) == "Hello! How can I help "
-    assert (answer["stop_reason"], answer["stop_sequence"]) == ("stop_sequence", "you")
+    answer = message(client, ask("hi", stop_sequences=["You"]))
+    assert words(answer) == "I am the stand-in for Claude. "
+    assert (answer["stop_reason"], answer["stop_sequence"]) == ("stop_sequence", "You")
 
 
 def test_max_tokens_cuts_text(client: Client) -> None:
     """Text is cut, and its block ends."""
     body = ask("hi", max_tokens=2)
     answer = message(client, body)
-    assert (words(answer), answer["stop_reason"]) == ("Hello! H", "max_tokens")
+    assert (words(answer), answer["stop_reason"]) == ("I am the", "max_tokens")
     kinds = [event["type"] for event in client.vertex_events(body)]
     assert kinds.count("content_block_stop") == 1
 
@@ -297,8 +283,9 @@ def test_newer_models_think_by_default_and_hide_it(client: Client) -> None:
 
 def test_prefill_is_continued(client: Client) -> None:
     """The answer goes on from the assistant's words instead of repeating them."""
-    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello! How"}]
-    assert words(message(client, {"max_tokens": 50, "messages": turns})) == " can I help you today?"
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "I am the"}]
+    said = words(message(client, {"max_tokens": 50, "messages": turns}))
+    assert said == ' stand-in for Claude. You wrote: "Hello"'
 
 
 def test_the_same_request_gives_the_same_bytes(client: Client) -> None:
@@ -379,13 +366,4 @@ def fits(schema: dict[str, Any], value: Any) -> bool:
 @given(JSON_SCHEMAS, st.text(max_size=60))
 def test_filled_values_fit_their_schema(schema: dict[str, Any], prompt: str) -> None:
     """Whatever the prompt says."""
-    assert fits(schema, Filler(find_phrases(prompt), schema).fill(schema))
-
-
-@given(st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
-def test_any_prompt_can_be_read(prompt: str) -> None:
-    """Phrases are found in any text, and names are parts of it."""
-    phrases = find_phrases(prompt)
-    assert all(name in prompt for name in phrases.names)
-    assert all(quoted in prompt for quoted in phrases.quoted)
+    assert fits(schema, minimal_instance(schema, prompt))

@@ -1,7 +1,4 @@
-"""The stand-in for the model: small, deterministic, and obedient to tools and schemas.
-
-In: a valid request. Out: what a model could have said, the same for the same request.
-"""
+"""The stand-in for the model: small, deterministic, and obedient to tools and schemas."""
 
 from __future__ import annotations
 

@@ -1,25 +1,19 @@
-"""Puts an answer together: thinking, words or tool calls, and the limits of the request.
-
-In: a valid call. Out: the blocks, and why the answer ends.
-"""
+"""Puts the stand-in's answer together: thinking, then words or tool calls, within limits."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, text, thinking
 from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.stand_in.arguments import Filler
+from langchain_claude_cloud.testing.stand_in.arguments import minimal_instance, quoted_texts
 from langchain_claude_cloud.testing.stand_in.choose import choose_calls
 from langchain_claude_cloud.testing.stand_in.conversation import Conversation, read
-from langchain_claude_cloud.testing.stand_in.phrases import find_phrases
 
 _CHARACTERS = 4
-_GREETING = re.compile(r"\s*(?:hello|hi|hey|good (?:morning|evening))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +64,22 @@ def _thinking(call: Call, conversation: Conversation) -> list[Block]:
     )
     if display == "omitted":
         return [thinking()]
-    return [thinking(f"The user wants: {_short(conversation.question)} I know what to say.")]
+    return [thinking(f'The user wrote: "{_short(conversation.question)}"')]
 
 
 def _short(question: str) -> str:
     plain = " ".join(question.split())
-    return plain if len(plain) <= 200 else plain[:197] + "..."  # noqa: PLR2004  # keeps thinking readable
+    return plain if len(plain) <= 200 else plain[:197] + "..."  # noqa: PLR2004  # keeps answers readable
 
 
 def _words(body: JsonObject, conversation: Conversation) -> str:
     schema = _format_schema(body)
+    if schema is None and not conversation.results:
+        schema = _schema_in_words(conversation.question)
     if schema is not None:
-        filler = Filler(find_phrases(conversation.question), schema)
-        return _go_on(json.dumps(filler.fill(schema), ensure_ascii=False), conversation)
-    return _go_on(_prose(conversation), conversation) or "."
+        value = minimal_instance(schema, conversation.question)
+        return _go_on(json.dumps(value, ensure_ascii=False), conversation)
+    return _go_on(_sentence(conversation), conversation) or "."
 
 
 def _format_schema(body: JsonObject) -> JsonObject | None:
@@ -101,44 +97,25 @@ def _go_on(said: str, conversation: Conversation) -> str:
     return said.removeprefix(prefill) if said.startswith(prefill) else " " + said
 
 
-def _prose(conversation: Conversation) -> str:
-    question = conversation.question
+def _sentence(conversation: Conversation) -> str:
     if conversation.results:
-        return _report(conversation)
-    keys = _json_keys(question)
-    if keys:
-        properties = {key: {"type": "string"} for key in keys}
-        schema: JsonObject = {"type": "object", "properties": properties, "required": keys}
-        return json.dumps(Filler(find_phrases(""), schema).fill(schema), ensure_ascii=False)
-    if _GREETING.match(question):
-        return "Hello! How can I help you today?"
-    if conversation.media:
-        return f"You sent me {', '.join(conversation.media)}. {_echo(question)}"
-    return _echo(question)
+        return "The tools answered. " + "\n".join(
+            f"{result.name} failed: {result.text}"
+            if result.is_error
+            else f"{result.name}: {result.text}"
+            for result in conversation.results
+        )
+    sent = "".join(f" You sent {name}." for name in conversation.media)
+    return f'I am the stand-in for Claude. You wrote: "{_short(conversation.question)}"{sent}'
 
 
-def _echo(question: str) -> str:
-    return (
-        f'You wrote: "{_short(question)}" '
-        "I am the emulator's stand-in for Claude, so this is all that I have to say about it."
-    )
-
-
-def _report(conversation: Conversation) -> str:
-    lines = [
-        f"{result.name} failed: {result.text}"
-        if result.is_error
-        else f"{result.name}: {result.text}"
-        for result in conversation.results
-    ]
-    return "Here is what I found. " + "\n".join(lines)
-
-
-def _json_keys(question: str) -> list[str]:
-    """The keys that a prompt asks for in JSON, in quotation marks."""
-    if "json" not in question.lower() or "key" not in question.lower():
-        return []
-    return [phrase for phrase in find_phrases(question).quoted if " " not in phrase]
+def _schema_in_words(question: str) -> JsonObject | None:
+    """Return a schema with the keys that a question asks for in JSON, in quotation marks."""
+    words = question.lower()
+    keys = [text for text in quoted_texts(question) if " " not in text]
+    if not keys or "json" not in words or "key" not in words:
+        return None
+    return {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
 
 
 def _stopped(said: Answer, sequences: list[str]) -> Answer:

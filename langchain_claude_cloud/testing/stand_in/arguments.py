@@ -1,45 +1,22 @@
-"""Fills a JSON schema from a prompt.
-
-In: a schema and what the prompt names. Out: a value that the schema accepts: numbers from
-the prompt, quoted and capitalized phrases as strings, the first fitting enum value.
-"""
+"""Makes the smallest value that a JSON schema accepts, with the question's own values in it."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.stand_in.phrases import Phrases
 
 _MAX_DEPTH = 6
-_PLACES = frozenset({"location", "city", "place", "country", "destination", "town", "region"})
-_WHOLE = frozenset(
-    {"query", "question", "text", "prompt", "message", "search", "topic", "sentence", "task"}
-)
-_CANNED = {
-    "setup": "Why do cats make such poor storytellers?",
-    "punchline": "Because they only have one tail.",
-    "name": "Alex",
-    "title": "A short title",
-    "location": "Paris",
-    "city": "Paris",
-    "country": "France",
-    "email": "alex@example.com",
-    "url": "https://example.com/",
-    "path": "notes.txt",
-    "filename": "notes.txt",
-    "code": "print('hello')",
-    "color": "blue",
-    "language": "English",
-}
+_NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-])")
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|(?<!\w)'([^'\n]+)'(?!\w)")
 _FORMATS = {
     "date": "2026-01-15",
     "date-time": "2026-01-15T09:30:00Z",
     "time": "09:30:00Z",
     "duration": "PT1H",
-    "email": "alex@example.com",
+    "email": "someone@example.com",
     "hostname": "example.com",
     "uri": "https://example.com/",
     "ipv4": "192.0.2.1",
@@ -49,161 +26,99 @@ _FORMATS = {
 _PATTERN_GUESSES = ("A1", "abc", "ABC", "123", "1", "2026-01-15", "abc-123", "+10000000000", "a_b")
 
 
-class Filler:
-    """Fills one schema, handing out the prompt's phrases in order.
+def quoted_texts(question: str) -> list[str]:
+    """Return what stands in quotation marks."""
+    return [first or second for first, second in _QUOTED.findall(question)]
+
+
+def minimal_instance(schema: JsonObject, question: str = "") -> object:
+    """Return a value that a schema accepts: required properties, first choices, shortest lists.
 
     Args:
-        phrases: What the prompt names.
-        root: The schema that ``$ref`` points into.
-        names: Names to use instead of the prompt's, for one of several parallel calls.
+        schema: The schema; references point into it.
+        question: Its numbers and quoted texts are used in their order, where they fit.
     """
+    return _Filler(schema, question).fill(schema)
 
-    def __init__(
-        self, phrases: Phrases, root: JsonObject, names: tuple[str, ...] | None = None
-    ) -> None:
-        self._phrases = phrases
+
+class _Filler:
+    """Fills one schema, handing out the question's values in their order."""
+
+    def __init__(self, root: JsonObject, question: str) -> None:
         self._root = root
-        self._numbers = list(phrases.numbers)
-        self._quoted = list(phrases.quoted)
-        self._names = list(phrases.names if names is None else names)
+        self._numbers = [float(number) for number in _NUMBER.findall(question)]
+        self._quoted = quoted_texts(question)
 
     def fill(self, schema: object, name: str = "", depth: int = 0) -> object:
         """Return a value for a schema; ``name`` is the property's."""
         resolved = self._resolve(schema, depth)
-        if "const" in resolved:
-            return resolved["const"]
-        if resolved.get("enum"):
-            return self._choose(list(resolved["enum"]))
-        for key in ("anyOf", "oneOf"):
-            if resolved.get(key):
-                return self.fill(_first_real(resolved[key]), name, depth + 1)
+        fixed = [resolved["const"]] if "const" in resolved else resolved.get("enum")
+        if fixed:
+            return fixed[0]
+        choices = resolved.get("anyOf") or resolved.get("oneOf")
+        if choices:
+            return self.fill(_first_choice(choices, depth), name, depth + 1)
         kind = _kind(resolved)
-        makers: dict[str, Callable[[JsonObject, str, int], object]] = {
-            "object": self._object,
-            "array": self._array,
-            "integer": self._number,
-            "number": self._number,
-            "boolean": lambda *_: not self._is_negated(name),
-            "null": lambda *_: None,
-        }
-        return makers.get(kind, self._string)(resolved, name, depth)
+        if kind == "object":
+            return self._object(resolved, depth)
+        if kind == "array":
+            return self._array(resolved, name, depth)
+        return self._plain(resolved, kind, name)
 
     def _resolve(self, schema: object, depth: int) -> JsonObject:
-        if not isinstance(schema, dict):
-            return {}
-        resolved = dict(schema)
+        resolved = dict(schema) if isinstance(schema, dict) else {}
         for _ in range(_MAX_DEPTH):
             if "$ref" not in resolved or depth > _MAX_DEPTH:
                 break
-            target = _follow(self._root, str(resolved.pop("$ref")))
-            resolved = {**target, **resolved}
+            resolved = {**_follow(self._root, str(resolved.pop("$ref"))), **resolved}
         for part in resolved.pop("allOf", None) or []:
             resolved = _merge(resolved, self._resolve(part, depth + 1))
         return resolved
 
-    def _choose(self, values: list[object]) -> object:
-        text = self._phrases.text.lower()
-        mentioned = (v for v in values if isinstance(v, str) and v and v.lower() in text)
-        return next(mentioned, values[0])
-
-    def _object(self, schema: JsonObject, name: str, depth: int) -> JsonObject:
-        del name
+    def _object(self, schema: JsonObject, depth: int) -> JsonObject:
         properties = schema.get("properties") or {}
-        required = set(schema.get("required") or [])
-        filled: JsonObject = {}
-        for key, value in properties.items():
-            if key in required or (depth < _MAX_DEPTH and self._is_wanted(key)):
-                filled[key] = self.fill(value, key, depth + 1)
-        return filled
-
-    def _is_wanted(self, name: str) -> bool:
-        """Whether the prompt mentions an optional property, and not to leave it out."""
-        text = self._phrases.text.lower()
-        words = [word for word in _words(name) if len(word) > 2]  # noqa: PLR2004  # "a", "id" are in every text
-        mentioned = bool(words) and all(re.search(rf"\b{re.escape(word)}", text) for word in words)
-        return mentioned and not self._is_negated(name)
-
-    def _is_negated(self, name: str) -> bool:
-        text = self._phrases.text.lower()
-        words = [re.escape(word) for word in _words(name)] or ["$^"]
-        return re.search(rf"\b(?:no|not|without|skip)\s+(?:the\s+)?{words[-1]}", text) is not None
+        required = schema.get("required") or []
+        return {
+            key: self.fill(value, key, depth + 1)
+            for key, value in properties.items()
+            if key in required
+        }
 
     def _array(self, schema: JsonObject, name: str, depth: int) -> list[object]:
-        least = int(schema.get("minItems") or 0)
-        most = int(schema.get("maxItems") or 10**6)
+        """One item, so that a program has something to work on, unless the schema says how many."""
         if depth > _MAX_DEPTH:
             return []
-        items = self._resolve(schema.get("items"), depth)
-        count = max(least, min(most, self._how_many(items), 5), 1 if most else 0)
-        prefix = list(schema.get("prefixItems") or [])
-        kinds = [*prefix, *[items] * max(0, count - len(prefix))]
-        values = [self.fill(kind, name, depth + 1) for kind in kinds]
-        if schema.get("uniqueItems"):
-            values = [v for i, v in enumerate(values) if v not in values[:i]]
-        return values
+        count = max(int(schema.get("minItems") or 0), min(1, int(schema.get("maxItems", 1))))
+        kinds = list(schema.get("prefixItems") or [])
+        kinds += [schema.get("items")] * (count - len(kinds))
+        return [self.fill(kind, name, depth + 1) for kind in kinds]
 
-    def _how_many(self, items: JsonObject) -> int:
-        kind = _kind(items)
-        if items.get("enum") or kind not in {"string", "integer", "number"}:
-            return 1
-        return max(1, len(self._numbers) if kind != "string" else len(self._quoted or self._names))
+    def _plain(self, schema: JsonObject, kind: str, name: str) -> object:
+        if kind in {"integer", "number"}:
+            return self._number(schema, whole=kind == "integer")
+        if kind in {"boolean", "null"}:
+            return True if kind == "boolean" else None
+        return self._string(schema, name)
 
-    def _number(self, schema: JsonObject, name: str, depth: int) -> float | int:
-        del name, depth
-        whole = _kind(schema) == "integer"
-        low, high = _bounds(schema)
-        for index, number in enumerate(self._numbers):
+    def _number(self, schema: JsonObject, *, whole: bool) -> float | int:
+        low, high = _bounds(schema, 1 if whole else 1e-3)
+        for number in self._numbers:
             if low <= number <= high and (not whole or number == int(number)):
-                del self._numbers[index]
-                return int(number) if whole else number
-        return _within(schema, low, high, whole=whole)
+                self._numbers.remove(number)
+                return int(number) if number == int(number) else number
+        value, step = min(max(1, low), high), schema.get("multipleOf")
+        if isinstance(step, int | float) and step > 0:
+            value = math.ceil(value / step) * step
+        return math.ceil(value) if whole else value
 
-    def _string(self, schema: JsonObject, name: str, depth: int) -> str:
-        del depth
-        fixed = self._formatted(str(schema.get("format", "")))
-        value = fixed or self._text_for(name)
+    def _string(self, schema: JsonObject, name: str) -> str:
+        value = _FORMATS.get(str(schema.get("format")))
+        if value is None:
+            value = self._quoted.pop(0) if self._quoted else f"example {name or 'text'}"
         pattern = schema.get("pattern")
-        if isinstance(pattern, str) and not _matches(pattern, value):
-            guesses = [*self._quoted, *self._names, *self._phrases.text.split(), *_PATTERN_GUESSES]
-            value = next((guess for guess in guesses if _matches(pattern, guess)), value)
-        least, most = int(schema.get("minLength") or 0), schema.get("maxLength")
-        value = value + "." * max(0, least - len(value))
-        return value[: int(most)] if most is not None else value
-
-    def _formatted(self, name: str) -> str | None:
-        found = {
-            "date": self._phrases.dates,
-            "email": self._phrases.emails,
-            "uri": self._phrases.urls,
-        }.get(name, ())
-        return found[0] if found else _FORMATS.get(name)
-
-    def _text_for(self, name: str) -> str:
-        words = set(_words(name))
-        for found, hints in (
-            (self._phrases.urls, {"url", "link"}),
-            (self._phrases.emails, {"email"}),
-            (self._phrases.files, {"path", "file", "filename"}),
-            (self._phrases.dates, {"date", "day"}),
-        ):
-            if found and words & hints:
-                return found[0]
-        if words & _PLACES and self._names:
-            return self._names.pop(0)
-        if self._quoted:
-            return self._quoted.pop(0)
-        if words & _WHOLE:
-            return self._phrases.text.strip() or "hello"
-        if "description" in words and self._phrases.text.strip():
-            return re.split(r"\s[-\u2013\u2014]\s", self._phrases.text.strip())[-1]
-        return self._name_or_canned(name, words)
-
-    def _name_or_canned(self, name: str, words: set[str]) -> str:
-        joke = words & {"setup", "punchline"}
-        if self._names and not joke:
-            return self._names.pop(0)
-        canned = next((_CANNED[word] for word in _words(name) if word in _CANNED), None)
-        return canned or f"example {' '.join(_words(name)) or 'text'}"
+        if isinstance(pattern, str):
+            value = next(filter(re.compile(pattern).search, (value, *_PATTERN_GUESSES)), value)
+        return value.ljust(int(schema.get("minLength") or 0), ".")[: schema.get("maxLength")]
 
 
 def _follow(root: JsonObject, reference: str) -> JsonObject:
@@ -216,16 +131,18 @@ def _follow(root: JsonObject, reference: str) -> JsonObject:
 
 
 def _merge(first: JsonObject, second: JsonObject) -> JsonObject:
+    properties = {**(first.get("properties") or {}), **(second.get("properties") or {})}
+    required = [*(first.get("required") or []), *(second.get("required") or [])]
     merged = {**first, **second}
-    for key in ("properties",):
-        merged[key] = {**(first.get(key) or {}), **(second.get(key) or {})}
-    merged["required"] = [*(first.get("required") or []), *(second.get("required") or [])]
-    return {k: v for k, v in merged.items() if v or k not in {"properties", "required"}}
+    return merged | ({"properties": properties, "required": required} if properties else {})
 
 
-def _first_real(choices: list[object]) -> object:
-    real = (c for c in choices if not (isinstance(c, dict) and c.get("type") == "null"))
-    return next(real, choices[0])
+def _first_choice(choices: list[object], depth: int) -> object:
+    """Return the first choice that is not null; deep inside, null ends a recursion."""
+    null = [choice for choice in choices if choice == {"type": "null"}]
+    if null and depth > _MAX_DEPTH:
+        return null[0]
+    return next((choice for choice in choices if choice not in null), choices[0])
 
 
 def _kind(schema: Mapping[str, object]) -> str:
@@ -237,32 +154,7 @@ def _kind(schema: Mapping[str, object]) -> str:
     return "object" if "properties" in schema else "array" if "items" in schema else "string"
 
 
-def _bounds(schema: JsonObject) -> tuple[float, float]:
-    step = 1 if _kind(schema) == "integer" else 1e-3
-    low, high = -math.inf, math.inf
-    for key, shift in (("minimum", 0.0), ("exclusiveMinimum", step)):
-        if isinstance(schema.get(key), int | float):
-            low = max(low, schema[key] + shift)
-    for key, shift in (("maximum", 0.0), ("exclusiveMaximum", step)):
-        if isinstance(schema.get(key), int | float):
-            high = min(high, schema[key] - shift)
+def _bounds(schema: JsonObject, step: float) -> tuple[float, float]:
+    low = max(schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf) + step)
+    high = min(schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf) - step)
     return low, high
-
-
-def _within(schema: JsonObject, low: float, high: float, *, whole: bool) -> float | int:
-    value = min(max(1.0, low), high)
-    step = schema.get("multipleOf")
-    if isinstance(step, int | float) and step > 0:
-        value = math.ceil(max(low, step if low == -math.inf else low) / step) * step
-    return math.ceil(value) if whole else value
-
-
-def _matches(pattern: str, value: str) -> bool:
-    try:
-        return re.search(pattern, value) is not None
-    except re.error:
-        return True
-
-
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]

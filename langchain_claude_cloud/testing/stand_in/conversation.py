@@ -1,7 +1,4 @@
-"""Reads a conversation: what was asked, what tools were called for it, what they gave.
-
-In: a Messages API body. Out: the question and the results since.
-"""
+"""Reads a conversation: what was asked, what tools were called for it, and what they gave."""
 
 from __future__ import annotations
 
@@ -35,19 +32,17 @@ class Conversation:
         results: Tool results that came after it.
         media: Names of the images and documents in that turn.
         prefill: The text that the answer must go on from.
-        system: The system prompt's text.
     """
 
     question: str = ""
     results: list[Result] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
     prefill: str = ""
-    system: str = ""
 
 
 def read(body: JsonObject) -> Conversation:
     """Return the conversation of a request."""
-    conversation = Conversation(system=_text(body.get("system")))
+    conversation = Conversation()
     names: dict[str, str] = {}
     for role, blocks in _turns(body):
         if role == "user":
