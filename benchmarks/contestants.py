@@ -54,6 +54,19 @@ def _bedrock(url: str) -> BaseChatModel:
     return ChatClaudeCloud(model=NAME, platform=platform, max_tokens=_MAX_TOKENS)
 
 
+def _mantle(url: str) -> BaseChatModel:
+    from langchain_claude_cloud import Bedrock, ChatClaudeCloud  # noqa: PLC0415 - see above
+
+    platform = Bedrock(
+        region="us-east-1",
+        api="mantle",
+        access_key_id="AKIABENCH",
+        secret_access_key="secret",
+        base_url=url,
+    )
+    return ChatClaudeCloud(model=NAME, platform=platform, max_tokens=_MAX_TOKENS)
+
+
 def _anthropic(url: str) -> BaseChatModel:
     from langchain_anthropic import ChatAnthropic  # noqa: PLC0415 - see above
 
@@ -106,6 +119,9 @@ CONTESTANTS = {
     ),
     "bedrock": Contestant(
         "ours, Bedrock", "from langchain_claude_cloud import ChatClaudeCloud", _bedrock, ours=True
+    ),
+    "mantle": Contestant(
+        "ours, mantle", "from langchain_claude_cloud import ChatClaudeCloud", _mantle, ours=True
     ),
     "ChatAnthropic": Contestant(
         "ChatAnthropic", "from langchain_anthropic import ChatAnthropic", _anthropic

@@ -180,7 +180,7 @@ def _ways(route: Route) -> list[Route]:
     """
     if not isinstance(route.config, Bedrock) or route.config.api == "mantle":
         return [route]
-    ways = [route, replace(route, config=route.config.through_mantle())]
+    ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region()).capabilities
     return ways[::-1] if takes.counts_prompts == "no" else ways
 

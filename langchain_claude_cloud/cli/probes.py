@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from langchain_core.messages import AIMessage
 
@@ -14,6 +14,7 @@ from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, PermissionDeniedError
+from langchain_claude_cloud.errors.types import BedrockApiName
 
 Outcome = Literal["ok", "failed", "warning", "not tried"]
 
@@ -74,6 +75,22 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
     yield _tool_arguments(llm)
     if resolved.capabilities.structured_output:
         yield _structured_output(llm)
+    if isinstance(config, Bedrock):
+        yield from _other_apis(config, llm)
+
+
+def _other_apis(config: Bedrock, llm: ChatClaudeCloud) -> Iterator[Check]:
+    """Whether the identity may use Bedrock's other APIs, none of which is needed."""
+    for api in get_args(BedrockApiName):
+        if api == config.api:
+            continue
+        name = f"api={api!r}"
+        try:
+            other = llm.model_copy(update={"platform": config.through(api), "max_retries": 0})
+            yield Check(name, "ok", _call(other))
+        except ClaudeCloudError as error:
+            reason = f"{type(error).__name__}, status {error.status_code}"
+            yield Check(name, "warning", f"cannot be used, and is not needed: {reason}")
 
 
 def _listed(llm: ChatClaudeCloud, resolved: ResolvedModel) -> Check:

@@ -127,10 +127,14 @@ class Bedrock(CloudConfig):
             url = url.rstrip("/").removesuffix("/anthropic")
         return url.rstrip("/") if url else None
 
-    def through_mantle(self) -> Bedrock:
-        """Return a copy that asks ``bedrock-mantle``, which counts tokens of all its models."""
-        settings = dict.fromkeys(_OF_INVOKE_MODEL)
-        return self.model_copy(update={**settings, "api": "mantle", "inference_profile": "auto"})
+    def through(self, api: BedrockApiName) -> Bedrock:
+        """Return a copy that calls another of Bedrock's APIs, without the settings it lacks."""
+        update: dict[str, object] = {"api": api}
+        if api != "invoke":
+            update |= dict.fromkeys(_OF_INVOKE_MODEL)
+        if api == "mantle":
+            update["inference_profile"] = "auto"
+        return self.model_copy(update=update)
 
     def check_project(self, model: str, region: str | None) -> None:
         """Check that a project can be used for a model (botocore's model of InvokeModel).
