@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from fault_row import VERTEX, Fault, Outcome, Row, Script, Section
+from fault_row import BEDROCK, BOTH, VERTEX, Fault, Outcome, Row, Script, Section
 from fault_wire import Answer, Break, Steps
 
 from langchain_claude_cloud.errors import (
@@ -168,6 +168,7 @@ def _body(
     streamed: Outcome | None = None,
     status: int | None = None,
     has_id: bool = True,
+    clouds: tuple[Cloud, ...] = BOTH,
 ) -> Row:
     return Row(
         name=name,
@@ -179,6 +180,7 @@ def _body(
         says=says,
         status=status,
         has_id=has_id,
+        clouds=clouds,
     )
 
 
@@ -215,11 +217,21 @@ BODIES: Final = Section(
         _body(
             "other-object",
             "Another JSON object, HTTP 200",
-            _plain("200 OK", b'{"Output": {"__type": "UnknownOperationException"}}'),
+            _plain("200 OK", b'{"status": "ok"}'),
             _STRANGE,
             _CHECK,
             says="not of the documented form",
             status=200,
+        ),
+        _body(
+            "other-service",
+            "The refusal of another AWS service, HTTP 200",
+            _plain("200 OK", b'{"Output": {"__type": "UnknownOperationException"}}'),
+            Outcome(error=NotFoundError, connection="kept"),
+            "Check `base_url`: this address does not know the operation.",
+            says="unknownoperationexception",
+            status=404,
+            clouds=BEDROCK,
         ),
         _body(
             "half-utf8",

@@ -89,7 +89,7 @@ async def test_a_good_status_with_another_body_is_an_error_of_ours(
     with pytest.raises(ClaudeCloudError) as caught:
         await way(make_model(emulator, cloud))
     # An error with a good status is the error that it says.
-    kind = NotFoundError if what == "an unknown operation" and way is ainvoke else ServerError
+    kind = NotFoundError if what == "an unknown operation" else ServerError
     assert isinstance(caught.value, kind | core.ModelConnectionError)
     assert len(str(caught.value)) < 5000
 

@@ -141,6 +141,9 @@ class Pacing:
             ticket: The request's.
             asked: For how many seconds it is not to be sent again, if the endpoint said so.
         """
+        if asked is not None and asked > _LONGEST_PAUSE:
+            # Nobody's call waits for so long: other calls end with what the endpoint says, too.
+            asked = None
         with self._lock:
             now = self._clock()
             traffic = self._traffic.get(place)
@@ -259,7 +262,7 @@ class Pacing:
         self._begin_epoch(traffic, now, pause)
 
     def _begin_epoch(self, traffic: _Traffic, now: float, pause: float) -> None:
-        traffic.paused_until = max(traffic.paused_until, now + min(pause, _LONGEST_PAUSE))
+        traffic.paused_until = max(traffic.paused_until, now + pause)
         traffic.credit, traffic.credited_at = 1.0, max(now, traffic.paused_until)
         traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
 

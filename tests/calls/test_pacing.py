@@ -74,6 +74,17 @@ def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
     assert pacing.wait("place", Ticket()) == 0.0
 
 
+def test_what_no_call_waits_for_is_waited_for_by_none() -> None:
+    """After a `retry-after` of an hour the next call hears of it soon, not after a minute."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    ticket = Ticket()
+    pacing.wait("place", ticket)
+    pacing.throttled("place", ticket, 3600.0)
+    clock.now += 1.1
+    assert pacing.wait("place", Ticket()) == 0.0
+
+
 def test_a_minute_without_a_throttle_ends_the_pace() -> None:
     """The endpoint is asked as before."""
     clock = Clock()

@@ -177,7 +177,9 @@ def test_no_credential_goes_along_a_redirect(
 
         following: Any = {"follow_redirects": True, "verify": certificates}
         with Server(redirect) as server, httpx.Client(**following) as client:
-            own = httpx.AsyncClient(**following)
+            # Each way has an event loop of its own, and a connection belongs to one.
+            unkept = httpx.Limits(max_keepalive_connections=0)
+            own = httpx.AsyncClient(**following, limits=unkept)
             clients = {"http_client": client, "http_async_client": own} if is_own else {}
             url = server.url.removesuffix("/v1/messages")
             model = model_on(PLATFORMS[cloud](url), **clients)
