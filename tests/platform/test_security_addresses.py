@@ -128,7 +128,7 @@ def test_no_text_for_a_field_of_the_public_classes_leads_elsewhere(text: str) ->
             (route,) = model._routes_for(model.model, {})
             if route.config.cloud == "bedrock":
                 route.platform.prepare()
-            url = route.platform.endpoint(route.resolved.model_id, "invoke")
+            url = route.platform.endpoint(route.resolved().model_id, "invoke")
         except REFUSALS:
             continue
         host = urlsplit(url).hostname or ""
