@@ -83,7 +83,7 @@ _REQUESTS: Final = (
         _yes("structured_output"),
         "natively (`output_config.format`); otherwise the package asks by a tool",
     ),
-    Feature("server tools", _server_tools, "what the cloud runs itself"),
+    Feature("server tools", _server_tools, "tools that the cloud runs itself"),
 )
 _CONTEXT: Final = (
     Feature(
@@ -112,7 +112,7 @@ _CONTEXT: Final = (
         _yes("mid_conversation_system"),
         "sent in place; otherwise they join the system prompt",
     ),
-    Feature("prefill", _yes("prefill"), "goes on with an assistant message at the end"),
+    Feature("prefill", _yes("prefill"), "continues an assistant message at the end of the prompt"),
     Feature("images", _yes("image_input"), "as data, or fetched by the package"),
     Feature("PDF", _yes("pdf_input"), "as data, or fetched by the package"),
 )
@@ -143,13 +143,13 @@ _ENDPOINTS: Final = (
 
 _ABOUT: Final = (
     "Made from the catalogue (`langchain_claude_cloud/catalogue/models.json`, which has the "
-    "evidence of each fact, and how sure it is) by `make features`. A model that is not here works "
-    "too, with what the newest of its family takes."
+    "evidence of each fact, and how sure it is) by `make features`. A model that is not listed works "
+    "too; it is treated like the newest model of its family."
 )
 _ABOUT_NAMES: Final = (
-    "A name works on either cloud. Window and output are in tokens; the output is what "
-    "`max_tokens` is unless it is set. Dates of retirement are Anthropic's; the clouds retire on "
-    "their own. A retired model is kept for those who still have access to it."
+    "A name works on either cloud. Window and output are in tokens; the output is the default of "
+    "`max_tokens`. Dates of retirement are Anthropic's; the clouds have their own. Retired models "
+    "are listed for those who still have access to them."
 )
 
 
@@ -157,7 +157,7 @@ def features_page() -> str:
     """Return the text of ``docs/features.md``."""
     return "\n".join(
         [
-            "# What each model takes on each cloud",
+            "# What each model supports on each cloud",
             "",
             _ABOUT,
             "",

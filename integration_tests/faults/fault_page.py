@@ -31,59 +31,56 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 _HEAD: Final = """# Reliability
 
-What this package does when something goes wrong: first how it waits, asks again and changes over
-in a few words, then every fault that its test suite makes happen, with what came of it. Each row
-was played on real sockets against `ChatClaudeCloud`, on both clouds, sync and async, with
-`invoke`, `stream` and v3 events; the table is written from that run by `make reliability`.
+This page says how the package handles failures, and then lists every fault that its test suite
+causes, with the result. Each row was played on real sockets against `ChatClaudeCloud`, on both
+clouds, sync and async, with `invoke`, `stream` and v3 events. `make reliability` writes the tables
+from that run.
 
-**Nothing silent, nothing untyped.** Whatever goes wrong is a subclass of
-`langchain_claude_cloud.errors.ClaudeCloudError`, and of the `langchain_core.exceptions.ModelError`
-of its kind. It carries `platform`, `model`, `region`, `status_code`, `error_type`, `request_id`,
-`retry_after` and `body` as far as they are known, and its text says what to do. An answer that
-breaks off is never returned as if it were whole.
+**Every failure is a typed error.** It is a subclass of
+`langchain_claude_cloud.errors.ClaudeCloudError` and of the matching class of
+`langchain_core.exceptions.ModelError`. It carries `platform`, `model`, `region`, `status_code`,
+`error_type`, `request_id`, `retry_after` and `body` as far as they are known, and its text says
+what to do. An incomplete answer is never returned as if it were complete.
 
-**Partial answers.** If a stream breaks off, `partial_message` of the exception is the message as
-far as it had arrived. A tool call that was still open is in its `invalid_tool_calls`, never in
+**Partial answers.** If a stream breaks off, `partial_message` of the exception has the message as
+far as it arrived. A tool call that was still open is in its `invalid_tool_calls`, never in
 `tool_calls`.
 
-**Sent again.** Up to `max_retries` times (2 by default), after a pause that grows and varies, or
-after as long as the cloud asked for (`retry-after`, up to a minute; longer is not waited for):
-lost connections, timeouts, and the statuses 408, 409, 429, 500, 502, 503, 504 and 529, also where
-they come as an error inside a stream. Three things are never sent again: a request whose answer
-has begun to reach the caller; one that ran out of time without being streamed, as it may still be
-at work and is billed each time; and what would fail again, such as a limit that has to be raised.
+**Retries.** Lost connections, timeouts, and the statuses 408, 409, 429, 500, 502, 503, 504 and 529
+are retried up to `max_retries` times (2 by default), also if they come as an error inside a stream.
+The wait grows and varies, or is as long as the cloud asked for (`retry-after`, up to a minute; if
+it is longer, the call fails). Three things are never retried: a request whose answer has begun to
+reach the caller; a request without streaming that ran out of time, because it may still run and be
+billed; and a failure that would happen again, such as a limit that has to be raised.
 
-**Wanted whole, streamed within.** With `max_tokens` unset or above 21,333, `invoke` streams
-internally. Its faults are then those in the column `stream`; as nothing was handed out, the
-request is sent again even if the stream broke off in the middle.
+**`invoke` that streams internally.** With `max_tokens` unset or above 21,333, `invoke` streams
+internally. Its faults are then those in the column `stream`. As nothing was handed out, the
+request is retried even if the stream broke off in the middle.
 
-**Timeouts.** 5 s to connect, TLS included; 600 s until the answer begins; between two parts of it
+**Timeouts.** 5 s to connect, TLS included. 600 s until the answer begins. Between two parts of it,
 120 s on Vertex AI and 300 s on Amazon Bedrock, which sends no pings. `timeout=60` sets the last
-two, `timeout={"connect": 2, "start": 30, "idle": 60}` each; none of them limits the whole. A
-`"total"` does: it is for a call with all its attempts, and ends with a stream's first content.
+two, `timeout={"connect": 2, "start": 30, "idle": 60}` each of them. None of them limits the whole
+call; `"total"` does, with all retries, until the first content of a stream.
 
-**Failover.** With a list of platforms, each is tried once before any is tried again: lost
-connections, 401, 403, 404, 429, 5xx and 529 change over at once, bad requests (400, 413) and
-timeouts of requests that were not streamed do not. A platform that failed is asked last for as
-long as it said, or for half a minute, and longer each time in a row. Once content was handed out
-there is no change either.
+**Failover.** With a list of platforms, each is tried once before any is tried again. Lost
+connections, 401, 403, 404, 429, 5xx and 529 move the call to the next platform at once. Bad
+requests (400, 413) and timeouts of requests without streaming do not. A platform that failed is
+tried last for as long as it said, or for half a minute, and longer each time in a row. Once content
+was handed out, the call does not move any more.
 
-**Isolated from each other.** Calls share no mutable state but what the tables below list, and each
-entry of those belongs to one place: an endpoint, a model and an identity (project or account,
-credentials, region). Headers, model, platform, betas and timeouts of one call are never seen by
-another, whatever threads and tasks share the instance. What one endpoint refuses, throttles or
-fails is not held against another endpoint, another model or another identity.
+**A list is never worse than its best member.** A platform that cannot take a request (because of a
+server tool, its size, a missing region or profile) is skipped for that request. A limit of this
+machine, such as that of open files, is not held against any platform.
 
-**Failover, in short.** A list of platforms is never worse than its best member: a route that cannot
-take a request (a server tool, its size, a missing region or profile) is skipped for that request,
-and routes that may pass are tried again all the same. What a cloud itself calls invalid is not
-sent on to the platforms after it. A limit of this machine, such as that of open files, is held
-against no platform.
+**Isolation.** Calls share no mutable state except what the tables below list. Each entry of these
+belongs to one place: an endpoint, a model and an identity (project or account, credentials,
+region). Headers, model, platform, betas and timeouts of one call are never seen by another,
+whatever threads and tasks share the instance. If one endpoint refuses, throttles or fails, this has
+no effect on another endpoint, model or identity.
 
-**Pacing.** After a throttle, the calls of the process to that endpoint and model go out at a rate
-that they share: a little less than what the endpoint took, growing while nothing is refused, for a
-minute after the last throttle. Without a throttle nobody waits. `python -m benchmarks.pacing`
-simulates it.
+**Pacing.** After a 429, the calls of the process to that endpoint and model share a rate. It is
+somewhat lower than what the endpoint accepted, grows while nothing is refused, and ends a minute
+after the last 429. Without a 429 nothing waits. `python -m benchmarks.pacing` simulates it.
 
 | What is kept for the process (`calls/memory.py`) | Key | Bound | Lifetime |
 |---|---|---|---|
@@ -118,17 +115,19 @@ sources of credentials to what identifies them.
 Only what the package added itself is left out, never what the user asked for. The first time is
 logged. Where a request that was changed so is refused as well, the first error is raised.
 
-On Bedrock, `max_tokens` counts against the quota when a request begins. The default is what the
-model can all the same: an answer that is cut short costs an agent its file, and accounts with
-room are many. Where a quota of tokens runs out, the default becomes shorter for a while.
+On Bedrock, `max_tokens` counts against the quota when a request begins. The default is still the
+model's limit, because an answer that is cut short can cost an agent its file, and most accounts
+have room. If a quota of tokens runs out, the default is smaller for a while.
 
 **Connections.** *closed*: the connection is closed at once, before the exception reaches the
-caller. *kept*: it was read to its end and serves the next call. *either*: one of the two, as all
-of the answer may have been there when it was refused. *none*: there was none. In every
-row nothing is left open once the model is closed, and a further call is answered.
+caller. *kept*: the answer was read to its end, and the connection serves the next call. *either*:
+one of the two, because the whole answer may have arrived before it was refused. *none*: there was
+no connection. In every row, nothing is left open after the model is closed, and the next call
+succeeds.
 
-In the tables, *requests* is how many reach the cloud with `max_retries=0`, and with
-`max_retries=1` if the fault comes once; where it cannot pass, whether it is tried again.
+In the tables, *requests* is the number of requests that reach the cloud with `max_retries=0`, and
+with `max_retries=1` if the fault happens once. If the fault lasts, the column says whether the
+request is tried again.
 """
 
 _HEADER: Final = (

@@ -164,7 +164,7 @@ def test_a_map_is_asked_for_by_a_tool(emulator: CloudEmulator, fields: dict[str,
     assert body["tools"][0]["input_schema"]["properties"]["prices"]["additionalProperties"]
     assert isinstance(prices.invoke("What does tea cost?"), Prices)  # the stand-in calls it, too
     emulator.reply(text("Three."))
-    with pytest.raises(StructuredOutputError, match="called no tool"):
+    with pytest.raises(StructuredOutputError, match="did not call a tool"):
         prices.invoke("What does tea cost?")
 
 

@@ -334,7 +334,7 @@ def _learns_of_endpoint(text: str, sent: _Sent, place: Hashable) -> bool:
         news.add("output_config.format")
         logger.warning(
             "The organization policy constraints/vertexai.allowedPartnerModelFeatures does not "
-            "allow structured_outputs: schemas are asked for by a tool."
+            "allow structured_outputs: structured output uses a tool instead."
         )
     news |= _limits(text, sent) | _betas(text, sent)
     news -= known

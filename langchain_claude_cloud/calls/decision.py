@@ -132,7 +132,7 @@ def log_retry(failed: FailedAttempt, attempts: Attempts, seconds: float) -> None
         return
     skipped = isinstance(error, InvalidRequestError | ConfigurationError)
     logger.warning(
-        "%s in %s %s %s (HTTP %s, request id %s); the call goes on with %s in %s%s.",
+        "%s in %s %s %s (HTTP %s, request id %s); the call moves to %s in %s%s.",
         *where,
         "cannot take the request:" if skipped else "failed with",
         *what,

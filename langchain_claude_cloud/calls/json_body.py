@@ -113,8 +113,8 @@ def _not_understood(
     platform: Cloud = "vertex" if source.platform == "vertex" else "bedrock"
     return ServerError(
         f"The answer of {LABELS[platform]} ({source.model}, region {source.region}) is not of the "
-        f"documented form ({type(cause).__name__}: {str(cause)[:200]}). Is something between here "
-        "and the cloud answering in its place? Check base_url and HTTPS_PROXY.",
+        f"documented form ({type(cause).__name__}: {str(cause)[:200]}). Perhaps a proxy or "
+        "a gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
         platform=platform,
         model=source.model,
         region=source.region,

@@ -102,8 +102,8 @@ def _read(inquiry: Inquiry, response: HttpResponse) -> JsonObject:
     if isinstance(body, dict):
         return body
     raise ServerError(
-        "The control plane's answer is not of the documented form. Is something between here "
-        "and the cloud answering in its place?",
+        "The control plane's answer is not of the documented form. Perhaps a proxy or a gateway "
+        "answered instead of the cloud.",
         platform=inquiry.plane.name,
         model=inquiry.subject,
         region=inquiry.plane.region,
@@ -147,7 +147,7 @@ def _ask_for_target(route: Route, lookup: Lookup) -> Steps:
         target = yield from inquire(inquiry, ask_for_target(route, lookup))
         if target is UNKNOWN:
             MEMORY.say_once(
-                f"{route.model} stands for no Claude model that its control plane names. Give "
+                f"{route.model} does not stand for a Claude model that is known. Give "
                 "Bedrock(base_model=...) if it is one."
             )
     except ClaudeCloudError as error:
@@ -155,8 +155,8 @@ def _ask_for_target(route: Route, lookup: Lookup) -> Steps:
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:
             seconds = _AGAIN_SECONDS
         MEMORY.say_once(
-            f"What model {route.model} stands for could not be found out, so only what all models "
-            "take is sent. Give Bedrock(base_model=...), or allow the identity "
+            f"The model behind {route.model} could not be looked up, so only options that all "
+            "models support are sent. Give Bedrock(base_model=...), or allow the identity "
             f"{lookup.permission}. ({error})"
         )
     MEMORY.arns.put(route.place, target, seconds)

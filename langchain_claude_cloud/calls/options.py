@@ -168,7 +168,7 @@ def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> Non
             hint = f" {peers}" if peers else hint
             raise InvalidInputError(
                 f"{what} {name!r} is not known.{hint} A field of the Messages API that this "
-                "package does not name goes into model_kwargs, as it is."
+                "package does not know goes into model_kwargs, and is sent unchanged."
             )
 
 

@@ -174,7 +174,7 @@ def _read(message: AIMessage, tool: str | None) -> JsonObject:
         return parse_arguments(message.text)
     except ArgumentsError as error:
         raise ArgumentsError(
-            f"the model called no tool, and its text is no JSON ({error})"
+            f"the model did not call a tool, and its text is not JSON ({error})"
         ) from None
 
 

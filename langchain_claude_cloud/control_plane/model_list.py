@@ -99,8 +99,8 @@ def _read(route: Route, read: Callable[[], list[AvailableModel]]) -> Models:
 
 def _problem(route: Route, what: str) -> ServerError:
     return ServerError(
-        f"The list of models is not of the documented form ({what}). Is something between here "
-        "and the cloud answering in its place?",
+        f"The list of models is not of the documented form ({what}). Perhaps a proxy or a "
+        "gateway answered instead of the cloud.",
         platform=route.config.cloud,
         model=SUBJECT,
         region=route.platform.region,

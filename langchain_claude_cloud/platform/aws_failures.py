@@ -75,8 +75,8 @@ def explained() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
         # botocore takes apart what a process or a service answered without looking at it first.
         raise AuthenticationError(
-            "The AWS credentials cannot be used: what gives them out (credential_process, a "
-            "container's or a metadata service, a `session` of another make) answered with "
+            "The AWS credentials cannot be used: their source (credential_process, a "
+            "container's or a metadata service, a custom `session`) returned "
             f"something else ({type(error).__name__}). {WAYS}",
             platform="bedrock",
         ) from None

@@ -206,8 +206,8 @@ def explained() -> Iterator[None]:
     except (TypeError, LookupError, AttributeError):
         # google-auth takes apart what the endpoint answered without looking at it first.
         raise AuthenticationError(
-            "Google's token endpoint answered with something that is not a token. Is a proxy or a "
-            f"captive portal answering in its place? Check HTTPS_PROXY. {WAYS}",
+            "Google's token endpoint answered with something that is not a token. Perhaps a proxy "
+            f"or a captive portal answered instead of Google. Check HTTPS_PROXY. {WAYS}",
             platform="vertex",
         ) from None
     except Exception as error:  # noqa: BLE001  a user's own credentials may raise anything

@@ -251,7 +251,7 @@ def _openai_function(tool: object) -> JsonObject:
         function = convert_to_openai_function(tool)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise InvalidInputError(
-            f"{tool!r:.200} is no tool: {error}. A tool is a BaseTool, a pydantic class, a "
+            f"{tool!r:.200} is not a tool: {error}. A tool is a BaseTool, a pydantic class, a "
             "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
         ) from error
     if "parameters" not in function and isinstance(tool, dict) and "title" in tool:

@@ -261,7 +261,7 @@ class Route:
 
     def _outside(self, what: str, region: str | None = None) -> ConfigurationError:
         return ConfigurationError(
-            f"residency={self.residency!r} is demanded, but {what}, or drop residency.",
+            f"residency={self.residency!r} is set, but {what}, or leave out residency.",
             platform=self.config.cloud,
             model=self.model,
             region=region or self.known_region(),

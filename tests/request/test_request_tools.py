@@ -196,9 +196,9 @@ def test_markers_beside_an_openai_tool_are_kept() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"type": "object", "properties": {}}, "is no tool"),
-        ({"description": "d"}, "is no tool"),
-        (3, "is no tool"),
+        ({"type": "object", "properties": {}}, "is not a tool"),
+        ({"description": "d"}, "is not a tool"),
+        (3, "is not a tool"),
         ({**ANTHROPIC, "name": 3}, "its name must be a text"),
         ({**ANTHROPIC, "name": ""}, "its name must be a text"),
         ({"input_schema": SCHEMA}, "it has no name"),

@@ -77,7 +77,7 @@ def image_source(data: object, media_type: str | None) -> JsonObject:
     if len(data) > LARGEST_IMAGE:
         raise InvalidInputError(
             f"This image is {len(data):,} bytes as base64; the clouds take at most "
-            f"{LARGEST_IMAGE:,} (about 3.9 MB before encoding). Send it smaller."
+            f"{LARGEST_IMAGE:,} (about 3.9 MB before encoding). Send a smaller image."
         )
     return {"type": "base64", "media_type": actual, "data": data}
 

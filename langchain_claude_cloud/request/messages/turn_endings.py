@@ -36,7 +36,7 @@ def finalize_turns(turns: list[Turn]) -> list[Turn]:
         if not turn.content and not turn.results:
             raise InvalidInputError(
                 f"messages[{turn.position}] is empty, and so is the whole {turn.role} turn: Claude "
-                "takes no message without content. Give it text, or leave it out."
+                "does not accept an empty message. Give it text, or leave it out."
             )
     return finished
 
