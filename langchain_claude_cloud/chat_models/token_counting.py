@@ -178,7 +178,7 @@ def _ways(route: Route) -> list[Route]:
 
     CountTokens does not know the models that have inference profiles only; mantle does.
     """
-    if not isinstance(route.config, Bedrock) or route.config.api == "mantle":
+    if not isinstance(route.config, Bedrock) or route.config.api not in ("invoke", "messages"):
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region()).capabilities

@@ -82,7 +82,7 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
 def _other_apis(config: Bedrock, llm: ChatClaudeCloud) -> Iterator[Check]:
     """Whether the identity may use Bedrock's other APIs, none of which is needed."""
     for api in get_args(BedrockApiName):
-        if api == config.api:
+        if api in (config.api, "claude-platform"):  # which needs a workspace
             continue
         name = f"api={api!r}"
         try:

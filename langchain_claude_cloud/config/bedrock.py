@@ -24,6 +24,8 @@ from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
 _OF_INVOKE_MODEL = ("guardrail", "trace", "service_tier", "latency", "project", "request_metadata")
 """What InvokeModel has as headers, and nobody has documented for Bedrock's Messages API."""
 
+_WITHOUT_PROFILES = ("mantle", "claude-platform")
+
 
 class Bedrock(CloudConfig):
     """Claude on Amazon Bedrock.
@@ -37,6 +39,7 @@ class Bedrock(CloudConfig):
         api: ``invoke`` for InvokeModel; ``messages`` for the Messages API on ``bedrock-runtime``,
             ``mantle`` for that on ``bedrock-mantle``. The latter two have been tried on no live
             endpoint yet, and take neither guardrails nor what else InvokeModel has as headers.
+            ``claude-platform`` is Claude Platform on AWS, which Anthropic runs: experimental.
         profile: A profile of the AWS configuration files.
         access_key_id: With ``secret_access_key``, an explicit identity.
         secret_access_key: See ``access_key_id``.
@@ -66,6 +69,7 @@ class Bedrock(CloudConfig):
         project: The Bedrock project that requests belong to, by its id or ARN; otherwise the
             account's default project.
         request_metadata: Keys and values for the invocation log.
+        workspace: The id of a workspace, which ``claude-platform`` needs and nothing else has.
         anthropic_version: The API version in the body.
     """
 
@@ -93,6 +97,7 @@ class Bedrock(CloudConfig):
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None
     project: str | None = None
     request_metadata: dict[str, str] | None = None
+    workspace: str | None = None
     anthropic_version: str = "bedrock-2023-05-31"
 
     cloud: ClassVar[Cloud] = "bedrock"
@@ -114,6 +119,10 @@ class Bedrock(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
+        if self.api == "claude-platform":  # another service, with an address of its own
+            variable = ("ANTHROPIC_AWS_BASE_URL",)
+            other = self.base_url or from_environment("Bedrock", "base_url", variable)
+            return other.rstrip("/") if other else None
         on_mantle = self.api == "mantle"
         names = ["ANTHROPIC_BEDROCK_BASE_URL"]
         if on_mantle:
@@ -182,7 +191,10 @@ class Bedrock(CloudConfig):
             return self.api_key
         if self._identities() or self.role_arn:
             return self.secret("api_key")
-        text = from_environment("Bedrock", "api_key", ("AWS_BEARER_TOKEN_BEDROCK",))
+        # A secret of one service is never shown to another.
+        is_anthropics = self.api == "claude-platform"
+        name = "ANTHROPIC_AWS_API_KEY" if is_anthropics else "AWS_BEARER_TOKEN_BEDROCK"
+        text = from_environment("Bedrock", "api_key", (name,))
         return SecretStr(text) if text else None
 
     def _identities(self) -> list[str]:
@@ -237,10 +249,12 @@ class Bedrock(CloudConfig):
             )
 
     def _refuse_what_the_api_lacks(self) -> None:
+        if (self.api == "claude-platform") != (self.workspace is not None):
+            raise refusal("Bedrock", "workspace and api='claude-platform' go together.")
         if self.api == "invoke":
             return
         lacking = [name for name in _OF_INVOKE_MODEL if getattr(self, name) is not None]
-        if self.api == "mantle" and self.inference_profile not in (None, "auto"):
+        if self.api in _WITHOUT_PROFILES and self.inference_profile not in (None, "auto"):
             lacking.append("inference_profile")
         if lacking:
             raise refusal(

@@ -16,7 +16,7 @@ JsonObject: TypeAlias = dict[str, Any]
 Cloud: TypeAlias = Literal["vertex", "bedrock"]
 """Which cloud serves the model."""
 
-BedrockApiName: TypeAlias = Literal["invoke", "messages", "mantle"]
+BedrockApiName: TypeAlias = Literal["invoke", "messages", "mantle", "claude-platform"]
 """Which of Bedrock's APIs is called."""
 
 LABELS: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}

@@ -36,6 +36,7 @@ from langchain_claude_cloud.platform.bedrock_endpoint import (
 from langchain_claude_cloud.platform.bedrock_invoke import INVOKE_MODEL
 from langchain_claude_cloud.platform.bedrock_messages import MANTLE, MESSAGES
 from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+from langchain_claude_cloud.platform.claude_platform_aws import CLAUDE_PLATFORM
 from langchain_claude_cloud.platform.echoed_secrets import without_secrets
 from langchain_claude_cloud.platform.endpoint_checks import check_base_url, check_region
 from langchain_claude_cloud.platform.locks import SharedLock
@@ -47,6 +48,7 @@ BEDROCK_APIS: Final[Mapping[BedrockApiName, BedrockApi]] = {
     "invoke": INVOKE_MODEL,
     "messages": MESSAGES,
     "mantle": MANTLE,
+    "claude-platform": CLAUDE_PLATFORM,
 }
 """Bedrock's APIs by the names that users give them."""
 

@@ -37,6 +37,7 @@ class BedrockSettings:
         trace: ``ENABLED``, ``DISABLED`` or ``ENABLED_FULL``; True is ``ENABLED``.
         project: The id or ARN of a Bedrock project.
         request_metadata: Names and values for the invocation log.
+        workspace: The workspace of Claude Platform on AWS.
         anthropic_version: The API version, sent in the body.
         extra_headers: More headers for every request.
     """
@@ -61,5 +62,6 @@ class BedrockSettings:
     trace: str | bool | None = None
     project: str | None = None
     request_metadata: Mapping[str, str] | None = None
+    workspace: str | None = None
     anthropic_version: str = "bedrock-2023-05-31"
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)

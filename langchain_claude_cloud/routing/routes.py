@@ -55,6 +55,7 @@ _BEDROCK_IDENTITY: Final = (
         "project",
         "service_tier",
         "api",
+        "workspace",
     ),
 )
 
@@ -226,7 +227,7 @@ class Route:
     def _profile_for(self, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
         config = cast("Bedrock", self.config)
-        if config.api == "mantle":  # its models have no inference profiles
+        if config.api in ("mantle", "claude-platform"):  # no inference profiles there
             return None
         wanted = config.inference_profile
         if wanted != "auto" or self.residency is None or region is None:
@@ -239,6 +240,8 @@ class Route:
         return geography
 
     def _check_residency(self, resolved: ResolvedModel, region: str, residency: str) -> None:
+        if isinstance(self.config, Bedrock) and self.config.api == "claude-platform":
+            raise self._outside("Claude Platform on AWS may answer anywhere. Use Bedrock itself")
         places = {"region": region_geography(self.config.cloud, region)}
         if resolved.inference_profile is not None:
             places["inference profile"] = resolved.inference_profile

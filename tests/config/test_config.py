@@ -107,7 +107,7 @@ def test_the_fields_and_their_defaults() -> None:
     nothing = (
         "region profile access_key_id secret_access_key session_token api_key session role_arn "
         "external_id role_session_name base_url base_model guardrail service_tier latency trace "
-        "project request_metadata"
+        "project request_metadata workspace"
     )
     assert {name: field.default for name, field in Bedrock.model_fields.items()} == {
         **dict.fromkeys(nothing.split()),
