@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,10 @@ import pytest
 from clouds import MODEL, make_model
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import ConfigurableField, Runnable
+from raw_clouds import Exchange, RawClouds, answer_events
+from raw_models import model_on
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.platform.http.pool import close_pools, loop_client, thread_client
 from langchain_claude_cloud.testing import CloudEmulator, ReceivedRequest
 
 pytestmark = pytest.mark.filterwarnings(
@@ -219,30 +219,24 @@ async def _settled_threads() -> None:
         await asyncio.sleep(0.01)
 
 
-def queue_long_tail(emulator: CloudEmulator) -> None:
-    """Queue answers whose bodies go on for a while after the last event that matters."""
-    head = [
-        {"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "usage": {}}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {
-            "type": "content_block_delta",
-            "index": 0,
-            "delta": {"type": "text_delta", "text": "Hello!"},
-        },
-        {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
-        {"type": "message_stop"},
-    ]
-    tail = [{"type": "nothing"}] * 120
-    body = "".join(f"data: {json.dumps(event)}\n\n" for event in [*head, *tail])
-    emulator.replay({"body": body, "kind": "sse"}, piece=16, times=6)
+async def answer_with_a_long_tail(exchange: Exchange) -> None:
+    """Answer with a body that goes on for a while after the last event that matters."""
+    await exchange.begin()
+    await exchange.events(answer_events("Hello!"))
+    await exchange.events([{"type": "nothing"}] * 120)
+    await exchange.end()
 
 
-def test_the_last_event_frees_the_connection(emulator: CloudEmulator, cloud: str) -> None:
+@pytest.fixture
+def server() -> Iterator[RawClouds]:
+    """A server that counts connections."""
+    with RawClouds(answer_with_a_long_tail) as running:
+        yield running
+
+
+def test_the_last_event_frees_the_connection(server: RawClouds, cloud: str) -> None:
     """Who stops at the last event, as core does with v3 events, holds no connection."""
-    close_pools(emulator.url)
-    queue_long_tail(emulator)
-    model = make_model(emulator, cloud)
+    model = model_on(server, cloud)
     held: list[object] = []
     for _ in range(3):
         stream = model.stream_events("hello", version="v3")
@@ -251,16 +245,13 @@ def test_the_last_event_frees_the_connection(emulator: CloudEmulator, cloud: str
         while next(chunks).chunk_position != "last":
             pass
         held += [stream, chunks]
-    transport: Any = thread_client(emulator.url)._transport
-    assert len(transport._idle) == 1
+    assert (server.opened, server.closed) == (1, 0)
+    model.close()
 
 
-async def test_the_last_chunk_frees_the_connection_of_a_loop(
-    emulator: CloudEmulator, cloud: str
-) -> None:
+async def test_the_last_chunk_frees_the_connection_of_a_loop(server: RawClouds, cloud: str) -> None:
     """The same on an event loop."""
-    queue_long_tail(emulator)
-    model = make_model(emulator, cloud)
+    model = model_on(server, cloud)
     held: list[object] = []
     for _ in range(3):
         stream = await model.astream_events("hello", version="v3")
@@ -269,9 +260,8 @@ async def test_the_last_chunk_frees_the_connection_of_a_loop(
         while (await anext(chunks)).chunk_position != "last":
             pass
         held += [stream, chunks]
-    await asyncio.sleep(0)
-    transport: Any = loop_client(emulator.url)._transport
-    assert len(transport._idle) == 1
+    assert (server.opened, server.closed) == (1, 0)
+    await model.aclose()
 
 
 async def test_an_abandoned_async_stream_ends_the_request(
