@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -241,6 +242,60 @@ async def test_a_route_is_not_blamed_for_a_call_s_own_hurry(
     emulator.fault(delay_start=60.0)
     await failing(astream, model, timeout={"total": 0.4})
     assert (await model.ainvoke("Count.")).response_metadata["platform"] == cloud
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_the_time_of_a_call_holds_for_the_caller_s_own_client(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """The client's own limits are longer."""
+    emulator.fault(delay_start=60.0)
+    with httpx.Client(timeout=60.0) as client:
+        async with httpx.AsyncClient(timeout=60.0) as async_client:
+            clients = {"http_client": client, "http_async_client": async_client}
+            model = make_model(emulator, cloud, timeout={"total": 0.4}, **clients)
+            error = await failing(way, model)
+    assert isinstance(error, RequestTimeoutError)
+    assert "0.4 s" in str(error)
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_the_time_of_a_call_holds_while_a_url_is_fetched(
+    emulator: CloudEmulator, cloud: str, way: Way
+) -> None:
+    """A `url_fetcher` that does not come back ends the call, before anything is sent."""
+    released = threading.Event()
+
+    def fetch(_: str) -> bytes:
+        released.wait(60.0)
+        return b""
+
+    picture = [{"type": "image", "url": "https://example.com/a.png"}]
+    timeout = {"total": 0.4}
+    model = make_model(emulator, cloud, timeout=timeout, url_fetcher=fetch)
+    ask = partial(asyncio.to_thread, model.invoke) if way is invoke else model.ainvoke
+    with pytest.raises(RequestTimeoutError, match=r"0\.4 s"):
+        await ask([("human", picture)])
+    released.set()
+    assert asked(emulator) == []
+
+
+@pytest.mark.parametrize("way", [invoke, astream], ids=lambda way: way.__name__)
+async def test_the_time_of_a_call_holds_while_an_arn_is_looked_up(
+    emulator: CloudEmulator, way: Way
+) -> None:
+    """A control plane that is silent ends the call, before anything is sent."""
+    emulator.fault(delay_start=60.0, operation="control")
+    profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"
+    model = ChatClaudeCloud(
+        model=profile,
+        platform=emulator.bedrock(region="us-east-1"),
+        max_retries=0,
+        timeout={"total": 0.4},
+    )
+    error = await failing(way, model)
+    assert isinstance(error, RequestTimeoutError)
+    assert asked(emulator) == []
 
 
 async def test_the_total_is_no_limit_of_a_phase(emulator: CloudEmulator, cloud: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
+    LocalLimitError,
     NotFoundError,
     OverloadedError,
     RateLimitError,
@@ -27,7 +30,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import Timeouts, sending
+from langchain_claude_cloud.platform.http import Timeouts, asend, sending
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 HASTY = Timeouts(connect=0.2, start=0.2, idle=0.2)
@@ -395,3 +398,47 @@ def test_an_idle_connection_that_the_server_closed_is_not_used(mode: str) -> Non
                 receive(mode, FakePlatform(), server.request())
                 server.wait_closed(count)
         assert len(server.requests) == 3
+
+
+def _use_up_files() -> None:
+    """Let this process open no further file."""
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (free, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
+
+
+@pytest.fixture
+def _files() -> Iterator[None]:
+    """Give the process its files back."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@both
+@pytest.mark.usefixtures("_files")
+def test_no_file_left_for_a_connection(mode: str) -> None:
+    """That is this machine's limit: the error says how to raise it, and blames no cloud."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        request = OutgoingRequest("POST", f"http://127.0.0.1:{unused.getsockname()[1]}/", {}, b"1")
+
+        async def ask() -> None:
+            # What a process imports with its first request it opens files for.
+            with suppress(ConnectionFailedError):
+                await asend(FakePlatform(), request, model=MODEL, timeouts=QUICK)
+            _use_up_files()
+            await asend(FakePlatform(), request, model=MODEL, timeouts=QUICK)
+
+        with _raises(LocalLimitError) as caught:
+            if mode == "loop":
+                asyncio.run(ask())
+            else:
+                with suppress(ConnectionFailedError):
+                    receive(mode, FakePlatform(), request)
+                _use_up_files()
+                receive(mode, FakePlatform(), request)
+    assert "ulimit -n" in str(caught.value)
+    assert "max_concurrency" in str(caught.value)
