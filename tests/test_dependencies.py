@@ -25,7 +25,13 @@ DISTRIBUTIONS = metadata.packages_distributions()
 LOCK = ROOT / "requirements.lock"
 LOWEST = ROOT / "requirements-lowest.lock"
 # Parts of the package that an extra is for. What the others import, every install has.
-EXTRAS = {"testing": "emulator", "cli": "cli", "cost.py": "cost", "middleware.py": "agents"}
+EXTRAS = {
+    "batch": "batch",
+    "cli": "cli",
+    "cost.py": "cost",
+    "middleware.py": "agents",
+    "testing": "emulator",
+}
 # The plugin is loaded by pytest itself.
 LOADED_BY = {"testing": {"pytest"}}
 # The benchmarks' competitors are installed by `make bench`, into an environment of their own.

@@ -1,0 +1,206 @@
+"""The files that a run writes: one record for each finished input, at once.
+
+A process may be killed at any moment. What it had written is read by the next run; a line that
+it was about to write is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from langchain_claude_cloud.batch.records import Record, dump
+from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
+
+_COLUMNS = ("message", "parsed", "usage", "error")
+_BEGINNING = b'{"id": '
+
+
+class Output(Protocol):
+    """Where records are written."""
+
+    def finished(self) -> Iterator[tuple[str, bool]]:
+        """Yield the id of each record that is there, and whether it is an answer."""
+
+    def write(self, record: Record) -> None:
+        """Write a record, in place of an earlier failure with its id."""
+
+    def close(self) -> None:
+        """Leave one record for each id, and close the file."""
+
+
+def open_output(output: str | Path) -> Output:
+    """Open the output of a run; it may be there from an earlier one.
+
+    Raises:
+        ConfigurationError: Its name has another ending, its folder is missing, or another run
+            writes it.
+    """
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder of the output {path} is not there: make it.")
+    if path.suffix == ".jsonl":
+        return JsonLinesOutput(path)
+    if path.suffix == ".sqlite":
+        return SqliteOutput(path)
+    raise ConfigurationError(f"The output {path} must end in .jsonl or .sqlite.")
+
+
+class JsonLinesOutput:
+    """A file with a line of JSON for each record.
+
+    An input that is answered after it failed has two lines until the file is closed.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] = path.open("a+b")
+        self._failed = 0
+        try:
+            _lock(self._file, path)
+            _repair(self._file, path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def finished(self) -> Iterator[tuple[str, bool]]:
+        """Yield the id of each record that is there, and whether it is an answer."""
+        for record in self._records(self._file):
+            is_answer = record.get("error") is None
+            self._failed += not is_answer
+            yield str(record["id"]), is_answer
+
+    def write(self, record: Record) -> None:
+        """Write a record in one piece, and hand it to the system."""
+        self._file.write(dump(record.as_dict()).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Remove the failures that were followed by another record, and close the file."""
+        try:
+            if self._failed:
+                self._remove_superseded()
+        finally:
+            self._file.close()
+
+    def _records(self, file: IO[bytes]) -> Iterator[dict[str, object]]:
+        file.seek(0)
+        for number, line in enumerate(file, start=1):
+            try:
+                record = json.loads(line)
+                record["id"], record["error"]
+            except (ValueError, TypeError, KeyError):
+                raise InvalidInputError(
+                    f"{self._path}, line {number} is no record of a run. Name another output."
+                ) from None
+            yield record
+
+    def _remove_superseded(self) -> None:
+        """Write the file anew without them; at any moment one whole file is there."""
+        last: dict[str, int] = {}
+        for number, record in enumerate(self._records(self._file)):
+            if record["error"] is not None or str(record["id"]) in last:
+                last[str(record["id"])] = number
+        copy = self._path.with_name(self._path.name + ".new")
+        self._file.seek(0)
+        with copy.open("wb") as file:
+            for number, line in enumerate(self._file):
+                if last.get(str(json.loads(line)["id"]), number) == number:
+                    file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        copy.replace(self._path)
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ConfigurationError(f"Another run is writing {path}: wait for its end.") from error
+
+
+def _repair(file: IO[bytes], path: Path) -> None:
+    """End a last line that a killed process has not ended; remove it if it is not whole."""
+    start, last = _last_line(file)
+    if not last or last.endswith(b"\n"):
+        return
+    try:
+        json.loads(last)
+    except ValueError:
+        if not last.startswith(_BEGINNING[: len(last)]):
+            raise InvalidInputError(
+                f"The last line of {path} is no record of a run. Name another output."
+            ) from None
+        file.truncate(start)
+    else:
+        file.write(b"\n")
+        file.flush()
+
+
+def _last_line(file: IO[bytes]) -> tuple[int, bytes]:
+    """Return where the last line begins, and the line."""
+    start = file.seek(0, os.SEEK_END)
+    tail = b""
+    while start and b"\n" not in tail[:-1]:
+        size = min(65_536, start)
+        start = file.seek(start - size)
+        tail = file.read(size) + tail
+    cut = tail.rfind(b"\n", 0, max(0, len(tail) - 1)) + 1
+    return start + cut, tail[cut:]
+
+
+class SqliteOutput:
+    """A database with the table ``records``; its columns beside ``id`` hold JSON.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY NOT NULL, "
+                + ", ".join(f"{column} TEXT" for column in _COLUMNS)
+                + ")"
+            )
+            self._database.execute("SELECT id, message, parsed, usage, error FROM records LIMIT 1")
+        except sqlite3.Error as error:
+            self._database.close()
+            raise InvalidInputError(
+                f"{path} is no database of a run ({error}). Name another output."
+            ) from error
+
+    def finished(self) -> Iterator[tuple[str, bool]]:
+        """Yield the id of each record that is there, and whether it is an answer."""
+        for identifier, error in self._database.execute("SELECT id, error FROM records"):
+            yield identifier, error is None
+
+    def write(self, record: Record) -> None:
+        """Write a record; an answer that is there stays."""
+        data = record.as_dict()
+        values = [None if data[column] is None else dump(data[column]) for column in _COLUMNS]
+        self._database.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "message = excluded.message, parsed = excluded.parsed, usage = excluded.usage, "
+            "error = excluded.error WHERE records.error IS NOT NULL",
+            (str(record.id), *values),
+        )
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
