@@ -110,6 +110,7 @@ def test_requirements_are_the_promised_ones() -> None:
     assert set(extras or ()) == {
         "agents",
         "all",
+        "batch",
         "check",
         "cli",
         "cost",
