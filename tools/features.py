@@ -84,6 +84,17 @@ _REQUESTS: Final = (
         "natively (`output_config.format`); otherwise the package asks by a tool",
     ),
     Feature("server tools", _server_tools, "tools that the cloud runs itself"),
+    Feature("sampling pair", _yes("sampling_pair"), "takes `temperature` beside `top_p`"),
+    Feature(
+        "without thinking",
+        lambda takes: f"up to {takes.highest_effort_without_thinking or 'any'}",
+        "the highest effort that goes with thinking turned off",
+    ),
+    Feature(
+        "tool search",
+        _yes("tool_search_without_beta"),
+        "takes tool search and examples of a tool's input without a beta",
+    ),
 )
 _CONTEXT: Final = (
     Feature(

@@ -102,7 +102,7 @@ def _check_that_it_helps(
 ) -> None:
     """The message names what the model takes: types, levels, or the numbers that clash."""
     text = str(error)
-    if "'disabled' at effort" in text:
+    if "' at effort '" in text:
         assert "only up to high (low, medium, high)" in text
     elif f"effort {effort!r}" in text:
         levels = model.capabilities.effort_levels

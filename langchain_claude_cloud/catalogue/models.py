@@ -35,6 +35,11 @@ class Capabilities:
         context_1m: Whether a context of a million tokens is standard, needs the beta
             ``context-1m-2025-08-07``, or does not exist.
         sampling: Takes ``temperature``, ``top_p`` and ``top_k`` at other than the defaults.
+        sampling_pair: Takes ``temperature`` beside ``top_p``.
+        tool_search_without_beta: Takes tool search, and examples of a tool's input, without a
+            beta.
+        highest_effort_without_thinking: The highest effort that goes with a ``thinking.type`` of
+            disabled or between_tools; None: any.
         forced_tool_choice: Takes a ``tool_choice`` of type ``any`` or ``tool``.
         structured_output: Takes ``output_config.format``.
         strict_tools: Takes ``strict`` on a tool.
@@ -61,6 +66,9 @@ class Capabilities:
     fine_grained_tools: Literal["field", "beta", "none"]
     context_1m: Literal["standard", "beta", "none"]
     sampling: bool
+    sampling_pair: bool
+    tool_search_without_beta: bool
+    highest_effort_without_thinking: str | None
     forced_tool_choice: bool
     structured_output: bool
     strict_tools: bool

@@ -21,14 +21,8 @@ _ACTIVE_THINKING: Final = frozenset({"adaptive", "enabled"})
 _FORCED_CHOICES: Final = frozenset({"any", "tool"})
 _LEAST_BUDGET: Final = 1024
 _INTERLEAVED: Final = "interleaved-thinking-"
-_OFF_UP_TO_HIGH: Final = frozenset({"claude-haiku-5-5", "claude-opus-5"})
-"""Models whose thinking cannot be turned off at an effort above ``high`` (platform.claude.com,
-thinking, 2026-10)."""
-
-_ABOVE_HIGH: Final = frozenset({"xhigh", "max"})
+_THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
-_FIRST_WITH_ONE_SAMPLING_PARAMETER: Final = "2025-08-05"
-"""Release of Opus 4.1, the first model to refuse ``temperature`` beside ``top_p``."""
 
 
 def read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
@@ -121,13 +115,16 @@ def check_thinking_off(thinking: JsonObject, effort: str | None, model: Resolved
     Raises:
         InvalidInputError: The message names the efforts that go without.
     """
-    off = thinking.get("type") == "disabled" and model.known
-    if off and effort in _ABOVE_HIGH and model.info.name in _OFF_UP_TO_HIGH:
-        levels = [level for level in model.capabilities.effort_levels if level not in _ABOVE_HIGH]
+    takes, kind = model.capabilities, thinking.get("type")
+    highest = takes.highest_effort_without_thinking
+    if not model.known or kind not in _THINKING_OFF or highest is None:
+        return
+    levels = takes.effort_levels[: takes.effort_levels.index(highest) + 1]
+    if effort is not None and effort not in levels:
         raise InvalidInputError(
-            f"{model.info.name} does not take thinking of type 'disabled' at effort {effort!r}: "
-            f"only up to high ({_listed(levels)}). Lower the effort, or leave thinking on, which "
-            f"takes {_listed(sorted(model.capabilities.thinking_types))}."
+            f"{model.info.name} does not take thinking of type {kind!r} at effort {effort!r}: "
+            f"only up to {highest} ({_listed(levels)}). Lower the effort, or leave thinking on "
+            f"with type {_listed(sorted(takes.thinking_types - _THINKING_OFF))}."
         )
 
 
@@ -273,9 +270,7 @@ def _one_of_two(asked: JsonObject, model: ResolvedModel) -> tuple[JsonObject, li
 
     "`temperature` and `top_p` cannot both be specified for this model" (400).
     """
-    if "temperature" not in asked or "top_p" not in asked:
-        return asked, []
-    if model.info.released < _FIRST_WITH_ONE_SAMPLING_PARAMETER:
+    if "temperature" not in asked or "top_p" not in asked or model.capabilities.sampling_pair:
         return asked, []
     unfit = "temperature" if asked["temperature"] == 1 and asked["top_p"] != 1 else "top_p"
     kept = {name: value for name, value in asked.items() if name != unfit}

@@ -44,10 +44,6 @@ _WEB_SEARCH: Final = "web-search-2025-03-05"
 using 'type' does not match any of the expected tags" (400, ax#457), and its page on web search
 with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
 
-_FIRST_ON_NEW_STACK: Final = "2026-04-16"
-"""Release of Opus 4.7: Bedrock serves it and later models from a stack that takes what older
-ones know only by beta (platform.claude.com, Claude on Amazon Bedrock; claude-code#82549)."""
-
 
 def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
     """Refuse server tools that the model's cloud does not run.
@@ -90,16 +86,16 @@ def _version_offered(kind: str, model: ResolvedModel, cloud: Cloud) -> str:
 def tool_betas(tools: Iterable[JsonObject], model: ResolvedModel) -> list[str]:
     """Return the betas that tools need on the model's cloud."""
     betas: list[str] = []
-    needs_old = model.cloud == "bedrock" and model.info.released < _FIRST_ON_NEW_STACK
+    needs_beta = not model.capabilities.tool_search_without_beta
     for tool in tools:
         kind = str(tool.get("type") or "")
         if kind in _BETAS:
             betas.append(_BETAS[kind])
         if model.cloud == "vertex" and kind.startswith("web_search_"):
             betas.append(_WEB_SEARCH)
-        if needs_old and (tool.get("defer_loading") or kind.startswith("tool_search_tool_")):
+        if needs_beta and (tool.get("defer_loading") or kind.startswith("tool_search_tool_")):
             betas.append(_TOOL_SEARCH)
-        if needs_old and tool.get("input_examples"):
+        if needs_beta and tool.get("input_examples"):
             betas.append(_TOOL_EXAMPLES)
     return betas
 

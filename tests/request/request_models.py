@@ -12,6 +12,9 @@ _TAKES_ALL: dict[str, Any] = {
     "fine_grained_tools": "field",
     "context_1m": "standard",
     "sampling": True,
+    "sampling_pair": False,
+    "tool_search_without_beta": True,
+    "highest_effort_without_thinking": None,
     "forced_tool_choice": True,
     "structured_output": True,
     "strict_tools": True,
@@ -39,8 +42,3 @@ def model_with(
     takes = replace(row.capabilities(cloud), **{**_TAKES_ALL, **capabilities})
     info = replace(row, **{cloud: takes}, max_output_tokens=64_000)
     return replace(model, info=info, known=known)
-
-
-def released(model: ResolvedModel, date: str) -> ResolvedModel:
-    """Return the model as if it had been released on another date."""
-    return replace(model, info=replace(model.info, released=date))

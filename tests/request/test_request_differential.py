@@ -27,7 +27,7 @@ from langchain_core.messages import (
 )
 from recorded_requests import Json, names_a_file, rebuild, recorded_requests
 from reference_fold import events_of, fold, fold_message
-from request_models import model_with, released
+from request_models import model_with
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
@@ -41,7 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"),
 ]
 
-MODEL = released(model_with(), "2024-06-20")
+MODEL = model_with(sampling_pair=True)
 OPERATIONS = {"messages", "invoke", "rawPredict", "streamRawPredict", "invoke-with-response-stream"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 from request_building import Q, build
-from request_models import model_with, released
+from request_models import model_with
 
 from langchain_claude_cloud.errors import InvalidInputError
 
@@ -46,7 +46,7 @@ class TestSampling:
         assert request.body["temperature"] == 0.2
         assert "top_p" not in request.body
         assert "top_p left out" in request.notices[0]
-        older = build(model=released(model_with(), "2025-05-14"), temperature=0.2, top_p=0.9)
+        older = build(model=model_with(sampling_pair=True), temperature=0.2, top_p=0.9)
         assert older.body["top_p"] == 0.9
         assert older.notices == ()
 

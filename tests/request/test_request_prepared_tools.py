@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from request_building import build, tool
-from request_models import model_with, released
+from request_models import model_with
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import MessagesRequest
@@ -179,42 +179,45 @@ class TestTools:
         assert build(model=model, tools=(unknown,)).body["tools"] == [unknown]
 
     @pytest.mark.parametrize(
-        ("given", "cloud", "date", "betas"),
+        ("given", "cloud", "needs_betas", "betas"),
         [
-            ({"type": "computer_20250124"}, "vertex", "2026-10-01", ["computer-use-2025-01-24"]),
-            ({"type": "computer_20251124"}, "bedrock", "2026-10-01", ["computer-use-2025-11-24"]),
+            ({"type": "computer_20250124"}, "vertex", False, ["computer-use-2025-01-24"]),
+            ({"type": "computer_20251124"}, "bedrock", False, ["computer-use-2025-11-24"]),
             (
                 {"type": "memory_20250818"},
                 "bedrock",
-                "2025-09-29",
+                True,
                 ["context-management-2025-06-27"],
             ),
             (
                 {"type": "tool_search_tool_bm25"},
                 "bedrock",
-                "2025-09-29",
+                True,
                 ["tool-search-tool-2025-10-19"],
             ),
-            ({"type": "tool_search_tool_bm25"}, "bedrock", "2026-10-01", []),
-            ({"type": "tool_search_tool_bm25"}, "vertex", "2025-09-29", []),
-            (tool(defer_loading=True), "bedrock", "2025-09-29", ["tool-search-tool-2025-10-19"]),
-            (tool(input_examples=[{}]), "bedrock", "2025-09-29", ["tool-examples-2025-10-29"]),
-            (tool(input_examples=[{}]), "bedrock", "2026-10-01", []),
-            ({"type": "bash_20250124"}, "bedrock", "2025-09-29", []),
-            ({"type": "web_search_20250305"}, "vertex", "2026-10-01", ["web-search-2025-03-05"]),
+            ({"type": "tool_search_tool_bm25"}, "bedrock", False, []),
+            ({"type": "tool_search_tool_bm25"}, "vertex", False, []),
+            (tool(defer_loading=True), "bedrock", True, ["tool-search-tool-2025-10-19"]),
+            (tool(input_examples=[{}]), "bedrock", True, ["tool-examples-2025-10-29"]),
+            (tool(input_examples=[{}]), "bedrock", False, []),
+            ({"type": "bash_20250124"}, "bedrock", True, []),
+            ({"type": "web_search_20250305"}, "vertex", False, ["web-search-2025-03-05"]),
         ],
     )
-    def test_betas_of_tools(self, given: Any, cloud: Any, date: str, betas: list[str]) -> None:
+    def test_betas_of_tools(
+        self, given: Any, cloud: Any, needs_betas: Any, betas: list[str]
+    ) -> None:
         """Per cloud, and on Bedrock per generation."""
         request = build(
-            model=released(model_with(cloud), date), tools=(given, given | {"name": "b"})
+            model=model_with(cloud, tool_search_without_beta=not needs_betas),
+            tools=(given, given | {"name": "b"}),
         )
         assert list(request.betas) == betas
 
 
 def test_a_tool_that_says_it_is_not_deferred_says_nothing() -> None:
     """Models that know the field only by a beta refuse it, and its default is no reason for one."""
-    for model in (model_with(), released(model_with("bedrock"), "2025-11-24")):
+    for model in (model_with(), model_with("bedrock", tool_search_without_beta=False)):
         request = build(model=model, tools=(tool(defer_loading=False),))
         assert "defer_loading" not in request.body["tools"][0]
         assert not request.betas

@@ -26,6 +26,8 @@ _NEWEST = (99, 0)
 _ALWAYS_THINKS = frozenset({"fable", "mythos"})
 _CURRENT = frozenset({"opus", "sonnet", "haiku", "fable", "mythos"})
 
+_OFF_UP_TO_HIGH = (("opus", (5, 0)), ("haiku", (5, 5)), ("sonnet", (5, 5)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRules:
@@ -115,9 +117,9 @@ class ModelRules:
         return self.always_thinks or self.version >= (5, 5)
 
     @property
-    def disabled_up_to_high(self) -> bool:
-        """Whether thinking can be turned off only up to effort ``high``."""
-        return self._is("opus", (5, 0)) or self._is("haiku", (5, 5))
+    def off_up_to_high(self) -> bool:
+        """Whether thinking can be turned off, or down, only up to effort ``high``."""
+        return any(self._is(*model) for model in _OFF_UP_TO_HIGH)
 
     @property
     def binds_thinking(self) -> bool:

@@ -83,8 +83,10 @@ def _check_thinking(call: Call) -> None:
 
 def _check_thinking_type(call: Call, kind: str) -> None:
     effort = (call.body.get("output_config") or {}).get("effort")
-    too_high = call.rules.disabled_up_to_high and effort in {"xhigh", "max"}
-    if kind in call.rules.thinking_types and not (kind == "disabled" and too_high):
+    too_high = call.rules.off_up_to_high and effort in {"xhigh", "max"}
+    if kind in call.rules.thinking_types and not (
+        kind in {"disabled", "between_tools"} and too_high
+    ):
         return
     if kind == "adaptive":
         raise Refusal(400, "adaptive thinking is not supported on this model")
