@@ -201,7 +201,7 @@ def cautious_model() -> ModelInfo:
     """
     served = [row for row in all_models() if row.status != "retired" and row.bedrock_id]
     takes = [row.bedrock for row in served]
-    common = {
+    common: JsonObject = {
         field.name: all(getattr(one, field.name) for one in takes)
         for field in fields(Capabilities)
         if isinstance(getattr(takes[0], field.name), bool)
@@ -217,6 +217,7 @@ def cautious_model() -> ModelInfo:
         thinking_default="off",
         effort_levels=(),
         effort_default=None,
+        highest_effort_without_thinking=None,
         server_tools=frozenset.intersection(*(one.server_tools for one in takes)),
     )
     return replace(

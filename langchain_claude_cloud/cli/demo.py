@@ -1,37 +1,55 @@
 """The command ``demo``: an agent's loop on both clouds, one of its calls cut off.
 
-In: which clouds, and whether the real ones. Out: what happened, as it happens, and a
-`CommandError` if a step did not do what it should. Offline, the emulator answers from a
-script, in each cloud's own framing; live, a small ``max_tokens`` cuts the call.
+Offline, the emulator answers from a script, in each cloud's own framing. Live, a small
+``max_tokens`` cuts the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     HumanMessage,
     InvalidToolCall,
+    ToolCall,
     ToolMessage,
 )
+from langchain_core.tools import BaseTool, tool
 from rich.console import Console
+from rich.text import Text
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli import demo_script as script
-from langchain_claude_cloud.cli.common import CloudName, CommandError, Target
-from langchain_claude_cloud.cli.demo_view import Step, View
-from langchain_claude_cloud.cli.demo_wire import Wire
-from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, CommandError, Target
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.body import RequestOptions, build_request
+from langchain_claude_cloud.routing.routes import make_routes
+from langchain_claude_cloud.testing.blocks import text, tool_use
+from langchain_claude_cloud.testing.emulator import CloudEmulator
 
-_MOST_STEPS = 10
-_ROOM = 8_000
+Turns = Callable[[Sequence[BaseMessage]], Iterable[JsonObject]]
+"""Returns the ``messages`` of the request that was made from a conversation."""
+
+_TASK: Final = (
+    "Look up the weather in Lisbon with get_weather, and nothing else at first. When you have it, "
+    "write a packing list of at least 40 lines to packing.md with one call of write_file. If a "
+    "call of yours was not run, send it again. At last say in one sentence what you did."
+)
+_FRAMING: Final = {
+    "vertex": "server-sent events, a bearer token",
+    "bedrock": "binary event stream, SigV4 signatures",
+}
+_MOST_STEPS: Final = 10
+_ROOM: Final = 8_000
 """Tokens for an answer that is not to be cut."""
-_LIVE_CUT = 500
+_LIVE_CUT: Final = 500
 """Tokens for the answer that is to be cut; the file alone needs about three times as many."""
-_LARGEST_CUT = 2_000
+_LARGEST_CUT: Final = 2_000
+_EVENT_DELAY: Final = 0.012
+"""Seconds between two events of the emulator's streams: about as fast as a fast model."""
 
 
 def run_demo(
@@ -49,151 +67,202 @@ def run_demo(
         CommandError: A step did not do what it should.
         ClaudeCloudError: A cloud refused.
     """
-    view = View(console)
     for cloud in clouds:
-        with _stage(cloud, target, live=live) as (platform, wire):
-            model = ChatClaudeCloud(
-                model=target.model_name, platform=platform, effort="low" if live else None
-            )
-            view.introduce(platform, model.model, script.task(live=live), live=live)
-            steps = Agent(model, wire, view, live=live).run()
-            view.print_costs(steps)
-    view.conclude()
+        console.rule(f"{CLOUD_NAMES[cloud.value]}: {target.model_name}")
+        console.print(f"{'live' if live else 'the emulator'}; {_FRAMING[cloud.value]}\n{_TASK}\n")
+        if live:
+            _run_live(console, cloud, target)
+        else:
+            _run_offline(console, cloud, target)
+    console.print("All steps did what they should.", style="green")
 
 
-@contextmanager
-def _stage(
-    cloud: CloudName, target: Target, *, live: bool
-) -> Iterator[tuple[Vertex | Bedrock, Wire]]:
-    """Give the platform to ask, and the view of what is sent to it."""
-    if live:
-        config = target.config(cloud)
-        yield config, Wire(config, target.model_name)
-        return
+def _run_live(console: Console, cloud: CloudName, target: Target) -> None:
+    config = target.config(cloud)
+    (route,) = make_routes([config], target.model_name)
+
+    def turns(messages: Sequence[BaseMessage]) -> Iterable[JsonObject]:
+        resolved = route.resolve_in(route.known_region())
+        built: list[JsonObject] = build_request(messages, RequestOptions(), resolved).body[
+            "messages"
+        ]
+        return built
+
+    model = ChatClaudeCloud(model=target.model_name, platform=config, effort="low")
+    Agent(console, model, turns, cut_at=_LIVE_CUT).run()
+
+
+def _run_offline(console: Console, cloud: CloudName, target: Target) -> None:
     try:
-        from langchain_claude_cloud.testing import CloudEmulator  # noqa: PLC0415  # an extra
-
-        with CloudEmulator(event_delay=script.EVENT_DELAY) as emulator:
-            script.write(emulator)
+        with CloudEmulator(event_delay=_EVENT_DELAY) as emulator:
+            write_script(emulator)
             made = emulator.bedrock() if cloud is CloudName.BEDROCK else emulator.vertex()
-            yield made, Wire(made, target.model_name, emulator)
+            model = ChatClaudeCloud(model=target.model_name, platform=made)
+            Agent(console, model, lambda _: emulator.requests[-1].body["messages"]).run()
     except ImportError as error:
         raise CommandError(str(error)) from error
+
+
+def write_script(emulator: CloudEmulator) -> None:
+    """Queue the emulator's answers for one run of the demo."""
+    things = ("jacket", "walking shoes", "sunglasses", "umbrella", "transit card", "plug adapter")
+    lines = "\n".join(f"{number}. {thing}" for number, thing in enumerate(things, 1))
+    file = tool_use("write_file", {"path": "packing.md", "content": f"# Lisbon\n\n{lines}\n"})
+    emulator.reply(text("First the weather."), tool_use("get_weather", {"city": "Lisbon"}))
+    emulator.fault(text("Windy. I write the list."), file, max_tokens_in_call=True)
+    emulator.reply(text("That call was cut off. I send it again, whole."), file)
+    emulator.reply(text("I looked up the weather in Lisbon and wrote a list to packing.md."))
 
 
 class Agent:
     """The loop: ask, run the calls that are whole, answer those that are not with an error.
 
     Args:
+        console: Where it is shown.
         model: Whom to ask.
-        wire: What was sent.
-        view: Where it is shown.
-        live: Whether a small ``max_tokens`` must provoke the cut.
+        turns: How the conversation went to the model.
+        cut_at: A ``max_tokens`` that provokes the cut.
     """
 
-    def __init__(self, model: ChatClaudeCloud, wire: Wire, view: View, *, live: bool) -> None:
-        self._workspace = script.Workspace()
-        self._model = model.bind_tools(self._workspace.tools)
-        self._wire = wire
-        self._view = view
-        self._cut_at = _LIVE_CUT if live else _ROOM
+    def __init__(
+        self, console: Console, model: ChatClaudeCloud, turns: Turns, cut_at: int = _ROOM
+    ) -> None:
+        self._console, self._turns, self._cut_at = console, turns, cut_at
+        self._files: dict[str, str] = {}
+        self._cities: list[str] = []
+        self._tools = {one.name: one for one in self._make_tools()}
+        self._model = model.bind_tools(list(self._tools.values()))
+        self._messages: list[BaseMessage] = [HumanMessage(_TASK)]
         self._broken: InvalidToolCall | None = None
-        self._messages: list[BaseMessage] = [HumanMessage(script.task(live=live))]
-        self.steps: list[Step] = []
+        self._pieces = 0
 
-    def run(self) -> list[Step]:
+    def _make_tools(self) -> list[BaseTool]:
+        @tool
+        def get_weather(city: str) -> str:
+            """Look up the weather forecast for a city."""
+            self._cities.append(city)
+            return f"{city}: 17 to 24 degrees, windy, showers on the second day."
+
+        @tool
+        def write_file(path: str, content: str) -> str:
+            """Write a file, replacing what was there."""
+            self._files[path] = content
+            return f"wrote {len(content)} characters to {path}"
+
+        return [get_weather, write_file]
+
+    def run(self) -> None:
         """Run until the model has no more calls.
-
-        Returns:
-            The steps.
 
         Raises:
             CommandError: A step did not do what it should.
         """
-        for _ in range(_MOST_STEPS):
+        for step in range(1, _MOST_STEPS + 1):
+            self._say(f"Step {step}", "bold")
             answer = self._ask()
             if self._needs_more_room(answer):
-                self._cut_at *= 2
                 continue
             self._messages.append(answer)
-            results = self._run_calls(answer)
+            results = [self._execute(call) for call in answer.tool_calls]
+            results += [self._refuse(answer, broken) for broken in answer.invalid_tool_calls]
             if not results:
-                self._check_end(answer)
-                return self.steps
+                return self._check_end(answer)
             self._messages += results
         raise CommandError(f"The model was not done after {_MOST_STEPS} steps.")
 
+    def _say(self, line: str, style: str = "dim") -> None:
+        self._console.print(Text(line, style))
+
     def _ask(self) -> AIMessage:
-        to_be_cut = self._broken is None and self._workspace.has_weather
-        chunks = self._model.stream(self._messages, max_tokens=self._cut_at if to_be_cut else _ROOM)
-        self.steps.append(self._view.watch(f"Step {len(self.steps) + 1}", chunks))
+        to_be_cut = self._broken is None and bool(self._cities)
+        limit = self._cut_at if to_be_cut else _ROOM
+        answer: AIMessage | None = None
+        column = self._pieces = 0
+        for chunk in self._model.stream(self._messages, max_tokens=limit):
+            answer = chunk if answer is None else answer + chunk  # type: ignore[assignment]  # chunks add up to a chunk
+            for piece in (chunk.text, *_arguments(chunk)):
+                if column + len(piece) > self._console.width:
+                    self._console.print()
+                    column = 0
+                self._console.out(piece, end="", highlight=False)
+                column += len(piece)
+            self._pieces += any(_arguments(chunk))
+        _require(answer is not None, "an answer had no chunks")
+        return self._end_of_step(answer or AIMessage(""))
+
+    def _end_of_step(self, answer: AIMessage) -> AIMessage:
+        used = answer.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
+        self._console.print()
+        if self._pieces:
+            self._say(f"arguments came in {self._pieces} pieces", "cyan")
+        self._say(f"{used['input_tokens']} tokens in, {used['output_tokens']} out")
         last = self._messages[-1]
-        if self._broken is not None and isinstance(last, ToolMessage) and last.status == "error":
+        if self._broken and isinstance(last, ToolMessage) and last.status == "error":
             self._check_wire(self._broken)
-        return self.steps[-1].answer
+        return answer
 
     def _needs_more_room(self, answer: AIMessage) -> bool:
         """Whether an answer was cut before it came to a call: then it is asked for again."""
         cut = answer.response_metadata.get("stop_reason") == "max_tokens"
         if not cut or answer.invalid_tool_calls:
             return False
-        if self._cut_at >= _LARGEST_CUT:
-            raise CommandError(
-                f"The model wrote no call within {self._cut_at} tokens, so none could be cut."
-            )
-        self._view.note("cut before the call began; asked again with more room")
+        _require(self._cut_at < _LARGEST_CUT, f"no call was begun within {self._cut_at} tokens")
+        self._cut_at *= 2
+        self._say("cut before the call began; asked again with more room")
         return True
 
-    def _run_calls(self, answer: AIMessage) -> list[ToolMessage]:
-        """Run the whole calls; refuse the one that is not."""
-        results = [self._workspace.execute(call) for call in answer.tool_calls]
-        for result in results:
-            self._view.note(f"{result.name} was run: {result.text}")
-        for broken in answer.invalid_tool_calls:
-            self._check_cut(answer, broken)
-            self._view.show_cut(broken)
-            self._broken = broken
-            results.append(_refusal(broken))
-        return results
+    def _execute(self, call: ToolCall) -> ToolMessage:
+        _require(call["name"] in self._tools, f"there is no tool {call['name']}")
+        result: ToolMessage = self._tools[call["name"]].invoke(call)
+        self._say(f"{result.name} was run: {result.text}", "green")
+        return result
 
-    def _check_cut(self, answer: AIMessage, broken: InvalidToolCall) -> None:
+    def _refuse(self, answer: AIMessage, broken: InvalidToolCall) -> ToolMessage:
+        """Show and check a call that is not whole, and answer it with an error."""
+        reason = answer.response_metadata.get("stop_reason")
         whole = [block for block in answer.content_blocks if block["type"] == "tool_call"]
-        named = [call["id"] for call in [*answer.tool_calls, *whole]]
+        named = [call["id"] for call in (*answer.tool_calls, *whole)]
         _require(
-            answer.response_metadata.get("stop_reason") == "max_tokens",
+            reason == "max_tokens",
             f"a call is invalid, but not because of max_tokens: {broken['error']}",
         )
         _require(broken["id"] not in named, "the cut call passes for a whole one")
-        _require(not self._workspace.files, "a file was written although the call was cut")
-        _require(self.steps[-1].grew, "the arguments did not grow while they streamed")
+        _require(not self._files, "a file was written although the call was cut")
+        _require(self._pieces > 1, "the arguments did not grow while they streamed")
+        self._broken = broken
+        self._say(f"{broken['name']} was cut off and not run: {broken['error']}", "red")
+        return ToolMessage(
+            f"Not run: {broken['error']}. Nothing was written. Send the whole call again.",
+            tool_call_id=broken["id"] or "",
+            name=broken["name"],
+            status="error",
+        )
 
     def _check_wire(self, broken: InvalidToolCall) -> None:
         """Show, and check, how the cut call went back to the model."""
-        call, result = self._wire.pair(self._messages, broken["id"] or "")
-        self._view.show_wire(call, result)
-        _require(
-            call.get("input") == {"INVALID_JSON": broken["args"]},
-            "the cut call went back as something else than its raw text",
-        )
-        _require(result.get("is_error") is True, "its result was not marked as an error")
+        turns = [turn["content"] for turn in self._turns(self._messages)]
+        blocks = [block for content in turns if isinstance(content, list) for block in content]
+        sent = [b for b in blocks if broken["id"] in (b.get("id"), b.get("tool_use_id"))]
+        for block in sent:
+            self._say(f"sent back: {json.dumps(block, ensure_ascii=False)}", "yellow")
+        found: dict[str, JsonObject] = {block["type"]: block for block in sent}
+        raw = {"INVALID_JSON": broken["args"]}
+        same = found.get("tool_use", {}).get("input") == raw
+        _require(same, "the cut call went back as something else than its raw text")
+        is_error = found.get("tool_result", {}).get("is_error") is True
+        _require(is_error, "its result was not marked as an error")
 
     def _check_end(self, answer: AIMessage) -> None:
-        files = self._workspace.files
-        _require(self._workspace.has_weather, "the weather was not looked up")
+        _require(bool(self._cities), "the weather was not looked up")
         _require(self._broken is not None, "no call was cut off")
-        _require(bool(files), "the second attempt wrote no file")
+        _require(bool(self._files), "the second attempt wrote no file")
         _require(bool(answer.text), "the last answer has no text")
-        sizes = [f"{path}, {len(content)} characters" for path, content in files.items()]
-        self._view.note(f"written once, whole: {'; '.join(sizes)}")
 
 
-def _refusal(broken: InvalidToolCall) -> ToolMessage:
-    return ToolMessage(
-        f"Not run: {broken['error']}. Nothing was written. Send the whole call again.",
-        tool_call_id=broken["id"] or "",
-        name=broken["name"],
-        status="error",
-    )
+def _arguments(chunk: BaseMessage) -> list[str]:
+    """Return the pieces of tool calls in a chunk, as they came."""
+    pieces = getattr(chunk, "tool_call_chunks", [])
+    return [f"\n{piece['name']} " if piece["name"] else piece["args"] or "" for piece in pieces]
 
 
 def _require(condition: bool, complaint: str) -> None:  # noqa: FBT001  # as `assert` is

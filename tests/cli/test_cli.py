@@ -17,13 +17,10 @@ from rich.console import Console
 
 from langchain_claude_cloud import ChatClaudeCloud, __version__
 from langchain_claude_cloud.catalogue.models import all_models
-from langchain_claude_cloud.cli import demo_script
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.cli.chat import Chat
 from langchain_claude_cloud.cli.common import CloudName, CommandError, Target
-from langchain_claude_cloud.cli.demo import Agent, run_demo
-from langchain_claude_cloud.cli.demo_view import View
-from langchain_claude_cloud.cli.demo_wire import Wire
+from langchain_claude_cloud.cli.demo import Agent, run_demo, write_script
 from langchain_claude_cloud.cli.models import served_by
 from langchain_claude_cloud.testing import CloudEmulator, text, thinking, tool_use
 from langchain_claude_cloud.testing.environment import environment_variables
@@ -92,31 +89,31 @@ def test_demo_shows_every_step(capsys: pytest.CaptureFixture[str], platform: str
     shown = plain(out)
     assert code == 0
     assert {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}[platform] in shown
-    assert re.search(r"arguments grew: \d+ -> \d+ -> \d+", shown)
+    assert len(re.findall(r"arguments came in \d+ pieces", shown)) == 3
     assert "truncated: the answer was cut by max_tokens" in shown
     assert '"INVALID_JSON":' in shown
     assert '"is_error": true' in shown
     assert shown.index("cut off") < shown.index("write_file was run: wrote")
     assert shown.count("write_file was run") == 1
-    assert re.search(r"all \d+ 0 \d+", shown)
+    assert len(re.findall(r"\d+ tokens in, \d+ out", shown)) == 4
     assert "All steps did what they should" in shown
 
 
-def test_demo_grows_in_a_terminal() -> None:
-    """Text and arguments are drawn again and again while they are written."""
+def test_demo_fits_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns, and no colours where the user wants none."""
+    monkeypatch.setenv("NO_COLOR", "1")
     screen = io.StringIO()
-    run_demo(Console(file=screen, force_terminal=True, width=100), [CloudName.VERTEX], Target())
-    drawn = screen.getvalue()
-    assert drawn.count("[being written]") > 3
-    assert drawn.count("All steps did what they should") == 1
+    run_demo(Console(file=screen, width=80), [CloudName.VERTEX], Target())
+    lines = screen.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "\x1b" not in screen.getvalue()
 
 
-def agent(emulator: CloudEmulator, wire: type[Wire] = Wire) -> Agent:
+def agent(emulator: CloudEmulator, turns: Any = None) -> Agent:
     """Return the demo's agent on an emulator that a test scripts."""
-    platform = emulator.vertex()
-    model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform)
-    console = Console(file=io.StringIO())
-    return Agent(model, wire(platform, model.model, emulator), View(console), live=False)
+    model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.vertex())
+    sent = turns or (lambda _: emulator.requests[-1].body["messages"])
+    return Agent(Console(file=io.StringIO()), model, sent)
 
 
 def test_demo_fails_when_no_call_was_cut(emulator: CloudEmulator) -> None:
@@ -148,16 +145,14 @@ def test_demo_fails_when_a_call_is_broken_otherwise(emulator: CloudEmulator) -> 
 def test_demo_fails_when_the_wire_says_something_else(emulator: CloudEmulator) -> None:
     """What goes back to the model is compared with the raw text."""
 
-    class Repaired(Wire):
-        """A wire on which the cut call was repaired."""
+    def repaired(_: Any) -> list[dict[str, Any]]:
+        """Return what would be sent if the cut call were repaired."""
+        turns = emulator.requests[-1].body["messages"]
+        return json.loads(json.dumps(turns).replace("INVALID_JSON", "content"))
 
-        def pair(self, messages: Any, call_id: str) -> Any:
-            call, result = super().pair(messages, call_id)
-            return {**call, "input": FILE}, result
-
-    demo_script.write(emulator)
+    write_script(emulator)
     with pytest.raises(CommandError, match="something else than its raw text"):
-        agent(emulator, Repaired).run()
+        agent(emulator, repaired).run()
 
 
 @pytest.mark.parametrize("platform", ["vertex", "bedrock"])
