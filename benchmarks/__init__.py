@@ -1,5 +1,4 @@
 """What the package costs, beside its peers and beside langchain-core's own floor.
 
-In: nothing but this machine. Out: a table, and `docs/performance.md`. Run it with
-``make bench`` or ``python -m benchmarks``.
+Run it with ``make bench`` or ``python -m benchmarks``.
 """

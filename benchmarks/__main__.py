@@ -1,6 +1,6 @@
 """Run the benchmarks: ``python -m benchmarks [--quick] [--only NAME]``.
 
-In: which cases. Out: a table, and `docs/performance.md` after a full run.
+A full run also writes `docs/performance.md`.
 """
 
 from __future__ import annotations

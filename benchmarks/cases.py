@@ -1,7 +1,4 @@
-"""What is measured: the rows of the table, each with its unit, its budget and its work.
-
-In: a contestant and the server's address. Out: a measurement in seconds, bytes or as a count.
-"""
+"""What is measured: the rows of the table, each with its unit, its budget and its work."""
 
 from __future__ import annotations
 

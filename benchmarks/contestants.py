@@ -1,4 +1,4 @@
-"""A name in, a chat model that talks to the loopback server out.
+"""The chat models that are compared, each made to talk to the loopback server.
 
 The imports are inside the functions: each contestant has a process to itself, and its
 imports are part of what is measured.

@@ -1,7 +1,7 @@
 """The least that LangChain itself, or a bare HTTP client, takes for the same work.
 
-In: a scenario. Out: a chat model that makes one chunk (or protocol event) per delta from
-memory and nothing else, and functions that read the same bytes with httpx alone.
+The models make one chunk (or protocol event) per delta from memory and nothing else; the
+functions read the same bytes with httpx alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Results in, a table for the terminal and a page for the documentation out."""
+"""Writes the results as a table for the terminal and as a page for the documentation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a contestant asks the server for, in the text of its prompt.
 
-In: a scenario. Out: one line that every client passes on unchanged, and its way back. An
-address could not carry it: clients differ in what they do to addresses.
+Every client passes the prompt on unchanged. An address could not carry the scenario: clients
+differ in what they do to addresses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The process of one contestant: cases in, one JSON line per measurement out."""
+"""The process of one contestant: it measures cases and prints a JSON line for each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What these tests share: models of both clouds on an emulator, small media files.
-
-In: a running emulator and the name of a cloud. Out: a `ChatClaudeCloud` that talks to it.
-"""
+"""What these tests share: models of both clouds on an emulator, small media files."""
 
 from __future__ import annotations
 

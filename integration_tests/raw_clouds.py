@@ -1,6 +1,5 @@
 """A server that speaks as both clouds do, on bare sockets, and does exactly what a test says.
 
-In: requests of a model. Out: whatever the test's handler sends, and a record of connections.
 It also issues credentials: Google's tokens on ``/token``, AWS STS on ``/``. Only the standard
 library is used, so that it starts quickly as a process of its own.
 """

@@ -1,7 +1,4 @@
-"""Models on a `RawClouds`: with fixed credentials, or with such as the server issues.
-
-In: a server and the name of a cloud. Out: a `ChatClaudeCloud` that talks to it.
-"""
+"""Models on a `RawClouds`: with fixed credentials, or with such as the server issues."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Looking for secrets in what comes out of the package.
-
-In: secrets that were planted, and everything that a user can see. Out: which of them shows,
-in the open or encoded.
-"""
+"""Looking for secrets in what comes out of the package."""
 
 from __future__ import annotations
 

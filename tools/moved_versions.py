@@ -1,9 +1,5 @@
 #!/usr/bin/env python
-"""Print which installed packages have another version than a lock names.
-
-In: a lock, as ``make lock`` writes it. Out: a line for each package that moved, with both
-versions, and one for how many there are.
-"""
+"""Print which installed packages have another version than a lock names."""
 
 from __future__ import annotations
 

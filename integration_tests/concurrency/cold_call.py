@@ -1,8 +1,8 @@
 """A process's first call, on an event loop with a heartbeat: what the loop itself imported.
 
-In: a server's URL and clouds, as arguments; credentials in the environment. Out: for each
-cloud, a JSON object in a line on stdout with ``text``, ``lag`` and ``cpu`` (seconds), and
-``imported``: the modules that the loop's thread looked for.
+The arguments are a server's URL and clouds; credentials are in the environment. For each cloud
+it prints a JSON object in a line with ``text``, ``lag`` and ``cpu`` (seconds), and ``imported``:
+the modules that the loop's thread looked for.
 """
 
 from __future__ import annotations

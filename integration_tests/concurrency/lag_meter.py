@@ -1,8 +1,7 @@
 """A heartbeat on an event loop: how long the loop kept it waiting.
 
-In: a running loop. Out: the number of beats, and the longest time between two of them, by
-the clock and in CPU time of the loop's own thread. The clock also counts what other
-processes take; CPU time is what this loop's callbacks took and nothing else.
+It measures by the clock and in CPU time of the loop's own thread. The clock also counts what
+other processes take; CPU time is what this loop's callbacks took and nothing else.
 """
 
 from __future__ import annotations

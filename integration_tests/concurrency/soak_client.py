@@ -1,7 +1,4 @@
-"""Thousands of streams over some tasks, a twentieth of them with a fault, and an account of all.
-
-In: a model on a `soak_server`. Out: what became of each request, and what the process holds.
-"""
+"""Thousands of streams over some tasks, a twentieth of them with a fault, and an account of all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A process of its own that answers thousands of streams as both clouds do, some of them badly.
 
-A prompt is ``<number> <kind>``: what goes wrong is decided by who asks. In: nothing. Out: the
-URL on stdout; then, on ``GET /statistics``, what was seen so far as JSON.
+A prompt is ``<number> <kind>``: what goes wrong is decided by who asks. It prints its
+URL on stdout, and answers ``GET /statistics`` with what was seen so far as JSON.
 """
 
 from __future__ import annotations

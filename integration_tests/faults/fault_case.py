@@ -1,8 +1,4 @@
-"""Makes one fault happen to a real `ChatClaudeCloud`, and says what came of it.
-
-In: a row, a cloud, a way to ask. Out: the exception or the answer, what the server saw of it,
-and whether anything is left open.
-"""
+"""Makes one fault happen to a real `ChatClaudeCloud`, and says what came of it."""
 
 from __future__ import annotations
 

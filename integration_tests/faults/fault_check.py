@@ -1,7 +1,4 @@
-"""Compares what came of a fault with what its row says.
-
-In: a row, and what was seen of it. Out: what differs, by name: what was seen, what was wanted.
-"""
+"""Compares what came of a fault with what its row says."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Credentials of every kind, with token endpoints of the tests' own behind them.
-
-In: who asks, and what their token endpoint does. Out: the fields of a platform.
-"""
+"""Credentials of every kind, with token endpoints of the tests' own behind them."""
 
 from __future__ import annotations
 

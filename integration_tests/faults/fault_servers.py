@@ -1,8 +1,7 @@
 """Servers that do exactly the wrong thing, and count what they see of their clients.
 
-In: what to do with each request, byte by byte. Out: a listener on loopback, with the number of
-connections and requests that came, and of connections that are open still. All listeners of
-a process share one thread; each case of a test has a listener, and so a port, of its own.
+They count connections and requests, and connections that are still open. All listeners of a
+process share one thread; each case of a test has a listener, and so a port, of its own.
 """
 
 from __future__ import annotations

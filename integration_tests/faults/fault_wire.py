@@ -1,8 +1,4 @@
-"""What a faulty cloud puts on the wire: a good answer in parts, and what may happen between.
-
-In: a cloud and whether its answer is streamed. Out: the bytes of a whole response, cut at
-every place where a fault may come, in that cloud's framing.
-"""
+"""What a faulty cloud puts on the wire: a good answer in parts, and what may happen between."""
 
 from __future__ import annotations
 

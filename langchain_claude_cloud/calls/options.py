@@ -1,4 +1,4 @@
-"""A model's fields and a call's arguments in, what one call asks for out.
+"""Reads what one call asks for from a model's fields and the call's arguments.
 
 The same names are taken in both places; what the call says wins. Unknown names are refused
 with the nearest known one: a silently ignored argument is a bug that nobody sees.

@@ -1,7 +1,6 @@
 """The fields of `ChatClaudeCloud`: what is taken, how it is checked, how it is kept.
 
-In: constructor arguments and environment variables. Out: a checked model that can be copied,
-pickled and serialized without giving a secret away.
+A model can be copied, pickled and serialized without giving a secret away.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """`ChatClaudeCloud`: LangChain's chat model interface over the exchange with a cloud.
 
-In: what LangChain calls a chat model with. Out: messages, chunks and protocol events. Here
-are the fields and the glue; the work is done by `langchain_claude_cloud.calls.exchange`.
+Here are the fields and the glue; the work is done by `langchain_claude_cloud.calls.exchange`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the commands share: the terminal, and which platform they talk to.
-
-In: options of the command line. Out: a console, and `Vertex` or `Bedrock`.
-"""
+"""What the commands share: the terminal, and which platform they talk to."""
 
 from __future__ import annotations
 

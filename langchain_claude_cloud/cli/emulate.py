@@ -1,7 +1,7 @@
 """The command ``emulate``: both clouds on loopback, until Ctrl-C.
 
-In: an address. Out: a running emulator, and on stdout the environment variables that make
-this package, the vendor's SDK and boto3 talk to it, ready to be pasted into a shell.
+It prints the environment variables that make this package, the vendor's SDK and boto3 talk to
+the emulator, ready to be pasted into a shell.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a cloud says it has, as plain data.
-
-In: the answers of the clouds' control planes. Out: `AvailableModel`, one for each model.
-"""
+"""What a cloud says it has, as plain data."""
 
 from __future__ import annotations
 

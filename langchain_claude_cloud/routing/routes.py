@@ -1,4 +1,4 @@
-"""A model's fields in, the endpoints that a call may go to out.
+"""Finds the endpoints that a call may go to from a model's fields.
 
 A route is one platform with one model on it. What a model is called there, and whether all
 of it lies inside the demanded residency, is decided here; which of several routes answers

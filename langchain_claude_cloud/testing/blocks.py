@@ -1,4 +1,4 @@
-"""What a test writes of an answer's content in, the blocks of a reply out."""
+"""The content blocks of a reply, as a test writes them."""
 
 from __future__ import annotations
 

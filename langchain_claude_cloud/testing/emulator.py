@@ -1,7 +1,4 @@
-"""`CloudEmulator`: both clouds on one loopback port.
-
-In: a script from a test, requests from any client. Out: answers as the clouds give them.
-"""
+"""`CloudEmulator`: both clouds on one loopback port."""
 
 from __future__ import annotations
 

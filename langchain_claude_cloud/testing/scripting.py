@@ -1,7 +1,6 @@
 """What a test tells the emulator to answer: replies, recordings, faults, in order.
 
-In: blocks, bytes and settings from a test. Out: a queue from which the server takes the
-entry that fits each request; the stand-in answers when there is none.
+The server takes the entry that fits each request; the stand-in answers when there is none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API's content of an assistant turn in, the message LangChain users hold of it out.
+"""Makes the message that LangChain's users hold of an assistant turn of the API.
 
 The package's own response stage makes the message, in each of the ways it may come: whole or
 streamed, in both output versions, from protocol events, saved and loaded.

@@ -1,4 +1,4 @@
-"""Recorded Messages requests in, the LangChain messages and options they could come from out."""
+"""The LangChain messages and options that recorded requests could come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain HTTP client for the emulator's tests: bodies in, responses and events out."""
+"""A plain HTTP client for the emulator's tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """All HTTP of the package: pools, signing, sending, retries, fetching media.
 
-In: a platform and requests. Out: bytes, or errors of ours. httpx is imported on first use
-of what needs it, not with the package.
+httpx is imported on first use of what needs it, not with the package.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which addresses a server may be made to fetch from: the public internet's.
 
-In: an IP address, as text. Out: whether it is public. Whoever can put a URL into a prompt
-could otherwise read the cloud's metadata service, or whatever else only this machine sees.
+Whoever can put a URL into a prompt could otherwise read the cloud's metadata service, or
+whatever else only this machine sees.
 """
 
 from __future__ import annotations

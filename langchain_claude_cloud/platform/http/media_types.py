@@ -1,7 +1,4 @@
-"""What kind of media some bytes are.
-
-In: the first bytes, and what the server said. Out: a MIME type.
-"""
+"""What kind of media some bytes are."""
 
 from __future__ import annotations
 

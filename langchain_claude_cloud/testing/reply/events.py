@@ -1,8 +1,7 @@
 """Turns reply blocks into a message: the events of a stream, or one JSON object.
 
-In: blocks, a stop reason and usage. Out: event payloads in the order and with the
-details of recorded streams: an empty first ``partial_json``, usage in ``message_start``
-and in ``message_delta``, no end for a tool call that ``max_tokens`` cut.
+Order and details are those of recorded streams: an empty first ``partial_json``, usage in
+``message_start`` and in ``message_delta``, no end for a tool call that ``max_tokens`` cut.
 """
 
 from __future__ import annotations

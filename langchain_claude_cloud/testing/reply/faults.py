@@ -1,7 +1,4 @@
-"""Damages a good answer in the ways that real answers are damaged.
-
-In: a message, its frames or its steps, and a fault. Out: the same with one thing wrong.
-"""
+"""Damages a good answer in the ways that real answers are damaged."""
 
 from __future__ import annotations
 

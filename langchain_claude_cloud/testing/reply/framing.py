@@ -1,8 +1,7 @@
 """Writes events as the clouds frame them: SSE on Vertex, event-stream frames on Bedrock.
 
-In: event payloads. Out: the bytes of one event each. Frames are written with ``struct``
-and ``zlib`` from the AWS event stream specification, not with a library that a client
-under test may use as well.
+Frames are written with ``struct`` and ``zlib`` from the AWS event stream specification, not with
+a library that a client under test may use as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Ids and other filler that look like the clouds' and follow from the content alone.
-
-In: the bytes of a request and a purpose. Out: the same id for the same content, always.
-"""
+"""Ids and other filler that look like the clouds' and follow from the content alone."""
 
 from __future__ import annotations
 

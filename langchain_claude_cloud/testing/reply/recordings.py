@@ -1,7 +1,7 @@
 """Serves recorded responses: as they are, or in the other cloud's framing.
 
-In: recorded bytes and the cloud that must answer. Out: the same events. SSE is served
-byte for byte on Vertex and re-framed on Bedrock; an event stream the other way round.
+SSE is served byte for byte on Vertex and re-framed on Bedrock; an event stream the other way
+round.
 """
 
 from __future__ import annotations

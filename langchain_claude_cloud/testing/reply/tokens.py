@@ -1,7 +1,7 @@
 """Token estimates and the prompt cache.
 
-In: a request body. Out: input token counts, split into read from the cache, written to
-it and neither. Estimates: four characters a token, a flat number for an image or a PDF.
+Estimates are four characters a token, and a flat number for an image or a PDF. The cache tells
+what of a prompt was read from it, written to it, and neither.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The web application: finds the cloud that a path belongs to and writes the response.
 
-In: an HTTP request. Out: a response, with the faults that were ordered. Two clouds share one
-port, as their paths differ; Starlette does the rest of a web server's work.
+Two clouds share one port, as their paths differ; Starlette does the rest of a web server's work.
 """
 
 from __future__ import annotations

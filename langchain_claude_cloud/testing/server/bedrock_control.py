@@ -1,8 +1,6 @@
 """Bedrock's control plane: foundation models, inference profiles, what an ARN stands for.
 
-In: a GET as botocore's model of ``bedrock`` (2023-04-20) writes it. Out: the lists in pages,
-or a refusal. The models are those of an account of November 2026, written apart from the
-package's catalogue.
+The models are those of an account of November 2026, written apart from the package's catalogue.
 """
 
 from __future__ import annotations

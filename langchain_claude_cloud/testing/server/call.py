@@ -1,8 +1,4 @@
-"""A model request after its envelope was read, before its body is judged.
-
-In: path, credentials and JSON. Out: one value that validation, stand-in and response
-writers share.
-"""
+"""A model request after its envelope was read, before its body is judged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""From a call to a response: script, recording or stand-in, with faults on top.
-
-In: a call that was found valid. Out: the response in the cloud's own framing.
-"""
+"""From a call to a response: script, recording or stand-in, with faults on top."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Google's token endpoint and a metadata server.
-
-In: token requests. Out: tokens that the Vertex side of the same emulator takes.
-"""
+"""Google's token endpoint and a metadata server."""
 
 from __future__ import annotations
 

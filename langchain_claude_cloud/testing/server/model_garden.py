@@ -1,8 +1,6 @@
 """Vertex AI's Model Garden: publishers.models.list, which only ``v1beta1`` has.
 
-In: a GET below ``/v1beta1/publishers/``. Out: Anthropic's models in pages, or a refusal in
-Google's shape. The models are those of November 2026, written apart from the package's
-catalogue.
+The models are those of November 2026, written apart from the package's catalogue.
 """
 
 from __future__ import annotations

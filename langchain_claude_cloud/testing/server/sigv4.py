@@ -1,8 +1,7 @@
 """Verifies AWS Signature Version 4 from a request as it came over the wire.
 
-In: the raw path and query, the headers in any order, the body. Out: nothing, or what is
-wrong. Written from the AWS reference (Create a signed AWS API request), without botocore:
-a client that signs with botocore must agree with someone else.
+Written from the AWS reference (Create a signed AWS API request), without botocore: a client that
+signs with botocore must agree with someone else.
 """
 
 from __future__ import annotations

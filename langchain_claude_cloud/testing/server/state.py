@@ -1,7 +1,4 @@
-"""What one emulator remembers: credentials, requests, script, prompt cache.
-
-In: what a test sets up and what requests bring. Out: answers to "is this token good?".
-"""
+"""What one emulator remembers: credentials, requests, script, prompt cache."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A uvicorn server in a thread of its own, on a loopback address.
 
-In: an ASGI application and where to listen. Out: a running server that stops at once,
-whatever its connections are doing, and that leaves the process's logging alone.
+It stops at once, whatever its connections are doing, and leaves the process's logging alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The Vertex AI side: paths, tokens, beta headers, three shapes of errors.
-
-In: a request below ``/projects/``. Out: a call, or a refusal as Google's front end or
-Claude behind it words it.
-"""
+"""The Vertex AI side: paths, tokens, beta headers, three shapes of errors."""
 
 from __future__ import annotations
 

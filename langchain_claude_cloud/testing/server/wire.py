@@ -1,6 +1,6 @@
 """What the server's parts hand each other: a request, a response, a refusal.
 
-In: an HTTP request as it came. Out: a response, whole or in steps. No HTTP library.
+No HTTP library.
 """
 
 from __future__ import annotations

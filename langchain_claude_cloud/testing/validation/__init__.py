@@ -1,7 +1,6 @@
 """Judges request bodies as the clouds do, by hand-written rules.
 
-In: a call. Out: nothing, or a `Refusal` with the message that the API gives. Wording
-follows recorded and publicly quoted errors where there are some.
+Wording follows recorded and publicly quoted errors where there are some.
 """
 
 from __future__ import annotations

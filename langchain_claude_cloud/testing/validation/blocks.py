@@ -1,7 +1,4 @@
-"""Checks single content blocks: their keys, their text, their media, their signatures.
-
-In: a block and who says it. Out: nothing, or a `Refusal`.
-"""
+"""Checks single content blocks: their keys, their text, their media, their signatures."""
 
 from __future__ import annotations
 

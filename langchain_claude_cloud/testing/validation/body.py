@@ -1,7 +1,4 @@
-"""Checks a whole request body: known fields, version, then each part of it.
-
-In: a call. Out: nothing, or a `Refusal`.
-"""
+"""Checks a whole request body: known fields, version, then each part of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks single JSON values and says what is wrong with them as pydantic does.
-
-In: a path such as ``messages.0.content`` and a value. Out: nothing, or a `Refusal`.
-"""
+"""Checks single JSON values and says what is wrong with them as pydantic does."""
 
 from __future__ import annotations
 

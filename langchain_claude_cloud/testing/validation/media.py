@@ -1,7 +1,4 @@
-"""Checks images and documents: source, base64, what the bytes really are, size.
-
-In: a source object. Out: nothing, or a `Refusal`.
-"""
+"""Checks images and documents: source, base64, what the bytes really are, size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks the conversation: roles, emptiness, tool calls and their results, thinking.
-
-In: the messages of a body. Out: nothing, or a `Refusal`.
-"""
+"""Checks the conversation: roles, emptiness, tool calls and their results, thinking."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks the options of a request: sampling, thinking, effort, output format, caching.
-
-In: a call. Out: nothing, or a `Refusal`.
-"""
+"""Checks the options of a request: sampling, thinking, effort, output format, caching."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks JSON schemas: that they are schemas, and that constrained decoding takes them.
-
-In: a schema. Out: nothing, or a `Refusal`.
-"""
+"""Checks JSON schemas: that they are schemas, and that constrained decoding takes them."""
 
 from __future__ import annotations
 

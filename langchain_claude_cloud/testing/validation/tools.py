@@ -1,7 +1,4 @@
-"""Checks tool definitions and the tool choice.
-
-In: the tools of a body. Out: nothing, or a `Refusal`.
-"""
+"""Checks tool definitions and the tool choice."""
 
 from __future__ import annotations
 
