@@ -22,7 +22,8 @@ Results = Mapping[str, Mapping[str, Result]]
 
 _OURS = [name for name, who in CONTESTANTS.items() if who.ours]
 _PEERS = [name for name, who in CONTESTANTS.items() if not who.ours]
-_HEADER = ["", "unit", "Vertex", "Bedrock", "floor", "ratio", "budget", "met", *_PEERS]
+_OUR_COLUMNS = [CONTESTANTS[name].title.removeprefix("ours, ").capitalize() for name in _OURS]
+_HEADER = ["", "unit", *_OUR_COLUMNS, "floor", "ratio", "budget", "met", *_PEERS]
 _PACKAGES = (
     "langchain-core",
     "langchain-claude-cloud",
