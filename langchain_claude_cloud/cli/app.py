@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from langchain_claude_cloud import __version__
+from langchain_claude_cloud.cli.batch import batch
 from langchain_claude_cloud.cli.common import CloudName, CommandError, Target, make_console
 from langchain_claude_cloud.errors import ClaudeCloudError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(batch, name="batch")
 
 Platform = Annotated[CloudName | None, typer.Option(help="Which cloud.", show_default=False)]
 Model = Annotated[

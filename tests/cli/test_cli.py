@@ -450,10 +450,32 @@ def test_emulate_stays_on_loopback(capsys: pytest.CaptureFixture[str]) -> None:
     assert "loopback only" in err
 
 
+# batch
+
+
+def test_batch_run_goes_on(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A file of prompts, a system prompt, a schema; the second time nothing is sent."""
+    inputs, schema = tmp_path / "in.jsonl", tmp_path / "schema.json"
+    inputs.write_text('"One?"\n"Two?"\n', encoding="utf-8")
+    value = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    schema.write_text(json.dumps({"title": "Answer", **value}), encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    options = ("--platform", "vertex", "--system", "Be brief.", "--schema", str(schema))
+    for done in ("2 answered, 0 failed, 0 skipped", "0 answered, 0 failed, 2 skipped"):
+        code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
+        assert (code, done in err) == (0, True), err
+    assert len(environment_of.requests) == 2
+    assert all("Be brief." in str(request.body["system"]) for request in environment_of.requests)
+    records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert all("a" in record["parsed"] for record in records)
+
+
 # the program
 
 
-COMMANDS = ["demo", "chat", "doctor", "models", "count", "emulate", "web"]
+COMMANDS = ["demo", "chat", "doctor", "models", "count", "emulate", "web", "batch"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
