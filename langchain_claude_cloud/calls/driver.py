@@ -22,13 +22,13 @@ from langchain_claude_cloud.calls.attempts import Attempts
 from langchain_claude_cloud.calls.decision import GiveUp, decide, give_up, log_retry
 from langchain_claude_cloud.calls.json_body import dump_json, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
+from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
     Clients,
-    Fetch,
     Prepare,
     Send,
     Steps,
@@ -47,7 +47,6 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request
-from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
 from langchain_claude_cloud.request.tool_names import NO_NAMES
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-    from langchain_claude_cloud.platform.http import FetchedMedia, HttpResponse
+    from langchain_claude_cloud.platform.http import HttpResponse
 
 T = TypeVar("T")
 
@@ -111,14 +110,14 @@ class CallDriver(Generic[T]):
         self._adaptation = Adaptation(
             call.options.request, is_structured=call.options.is_structured
         )
-        self._media: dict[str, FetchedMedia] = {}
+        # What a fetcher of the caller's gives may depend on who asks.
+        self._media = CallMedia(None if call.clients.url_fetcher else MEMORY.media)
         self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
         self._reader: ResponseStream[T] | None = None
         self._names = NO_NAMES
         self._tool_names: list[str] = []
         self._ticket = Ticket()
-        self._is_fetching = False
         self._is_over = False
         self._waited = 0.0
         self._attempts = Attempts(call.routes, call.options.max_retries, self.remaining)
@@ -176,11 +175,9 @@ class CallDriver(Generic[T]):
         yield Prepare(route.platform, self._timeouts())
         yield from find_arn_target(route, self._timeouts())
         request = self._build()
-        urls = [url for url in find_url_sources(request.body) if url not in self._media]
-        if urls:
-            self._is_fetching = True
-            self._media.update(zip(urls, (yield Fetch(urls, self._timeouts())), strict=True))
-            self._is_fetching = False
+        yield from self._media.get(request.body, route.platform.max_body_bytes, self._timeouts)
+        for notice in self._media.notices:
+            MEMORY.say_once(notice)
         outgoing = self._finish(request)
         while seconds := MEMORY.pacing.wait(self._quota, self._ticket):
             self._check_time()
@@ -215,7 +212,7 @@ class CallDriver(Generic[T]):
     def _finish(self, request: MessagesRequest) -> OutgoingRequest:
         """Turn the request into the platform's own, as bytes."""
         platform, model_id = self._route.platform, self._model_id
-        body = inline_sources(request.body, self._media) if self._media else request.body
+        body = self._media.inlined(request.body)
         if self._operation == "count_tokens":
             body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
         body, headers = platform.rewrite(
@@ -305,7 +302,7 @@ class CallDriver(Generic[T]):
         attempts.count += 1
         if isinstance(error, RequestTimeoutError) and self._is_out_of_time(error):
             raise give_up(self._out_of_time(error), attempts).error
-        if self._is_fetching:
+        if self._media.is_fetching:
             raise give_up(error, attempts).error
         if not attempts.has_content:
             reacted = self._adaptation.react(error, self._route.place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -164,10 +164,14 @@ def _do(step: Step, clients: Clients) -> object:
             )
         case Fetch():
             fetcher = clients.url_fetcher
-            own = None if fetcher is None else partial(_fetch_by, fetcher, step.urls)
-            return http.within_call(
-                step.timeouts, own or partial(http.fetch_all, step.urls), _NOT_FETCHED
+            fetching = (
+                partial(
+                    http.fetch_each, step.urls, optional=step.optional, most_bytes=step.most_bytes
+                )
+                if fetcher is None
+                else partial(_fetch_by, fetcher, step)
             )
+            return http.within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
             if step.retry and manager is not None and manager.handlers:
@@ -193,9 +197,9 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
-                http.afetch_all(step.urls)
+                http.afetch_each(step.urls, optional=step.optional, most_bytes=step.most_bytes)
                 if fetcher is None
-                else http.in_thread(partial(_fetch_by, fetcher, step.urls))
+                else http.in_thread(partial(_fetch_by, fetcher, step))
             )
             return await http.awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
@@ -225,10 +229,23 @@ async def _in_one_flight(step: Once, clients: Clients) -> None:
     await asyncio.shield(flight)
 
 
-def _fetch_by(fetcher: Callable[[str], bytes], urls: Sequence[str]) -> list[FetchedMedia]:
+def _fetch_by(
+    fetcher: Callable[[str], bytes], step: Fetch
+) -> list[FetchedMedia | InvalidInputError]:
     """Get media the caller's own way; their types are told by their content."""
-    found = [_get(fetcher, url) for url in urls]
-    return [http.FetchedMedia(http.media_type_of(data, None), data) for data in found]
+    found: list[FetchedMedia | InvalidInputError] = []
+    budget = http.MediaBudget(step.most_bytes)
+    for url in step.urls:
+        try:
+            data = _get(fetcher, url)
+        except InvalidInputError as error:
+            if url not in step.optional:
+                raise
+            found.append(error)
+        else:
+            budget.take(len(data))
+            found.append(http.FetchedMedia(http.media_type_of(data, None), data))
+    return found
 
 
 def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
@@ -237,7 +254,9 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
     except ClaudeCloudError:
         raise
     except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
-        happened = f"raised {type(cause).__name__} ({clean(str(cause), _SHOWN)})"
+        # Signed URLs carry their secret in the query, and such errors name the URL.
+        said = clean(str(cause).replace(url, http.without_query(url)), _SHOWN)
+        happened = f"raised {type(cause).__name__} ({said})"
     else:
         if isinstance(data, bytes | bytearray):
             return bytes(data)

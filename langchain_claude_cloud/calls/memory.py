@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
+from langchain_claude_cloud.calls.media_cache import MediaCache
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.catalogue.arns import ArnTarget
 from langchain_claude_cloud.platform.locks import SharedLock
@@ -88,6 +89,7 @@ class Memory:
         arns: By place: what a Bedrock ARN stands for.
         uncounted: By place: endpoints that do not count tokens.
         counted: By place and kind of request: the last prompt that was counted.
+        media: By URL: images and documents that were fetched.
         notices: What was said in the log already.
         locks: By what is found out: held while one thread does it for all.
     """
@@ -115,6 +117,7 @@ class Memory:
         self.arns: ExpiringTable[ArnTarget] = ExpiringTable(1000, clock)
         self.uncounted: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.counted: ExpiringTable[object] = ExpiringTable(100, clock)
+        self.media = MediaCache(clock)
         self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.locks: ExpiringTable[SharedLock] = ExpiringTable(1000, clock)
 

@@ -54,9 +54,18 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Get images and documents; the outcome is a list of `FetchedMedia`."""
+    """Get images and documents; the outcome is a list of what the URLs gave, in their order.
+
+    Attributes:
+        urls: What to get.
+        optional: Those whose failure is given in place of their content.
+        most_bytes: How many bytes all together may have.
+        timeouts: How much is left of the call's whole time.
+    """
 
     urls: Sequence[str]
+    optional: frozenset[str] = frozenset()
+    most_bytes: int | None = None
     timeouts: Timeouts = NO_LIMIT
 
 

@@ -11,14 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    InvalidInputError,
+    RequestTooLargeError,
+)
 from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import LookUp, LoopTransport, look_up
 from langchain_claude_cloud.platform.http.environment import (
@@ -33,6 +38,8 @@ from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""
+
+T = TypeVar("T")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
@@ -102,7 +109,7 @@ async def afetch_media(
     Raises:
         InvalidInputError: The URL may not be fetched, or cannot be.
     """
-    return await _Fetcher(limits, resolver, network).fetch(url)
+    return await _Fetcher(limits, resolver, network, MediaBudget(None)).fetch(url)
 
 
 async def afetch_all(
@@ -123,12 +130,48 @@ async def afetch_all(
         InvalidInputError: One may not be fetched, or cannot be; the others are given up.
         ConfigurationError: The certificates that the environment names cannot be loaded.
     """
-    gate = asyncio.Semaphore(_AT_ONCE)
-    fetcher = _Fetcher(limits, resolver, network)
+    found = await afetch_each(urls, limits=limits, resolver=resolver, network=network)
+    return [media for media in found if isinstance(media, FetchedMedia)]
 
-    async def one(url: str) -> FetchedMedia:
+
+async def afetch_each(
+    urls: Sequence[str],
+    *,
+    optional: Container[str] = frozenset(),
+    most_bytes: int | None = None,
+    limits: FetchLimits = _LIMITS,
+    resolver: LookUp = look_up,
+    network: Network = _internet,
+) -> list[FetchedMedia | InvalidInputError]:
+    """Fetch several images or documents, of which some may be missing.
+
+    Args:
+        urls: What to fetch, up to eight at a time.
+        optional: Those whose failure is returned in place of what they give, not raised.
+        most_bytes: How many bytes all together may have; None: as many as they have.
+        limits: How much each may take.
+        resolver: As `afetch_media` takes it.
+        network: As `afetch_media` takes it.
+
+    Returns:
+        What the URLs gave, in their order.
+
+    Raises:
+        InvalidInputError: One may not be fetched, or cannot be; the others are given up.
+        RequestTooLargeError: They have too many bytes together; nothing more is read then.
+        ConfigurationError: The certificates that the environment names cannot be loaded.
+    """
+    gate = asyncio.Semaphore(_AT_ONCE)
+    fetcher = _Fetcher(limits, resolver, network, MediaBudget(most_bytes))
+
+    async def one(url: str) -> FetchedMedia | InvalidInputError:
         async with gate:
-            return await fetcher.fetch(url)
+            try:
+                return await fetcher.fetch(url)
+            except InvalidInputError as error:
+                if url not in optional:
+                    raise
+                return error
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -172,13 +215,30 @@ def fetch_all(
     Raises:
         InvalidInputError: One may not be fetched, or cannot be.
     """
-    outcome: list[list[FetchedMedia]] = []
+    return _in_own_loop(
+        partial(afetch_all, urls, limits=limits, resolver=resolver, network=network)
+    )
+
+
+def fetch_each(
+    urls: Sequence[str], *, optional: Container[str] = frozenset(), most_bytes: int | None = None
+) -> list[FetchedMedia | InvalidInputError]:
+    """Fetch several images or documents, as `afetch_each` does, and wait for them.
+
+    Raises:
+        InvalidInputError: One may not be fetched, or cannot be.
+        RequestTooLargeError: They have too many bytes together.
+    """
+    return _in_own_loop(partial(afetch_each, urls, optional=optional, most_bytes=most_bytes))
+
+
+def _in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    outcome: list[T] = []
     failed: list[BaseException] = []
 
     def run() -> None:
-        fetching = afetch_all(urls, limits=limits, resolver=resolver, network=network)
         try:
-            outcome.append(asyncio.run(fetching))
+            outcome.append(asyncio.run(work()))
         except BaseException as cause:  # noqa: BLE001  raised where it is waited for
             failed.append(cause)
 
@@ -190,6 +250,33 @@ def fetch_all(
     return outcome[0]
 
 
+@dataclass(slots=True)
+class MediaBudget:
+    """How many bytes the media of one request may have together.
+
+    Attributes:
+        most: The limit; None for none.
+        used: How many they have so far.
+    """
+
+    most: int | None
+    used: int = 0
+
+    def take(self, size: int) -> None:
+        """Count some bytes.
+
+        Raises:
+            RequestTooLargeError: They are too many.
+        """
+        self.used += size
+        if self.most is not None and self.used > self.most:
+            raise RequestTooLargeError(
+                f"The images and documents that the messages name by URL have more than "
+                f"{self.most:,} bytes together, which is what still fits into one request. No more "
+                "were fetched. Send fewer or smaller ones, or a shorter history."
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Fetcher:
     """The limits, and the world outside."""
@@ -197,6 +284,7 @@ class _Fetcher:
     limits: FetchLimits
     resolver: LookUp
     network: Network
+    budget: MediaBudget
 
     async def fetch(self, url: str) -> FetchedMedia:
         try:
@@ -280,6 +368,7 @@ class _Fetcher:
         async for piece in response.aiter_raw():
             pieces.append(piece)
             size += len(piece)
+            self.budget.take(len(piece))
             if size > self.limits.max_bytes:
                 raise _RefusedError(f"it is larger than {self.limits.max_bytes:,} bytes")
         data = b"".join(pieces)

@@ -7,7 +7,7 @@ here: this module does no I/O.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
@@ -51,12 +51,38 @@ def find_url_sources(body: JsonObject) -> list[str]:
     return list(urls)
 
 
-def inline_sources(body: JsonObject, fetched: Mapping[str, Media]) -> JsonObject:
+def needed_urls(body: JsonObject) -> frozenset[str]:
+    """Return the URLs of what the user has sent last, without which a call makes no sense.
+
+    Args:
+        body: A Messages API body. What tools returned, and what was said earlier, is not in it.
+    """
+    urls: set[str] = set()
+
+    def collect(block: JsonObject, url: str) -> JsonObject:
+        urls.add(url)
+        return block
+
+    messages = body.get("messages", ())
+    index = _last_of_user(messages)
+    if index is not None:
+        content = messages[index].get("content")
+        blocks = content if isinstance(content, list) else []
+        own = [block for block in blocks if block.get("type") != "tool_result"]
+        _in_content({"content": own}, collect)
+    return frozenset(urls)
+
+
+def inline_sources(
+    body: JsonObject, fetched: Mapping[str, Media | InvalidInputError]
+) -> JsonObject:
     """Return a body that holds the content of its URLs.
+
+    What cannot be sent becomes a line of text, unless the user has sent it last.
 
     Args:
         body: A Messages API body; not changed.
-        fetched: What URLs gave. A URL that is not here stays as it is.
+        fetched: What URLs gave, or why they gave nothing. One that is not here stays as it is.
 
     Returns:
         A body that shares all with the given one but what leads to a replaced block.
@@ -66,9 +92,32 @@ def inline_sources(body: JsonObject, fetched: Mapping[str, Media]) -> JsonObject
     """
 
     def fill_in(block: JsonObject, url: str) -> JsonObject:
-        return _inlined(block, url, fetched[url]) if url in fetched else block
+        media = fetched.get(url)
+        if isinstance(media, InvalidInputError):
+            raise media
+        return block if media is None else _inlined(block, url, media)
 
-    return {**body, "messages": _map_url_blocks(body, fill_in)}
+    messages = body.get("messages", ())
+    last = _last_of_user(messages)
+    lenient = partial(_or_text, fill_in)
+    filled = [
+        _in_content(message, fill_in if index == last else lenient)
+        for index, message in enumerate(messages)
+    ]
+    return {**body, "messages": filled}
+
+
+def _last_of_user(messages: Sequence[JsonObject]) -> int | None:
+    """Return where the user's last words are; a turn of tool results alone has none."""
+    for index in reversed(range(len(messages))):
+        content = messages[index].get("content")
+        if messages[index].get("role") != "user":
+            continue
+        if not isinstance(content, list) or any(
+            block.get("type") != "tool_result" for block in content
+        ):
+            return index
+    return None
 
 
 def _map_url_blocks(body: JsonObject, change: _Change) -> list[JsonObject]:
@@ -109,11 +158,11 @@ def _in_block(block: JsonObject, change: _Change) -> JsonObject:
 
 
 def _or_text(change: _Change, block: JsonObject, url: str) -> JsonObject:
-    """Return what takes the place of a block in a tool's result: text, if it cannot be sent."""
+    """Return what takes the place of a block that may be missing: text, if it cannot be sent."""
     try:
         return change(block, url)
     except InvalidInputError as error:
-        return {"type": "text", "text": f"[{block['type']} at {url} cannot be shown: {error}]"}
+        return {"type": "text", "text": f"[{block['type']} cannot be shown: {error}]"}
 
 
 def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:
@@ -122,7 +171,8 @@ def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:
     try:
         source = build(data, media.media_type)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{url}: {error}") from error
+        # Signed URLs carry their secret in the query.
+        raise InvalidInputError(f"{url.partition('?')[0]}: {error}") from error
     if block["type"] == "document" and source.get("media_type") in IMAGE_TYPES:
         rest = {key: value for key, value in block.items() if key not in _DOCUMENT_ONLY}
         return {**rest, "type": "image", "source": source}

@@ -17,11 +17,16 @@ from http_fakes import Exchange, Server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
+from langchain_claude_cloud.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    RequestTooLargeError,
+)
 from langchain_claude_cloud.platform.http import (
     FetchedMedia,
     FetchLimits,
     afetch_all,
+    afetch_each,
     afetch_media,
     fetch_all,
     fetch_media,
@@ -628,3 +633,34 @@ async def test_certificates_that_cannot_be_loaded_are_an_error_of_ours(
     urls = ["https://a.example/", "https://b.example/"]
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
         await afetch_all(urls, resolver=resolver)
+
+
+async def test_the_sum_is_limited(tls: ssl.SSLContext) -> None:
+    """Of several that are too large together, no more is read than fits."""
+    sent: list[int] = []
+
+    async def large(exchange: Exchange) -> None:
+        sent.append(1)
+        await exchange.reply(body=PNG + b"\0" * 400_000)
+
+    urls = [f"https://cloud.test/{number}" for number in range(40)]
+    with Server(large, tls) as server, pytest.raises(RequestTooLargeError, match="1,000,000"):
+        await afetch_each(urls, most_bytes=1_000_000, resolver=Names(), network=Network(server))
+    assert len(sent) < len(urls)
+
+
+async def test_what_is_optional_may_be_missing(tls: ssl.SSLContext) -> None:
+    """Its failure stands in its place; the others come."""
+
+    async def some(exchange: Exchange) -> None:
+        gone = "gone" in exchange.target
+        await exchange.reply(404 if gone else 200, b"" if gone else PNG)
+
+    urls = ["https://cloud.test/a", "https://cloud.test/gone"]
+    with Server(some, tls) as server:
+        world: Any = {"resolver": Names(), "network": Network(server)}
+        found = await afetch_each(urls, optional={urls[1]}, **world)
+        with pytest.raises(InvalidInputError, match="HTTP 404"):
+            await afetch_each(urls, optional={urls[0]}, **world)
+    assert isinstance(found[0], FetchedMedia)
+    assert isinstance(found[1], InvalidInputError)
