@@ -32,8 +32,8 @@ EXTRAS = {
     "middleware.py": "agents",
     "testing": "emulator",
 }
-# The plugin is loaded by pytest itself.
-LOADED_BY = {"testing": {"pytest"}}
+# The pytest plugin is loaded by pytest itself, the profile by deepagents.
+LOADED_BY = {"testing": {"pytest"}, "deepagents_profile.py": {"deepagents"}}
 # The benchmarks' competitors are installed by `make bench`, into an environment of their own.
 COMPETITORS = {"langchain_anthropic", "langchain_aws", "langchain_google_vertexai"}
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import certifi
 import pytest
 from http_certificate import server_context
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
@@ -285,7 +284,8 @@ def test_certificates_may_be_named_after_a_failure(
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
             receive(mode, FakePlatform(), server.request())
         bundle = tmp_path / "bundle.pem"
-        bundle.write_bytes(Path(certifi.where()).read_bytes())
+        (tmp_path / "other").mkdir()
+        bundle.write_bytes(server_context(tmp_path / "other")[1].read_bytes())
         monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
             receive(mode, FakePlatform(), server.request())
