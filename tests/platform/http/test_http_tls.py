@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import requests.certs
 from http_certificate import server_context
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
 
@@ -284,8 +285,7 @@ def test_certificates_may_be_named_after_a_failure(
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
             receive(mode, FakePlatform(), server.request())
         bundle = tmp_path / "bundle.pem"
-        (tmp_path / "other").mkdir()
-        bundle.write_bytes(server_context(tmp_path / "other")[1].read_bytes())
+        bundle.write_bytes(Path(requests.certs.where()).read_bytes())
         monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE"):
             receive(mode, FakePlatform(), server.request())
