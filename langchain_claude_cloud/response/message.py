@@ -6,6 +6,7 @@ versions, the response metadata, the translation to standard content blocks.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -22,6 +23,19 @@ from langchain_claude_cloud.response.usage import usage_metadata
 OutputVersion: TypeAlias = Literal["v0", "v1"]
 Content: TypeAlias = str | list[str | dict[Any, Any]]
 """The type of ``AIMessage.content``."""
+
+HAS_FINISH_FIELDS: Final = (
+    importlib.util.find_spec("langchain_core.language_models._finish_reason") is not None
+)
+"""Whether langchain-core reads finish reasons from the metadata, as 1.8.4 does."""
+
+# The three values that langchain-core 1.8.4 itself names (`language_models/_finish_reason.py`).
+_NORMALIZED_FINISH_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "tool_call",
+    "refusal": "refusal",
+}
 
 _NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usage"})
 
@@ -91,7 +105,25 @@ def end_metadata(state: MessageState) -> JsonObject:
         if key not in _NOT_METADATA and key not in known and value is not None
     }
     usage = {"usage": state.usage} if state.usage else {}
-    return {**known, **more, **usage}
+    finish = finish_fields(stop_reason) if HAS_FINISH_FIELDS else {}
+    return {**known, **finish, **more, **usage}
+
+
+def finish_fields(stop_reason: str | None) -> JsonObject:
+    """Return a stop reason under the names that langchain-core reads from 1.8.4 on.
+
+    Args:
+        stop_reason: Claude's own reason.
+
+    Returns:
+        ``finish_reason`` as it is, and ``normalized_finish_reason`` where core names a value for
+        it; nothing without a reason.
+    """
+    if stop_reason is None:
+        return {}
+    normalized = _NORMALIZED_FINISH_REASONS.get(stop_reason)
+    fields = {"finish_reason": stop_reason, "normalized_finish_reason": normalized}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def build_message(
