@@ -36,9 +36,13 @@ def rewrite(
     operation: Operation,
 ) -> tuple[JsonObject, dict[str, str]]:
     """Return a Messages body with its model, and the headers of version and betas."""
-    rewritten: JsonObject = {"model": model_id, **body}
-    for name in ("anthropic_version", "stream"):
-        rewritten.pop(name, None)
+    dropped = {"anthropic_version", "stream"}
+    if operation == "count_tokens":
+        dropped |= _NOT_COUNTED
+    rewritten: JsonObject = {
+        "model": model_id,
+        **{name: value for name, value in body.items() if name not in dropped},
+    }
     in_body = rewritten.pop("anthropic_beta", None)
     if operation == "stream":
         rewritten["stream"] = True
@@ -74,8 +78,6 @@ def _on_mantle(
 ) -> tuple[JsonObject, dict[str, str]]:
     # Models have short ids there: anthropic.claude-haiku-4-5, without date and version.
     short = _DATE_AND_VERSION.sub("", model_id)
-    if operation == "count_tokens":
-        body = {name: value for name, value in body.items() if name not in _NOT_COUNTED}
     return rewrite(settings, body, betas, short, operation)
 
 

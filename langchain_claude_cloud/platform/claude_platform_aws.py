@@ -17,9 +17,6 @@ from langchain_claude_cloud.platform.bedrock_messages import MANTLE, rewrite
 from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 
 _PATH: Final = "/v1/messages"
-_NOT_COUNTED: Final = frozenset(
-    {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
-)
 
 
 def _rewrite(
@@ -30,8 +27,6 @@ def _rewrite(
     operation: Operation,
 ) -> tuple[JsonObject, dict[str, str]]:
     name = re.sub(r"-v\d+(:\d+)?$", "", model_id.removeprefix("anthropic."))
-    if operation == "count_tokens":
-        body = {key: value for key, value in body.items() if key not in _NOT_COUNTED}
     rewritten, headers = rewrite(settings, body, betas, name, operation)
     return rewritten, headers | {"anthropic-workspace-id": settings.workspace or ""}
 
