@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
+from langchain_claude_cloud.config.shapes import is_loopback
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.faults import FaultKind, make_fault
@@ -73,7 +73,7 @@ class CloudEmulator:
     def __init__(
         self, host: str = "127.0.0.1", port: int = 0, **settings: Unpack[EmulatorSettings]
     ) -> None:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise ValueError(
                 f"The emulator listens on loopback only, not on {host!r}: it hands out "
                 "credentials to whoever asks. Use 127.0.0.1, ::1 or localhost."
@@ -346,12 +346,3 @@ class CloudEmulator:
     def reset(self) -> None:
         """Forget the script and the recorded requests."""
         self._state.reset()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
