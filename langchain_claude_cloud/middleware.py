@@ -199,7 +199,32 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
             return _without_structure(error)
 
 
-class DanglingToolCallMiddleware(AgentMiddleware[State, Any, Any]):
+class _RequestMiddleware(AgentMiddleware[State, Any, Any]):
+    """Asks the model with a changed request; what is changed, a subclass says."""
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Ask the model with the changed request.
+
+        Args:
+            request: What the model is asked.
+            handler: Asks it.
+
+        Returns:
+            What it answered.
+        """
+        return handler(self._changed(request))
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Do what `wrap_model_call` does."""
+        return await handler(self._changed(request))
+
+    def _changed(self, request: Request) -> Request:
+        raise NotImplementedError
+
+
+class DanglingToolCallMiddleware(_RequestMiddleware):
     """Lets a thread go on whose history the API would refuse.
 
     A run that was cancelled, or an interrupt that was answered by a new message, leaves tool
@@ -225,25 +250,7 @@ class DanglingToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         self.continuation = continuation
         self._message = message or _tell_unanswered
 
-    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
-        """Ask the model with a history that it takes.
-
-        Args:
-            request: What the model is asked.
-            handler: Asks it.
-
-        Returns:
-            What it answered.
-        """
-        return handler(self._repaired(request))
-
-    async def awrap_model_call(
-        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Do what `wrap_model_call` does."""
-        return await handler(self._repaired(request))
-
-    def _repaired(self, request: Request) -> Request:
+    def _changed(self, request: Request) -> Request:
         messages = self._answered(request.messages)
         if self.continuation and _needs_user_turn(messages, request.model):
             messages.append(HumanMessage(self.continuation))
@@ -273,7 +280,7 @@ class DanglingToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         )
 
 
-class PromptCachingMiddleware(AgentMiddleware[State, Any, Any]):
+class PromptCachingMiddleware(_RequestMiddleware):
     """Caches what an agent sends anew with every step: tools, system prompt, conversation.
 
     It sets ``prompt_caching`` for calls of `ChatClaudeCloud`, which then places the cache
@@ -298,25 +305,7 @@ class PromptCachingMiddleware(AgentMiddleware[State, Any, Any]):
         self.ttl = ttl
         self.min_messages = min_messages
 
-    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
-        """Ask the model with caching.
-
-        Args:
-            request: What the model is asked.
-            handler: Asks it.
-
-        Returns:
-            What it answered.
-        """
-        return handler(self._cached(request))
-
-    async def awrap_model_call(
-        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Do what `wrap_model_call` does."""
-        return await handler(self._cached(request))
-
-    def _cached(self, request: Request) -> Request:
+    def _changed(self, request: Request) -> Request:
         count = len(request.messages) + (request.system_message is not None)
         if count < self.min_messages or not _leaves_caching_open(request):
             return request
