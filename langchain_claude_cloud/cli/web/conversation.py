@@ -6,7 +6,7 @@ arguments. Nothing is sent twice.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -16,6 +16,13 @@ from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cost import cost_of
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.events import (
+    ReasoningEvent,
+    StreamEvent,
+    TextEvent,
+    ToolCallEvent,
+    aiter_events,
+)
 
 MAX_TURNS: Final = 6
 """How often the model is asked in one run at most."""
@@ -42,16 +49,17 @@ async def run(model: ChatClaudeCloud, prompt: str) -> AsyncGenerator[JsonObject]
     messages: list[BaseMessage] = [HumanMessage(prompt)]
     try:
         for _ in range(MAX_TURNS):
-            turn = _Turn()
-            async for chunk in model.bind_tools([write_file]).astream(messages):
-                for event in turn.add(chunk):
-                    yield event
-            answer = turn.answer
+            arriving = _Answer()
+            chunks = model.bind_tools([write_file]).astream(messages)
+            async for event in aiter_events(arriving.collect(chunks)):
+                if (told := _for_page(event)) is not None:
+                    yield told
+            answer = arriving.message
             if answer is None:
                 break
             results, events = _results(answer)
-            for event in events:
-                yield event
+            for done in events:
+                yield done
             yield _usage(answer)
             if not results:
                 yield {"type": "end", "stop_reason": answer.response_metadata.get("stop_reason")}
@@ -62,38 +70,28 @@ async def run(model: ChatClaudeCloud, prompt: str) -> AsyncGenerator[JsonObject]
     yield {"type": "end", "stop_reason": None}
 
 
-class _Turn:
-    """One answer while it arrives."""
+class _Answer:
+    """An answer while it arrives."""
 
     def __init__(self) -> None:
-        self.answer: AIMessage | None = None
-        self._shown: dict[tuple[str, str], int] = {}
+        self.message: AIMessage | None = None
 
-    def add(self, chunk: AIMessage) -> Iterator[JsonObject]:
-        if chunk.text:
-            yield {"type": "text", "text": chunk.text}
-        for block in chunk.content_blocks:
-            if block["type"] == "reasoning" and block.get("reasoning"):
-                yield {"type": "reasoning", "text": block["reasoning"]}
-        self.answer = chunk if self.answer is None else self.answer + chunk  # type: ignore[assignment]  # chunks add up to chunks
-        yield from self._arguments()
+    async def collect(self, chunks: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
+        """Pass the chunks on, and add them up."""
+        async for chunk in chunks:
+            self.message = chunk if self.message is None else self.message + chunk  # type: ignore[assignment]  # chunks add up to chunks
+            yield chunk
 
-    def _arguments(self) -> Iterator[JsonObject]:
-        if self.answer is None:
-            return
-        for call in self.answer.tool_calls:
-            grown = dict(self._grown(call["id"] or "", call["args"]))
-            if grown or (call["id"] or "", "") not in self._shown:
-                self._shown[call["id"] or "", ""] = 0
-                yield {"type": "tool", "id": call["id"], "name": call["name"], "added": grown}
 
-    def _grown(self, call_id: str, arguments: JsonObject) -> Iterator[tuple[str, str]]:
-        for name, value in arguments.items():
-            text = value if isinstance(value, str) else ""
-            shown = self._shown.get((call_id, name), 0)
-            if len(text) > shown:
-                self._shown[call_id, name] = len(text)
-                yield name, text[shown:]
+def _for_page(event: StreamEvent) -> JsonObject | None:
+    """Return what the page is told of an event, if it is told of it."""
+    match event:
+        case TextEvent() | ReasoningEvent():
+            return {"type": event.type, "text": event.text}
+        case ToolCallEvent() if event.changes or not event.done:
+            added = {change.path.removeprefix("$."): change.text for change in event.changes}
+            return {"type": "tool", "id": event.id, "name": event.name, "added": added}
+    return None
 
 
 def _results(answer: AIMessage) -> tuple[list[ToolMessage], list[JsonObject]]:
