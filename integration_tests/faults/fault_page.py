@@ -91,6 +91,7 @@ after the last 429. Without a 429 nothing waits. `python -m benchmarks.pacing` s
 | what an ARN stands for | place | 1,000 | 12 h; 5 min after a failure that may pass |
 | endpoints that do not count tokens | place | 1,000 | 6 h; 5 min without the permission; 30 s when not reached |
 | the last prompt that was counted, as hashes | place and arguments | 100 | 1 h |
+| images and documents by URL (without a `url_fetcher`) | URL | 64 MB | 1 h |
 | notices that were logged | text | 1,000 | 1 day |
 | locks of lookups under way | place | 1,000 | 1 h |
 
