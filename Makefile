@@ -75,15 +75,8 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py
 
-# Unit and integration tests in processes of their own. What fails is run once more by itself, with
-# its traceback: on Python 3.11 a traceback that is written while sockets are collected can break the
-# parser of the whole process (python/cpython#106905), and then other tests, too.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
-AGAIN := --last-failed --last-failed-no-failures none
-
 test: install
-	$(PYTEST) --tb=line tests || $(PYTEST) $(AGAIN) tests
-	$(PYTEST) --tb=line integration_tests || $(PYTEST) $(AGAIN) integration_tests
+	$(BIN)/python -m pytest -n $(WORKERS) tests integration_tests
 
 # Always upgraded, so without a stamp and without the lock.
 LATEST := $(VENV)-latest

@@ -43,9 +43,14 @@ def serving() -> Iterator[str]:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the server has no pipes")
         plain, secure, certificate = process.stdout.readline().split()
+        before = dict(os.environ)
         os.environ.update({SECURE_URL: f"https://127.0.0.1:{secure}", "SSL_CERT_FILE": certificate})
-        yield f"http://127.0.0.1:{plain}"
-        process.stdin.close()
+        try:
+            yield f"http://127.0.0.1:{plain}"
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            process.stdin.close()
 
 
 def measured(name: str, url: str, cases: Sequence[str], *, quick: bool) -> list[dict[str, object]]:
