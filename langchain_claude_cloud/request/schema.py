@@ -87,7 +87,7 @@ def resolve_root(schema: JsonObject) -> JsonObject:
     """
     for _ in range(_LONGEST_CHAIN):
         holder, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
-        target = (schema.get(holder) or {}).get(name) if holder in _DEFINITIONS else None
+        target = _named_schemas(schema, holder).get(name) if holder in _DEFINITIONS else None
         if not isinstance(target, dict):
             break
         schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
@@ -99,7 +99,7 @@ def refers_to_itself(schema: JsonObject) -> bool:
     definitions = {
         f"#/{holder}/{name}": part
         for holder in _DEFINITIONS
-        for name, part in (schema.get(holder) or {}).items()
+        for name, part in _named_schemas(schema, holder).items()
     }
     reached = {name: _references(part) for name, part in definitions.items()}
     for _ in definitions:
@@ -181,6 +181,18 @@ def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
     return None if literal else kind
 
 
+def _named_schemas(schema: JsonObject, key: str) -> JsonObject:
+    """Return what a keyword holds that names schemas; nothing without it.
+
+    Raises:
+        InvalidInputError: It holds something else.
+    """
+    named = schema.get(key) or {}
+    if not isinstance(named, dict):
+        raise InvalidInputError(f"`{key}` of a JSON schema must be an object that names schemas.")
+    return named
+
+
 def _part(schema: object) -> JsonObject:
     """Transform a nested schema; ``true`` stands for one without rules."""
     return transform_schema(schema) if isinstance(schema, dict) else {}
@@ -193,12 +205,15 @@ def _guess_kind(rest: JsonObject) -> str | None:
 
 
 def _close_object(rest: JsonObject, wire: JsonObject) -> None:
-    properties = rest.pop("properties", None) or {}
+    properties = _named_schemas(rest, "properties")
+    rest.pop("properties", None)
     wire["properties"] = {name: _part(part) for name, part in properties.items()}
     rest.pop("additionalProperties", None)
     wire["additionalProperties"] = False
     required = rest.pop("required", None)
     if required is not None:
+        if not isinstance(required, list | tuple):
+            raise InvalidInputError("`required` of a JSON schema must be a list of names.")
         wire["required"] = list(required)
 
 

@@ -237,6 +237,23 @@ values = st.recursive(
 arguments = st.dictionaries(st.sampled_from(NAMES), values, min_size=1, max_size=3)
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": 1},
+        {"properties": [{"type": "string"}]},
+        {"properties": {"a": {"properties": "b"}}},
+        {"properties": {}, "required": 5},
+        {"$ref": "#/$defs/A", "$defs": 5},
+        {"properties": {}, "definitions": [1]},
+    ],
+)
+def test_a_malformed_output_schema_is_refused(schema: dict[str, Any]) -> None:
+    """Before anything is sent, by an error that names the keyword, or it is sent without it."""
+    with _connected("vertex", max_retries=0) as llm, suppress(InvalidInputError):
+        _call(llm, "sync", timeout=5, response_format=schema)
+
+
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
