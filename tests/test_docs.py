@@ -11,14 +11,12 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from langchain_claude_cloud.testing import CloudEmulator
-from langchain_claude_cloud.testing.environment import environment_variables
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {
@@ -32,16 +30,6 @@ FILES = re.MULTILINE | re.DOTALL
 PREAMBLES = {
     "reference/errors.md": "from langchain_claude_cloud import ChatClaudeCloud\nllm = ChatClaudeCloud(model='claude-sonnet-5-5', platform='vertex')\n"
 }
-
-
-@pytest.fixture
-def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
-    """The environment of a user whose clouds are an emulator."""
-    with CloudEmulator() as emulator:
-        for variables in environment_variables(emulator, tmp_path).values():
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-        yield emulator
 
 
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if BLOCK.search(text)])

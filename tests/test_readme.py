@@ -16,22 +16,11 @@ import pytest
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.testing import CloudEmulator
-from langchain_claude_cloud.testing.environment import environment_variables
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 ERRORS = README.parent.joinpath("docs/reference/errors.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture
-def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The environment of a user whose clouds are an emulator."""
-    with CloudEmulator() as emulator:
-        for variables in environment_variables(emulator, tmp_path).values():
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-        yield emulator
 
 
 def test_blocks_run(emulated_clouds: CloudEmulator, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,16 @@ import pytest
 
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.testing import CloudEmulator, FaultKind
-from langchain_claude_cloud.testing.environment import environment_variables
 
 CLOUDS = ["vertex", "bedrock"]
 Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
+def emulator(emulated_clouds: CloudEmulator, monkeypatch: pytest.MonkeyPatch) -> CloudEmulator:
     """An emulator that the environment leads to."""
     monkeypatch.setenv("COLUMNS", "250")
-    with CloudEmulator() as running:
-        for variables in environment_variables(running, tmp_path).values():
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-        yield running
+    return emulated_clouds
 
 
 def doctor(capsys: Output, *arguments: str) -> tuple[int, str, str]:
