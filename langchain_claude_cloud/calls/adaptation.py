@@ -193,11 +193,11 @@ class Adaptation:
 
     def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
         """Return the options as this endpoint takes them, as far as that is known."""
-        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
+        known = _unsupported(place) | self._for_this_call
         options = self._asked
         if known:
             options = _without(options, known, is_structured=self._is_structured)
-        if {"bound_thinking", "block_binding"} <= known & (self._for_this_call | {"block_binding"}):
+        if "bound_thinking" in self._for_this_call and "block_binding" in known:
             options = replace(options, bound_thinking="leave_out")
         if options.max_tokens is None:
             options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
@@ -271,7 +271,7 @@ class Adaptation:
             if room > 0:
                 self._asked = replace(self._asked, max_tokens=room)
                 return True
-        known = MEMORY.unsupported.get(place) or frozenset()
+        known = _unsupported(place)
         can = sent.model.capabilities.context_1m == "beta" and "context_1m" not in known
         if self._asked.context_1m is None and can:
             self._asked = replace(self._asked, context_1m=True)
@@ -281,7 +281,7 @@ class Adaptation:
 
     def _unbinds_thinking(self, error: InvalidRequestError, sent: _Sent, place: Hashable) -> bool:
         """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
-        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
+        known = _unsupported(place) | self._for_this_call
         if sent.options.bound_thinking == "send" and "block_binding" not in known:
             _remember(place, {"bound_thinking"}, REMEMBERED_SECONDS)
             self._for_this_call |= {"bound_thinking"}
@@ -308,6 +308,10 @@ def _is_refused(error: ClaudeCloudError, text: str) -> bool:
     return refused or "long context" in text
 
 
+def _unsupported(place: Hashable) -> frozenset[str]:
+    return MEMORY.unsupported.get(place) or frozenset()
+
+
 def _without(
     options: RequestOptions, known: frozenset[str], *, is_structured: bool
 ) -> RequestOptions:
@@ -328,7 +332,7 @@ def _without(
 
 def _learns_of_endpoint(text: str, sent: _Sent, place: Hashable) -> bool:
     """Remember what an endpoint does not support; return whether anything is new."""
-    known = MEMORY.unsupported.get(place) or frozenset()
+    known = _unsupported(place)
     news = {rule.feature for rule in _RULES if rule.words.match(text) and rule.is_own(sent)}
     if _POLICY.search(text) and sent.options.output_format is not None:
         news.add("output_config.format")

@@ -51,20 +51,19 @@ class ExpiringTable(Generic[V]):
         """Keep something for some seconds; return whether it is news."""
         with self._lock:
             is_news = self.get(key) != value
-            self._entries[key] = (value, self._clock() + seconds)
-            self._entries.move_to_end(key)
-            if len(self._entries) > self._limit:
-                self._entries.popitem(last=False)
+            self._keep(key, value, seconds)
             return is_news
 
     def update(self, key: Hashable, change: Callable[[V | None], V], seconds: float) -> None:
         """Replace what is known by what a function makes of it."""
         with self._lock:
-            value = change(self.get(key))
-            self._entries[key] = (value, self._clock() + seconds)
-            self._entries.move_to_end(key)
-            if len(self._entries) > self._limit:
-                self._entries.popitem(last=False)
+            self._keep(key, change(self.get(key)), seconds)
+
+    def _keep(self, key: Hashable, value: V, seconds: float) -> None:
+        self._entries[key] = (value, self._clock() + seconds)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
 
     def forget(self, key: Hashable) -> None:
         """Forget an entry."""
