@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
+from langchain_claude_cloud.calls.unsupported_features import RULES, Sent
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -51,10 +52,6 @@ SHORTEST_DEFAULT: Final = 4096
 _MOST_RESENDS: Final = 6
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _LIMIT: Final = "max_tokens:"
-_NOT_SUPPORTED: Final = (
-    r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
-    r"|[^\n]{0,80}?\bdoes not support\b)"
-)
 _NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
 """Vertex AI names the betas that it does not know (claude-code#34802)."""
 
@@ -82,98 +79,6 @@ _POLICY: Final = re.compile(
 _PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What was sent, and to whom.
-
-    Attributes:
-        asked: What the call asks for.
-        options: What was sent of it.
-        model: The model on its cloud.
-        is_structured: Whether the package binds a tool for a schema.
-    """
-
-    asked: RequestOptions
-    options: RequestOptions
-    model: ResolvedModel
-    is_structured: bool
-
-    @property
-    def default_max_tokens(self) -> int | None:
-        """The ``max_tokens`` that the package chose; None where the user did."""
-        if self.asked.max_tokens is not None or "max_tokens" in self.asked.model_kwargs:
-            return None
-        return self.options.max_tokens or self.model.info.max_output_tokens
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Something that the package adds, and how a cloud says that it does not take it.
-
-    Attributes:
-        feature: What it is called in the memory and in the log.
-        words: The start of what the cloud says, in lower case.
-        is_own: Whether the package added it.
-    """
-
-    feature: str
-    words: re.Pattern[str]
-    is_own: Callable[[_Sent], bool]
-
-
-def _field(path: str, key: str) -> re.Pattern[str]:
-    """Return how the API, and Bedrock's own validation, refuse a field."""
-    return re.compile(
-        rf"(?:{path}): {_NOT_SUPPORTED}"
-        rf"|malformed input request: #[^:]*: extraneous key \[(?:{key})\] is not permitted"
-    )
-
-
-_RULES: Final = (
-    _Rule(
-        "eager_input_streaming",
-        _field(r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"),
-        lambda sent: bool(
-            sent.options.tools
-            and sent.options.fine_grained_tool_streaming
-            and sent.model.capabilities.fine_grained_tools != "none"
-        ),
-    ),
-    _Rule(
-        "output_config.format",
-        _field(r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"),
-        lambda sent: sent.options.output_format is not None,
-    ),
-    _Rule(
-        "output_config.format",
-        re.compile(r"structured outputs? (?:is|are) not (?:yet )?supported"),
-        lambda sent: sent.options.output_format is not None,
-    ),
-    _Rule(
-        "tool_choice",
-        re.compile(r"tool_choice\b[^\n]*\bnot supported"),
-        lambda sent: sent.asked.tool_choice is None and sent.options.tool_choice is not None,
-    ),
-    _Rule(
-        "automatic_caching",
-        re.compile(r"cache_control\W+extra inputs"),
-        lambda sent: bool(sent.options.cache_control) and sent.model.capabilities.automatic_caching,
-    ),
-    _Rule(
-        "disable_parallel_tool_use",
-        _field(r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"),
-        lambda sent: sent.is_structured and sent.options.parallel_tool_calls is False,
-    ),
-    _Rule(
-        "block_binding",
-        _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
-        lambda sent: sent.options.bound_thinking == "drop_block",
-    ),
-)
-"""What the package adds by itself, but for betas and limits. The words are matched at the start
-of what the cloud says: a message that only quotes them concerns something else."""
-
-
 class Adaptation:
     """What one call asks for, and what it does without.
 
@@ -186,7 +91,7 @@ class Adaptation:
         self._asked = asked
         self._is_structured = is_structured
         self._for_this_call: frozenset[str] = frozenset()
-        self._sent: _Sent | None = None
+        self._sent: Sent | None = None
         self._first: InvalidRequestError | None = None
         self._widened = False
         self._resends = 0
@@ -207,7 +112,7 @@ class Adaptation:
             or refers_to_itself(options.output_format["schema"])
         ):
             options = _format_as_tool(options, options.output_format)
-        self._sent = _Sent(self._asked, options, model, self._is_structured)
+        self._sent = Sent(self._asked, options, model, self._is_structured)
         return options
 
     def react(self, error: ClaudeCloudError, place: Hashable) -> ClaudeCloudError | None:
@@ -234,7 +139,7 @@ class Adaptation:
         self._resends += 1
         return None
 
-    def _learns(self, error: ClaudeCloudError, text: str, sent: _Sent, place: Hashable) -> bool:
+    def _learns(self, error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
         if isinstance(error, RateLimitError):
             return _fits_small_quota(error, text, sent, place)
         is_refusal = isinstance(error, InvalidRequestError | PermissionDeniedError)
@@ -251,12 +156,12 @@ class Adaptation:
         return _learns_of_endpoint(text, sent, place)
 
     def _changes_call(
-        self, error: InvalidRequestError, text: str, sent: _Sent, place: Hashable
+        self, error: InvalidRequestError, text: str, sent: Sent, place: Hashable
     ) -> bool:
         """Whether this call alone is changed: its length or its schema."""
         if isinstance(error, ContextOverflowError):
             return self._makes_room(text, sent, place)
-        if any(rule.words.match(text) for rule in _RULES):
+        if any(rule.words.match(text) for rule in RULES):
             return False
         if sent.options.output_format is not None and (
             _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
@@ -264,7 +169,7 @@ class Adaptation:
             return self._notes("output_config.format", error, "the schema is asked for by a tool")
         return False
 
-    def _makes_room(self, text: str, sent: _Sent, place: Hashable) -> bool:
+    def _makes_room(self, text: str, sent: Sent, place: Hashable) -> bool:
         found = _NO_ROOM.search(text)
         if found and sent.default_max_tokens == int(found[2]):
             room = int(found[3]) - int(found[1])
@@ -279,7 +184,7 @@ class Adaptation:
             return True
         return False
 
-    def _unbinds_thinking(self, error: InvalidRequestError, sent: _Sent, place: Hashable) -> bool:
+    def _unbinds_thinking(self, error: InvalidRequestError, sent: Sent, place: Hashable) -> bool:
         """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
         known = _unsupported(place) | self._for_this_call
         if sent.options.bound_thinking == "send" and "block_binding" not in known:
@@ -330,10 +235,10 @@ def _without(
     return options
 
 
-def _learns_of_endpoint(text: str, sent: _Sent, place: Hashable) -> bool:
+def _learns_of_endpoint(text: str, sent: Sent, place: Hashable) -> bool:
     """Remember what an endpoint does not support; return whether anything is new."""
     known = _unsupported(place)
-    news = {rule.feature for rule in _RULES if rule.words.match(text) and rule.is_own(sent)}
+    news = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(sent)}
     if _POLICY.search(text) and sent.options.output_format is not None:
         news.add("output_config.format")
         logger.warning(
@@ -369,7 +274,7 @@ def _remember(place: Hashable, features: set[str], seconds: float) -> None:
     MEMORY.unsupported.update(place, lambda known: (known or frozenset()) | features, seconds)
 
 
-def _limits(text: str, sent: _Sent) -> set[str]:
+def _limits(text: str, sent: Sent) -> set[str]:
     """Return the limit of answers that a refusal names, where the package chose what was sent."""
     chosen = sent.default_max_tokens
     for pattern in _LIMITS:
@@ -379,7 +284,7 @@ def _limits(text: str, sent: _Sent) -> set[str]:
     return set()
 
 
-def _betas(text: str, sent: _Sent) -> set[str]:
+def _betas(text: str, sent: Sent) -> set[str]:
     """Return which betas are refused: those named, or all of the package's own.
 
     ``context_1m=True`` of the user's is not the package's own.
@@ -403,7 +308,7 @@ def _listed(betas: object) -> list[str]:
     return [str(beta) for beta in betas] if isinstance(betas, list | tuple) else []
 
 
-def _fits_small_quota(error: RateLimitError, text: str, sent: _Sent, place: Hashable) -> bool:
+def _fits_small_quota(error: RateLimitError, text: str, sent: Sent, place: Hashable) -> bool:
     """Whether a shorter answer may fit into a quota of tokens, where the package chose the length.
 
     Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is what
