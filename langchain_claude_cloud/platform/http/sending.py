@@ -83,21 +83,15 @@ class _Call:
         )
         return cls(platform, complete, where)
 
-    def build(self, client: httpx.Client) -> httpx.Request:
-        """Return the request for a thread."""
-        limits = self.where.timeouts
-        return client.build_request(
-            self.outgoing.method,
-            self.outgoing.url,
-            headers=dict(self.outgoing.headers),
-            content=self.outgoing.content,
-            timeout=httpx.Timeout(
-                connect=limits.connect, read=limits.start, write=limits.idle, pool=self.wait()
-            ),
-        )
+    def build(
+        self, client: httpx.Client | httpx.AsyncClient, *, read: float | None
+    ) -> httpx.Request:
+        """Return the request.
 
-    def build_async(self, client: httpx.AsyncClient, *, is_ours: bool) -> httpx.Request:
-        """Return the request for a task; on a connection of ours the transport has the timers."""
+        Args:
+            client: Sends it.
+            read: How long to wait for the answer to begin; None where the transport has timers.
+        """
         limits = self.where.timeouts
         return client.build_request(
             self.outgoing.method,
@@ -105,10 +99,7 @@ class _Call:
             headers=dict(self.outgoing.headers),
             content=self.outgoing.content,
             timeout=httpx.Timeout(
-                connect=limits.connect,
-                read=None if is_ours else limits.start,
-                write=limits.idle,
-                pool=self.wait(),
+                connect=limits.connect, read=read, write=limits.idle, pool=self.wait()
             ),
             extensions={"limits": limits},
         )
@@ -158,7 +149,8 @@ def _start(call: _Call, client: httpx.Client | None) -> httpx.Response:
     token = call_ends.set(time.monotonic() + call.where.timeouts.remaining)
     try:
         chosen = client or thread_client(call.outgoing.url, call.ca_bundle)
-        response = chosen.send(call.build(chosen), auth=auth, stream=True, follow_redirects=False)
+        request = call.build(chosen, read=call.where.timeouts.start)
+        response = chosen.send(request, auth=auth, stream=True, follow_redirects=False)
     except ClaudeCloudError:
         raise
     except Exception as cause:
@@ -181,12 +173,8 @@ async def _astart(call: _Call, client: httpx.AsyncClient | None) -> httpx.Respon
     try:
         async with asyncio.timeout(finite(call.where.timeouts.remaining)):
             chosen = client or loop_client(call.outgoing.url, call.ca_bundle)
-            response = await chosen.send(
-                call.build_async(chosen, is_ours=client is None),
-                auth=auth,
-                stream=True,
-                follow_redirects=False,
-            )
+            request = call.build(chosen, read=None if client is None else call.where.timeouts.start)
+            response = await chosen.send(request, auth=auth, stream=True, follow_redirects=False)
     except ClaudeCloudError:
         raise
     except Exception as cause:
