@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import reduce
 from itertools import pairwise
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.tools import tool as as_tool
+from profiled_calls import calls_made
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.response.partial_json import PartialJsonReader
@@ -260,22 +260,6 @@ def test_the_work_is_linear(kind: str) -> None:
     for at in range(0, len(raw), 20):
         parser.feed(raw[at : at + 20])
     assert parser.scanned <= len(raw) * 1.3
-
-
-def calls_made(work: Callable[[], object]) -> int:
-    """Count the calls of Python and C functions that some work takes."""
-    count = 0
-
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_a_fragment_costs_the_same_early_and_late() -> None:

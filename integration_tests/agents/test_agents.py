@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_tools import Weather, add, get_weather
 from clouds import THINKING_MODEL, make_model
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
@@ -15,7 +16,6 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
-from pydantic import BaseModel
 
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
@@ -27,25 +27,6 @@ pytestmark = pytest.mark.filterwarnings(
 QUESTION = {"messages": [HumanMessage("What is the weather in Paris, and what is 2 + 3?")]}
 LONG = "Twenty lines of a poem about rivers. " * 20
 CUT = '{"path": "/tmp/poem.txt", "content": "Twenty lines of a po'
-
-
-@tool
-def get_weather(location: str) -> str:
-    """Get the weather at a location."""
-    return f"It is sunny in {location}."
-
-
-@tool
-def add(a: int, b: int) -> str:
-    """Add two numbers."""
-    return str(a + b)
-
-
-class Weather(BaseModel):
-    """The weather at a place."""
-
-    location: str
-    is_sunny: bool
 
 
 def queue_two_tools(emulator: CloudEmulator) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from agent_tools import Weather, add, get_weather
 from clouds import THINKING_MODEL, make_model
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -21,33 +22,12 @@ from langchain.agents.middleware import (
     dynamic_prompt,
 )
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, trim_messages
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from pydantic import BaseModel
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.testing import CloudEmulator, text, thinking, tool_use
 
 THREAD: Any = {"configurable": {"thread_id": "1"}}
-
-
-@tool
-def get_weather(location: str) -> str:
-    """Get the weather at a location."""
-    return f"It is sunny in {location}."
-
-
-@tool
-def add(a: int, b: int) -> str:
-    """Add two numbers."""
-    return str(a + b)
-
-
-class Weather(BaseModel):
-    """The weather at a place."""
-
-    location: str
-    is_sunny: bool
 
 
 def thinking_model(emulator: CloudEmulator, cloud: str, **fields: Any) -> ChatClaudeCloud:

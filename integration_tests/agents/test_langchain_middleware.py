@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from agent_tools import add, get_weather
 from clouds import make_model
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -20,7 +21,6 @@ from langchain.agents.middleware import (
     SummarizationMiddleware,
 )
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -28,18 +28,6 @@ from langchain_claude_cloud.testing import CloudEmulator, text, tool_result, too
 
 THREAD: Any = {"configurable": {"thread_id": "1"}}
 QUESTION: Any = {"messages": [HumanMessage("The weather in Rome?")]}
-
-
-@tool
-def get_weather(location: str) -> str:
-    """Get the weather at a location."""
-    return f"It is sunny in {location}."
-
-
-@tool
-def add(a: int, b: int) -> str:
-    """Add two numbers."""
-    return str(a + b)
 
 
 def test_summarization(emulator: CloudEmulator, cloud: str) -> None:

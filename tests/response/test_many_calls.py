@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 import pytest
 from answers import ORIGIN, Event, chunks, finish, start, tool
 from langchain_core.messages import message_chunk_to_message
+from profiled_calls import calls_made
 
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import build_message
-
-
-def _operations(work: Callable[[], object]) -> int:
-    """Count the calls of functions that some work takes."""
-    count = 0
-
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def _events(calls: int) -> list[Event]:
@@ -40,7 +22,7 @@ def test_merging_many_calls_is_linear(version: str) -> None:
 
     def merge(calls: int) -> int:
         parts = chunks(_events(calls), version)
-        return _operations(lambda: message_chunk_to_message(parts[0] + parts[1:]))
+        return calls_made(lambda: message_chunk_to_message(parts[0] + parts[1:]))
 
     merge(1)
     assert merge(1_000) < merge(100) * 11
