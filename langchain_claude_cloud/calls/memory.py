@@ -65,11 +65,6 @@ class ExpiringTable(Generic[V]):
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
-    def forget(self, key: Hashable) -> None:
-        """Forget an entry."""
-        with self._lock:
-            self._entries.pop(key, None)
-
     def __len__(self) -> int:
         """Return how many entries there are, expired ones included."""
         return len(self._entries)

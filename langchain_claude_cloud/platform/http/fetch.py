@@ -88,52 +88,6 @@ class _RefusedError(Exception):
     """Why a URL was not fetched."""
 
 
-async def afetch_media(
-    url: str,
-    *,
-    limits: FetchLimits = _LIMITS,
-    resolver: LookUp = look_up,
-    network: Network = _internet,
-) -> FetchedMedia:
-    """Fetch an image or a document.
-
-    Args:
-        url: An https URL.
-        limits: How much it may take.
-        resolver: Looks names up; what it returns is checked.
-        network: Connects to the checked addresses.
-
-    Returns:
-        What the URL gave.
-
-    Raises:
-        InvalidInputError: The URL may not be fetched, or cannot be.
-    """
-    return await _Fetcher(limits, resolver, network, MediaBudget(None)).fetch(url)
-
-
-async def afetch_all(
-    urls: Sequence[str],
-    *,
-    limits: FetchLimits = _LIMITS,
-    resolver: LookUp = look_up,
-    network: Network = _internet,
-) -> list[FetchedMedia]:
-    """Fetch several images or documents, up to eight at a time.
-
-    Takes what `afetch_media` takes, with ``limits`` for each of the URLs.
-
-    Returns:
-        What the URLs gave, in their order.
-
-    Raises:
-        InvalidInputError: One may not be fetched, or cannot be; the others are given up.
-        ConfigurationError: The certificates that the environment names cannot be loaded.
-    """
-    found = await afetch_each(urls, limits=limits, resolver=resolver, network=network)
-    return [media for media in found if isinstance(media, FetchedMedia)]
-
-
 async def afetch_each(
     urls: Sequence[str],
     *,
@@ -150,8 +104,8 @@ async def afetch_each(
         optional: Those whose failure is returned in place of what they give, not raised.
         most_bytes: How many bytes all together may have; None: as many as they have.
         limits: How much each may take.
-        resolver: As `afetch_media` takes it.
-        network: As `afetch_media` takes it.
+        resolver: Looks names up; what it returns is checked.
+        network: Connects to the checked addresses.
 
     Returns:
         What the URLs gave, in their order.
@@ -185,51 +139,35 @@ async def afetch_each(
     raise first
 
 
-def fetch_media(
-    url: str,
-    *,
-    limits: FetchLimits = _LIMITS,
-    resolver: LookUp = look_up,
-    network: Network = _internet,
-) -> FetchedMedia:
-    """Fetch an image or a document, as `afetch_media` does, and wait for it.
-
-    Raises:
-        InvalidInputError: The URL may not be fetched, or cannot be.
-    """
-    return fetch_all([url], limits=limits, resolver=resolver, network=network)[0]
-
-
-def fetch_all(
+def fetch_each(
     urls: Sequence[str],
     *,
+    optional: Container[str] = frozenset(),
+    most_bytes: int | None = None,
     limits: FetchLimits = _LIMITS,
     resolver: LookUp = look_up,
     network: Network = _internet,
-) -> list[FetchedMedia]:
-    """Fetch several images or documents, as `afetch_all` does, and wait for them.
+) -> list[FetchedMedia | InvalidInputError]:
+    """Fetch several images or documents, as `afetch_each` does, and wait for them.
 
     It runs on an event loop of its own in a thread of its own, so that it may be called
     from anywhere.
 
     Raises:
         InvalidInputError: One may not be fetched, or cannot be.
-    """
-    return _in_own_loop(
-        partial(afetch_all, urls, limits=limits, resolver=resolver, network=network)
-    )
-
-
-def fetch_each(
-    urls: Sequence[str], *, optional: Container[str] = frozenset(), most_bytes: int | None = None
-) -> list[FetchedMedia | InvalidInputError]:
-    """Fetch several images or documents, as `afetch_each` does, and wait for them.
-
-    Raises:
-        InvalidInputError: One may not be fetched, or cannot be.
         RequestTooLargeError: They have too many bytes together.
     """
-    return _in_own_loop(partial(afetch_each, urls, optional=optional, most_bytes=most_bytes))
+    return _in_own_loop(
+        partial(
+            afetch_each,
+            urls,
+            optional=optional,
+            most_bytes=most_bytes,
+            limits=limits,
+            resolver=resolver,
+            network=network,
+        )
+    )
 
 
 def _in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

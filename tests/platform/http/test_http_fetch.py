@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import afetch_all, afetch_media, fetch_all, fetch_media
 from http_certificate import server_context
 from http_fakes import Exchange, Server
 from hypothesis import given, settings
@@ -25,11 +26,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.platform.http import (
     FetchedMedia,
     FetchLimits,
-    afetch_all,
     afetch_each,
-    afetch_media,
-    fetch_all,
-    fetch_media,
 )
 from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import look_up

@@ -1,0 +1,29 @@
+"""Media fetched alone, or all or none, as tests want them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_claude_cloud.platform.http.fetch import FetchedMedia, afetch_each, fetch_each
+
+
+async def afetch_all(urls: Sequence[str], **settings: Any) -> list[FetchedMedia]:
+    """Fetch several, none of which may be missing."""
+    found = await afetch_each(urls, **settings)
+    return [media for media in found if isinstance(media, FetchedMedia)]
+
+
+async def afetch_media(url: str, **settings: Any) -> FetchedMedia:
+    """Fetch one."""
+    return (await afetch_all([url], **settings))[0]
+
+
+def fetch_all(urls: Sequence[str], **settings: Any) -> list[FetchedMedia]:
+    """Fetch several, and wait for them."""
+    return [media for media in fetch_each(urls, **settings) if isinstance(media, FetchedMedia)]
+
+
+def fetch_media(url: str, **settings: Any) -> FetchedMedia:
+    """Fetch one, and wait for it."""
+    return fetch_all([url], **settings)[0]
