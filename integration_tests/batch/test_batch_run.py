@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,8 @@ def records(path: Path) -> list[dict[str, Any]]:
     """Return the records of an output."""
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT id, message, parsed, usage, error FROM records").fetchall()
-    database.close()
     columns = ("message", "parsed", "usage", "error")
     return [
         {"id": row[0]} | {key: cell and json.loads(cell) for key, cell in zip(columns, row[1:], strict=True)}

@@ -190,9 +190,9 @@ class _Run:
             InputRowError: An input cannot be used.
             ClaudeCloudError: No call can succeed.
         """
-        ids = Identifiers()
-        self._output = open_output(output)
         self._progress = make_progress(progress)
+        self._output = open_output(output)
+        ids = Identifiers()
         try:
             await self._prepare(ids)
             await self._begin_all(ids)
