@@ -59,53 +59,38 @@ class BedrockPlatform:
     Args:
         settings: The endpoint's settings.
 
+    Attributes:
+        region: The region that is called; empty until `prepare` found the profile's.
+        framing: How the API frames a stream.
+        ca_bundle: The ``ca_bundle`` of the profile or session, known after `prepare`.
+        max_body_bytes: 20 MB, as documented for Claude on Bedrock.
+
     Raises:
         ConfigurationError: The region or base URL cannot be one, or half a key pair is given.
     """
 
+    name: Final[Cloud] = "bedrock"
+    max_body_bytes: Final = 20_000_000
+
     def __init__(self, settings: BedrockSettings) -> None:
         self._settings = settings
         self._api = BEDROCK_APIS[settings.api]
-        self._region = check_region(settings.region, platform="bedrock") if settings.region else ""
+        self.region = check_region(settings.region, platform="bedrock") if settings.region else ""
         self._base_url = (
             check_base_url(settings.base_url, platform="bedrock") if settings.base_url else None
         )
         self._auth = BedrockAuth(settings)
-        self._ca_bundle: str | None = None
+        self.framing: Framing = self._api.framing
+        self.ca_bundle: str | None = None
         self._started = self._ready = False
         self._starting = SharedLock()
 
     def __repr__(self) -> str:
-        return f"BedrockPlatform(region={self._region!r})"
+        return f"BedrockPlatform(region={self.region!r})"
 
     def __deepcopy__(self, memo: dict[int, object]) -> BedrockPlatform:
         """Return itself: settings do not change, and credentials are shared."""
         return self
-
-    @property
-    def name(self) -> Cloud:
-        """Return ``bedrock``."""
-        return "bedrock"
-
-    @property
-    def region(self) -> str:
-        """Return the region that is called; empty until `prepare` found the profile's."""
-        return self._region
-
-    @property
-    def framing(self) -> Framing:
-        """Return how the API frames a stream."""
-        return self._api.framing
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """Return the ``ca_bundle`` of the profile or session, known after `prepare`."""
-        return self._ca_bundle
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Return 20 MB, as documented for Claude on Bedrock."""
-        return 20_000_000
 
     def needs_prepare(self) -> bool:
         """Whether the region or the credentials are missing, or the latter are to be renewed."""
@@ -127,14 +112,14 @@ class BedrockPlatform:
 
     def _start(self) -> None:
         configuration = self._auth.configuration()
-        if not self._region:
-            self._region = _find_region(configuration, self._settings.arn_region)
+        if not self.region:
+            self.region = _find_region(configuration, self._settings.arn_region)
         if self._base_url is None:
             self._base_url = self._default_base_url(configuration)
         if self._auth.reads_files:
             bundle = configuration.setting("ca_bundle")
-            self._ca_bundle = str(bundle) if bundle else None
-        self._auth.start(self._region, self._api.signing_name)
+            self.ca_bundle = str(bundle) if bundle else None
+        self._auth.start(self.region, self._api.signing_name)
         self._started = True
 
     def _default_base_url(self, configuration: AwsSource | None = None) -> str:
@@ -146,7 +131,7 @@ class BedrockPlatform:
             if configured := configuration.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
         dual_stack = dual_stack or self._api.has_dual_stack_only
-        return default_base_url(self._region, host=self._api.host, fips=fips, dual_stack=dual_stack)
+        return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Find the credentials anew. Blocks; False if they are the user's own."""
@@ -164,9 +149,9 @@ class BedrockPlatform:
                 f"{model_id!r} is not a model id, inference profile or ARN of Amazon Bedrock.",
                 platform="bedrock",
                 model=model_id,
-                region=self._region,
+                region=self.region,
             )
-        if self._base_url is None and not self._region:
+        if self._base_url is None and not self.region:
             raise _no_region()
         base = self._base_url or self._default_base_url()
         return base + self._api.paths[operation].format(model=quote(model_id, safe=""))
@@ -197,7 +182,7 @@ class BedrockPlatform:
             without_secrets(body, self._secrets()),
             platform="bedrock",
             model=model,
-            region=self._region,
+            region=self.region,
             note_if_not_found=unknown_model_note(model),
         )
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
@@ -120,15 +121,26 @@ class VertexPlatform:
     Args:
         settings: The endpoint's settings.
 
+    Attributes:
+        region: The region, multi-region or ``global`` that answers.
+        count_tokens_region: The region that counts tokens.
+        ca_bundle: None: Google's libraries name certificates in the environment only.
+        max_body_bytes: 30 MB, as documented for Claude on Vertex AI.
+
     Raises:
         ConfigurationError: The project, a region or the base URL cannot be one.
     """
 
+    name: Final[Cloud] = "vertex"
+    framing: Final[Framing] = "sse"
+    ca_bundle: Final = None
+    max_body_bytes: Final = 30_000_000
+
     def __init__(self, settings: VertexSettings) -> None:
         self._settings = settings
-        self._region = check_region(settings.region, platform="vertex")
-        self._count_region = check_region(
-            settings.count_tokens_region or count_tokens_region(self._region), platform="vertex"
+        self.region = check_region(settings.region, platform="vertex")
+        self.count_tokens_region = check_region(
+            settings.count_tokens_region or count_tokens_region(self.region), platform="vertex"
         )
         if settings.project is not None:
             self._check_project(settings.project)
@@ -136,41 +148,11 @@ class VertexPlatform:
         self._tokens: TokenSource | None = None
 
     def __repr__(self) -> str:
-        return f"VertexPlatform(project={self._settings.project!r}, region={self._region!r})"
+        return f"VertexPlatform(project={self._settings.project!r}, region={self.region!r})"
 
     def __deepcopy__(self, memo: dict[int, object]) -> VertexPlatform:
         """Return itself: settings do not change, and credentials are shared."""
         return self
-
-    @property
-    def name(self) -> Cloud:
-        """Return ``vertex``."""
-        return "vertex"
-
-    @property
-    def region(self) -> str:
-        """Return the region, multi-region or ``global`` that answers."""
-        return self._region
-
-    @property
-    def count_tokens_region(self) -> str:
-        """Return the region that counts tokens."""
-        return self._count_region
-
-    @property
-    def framing(self) -> Framing:
-        """Return ``sse``."""
-        return "sse"
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """Return None: Google's libraries name certificates in the environment only."""
-        return None
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Return 30 MB, as documented for Claude on Vertex AI."""
-        return 30_000_000
 
     def needs_prepare(self) -> bool:
         """Whether there is no token yet, or a stale one."""
@@ -214,10 +196,10 @@ class VertexPlatform:
                 "claude-sonnet-4-5@20250929.",
                 platform="vertex",
                 model=model_id,
-                region=self._region,
+                region=self.region,
             )
         counts = operation == "count_tokens"
-        region = self._count_region if counts else self._region
+        region = self.count_tokens_region if counts else self.region
         target = "count-tokens" if counts else model_id
         verb = "streamRawPredict" if operation == "stream" else "rawPredict"
         return (
@@ -260,7 +242,7 @@ class VertexPlatform:
             raise AuthenticationError(
                 "No Google credentials are loaded yet: prepare() comes before sign().",
                 platform="vertex",
-                region=self._region,
+                region=self.region,
             )
         headers = self._tokens.headers()
         if self._settings.quota_project:
@@ -281,7 +263,7 @@ class VertexPlatform:
             without_secrets(body, self._secrets()),
             platform="vertex",
             model=model,
-            region=self._region,
+            region=self.region,
             note_if_not_found=unknown_model_note(model),
         )
 
@@ -302,7 +284,7 @@ class VertexPlatform:
             "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
             "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
             platform="vertex",
-            region=self._region,
+            region=self.region,
         )
 
     def _check_project(self, project: str) -> str:
@@ -311,7 +293,7 @@ class VertexPlatform:
         raise ConfigurationError(
             f"{project!r} is not a project id: give its id (my-project-1) or number.",
             platform="vertex",
-            region=self._region,
+            region=self.region,
         )
 
 
