@@ -117,6 +117,11 @@ _CONTEXT: Final = (
         _yes("context_editing"),
         "`context_management`, by the beta `context-management-2025-06-27`",
     ),
+    Feature(
+        "quota for an answer's token",
+        lambda takes: str(takes.output_quota_weight),
+        "how many tokens of the cloud's quota one token of an answer takes (`tokens_per_minute`)",
+    ),
     Feature("compaction", _yes("compaction"), "by the beta `compact-2026-01-12`"),
     Feature(
         "system messages between turns",

@@ -82,10 +82,20 @@ no effect on another endpoint, model or identity.
 somewhat lower than what the endpoint accepted, grows while nothing is refused, and ends a minute
 after the last 429. Without a 429 nothing waits. `python -m benchmarks.pacing` simulates it.
 
+**Your own limits.** `requests_per_minute` and `tokens_per_minute` keep the calls of the process to
+one endpoint below them, in any 60 seconds. Instances with the same two limits share them. A call
+without room waits, at most for its `total`. Every request counts, retries included; counting tokens
+does not. Tokens are estimated when a request begins and corrected by the usage that the cloud
+reports. On Bedrock, `max_tokens` is reserved too until the answer is there, as its quota does: give
+a small `max_tokens` where many calls run at once. Tokens that are read from the cache do not count;
+a token of an answer counts as often as the cloud's quota counts it
+([five times](features.md) on Bedrock since Claude 4).
+
 | What is kept for the process (`calls/memory.py`) | Key | Bound | Lifetime |
 |---|---|---|---|
 | circuit breakers of endpoints that fail | place | 1,000 | what the cloud asked for, else 30 s to 5 min |
 | pace of throttled endpoints | place (counting apart) | 1,000 | 60 s after the last throttle |
+| what was sent in the last minute under limits of the user's | place and limits | 1,000 | 2 min after the last call |
 | features that an endpoint does not support | place | 1,000 | 6 h (the 1M context: 1 h) |
 | shorter default answers for small quotas of tokens | place | 1,000 | 10 min |
 | what an ARN stands for | place | 1,000 | 12 h; 5 min after a failure that may pass |

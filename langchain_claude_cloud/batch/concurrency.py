@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, Literal
 
 from langchain_claude_cloud.errors import ConfigurationError
@@ -10,9 +9,6 @@ from langchain_claude_cloud.errors import ConfigurationError
 FIRST: Final = 8
 MOST: Final = 500
 """More would cost memory: each call under way keeps its prompt and its answer."""
-
-_SECONDS_A_MINUTE: Final = 60.0
-_BURST_SECONDS: Final = 0.1
 
 
 class ConcurrencyLimit:
@@ -53,41 +49,6 @@ class ConcurrencyLimit:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-class RateBudget:
-    """So many units a minute, without bursts. What was guessed wrong is made up for later.
-
-    Args:
-        per_minute: How many; None for any number.
-        name: The argument, for errors.
-        clock: Returns the time in seconds.
-
-    Raises:
-        ConfigurationError: It is no number above zero.
-    """
-
-    def __init__(self, per_minute: float | None, name: str, clock: Callable[[], float]) -> None:
-        if per_minute is not None and not per_minute > 0:
-            raise ConfigurationError(f"{name} is {per_minute!r}: give a number above 0, or None.")
-        self._rate = (per_minute or 0.0) / _SECONDS_A_MINUTE
-        self._clock = clock
-        self._credit = 0.0
-        self._at = clock()
-
-    def wait(self) -> float:
-        """Return how many seconds pass before there is something to spend; 0 if there is."""
-        if not self._rate:
-            return 0.0
-        now = self._clock()
-        most = max(self._rate * _BURST_SECONDS, 1.0)
-        self._credit = min(self._credit + (now - self._at) * self._rate, most)
-        self._at = now
-        return 0.0 if self._credit >= 0.0 else -self._credit / self._rate
-
-    def spend(self, units: float) -> None:
-        """Spend units; negative ones come back."""
-        self._credit -= units
 
 
 class TokenGuess:

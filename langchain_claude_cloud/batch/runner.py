@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langchain_core.messages.ai import add_usage
 
-from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit, RateBudget, TokenGuess
+from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit, TokenGuess
 from langchain_claude_cloud.batch.identifiers import Identifiers
 from langchain_claude_cloud.batch.inputs import Column, Input, InputReader, InputRowError, Inputs
 from langchain_claude_cloud.batch.outputs import Output, open_output
@@ -21,6 +21,7 @@ from langchain_claude_cloud.batch.progress import Progress, ProgressOption, make
 from langchain_claude_cloud.batch.recorder import CallRecorder, sum_of_costs
 from langchain_claude_cloud.batch.records import Record, record_of_error, record_of_output
 from langchain_claude_cloud.batch.report import RunReport
+from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -100,8 +101,7 @@ def run(  # noqa: PLR0913 - the settings of a run; keyword-only
         runnable,
         InputReader(inputs, id, input),
         ConcurrencyLimit(max_in_flight),
-        RateBudget(requests_per_minute, "requests_per_minute", time.monotonic),
-        RateBudget(tokens_per_minute, "tokens_per_minute", time.monotonic),
+        RateLimit(requests_per_minute, tokens_per_minute),
         retry_failed=retry_failed,
     )
     return asyncio.run(one.until_signal(output, progress))
@@ -128,8 +128,7 @@ async def arun(  # noqa: PLR0913 - the settings of a run; keyword-only
         runnable,
         InputReader(inputs, id, input),
         ConcurrencyLimit(max_in_flight),
-        RateBudget(requests_per_minute, "requests_per_minute", time.monotonic),
-        RateBudget(tokens_per_minute, "tokens_per_minute", time.monotonic),
+        RateLimit(requests_per_minute, tokens_per_minute),
         retry_failed=retry_failed,
     )
     return await one.run(output, progress)
@@ -142,8 +141,7 @@ class _Run:
         runnable: What is given the inputs.
         inputs: The inputs.
         limit: How many may be under way.
-        requests: How many requests may be sent.
-        tokens: How many tokens may be used.
+        rate: How many requests may be sent a minute, and how many tokens used.
         retry_failed: Whether to try again what failed in an earlier run.
     """
 
@@ -152,16 +150,15 @@ class _Run:
         runnable: Runnable[Any, Any],
         inputs: InputReader,
         limit: ConcurrencyLimit,
-        requests: RateBudget,
-        tokens: RateBudget,
+        rate: RateLimit,
         *,
         retry_failed: bool,
     ) -> None:
         self._runnable = runnable
         self._inputs = inputs
         self._limit = limit
-        self._requests = requests
-        self._tokens = tokens
+        rate.check()
+        self._minute = MinuteWindow(rate, time.monotonic)
         self._guess = TokenGuess()
         self._retry_failed = retry_failed
         self._tasks: set[asyncio.Task[None]] = set()
@@ -263,31 +260,29 @@ class _Run:
             if ids.is_finished(one.id):
                 self._skipped += 1
                 continue
-            await self._wait_for_room()
+            reservation = Reservation(self._guess(one.value))
+            await self._wait_for_room(reservation)
             if self._stopped.is_set():
                 return
-            self._begin(one)
+            self._begin(one, reservation)
 
     async def _let_others_run(self, number: int) -> None:
         if number % _ROWS_AT_ONCE == 0:
             await asyncio.sleep(0)
 
-    async def _wait_for_room(self) -> None:
+    async def _wait_for_room(self, reservation: Reservation) -> None:
         while len(self._tasks) >= self._limit.limit and not self._stopped.is_set():
             self._changed.clear()
             await self._changed.wait()
         while not self._stopped.is_set():
-            seconds = max(self._requests.wait(), self._tokens.wait())
+            seconds = self._minute.wait(reservation)
             if not seconds:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), seconds)
 
-    def _begin(self, one: Input) -> None:
-        guess = self._guess(one.value)
-        self._requests.spend(1)
-        self._tokens.spend(guess)
-        task = asyncio.create_task(self._answer(one, guess))
+    def _begin(self, one: Input, reservation: Reservation) -> None:
+        task = asyncio.create_task(self._answer(one, reservation))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -301,7 +296,7 @@ class _Run:
             self._broken = self._broken or error
             self._stopped.set()
 
-    async def _answer(self, one: Input, guess: float) -> None:
+    async def _answer(self, one: Input, reservation: Reservation) -> None:
         """Get an answer and write its record."""
         began = time.monotonic()
         recorder = CallRecorder(lambda: self._limit.throttled(began, time.monotonic()))
@@ -311,14 +306,13 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - of any Runnable; it is in the record
             record = record_of_error(one.id, error, recorder.usage)
             self._note_failure(error)
-        self._account(recorder, guess)
+        self._account(recorder, reservation)
         self._write(record)
 
-    def _account(self, recorder: CallRecorder, guess: float) -> None:
+    def _account(self, recorder: CallRecorder, reservation: Reservation) -> None:
         """Add up what an input took, and correct what was guessed."""
         used = recorder.usage["total_tokens"] if recorder.usage else 0
-        self._requests.spend(recorder.requests - 1)
-        self._tokens.spend(used - guess)
+        self._minute.correct(reservation, used, recorder.requests)
         if recorder.usage:
             self._guess.add(used)
             self._usage = add_usage(self._usage, recorder.usage)

@@ -92,6 +92,11 @@ class PausableAnswer(Generic[T]):
         self.paused = self.message()
         return self._build("v0")
 
+    @property
+    def usage(self) -> JsonObject:
+        """The API's report of what was used so far."""
+        return self._accumulator.usage
+
     def message(self) -> AIMessage:
         """Return the answer as far as it has arrived."""
         return self._whole or self._build(self._version)

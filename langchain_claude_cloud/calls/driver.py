@@ -26,6 +26,7 @@ from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
+from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, CallBudget, RateLimit
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
     Clients,
@@ -47,9 +48,11 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request
+from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import NO_NAMES
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
+from langchain_claude_cloud.response.usage import quota_tokens
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class Call:
         version: The form of the answer's content.
         with_usage: Whether messages carry usage metadata.
         clients: What the caller gives to send it with.
+        limit: How many requests and tokens a minute the model's user allows an endpoint.
     """
 
     messages: Sequence[BaseMessage]
@@ -86,6 +90,7 @@ class Call:
     version: OutputVersion = "v0"
     with_usage: bool = True
     clients: Clients = NO_CLIENTS
+    limit: RateLimit = NO_LIMIT
 
 
 class CallDriver(Generic[T]):
@@ -118,6 +123,11 @@ class CallDriver(Generic[T]):
         self._names = NO_NAMES
         self._tool_names: list[str] = []
         self._ticket = Ticket()
+        # Tokens are counted by a quota of its own.
+        limit = NO_LIMIT if operation == "count_tokens" else call.limit
+        self._budget = CallBudget(limit, MEMORY.minute)
+        self._output_weight = 1
+        self._spent_before = 0.0
         self._is_over = False
         self._waited = 0.0
         self._attempts = Attempts(call.routes, call.options.max_retries, self.remaining)
@@ -136,6 +146,7 @@ class CallDriver(Generic[T]):
                     yield from self._after(error)
         finally:
             self._attempts.release()
+            self._budget.release()
             MEMORY.pacing.release(self._quota, self._ticket)
 
     def remaining(self) -> float:
@@ -179,6 +190,8 @@ class CallDriver(Generic[T]):
         for notice in self._media.notices:
             MEMORY.say_once(notice)
         outgoing = self._finish(request)
+        if any(self._budget.limit):
+            yield from self._wait_for_limit(request)
         while seconds := MEMORY.pacing.wait(self._quota, self._ticket):
             self._check_time()
             yield Wait(min(seconds, max(0.0, self.remaining())))
@@ -188,6 +201,24 @@ class CallDriver(Generic[T]):
         else:
             response = yield Send(route.platform, outgoing, self._model_id, self._timeouts())
             self._take(response)
+
+    def _wait_for_limit(self, request: MessagesRequest) -> Steps:
+        """Wait until the limit of the model's user has room for the request."""
+        tokens = 0.0
+        if self._budget.limit.tokens is not None:
+            tokens = quota_tokens_of(self._messages, request.body, self._resolved)
+        self._output_weight = self._resolved.capabilities.output_quota_weight
+        self._spent_before = self._spent if self.answer.paused else 0.0
+        self._budget.begin(self._route.place, tokens)
+        while seconds := self._budget.wait():
+            if self.remaining() <= 0:
+                raise RequestTimeoutError(f"{self._budget.limit} left no room for the request.")
+            yield Wait(min(seconds, max(0.0, self.remaining())))
+
+    @property
+    def _spent(self) -> float:
+        """How many tokens of a quota the answer has taken so far."""
+        return quota_tokens(self.answer.usage, self._output_weight)
 
     def _build(self) -> MessagesRequest:
         """Build the current route's request. The platform must have been prepared."""
@@ -258,6 +289,7 @@ class CallDriver(Generic[T]):
     def _ended(self) -> None:
         """Note that the current response is complete, and see whether the answer goes on."""
         self._attempts.succeeded()
+        self._correct_limit()
         paused = self.answer.go_on()
         if paused is None:
             self._is_over = True
@@ -270,6 +302,11 @@ class CallDriver(Generic[T]):
         retries = self._call.options.max_retries
         self._attempts = Attempts([self._route], retries, self.remaining)
         self._attempts.count = sent
+
+    def _correct_limit(self) -> None:
+        """Count what the request used in place of what was reserved for it."""
+        if self._budget.limit.tokens is not None:
+            self._budget.used(max(0.0, self._spent - self._spent_before))
 
     def _source(self, headers: Mapping[str, str]) -> ResponseSource:
         """Say where an answer comes from."""
@@ -294,6 +331,9 @@ class CallDriver(Generic[T]):
             ClaudeCloudError: Why nothing follows.
         """
         self._complete(error)
+        self._budget.release()
+        if error.status_code is not None:
+            self._correct_limit()
         attempts = self._attempts
         attempts.has_content = self._has_content
         MEMORY.pacing.release(self._quota, self._ticket)

@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
 from langchain_claude_cloud.calls.media_cache import MediaCache
 from langchain_claude_cloud.calls.pacing import Pacing
+from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.arns import ArnTarget
 from langchain_claude_cloud.platform.locks import SharedLock
 
@@ -78,6 +79,7 @@ class Memory:
         draw: Returns a random number in [0, 1), for jitter.
         circuits: Which endpoints fail at the moment.
         pacing: How fast throttled endpoints are asked.
+        minutes: By place and limit: what was sent in the last minute.
         unsupported: By place: the features that an endpoint does not take.
         max_tokens: By place: a limit of answers that fits a small quota of tokens.
         arns: By place: what a Bedrock ARN stands for.
@@ -106,6 +108,7 @@ class Memory:
         self.draw = draw
         self.circuits = CircuitBreakers(clock, draw)
         self.pacing = Pacing(clock)
+        self.minutes: ExpiringTable[MinuteWindow] = ExpiringTable(1000, clock)
         self.unsupported: ExpiringTable[frozenset[str]] = ExpiringTable(1000, clock)
         self.max_tokens: ExpiringTable[int] = ExpiringTable(1000, clock)
         self.arns: ExpiringTable[ArnTarget] = ExpiringTable(1000, clock)
@@ -124,6 +127,12 @@ class Memory:
         """Return the lock that is held while one thread finds something out for all."""
         self.locks.update(key, lambda lock: lock or SharedLock(), HOUR)
         return self.locks.get(key) or SharedLock()
+
+    def minute(self, place: Hashable, limit: RateLimit) -> MinuteWindow:
+        """Return what was sent to an endpoint in the last minute under a limit of the user's."""
+        key = (place, limit)
+        self.minutes.update(key, lambda known: known or MinuteWindow(limit, self.clock), 2 * MINUTE)
+        return self.minutes.get(key) or MinuteWindow(limit, self.clock)
 
 
 MEMORY: Final = Memory()

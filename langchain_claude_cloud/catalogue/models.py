@@ -61,6 +61,7 @@ class Capabilities:
         image_input: Takes images.
         pdf_input: Takes PDF documents.
         server_tools: What the types of the server tools that this cloud runs start with.
+        output_quota_weight: How many tokens of a quota one token of an answer takes.
     """
 
     fine_grained_tools: Literal["field", "beta", "none"]
@@ -86,6 +87,7 @@ class Capabilities:
     image_input: bool
     pdf_input: bool
     server_tools: frozenset[str]
+    output_quota_weight: int
 
 
 @dataclass(frozen=True, slots=True)

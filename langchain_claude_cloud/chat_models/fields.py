@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.calls.retries import check_max_retries
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
@@ -69,6 +70,8 @@ class ModelBase(BaseChatModel):
     stream_usage: bool = True
     timeout: float | dict[str, float] | None = None
     max_retries: int = 2
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
     default_headers: dict[str, str] | None = None
     user_id: str | None = None
     model_kwargs: JsonObject = Field(default_factory=dict)
@@ -120,6 +123,7 @@ class ModelBase(BaseChatModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_max_retries(self.max_retries)
+        self._rate_limit.check()
         Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
         for route in self._routes_for(self.model, self.default_headers or {}):
@@ -142,6 +146,10 @@ class ModelBase(BaseChatModel):
             http.check_client("http_client", self.http_client, is_async=False)
         if self.http_async_client is not None:
             http.check_client("http_async_client", self.http_async_client, is_async=True)
+
+    @property
+    def _rate_limit(self) -> RateLimit:
+        return RateLimit(self.requests_per_minute, self.tokens_per_minute)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept.

@@ -102,6 +102,9 @@ class ChatClaudeCloud(ModelBase):
         timeout: Seconds until the answer starts and between its parts; or a mapping of
             ``connect``, ``start``, ``idle`` and ``total`` (the whole call, retries included).
         max_retries: How often a failed request is sent again at most.
+        requests_per_minute: How many requests go to an endpoint in any minute at most, those of
+            other instances of the process with the same limits included.
+        tokens_per_minute: The same for tokens, as the cloud's quota counts them.
         default_headers: HTTP headers to send besides the platform's own.
         user_id: An opaque id of the end user, for abuse detection.
         model_kwargs: Fields of the request's body, sent as they are.
@@ -137,6 +140,7 @@ class ChatClaudeCloud(ModelBase):
                 run_manager=run_manager,
                 async_run_manager=async_run_manager,
             ),
+            limit=self._rate_limit,
         )
 
     @property

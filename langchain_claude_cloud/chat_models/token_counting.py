@@ -19,14 +19,6 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_claude_cloud.calls import exchange
 from langchain_claude_cloud.calls.driver import Call
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.chat_models.token_estimation import (
-    ESTIMATE_ERROR,
-    PER_MESSAGE,
-    Size,
-    characters_per_token,
-    size_of,
-    size_of_tools,
-)
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -35,6 +27,14 @@ from langchain_claude_cloud.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
+)
+from langchain_claude_cloud.request.token_estimation import (
+    ESTIMATE_ERROR,
+    PER_MESSAGE,
+    Size,
+    characters_per_token,
+    size_of,
+    size_of_tools,
 )
 from langchain_claude_cloud.routing.routes import Route
 

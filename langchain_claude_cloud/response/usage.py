@@ -80,6 +80,19 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
     return result
 
 
+def quota_tokens(usage: JsonObject, output_weight: int) -> float:
+    """Return how many tokens of a quota a message took.
+
+    What is read from the cache takes none (AWS, How tokens are counted in Amazon Bedrock).
+
+    Args:
+        usage: The API's own report.
+        output_weight: How many tokens of the quota one of the answer takes.
+    """
+    prompt = _count(usage, "input_tokens") + _count(usage, "cache_creation_input_tokens")
+    return prompt + output_weight * _count(usage, "output_tokens")
+
+
 def _count(usage: JsonObject, key: str) -> int:
     value = usage.get(key)
     if value is not None and type(value) is not int:

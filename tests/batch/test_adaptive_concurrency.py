@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_claude_cloud.batch.concurrency import FIRST, MOST, ConcurrencyLimit, RateBudget
+from langchain_claude_cloud.batch.concurrency import FIRST, MOST, ConcurrencyLimit
 
 
 def test_the_limit_grows_one_by_one_while_it_is_reached() -> None:
@@ -36,21 +36,3 @@ def test_a_number_stays() -> None:
     limit.throttled(0.0, 1.0)
     limit.answered(3)
     assert limit.limit == 3
-
-
-def test_a_budget_is_spent_evenly_and_debts_are_paid() -> None:
-    """60 a minute are one a second; a wrong guess is made up for."""
-    now = 0.0
-    budget = RateBudget(60, "requests_per_minute", lambda: now)
-    assert budget.wait() == 0
-    budget.spend(1)
-    assert budget.wait() == 1
-    now = 1.0
-    assert budget.wait() == 0
-    budget.spend(5)
-    budget.spend(-2)
-    assert budget.wait() == 3
-    now = 1000.0
-    assert budget.wait() == 0
-    budget.spend(2)
-    assert budget.wait() == 1

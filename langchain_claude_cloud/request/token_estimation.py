@@ -1,4 +1,4 @@
-"""Messages in, an estimate of their tokens out, by their size alone.
+"""Estimates how many tokens messages have, by their size alone.
 
 There is no public tokenizer of Claude. The numbers here are fitted to recorded prompts.
 """
@@ -13,6 +13,7 @@ from typing import Final
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud.catalogue.models import ModelInfo
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors.types import JsonObject
 
 ESTIMATE_ERROR: Final = 0.35
@@ -85,6 +86,25 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
     if getattr(message, "tool_calls", None) or message.type == "tool":
         tokens += _PER_TOOL_BLOCK
     return Size(tokens, hash((message.type, pieces)))
+
+
+def quota_tokens_of(
+    messages: Iterable[BaseMessage], body: JsonObject, model: ResolvedModel
+) -> float:
+    """Return how many tokens of a quota a request takes when it begins.
+
+    Bedrock takes ``max_tokens`` besides the prompt, and gives back what was not used. Google
+    does not say that Vertex AI does.
+
+    Args:
+        messages: The prompt.
+        body: The request that was made of it.
+        model: The model on its cloud.
+    """
+    per_token = characters_per_token(model.info)
+    prompt = sum(size_of(message, per_token).tokens for message in messages)
+    reserved = body["max_tokens"] if model.cloud == "bedrock" else 0
+    return prompt + size_of_tools(body.get("tools") or (), per_token) + reserved
 
 
 def _pieces(message: BaseMessage) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langchain_claude_cloud.catalogue.resolution import resolve
-from langchain_claude_cloud.chat_models.token_estimation import (
+from langchain_claude_cloud.request.token_estimation import (
     ESTIMATE_ERROR,
     characters_per_token,
     size_of,

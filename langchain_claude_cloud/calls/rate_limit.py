@@ -1,0 +1,217 @@
+"""Keeps the calls of a model below so many requests and tokens in any minute.
+
+A user who knows a quota, or wants to leave a part of it to others, sets
+``requests_per_minute`` and ``tokens_per_minute``. What the cloud refuses all the same is the
+business of `langchain_claude_cloud.calls.pacing`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.locks import SharedLock
+
+MINUTE: Final = 60.0
+
+_SHORTEST_WAIT: Final = 0.01
+# Answers that were shorter than reserved make room at any time: waiters look again.
+_LONGEST_WAIT: Final = 1.0
+_LONGEST_WAIT_IN_QUEUE: Final = 5.0
+
+
+class RateLimit(NamedTuple):
+    """How much may be sent in any minute.
+
+    Attributes:
+        requests: How many requests; None for any number.
+        tokens: How many tokens; None for any number.
+    """
+
+    requests: float | None = None
+    tokens: float | None = None
+
+    def check(self) -> None:
+        """Refuse what is no number of 1 or more.
+
+        Raises:
+            ConfigurationError: It is none.
+        """
+        for name, value in zip(("requests", "tokens"), self, strict=True):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and value >= 1):
+                raise ConfigurationError(
+                    f"{name}_per_minute is {value!r:.80}: give 1 or more, or None."
+                )
+
+    def __str__(self) -> str:
+        """Name what is set, as the user wrote it."""
+        given = zip(("requests", "tokens"), self, strict=True)
+        return ", ".join(f"{name}_per_minute={value:g}" for name, value in given if value)
+
+
+NO_LIMIT: Final = RateLimit()
+"""Calls go out as they come."""
+
+
+@dataclass(eq=False, slots=True)
+class Reservation:
+    """What one request takes of a minute.
+
+    Attributes:
+        tokens: How many tokens: reserved when it is sent, corrected by what it used.
+        sent_at: When it was sent; None outside of the minute after that.
+        number: Its place in the queue; None while it did not have to wait.
+        is_waiting: Whether it was not sent yet, nor its call ended.
+    """
+
+    tokens: float = 0.0
+    sent_at: float | None = None
+    number: int | None = None
+    is_waiting: bool = True
+
+
+class MinuteWindow:
+    """What was sent in the last minute under one limit, and what waits for room.
+
+    Args:
+        limit: How much may be sent.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._sent: deque[Reservation] = deque()
+        self._tokens = 0.0
+        self._queue: deque[Reservation] = deque()
+        self._numbers = 0
+        self._lock = SharedLock()
+
+    def wait(self, reservation: Reservation) -> float:
+        """Return how many seconds a request waits before it asks again; 0: it is sent now.
+
+        Args:
+            reservation: The request's, the same each time it asks.
+        """
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            first = self._first()
+            # Nobody passes the first in the queue but where there is room for both: a large
+            # request would wait for ever while small ones go by.
+            ahead = [first] if first and first is not reservation else []
+            if self._has_room(*ahead, reservation):
+                self._send(reservation, now)
+                return 0.0
+            return self._seconds(reservation, first or reservation, now)
+
+    def correct(self, reservation: Reservation, tokens: float, requests: int = 1) -> None:
+        """Say what became of a reservation.
+
+        Args:
+            reservation: It was sent.
+            tokens: How many tokens it took.
+            requests: How many requests it took; 0 if the answer came from elsewhere.
+        """
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            if reservation.sent_at is not None:
+                self._tokens += tokens - reservation.tokens
+                reservation.tokens = tokens
+                if not requests:
+                    self._sent.remove(reservation)
+                    self._tokens -= tokens
+            for _ in range(1, requests):
+                self._send(Reservation(), now)
+
+    def release(self, reservation: Reservation) -> None:
+        """End the wait of a request whose call ended.
+
+        It takes no lock: the call may be a generator that the garbage collector closes while
+        this very thread holds the lock.
+        """
+        reservation.is_waiting = False
+
+    def _first(self) -> Reservation | None:
+        while self._queue and not self._queue[0].is_waiting:
+            self._queue.popleft()
+        return self._queue[0] if self._queue else None
+
+    def _has_room(self, *wanted: Reservation) -> bool:
+        """Whether there is room; a request larger than the limit is sent by itself."""
+        requests, tokens = self._limit
+        if requests is not None and len(self._sent) + len(wanted) > requests:
+            return False
+        if tokens is None:
+            return True
+        return self._tokens + sum(min(each.tokens, tokens) for each in wanted) <= tokens
+
+    def _send(self, reservation: Reservation, now: float) -> None:
+        reservation.sent_at, reservation.is_waiting = now, False
+        self._sent.append(reservation)
+        self._tokens += reservation.tokens
+
+    def _seconds(self, reservation: Reservation, first: Reservation, now: float) -> float:
+        if reservation.number is None:
+            self._numbers += 1
+            reservation.number = self._numbers
+            self._queue.append(reservation)
+        if not self._sent:  # there is room for the first in the queue, who comes soon
+            return _LONGEST_WAIT
+        before = reservation.number - (first.number or reservation.number)
+        next_room = (self._sent[0].sent_at or now) + MINUTE - now
+        most = _LONGEST_WAIT
+        if before:
+            # They leave about as fast as those before them came.
+            next_room += before * MINUTE / len(self._sent)
+            most = _LONGEST_WAIT_IN_QUEUE
+        return max(_SHORTEST_WAIT, min(next_room, most))
+
+    def _forget(self, now: float) -> None:
+        while self._sent and (self._sent[0].sent_at or 0.0) <= now - MINUTE:
+            oldest = self._sent.popleft()
+            self._tokens -= oldest.tokens
+            oldest.sent_at = None
+        if not self._sent:
+            self._tokens = 0.0  # no rounding adds up
+
+
+class CallBudget:
+    """What the requests of one call take of its model's limit.
+
+    Args:
+        limit: The limit.
+        window_for: Returns the window of an endpoint under a limit.
+    """
+
+    def __init__(
+        self, limit: RateLimit, window_for: Callable[[Hashable, RateLimit], MinuteWindow]
+    ) -> None:
+        self.limit = limit
+        self._window_for = window_for
+        self._window: MinuteWindow | None = None
+        self._reservation = Reservation()
+
+    def begin(self, place: Hashable, tokens: float) -> None:
+        """Begin a request, which reserves tokens."""
+        self._window = self._window_for(place, self.limit)
+        self._reservation = Reservation(tokens)
+
+    def wait(self) -> float:
+        """Return how many seconds the request waits before it asks again; 0: it is sent now."""
+        return self._window.wait(self._reservation) if self._window else 0.0
+
+    def used(self, tokens: float) -> None:
+        """Say how many tokens the request took."""
+        if self._window:
+            self._window.correct(self._reservation, tokens)
+
+    def release(self) -> None:
+        """End the wait, if the call ends while it waits; see `MinuteWindow.release`."""
+        if self._window:
+            self._window.release(self._reservation)
