@@ -27,8 +27,8 @@ define install
 @touch $@
 endef
 
-.PHONY: help install check test test-latest test-lowest lock live demo web bench soak reliability \
-  features errors migration docs release-check format clean
+.PHONY: help install check test test-latest test-lowest examples lock live demo web bench soak \
+  reliability features errors migration docs release-check format clean
 
 help:
 	@echo "make install  the environment of the tests, in $(VENV)"
@@ -36,6 +36,7 @@ help:
 	@echo "make test     unit and integration tests, offline; PYTHON=python3.13 for another Python"
 	@echo "make test-latest  the same tests with the newest of everything; which versions moved"
 	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
+	@echo "make examples  every example, offline"
 	@echo "make lock     write both locks anew, with the versions of today"
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
@@ -103,6 +104,15 @@ $(LOWEST)/.test: pyproject.toml $(LOWEST_LOCK) | $(LOWEST)/bin/python
 test-lowest: $(LOWEST)/.test
 	$(LOWEST)/bin/claude-cloud demo
 	$(LOWEST)/bin/python -m pytest -n $(WORKERS) $(SAMPLE)
+
+# An environment of its own: the tests are to run with what the package needs, not the examples.
+EXAMPLES := .venv-examples
+
+$(EXAMPLES)/.installed: pyproject.toml $(LOCK) | $(EXAMPLES)/bin/python
+	$(call install,$(EXAMPLES),$(LOCK),.[test$(comma)examples])
+
+examples: $(EXAMPLES)/.installed
+	$(EXAMPLES)/bin/python -m pytest -n $(WORKERS) examples/test_examples.py
 
 # uv writes a lock for every Python and system; plain pip takes it. No index is written into it.
 LOCKING := .venv-lock

@@ -7,7 +7,8 @@ It runs offline on the emulator; ``--live`` asks the real cloud.
 from __future__ import annotations
 
 import asyncio
-import sys
+
+from run_example import is_live
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud
 
@@ -22,14 +23,14 @@ async def main(platform: Bedrock) -> None:
         where = answer.response_metadata
         print(f"{country}: {answer.text} ({where['region']}, {where['inference_profile']})")
 
-    async for chunk in llm.astream("Which of them is the longest?"):
+    async for chunk in llm.astream("Which river is the longest in Portugal?"):
         print(chunk.text, end="", flush=True)
     print()
     await llm.aclose()
 
 
 if __name__ == "__main__":
-    if "--live" in sys.argv:
+    if is_live():
         asyncio.run(main(Bedrock()))
     else:
         from langchain_claude_cloud.testing import CloudEmulator

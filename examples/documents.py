@@ -59,7 +59,7 @@ def main(llm: ChatClaudeCloud) -> None:
     pdf = base64.b64encode(make_pdf("Rivers of Portugal")).decode()
     message = HumanMessage(
         [
-            {"type": "text", "text": "Which color has the picture, and what does the PDF say?"},
+            {"type": "text", "text": "Which color is the picture, and what does the PDF say?"},
             {"type": "image", "base64": picture, "mime_type": "image/png"},
             {"type": "file", "base64": pdf, "mime_type": "application/pdf"},
         ]

@@ -6,9 +6,8 @@ Offline on the emulator; ``--live`` asks Bedrock, then Vertex AI.
 from __future__ import annotations
 
 import logging
-import sys
 
-from run_example import MODEL
+from run_example import MODEL, is_live
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 
@@ -24,7 +23,7 @@ def main(platforms: list[Bedrock | Vertex]) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    if "--live" in sys.argv:
+    if is_live():
         main([Bedrock(region="us-east-1"), Vertex()])
     else:
         from langchain_claude_cloud.testing import CloudEmulator

@@ -6,6 +6,7 @@ The real cloud is the one that the environment names (``CLAUDE_CODE_USE_VERTEX=1
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,20 @@ from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.testing import CloudEmulator
 
 MODEL = "claude-sonnet-5-5"
+
+
+def is_live() -> bool:
+    """Read the command line: whether the real cloud is to be asked.
+
+    Raises:
+        SystemExit: The command line asks for help, or has an unknown option.
+    """
+    parser = argparse.ArgumentParser(
+        description=sys.modules["__main__"].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--live", action="store_true", help="ask the real cloud")
+    return bool(parser.parse_args().live)
 
 
 @contextmanager
@@ -28,10 +43,10 @@ def example_model(
     Yields:
         The model.
     """
-    if "--live" in sys.argv:
+    if is_live():
         yield ChatClaudeCloud(model=MODEL, max_tokens=4000)
         return
-    with CloudEmulator() as emulator:
+    with CloudEmulator(event_delay=0.005) as emulator:
         if script is not None:
             script(emulator)
         yield ChatClaudeCloud(model=MODEL, platform=emulator.vertex())

@@ -1,18 +1,17 @@
 """An agent's loop whose tool arguments are seen while they are written.
 
 A call that is cut off, or malformed, is never run: it comes in `invalid_tool_calls`, and the
-model is told. It runs offline, with one call cut
-off; ``--live`` asks the cloud that the environment names (``CLAUDE_CODE_USE_VERTEX=1`` or ``CLAUDE_CODE_USE_BEDROCK=1``).
+model is told. Offline on the emulator, with one call cut off; ``--live`` asks the real cloud.
 """
 
 from __future__ import annotations
 
-import sys
-
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from run_example import example_model
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
 
 @tool
@@ -49,16 +48,15 @@ def run_agent(llm: ChatClaudeCloud, task: str) -> str:
 
 TASK = "Write a paragraph about rivers to rivers.md with write_file."
 
-if __name__ == "__main__":
-    if "--live" in sys.argv:
-        print(run_agent(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=4000), TASK))
-    else:
-        from langchain_claude_cloud.testing import CloudEmulator, text, tool_use
 
-        with CloudEmulator(event_delay=0.005) as emulator:
-            call = tool_use("write_file", {"path": "rivers.md", "content": "A river. " * 30})
-            emulator.fault(call, max_tokens_in_call=True)
-            emulator.reply(call)
-            emulator.reply(text("The paragraph is in rivers.md."))
-            model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.bedrock())
-            print(run_agent(model, TASK))
+def script(emulator: CloudEmulator) -> None:
+    """Queue the answers: the call is cut off, sent again, and followed by a sentence."""
+    call = tool_use("write_file", {"path": "rivers.md", "content": "A river. " * 30})
+    emulator.fault(call, max_tokens_in_call=True)
+    emulator.reply(call)
+    emulator.reply(text("The paragraph is in rivers.md."))
+
+
+if __name__ == "__main__":
+    with example_model(script) as model:
+        print(run_agent(model, TASK))

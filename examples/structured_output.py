@@ -1,14 +1,12 @@
 """Answers in the form of a pydantic class, whole or while they are written.
 
-It runs offline on the emulator; ``--live`` asks the cloud that the environment names
-(``CLAUDE_CODE_USE_VERTEX=1`` or ``CLAUDE_CODE_USE_BEDROCK=1``).
+Offline on the emulator; ``--live`` asks the real cloud.
 """
 
 from __future__ import annotations
 
-import sys
-
 from pydantic import BaseModel, Field
+from run_example import example_model
 
 from langchain_claude_cloud import ChatClaudeCloud
 
@@ -35,7 +33,7 @@ def main(llm: ChatClaudeCloud) -> None:
     river = llm.with_structured_output(River).invoke("The longest river in Portugal.")
     print(river)
 
-    both = llm.with_structured_output(River, include_raw=True).invoke("And in Spain?")
+    both = llm.with_structured_output(River, include_raw=True).invoke("The longest river in Spain.")
     print(both["parsed"], both["raw"].response_metadata["stop_reason"], both["parsing_error"])
 
     for known in llm.with_structured_output(SCHEMA).stream("Name five rivers."):
@@ -43,10 +41,5 @@ def main(llm: ChatClaudeCloud) -> None:
 
 
 if __name__ == "__main__":
-    if "--live" in sys.argv:
-        main(ChatClaudeCloud(model="claude-sonnet-5-5", max_tokens=2000))
-    else:
-        from langchain_claude_cloud.testing import CloudEmulator
-
-        with CloudEmulator() as emulator:
-            main(ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.vertex()))
+    with example_model() as model:
+        main(model)

@@ -6,7 +6,7 @@ It runs offline on the emulator; ``--live`` asks the real cloud.
 
 from __future__ import annotations
 
-import sys
+from run_example import is_live
 
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
 
@@ -19,14 +19,14 @@ def main(platform: Vertex) -> None:
     print(answer.text)
     print(answer.usage_metadata)
 
-    for chunk in llm.stream("And which of them is the longest?"):
+    for chunk in llm.stream("Which river is the longest in Portugal?"):
         print(chunk.text, end="", flush=True)
     print()
-    print("tokens in this prompt:", llm.count_tokens("Which of them is the longest?"))
+    print("tokens in this prompt:", llm.count_tokens("Which river is the longest in Portugal?"))
 
 
 if __name__ == "__main__":
-    if "--live" in sys.argv:
+    if is_live():
         main(Vertex())
     else:
         from langchain_claude_cloud.testing import CloudEmulator

@@ -116,6 +116,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "cost",
         "docs",
         "emulator",
+        "examples",
         "test",
     }
 
