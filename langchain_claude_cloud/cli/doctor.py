@@ -23,9 +23,9 @@ from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
-from langchain_claude_cloud.cli.probes import Check, probe
+from langchain_claude_cloud.cli.probes import Check, probe, tell
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
 _PROJECT = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
@@ -169,7 +169,8 @@ def examine(target: Target, cloud: CloudName, *, offline: bool) -> Report:
         report.checks += _lifecycle(resolved)
         report.checks += probe(config, target.model_name, resolved)
     except ClaudeCloudError as error:
-        report.checks.append(Check("settings", "failed", f"{type(error).__name__}: {error}"))
+        name = "credentials" if isinstance(error, AuthenticationError) else "settings"
+        report.checks.append(Check(name, "failed", tell(error, cloud.value)))
     return report
 
 
@@ -193,7 +194,8 @@ def _add_settings(report: Report, config: Vertex | Bedrock, target: Target) -> N
     else:
         names = ("AWS_REGION", "AWS_DEFAULT_REGION")
         known = config.effective_region() or "(not known yet)"
-        report.add("region", known, _origin(target.region, "--region", names, "the AWS profile"))
+        profile = "the AWS profile, if it has one"
+        report.add("region", known, _origin(target.region, "--region", names, profile))
     address = config.effective_base_url()
     if address:
         report.add("address", address, _origin(None, "", _ADDRESS[config.cloud]))
@@ -202,7 +204,9 @@ def _add_settings(report: Report, config: Vertex | Bedrock, target: Target) -> N
 def _add_prepared(report: Report, route: Route) -> None:
     """Add what is known once the credentials are loaded."""
     resolved = route.resolved()
-    report.add("endpoint", route.platform.endpoint(resolved.model_id, "invoke"), "all of the above")
+    report.add(
+        "endpoint", route.platform.endpoint(resolved.model_id, "invoke"), "the settings above"
+    )
     info = resolved.info
     known = "the catalogue" if resolved.known else f"not in the catalogue; treated as {info.name}"
     report.add("model id", resolved.model_id, known)

@@ -13,12 +13,41 @@ from langchain_core.messages import AIMessage
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.errors import ClaudeCloudError, PermissionDeniedError
-from langchain_claude_cloud.errors.types import BedrockApiName
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConnectionFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
 
 Outcome = Literal["ok", "failed", "warning", "not tried"]
 
 _POLICY: Final = "allowedPartnerModelFeatures"
+_OPTIONS: Final[dict[str, dict[type[ClaudeCloudError], tuple[str, ...]]]] = {
+    "vertex": {
+        PermissionDeniedError: ("--project", "--model"),
+        NotFoundError: ("--project", "--region", "--model"),
+        RateLimitError: ("--region",),
+        ConnectionFailedError: ("--region",),
+    },
+    "bedrock": {
+        AuthenticationError: ("--profile", "--region"),
+        PermissionDeniedError: ("--profile", "--region", "--model"),
+        NotFoundError: ("--region", "--model"),
+        RateLimitError: ("--region",),
+        ConnectionFailedError: ("--region",),
+    },
+}
+"""Which options of the command may change the outcome."""
+_STREAMS: Final = {
+    "vertex": "The same permission serves calls and streams on Vertex AI: look for a perimeter, "
+    "a deny rule or a gateway that holds back streamRawPredict.",
+    "bedrock": "Streams need the permission bedrock:InvokeModelWithResponseStream.",
+}
+"""What to do where calls are allowed, and streams are not."""
 _NOTES: Final = {
     "name": "save_note",
     "description": "Save a note.",
@@ -51,6 +80,14 @@ class Check:
     detail: str
 
 
+def tell(error: ClaudeCloudError, cloud: Cloud) -> str:
+    """Return an error in words, with the options of the command that may help."""
+    told = f"{type(error).__name__}: {error}"
+    named = [f"--{name}" for name in ("project", "region", "profile") if f"`{name}`" in told]
+    options = _OPTIONS[cloud].get(type(error), ()) or named
+    return f"{told} Options that may help: {', '.join(options)}." if options else told
+
+
 def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Iterator[Check]:
     """Ask a cloud, request by request; none follows the first one that fails.
 
@@ -68,11 +105,11 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
         ("stream", _stream),
     )
     for what, ask in required:
-        check = _tried(what, ask, llm)
+        check = _tried(what, ask, llm, config.cloud)
         yield check
         if check.outcome == "failed":
             return
-    yield _tool_arguments(llm)
+    yield _tool_arguments(llm, config.cloud)
     if resolved.capabilities.structured_output:
         yield _structured_output(llm)
     if isinstance(config, Bedrock):
@@ -98,7 +135,9 @@ def _listed(llm: ChatClaudeCloud, resolved: ResolvedModel) -> Check:
     try:
         models = llm.list_models()
     except ClaudeCloudError as error:
-        return Check("listing", "warning", f"not allowed, and not needed: {type(error).__name__}")
+        return Check(
+            "listing", "warning", f"could not be read, and is not needed: {type(error).__name__}"
+        )
     wanted = {resolved.model_id, resolved.base_id}
     found = next((each for each in models if wanted & {each.id, *each.model_ids}), None)
     if found is None:
@@ -111,16 +150,15 @@ def _listed(llm: ChatClaudeCloud, resolved: ResolvedModel) -> Check:
     )
 
 
-def _tried(what: str, ask: Callable[[ChatClaudeCloud], str], llm: ChatClaudeCloud) -> Check:
+def _tried(
+    what: str, ask: Callable[[ChatClaudeCloud], str], llm: ChatClaudeCloud, cloud: Cloud
+) -> Check:
     try:
         return Check(what, "ok", ask(llm))
     except ClaudeCloudError as error:
-        permission = "bedrock:InvokeModelWithResponseStream"
         denied = what == "stream" and isinstance(error, PermissionDeniedError)
-        hint = ""
-        if denied and error.platform == "bedrock" and permission not in str(error):
-            hint = f" Streams need the permission {permission}."
-        return Check(what, "failed", f"{type(error).__name__}: {error}{hint}")
+        hint = f" {_STREAMS[cloud]}" if denied else ""
+        return Check(what, "failed", tell(error, cloud) + hint)
 
 
 def _call(llm: ChatClaudeCloud) -> str:
@@ -132,13 +170,13 @@ def _stream(llm: ChatClaudeCloud) -> str:
     return f"answered in {len(chunks)} chunks{_tokens(_sum(chunks))}"
 
 
-def _tool_arguments(llm: ChatClaudeCloud) -> Check:
+def _tool_arguments(llm: ChatClaudeCloud, cloud: Cloud) -> Check:
     name, ask = "tool arguments", llm.bind_tools([_NOTES])
     prompt = "Call save_note once. The note counts from one to thirty, in words."
     try:
         chunks = list(ask.stream(prompt))
     except ClaudeCloudError as error:
-        return Check(name, "failed", f"{type(error).__name__}: {error}")
+        return Check(name, "failed", tell(error, cloud))
     pieces = sum(bool(getattr(chunk, "tool_call_chunks", None)) for chunk in chunks)
     if not _sum(chunks).tool_calls:
         return Check(name, "warning", "not known: the model made no call")

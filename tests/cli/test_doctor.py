@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -124,105 +126,210 @@ def test_one_usable_cloud_is_success(
     assert emulator.requests
 
 
-STATES: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str, str]] = {
-    "no quota": (
-        {"kind": FaultKind.THROTTLED, "times": None, "retry_after": 0},
-        (),
-        "call",
-        "failed",
-        "RateLimitError",
+def no_credentials(emulator: CloudEmulator, folder: Path) -> dict[str, str | None]:
+    """Nothing in the environment, no files, no metadata server."""
+    del emulator
+    names = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    nowhere = {"CLOUDSDK_CONFIG": str(folder), "NO_GCE_CHECK": "true"}
+    return {**dict.fromkeys(names), **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def expired(emulator: CloudEmulator, folder: Path) -> dict[str, str | None]:
+    """A session key whose time is over, an account that was deleted."""
+    key = emulator.issue_aws_key(lifetime=-1)
+    info = {**emulator.service_account_info(), "client_email": "gone@example.com"}
+    (folder / "gone.json").write_text(json.dumps(info))
+    return {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "gone.json"),
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_SESSION_TOKEN": key.session_token,
+    }
+
+
+def wrong_secret(emulator: CloudEmulator, folder: Path) -> dict[str, str | None]:
+    """The secret of another key."""
+    del emulator, folder
+    return {"AWS_SECRET_ACCESS_KEY": "wrong"}
+
+
+def refused(status: int, message: str = "", kind: str = "") -> dict[str, Any]:
+    """The settings of a fault that stays."""
+    given = {"message": message, "error_type": kind}
+    return {"status": status, "times": None, **{name: text for name, text in given.items() if text}}
+
+
+Change = Callable[[CloudEmulator, Path], dict[str, str | None]]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is wrong with a cloud, and what the command has to say about it."""
+
+    cloud: str
+    words: tuple[str, ...]
+    check: str = "call"
+    outcome: str = "failed"
+    change: Change | None = None
+    kind: FaultKind | None = None
+    fault: dict[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+STATES = {
+    "no credentials on Vertex": State(
+        "vertex",
+        ("gcloud auth application-default login",),
+        check="credentials",
+        change=no_credentials,
     ),
-    "no permission": (
-        {"kind": FaultKind.FORBIDDEN, "times": None},
-        (),
-        "call",
-        "failed",
-        "PermissionDeniedError",
+    "no credentials on Bedrock": State(
+        "bedrock",
+        ("aws sso login", "AWS_PROFILE", "--profile"),
+        check="credentials",
+        change=no_credentials,
     ),
-    "streams denied": (
-        {"kind": FaultKind.FORBIDDEN, "times": None, "operation": "stream"},
-        (),
-        "stream",
-        "failed",
-        "PermissionDeniedError",
+    "an expired login on Vertex": State(
+        "vertex",
+        ("missing, expired or not accepted", "gcloud auth application-default login"),
+        kind=FaultKind.UNAUTHENTICATED,
     ),
-    "no listing": (
-        {"status": 403, "operation": "control"},
-        (),
-        "listing",
-        "warning",
-        "not allowed, and not needed",
+    "a deleted account on Vertex": State(
+        "vertex",
+        ("account not found", "gcloud auth application-default login"),
+        check="credentials",
+        change=expired,
+    ),
+    "an expired key on Bedrock": State(
+        "bedrock", ("is expired", "Renew the credentials (aws sso login"), change=expired
+    ),
+    "a wrong secret": State(
+        "bedrock", ("Check the secret access key", "--profile"), change=wrong_secret
+    ),
+    "a wrong project": State(
+        "vertex",
+        ("CONSUMER_INVALID", "Check `project`", "--project"),
+        fault=refused(403, "Permission denied on resource project wrong. (CONSUMER_INVALID)"),
+        options=("--project", "wrong"),
+    ),
+    "a project of somebody else": State(
+        "vertex",
+        ("roles/aiplatform.user", "--project"),
+        fault=refused(403, "Permission 'aiplatform.endpoints.predict' denied on resource '//x'."),
+    ),
+    "an account without access": State(
+        "bedrock", ("Get access to", "--profile, --region, --model"), kind=FaultKind.FORBIDDEN
+    ),
+    "a wrong region on Vertex": State(
+        "vertex",
+        ("is served in the region europe-west1", '`region="global"`', "--region"),
+        options=("--region", "europe-west1"),
+    ),
+    "a wrong region on Bedrock": State(
+        "bedrock",
+        ("model identifier is invalid", "--region"),
+        fault=refused(400, "The provided model identifier is invalid.", "ValidationException"),
+        options=("--region", "eu-west-3"),
+    ),
+    "no quota on Vertex": State(
+        "vertex",
+        ("IAM & Admin > Quotas", '"us" and "eu" endpoints have quotas apart'),
+        kind=FaultKind.THROTTLED,
+        fault={"retry_after": 0},
+    ),
+    "no quota on Bedrock": State(
+        "bedrock",
+        ("set a lower `max_tokens`", "Service Quotas", "--region"),
+        kind=FaultKind.THROTTLED,
+        fault={"retry_after": 0, "message": "Too many tokens, please wait before trying again."},
+    ),
+    "streams denied on Vertex": State(
+        "vertex",
+        ("holds back streamRawPredict",),
+        check="stream",
+        kind=FaultKind.FORBIDDEN,
+        fault={"operation": "stream"},
+    ),
+    "streams denied on Bedrock": State(
+        "bedrock",
+        ("the permission bedrock:InvokeModelWithResponseStream",),
+        check="stream",
+        kind=FaultKind.FORBIDDEN,
+        fault={"operation": "stream"},
+    ),
+    "a policy on Vertex": State(
+        "vertex",
+        ("constraints/vertexai.allowedPartnerModelFeatures", "add this model's feature"),
+        check="structured output",
+        outcome="warning",
+        kind=FaultKind.ORGANIZATION_POLICY,
+    ),
+    "a policy on Bedrock": State(
+        "bedrock",
+        ("service control policy denies it in eu-north-1", "inference profile"),
+        fault=refused(
+            403,
+            "User: u is not authorized to perform: bedrock:InvokeModel on resource: "
+            "arn:aws:bedrock:eu-north-1::foundation-model/m with an explicit deny in a "
+            "service control policy",
+        ),
+    ),
+    "no data retention on Bedrock": State(
+        "bedrock", ("PutAccountDataRetention",), kind=FaultKind.DATA_RETENTION
+    ),
+    "no data sharing on Vertex": State(
+        "vertex",
+        ("Accept data sharing with the publisher", "Model Garden"),
+        fault=refused(400, "m requires data sharing to be enabled for publisher anthropic."),
+    ),
+    "a retired model": State(
+        "bedrock",
+        ("is retired: choose another with --model",),
+        check="lifecycle",
+        options=("--model", "claude-3-5-haiku"),
+    ),
+    "no listing on Vertex": State(
+        "vertex",
+        ("could not be read, and is not needed",),
+        check="listing",
+        outcome="warning",
+        fault={"status": 403, "operation": "control"},
+    ),
+    "no listing on Bedrock": State(
+        "bedrock",
+        ("could not be read, and is not needed",),
+        check="listing",
+        outcome="warning",
+        fault={"status": 403, "operation": "control"},
     ),
 }
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("name", STATES)
-def test_each_state_is_told(emulator: CloudEmulator, capsys: Output, name: str, cloud: str) -> None:
-    """What failed, and the error with its remedy."""
-    settings, arguments, check, outcome, words = STATES[name]
-    kinds = [settings["kind"]] if "kind" in settings else []
-    given = {key: value for key, value in settings.items() if key != "kind"}
-    emulator.fault(*kinds, **given)
-    code, found = checks(capsys, "--platform", cloud, *arguments)
-    assert found[check][0] == outcome
-    assert words in found[check][1]
-    assert code == (1 if outcome == "failed" else 0)
-    if name == "streams denied" and cloud == "bedrock":
-        assert "bedrock:InvokeModelWithResponseStream" in found[check][1]
-    emulator.reset()
-
-
-def test_a_policy_of_the_organization_is_named(emulator: CloudEmulator, capsys: Output) -> None:
-    """It is no hindrance: the package asks with a tool."""
-    emulator.fault(FaultKind.ORGANIZATION_POLICY, times=None)
-    code, found = checks(capsys, "--platform", "vertex")
-    assert code == 0
-    assert found["structured output"][0] == "warning"
-    assert "constraints/vertexai.allowedPartnerModelFeatures" in found["structured output"][1]
-
-
-def test_data_retention_is_named(emulator: CloudEmulator, capsys: Output) -> None:
-    """As the cloud words it."""
-    emulator.fault(FaultKind.DATA_RETENTION, times=None)
-    code, found = checks(capsys, "--platform", "bedrock")
-    assert code == 1
-    assert "data retention" in found["call"][1]
-
-
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "AuthenticationError"),
-        ({"AWS_SESSION_TOKEN": "expired"}, "AuthenticationError"),
-    ],
-)
-def test_credentials_that_are_refused(
+def test_each_state_is_told_with_what_to_do(
     emulator: CloudEmulator,
     capsys: Output,
     monkeypatch: pytest.MonkeyPatch,
-    variables: dict[str, str],
-    words: str,
+    tmp_path: Path,
+    name: str,
 ) -> None:
-    """Found out by the call, not by looking at them."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    code, found = checks(capsys, "--platform", "bedrock")
-    assert code == 1
-    assert found["call"][0] == "failed"
-    assert words in found["call"][1]
-    assert emulator.requests
-
-
-def test_a_wrong_region_and_a_retired_model(emulator: CloudEmulator, capsys: Output) -> None:
-    """A region that lacks the model; a model that the cloud has no more."""
-    code, found = checks(capsys, "--platform", "vertex", "--region", "europe-west1")
-    assert code == 1
-    assert "NotFoundError" in found["call"][1]
-    code, found = checks(capsys, "--platform", "bedrock", "--model", "claude-3-5-haiku")
-    assert code == 1
-    assert "is retired: choose another with --model" in found["lifecycle"][1]
-    assert emulator.requests
+    """What failed, the remedy, and the options of the command; the status follows."""
+    state = STATES[name]
+    for variable, value in (state.change(emulator, tmp_path) if state.change else {}).items():
+        if value is None:
+            monkeypatch.delenv(variable)
+        else:
+            monkeypatch.setenv(variable, value)
+    if state.kind or state.fault:
+        settings = {"times": None, **state.fault}
+        emulator.fault(*([state.kind] if state.kind else []), **settings)
+    code, found = checks(capsys, "--platform", state.cloud, *state.options)
+    assert state.check in found, found
+    outcome, detail = found[state.check]
+    assert outcome == state.outcome, found
+    assert [words for words in state.words if words not in detail] == [], detail
+    assert code == (1 if state.outcome == "failed" else 0)
+    emulator.reset()
 
 
 def test_an_account_that_lists_the_model_as_legacy(emulator: CloudEmulator, capsys: Output) -> None:
