@@ -28,6 +28,10 @@ _REGIONAL_NOTE: Final = (
     "Regional and multi-region endpoints of Vertex AI cost 10 % more from Sonnet 4.5 on; the price "
     "table has global prices only."
 )
+_BATCH_NOTE: Final = (
+    "Both clouds sell batch jobs at about half the price; the price table has only the price of "
+    "single calls, which this is."
+)
 _TIER_NOTE: Final = (
     "The price table has no price for service tier {tier!r}: this is the standard price."
 )
@@ -120,7 +124,9 @@ def _notes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     if metadata["platform"] == "vertex" and metadata.get("region") != "global":
         notes.append(_REGIONAL_NOTE)
     tier = metadata.get("service_tier") or (metadata.get("usage") or {}).get("service_tier")
-    if tier not in {None, "standard", "default"}:
+    if tier == "batch":
+        notes.append(_BATCH_NOTE)
+    elif tier not in {None, "standard", "default"}:
         notes.append(_TIER_NOTE.format(tier=tier))
     return tuple(notes)
 

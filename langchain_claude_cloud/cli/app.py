@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -143,23 +143,19 @@ def models(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the models; with a model's name, all about it: ids, limits, what it takes."""
+    """List the models; with a model's name, all about it: ids, limits, features."""
     from langchain_claude_cloud.cli.models import (  # noqa: PLC0415  # the catalogue
         print_live_models,
         print_models,
     )
 
     asked = {"--platform": platform, "--project": project, "--region": region, "--profile": profile}
-    idle = [option for option, value in asked.items() if value is not None]
     if live:
-        idle = [option for option, value in (("NAME", name), ("--all", everything)) if value]
-    if idle:
-        how = "with" if live else "without"
-        raise typer.BadParameter(f"{idle[0]} does nothing {how} --live: leave it out.")
-    if live:
+        _refuse_idle({"NAME": name, "--all": everything}, "with --live")
         target = Target(platform, None, project, region, profile)
         print_live_models(make_console(), target, as_json=as_json)
     else:
+        _refuse_idle(asked, "without --live")
         print_models(make_console(), name=name, everything=everything, as_json=as_json)
 
 
@@ -177,6 +173,51 @@ def count(
     from langchain_claude_cloud.cli.count import run_count  # noqa: PLC0415  # see `demo`
 
     run_count(make_console(), Target(platform, model, project, region, profile), file)
+
+
+@app.command()
+def cost(
+    file: Annotated[
+        str | None, typer.Argument(help="A prompt's text, counted by the cloud; - for stdin.")
+    ] = None,
+    *,
+    input_tokens: Annotated[
+        int | None, typer.Option(help="The length of the prompt, in place of FILE.", min=0)
+    ] = None,
+    output_tokens: Annotated[
+        int | None, typer.Option(help="The length of the answer.", min=0)
+    ] = None,
+    platform: Platform = None,
+    model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Print what a million tokens of a model cost; or a prompt and its answer.
+
+    Sends nothing without FILE.
+    """
+    from langchain_claude_cloud.cli.cost import run_cost  # noqa: PLC0415  # the catalogue
+
+    asked = {"--project": project, "--region": region, "--profile": profile}
+    if file is None:
+        _refuse_idle(asked, "without FILE")
+    else:
+        _refuse_idle({"--input-tokens": input_tokens}, "with FILE")
+    run_cost(
+        make_console(),
+        Target(platform, model, project, region, profile),
+        path=file,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+    )
+
+
+def _refuse_idle(options: Mapping[str, object], where: str) -> None:
+    """Refuse an option that would have no effect."""
+    for option, value in options.items():
+        if value not in (None, False):
+            raise typer.BadParameter(f"{option} does nothing {where}: leave it out.")
 
 
 @app.command()

@@ -20,8 +20,15 @@ from langchain_core.messages import (
 from rich.console import Console
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
+from langchain_claude_cloud.cli.common import (
+    CLOUD_NAMES,
+    CloudName,
+    Target,
+    describe_usage,
+    price_of,
+)
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.cost import Cost
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 
 _QUIT: Final = frozenset({"/quit", "/exit"})
@@ -103,6 +110,7 @@ class Chat:
         self._console = console
         self._model = model
         self._history: list[BaseMessage] = [SystemMessage(system)] if system else []
+        self._told: set[str] = set()
         self.has_failed = False
 
     def introduce(self, cloud: str) -> None:
@@ -173,8 +181,16 @@ class Chat:
         if not isinstance(answer, AIMessage):
             raise ClaudeCloudError("The answer was empty.")
         self._console.print()
-        self._console.print(_costs(answer), style="dim", markup=False)
+        self._console.print(f"({describe_usage(answer)})", style="dim", markup=False)
+        self._say_once(price_of(answer))
         return answer
+
+    def _say_once(self, price: Cost | None) -> None:
+        """Say what the price table does not know, the first time that it matters."""
+        for note in price.notes if price else ():
+            if note not in self._told:
+                self._told.add(note)
+                self._console.print(note, style="dim", markup=False)
 
     def _print_chunk(self, chunk: AIMessage) -> None:
         for block in chunk.content_blocks:
@@ -187,17 +203,3 @@ class Chat:
             name = f"\n{call['name']} " if call["name"] else ""
             words = f"{name}{call['args'] or ''}"
             self._console.print(words, end="", style="cyan", markup=False, soft_wrap=True)
-
-
-def _costs(answer: AIMessage) -> str:
-    used = answer.usage_metadata
-    if used is None:
-        return ""
-    counts = f"{used['input_tokens']} tokens in, {used['output_tokens']} out"
-    try:
-        from langchain_claude_cloud.cost import cost_of  # noqa: PLC0415  # an extra
-
-        cost = cost_of(answer)
-    except ImportError:
-        cost = None
-    return f"({counts}, about {cost})" if cost is not None else f"({counts})"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from langchain_core.messages import AIMessage
 from rich.console import Console
 
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.routing.routes import choose_platforms
 
@@ -75,6 +77,23 @@ class Target:
     def _refuse(self, option: str, value: str | None, cloud: str) -> None:
         if value is not None:
             raise ConfigurationError(f"{option} does nothing on {cloud}: leave it out.")
+
+
+def price_of(answer: AIMessage) -> Cost | None:
+    """Return what an answer cost; None without the extra ``cost``, or without a price."""
+    try:
+        return cost_of(answer)
+    except ImportError:
+        return None
+
+
+def describe_usage(answer: AIMessage) -> str:
+    """Return how many tokens an answer took and what it cost, where that is known."""
+    used, price = answer.usage_metadata, price_of(answer)
+    if used is None:
+        return "no usage"
+    counts = f"{used['input_tokens']} tokens in, {used['output_tokens']} out"
+    return counts if price is None else f"{counts}, about {price}"
 
 
 def make_console() -> Console:

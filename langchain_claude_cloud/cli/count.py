@@ -24,17 +24,31 @@ def run_count(console: Console, target: Target, path: str) -> None:
         CommandError: The file cannot be read, or has no text.
         ClaudeCloudError: The cloud did not count.
     """
+    console.out(str(int(count_file(target, path))))
+
+
+def count_file(target: Target, path: str) -> int:
+    """Return the number of tokens of a file, and say on stderr who counted them.
+
+    Args:
+        target: Which cloud and model.
+        path: The file, or ``-`` for stdin.
+
+    Raises:
+        CommandError: The file cannot be read, or has no text.
+        ClaudeCloudError: The cloud did not count.
+    """
     text = _read(path)
     if not text.strip():
         raise CommandError("There is no text to count.")
     config = target.config()
     llm = ChatClaudeCloud(model=target.model_name, platform=config)
     count = llm.count_tokens([HumanMessage(text)])
-    console.out(str(int(count)))
     who = f"counted by {CLOUD_NAMES[config.cloud]}"
     if isinstance(count, EstimatedCount):
         who = f"estimated, within {count.error:.0%}: {CLOUD_NAMES[config.cloud]} does not count it"
     Console(stderr=True).print(f"{target.model_name}, {who}", style="dim", highlight=False)
+    return count
 
 
 def _read(path: str) -> str:

@@ -23,7 +23,13 @@ from rich.console import Console
 from rich.text import Text
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, CommandError, Target
+from langchain_claude_cloud.cli.common import (
+    CLOUD_NAMES,
+    CloudName,
+    CommandError,
+    Target,
+    describe_usage,
+)
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.routing.routes import make_routes
@@ -191,11 +197,10 @@ class Agent:
         return self._end_of_step(answer or AIMessage(""))
 
     def _end_of_step(self, answer: AIMessage) -> AIMessage:
-        used = answer.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
         self._console.print()
         if self._pieces:
             self._say(f"arguments came in {self._pieces} pieces", "cyan")
-        self._say(f"{used['input_tokens']} tokens in, {used['output_tokens']} out")
+        self._say(describe_usage(answer))
         last = self._messages[-1]
         if self._broken and isinstance(last, ToolMessage) and last.status == "error":
             self._check_wire(self._broken)

@@ -475,7 +475,7 @@ def test_batch_run_goes_on(
 # the program
 
 
-COMMANDS = ["demo", "chat", "doctor", "models", "count", "emulate", "web", "batch"]
+COMMANDS = ["demo", "chat", "doctor", "models", "count", "cost", "emulate", "web", "batch"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import tool
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cost import cost_of
+from langchain_claude_cloud.cli.common import price_of
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.events import (
@@ -110,7 +110,7 @@ def _results(answer: AIMessage) -> tuple[list[ToolMessage], list[JsonObject]]:
 
 def _usage(answer: AIMessage) -> JsonObject:
     used = answer.usage_metadata
-    metadata = answer.response_metadata
+    metadata, price = answer.response_metadata, price_of(answer)
     return {
         "type": "usage",
         "input_tokens": used["input_tokens"] if used else 0,
@@ -118,14 +118,6 @@ def _usage(answer: AIMessage) -> JsonObject:
         "platform": metadata.get("platform"),
         "region": metadata.get("region"),
         "model": metadata.get("model_name"),
-        "cost": _cost(answer),
+        "cost": float(price.total) if price else None,
+        "notes": list(price.notes) if price else [],
     }
-
-
-def _cost(answer: AIMessage) -> float | None:
-    """Return the price in dollars; None without the extra ``cost``, or without a price."""
-    try:
-        cost = cost_of(answer)
-    except ImportError:
-        return None
-    return None if cost is None else float(cost.total)

@@ -1,0 +1,165 @@
+"""The command ``cost``: what a model's tokens cost, and what a prompt and its answer would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from langchain_core.messages import AIMessage
+from rich.console import Console
+from rich.table import Table
+
+from langchain_claude_cloud.catalogue.models import find
+from langchain_claude_cloud.cli.common import CommandError, Target
+from langchain_claude_cloud.cli.count import count_file
+from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.cost import cost_of
+
+_MILLION: Final = 1_000_000
+_SHORT: Final = 1_000
+"""Tokens by which prices per million are found: long prompts may have higher ones."""
+_LONG: Final = 900_000
+_KINDS: Final = {
+    "input": None,
+    "cache read": "cache_read",
+    "cache write 5 min": "ephemeral_5m_input_tokens",
+    "write 1 h": "ephemeral_1h_input_tokens",
+}
+"""The kinds of input that have prices, and how LangChain's usage metadata calls them."""
+_LIMITS: Final = (
+    "List prices in US dollars, by the table of genai-prices; the cloud's bill is what counts. The "
+    "table does not know discounts, provisioned throughput, batch jobs (about half the price on "
+    "both clouds), and Vertex AI's regional and multi-region endpoints (10 % more from Sonnet 4.5 "
+    "on)."
+)
+
+Row = dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model in a place that has prices of its own.
+
+    Attributes:
+        name: What the place is called.
+        platform: The cloud.
+        profile: Bedrock's inference profile.
+    """
+
+    name: str
+    platform: str
+    profile: str | None = None
+
+    def price(self, model: str, input_tokens: int, output_tokens: int, kind: str = "input") -> Row:
+        """Return the prices of a prompt and its answer; empty if the table has none.
+
+        Args:
+            model: The model.
+            input_tokens: The length of the prompt.
+            output_tokens: The length of the answer.
+            kind: What kind of input the prompt is; see `_KINDS`.
+        """
+        detail = _KINDS[kind]
+        message = AIMessage(
+            "",
+            usage_metadata={
+                "input_tokens": input_tokens,
+                "output_tokens": output_tokens,
+                "total_tokens": input_tokens + output_tokens,
+                "input_token_details": {detail: input_tokens} if detail else {},
+            },
+            response_metadata={
+                "platform": self.platform,
+                "model_name": model,
+                "region": "global",
+                "inference_profile": self.profile,
+            },
+        )
+        cost = cost_of(message)
+        return {} if cost is None else {kind: cost.input, "output": cost.output}
+
+    def per_million(self, model: str) -> Row:
+        """Return the price of a million tokens of each kind; empty if the table has none."""
+        prices: Row = {}
+        for kind in _KINDS:
+            prices |= self.price(model, _SHORT, _SHORT, kind)
+        return {kind: price * _MILLION / _SHORT for kind, price in prices.items()}
+
+    def grows(self, model: str) -> bool:
+        """Whether a token of a long prompt costs more than one of a short prompt."""
+        short, long = (self.price(model, tokens, 0) for tokens in (_SHORT, _LONG))
+        return bool(short) and long["input"] * _SHORT > short["input"] * _LONG
+
+
+_OFFERS: Final = (
+    Offer("Vertex AI, global", "vertex"),
+    Offer("Bedrock, global", "bedrock", "global"),
+    Offer("Bedrock, regional", "bedrock", "us"),
+)
+
+
+def run_cost(
+    console: Console,
+    target: Target,
+    *,
+    path: str | None = None,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+) -> None:
+    """Print a model's prices per million tokens; or those of a prompt and its answer.
+
+    Args:
+        console: Where to.
+        target: The model; the cloud, or None for both.
+        path: A file with the prompt, whose tokens the cloud counts; ``-`` for stdin.
+        input_tokens: The length of the prompt, where it is known.
+        output_tokens: The length of the answer.
+
+    Raises:
+        CommandError: The price table does not have the model, or is not installed.
+        ClaudeCloudError: The cloud did not count.
+    """
+    if path is not None:
+        input_tokens = int(count_file(target, path))
+    found = find(expand_alias(target.model_name))
+    model = found.name if found else target.model_name
+    offers = [each for each in _OFFERS if target.platform in (None, each.platform)]
+    lengths = None
+    if input_tokens is not None or output_tokens is not None:
+        lengths = (input_tokens or 0, output_tokens or 0)
+    try:
+        rows = {each.name: _prices(each, model, lengths) for each in offers}
+        grows = lengths is None and any(each.grows(model) for each in offers)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    rows = {name: prices for name, prices in rows.items() if prices}
+    if not rows:
+        raise CommandError(f"The price table of genai-prices does not have {model}.")
+    what = "dollars per million tokens"
+    if lengths:
+        what = f"dollars for {lengths[0]:,} tokens in, {lengths[1]:,} out"
+    console.print(f"{model}: {what}", style="bold")
+    console.print(_table(rows, digits=4 if lengths else 2))
+    if grows:
+        console.print("Long prompts cost more: try --input-tokens.")
+    console.print(_LIMITS, style="dim")
+
+
+def _prices(offer: Offer, model: str, lengths: tuple[int, int] | None) -> Row:
+    if lengths is None:
+        return offer.per_million(model)
+    prices = offer.price(model, *lengths)
+    return {**prices, "total": sum(prices.values(), Decimal(0))} if prices else {}
+
+
+def _table(rows: Mapping[str, Row], digits: int) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[kind]:.{digits}f}" for kind in kinds))
+    return table
