@@ -17,6 +17,13 @@ WRITERS = {"v0": ProviderChunkHandler, "v1": StandardChunkHandler}
 Event = dict[str, Any]
 
 
+def state_of(message: Event) -> MessageAccumulator:
+    """Return the state of a message that was not streamed."""
+    accumulator = MessageAccumulator()
+    accumulator.add_message(message)
+    return accumulator
+
+
 def start(**message: Any) -> Event:
     """Return a `message_start`."""
     given = {

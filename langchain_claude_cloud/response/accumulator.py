@@ -58,17 +58,6 @@ class MessageAccumulator(MessageState):
         self._by_index: dict[object, Block] = {}
         self._paused = PausedMessages(pauses)
 
-    @classmethod
-    def from_message(cls, message: JsonObject) -> MessageAccumulator:
-        """Return the state of a message that was not streamed.
-
-        Raises:
-            KeyError, TypeError, AttributeError: See `add_message`.
-        """
-        accumulator = cls()
-        accumulator.add_message(message)
-        return accumulator
-
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed.
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from answers import ORIGIN, delta, finish, opened, read, start, stopped
+from answers import ORIGIN, delta, finish, opened, read, start, state_of, stopped
 from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.load import dumps, loads
 from langchain_core.messages import (
@@ -21,7 +21,6 @@ from langchain_core.messages import (
 )
 from recorded_requests import answered_by_hand
 
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
 from langchain_claude_cloud.response.message import build_message
 from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
@@ -76,7 +75,7 @@ def _pieces(text: str) -> list[str]:
 def whole(content: list[Json], version: Any = "v0") -> AIMessage:
     """Return the message of an answer that was not streamed."""
     message = {**start()["message"], "content": content, "stop_reason": stop_reason(content)}
-    return build_message(MessageAccumulator.from_message(message), ORIGIN, version=version)
+    return build_message(state_of(message), ORIGIN, version=version)
 
 
 def _streamed(content: list[Json], writer: Any) -> AIMessage:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from answers import ORIGIN, chunks, finish, read, start, text, thinking, tool
+from answers import ORIGIN, chunks, finish, read, start, state_of, text, thinking, tool
 from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.load import dumpd, load
 from langchain_core.messages import (
@@ -26,7 +26,6 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import build_message
 from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
@@ -232,7 +231,7 @@ def test_the_last_call_of_a_cut_answer_that_was_not_streamed_is_invalid(stop_rea
         for n in range(2)
     ]
     body = {**start()["message"], "content": calls, "stop_reason": stop_reason}
-    message = build_message(MessageAccumulator.from_message(body), ORIGIN, version="v0")
+    message = build_message(state_of(body), ORIGIN, version="v0")
     assert [call["id"] for call in message.tool_calls] == ["toolu_0"]
     (broken,) = message.invalid_tool_calls
     assert (broken["id"], broken["args"]) == ("toolu_1", '{"n": 1}')

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from answers import ORIGIN, Event, chunks, finish, start, tool
+from answers import ORIGIN, Event, chunks, finish, start, state_of, tool
 from langchain_core.messages import message_chunk_to_message
 from profiled_calls import calls_made
 
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import build_message
 
 
@@ -40,7 +39,7 @@ def test_a_number_beyond_a_float_makes_a_call_invalid(version: str) -> None:
     streamed = message_chunk_to_message(parts[0] + parts[1:])
     call = {"type": "tool_use", "id": "toolu_0", "name": "f", "input": {"a": [float("inf")]}}
     body = {"content": [call], "stop_reason": "tool_use"}
-    whole = build_message(MessageAccumulator.from_message(body), ORIGIN, version=version)  # type: ignore[arg-type]
+    whole = build_message(state_of(body), ORIGIN, version=version)  # type: ignore[arg-type]
     for message in (streamed, whole):
         assert message.tool_calls == []
         assert "beyond the range" in (message.invalid_tool_calls[0]["error"] or "")

@@ -7,6 +7,7 @@ import operator
 from typing import Any, Final
 
 import pytest
+from answers import state_of
 from data import load_recordings, needs_data
 from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -120,7 +121,7 @@ def test_a_recorded_body_reads_as_a_naive_reading_does(row: dict[str, Any]) -> N
     body = json.loads(row["body"])
     expected = fold_message(body)
     v0, v1 = (
-        build_message(MessageAccumulator.from_message(body), ORIGIN, version=version)  # type: ignore[arg-type]
+        build_message(state_of(body), ORIGIN, version=version)  # type: ignore[arg-type]
         for version in ("v0", "v1")
     )
     check(v0, expected)
