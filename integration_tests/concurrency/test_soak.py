@@ -29,7 +29,7 @@ WARM_UP = 200 + STREAMS // 20
 
 # What a leak of one small object a stream would exceed, and what caches of the interpreter
 # and of the libraries, which fill in their own time, do not.
-BLOCKS_LIMIT = 1_500 + STREAMS // 2
+BLOCKS_LIMIT = 4_000 + STREAMS // 2
 RESIDENT_LIMIT = 16_000_000 + 200 * STREAMS
 
 

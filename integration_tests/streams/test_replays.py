@@ -23,6 +23,7 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 from reference_fold import check, events_of, fold, fold_message, without_index
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -372,6 +373,7 @@ def test_a_recorded_refusal_is_the_right_exception(
     }
     emulator.replay(row, times=len(ways))
     for name, way in ways.items():
+        MEMORY.reset()  # a throttle would make the next call wait
         with on(name):
             with pytest.raises(ClaudeCloudError) as caught:
                 way()

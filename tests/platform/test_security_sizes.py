@@ -78,7 +78,7 @@ def model_at(server: Server, cloud: str) -> ChatClaudeCloud:
         else Bedrock(region="us-east-1", api_key="key", base_url=url)
     )
     return ChatClaudeCloud(
-        model="claude-sonnet-4-6", platform=platform, max_tokens=10, max_retries=0, timeout=20
+        model="claude-sonnet-4-6", platform=platform, max_tokens=10, max_retries=0, timeout=5
     )
 
 
