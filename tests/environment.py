@@ -18,6 +18,7 @@ import pytest
 _CREDENTIAL_PREFIXES = (
     "ANTHROPIC",
     "AWS",
+    "BIGQUERY",
     "BOTO",
     "CLAUDE",
     "CLOUD_ML",
@@ -27,6 +28,7 @@ _CREDENTIAL_PREFIXES = (
     "GOOGLE",
     "LANGCHAIN",
     "LANGSMITH",
+    "STORAGE_EMULATOR",
     "VERTEX",
 )
 

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.testing.faults import FaultKind
     from langchain_claude_cloud.testing.matching import Match, tool_result
     from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
+    from langchain_claude_cloud.testing.server.batch_faults import BatchFault
     from langchain_claude_cloud.testing.server.state import AwsKey
     from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 __all__ = [
     "AwsKey",
+    "BatchFault",
     "Block",
     "CloudEmulator",
     "ControlRequest",
@@ -50,6 +52,7 @@ __all__ = [
 
 _HOMES: Final = {
     "AwsKey": "server.state",
+    "BatchFault": "server.batch_faults",
     "CloudEmulator": "emulator",
     "ControlRequest": "server.wire",
     "Fault": "scripting",

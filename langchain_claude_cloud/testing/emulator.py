@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from langchain_claude_cloud.config.shapes import is_loopback
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.scripting import (
@@ -20,6 +20,7 @@ from langchain_claude_cloud.testing.scripting import (
     make_replay,
 )
 from langchain_claude_cloud.testing.server import google
+from langchain_claude_cloud.testing.server.batch_faults import BatchFault, BatchFaultKind
 from langchain_claude_cloud.testing.server.state import AwsKey, Settings, State
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
@@ -45,6 +46,9 @@ class EmulatorSettings(TypedDict, total=False):
     unscripted: Literal["stand_in", "error"]
     thinking_binding: bool
     keep_requests: int
+    batch_jobs_at_once: int
+    batch_records: int
+    batch_bytes: int
 
 
 class CloudEmulator:
@@ -64,7 +68,9 @@ class CloudEmulator:
             ``"stand_in"``, the default: the stand-in answers), ``thinking_binding`` (refuse
             thinking blocks of Claude's 5.5 generation behind a changed prompt, as for accounts
             made since 2026-08-31; on by default), ``keep_requests`` (how many of the requests
-            are remembered; 1,000).
+            are remembered; 1,000), ``batch_jobs_at_once`` (how many batch jobs may wait or run; 4),
+            ``batch_records`` and ``batch_bytes`` (how many records a batch job may have, and how
+            long a file of them may be; 100,000 and 256 MB).
 
     Raises:
         ValueError: The host is not a loopback address.
@@ -328,6 +334,58 @@ class CloudEmulator:
         entry = make_fault(*blocks, **settings)
         self._state.script.add(entry)
         return entry
+
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket of Cloud Storage.
+
+        Point google-cloud-storage at it with ``STORAGE_EMULATOR_HOST``, the emulator's `url`.
+
+        Raises:
+            ImportError: The extra ``emulator`` is not installed.
+        """
+        from langchain_claude_cloud.testing.server import (  # noqa: PLC0415  an extra
+            cloud_storage,
+        )
+
+        cloud_storage.buckets_of(self._state).create(name)
+
+    def create_dataset(self, name: str) -> None:
+        """Create a dataset of BigQuery in the emulator's project.
+
+        Point google-cloud-bigquery at it with ``BIGQUERY_EMULATOR_HOST``, the emulator's `url`.
+        """
+        self._state.batches.warehouse.datasets.add((self.project, name))
+
+    def deny(self, *permissions: str, service_agent: bool = False) -> None:
+        """Take permissions away.
+
+        Args:
+            permissions: Such as ``storage.objects.create``, ``bigquery.tables.getData``,
+                ``aiplatform.batchPredictionJobs.create`` or ``iam.serviceAccounts.actAs``.
+            service_agent: Whether the identity that a batch job runs as loses them, not the
+                caller.
+        """
+        prefix = "service_agent:" if service_agent else ""
+        self._state.batches.denied |= {f"{prefix}{each}" for each in permissions}
+
+    def allow_all(self) -> None:
+        """Give back the permissions that `deny` took away."""
+        self._state.batches.denied.clear()
+
+    def batch_fault(
+        self, kind: BatchFaultKind, *, platform: Cloud | None = None, answered: int | None = None
+    ) -> None:
+        """Have something go wrong with the next batch job; see `BatchFault`.
+
+        Args:
+            kind: What goes wrong.
+            platform: Only with a job of this cloud.
+            answered: How many records are answered before it; None for half of them.
+
+        Raises:
+            ValueError: There is no such kind.
+        """
+        self._state.batches.faults.append(BatchFault(kind, platform, answered))
 
     @property
     def pending(self) -> int:

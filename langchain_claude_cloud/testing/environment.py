@@ -27,6 +27,8 @@ def environment_variables(emulator: CloudEmulator, folder: Path) -> dict[Cloud, 
             "ANTHROPIC_VERTEX_PROJECT_ID": emulator.project,
             "CLOUD_ML_REGION": "global",
             "GOOGLE_APPLICATION_CREDENTIALS": str(path),
+            "BIGQUERY_EMULATOR_HOST": emulator.url,
+            "STORAGE_EMULATOR_HOST": emulator.url,
         },
         "bedrock": {
             "ANTHROPIC_BEDROCK_BASE_URL": emulator.url,

@@ -9,7 +9,6 @@ import asyncio
 import json
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,11 +24,13 @@ from langchain_claude_cloud.testing.server import (
     bedrock,
     bedrock_control,
     bedrock_messages,
+    bigquery,
     generation,
     google,
     model_garden,
     remote,
     vertex,
+    vertex_batches,
 )
 from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
@@ -44,9 +45,9 @@ from langchain_claude_cloud.testing.server.wire import (
     Refusal,
     Step,
 )
-from langchain_claude_cloud.testing.validation import check
 
 _JSON = {"content-type": "application/json"}
+_STORAGE = ("/storage/v1/", "/upload/storage/v1/", "/download/storage/v1/")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -85,9 +86,9 @@ class EmulatorApp:
             return self._bedrock(request, on_bedrock)
         if bedrock_control.is_control(request):
             return self._control("bedrock", request), None
-        if model_garden.is_listing(request):
+        if model_garden.is_listing(request) or vertex_batches.is_batch(request):
             return self._control("vertex", request), None
-        other = google.serve(self._state, request)
+        other = _of_google(self._state, request)
         return other or _no_such_path(request), None
 
     def _control(self, cloud: Cloud, request: Incoming) -> Outgoing:
@@ -103,6 +104,8 @@ class EmulatorApp:
                 return Outgoing(0, {}, delay=entry.delay_start)
             if isinstance(entry, Fault):
                 raise refusal_of(entry, cloud)
+            if vertex_batches.is_batch(request):
+                return vertex_batches.serve(self._state, request)
             serve = bedrock_control.serve if cloud == "bedrock" else model_garden.serve
             return serve(self._state, request)
         except Refusal as refusal:
@@ -127,7 +130,7 @@ class EmulatorApp:
         try:
             vertex.check_credentials(self._state, request)
             call = vertex.call_of(target, request, _required(body, request))
-            return self._answer(call, received), received
+            return generation.answer(self._state, call, received), received
         except Refusal as refusal:
             return vertex.error_response(refusal, request), received
 
@@ -152,7 +155,7 @@ class EmulatorApp:
             legacy = legacy and call.rules.legacy
             served_by = bedrock if call.is_invoke_model else bedrock_messages
             served_by.check_betas(call)
-            return self._answer(call, received), received
+            return generation.answer(self._state, call, received), received
         except Refusal as refusal:
             return bedrock.error_response(refusal, request, legacy=legacy), received
 
@@ -164,23 +167,18 @@ class EmulatorApp:
         required = _required(body, request)
         return bedrock_messages.call_of(self._state, target, request, required)
 
-    def _answer(self, call: Call, received: ReceivedRequest) -> Outgoing:
-        bound = call.rules.always_binds_thinking or (
-            call.rules.binds_thinking and self._state.settings.thinking_binding
-        )
-        call = replace(call, binds_thinking=bound)
-        try:
-            return self._answered(call, received)
-        except RecursionError:
-            raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
 
-    def _answered(self, call: Call, received: ReceivedRequest) -> Outgoing:
-        if self._state.settings.strict:
-            check(call)
-        if call.operation == "count_tokens":
-            counted = generation.count_tokens(call, self._state, received)
-            return Outgoing(200, _JSON, json.dumps(counted).encode())
-        return generation.respond(self._state, call, received)
+def _of_google(state: State, request: Incoming) -> Outgoing | None:
+    """Answer a request for storage, a token or metadata; None for any other."""
+    if request.raw_path.startswith(_STORAGE):
+        from langchain_claude_cloud.testing.server import (  # noqa: PLC0415  few tests need it
+            cloud_storage,
+        )
+
+        return cloud_storage.serve(state, request)
+    if bigquery.is_bigquery(request):
+        return bigquery.serve(state, request)
+    return google.serve(state, request)
 
 
 def _common(request: Incoming, body: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -30,7 +31,8 @@ from langchain_claude_cloud.testing.server.wire import (
     Refusal,
     Step,
 )
-from langchain_claude_cloud.testing.stand_in import answer
+from langchain_claude_cloud.testing.stand_in import answer as stand_in_answer
+from langchain_claude_cloud.testing.validation import check
 
 _JSON = {"content-type": "application/json"}
 _FINE_GRAINED_BETA = "fine-grained-tool-streaming-2025-05-14"
@@ -41,6 +43,27 @@ STREAM_TYPES = {
     "sse": "text/event-stream; charset=utf-8",
     "event-stream": "application/vnd.amazon.eventstream",
 }
+
+
+def answer(state: State, call: Call, received: ReceivedRequest) -> Outgoing:
+    """Judge a request and answer it.
+
+    Raises:
+        Refusal: The request is not valid, or a scripted fault refuses it.
+    """
+    bound = call.rules.always_binds_thinking or (
+        call.rules.binds_thinking and state.settings.thinking_binding
+    )
+    call = replace(call, binds_thinking=bound)
+    try:
+        if state.settings.strict:
+            check(call)
+        if call.operation == "count_tokens":
+            counted = count_tokens(call, state, received)
+            return Outgoing(200, _JSON, json.dumps(counted).encode())
+        return respond(state, call, received)
+    except RecursionError:
+        raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
 
 
 def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
@@ -86,7 +109,7 @@ def _message(state: State, call: Call, entry: Reply | Fault | None) -> events.Me
         binding=bindings(call.rules.name, call.body)[-1] if call.binds_thinking else b"",
     )
     if entry is None or not entry.blocks:
-        said = answer(call)
+        said = stand_in_answer(call)
         message = replace(
             base,
             blocks=said.blocks,

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Entry, Script
+from langchain_claude_cloud.testing.server.batch_state import BatchState
 from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
 
 T = TypeVar("T")
@@ -61,6 +62,9 @@ class Settings:
         thinking_binding: Whether the accounts are new ones (from 2026-08-31), for which thinking
             of the 5.5 generation is bound to the conversation.
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
+        batch_jobs_at_once: How many batch jobs may wait or run at once.
+        batch_records: How many records a batch job may have.
+        batch_bytes: How long a file with records may be.
     """
 
     strict: bool = True
@@ -72,6 +76,9 @@ class Settings:
     unscripted: Literal["stand_in", "error"] = "stand_in"
     thinking_binding: bool = True
     keep_requests: int = 1_000
+    batch_jobs_at_once: int = 4
+    batch_records: int = 100_000
+    batch_bytes: int = 256_000_000
 
 
 class State:
@@ -85,6 +92,7 @@ class State:
         self.control_requests: Latest[ControlRequest] = Latest(settings.keep_requests)
         self.token_requests: Latest[dict[str, str]] = Latest(settings.keep_requests)
         self.unscripted: Latest[ReceivedRequest] = Latest(settings.keep_requests)
+        self.batches = BatchState()
         self.url = ""
         self.tokens: dict[str, float] = {}
         self.aws_keys: dict[str, AwsKey] = {}
