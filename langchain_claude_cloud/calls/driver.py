@@ -9,7 +9,7 @@ that the API paused.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -32,6 +32,7 @@ from langchain_claude_cloud.calls.steps import (
     Clients,
     Prepare,
     Send,
+    Step,
     Steps,
     Stream,
     Wait,
@@ -48,6 +49,7 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request
+from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import NO_NAMES
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
@@ -183,13 +185,7 @@ class CallDriver(Generic[T]):
         self._reader = None
         route, tries = self._route, self._attempts.tries[self._attempts.current]
         self._ticket = Ticket(tries=tries)
-        yield Prepare(route.platform, self._timeouts())
-        yield from find_arn_target(route, self._timeouts())
-        request = self._build()
-        yield from self._media.get(request.body, route.platform.max_body_bytes, self._timeouts)
-        for notice in self._media.notices:
-            MEMORY.say_once(notice)
-        outgoing = self._finish(request)
+        request, outgoing = yield from self.request()
         if any(self._budget.limit):
             yield from self._wait_for_limit(request)
         while seconds := MEMORY.pacing.wait(self._quota, self._ticket):
@@ -219,6 +215,24 @@ class CallDriver(Generic[T]):
     def _spent(self) -> float:
         """How many tokens of a quota the answer has taken so far."""
         return quota_tokens(self.answer.usage, self._output_weight)
+
+    def request(self) -> Generator[Step, Any, tuple[MessagesRequest, OutgoingRequest]]:
+        """Build the current route's request, and return it in both forms."""
+        route = self._route
+        yield Prepare(route.platform, self._timeouts())
+        yield from find_arn_target(route, self._timeouts())
+        request = self._build()
+        yield from self._media.get(request.body, route.platform.max_body_bytes, self._timeouts)
+        for notice in self._media.notices:
+            MEMORY.say_once(notice)
+        return request, self._finish(request)
+
+    def read_offline(self, response: HttpResponse) -> None:
+        """Take in the answer to a request that was not sent from here."""
+        resolved, source = self._resolved, self._source(response.headers)
+        options = self._adaptation.settle(self._route.place, resolved)
+        names = prepare_tools(options, resolved).names
+        read_json(response, source, partial(self.answer.take, source, names))
 
     def _build(self) -> MessagesRequest:
         """Build the current route's request. The platform must have been prepared."""

@@ -7,7 +7,7 @@ and event loops in `langchain_claude_cloud.calls.executors`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -18,7 +18,7 @@ from langchain_claude_cloud.calls.driver import Call, CallDriver
 from langchain_claude_cloud.calls.executors import aexecute, arun, execute, run
 from langchain_claude_cloud.calls.lookup import Inquiry, inquire
 from langchain_claude_cloud.calls.options import read_options
-from langchain_claude_cloud.calls.steps import Clients, Prepare, Steps
+from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients, Prepare, Steps
 from langchain_claude_cloud.control_plane.available_models import AvailableModel
 from langchain_claude_cloud.control_plane.model_list import (
     HINTS,
@@ -27,6 +27,8 @@ from langchain_claude_cloud.control_plane.model_list import (
     ask_for_models,
 )
 from langchain_claude_cloud.control_plane.requests import ControlPlane
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS
 from langchain_claude_cloud.routing.routes import Route
@@ -37,6 +39,7 @@ __all__ = [
     "acomplete",
     "acount_tokens",
     "alist_models",
+    "ask",
     "astream",
     "complete",
     "count_tokens",
@@ -167,6 +170,39 @@ async def alist_models(
         if isinstance(outcome, BaseException):
             raise outcome
     return tuple(dict.fromkeys(model for found in lists for model in found))
+
+
+def ask(
+    route: Route,
+    questions: Callable[[Route], Generator[OutgoingRequest, JsonObject, T]],
+    plane: Callable[[Route], ControlPlane],
+    *,
+    max_retries: int = 2,
+    subject: str,
+) -> T:
+    """Ask the control plane of a route's cloud, and return what came of it.
+
+    Args:
+        route: Whose identity, region and headers are used.
+        questions: Makes a generator that yields requests, is sent the answer of each (or has its
+            error raised), and returns the result. It is called when the platform is prepared.
+        plane: Makes what signs and reads refusals.
+        max_retries: How often a failed request is sent again at most.
+        subject: What is asked about, for errors.
+
+    Raises:
+        ClaudeCloudError: An error that the generator does not put up with.
+    """
+    found: list[T] = []
+
+    def steps() -> Steps:
+        timeouts = Timeouts.for_cloud(route.config.cloud, None)
+        yield Prepare(route.platform)
+        inquiry = Inquiry(route, plane(route), timeouts, max_retries, subject)
+        found.append((yield from inquire(inquiry, questions(route))))
+
+    run(steps(), NO_CLIENTS)
+    return found[0]
 
 
 def _listing(

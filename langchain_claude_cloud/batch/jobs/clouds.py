@@ -1,0 +1,45 @@
+"""Chooses the cloud of a batch by its storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias
+
+from langchain_claude_cloud.batch.jobs.services import BatchService, ObjectStore
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.routing.routes import Route
+
+
+class BatchOptions(Protocol):
+    """What a user sets for the jobs of one cloud: a dataclass whose values are JSON data."""
+
+    def as_dict(self) -> JsonObject:
+        """Return the options as JSON data, for the reference file."""
+
+
+Connect: TypeAlias = Callable[
+    [Route, BatchOptions | JsonObject | None], tuple[BatchService, ObjectStore, JsonObject]
+]
+"""Makes a cloud's service and store for a route.
+
+It is given the user's options, or those of the reference file as JSON data, and returns them in
+the latter form, too.
+"""
+
+
+CLOUDS: Final[Mapping[str, tuple[Cloud, Connect]]] = {}
+"""By the scheme of a storage's address: the cloud, and what connects to it."""
+
+
+def cloud_of(storage: str) -> tuple[Cloud, Connect]:
+    """Return the cloud that reads a storage.
+
+    Raises:
+        ConfigurationError: None does.
+    """
+    scheme = storage.partition("://")[0]
+    if "://" not in storage or scheme not in CLOUDS:
+        known = " or ".join(f"{name}://..." for name in CLOUDS)
+        raise ConfigurationError(f"storage is {storage!r}: give {known}.")
+    return CLOUDS[scheme]

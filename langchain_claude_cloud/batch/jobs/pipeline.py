@@ -1,0 +1,109 @@
+"""Takes a runnable apart: what comes before its one call of the model, and what comes after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langchain_core.runnables import (
+    Runnable,
+    RunnableBinding,
+    RunnableLambda,
+    RunnableParallel,
+    RunnableSequence,
+)
+from langchain_core.runnables.base import RunnableBindingBase
+
+from langchain_claude_cloud.calls.offline import OfflineCall
+from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.chat_models.offline import offline_call
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A runnable that calls the model once.
+
+    Attributes:
+        model: The model.
+        arguments: What is bound to it.
+        before: What makes a prompt of an input.
+        after: What is made of the answer.
+    """
+
+    model: ChatClaudeCloud
+    arguments: JsonObject = field(default_factory=dict)
+    before: tuple[Runnable[Any, Any], ...] = ()
+    after: tuple[Runnable[Any, Any], ...] = ()
+
+    def call(self, value: object, cloud: Cloud) -> OfflineCall:
+        """Return the call for an input.
+
+        Raises:
+            ClaudeCloudError: No prompt can be made of it.
+        """
+        for step in self.before:
+            value = step.invoke(value)
+        return offline_call(self.model, value, self.arguments, cloud)
+
+    def answer(self, cloud: Cloud) -> OfflineCall:
+        """Return what reads answers."""
+        return offline_call(self.model, [], self.arguments, cloud)
+
+    def finish(self, message: object) -> object:
+        """Return what the runnable makes of an answer."""
+        for step in self.after:
+            message = step.invoke(message)
+        return message
+
+
+def take_apart(runnable: Runnable[Any, Any]) -> Pipeline:
+    """Return the parts of a runnable.
+
+    Raises:
+        ConfigurationError: It has no `ChatClaudeCloud`, or calls it more than once.
+    """
+    parts = _parts(runnable)
+    if parts is None:
+        raise ConfigurationError(
+            f"{type(runnable).__name__} cannot be submitted: a batch takes the model, bound or "
+            "with structured output, or a chain (prompt | model | parser) that calls it once. "
+            "Agents and other code go by batch.run."
+        )
+    return parts
+
+
+def _parts(runnable: object) -> Pipeline | None:
+    if isinstance(runnable, ChatClaudeCloud):
+        return Pipeline(runnable)
+    if isinstance(runnable, RunnableSequence):
+        return _of_sequence(runnable.steps)
+    if isinstance(runnable, RunnableParallel) and len(runnable.steps__) == 1:
+        ((key, step),) = runnable.steps__.items()
+        found = _parts(step)
+        under_key: Runnable[Any, Any] = RunnableLambda(lambda value: {key: value})
+        return found and replace(found, after=(*found.after, under_key))
+    if isinstance(runnable, RunnableBindingBase):  # also with_retry and with_types
+        return _of_binding(runnable)
+    return None
+
+
+def _of_binding(runnable: RunnableBindingBase[Any, Any]) -> Pipeline | None:
+    found = _parts(runnable.bound)
+    bound = runnable.kwargs if isinstance(runnable, RunnableBinding) else {}
+    if found is None or (bound and (found.before or found.after)):
+        return None
+    return replace(found, arguments={**found.arguments, **bound})
+
+
+def _of_sequence(steps: list[Runnable[Any, Any]]) -> Pipeline | None:
+    found = [(place, parts) for place, step in enumerate(steps) if (parts := _parts(step))]
+    if len(found) != 1:
+        return None
+    ((place, parts),) = found
+    return replace(
+        parts,
+        before=(*steps[:place], *parts.before),
+        after=(*parts.after, *steps[place + 1 :]),
+    )

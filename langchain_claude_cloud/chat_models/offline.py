@@ -1,0 +1,58 @@
+"""Calls of a model that are not sent: see `langchain_claude_cloud.calls.offline`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langchain_claude_cloud.calls.offline import OfflineCall
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
+    from langchain_claude_cloud.routing.routes import Route
+
+
+def offline_call(
+    model: ChatClaudeCloud,
+    value: Any,  # as langchain-core takes it
+    arguments: JsonObject,
+    cloud: Cloud,
+) -> OfflineCall:
+    """Return a call of a model.
+
+    Args:
+        model: The model.
+        value: The prompt, in any form that ``invoke`` takes.
+        arguments: What is bound to the model.
+        cloud: The cloud whose route counts: the model's first.
+
+    Raises:
+        ClaudeCloudError: An argument is not known, or the model has no route to the cloud.
+    """
+    prompt = model._convert_input(value).to_messages()  # noqa: SLF001 - its own call
+    call = model._call(prompt, None, arguments, stream=False)  # noqa: SLF001 - its own call
+    return OfflineCall(replace(call, routes=(_first(call.routes, cloud),)))
+
+
+def route_to(model: ChatClaudeCloud, arguments: JsonObject, cloud: Cloud) -> Route:
+    """Return the first route of a model to a cloud.
+
+    Raises:
+        ClaudeCloudError: An argument is not known, or there is no such route.
+    """
+    call = model._call([], None, arguments, stream=False)  # noqa: SLF001 - its own call
+    return _first(call.routes, cloud)
+
+
+def _first(routes: Any, cloud: Cloud) -> Route:
+    for route in routes:
+        if route.config.cloud == cloud:
+            found: Route = route
+            return found
+    raise ConfigurationError(
+        f"The storage is of {LABELS[cloud]}, and the model's platform is another: give the model "
+        f'platform="{cloud}", or a storage of its cloud.',
+        platform=cloud,
+    )
