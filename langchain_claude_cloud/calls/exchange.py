@@ -30,7 +30,7 @@ from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
-from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS
+from langchain_claude_cloud.response.message_state import IGNORE_EVENTS
 from langchain_claude_cloud.routing.routes import Route
 
 __all__ = [

@@ -26,9 +26,8 @@ from langchain_claude_cloud.errors import (
     parsing,
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
 from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url, flag
-from langchain_claude_cloud.platform.endpoint_checks import check_base_url
 from langchain_claude_cloud.routing.routes import Route
 
 _RUNTIME = "bedrock-runtime"

@@ -2,15 +2,18 @@
 
 A platform turns a Messages API body into a request and reads refusals. It knows no LangChain,
 HTTP client or event loop: `platform.http` drives it from threads and from event loops alike.
+Here is also what both clouds check of an address, and take out of a refusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import quote
 
-from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.config.shapes import REGION, url_problem
+from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 
 
@@ -114,3 +117,49 @@ class Platform(Protocol):
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception. Header names are in lower case."""
+
+
+def check_region(region: str, *, platform: Cloud) -> str:
+    """Return a region that may become part of a host name.
+
+    Raises:
+        ConfigurationError: It is not a DNS label, and would send credentials elsewhere.
+    """
+    if not REGION.fullmatch(region):
+        raise ConfigurationError(
+            f"{region!r} is not a region: it must be lower-case letters, digits and hyphens.",
+            platform=platform,
+            region=region,
+        )
+    return region
+
+
+def check_base_url(url: str, *, platform: Cloud) -> str:
+    """Return a base URL without its trailing slash.
+
+    Raises:
+        ConfigurationError: It is not an https URL (http is for loopback only), or carries
+            a user, a query or a fragment.
+    """
+    problem = url_problem(url)
+    if problem is None:
+        return url.rstrip("/")
+    raise ConfigurationError(f"base_url of {platform} {problem}.", platform=platform)
+
+
+_SHORTEST_SECRET: Final = 8
+
+
+def without_secrets(body: bytes, secrets: Iterable[str | None]) -> bytes:
+    """Return a refusal's body without the credentials of the request that it may quote.
+
+    Args:
+        body: The body, in which gateways and debugging endpoints may echo a request.
+        secrets: The credentials themselves, so that no pattern has to guess what one is.
+            What is too short to be one is left alone.
+    """
+    for secret in secrets:
+        if secret is not None and len(secret) >= _SHORTEST_SECRET:
+            for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
+                body = body.replace(form.encode(), b"[redacted]")
+    return body

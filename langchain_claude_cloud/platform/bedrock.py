@@ -25,20 +25,23 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.platform.aws_auth import AwsSource
-from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.base import (
+    OutgoingRequest,
+    check_base_url,
+    check_region,
+    without_secrets,
+)
 from langchain_claude_cloud.platform.bedrock_auth import BedrockAuth
 from langchain_claude_cloud.platform.bedrock_endpoint import (
     BedrockApi,
+    BedrockSettings,
     configured_base_url,
     default_base_url,
     flag,
 )
 from langchain_claude_cloud.platform.bedrock_invoke import INVOKE_MODEL
 from langchain_claude_cloud.platform.bedrock_messages import MANTLE, MESSAGES
-from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 from langchain_claude_cloud.platform.claude_platform_aws import CLAUDE_PLATFORM
-from langchain_claude_cloud.platform.echoed_secrets import without_secrets
-from langchain_claude_cloud.platform.endpoint_checks import check_base_url, check_region
 from langchain_claude_cloud.platform.locks import SharedLock
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.

@@ -19,8 +19,7 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi
-from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi, BedrockSettings
 
 _GUARDRAIL_HEADERS: Final = {
     "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",

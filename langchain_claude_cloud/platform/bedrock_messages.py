@@ -17,8 +17,7 @@ from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
 from langchain_claude_cloud.platform import bedrock_invoke
-from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi
-from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi, BedrockSettings
 
 _PATH: Final = "/anthropic/v1/messages"
 _VERSION: Final = "2023-06-01"

@@ -12,9 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
-from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi, BedrockSettings
 from langchain_claude_cloud.platform.bedrock_messages import MANTLE, rewrite
-from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
 
 _PATH: Final = "/v1/messages"
 

@@ -30,9 +30,12 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
-from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.echoed_secrets import without_secrets
-from langchain_claude_cloud.platform.endpoint_checks import check_base_url, check_region
+from langchain_claude_cloud.platform.base import (
+    OutgoingRequest,
+    check_base_url,
+    check_region,
+    without_secrets,
+)
 from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
 
 # Dots in a row are in neither, and a gateway may climb by them.

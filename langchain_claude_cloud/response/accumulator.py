@@ -21,11 +21,12 @@ from langchain_claude_cloud.response.blocks import (
     parse_tool_call,
 )
 from langchain_claude_cloud.response.call_names import CallNames
-from langchain_claude_cloud.response.event_handler import IGNORE_EVENTS, EventHandler
 from langchain_claude_cloud.response.message_state import (
     BEDROCK_PREFIX,
     GUARDRAIL_ACTION,
+    IGNORE_EVENTS,
     INTERVENED,
+    EventHandler,
     MessageState,
 )
 from langchain_claude_cloud.response.paused_messages import PAUSED, PausedMessages

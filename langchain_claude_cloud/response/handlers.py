@@ -17,7 +17,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.construction import event_chunk
-from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.message import (
     Content,
     ResponseSource,
@@ -27,7 +26,7 @@ from langchain_claude_cloud.response.message import (
     standard_citation,
     start_metadata,
 )
-from langchain_claude_cloud.response.message_state import MessageState
+from langchain_claude_cloud.response.message_state import EventHandler, MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 

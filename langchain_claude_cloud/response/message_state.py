@@ -1,9 +1,10 @@
-"""What has arrived of one message."""
+"""What has arrived of one message, and the interface of what is told about it meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import (
@@ -13,6 +14,8 @@ from langchain_claude_cloud.response.blocks import (
     invalid_call,
     parse_tool_call,
 )
+
+T = TypeVar("T")
 
 BEDROCK_PREFIX: Final = "amazon-bedrock-"
 """What the names of the fields begin with that Bedrock adds to the API's."""
@@ -66,3 +69,52 @@ class MessageState:
         if not block.ended:
             return invalid_call(block, "truncated: the block never ended")
         return parse_tool_call(block)
+
+
+class EventHandler(Generic[T]):
+    """Is told of each event of a message; each method returns what there is to hand out.
+
+    This one has nothing to hand out. Chunks and protocol events are written by subclasses.
+    """
+
+    def message_start(self, state: MessageState) -> Sequence[T]:
+        """The message started."""
+        del state
+        return ()
+
+    def block_start(self, block: Block) -> Sequence[T]:
+        """A block that is not empty started."""
+        del block
+        return ()
+
+    def text_delta(self, block: Block, text: str) -> Sequence[T]:
+        """Text or thinking was added to a block."""
+        del block, text
+        return ()
+
+    def arguments_delta(self, block: Block, fragment: str) -> Sequence[T]:
+        """A tool's arguments grew."""
+        del block, fragment
+        return ()
+
+    def citation_delta(self, block: Block, citation: JsonObject) -> Sequence[T]:
+        """A citation was added to a text block."""
+        del block, citation
+        return ()
+
+    def block_stop(self, block: Block) -> Sequence[T]:
+        """A block ended.
+
+        Whether a client tool's call is valid is known, unless that waits for the stop reason.
+        """
+        del block
+        return ()
+
+    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Sequence[T]:
+        """The message ended; ``finalized`` are the blocks that were open or undecided."""
+        del state, finalized
+        return ()
+
+
+IGNORE_EVENTS: Final[EventHandler[None]] = EventHandler()
+"""For when only the message matters."""

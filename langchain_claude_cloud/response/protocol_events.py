@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import Block
-from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.handlers import call_head
 from langchain_claude_cloud.response.message import (
     ResponseSource,
@@ -23,7 +22,7 @@ from langchain_claude_cloud.response.message import (
     standard_block,
     start_metadata,
 )
-from langchain_claude_cloud.response.message_state import MessageState
+from langchain_claude_cloud.response.message_state import EventHandler, MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 

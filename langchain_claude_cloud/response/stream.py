@@ -25,13 +25,13 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.event_handler import EventHandler
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,
     FramingError,
     decoder_for,
 )
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
+from langchain_claude_cloud.response.message_state import EventHandler
 
 T = TypeVar("T")
 

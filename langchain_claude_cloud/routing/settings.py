@@ -9,7 +9,7 @@ from typing import Any
 from langchain_claude_cloud.catalogue.arns import region_of, split_arn
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import check_headers, refusal
-from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexSettings
 
 

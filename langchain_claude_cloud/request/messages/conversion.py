@@ -25,8 +25,7 @@ from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_message,
     convert_tool_result,
 )
-from langchain_claude_cloud.request.messages.turn_endings import finalize_turns
-from langchain_claude_cloud.request.messages.turns import THINKING, Role, Turn
+from langchain_claude_cloud.request.messages.turns import THINKING, Role, Turn, finalize_turns
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."

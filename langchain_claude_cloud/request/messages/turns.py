@@ -1,15 +1,18 @@
-"""A turn of the conversation, while messages are added to it."""
+"""A turn of the conversation, while messages are added to it, and how the turns end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import AssistantContent
 
 THINKING: Final = ("thinking", "redacted_thinking")
 """The types of blocks that hold what the model thought."""
+
+_SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
 
@@ -72,6 +75,97 @@ class Turn:
 
 def is_server_block(kind: str) -> bool:
     """Whether a block is a server tool's call or result."""
-    return kind in ("server_tool_use", "mcp_tool_use") or (
-        kind.endswith("_tool_result") and kind != "tool_result"
-    )
+    return kind in _SERVER_CALLS or (kind.endswith("_tool_result") and kind != "tool_result")
+
+
+def finalize_turns(turns: list[Turn]) -> list[Turn]:
+    """Take from assistant turns what must not be at their end; drop those left empty.
+
+    Args:
+        turns: The paired turns; changed in place.
+
+    Returns:
+        The turns, alternating.
+
+    Raises:
+        InvalidInputError: A user turn with nothing in it.
+    """
+    finished: list[Turn] = []
+    called: set[object] = set()
+    for index, turn in enumerate(turns):
+        if turn.role == "assistant":
+            following = turns[index + 1] if index + 1 < len(turns) else None
+            _drop_stray_server_results(turn, called)
+            _trim_end(turn, following)
+            if not turn.content:
+                continue
+        _append(finished, turn)
+    for turn in finished:
+        if not turn.content and not turn.results:
+            raise InvalidInputError(
+                f"messages[{turn.position}] is empty, and so is the whole {turn.role} turn: Claude "
+                "does not accept an empty message. Give it text, or leave it out."
+            )
+    return finished
+
+
+def _append(finished: list[Turn], turn: Turn) -> None:
+    """Add a turn so that roles alternate, also where an assistant turn was left out."""
+    last = finished[-1] if finished else None
+    if last is not None and last.role == "system" and turn.role == "user":
+        # Only the assistant may follow a system turn, so it moves behind the user's.
+        finished.pop()
+        _append(finished, turn)
+        finished.append(last)
+    elif last is not None and last.role == turn.role:
+        last.content += turn.content
+        last.results += turn.results
+        last.plain = False
+    else:
+        finished.append(turn)
+
+
+def _trim_end(turn: Turn, following: Turn | None) -> None:
+    if following is not None and following.role == "user" and not following.results:
+        _drop_dangling_server_calls(turn)
+    if following is None and turn.paused:
+        return
+    # "The final block in an assistant message cannot be `thinking`" (400): an answer that was
+    # cut while the model was thinking (forgecode#2107).
+    while turn.content and turn.content[-1]["type"] in THINKING:
+        turn.content.pop()
+    if following is None and turn.content and turn.content[-1]["type"] == "text":
+        # "final assistant content cannot end with trailing whitespace" (400).
+        turn.content[-1]["text"] = turn.content[-1]["text"].rstrip()
+
+
+def _drop_stray_server_results(turn: Turn, called: set[object]) -> None:
+    """Take out results of server tools whose call is not in the conversation.
+
+    Histories that were cut or edited hold them; the API refuses each that it cannot match
+    with a ``server_tool_use`` (400). A result may come some turns after its call: client
+    tools that the server's code calls are answered in between.
+    """
+    if not any(is_server_block(block["type"]) for block in turn.content):
+        return
+    kept = []
+    for block in turn.content:
+        kind = block["type"]
+        if kind in _SERVER_CALLS:
+            called.add(block.get("id"))
+        elif is_server_block(kind) and block.get("tool_use_id") not in called:
+            continue
+        kept.append(block)
+    turn.content = kept
+
+
+def _drop_dangling_server_calls(turn: Turn) -> None:
+    """Take out server tool calls that were cut off before their result.
+
+    One beside client tools may be waiting for their results: the caller looks out for that.
+    """
+    calls = [block["id"] for block in turn.content if block["type"] in _SERVER_CALLS]
+    if calls:
+        answered = {block.get("tool_use_id") for block in turn.content}
+        dangling = {call_id for call_id in calls if call_id not in answered}
+        turn.content = [block for block in turn.content if block.get("id") not in dangling]
