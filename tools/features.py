@@ -77,6 +77,11 @@ _REQUESTS: Final = (
     Feature("effort (default)", _effort, "values of `effort`"),
     Feature("sampling", _yes("sampling"), "takes `temperature`, `top_p` and `top_k`"),
     Feature("forced tool", _yes("forced_tool_choice"), "takes a `tool_choice` that must be called"),
+    Feature(
+        "computer_20251124",
+        _yes("computer_tool"),
+        "the computer tool of before `computer_toolset_20260801`; refused here where it is gone",
+    ),
     Feature("strict tools", _yes("strict_tools"), "guarantees that arguments fit the schema"),
     Feature(
         "structured output",

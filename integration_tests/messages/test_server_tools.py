@@ -10,6 +10,7 @@ from data import load_recordings, needs_data
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.tools import StructuredTool
 
+from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.testing import CloudEmulator, ReceivedRequest
 
@@ -115,7 +116,7 @@ def _weather(**extras: Any) -> StructuredTool:
     peers="ChatAnthropicVertex, ChatBedrock, ChatBedrockConverse",
     defect="server tools, bash, editor, memory and computer tools are a KeyError",
 )
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-opus-5-5"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-opus-5"])
 @pytest.mark.parametrize("kind", CLIENT_TOOLS)
 def test_tools_that_the_caller_runs_are_offered_on_both_clouds(
     emulator: CloudEmulator, cloud: str, kind: str, model: str
@@ -128,6 +129,42 @@ def test_tools_that_the_caller_runs_are_offered_on_both_clouds(
     assert sent.status == 200
     assert sent.body["tools"] == [tool]
     assert _betas(sent) == ({CLIENT_BETAS[kind]} if kind in CLIENT_BETAS else set())
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"])
+@pytest.mark.parametrize("kind", ["computer_20250124", "computer_20251124"])
+def test_the_old_computer_tools_end_with_the_models_5_5_on_google_cloud(
+    emulator: CloudEmulator, cloud: str, kind: str, model: str
+) -> None:
+    """Refused there before anything is sent, with the tool that took their place."""
+    bound = make_model(emulator, cloud, model=model).bind_tools(
+        [{"type": kind, "name": "computer", "display_width_px": 800, "display_height_px": 600}]
+    )
+    if cloud == "bedrock":
+        bound.invoke("Hi")
+        assert emulator.requests[-1].status == 200
+        return
+    with pytest.raises(InvalidInputError, match="computer_toolset_20260801"):
+        bound.invoke("Hi")
+    assert not emulator.requests
+    make_model(emulator, cloud, model=model).bind_tools(
+        [{"type": "computer_toolset_20260801"}]
+    ).invoke("Hi")
+    assert emulator.requests[-1].status == 200
+
+
+def test_a_list_of_platforms_goes_on_where_the_old_computer_tool_is_taken(
+    emulator: CloudEmulator,
+) -> None:
+    """The route that cannot take it is left out of that call."""
+    llm = ChatClaudeCloud(
+        model="claude-opus-5-5", platform=[emulator.vertex(), emulator.bedrock()], max_retries=0
+    )
+    tool = {"type": "computer_20251124", "name": "computer"}
+    answer = llm.bind_tools([{**tool, "display_width_px": 800, "display_height_px": 600}]).invoke(
+        "Hi"
+    )
+    assert answer.response_metadata["platform"] == "bedrock"
 
 
 @pytest.mark.peer_defect(

@@ -27,7 +27,8 @@ SCHEMA = {
 
 def _model(emulator: CloudEmulator, cloud: str, **fields: Any) -> ChatClaudeCloud:
     return ChatClaudeCloud(
-        model="claude-sonnet-5-5", platform=getattr(emulator, cloud)(), max_tokens=500, **fields
+        **{"model": "claude-sonnet-5-5", "max_tokens": 500, **fields},
+        platform=getattr(emulator, cloud)(),
     )
 
 
@@ -128,7 +129,7 @@ OWN_BETAS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "thinking-binding-controls-2026-08-01",
     ),
     "a computer": (
-        {},
+        {"model": "claude-sonnet-5"},
         {
             "tools": [
                 {

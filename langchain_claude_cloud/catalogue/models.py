@@ -43,6 +43,8 @@ class Capabilities:
         forced_tool_choice: Takes a ``tool_choice`` of type ``any`` or ``tool``.
         structured_output: Takes ``output_config.format``.
         strict_tools: Takes ``strict`` on a tool.
+        computer_tool: Takes ``computer_20250124`` and ``computer_20251124``; else the toolset
+            ``computer_toolset_20260801`` is in their place.
         automatic_caching: Takes a top-level ``cache_control``.
         explicit_caching: Takes ``cache_control`` on blocks, tools and system prompts.
         context_editing: Takes ``context_management`` with the beta
@@ -73,6 +75,7 @@ class Capabilities:
     forced_tool_choice: bool
     structured_output: bool
     strict_tools: bool
+    computer_tool: bool
     automatic_caching: bool
     explicit_caching: bool
     context_editing: bool
@@ -122,6 +125,7 @@ class ModelInfo:
             retire on their own dates.
         retires_not_before: First-party ISO date, or None.
         lifecycles: How long the clouds serve it, where that is published.
+        characters_per_token: Characters of plain text that a token has on average.
         cache_minimum: Tokens that a prompt must have to be cached, first-party, or None.
         aliases: Other names it answers to, first-party ids with a date among them.
         evidence: Where the facts come from and how sure they are.
@@ -140,6 +144,7 @@ class ModelInfo:
     status: str
     retires_not_before: str | None
     lifecycles: Mapping[Cloud, Lifecycle]
+    characters_per_token: float
     cache_minimum: int | None
     aliases: tuple[str, ...]
     evidence: tuple[str, ...]
@@ -228,6 +233,7 @@ def cautious_model() -> ModelInfo:
         released=min(row.released for row in served),
         context_window=min(row.context_window for row in served),
         max_output_tokens=min(row.max_output_tokens for row in served),
+        characters_per_token=min(row.characters_per_token for row in served),
         vertex_id=None,
         bedrock_id=None,
         bedrock_prefixes=(),
@@ -287,6 +293,7 @@ def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelIn
         status=row.get("status", "active"),
         retires_not_before=row.get("retires_not_before"),
         lifecycles={cloud: Lifecycle(**told) for cloud, told in row.get("lifecycles", {}).items()},
+        characters_per_token=merged["characters_per_token"],
         cache_minimum=row.get("cache_minimum"),
         aliases=tuple(row.get("aliases", ())),
         evidence=tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),

@@ -32,7 +32,6 @@ from langchain_claude_cloud.request.token_estimation import (
     ESTIMATE_ERROR,
     PER_MESSAGE,
     Size,
-    characters_per_token,
     size_of,
     size_of_tools,
 )
@@ -280,7 +279,7 @@ def _whole(call: Call, sizes: Iterable[Size]) -> float:
 
 def _per_token(call: Call) -> float:
     route = call.routes[0]
-    return characters_per_token(route.resolve_in(route.known_region()).info)
+    return route.resolve_in(route.known_region()).info.characters_per_token
 
 
 def _sizes(call: Call) -> list[Size]:

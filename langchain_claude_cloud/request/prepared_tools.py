@@ -19,7 +19,7 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.property_keys import fitting_name
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 from langchain_claude_cloud.request.tool_types import (
-    check_server_tools,
+    check_anthropic_tools,
     is_custom,
     is_toolset,
     tool_betas,
@@ -85,7 +85,7 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
         notices += ["tool_choice left out: there are no tools"] if unused else []
         return PreparedTools([], [], notices, left_out=left_out)
     _refuse_duplicates(fit)
-    check_server_tools(fit, model)
+    check_anthropic_tools(fit, model)
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     names = _names(fit)
     tools = [_named(tool, names) for tool in fit]

@@ -12,7 +12,6 @@ from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_claude_cloud.catalogue.models import ModelInfo
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -20,13 +19,6 @@ ESTIMATE_ERROR: Final = 0.35
 """How far an estimate may be off, as a part of the count: nine in ten recorded prompts of more
 than 100 tokens lie within it. Images and PDFs are guessed at, and text that is not in words
 (base64, hashes) may have twice as many tokens."""
-
-_FIRST_WITH_NEW_TOKENIZER: Final = "2026-04-16"
-"""Release of Opus 4.7: from it on a text has about 30 % more tokens (claude models overview)."""
-
-_CHARACTERS: Final = 4.0
-_CHARACTERS_OF_NEW_TOKENIZER: Final = 3.2
-"""Characters of a token in recorded prompts, before and since that. langchain takes 3.3."""
 
 _BYTES_OF_OTHER_SCRIPTS: Final = 3.0
 PER_MESSAGE: Final = 4
@@ -55,18 +47,12 @@ class Size:
     digest: int
 
 
-def characters_per_token(info: ModelInfo) -> float:
-    """Return how many characters of plain text a token of a model has on average."""
-    is_new = info.released >= _FIRST_WITH_NEW_TOKENIZER
-    return _CHARACTERS_OF_NEW_TOKENIZER if is_new else _CHARACTERS
-
-
 def size_of_tools(tools: Iterable[JsonObject], per_token: float) -> float:
     """Return the estimated tokens of tools, and of what the API says about them.
 
     Args:
         tools: As they are in a request.
-        per_token: See `characters_per_token`.
+        per_token: Characters of plain text that a token of the model has.
     """
     sizes = [_text_size(_dump(tool), per_token) + _PER_TOOL for tool in tools]
     return sum(sizes) + (_FOR_TOOLS if sizes else 0)
@@ -77,7 +63,7 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
 
     Args:
         message: Any message.
-        per_token: See `characters_per_token`.
+        per_token: Characters of plain text that a token of the model has.
     """
     tokens = float(PER_MESSAGE)
     pieces = tuple(_pieces(message))
@@ -101,7 +87,7 @@ def quota_tokens_of(
         body: The request that was made of it.
         model: The model on its cloud.
     """
-    per_token = characters_per_token(model.info)
+    per_token = model.info.characters_per_token
     prompt = sum(size_of(message, per_token).tokens for message in messages)
     reserved = body["max_tokens"] if model.cloud == "bedrock" else 0
     return prompt + size_of_tools(body.get("tools") or (), per_token) + reserved

@@ -24,6 +24,9 @@ _SERVER_TOOLS: Final = (
 )
 """What the types of tools that the API runs start with. A type that is not here passes."""
 
+_COMPUTER_TOOLS: Final = ("computer_20241022", "computer_20250124", "computer_20251124")
+_COMPUTER_TOOLSET: Final = "computer_toolset_20260801"
+
 CONTEXT_MANAGEMENT_BETA: Final = "context-management-2025-06-27"
 _TOOL_SEARCH: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES: Final = "tool-examples-2025-10-29"
@@ -45,8 +48,8 @@ using 'type' does not match any of the expected tags" (400, ax#457), and its pag
 with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
 
 
-def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
-    """Refuse server tools that the model's cloud does not run.
+def check_anthropic_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
+    """Refuse Anthropic's own tools that the model has not on its cloud.
 
     Raises:
         InvalidInputError: Names the tool, the cloud, and what it offers instead.
@@ -54,6 +57,12 @@ def check_server_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> Non
     offered = model.capabilities.server_tools
     for tool in tools:
         kind = str(tool.get("type") or "")
+        if kind in _COMPUTER_TOOLS and model.known and not model.capabilities.computer_tool:
+            raise InvalidInputError(
+                f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
+                f"{{'type': {_COMPUTER_TOOLSET!r}}}, whose actions are tools of their own, or "
+                "another model."
+            )
         if not kind.startswith(_SERVER_TOOLS) or kind.startswith(tuple(offered)):
             continue
         names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))

@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.request.token_estimation import (
     ESTIMATE_ERROR,
-    characters_per_token,
     size_of,
     size_of_tools,
 )
@@ -47,7 +46,7 @@ def _is_text(request: dict[str, Any]) -> bool:
 
 def _estimated(request: dict[str, Any]) -> float:
     name = re.sub(r"-\d{8}$|-20\d{6}.*$", "", request.get("model") or "claude-sonnet-4-5")
-    per_token = characters_per_token(resolve(name, "vertex").info)
+    per_token = resolve(name, "vertex").info.characters_per_token
     messages: list[BaseMessage] = [HumanMessage(turn["content"]) for turn in request["messages"]]
     if request.get("system"):
         messages.append(HumanMessage(request["system"]))

@@ -141,6 +141,11 @@ class ModelRules:
             return False
         return self.version >= (4, 5)
 
+    def computer_tool(self, cloud: Cloud) -> bool:
+        """Whether the computer tools of before the toolset are taken."""
+        is_new = self.family not in _ALWAYS_THINKS and self.version >= (5, 5)
+        return cloud == "bedrock" or not is_new
+
     def mid_conversation_system(self, cloud: Cloud) -> bool:
         """Whether messages may have the role ``system``."""
         if cloud == "bedrock" and self._is("sonnet", (5, 0)):

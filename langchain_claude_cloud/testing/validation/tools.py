@@ -72,7 +72,9 @@ _COMPUTER = ("computer_20250124", "computer_20251124")
 
 def _known_types(call: Call) -> tuple[str, ...]:
     types: tuple[str, ...] = ("custom", *_CLIENT)
-    if any(beta.startswith("computer-use") for beta in call.betas):
+    if call.rules.computer_tool(call.cloud) and any(
+        beta.startswith("computer-use") for beta in call.betas
+    ):
         types += _COMPUTER
     if call.operation == "count_tokens" and call.is_invoke_model:
         return types
