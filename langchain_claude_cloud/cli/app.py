@@ -67,9 +67,9 @@ def demo(
     ] = False,
     model: Model = None,
 ) -> None:
-    """Show an agent's loop, its tool calls as they stream, and one that is cut off.
+    """Run an agent, one of whose tool calls is cut off and recovered.
 
-    Offline, unless --live. Fails if a step does not do what it should.
+    Offline, unless --live. The status is 1 if a step does not do what it should.
     """
     from langchain_claude_cloud.cli.demo import run_demo  # noqa: PLC0415  # the model, for one
 
@@ -97,12 +97,16 @@ def chat(
         bool, typer.Option("--emulator", help="Talk to the emulator, offline.")
     ] = False,
 ) -> None:
-    """Talk to a model, line by line; /help lists commands, Ctrl-D ends it.
+    """Talk to a model in the terminal.
 
-    The status is 1 if the last question was not answered.
+    /help lists its commands, Ctrl-D ends it. The status is 1 if the last question was not answered.
     """
     from langchain_claude_cloud.cli.chat import run_chat  # noqa: PLC0415  # see `demo`
 
+    if emulator:
+        _refuse_idle(
+            {"--project": project, "--region": region, "--profile": profile}, "with --emulator"
+        )
     target = Target(platform, model, project, region, profile)
     raise typer.Exit(run_chat(make_console(), target, system=system, emulator=emulator))
 
@@ -118,10 +122,10 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what would be used and where it comes from, try it, and say what to change.
+    """Check settings and credentials, try each cloud, say what to do.
 
-    Asks each cloud with a few small requests, unless --offline. The status is 0 if a cloud can
-    be used.
+    Shows what would be used and where it comes from. Sends each cloud a few small requests,
+    unless --offline. The status is 0 if a cloud can be used.
     """
     from langchain_claude_cloud.cli.doctor import run_doctor  # noqa: PLC0415  # see `demo`
 
@@ -143,7 +147,7 @@ def models(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the models; with a model's name, all about it: ids, limits, features."""
+    """List the models, or show everything about one."""
     from langchain_claude_cloud.cli.models import (  # noqa: PLC0415  # the catalogue
         print_live_models,
         print_models,
@@ -169,7 +173,7 @@ def count(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Print how many tokens a text is, counted by the cloud."""
+    """Print how many tokens a text has, counted by the cloud."""
     from langchain_claude_cloud.cli.count import run_count  # noqa: PLC0415  # see `demo`
 
     run_count(make_console(), Target(platform, model, project, region, profile), file)
@@ -193,9 +197,9 @@ def cost(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Print what a million tokens of a model cost; or a prompt and its answer.
+    """Print a model's prices, or what a prompt and its answer cost.
 
-    Sends nothing without FILE.
+    Sends nothing, unless FILE is given.
     """
     from langchain_claude_cloud.cli.cost import run_cost  # noqa: PLC0415  # the catalogue
 
@@ -230,7 +234,10 @@ def emulate(
         bool, typer.Option(help="Refuse what the clouds refuse, in their words.")
     ] = True,
 ) -> None:
-    """Serve both clouds on loopback until Ctrl-C, and print what clients need."""
+    """Serve both clouds on this machine until Ctrl-C, for tests.
+
+    Prints the environment variables that a program needs to use them.
+    """
     from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
 
     run_emulator(host, port, event_delay=event_delay, strict=strict)
@@ -248,8 +255,12 @@ def web(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show answers, and a file that a tool call writes, on a web page as they come."""
+    """Show a file on a web page while a tool call writes it."""
     from langchain_claude_cloud.cli.web.app import run_web  # noqa: PLC0415  # an extra
 
+    if not live:
+        _refuse_idle(
+            {"--project": project, "--region": region, "--profile": profile}, "without --live"
+        )
     target = Target(None, model, project, region, profile)
     run_web(make_console(), target, port, live=live)

@@ -32,7 +32,7 @@ def run(
     ] = None,
     requests_per_minute: Annotated[float | None, typer.Option(help="At most.")] = None,
 ) -> None:
-    """Answer the prompts in a file; the same command again does what is missing.
+    """Answer the prompts in a file; run it again to answer what is missing.
 
     The status is 1 if an input failed or the run was interrupted.
     """

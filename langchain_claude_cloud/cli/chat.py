@@ -34,7 +34,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 _QUIT: Final = frozenset({"/quit", "/exit"})
 _HELP: Final = """\
 /help         show this
-/model NAME   go on with another model; without a name, say which one it is
+/model NAME   continue with another model; without a name, say which one answers
 /save FILE    write the conversation to a file, as JSON of LangChain's messages
 /quit         end (or Ctrl-D)
 Ctrl-C stops an answer. Arrow keys edit a line and bring back earlier ones."""
@@ -79,11 +79,14 @@ def _platform(target: Target, *, emulator: bool) -> Iterator[Vertex | Bedrock]:
 
 
 def _lines(console: Console) -> Iterator[str]:
+    # readline must print the prompt itself: else it does not know where the line begins.
+    prompt = "> " if sys.stdin.isatty() else ""
     while True:
         try:
-            line = console.input("[bold]> [/bold]").strip()
+            line = input(prompt).strip()
         except EOFError:
-            console.print()
+            if prompt:
+                console.print()
             return
         except KeyboardInterrupt:
             console.print()

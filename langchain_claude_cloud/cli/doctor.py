@@ -231,7 +231,8 @@ def _lifecycle(resolved: ResolvedModel) -> list[Check]:
 
 def _print(console: Console, report: Report) -> None:
     title = CLOUD_NAMES[report.cloud]
-    settings = Table(title=title, title_justify="left", title_style="bold")
+    console.print(title, style="bold")
+    settings = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("setting", "value", "from"):
         settings.add_column(name, overflow="fold")
     for row in report.settings:

@@ -111,7 +111,7 @@ def _details(model: ModelInfo) -> Table:
         ("inference profiles", ", ".join(model.bedrock_prefixes) or "none"),
         ("context window", f"{model.context_window:,} tokens"),
         ("longest answer", f"{model.max_output_tokens:,} tokens"),
-        ("takes", describe(model)),
+        ("features", describe(model)),
     ):
         table.add_row(Text(name, style="bold"), Text(value))
     return table
@@ -134,11 +134,13 @@ def print_live_models(console: Console, target: Target, *, as_json: bool = False
         console.out(json.dumps([asdict(model) for model in models], indent=2, default=_plain))
         return
     where = f"{CLOUD_NAMES[config.cloud]}, {models[0].region}" if models else config.cloud
-    table = Table(title=f"{len(models)} models listed by {where}", title_justify="left")
-    for name in ("model", "status", "give as model", "goes in"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    table.add_column("status", overflow="fold")
+    table.add_column("give as model", no_wrap=True)  # to be copied
     for model in models:
         table.add_row(*_live_row(model))
+    console.print(f"{len(models)} models listed by {where}", style="bold")
     console.print(table)
 
 
@@ -148,12 +150,11 @@ def _live_row(model: AvailableModel) -> tuple[str, ...]:
         model.name or f"{model.id}\n(not in the catalogue)",
         f"{model.status or '-'}{until}",
         "\n".join(model.model_ids) or "provisioned throughput only",
-        ", ".join(model.input_modalities) or "-",
     )
 
 
 def describe(model: ModelInfo) -> str:
-    """Return what a model takes, each thing with the cloud if it is only one of them."""
+    """Return a model's features, each with the cloud if only one of them has it."""
     vertex, bedrock = _features(model.vertex), _features(model.bedrock)
     if model.vertex_id is None or model.bedrock_id is None:
         return "; ".join(bedrock if model.vertex_id is None else vertex)

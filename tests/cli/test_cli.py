@@ -197,6 +197,7 @@ def test_chat_streams_and_remembers() -> None:
     out, _ = chat.communicate("Hello\n\nHow are you?\n/quit\nnever asked\n", timeout=60)
     assert chat.returncode == 0, out
     assert "claude-sonnet-5-5 on Amazon Bedrock" in out
+    assert "> " not in out  # a prompt is for a terminal
     assert "I am the stand-in for Claude." in out
     costs = [int(count) for count in re.findall(r"\((\d+) tokens in, \d+ out", out)]
     assert len(costs) == 2
@@ -346,16 +347,18 @@ def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--region", "us-east-1"), "--region does nothing without --live"),
-        (("--platform", "vertex"), "--platform does nothing without --live"),
-        (("opus", "--live"), "NAME does nothing with --live"),
+        (("models", "--region", "us-east-1"), "--region does nothing without --live"),
+        (("models", "--platform", "vertex"), "--platform does nothing without --live"),
+        (("models", "opus", "--live"), "NAME does nothing with --live"),
+        (("chat", "--emulator", "--region", "eu"), "--region does nothing with --emulator"),
+        (("web", "--project", "mine"), "--project does nothing without --live"),
     ],
 )
-def test_models_refuses_options_without_effect(
+def test_options_without_effect_are_refused(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
     """A usage error."""
-    code, _, err = command(capsys, "models", *arguments)
+    code, _, err = command(capsys, *arguments)
     assert code == 2
     assert words in plain(err)
 
