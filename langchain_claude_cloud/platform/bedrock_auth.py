@@ -117,7 +117,7 @@ class BedrockAuth:
 
     def __init__(self, settings: BedrockSettings) -> None:
         self._region = settings.region
-        self._identity = _identity(settings)
+        self._identity = identity_of(settings)
         is_key = self._identity is None and not settings.unsigned
         self._api_key = BedrockApiKey(settings.api_key) if is_key and settings.api_key else None
         self._source: AwsSource | None = None
@@ -199,7 +199,7 @@ class BedrockAuth:
         return self._signers[signing_name]
 
 
-def _identity(settings: BedrockSettings) -> AwsIdentity | None:
+def identity_of(settings: BedrockSettings) -> AwsIdentity | None:
     """Return who signs, or None where an API key stands for the identity, or nobody signs."""
     keys = _explicit_keys(settings)
     own = (keys, settings.session, settings.profile, settings.role_arn)

@@ -28,7 +28,15 @@ the latter form, too.
 """
 
 
-CLOUDS: Final[Mapping[str, tuple[Cloud, Connect]]] = {}
+def _bedrock(
+    route: Route, options: BatchOptions | JsonObject | None
+) -> tuple[BatchService, ObjectStore, JsonObject]:
+    from langchain_claude_cloud.batch.jobs import bedrock  # noqa: PLC0415 - boto3, on first use
+
+    return bedrock.connect(route, options)
+
+
+CLOUDS: Final[Mapping[str, tuple[Cloud, Connect]]] = {"s3": ("bedrock", _bedrock)}
 """By the scheme of a storage's address: the cloud, and what connects to it."""
 
 

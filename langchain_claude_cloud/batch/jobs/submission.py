@@ -1,0 +1,231 @@
+"""Submits inputs to a cloud's batch inference."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable
+
+from langchain_claude_cloud.batch.identifiers import Identifiers
+from langchain_claude_cloud.batch.inputs import Column, Input, InputReader, InputRowError, Inputs
+from langchain_claude_cloud.batch.jobs.clouds import BatchOptions, cloud_of
+from langchain_claude_cloud.batch.jobs.job import BatchJob
+from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
+from langchain_claude_cloud.batch.jobs.reference import Reference
+from langchain_claude_cloud.batch.jobs.shards import ShardWriter
+from langchain_claude_cloud.chat_models.offline import route_to
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    InvalidInputError,
+    RequestTooLargeError,
+)
+from langchain_claude_cloud.errors.types import JsonObject
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.batch.jobs.services import BatchService
+    from langchain_claude_cloud.routing.routes import Route
+
+
+def submit(
+    runnable: Runnable[Any, Any],
+    inputs: Inputs,
+    *,
+    storage: str,
+    reference: str | Path | None = None,
+    id: Column | None = None,  # noqa: A002 - the name of the column
+    input: Column = "input",  # noqa: A002 - the name of the column
+    options: BatchOptions | None = None,
+    note: JsonObject | None = None,
+) -> BatchJob:
+    """Have a cloud answer many inputs within a day or so, at half the price.
+
+    All inputs are read and uploaded first; then the jobs begin. The same call again goes on: with
+    the upload if that was cut off, with jobs that were not created, and, when all have ended, with
+    the records that have no answer. What is answered is not asked again.
+
+    Args:
+        runnable: The model, bound or with structured output, or a chain that calls it once.
+        inputs: An iterable of rows (read one by one), or the path of a .jsonl, .csv or .parquet
+            file. A row is a mapping of columns, a string, a message or a list of messages.
+        storage: Where files are put: ``s3://bucket/folder`` for Bedrock. Its cloud must be the
+            model's.
+        reference: The file with what is known about the batch; `BatchJob.load` reads it.
+            Otherwise it is beside a file of inputs, with ``.batch.json`` after its name.
+        id: The column of the ids, or a function of the row. Otherwise the column ``id``, or a hash
+            of the input.
+        input: The column of what the runnable is given, or a function of the row.
+        options: The cloud's own options, such as `BedrockBatch`.
+        note: JSON data to keep in the reference.
+
+    Returns:
+        The batch. Ask it for its `status`, `wait` for it and read its `results`.
+
+    Raises:
+        InputRowError: An input cannot be used; nothing was begun. Mend it, and submit again.
+        ConfigurationError: An argument cannot be used, or the reference is another batch's.
+        ClaudeCloudError: The cloud refused; the message names the permission.
+    """
+    pipeline = take_apart(runnable)
+    cloud, connect = cloud_of(storage)
+    route = route_to(pipeline.model, pipeline.arguments, cloud)
+    path = _reference_path(inputs, reference)
+    known = Reference.load(path) if path.exists() else None
+    service, store, settings = connect(
+        route, options if options is not None or known is None else known.options
+    )
+    if known is not None:
+        _check_same(known, storage, route)
+    if known is None or not known.is_uploaded:
+        service.check()
+        store.check(storage)
+    name = f"claude-batch-{uuid.uuid4().hex[:12]}"
+    batch = known or Reference(
+        path=path,
+        id=name,
+        cloud=cloud,
+        storage=storage,
+        folder=store.join(storage, name),
+        model=route.model,
+        platform={},
+        options=settings,
+        note=note or {},
+    )
+    if not batch.is_uploaded:
+        batch.save()
+        reader = InputReader(inputs, id, input)
+        with ShardWriter(batch, store, service.limits) as writer:
+            _upload(batch, reader, writer, pipeline, service)
+        batch.platform = _settings_of(route)
+        batch.is_uploaded = True
+        batch.save()
+    job = BatchJob(batch, pipeline)
+    job.go_on()
+    return job
+
+
+async def asubmit(
+    runnable: Runnable[Any, Any],
+    inputs: Inputs,
+    *,
+    storage: str,
+    reference: str | Path | None = None,
+    id: Column | None = None,  # noqa: A002 - the name of the column
+    input: Column = "input",  # noqa: A002 - the name of the column
+    options: BatchOptions | None = None,
+    note: JsonObject | None = None,
+) -> BatchJob:
+    """Do what `submit` does, on an event loop, in a thread."""
+    submitting = partial(submit, runnable, inputs, storage=storage, reference=reference, id=id)
+    return await asyncio.to_thread(submitting, input=input, options=options, note=note)
+
+
+def _reference_path(inputs: Inputs, reference: str | Path | None) -> Path:
+    if reference is not None:
+        return Path(reference)
+    if isinstance(inputs, str | Path):
+        return Path(f"{inputs}.batch.json")
+    raise ConfigurationError(
+        "Give reference=, the file that the batch is found by again: inputs is no file to put it "
+        "beside."
+    )
+
+
+def _check_same(known: Reference, storage: str, route: Route) -> None:
+    """Refuse to go on with another batch."""
+    for what, before, now in (
+        ("storage", known.storage, storage),
+        ("model", known.model, route.model),
+    ):
+        if before != now:
+            raise ConfigurationError(
+                f"{known.path} is of a batch with {what} {before!r}, not {now!r}: name another "
+                "reference."
+            )
+
+
+def _upload(
+    batch: Reference,
+    reader: InputReader,
+    writer: ShardWriter,
+    pipeline: Pipeline,
+    service: BatchService,
+) -> None:
+    """Upload all records that are not uploaded yet.
+
+    Raises:
+        InputRowError: An input cannot be used.
+    """
+    ids = Identifiers()
+    inputs = _checked(reader, ids)
+    try:
+        _skip_uploaded(batch, inputs)
+        number = batch.total
+        for one in inputs:
+            try:
+                line = service.line(number, pipeline.call(one.value, batch.cloud).request())
+                writer.add(number, one.id, line)
+            except Exception as error:
+                if not _is_of_input(error):
+                    raise
+                raise reader.error(one.row, str(error)) from error
+            number += 1
+        if number > batch.total or not number:
+            writer.finish()
+    finally:
+        ids.close()
+
+
+def _is_of_input(error: Exception) -> bool:
+    """Whether one input is to blame: its content, or what the chain makes of it."""
+    if isinstance(error, ClaudeCloudError):
+        return isinstance(error, InvalidInputError | RequestTooLargeError) and not isinstance(
+            error, InputRowError
+        )
+    return True
+
+
+def _checked(reader: InputReader, ids: Identifiers) -> Iterator[Input]:
+    """Yield the inputs.
+
+    Raises:
+        InputRowError: Two have one id.
+    """
+    for one in reader:
+        earlier = ids.add(one.id, one.row)
+        if earlier is not None:
+            raise reader.error(
+                one.row, f"its id {one.id!r} is that of {reader.where(earlier)}, too."
+            )
+        yield one
+
+
+def _skip_uploaded(batch: Reference, inputs: Iterator[Input]) -> None:
+    """Pass over what an earlier call has uploaded.
+
+    Raises:
+        ConfigurationError: The inputs are others now.
+    """
+    for shard in batch.shards:
+        digest = hashlib.sha256()
+        for _ in range(shard.records):
+            one = next(inputs, None)
+            digest.update(f"{one.id if one else None}\n".encode())
+        if digest.hexdigest() != shard.digest:
+            raise ConfigurationError(
+                f"{batch.path} is of a batch with other inputs: their ids, or their order, are not "
+                "those that were uploaded. Name another reference."
+            )
+
+
+def _settings_of(route: Route) -> JsonObject:
+    """Return the settings of a platform for another process; of secrets, that there are some."""
+    found: JsonObject = route.config.model_dump(mode="json")
+    given = {name: value for name, value in found.items() if value is not None}
+    return {**given, "region": route.platform.region}
