@@ -26,7 +26,7 @@ from langchain_claude_cloud.platform.library_logging import quiet_libraries
 if TYPE_CHECKING:
     import botocore.session
 
-    from langchain_claude_cloud.platform.bedrock_settings import BedrockSettings
+    from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
     from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 _ATTEMPTS: Final = 5
