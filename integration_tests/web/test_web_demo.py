@@ -151,6 +151,9 @@ async def test_a_cut_call_is_shown_and_recovered(page: Any) -> None:
     await page.uncheck("#compare")
     await page.check("#cut")
     await page.click("#start")
+    await page.wait_for_selector(".file.bad")
+    announced = await page.locator("#status").text_content() or ""
+    assert announced.startswith("lisbon.md was not written: truncated")
     await page.wait_for_selector(".file.good")
     assert "not run: truncated" in (await page.locator(".file.bad").text_content() or "")
     await page.wait_for_function("document.getElementById('status').textContent === 'Done.'")
@@ -163,7 +166,8 @@ async def test_an_error_is_shown_with_what_to_do(page: Any) -> None:
     await page.fill("#prompt", "refuse this")
     await page.click("#start")
     await page.wait_for_selector(".error:not(:empty)")
-    assert "PermissionDeniedError" in (await page.locator(".lane .error").text_content() or "")
+    problem = page.locator(".lane .error[role=alert]")
+    assert "PermissionDeniedError" in (await problem.text_content() or "")
     await page.wait_for_selector("#start:enabled")
 
 
