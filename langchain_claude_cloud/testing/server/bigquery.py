@@ -22,8 +22,8 @@ from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refus
 
 _PATH: Final = re.compile(
     r"/(?P<upload>upload/)?bigquery/v2/projects/(?P<project>[^/]+)/"
-    r"(?:jobs(?:/(?P<job>[^/]+))?|datasets/(?P<dataset>[^/]+)(?:/tables/(?P<table>[^/]+)"
-    r"(?P<data>/data)?)?)"
+    r"(?:jobs(?:/(?P<job>[^/]+))?|datasets/(?P<dataset>[^/]+)(?P<tables>/tables)?"
+    r"(?:/(?P<table>[^/]+)(?P<data>/data)?)?)"
 )
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _PAGE_BYTES: Final = 10_000_000
@@ -51,6 +51,8 @@ def serve(state: State, request: Incoming) -> Outgoing:
 def _route(state: State, request: Incoming, names: Mapping[str, str]) -> Outgoing:
     if "table" in names:
         return _table_request(state, request, names)
+    if "tables" in names and request.method == "GET":
+        return google_data.answer(_tables(state, names))
     if "upload" in names:
         return _upload(state, request, names["project"])
     if "job" in names and request.method == "GET":
@@ -71,6 +73,21 @@ def find_table(state: State, name: TableName) -> Table:
     if name not in state.batches.warehouse.tables:
         raise google_data.refusal(404, f"Not found: Table {project}:{dataset}.{table}")
     return state.batches.warehouse.tables[name]
+
+
+def _tables(state: State, names: Mapping[str, str]) -> JsonObject:
+    project, dataset = names["project"], names["dataset"]
+    shown = f"Dataset {project}:{dataset}"
+    google_data.check_permission(state, "bigquery.tables.list", shown)
+    _check_dataset(state, project, dataset)
+    found = sorted(
+        name for name in state.batches.warehouse.tables if name[:2] == (project, dataset)
+    )
+    tables = [
+        {"tableReference": {"projectId": project, "datasetId": dataset, "tableId": name[2]}}
+        for name in found
+    ]
+    return {"kind": "bigquery#tableList", "tables": tables, "totalItems": len(tables)}
 
 
 def _check_dataset(state: State, project: str, dataset: str) -> None:
