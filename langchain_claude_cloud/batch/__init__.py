@@ -10,6 +10,7 @@ from langchain_claude_cloud.batch.jobs.bedrock import BedrockBatch
 from langchain_claude_cloud.batch.jobs.job import BatchJob, BatchStatus
 from langchain_claude_cloud.batch.jobs.results import BatchResult
 from langchain_claude_cloud.batch.jobs.submission import asubmit, submit
+from langchain_claude_cloud.batch.jobs.vertex import VertexBatch
 from langchain_claude_cloud.batch.report import RunReport
 from langchain_claude_cloud.batch.runner import arun, run
 
@@ -20,6 +21,7 @@ __all__ = [
     "BedrockBatch",
     "InputRowError",
     "RunReport",
+    "VertexBatch",
     "arun",
     "asubmit",
     "run",

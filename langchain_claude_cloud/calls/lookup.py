@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -80,7 +80,7 @@ def inquire(inquiry: Inquiry, questions: Generator[OutgoingRequest, JsonObject, 
 
 def _send(inquiry: Inquiry, request: OutgoingRequest) -> Steps:
     own = {name.lower(): value for name, value in inquiry.route.default_headers.items()}
-    whole = OutgoingRequest(request.method, request.url, {**own, **request.headers})
+    whole = replace(request, headers={**own, **request.headers})
     attempt = 0
     while True:
         attempt += 1

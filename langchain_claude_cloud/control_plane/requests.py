@@ -83,7 +83,7 @@ class ControlPlane:
 
     @property
     def max_body_bytes(self) -> int:
-        """Return the platform's limit; these requests have no body."""
+        """Return the platform's limit."""
         return self._platform.max_body_bytes
 
     def needs_prepare(self) -> bool:

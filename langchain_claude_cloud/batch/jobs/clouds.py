@@ -36,7 +36,22 @@ def _bedrock(
     return bedrock.connect(route, options)
 
 
-CLOUDS: Final[Mapping[str, tuple[Cloud, Connect]]] = {"s3": ("bedrock", _bedrock)}
+def _vertex(scheme: str) -> Connect:
+    def connect(
+        route: Route, options: BatchOptions | JsonObject | None
+    ) -> tuple[BatchService, ObjectStore, JsonObject]:
+        from langchain_claude_cloud.batch.jobs import vertex  # noqa: PLC0415 - on first use
+
+        return vertex.connect(route, options, scheme=scheme)
+
+    return connect
+
+
+CLOUDS: Final[Mapping[str, tuple[Cloud, Connect]]] = {
+    "s3": ("bedrock", _bedrock),
+    "gs": ("vertex", _vertex("gs")),
+    "bq": ("vertex", _vertex("bq")),
+}
 """By the scheme of a storage's address: the cloud, and what connects to it."""
 
 

@@ -22,8 +22,8 @@ from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refus
 
 _PATH: Final = re.compile(
     r"/(?P<upload>upload/)?bigquery/v2/projects/(?P<project>[^/]+)/"
-    r"(?:jobs(?:/(?P<job>[^/]+))?|datasets/(?P<dataset>[^/]+)(?P<tables>/tables)?"
-    r"(?:/(?P<table>[^/]+)(?P<data>/data)?)?)"
+    r"(?:jobs(?:/(?P<job>[^/]+))?|datasets/(?P<dataset>[^/]+)(?:(?P<tables>/tables)"
+    r"(?:/(?P<table>[^/]+)(?P<data>/data)?)?)?)"
 )
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _PAGE_BYTES: Final = 10_000_000
