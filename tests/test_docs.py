@@ -28,7 +28,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILES = re.MULTILINE | re.DOTALL
 # The errors' page shows how to catch them around a call that the reader has.
 PREAMBLES = {
-    "reference/errors.md": "from langchain_claude_cloud import ChatClaudeCloud\nllm = ChatClaudeCloud(model='claude-sonnet-5-5', platform='vertex')\n"
+    "errors.md": "from langchain_claude_cloud import ChatClaudeCloud\nllm = ChatClaudeCloud(model='claude-sonnet-5-5', platform='vertex')\n"
 }
 
 

@@ -19,7 +19,7 @@ from langchain_claude_cloud.testing import CloudEmulator
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-ERRORS = README.parent.joinpath("docs/reference/errors.md").read_text(encoding="utf-8")
+ERRORS = README.parent.joinpath("docs/errors.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Write ``docs/errors.md`` from the table of what the clouds are known to say."""
+"""Write the tables of ``docs/errors.md``: what the clouds are known to say, and what to do."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ from langchain_claude_cloud.errors.known_errors import HINTS_BY_KIND, KNOWN_ERRO
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
-_BEGINNING: Final = """\
-# What the clouds say, and what to do
-
-Made by `make errors` from the table that the package's own messages come from. A text is looked for
-in what the cloud said; what the message then advises is in the last column, where names in braces
-stand for what the call knows. [Errors](reference/errors.md) lists the classes.
-"""
+_FIRST_HEADING: Final = "### Vertex AI\n"
+"""Where the part begins that is made; what is before it is written by hand."""
 _HEADINGS: Final[tuple[tuple[Cloud | None, str], ...]] = (
     ("vertex", LABELS["vertex"]),
     ("bedrock", LABELS["bedrock"]),
-    (None, "Both, and what lies before them"),
+    (None, "Both clouds, and proxies on the way"),
 )
 
 
 def errors_page() -> str:
-    """Return the page."""
-    return "\n".join([_BEGINNING, *_sections(), *_general()])
+    """Return the page: its beginning as it is, and the tables of what the clouds say."""
+    beginning = PAGE.read_text(encoding="utf-8").partition(_FIRST_HEADING)[0]
+    return beginning + "\n".join([*_sections(), *_general()])
 
 
 def _sections() -> Iterator[str]:
     for cloud, heading in _HEADINGS:
-        yield f"## {heading}\n"
+        yield f"### {heading}\n"
         yield "| it says | class | it means | what to do |\n|---|---|---|---|"
         yield from (_row(known) for known in KNOWN_ERRORS if known.cloud == cloud)
         yield ""
@@ -46,7 +42,7 @@ def _row(known: KnownError) -> str:
 
 
 def _general() -> Iterator[str]:
-    yield "## Where the text tells nothing more\n"
+    yield "### Other refusals\n"
     yield "| class | cloud | what to do |\n|---|---|---|"
     for (cloud, kind), hint in HINTS_BY_KIND.items():
         label = LABELS[cloud] if cloud else "both"
