@@ -27,7 +27,7 @@ define install
 @touch $@
 endef
 
-.PHONY: help install check test test-latest test-lowest examples lock live demo web bench soak \
+.PHONY: help install check test test-latest test-lowest test-peers examples lock live demo web bench soak \
   reliability features errors migration docs release-check format clean
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make test     unit and integration tests, offline; PYTHON=python3.13 for another Python"
 	@echo "make test-latest  the same tests with the newest of everything; which versions moved"
 	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
+	@echo "make test-peers  the table of other classes' arguments, against their newest versions"
 	@echo "make examples  every example, offline"
 	@echo "make lock     write both locks anew, with the versions of today"
 	@echo "make live     the tests against the real clouds, with your credentials"
@@ -91,6 +92,18 @@ test-latest: | $(LATEST)/bin/python
 	@$(LATEST)/bin/python tools/moved_versions.py $(LOCK)
 	$(LATEST)/bin/python -m pytest -n $(WORKERS) tests integration_tests
 
+# The peers' own signatures, so that the table of their arguments keeps up with them.
+WITH_PEERS := .venv-peers
+PEERS := langchain-anthropic "langchain-aws[anthropic]" "langchain-google-vertexai[anthropic]"
+
+test-peers: | $(WITH_PEERS)/bin/python
+	@echo 'Installing .[test] and $(PEERS) into $(WITH_PEERS), at the newest versions.'
+	@$(WITH_PEERS)/bin/python -m pip --version >/dev/null 2>&1 \
+	  || $(PYTHON) -m pip --python $(WITH_PEERS)/bin/python install --quiet pip
+	@$(WITH_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --upgrade --upgrade-strategy eager --editable ".[test]" $(PEERS)
+	PEERS_ARE_INSTALLED=1 $(WITH_PEERS)/bin/python -m pytest tests/config/test_migration.py
+
 LOWEST := $(VENV)-lowest
 # Import, every --help, agents and v3 events through them, LangChain's standard suites, and the
 # stages that stand on LangChain's and pydantic's classes.
@@ -145,7 +158,6 @@ web: $(VENV)/.demo
 
 # An environment of its own: the peers would otherwise decide which versions are tested.
 BENCH := .venv-bench
-PEERS := langchain-anthropic "langchain-aws[anthropic]" "langchain-google-vertexai[anthropic]"
 
 $(BENCH)/.installed: pyproject.toml $(VENV)/.test
 	test -x $(BENCH)/bin/python || $(BIN)/python -m venv --without-pip $(BENCH)
