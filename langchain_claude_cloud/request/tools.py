@@ -13,6 +13,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.converted_tool import ConvertedTool
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.other_providers import cache_marker
+from langchain_claude_cloud.request.messages.tool_calls import parse_object
 from langchain_claude_cloud.request.schema import (
     refuse_maps,
     resolve_root,
@@ -38,6 +39,11 @@ _EXTRAS: Final = (
 )
 """What a `BaseTool` may say in its ``extras`` about how it is offered to Claude."""
 
+_SCHEMA_KEYS: Final = ("input_schema", "inputSchema")
+_MCP_FIELDS: Final = ("name", "title", "description", "inputSchema")
+"""Of a `Tool` of the mcp package that Claude is told."""
+
+_SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
 _SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
 _ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
@@ -68,6 +74,8 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
         tool = native
     if isinstance(tool, dict) and _is_native(tool):
         return ConvertedTool(tool)
+    if not isinstance(tool, dict | type) and isinstance(getattr(tool, "inputSchema", None), dict):
+        tool = {key: getattr(tool, key, None) for key in _MCP_FIELDS}
     wire = _definition(tool)
     wire.update({key: extras[key] for key in _EXTRAS if key in extras})
     if strict is not None:
@@ -201,15 +209,17 @@ def _is_native(tool: JsonObject) -> bool:
     kind = tool.get("type")
     if not isinstance(kind, str) or kind in _SCHEMA_TYPES:
         return False
-    return not any(key in tool for key in ("input_schema", "function", "toolSpec"))
+    return not any(key in tool for key in (*_SCHEMA_KEYS, "function", "toolSpec"))
 
 
 def _definition(tool: object) -> JsonObject:
     """Return a tool with its schema as it was given, and without what other APIs say of it."""
-    if isinstance(tool, dict) and "input_schema" in tool:
-        if "name" not in tool:
-            raise InvalidInputError(f"{tool!r:.200} is no tool: it has no name.")
-        return dict(tool)
+    if isinstance(tool, dict):
+        tool = _with_input_schema(tool)
+        if "input_schema" in tool:
+            if "name" not in tool:
+                raise InvalidInputError(f"{tool!r:.200} is no tool: it has no name.")
+            return tool
     function = _openai_function(tool)
     wire: JsonObject = {"name": function["name"]}
     if function.get("description"):
@@ -219,6 +229,36 @@ def _definition(tool: object) -> JsonObject:
         wire["strict"] = function["strict"]
     beside = tool if isinstance(tool, dict) else {}
     return wire | {key: beside[key] for key in _EXTRAS if key in beside}
+
+
+def _with_input_schema(tool: JsonObject) -> JsonObject:
+    """Return a tool of MCP's or Converse's form in Anthropic's; any other a copy of itself."""
+    spec = tool.get("toolSpec")
+    if isinstance(spec, dict):
+        tool = {**{key: tool[key] for key in _EXTRAS if key in tool}, **spec}
+    key = next((key for key in _SCHEMA_KEYS if key in tool), None)
+    if key is None:
+        return dict(tool)
+    kept = (*_EXTRAS, "name", "description", "type")
+    wire = {name: tool[name] for name in kept if tool.get(name) is not None}
+    schema = tool[key]
+    if key == "input_schema":
+        wire = {name: value for name, value in tool.items() if name != key}
+    elif not wire.get("description") and tool.get("title"):
+        wire["description"] = tool["title"]
+    return {**wire, "input_schema": _unwrapped_schema(schema)}
+
+
+def _unwrapped_schema(schema: object) -> object:
+    """Return what Converse's ``json``, or another client's ``jsonSchema``, holds."""
+    while isinstance(schema, dict) and len(schema) == 1:
+        (key,) = schema
+        if key not in _SCHEMA_WRAPPERS or not isinstance(schema[key], dict | str):
+            break
+        schema = schema[key]
+    if isinstance(schema, str):
+        return parse_object(schema) or schema
+    return schema
 
 
 def _with_schema(wire: JsonObject) -> ConvertedTool:
@@ -307,6 +347,13 @@ def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:
     function = choice.get("function")
     name = function.get("name") if isinstance(function, dict) else choice.get("name")
     kind = choice.get("type")
+    if kind is None and len(choice) == 1:
+        # Converse's form: {"auto": {}}, {"any": {}} or {"tool": {"name": ...}}.
+        ((key, held),) = choice.items()
+        if key in _PLAIN_CHOICES:
+            return {"type": _PLAIN_CHOICES[key]}
+        if key == "tool" and isinstance(held, dict):
+            return _by_name(str(held.get("name")), names)
     if kind == "function" or (kind is None and name):
         return _by_name(str(name), names)
     if kind == "tool":

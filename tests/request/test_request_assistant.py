@@ -299,7 +299,7 @@ def test_reasoning_of_converse_is_kept() -> None:
 
 @pytest.mark.peer_defect(peers="ChatAnthropic", defect="another model's reasoning is sent as it is")
 def test_private_blocks_of_other_models_are_left_out() -> None:
-    """Their text and calls remain."""
+    """Their text and calls remain, in their order."""
     content = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"},
         {"type": "thinking", "thinking": "hm", "signature": "gemini"},
@@ -309,8 +309,8 @@ def test_private_blocks_of_other_models_are_left_out() -> None:
     ]
     calls = [{"name": "f", "args": {"a": 1}, "id": "call_1"}]
     assert wire(content, tool_calls=calls, response_metadata={"model_provider": "openai"}) == [
-        {"type": "text", "text": "hi"},
         {"type": "tool_use", "id": "call_1", "name": "f", "input": {"a": 1}},
+        {"type": "text", "text": "hi"},
     ]
 
 

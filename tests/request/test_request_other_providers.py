@@ -114,7 +114,7 @@ def test_blocks_of_converse_google_and_openai_are_taken(block: Any, wire: Any) -
 def test_a_document_in_a_bucket_is_refused_with_what_to_do() -> None:
     """Bedrock's Converse reads S3, InvokeModel does not."""
     source = {"s3Location": {"uri": "s3://a/b.pdf"}}
-    with pytest.raises(InvalidInputError, match=r"this document .*base64"):
+    with pytest.raises(InvalidInputError, match=r"s3://a/b.pdf.*buckets.*base64"):
         _sent({"document": {"format": "pdf", "name": "b", "source": source}})
 
 
@@ -196,3 +196,130 @@ def test_what_another_model_said_is_kept() -> None:
         {"type": "text", "text": "Hm."},
         {"type": "text", "text": "No."},
     ]
+
+
+def _result(*content: Any, **more: Any) -> dict[str, Any]:
+    return {"toolResult": {"toolUseId": "toolu_1", "content": list(content), **more}}
+
+
+_USE = {"toolUse": {"toolUseId": "toolu_1", "name": "f", "input": {"a": 1}}}
+_SENT_USE = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
+_TEXT_RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        _USE,
+        {"type": "toolUse", **_USE},
+        {"type": "tool_use", **_USE},
+        {"id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
+        {"id": "toolu_1", "function": {"name": "f", "arguments": '{"a": 1}'}},
+        {"type": "function_call", "call_id": "toolu_1", "name": "f", "arguments": '{"a": 1}'},
+    ],
+)
+@pytest.mark.parametrize(
+    "result",
+    [
+        HumanMessage([_result({"text": "found"})]),
+        HumanMessage([{"type": "toolResult", **_result({"text": "found"})}]),
+        HumanMessage([{"type": "tool_result", **_result({"text": "found"})}]),
+        ToolMessage([_result({"text": "found"})], tool_call_id="toolu_1"),
+        HumanMessage([{"type": "function_call_output", "call_id": "toolu_1", "output": "found"}]),
+    ],
+)
+def test_calls_and_results_of_converse_and_openai(block: Any, result: BaseMessage) -> None:
+    """With a type or without, as histories that were written by hand hold them."""
+    reasoning = {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}}
+    answer = AIMessage([reasoning, {"text": "Wait."}, block])
+    sent = _convert(HumanMessage([{"text": "Go."}]), answer, result).messages
+    assert sent[1]["content"] == [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+        {"type": "text", "text": "Wait."},
+        _SENT_USE,
+    ]
+    (told,) = sent[2]["content"]
+    content = told.pop("content")
+    assert told == {"type": "tool_result", "tool_use_id": "toolu_1"}
+    assert content in ("found", [{"type": "text", "text": "found"}])
+
+
+@pytest.mark.parametrize(
+    ("item", "wire"),
+    [
+        ({"json": {"a": [1]}}, {"type": "text", "text": '{"a": [1]}'}),
+        (
+            {"image": {"format": "png", "source": {"bytes": PNG}}},
+            {"type": "image", "source": _base64("image/png", PNG)},
+        ),
+        (
+            {"document": {"format": "txt", "name": "N", "source": {"content": [{"text": "t"}]}}},
+            {
+                "type": "document",
+                "source": {"type": "content", "content": [{"type": "text", "text": "t"}]},
+                "title": "N",
+            },
+        ),
+        (
+            {"searchResult": {"source": "s", "title": "t", "content": [{"text": "found"}]}},
+            {
+                "type": "search_result",
+                "source": "s",
+                "title": "t",
+                "content": [{"type": "text", "text": "found"}],
+            },
+        ),
+        ({"guardContent": {"text": {"text": "m"}}}, {"type": "text", "text": "m"}),
+        (
+            {"toolUse": {"what": "a tool's own data"}},
+            {"type": "text", "text": '{"toolUse": {"what": "a tool\'s own data"}}'},
+        ),
+    ],
+)
+def test_what_a_result_of_converse_holds(item: Any, wire: Any) -> None:
+    """Each kind of block there, and data that only resembles one."""
+    messages = (HumanMessage("Go."), AIMessage([_USE]))
+    for result in (
+        HumanMessage([_result(item, status="error")]),
+        ToolMessage([item], tool_call_id="toolu_1", status="error"),
+    ):
+        sent = _convert(*messages, result).messages
+        assert sent[2]["content"] == [
+            {
+                "type": "tool_result",
+                "tool_use_id": "toolu_1",
+                "content": [wire],
+                "is_error": True,
+            }
+        ]
+
+
+@pytest.mark.parametrize("source", [{"bytes": b"x"}, {"s3Location": {"uri": "s3://a/v.mp4"}}])
+def test_a_video_of_converse(source: Any) -> None:
+    """Refused where the user sends it, told in words where a tool returned it."""
+    video = {"video": {"format": "mp4", "source": source}}
+    with pytest.raises(InvalidInputError, match="does not take video blocks"):
+        _sent(video)
+    sent = _convert(HumanMessage("Go."), AIMessage([_USE]), HumanMessage([_result(video)]))
+    (told,) = sent.messages[2]["content"][0]["content"]
+    assert told["text"].startswith("[a video")
+
+
+def test_a_cache_point_behind_calls_and_results_marks_them() -> None:
+    """In a history of Converse's, as it is."""
+    sent = _convert(
+        HumanMessage([{"text": "Go."}]),
+        AIMessage([{"text": "Wait."}, _USE, POINT]),
+        HumanMessage([_result({"text": "found"}), POINT]),
+    ).messages
+    assert sent[1]["content"][1] == {**_SENT_USE, "cache_control": FIVE}
+    assert sent[2]["content"][0]["cache_control"] == FIVE
+
+
+def test_the_text_of_a_cited_answer_of_converse_stays() -> None:
+    """Its citations point at places that nobody knows here."""
+    cited = {
+        "citationsContent": {"content": [{"text": "It is "}, {"text": "so."}], "citations": []}
+    }
+    sent = _convert(HumanMessage("Go."), AIMessage([cited]), HumanMessage("Why?")).messages
+    assert sent[1]["content"] == [{"type": "text", "text": "It is so."}]

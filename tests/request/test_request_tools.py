@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
@@ -73,6 +75,14 @@ OPENAI = {
             {"toolSpec": {"name": "weather", "description": "d", "inputSchema": {"json": SCHEMA}}},
             "weather",
         ),
+        ({"name": "weather", "description": "d", "inputSchema": SCHEMA}, "weather"),
+        ({"name": "weather", "title": "d", "inputSchema": {"jsonSchema": SCHEMA}}, "weather"),
+        (
+            {"name": "weather", "description": "d", "input_schema": {"json": json.dumps(SCHEMA)}},
+            "weather",
+        ),
+        ({"toolSpec": {"name": "weather", "description": "d", "inputSchema": SCHEMA}}, "weather"),
+        (SimpleNamespace(name="weather", description="d", inputSchema=SCHEMA), "weather"),
     ],
 )
 @pytest.mark.parametrize("strict", [None, True])
@@ -89,6 +99,19 @@ def test_a_tool_of_any_form(given: Any, name: str, *, strict: bool | None) -> No
     assert wire["input_schema"].get("additionalProperties") is (False if strict else None)
     assert before is None or given == before
     assert convert_tool(wire) == wire
+
+
+@pytest.mark.parametrize(
+    ("choice", "wire"),
+    [
+        ({"auto": {}}, {"type": "auto"}),
+        ({"any": {}}, {"type": "any"}),
+        ({"tool": {"name": "weather"}}, {"type": "tool", "name": "weather"}),
+    ],
+)
+def test_a_tool_choice_of_converse(choice: Any, wire: Any) -> None:
+    """As it stands in a toolConfig."""
+    assert convert_tool_choice(choice, ["weather"]) == wire
 
 
 def test_a_tool_without_arguments() -> None:

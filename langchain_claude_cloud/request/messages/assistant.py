@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from langchain_core.messages import AIMessage
 
@@ -25,6 +25,10 @@ from langchain_claude_cloud.request.messages.blocks import (
     without_leftovers,
 )
 from langchain_claude_cloud.request.messages.citations import convert_annotations
+from langchain_claude_cloud.request.messages.other_providers import (
+    fold_cache_points,
+    native_block,
+)
 from langchain_claude_cloud.request.messages.tool_calls import MessageCalls, parse_object
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
@@ -35,7 +39,7 @@ _PAUSES: Final = frozenset({"pause_turn", "compaction"})
 _SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
 """Blocks that another model's message may hold and that Claude can read."""
 
-_OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
+_OTHER_TEXTS: Final = {"text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
@@ -92,7 +96,7 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> Assist
     parsed = bool(metadata.keys() - {"output_version"})
     calls = MessageCalls.read(message, parsed=parsed, names=names)
     reading = _Reading(calls, {})
-    content = message.content
+    content = fold_cache_points(message.content)
     if isinstance(content, str):
         blocks = convert_blocks(content)
     else:
@@ -119,6 +123,7 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
 
 
 def _claude_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    block = cast("JsonObject", native_block(block))
     kind = block.get("type")
     if not isinstance(kind, str):
         return convert_block(block)
@@ -137,6 +142,7 @@ def _without_nulls(block: JsonObject) -> JsonObject:
 
 
 def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    block = cast("JsonObject", native_block(block))
     kind = block.get("type")
     if kind in _CALLS:
         return reading.calls.convert(block)
@@ -282,6 +288,5 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "non_standard": _wrapped,
     "refusal": _nothing,
     "input_json_delta": _nothing,
-    "function_call": _nothing,
     "custom_tool_call": _nothing,
 }

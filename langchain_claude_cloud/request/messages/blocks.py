@@ -15,7 +15,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages import sources
 from langchain_claude_cloud.request.messages.citations import convert_citations
-from langchain_claude_cloud.request.messages.other_providers import convert_media, is_media
+from langchain_claude_cloud.request.messages.other_providers import native_block
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
 
@@ -29,8 +29,8 @@ _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
     "document": ("cache_control", "citations", "context", "title"),
 }
-_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url", "guardContent")
-"""Keys that tell the type of a block which does not say it, of OpenAI's and Converse's."""
+_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
+"""Keys that tell the type of a block of OpenAI's which does not say it."""
 
 _UNMARKED: Final = ("thinking", "redacted_thinking")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
@@ -97,6 +97,7 @@ def convert_block(block: object) -> JsonObject | None:
     Raises:
         InvalidInputError: A block that Claude or the clouds do not take.
     """
+    block = native_block(block)
     if not isinstance(block, dict):
         raise InvalidInputError(
             f"a content block must be text or a dict with a type, not {type(block).__name__}."
@@ -148,8 +149,6 @@ def unwrap(block: JsonObject) -> JsonObject:
 def _untyped(block: JsonObject) -> JsonObject | None:
     if isinstance(block.get("text"), str):
         return convert_text({**block, "type": "text"})
-    if is_media(block):
-        return convert_block(convert_media(block))
     kind = next((key for key in _TYPES_BY_KEY if key in block), None)
     if kind is not None:
         return convert_block({**block, "type": kind})
@@ -160,8 +159,6 @@ def _untyped(block: JsonObject) -> JsonObject | None:
 
 
 def _image(block: JsonObject) -> JsonObject | None:
-    if is_media(block):
-        return convert_block(convert_media(block))
     source = block.get("source")
     if isinstance(source, dict):
         return {**without_leftovers(block), "source": _native_source(source, image=True)}
@@ -193,8 +190,6 @@ def _file(block: JsonObject) -> JsonObject:
 
 
 def _document(block: JsonObject) -> JsonObject | None:
-    if is_media(block):
-        return convert_block(convert_media(block))
     source = block.get("source")
     if not isinstance(source, dict):
         return _file(block)
@@ -281,7 +276,7 @@ def _nothing(block: JsonObject) -> None:
 
 def _guarded(block: JsonObject) -> JsonObject | None:
     """Convert a block that marks its content for a guardrail, of Converse's forms."""
-    held = block.get("guard_content", block.get("guardContent", block))
+    held = block.get("guard_content", block)
     while isinstance(held, dict) and "text" in held:
         held = held["text"]
     if isinstance(held, str):
@@ -317,7 +312,6 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "input_file": _openai_file,
     "non_standard": _unwrapped,
     "guard_content": _guarded,
-    "guardContent": _guarded,
     "reasoning": _nothing,
     "refusal": _nothing,
     **dict.fromkeys(_UNSUPPORTED, _refuse),

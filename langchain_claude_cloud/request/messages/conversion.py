@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.blocks import add_block, convert_blocks, convert_item
-from langchain_claude_cloud.request.messages.other_providers import content_of
+from langchain_claude_cloud.request.messages.other_providers import content_of, native_block
 from langchain_claude_cloud.request.messages.result_pairing import pair_results
 from langchain_claude_cloud.request.messages.system import SystemPrompt
 from langchain_claude_cloud.request.messages.tool_results import (
@@ -149,7 +149,7 @@ class _ConversationBuilder:
             turn.content += convert_blocks(content)
             return
         turn.plain = False
-        for item in content:
+        for item in map(native_block, content):
             if isinstance(item, dict) and item.get("type") == "tool_result":
                 turn.results.append(convert_tool_result(item, notices=self._notices))
             else:

@@ -7,24 +7,17 @@ from ``additional_kwargs``. Stored histories hold both.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
-from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages.converse import from_converse
 
 Content: TypeAlias = str | list[str | JsonObject]
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
-_MEDIA: Final = ("image", "document")
-_MEDIA_TYPES: Final = {
-    "pdf": "application/pdf",
-    **dict.fromkeys(("csv", "html", "md", "txt"), "text/plain"),
-    **{kind: f"image/{kind}" for kind in ("gif", "jpeg", "png", "webp")},
-}
 
 
 def content_of(message: BaseMessage) -> Content:
@@ -33,9 +26,7 @@ def content_of(message: BaseMessage) -> Content:
     Args:
         message: Of a user, a tool or the system; not changed.
     """
-    content = message.content
-    if not isinstance(content, str) and any(_cache_point(item) for item in content):
-        content = _folded(content)
+    content = fold_cache_points(message.content)
     marker = message.additional_kwargs.get("cache_control") if message.additional_kwargs else None
     if not isinstance(marker, dict) or not content:
         return content
@@ -44,43 +35,59 @@ def content_of(message: BaseMessage) -> Content:
     return [*items[:-1], {**last, "cache_control": last.get("cache_control") or marker}]
 
 
-def is_media(block: JsonObject) -> bool:
-    """Whether a block is an image or a document of Converse's, with a ``type`` or without."""
-    names = _MEDIA if block.get("type") is None else (block["type"],)
-    return any(name in _MEDIA and _holds_source(block.get(name)) for name in names)
-
-
-def convert_media(block: JsonObject) -> JsonObject:
-    """Return an image or a document of Converse's as LangChain's standard block.
+def native_block(item: object) -> object:
+    """Return a block of Converse's or OpenAI's in a form that `blocks` knows; else the item.
 
     Args:
-        block: One that `is_media`.
+        item: What a message's content holds; not changed.
 
     Raises:
-        InvalidInputError: It is in a bucket.
+        InvalidInputError: It is an image or a document that holds nothing.
     """
-    kind = next(name for name in _MEDIA if _holds_source(block.get(name)))
-    given, source = block[kind], block[kind]["source"]
-    details = {key: given[key] for key in ("citations", "context") if given.get(key)}
-    details |= {key: block[key] for key in ("cache_control",) if key in block}
-    if given.get("name"):
-        details["title"] = given["name"]
-    if isinstance(source.get("text"), str):
-        return {"type": "text-plain", "text": source["text"], **details}
-    data = source.get("bytes")
-    if not data:
-        raise InvalidInputError(
-            f"this {kind} holds no bytes and no text: neither cloud reads buckets for Claude. "
-            "Download it and pass it as base64."
-        )
-    encoded = base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
-    media_type = _MEDIA_TYPES.get(str(given.get("format")), given.get("format"))
-    standard = "image" if kind == "image" else "file"
-    return {"type": standard, "base64": encoded, "mime_type": media_type, **details}
+    if not isinstance(item, dict):
+        return item
+    kind = item.get("type")
+    if kind in (None, "function") and isinstance(item.get("function"), dict):
+        return _chat_call(item) or item
+    translate = _OPENAI_ITEMS.get(kind) if isinstance(kind, str) else None
+    return translate(item) if translate else from_converse(item)
 
 
-def _holds_source(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("source"), dict)
+def _chat_call(item: JsonObject) -> JsonObject | None:
+    """Return a call of OpenAI's chat completions; None if it is anything else."""
+    function = item["function"]
+    if not item.get("id") or "arguments" not in function:
+        return None
+    return _call(item["id"], function.get("name"), function["arguments"])
+
+
+def _response_call(item: JsonObject) -> JsonObject:
+    """Return a call of OpenAI's Responses API, whose own id is not that of the call."""
+    return _call(item.get("call_id"), item.get("name"), item.get("arguments"))
+
+
+def _call(call_id: object, name: object, arguments: object) -> JsonObject:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
+
+
+def _response_result(item: JsonObject) -> JsonObject:
+    return {
+        "type": "tool_result",
+        "tool_use_id": item.get("call_id"),
+        "content": item.get("output"),
+    }
+
+
+def _output_text(item: JsonObject) -> JsonObject:
+    return {"type": "text", "text": item.get("text") or ""}
+
+
+_OPENAI_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
+    "function_call": _response_call,
+    "function_call_output": _response_result,
+    "custom_tool_call_output": _response_result,
+    "output_text": _output_text,
+}
 
 
 def cache_marker(item: object) -> JsonObject | None:
@@ -98,16 +105,18 @@ def _cache_point(item: object) -> JsonObject | None:
     return next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
 
 
-def _folded(content: Sequence[str | JsonObject]) -> list[str | JsonObject]:
+def fold_cache_points(content: Content) -> Content:
     """Return content with cache points as markers of the blocks in front of them."""
-    folded: list[str | JsonObject] = []
+    if isinstance(content, str) or not any(_cache_point(item) for item in content):
+        return content
+    marked: list[str | JsonObject] = []
     for item in content:
         marker = cache_marker(item)
         if marker is None:
-            folded.append(item)
-        elif folded:
-            folded[-1] = {**_block(folded[-1]), "cache_control": marker}
-    return folded
+            marked.append(item)
+        elif marked:
+            marked[-1] = {**_block(marked[-1]), "cache_control": marker}
+    return marked
 
 
 def _block(item: str | JsonObject) -> JsonObject:

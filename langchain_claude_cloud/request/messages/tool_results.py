@@ -16,7 +16,11 @@ from langchain_claude_cloud.request.messages.blocks import (
     is_blank,
     without_leftovers,
 )
-from langchain_claude_cloud.request.messages.other_providers import Content, content_of, is_media
+from langchain_claude_cloud.request.messages.other_providers import (
+    Content,
+    content_of,
+    native_block,
+)
 
 _LONGEST_ADDRESS: Final = 500
 _NO_DETAILS: Final = "The tool failed and gave no details."
@@ -38,11 +42,12 @@ def convert_tool_message(message: ToolMessage, notices: list[str]) -> list[JsonO
     is_error = message.status == "error"
     content = content_of(message)
     head: JsonObject = {"tool_use_id": message.tool_call_id}
-    if not isinstance(content, str) and content and all(_is_result(block) for block in content):
+    results = [] if isinstance(content, str) else [_as_result(block) for block in content]
+    if results and None not in results:
         return [
             convert_tool_result({**head, **block}, notices=notices, is_error=is_error)
-            for block in content
-            if isinstance(block, dict)
+            for block in results
+            if block is not None
         ]
     return [_build(head, content, notices, is_error=is_error)]
 
@@ -99,19 +104,21 @@ def _convert_item(item: str | JsonObject, notices: list[str]) -> JsonObject | No
 
     Nobody can take a result back: an error for it would end the conversation for good.
     """
+    native: object = item
     try:
-        return convert_item(_as_text(item))
+        native = native_block(item)
+        return convert_item(_as_text(native))
     except InvalidInputError as error:
-        if not isinstance(item, dict):
+        if not isinstance(native, dict):
             raise
-        told = describe(item)
+        told = describe(native)
         notices.append(f"in a tool result, {told} is not sent: {error}")
         return {"type": "text", "text": f"[{told} cannot be shown: {error}]"}
 
 
-def _as_text(item: str | JsonObject) -> str | JsonObject:
+def _as_text(item: object) -> object:
     """Return data that a tool returned, and what its server calls a resource, as text."""
-    if not isinstance(item, dict) or is_media(item):
+    if not isinstance(item, dict):
         return item
     kind = item.get("type")
     if kind == "json" or (kind is None and item.keys() == {"json"}):
@@ -153,5 +160,7 @@ def describe(block: JsonObject) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _is_result(block: object) -> bool:
-    return isinstance(block, dict) and block.get("type") == "tool_result"
+def _as_result(item: object) -> JsonObject | None:
+    """Return a native ``tool_result`` block; None for anything else."""
+    block = native_block(item) if isinstance(item, dict) else None
+    return block if isinstance(block, dict) and block.get("type") == "tool_result" else None
