@@ -30,11 +30,10 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
     OverloadedError,
-    RateLimitError,
     RequestTimeoutError,
     ServerError,
 )
-from langchain_claude_cloud.testing import CloudEmulator, text
+from langchain_claude_cloud.testing import CloudEmulator
 
 Way = Callable[[ChatClaudeCloud], Any]
 
@@ -112,27 +111,6 @@ async def test_a_model_that_ran_out_of_time_is_asked_again(emulator: CloudEmulat
     emulator.fault(status=408, error_type="ModelTimeoutException")
     with pytest.raises(RequestTimeoutError):
         await make_model(emulator, "bedrock").ainvoke("Hi")
-
-
-@pytest.mark.parametrize(
-    ("frame", "kind", "status"),
-    [
-        ("throttlingException", RateLimitError, 429),
-        ("modelTimeoutException", RequestTimeoutError, 408),
-        ("serviceUnavailableException", ServerError, 503),
-    ],
-)
-async def test_exception_frames_have_the_status_they_stand_for(
-    emulator: CloudEmulator, frame: str, kind: type[ClaudeCloudError], status: int
-) -> None:
-    """ChatAnthropicBedrock: `APIStatusError` with 200; Converse: an error without a code."""
-    emulator.fault(text("One two three four five six seven."), exception=frame, after_events=5)
-    with pytest.raises(kind) as caught:
-        await astream(make_model(emulator, "bedrock", max_retries=2))
-    assert caught.value.status_code == status
-    assert caught.value.error_type == frame[0].upper() + frame[1:]
-    assert caught.value.is_retryable
-    assert len(emulator.requests) == 1
 
 
 async def test_an_early_overload_inside_a_good_response_is_retried(
