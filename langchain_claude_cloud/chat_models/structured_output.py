@@ -31,7 +31,7 @@ from langchain_claude_cloud.response.partial_json import PartialJsonReader
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
+    from langchain_core.language_models import BaseChatModel
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -211,7 +211,7 @@ class _Steps:
 
 
 def structured_output(
-    model: ChatClaudeCloud,
+    model: BaseChatModel,
     schema: JsonObject | type,
     *,
     include_raw: bool,
@@ -237,7 +237,7 @@ def structured_output(
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 
-def _best_method(model: ChatClaudeCloud, schema: OutputSchema) -> Method:
+def _best_method(model: BaseChatModel, schema: OutputSchema) -> Method:
     """Return the API's own way where the model has it, and it can give what is asked for.
 
     It gives no maps, and takes no schema that refers to itself; a tool does. A model that
@@ -252,7 +252,7 @@ def _best_method(model: ChatClaudeCloud, schema: OutputSchema) -> Method:
 
 
 def _bind_tool(
-    model: ChatClaudeCloud, schema: OutputSchema, arguments: JsonObject
+    model: BaseChatModel, schema: OutputSchema, arguments: JsonObject
 ) -> Runnable[LanguageModelInput, AIMessage]:
     tool = convert_tool(
         schema_tool(schema.name, schema.json_schema), strict=arguments.pop("strict", None)
