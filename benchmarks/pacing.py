@@ -86,6 +86,8 @@ class Simulation:
         concurrency: How many calls of a process are under way at most; None for all.
         seed: Of the random numbers.
         is_paced: Whether the calls of a process are paced together.
+        sending: How many seconds it takes to send a request.
+        busy: No process sees an answer before so many seconds: it sends the others first.
     """
 
     quota: Quota | Bucket
@@ -98,6 +100,7 @@ class Simulation:
     max_retries: int = 2
     is_paced: bool = True
     sending: float = 0.0003
+    busy: float = 0.0
     now: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -140,8 +143,10 @@ class Simulation:
             while self.is_paced and (seconds := pacing.wait("place", ticket)):
                 self.outcome.waits += 1
                 yield seconds
-            yield self.latency * (0.5 + draw())
-            if self.quota.take(self.now):
+            yield self.latency * (0.5 + draw()) / 2
+            is_taken = self.quota.take(self.now)
+            yield max(self.latency * (0.5 + draw()) / 2, self.busy - self.now)
+            if is_taken:
                 yield self.latency * (1 + number % 7)
                 self.outcome.answered += 1
                 return
@@ -160,12 +165,14 @@ def main() -> None:
         "window, each call for itself": lambda: Simulation(Quota(100), is_paced=False),
         "window": lambda: Simulation(Quota(100)),
         "window, retry-after 1": lambda: Simulation(Quota(100), retry_after=1.0),
+        "window, a busy process": lambda: Simulation(Quota(100), sending=0.0006, busy=1.5),
         "bucket of 100": lambda: Simulation(Bucket(100, 100)),
         "bucket of 10": lambda: Simulation(Bucket(100, 10)),
         "bucket of 10, retry-after 1": lambda: Simulation(Bucket(100, 10), retry_after=1.0),
         "window, refusals take 0.3 s": lambda: Simulation(Quota(100), latency=0.3),
         "window, 64 at a time": lambda: Simulation(Quota(100), concurrency=64),
         "window, 4 processes": lambda: Simulation(Quota(100), processes=4),
+        "window, 8 processes": lambda: Simulation(Quota(100), calls=4000, processes=8),
         "bucket of 10, 4 processes": lambda: Simulation(Bucket(100, 10), processes=4),
         "300 a minute, 600 calls": lambda: Simulation(Quota(300, 60.0), calls=600),
     }

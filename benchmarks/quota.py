@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+from langchain_core.messages import AIMessage
+
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import RateLimitError
 
@@ -96,10 +98,15 @@ def serving(limit: int) -> Iterator[str]:
         process.join()
 
 
-def ask(url: str, prompts: int) -> tuple[int, int, float]:
-    """Send prompts at once; return how many were answered and lost, and the seconds it took."""
+def ask(url: str, prompts: int) -> tuple[int, int, int, float]:
+    """Send prompts at once; return how many were answered, lost and refused, and the seconds.
+
+    What the first call imports is imported before: the server has a second to forget that call.
+    """
     platform = Vertex(project="p", region="us-east5", access_token="t", base_url=url)
     model = ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, max_tokens=100)
+    model.invoke("Yes?", max_retries=100)
+    time.sleep(1.0)
     begin = time.monotonic()
     outcomes = asyncio.run(model.abatch(["Yes?"] * prompts, return_exceptions=True))
     seconds = time.monotonic() - begin
@@ -107,7 +114,9 @@ def ask(url: str, prompts: int) -> tuple[int, int, float]:
     others = [one for one in outcomes if isinstance(one, Exception) and one not in lost]
     if others:
         raise others[0]
-    return prompts - len(lost), len(lost), seconds
+    answers = [outcome for outcome in outcomes if isinstance(outcome, AIMessage)]
+    refused = sum(answer.response_metadata["attempts"] - 1 for answer in answers)
+    return len(answers), len(lost), refused + len(lost) * (model.max_retries + 1), seconds
 
 
 def main() -> None:
@@ -124,11 +133,11 @@ def main() -> None:
         else:
             with multiprocessing.get_context("spawn").Pool(wanted.processes) as pool:
                 found = pool.starmap(ask, [(url, each)] * wanted.processes)
-    answered, lost = (sum(one[part] for one in found) for part in (0, 1))
-    seconds = max(one[2] for one in found)
+    answered, lost, refused = (sum(one[part] for one in found) for part in (0, 1, 2))
+    seconds = max(one[3] for one in found)
     print(
         f"{answered} answered, {lost} lost in {seconds:.1f} s: {answered / seconds:.1f} a second "
-        f"of {wanted.limit}"
+        f"of {wanted.limit}; {refused} requests were refused"
     )
 
 

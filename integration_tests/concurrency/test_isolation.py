@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
+from langchain_core.runnables import ConfigurableField
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 
 THREADS = 8
-CALLS = int(os.environ.get("RACE_CALLS", "1600")) // 4
-"""How many calls each of four runs makes: RACE_CALLS=100000 makes 100,000 in all."""
+CALLS = int(os.environ.get("RACE_CALLS", "800")) // 2
+"""How many calls each of two runs makes: RACE_CALLS=100000 makes 100,000 in all."""
 
 AT_ONCE = 200
 MODELS = ("claude-sonnet-4-6", "claude-opus-4-8", "claude-haiku-4-5")
+PLATFORMS = (
+    Vertex(project="p0", region="us-east5", access_token="key-0"),
+    Vertex(project="p1", region="europe-west1", access_token="key-1"),
+    Bedrock(region="us-east-1", api_key="key-2"),
+    Bedrock(region="eu-west-1", api_key="key-3"),
+)
+"""Whose the credentials are tells their number."""
+
+ADDRESSES = (
+    "us-east5-aiplatform.googleapis.com/v1/projects/p0/",
+    "europe-west1-aiplatform.googleapis.com/v1/projects/p1/",
+    "bedrock-runtime.us-east-1.amazonaws.com/",
+    "bedrock-runtime.eu-west-1.amazonaws.com/",
+)
 
 
 class Witness:
-    """A cloud that sees whether what belongs together comes together."""
+    """Both clouds, which see whether what belongs together comes together."""
 
     def __init__(self) -> None:
         self.mixed: list[str] = []
@@ -29,17 +45,21 @@ class Witness:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer with the prompt."""
-        text = request.read().decode()
+        text, url, headers = request.read().decode(), str(request.url), request.headers
         number = int(text.partition("prompt-")[2].split(".")[0])
         self.seen.append(number)
-        tenant = request.headers.get("x-tenant")
-        if tenant != f"tenant-{number}" or MODELS[number % 3] not in str(request.url):
-            self.mixed.append(f"{number}: {tenant} {request.url}")
-        if f'"max_tokens":{_limit(number)},' not in text.replace("}", ","):
-            self.mixed.append(f"{number}: max_tokens")
-        betas = text + str(request.headers)
-        if f"beta-{number}-x" not in betas or betas.count("beta-") - betas.count("-beta-") != 1:
-            self.mixed.append(f"{number}: betas")
+        betas = text + str(headers)
+        limits = request.extensions["timeout"]
+        checks = {
+            "tenant": headers.get("x-tenant") == f"tenant-{number}",
+            "model": MODELS[number % 3] in url,
+            "platform": ADDRESSES[number % 4] in url,
+            "credentials": headers.get("authorization") == f"Bearer key-{number % 4}",
+            "max_tokens": f'"max_tokens":{_limit(number)},' in text.replace("}", ","),
+            "betas": re.findall(r"beta-\d+-x", betas) == [f"beta-{number}-x"],
+            "timeout": limits["read"] == 20.0 + number,
+        }
+        self.mixed += [f"{number}: {what} {url}" for what, is_own in checks.items() if not is_own]
         answer = {
             "id": "msg_1", "type": "message", "role": "assistant", "model": "claude",
             "content": [{"type": "text", "text": f"answer-{number}"}], "stop_reason": "end_turn",
@@ -63,22 +83,24 @@ def arguments(number: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=["vertex", "bedrock"])
-def platform(request: pytest.FixtureRequest) -> Vertex | Bedrock:
-    """A platform of each cloud."""
-    if request.param == "vertex":
-        return Vertex(project="p", region="us-east5", access_token="t")
-    return Bedrock(region="us-east-1", api_key="k")
+def callable_for(model: ChatClaudeCloud, number: int) -> Any:
+    """Return what a call goes through: the shared instance, with the call's platform if other."""
+    if number % len(PLATFORMS) == 0:
+        return model
+    field = ConfigurableField(id="platform")
+    config = {"configurable": {"platform": PLATFORMS[number % len(PLATFORMS)]}}
+    return model.configurable_fields(platform=field).with_config(config)
 
 
-def test_threads_that_share_an_instance_do_not_mix(platform: Vertex | Bedrock) -> None:
-    """Model, headers, betas, limits: all per call."""
+def test_threads_that_share_an_instance_do_not_mix() -> None:
+    """Model, platform, credentials, headers, betas, limits: all per call."""
     witness = Witness()
     with httpx.Client(transport=httpx.MockTransport(witness)) as client:
-        llm = ChatClaudeCloud(model=MODELS[0], platform=platform, http_client=client)
+        llm = ChatClaudeCloud(model=MODELS[0], platform=PLATFORMS[0], http_client=client)
 
         def call(number: int) -> str:
-            return llm.invoke(f"prompt-{number}.", **arguments(number)).text
+            answer = callable_for(llm, number).invoke(f"prompt-{number}.", **arguments(number))
+            return str(answer.text)
 
         with ThreadPoolExecutor(THREADS) as pool:
             texts = list(pool.map(call, range(CALLS)))
@@ -87,17 +109,18 @@ def test_threads_that_share_an_instance_do_not_mix(platform: Vertex | Bedrock) -
     assert sorted(witness.seen) == list(range(CALLS))
 
 
-async def test_tasks_that_share_an_instance_do_not_mix(platform: Vertex | Bedrock) -> None:
+async def test_tasks_that_share_an_instance_do_not_mix() -> None:
     """The same on an event loop."""
     witness = Witness()
     async with httpx.AsyncClient(transport=httpx.MockTransport(witness)) as client:
-        llm = ChatClaudeCloud(model=MODELS[0], platform=platform, http_async_client=client)
+        llm = ChatClaudeCloud(model=MODELS[0], platform=PLATFORMS[0], http_async_client=client)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def call(number: int) -> str:
             async with gate:
-                answer = await llm.ainvoke(f"prompt-{number}.", **arguments(number))
-            return answer.text
+                one = callable_for(llm, number)
+                answer = await one.ainvoke(f"prompt-{number}.", **arguments(number))
+            return str(answer.text)
 
         texts = await asyncio.gather(*(call(number) for number in range(CALLS)))
     assert texts == [f"answer-{number}" for number in range(CALLS)]
@@ -105,6 +128,7 @@ async def test_tasks_that_share_an_instance_do_not_mix(platform: Vertex | Bedroc
     assert sorted(witness.seen) == list(range(CALLS))
 
 
+@pytest.mark.parametrize("platform", [PLATFORMS[0], PLATFORMS[2]])
 def test_what_the_caller_changes_afterwards_counts(platform: Vertex | Bedrock) -> None:
     """Headers and platforms that are changed in place are used as they are at the call."""
     seen: list[tuple[str | None, str]] = []

@@ -27,6 +27,8 @@ _FEWEST_AT_FIRST: Final = 1.0
 # After this long without a refusal the limit is not where it was, and is looked for faster.
 _CALM_SECONDS: Final = 1.0
 _FASTER_A_SECOND: Final = 0.05
+# And faster the longer it lasts: another process may have ended.
+_LONG_CALM_SECONDS: Final = 1.5
 _SEARCH_A_SECOND: Final = 1.0
 _AFTER_SEARCH: Final = 0.75
 _FORGOTTEN_AFTER: Final = 60.0
@@ -35,10 +37,12 @@ _MEASURED_SECONDS: Final = 1.0
 _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
+_SMALLEST_BURST: Final = 2.0
+_MOST_SECONDS: Final = 5
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_OWN_PAUSE: Final = 16.0
 _MOST_REFUSED: Final = 0.5
-_CALM_FOR_RETRIES: Final = 0.3
+_CALM_FOR_RETRIES: Final = (0.0, 0.1, 0.6)
 _FEW: Final = 5
 _CLEARLY: Final = 5
 _ROUND_TRIPS: Final = 1.5
@@ -50,13 +54,13 @@ class _Traffic:
     """What is known of one endpoint.
 
     Attributes:
-        epoch: When the current measurement began: the last throttle that changed the rate.
+        epoch: The last throttle that changed the rate.
         sent: Requests that were sent since.
         refused: How many of them were throttled.
+        began: When the first request was sent.
+        taken: How many requests of each second were not throttled, up to the first rate.
         rate: Requests a second; None while nothing was throttled.
         is_first: Whether the rate is the one that was set first.
-        measured_from: Since when the requests are that the first rate was measured by.
-        measured_over: The seconds that the first rate was measured over.
         is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
         is_limiting: Whether calls wait for the rate.
         pauses: How often in a row most of the requests were refused.
@@ -69,12 +73,12 @@ class _Traffic:
     """
 
     epoch: float
+    began: float
     sent: int = 0
     refused: int = 0
+    taken: dict[int, int] = field(default_factory=dict)
     rate: float | None = None
     is_first: bool = False
-    measured_from: float = 0.0
-    measured_over: float = _MEASURED_SECONDS
     is_searching: bool = False
     is_limiting: bool = True
     pauses: int = 0
@@ -126,7 +130,7 @@ class Pacing:
             now = self._clock()
             traffic = self._traffic.get(place)
             if traffic is None:
-                traffic = self._traffic[place] = _Traffic(now)
+                traffic = self._traffic[place] = _Traffic(now, now)
                 self._make_room()
             seconds = 0.0 if traffic.rate is None else self._wait(traffic, ticket, now)
             if not seconds:
@@ -153,7 +157,7 @@ class Pacing:
             traffic.throttled_at = now
             traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
             if traffic.rate is None:
-                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
+                self._begin(traffic, ticket, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
             elif ticket.sent_at >= traffic.epoch:
                 traffic.refused += 1
                 if traffic.refused >= _CLEARLY or now - traffic.epoch >= _MEASURED_SECONDS:
@@ -164,9 +168,7 @@ class Pacing:
                 more = now + min(now - ticket.sent_at, _MEASURED_SECONDS) / 2
                 traffic.epoch = traffic.paused_until = max(traffic.paused_until, more)
                 traffic.credited_at = traffic.paused_until
-                if ticket.sent_at >= traffic.measured_from:
-                    less = traffic.rate - DECREASE / traffic.measured_over
-                    traffic.rate = max(_FEWEST_AT_FIRST, less)
+                traffic.rate = self._rate_without(traffic, ticket)
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
         """Give back the ticket of a call that ended while it waited. It takes no lock."""
@@ -181,9 +183,11 @@ class Pacing:
         return traffic.rate if traffic else None
 
     def _send(self, traffic: _Traffic, ticket: Ticket, now: float) -> None:
-        if traffic.rate is None and now - traffic.epoch > 2 * _MEASURED_SECONDS:
-            elapsed = now - traffic.epoch  # only the last second or two are measured
-            traffic.epoch, traffic.sent = now - _MEASURED_SECONDS, int(traffic.sent / elapsed)
+        if traffic.rate is None:
+            second = _second(traffic, now)
+            traffic.taken[second] = traffic.taken.get(second, 0) + 1
+            if len(traffic.taken) > _MOST_SECONDS:
+                del traffic.taken[min(traffic.taken)]
         traffic.sent += 1
         ticket.sent_at = now
         if ticket.number is not None:
@@ -196,7 +200,8 @@ class Pacing:
             return 0.0
         if now < traffic.paused_until:
             return min(traffic.paused_until - now, _LONGEST_WAIT)
-        calm = traffic.throttled_at + ticket.tries * _CALM_FOR_RETRIES - now
+        tries = min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)
+        calm = traffic.throttled_at + _CALM_FOR_RETRIES[tries] - now
         if calm > 0:
             return max(_SHORTEST_WAIT, min(calm, _LONGEST_WAIT))
         if traffic.credit >= 1.0:
@@ -214,7 +219,7 @@ class Pacing:
             return
         elapsed = max(0.0, now - traffic.credited_at)
         traffic.credited_at = max(now, traffic.credited_at)
-        most = max(1.0, traffic.rate * _BURST_SECONDS)
+        most = max(_SMALLEST_BURST, traffic.rate * _BURST_SECONDS)
         traffic.credit = traffic.credit + elapsed * traffic.rate
         traffic.is_limiting = traffic.credit < most
         traffic.credit = min(traffic.credit, most)
@@ -225,26 +230,33 @@ class Pacing:
         if is_confirmed and traffic.is_searching and calm > _CALM_SECONDS / 2:
             step = _SEARCH_A_SECOND
         elif is_confirmed and calm > _CALM_SECONDS:
-            step = _FASTER_A_SECOND
+            step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
         if traffic.is_limiting or traffic.rate < _FEWEST_AT_FIRST:
             traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
         if calm > _FORGOTTEN_AFTER:
             traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
+            traffic.began, traffic.taken = now, {}
 
-    def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
-        """Set the first rate: what was taken in the last second, or less if it was quicker."""
-        elapsed = now - traffic.epoch
-        traffic.measured_from, traffic.measured_over = (
-            traffic.epoch,
-            max(elapsed, _MEASURED_SECONDS),
-        )
-        taken = (traffic.sent - 1) / traffic.measured_over
-        traffic.rate = max(_FEWEST_AT_FIRST, taken * DECREASE)
-        traffic.is_first = traffic.is_searching = True
+    def _begin(self, traffic: _Traffic, ticket: Ticket, now: float, pause: float) -> None:
+        """Set the first rate: what was taken in the best of the last seconds."""
         # A burst has used up what there was for this second. One call that is sent again by
         # itself does not wait for more than its own backoff.
-        burst = _MEASURED_SECONDS - elapsed if traffic.sent > _FEW else 0.0
-        self._begin_epoch(traffic, now, max(pause, burst))
+        is_burst = sum(traffic.taken.values()) > _FEW
+        left = traffic.began + (min(traffic.taken, default=0) + 1) * _MEASURED_SECONDS - now
+        traffic.rate = self._rate_without(traffic, ticket)
+        traffic.is_first = traffic.is_searching = True
+        self._begin_epoch(traffic, now, max(pause, left if is_burst else 0.0))
+
+    def _rate_without(self, traffic: _Traffic, ticket: Ticket) -> float:
+        """Return the first rate, now that one more request was refused.
+
+        A process that sends thousands at once hears of the first refusal after the last was
+        sent, seconds later: the refusals say which of these seconds they are of.
+        """
+        second = _second(traffic, ticket.sent_at)
+        if second in traffic.taken:
+            traffic.taken[second] -= 1
+        return max(_FEWEST_AT_FIRST, DECREASE * max(traffic.taken.values(), default=0))
 
     def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
         rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
@@ -269,3 +281,7 @@ class Pacing:
     def _make_room(self) -> None:
         if len(self._traffic) > _MOST_PLACES:
             del self._traffic[min(self._traffic, key=lambda place: self._traffic[place].epoch)]
+
+
+def _second(traffic: _Traffic, at: float) -> int:
+    return int((at - traffic.began) / _MEASURED_SECONDS)

@@ -26,6 +26,7 @@ from langchain_claude_cloud.platform.locks import SharedLock
 
 T = TypeVar("T")
 
+_FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
 _states: weakref.WeakSet[LoopState] = weakref.WeakSet()
 _states_lock = SharedLock()
@@ -53,6 +54,7 @@ class LoopState:
         self.pools: dict[Hashable, object] = {}
         self.sessions: set[Session] = set()
         self._sockets: set[socket.socket] = set()
+        self._most_sockets = _FEW_SOCKETS
         self._loop = weakref.ref(loop)
         self._guardian = self._close_at_shutdown()
         # Runs up to the yield without suspending, which registers the generator with the
@@ -68,7 +70,11 @@ class LoopState:
 
     def remember_socket(self, each: socket.socket) -> None:
         """Note a socket, so that it is closed with the loop, and in a forked child."""
-        self._sockets = {known for known in self._sockets if known.fileno() >= 0} | {each}
+        if len(self._sockets) >= self._most_sockets:
+            # Closed ones are left out whenever the number has doubled: that is linear in all.
+            self._sockets = {known for known in self._sockets if known.fileno() >= 0}
+            self._most_sockets = max(_FEW_SOCKETS, 2 * len(self._sockets))
+        self._sockets.add(each)
         remember_socket(each)
 
     async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
