@@ -27,7 +27,7 @@ define install
 @touch $@
 endef
 
-.PHONY: help install check test test-latest test-lowest test-peers examples lock live demo web bench soak \
+.PHONY: help install check test test-latest test-lowest test-peers test-engines examples lock live demo web bench soak \
   reliability features errors migration docs release-check format clean
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
 	@echo "make test-peers  the table of other classes' arguments, against their newest versions"
 	@echo "make examples  every example, offline"
+	@echo "make test-engines  Ray, Spark and Dask answer prompts, and a worker is killed"
 	@echo "make lock     write both locks anew, with the versions of today"
 	@echo "make live     the tests against the real clouds, with your credentials"
 	@echo "make demo     an agent on both clouds' wire formats, offline"
@@ -126,6 +127,18 @@ $(EXAMPLES)/.installed: pyproject.toml $(LOCK) | $(EXAMPLES)/bin/python
 
 examples: $(EXAMPLES)/.installed
 	$(EXAMPLES)/bin/python -m pytest -n $(WORKERS) examples/test_examples.py
+
+# The engines are large: half a gigabyte to download. Spark needs Java.
+ENGINES := .venv-engines
+
+$(ENGINES)/.installed: pyproject.toml $(LOCK) | $(ENGINES)/bin/python
+	$(call install,$(ENGINES),$(LOCK),.[test$(comma)ray$(comma)spark$(comma)dask])
+
+test-engines: $(ENGINES)/.installed
+	@command -v java >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq default-jre-headless >/dev/null; } \
+	  || echo "Java cannot be installed here: the test of Spark is skipped."
+	$(ENGINES)/bin/python -m pytest -n 0 integration_tests/batch/test_engines.py
 
 # uv writes a lock for every Python and system; plain pip takes it. No index is written into it.
 LOCKING := .venv-lock

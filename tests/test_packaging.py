@@ -115,9 +115,12 @@ def test_requirements_are_the_promised_ones() -> None:
         "check",
         "cli",
         "cost",
+        "dask",
         "docs",
         "emulator",
         "examples",
+        "ray",
+        "spark",
         "test",
     }
 

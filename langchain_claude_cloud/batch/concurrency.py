@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+import time
+from typing import Final, Literal, Protocol
 
+from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
 from langchain_claude_cloud.errors import ConfigurationError
 
-FIRST: Final = 8
+FIRST: Final = 32
+"""Never fewer: those that were refused wait some time for their next try, and others must be under
+way meanwhile. The pace itself is not decided here."""
+
 MOST: Final = 500
 """More would cost memory: each call under way keeps its prompt and its answer."""
 
@@ -43,12 +48,42 @@ class ConcurrencyLimit:
             now: The time.
         """
         if not self._is_fixed and began >= self._halved_at:
-            self.limit = max(1, self.limit // 2)
+            self.limit = max(FIRST, self.limit // 2)
             self._halved_at = now
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+class Budget(Protocol):
+    """Says when the next request may be sent."""
+
+    async def wait(self, reservation: Reservation) -> float:
+        """Return how many seconds a request waits before it asks again; 0: it is sent now."""
+
+    def correct(self, reservation: Reservation, tokens: float, requests: int) -> None:
+        """Say how many tokens and requests were used in place of what was reserved."""
+
+
+class ProcessBudget:
+    """The budget of one process.
+
+    Args:
+        limit: How much may be sent in any minute.
+
+    Raises:
+        ConfigurationError: A number is none, or below 1.
+    """
+
+    def __init__(self, limit: RateLimit) -> None:
+        limit.check()
+        self._window = MinuteWindow(limit, time.monotonic)
+        self.correct = self._window.correct
+
+    async def wait(self, reservation: Reservation) -> float:
+        """Return how many seconds a request waits before it asks again; 0: it is sent now."""
+        return self._window.wait(reservation)
 
 
 class TokenGuess:

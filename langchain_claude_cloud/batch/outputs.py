@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from langchain_claude_cloud.batch.records import Record, dump
+from langchain_claude_cloud.batch.records import COLUMNS, Record, dump
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 
-_COLUMNS = ("message", "parsed", "usage", "error")
 _BEGINNING = b'{"id": '
 
 
@@ -175,7 +174,7 @@ class SqliteOutput:
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY NOT NULL, "
-                + ", ".join(f"{column} TEXT" for column in _COLUMNS)
+                + ", ".join(f"{column} TEXT" for column in COLUMNS)
                 + ")"
             )
             self._database.execute("SELECT id, message, parsed, usage, error FROM records LIMIT 1")
@@ -192,13 +191,11 @@ class SqliteOutput:
 
     def write(self, record: Record) -> None:
         """Write a record; an answer that is there stays."""
-        data = record.as_dict()
-        values = [None if data[column] is None else dump(data[column]) for column in _COLUMNS]
         self._database.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "message = excluded.message, parsed = excluded.parsed, usage = excluded.usage, "
             "error = excluded.error WHERE records.error IS NOT NULL",
-            (str(record.id), *values),
+            (str(record.id), *record.as_columns().values()),
         )
 
     def close(self) -> None:

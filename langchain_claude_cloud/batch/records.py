@@ -15,6 +15,9 @@ from langchain_claude_cloud.errors.types import JsonObject
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
+COLUMNS = ("message", "parsed", "usage", "error")
+"""The columns of a record in a table, beside its id."""
+
 _RAW_KEYS = {"raw", "parsed", "parsing_error"}
 
 
@@ -45,6 +48,11 @@ class Record:
             "usage": self.usage,
             "error": self.error,
         }
+
+    def as_columns(self) -> dict[str, str | None]:
+        """Return all but the id as JSON texts, for tables."""
+        data = self.as_dict()
+        return {name: None if data[name] is None else dump(data[name]) for name in COLUMNS}
 
 
 def record_of_output(identifier: str | int, output: object, usage: UsageMetadata | None) -> Record:

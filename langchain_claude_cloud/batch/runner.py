@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langchain_core.messages.ai import add_usage
 
-from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit, TokenGuess
+from langchain_claude_cloud.batch.concurrency import (
+    Budget,
+    ConcurrencyLimit,
+    ProcessBudget,
+    TokenGuess,
+)
 from langchain_claude_cloud.batch.identifiers import Identifiers
 from langchain_claude_cloud.batch.inputs import Column, Input, InputReader, InputRowError, Inputs
 from langchain_claude_cloud.batch.outputs import Output, open_output
@@ -21,7 +26,7 @@ from langchain_claude_cloud.batch.progress import Progress, ProgressOption, make
 from langchain_claude_cloud.batch.recorder import CallRecorder, sum_of_costs
 from langchain_claude_cloud.batch.records import Record, record_of_error, record_of_output
 from langchain_claude_cloud.batch.report import RunReport
-from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
+from langchain_claude_cloud.calls.rate_limit import RateLimit, Reservation
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -97,11 +102,11 @@ def run(  # noqa: PLR0913 - the settings of a run; keyword-only
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         raise ConfigurationError("An event loop is running here: use `await arun(...)`.")
-    one = _Run(
+    one = Run(
         runnable,
         InputReader(inputs, id, input),
         ConcurrencyLimit(max_in_flight),
-        RateLimit(requests_per_minute, tokens_per_minute),
+        ProcessBudget(RateLimit(requests_per_minute, tokens_per_minute)),
         retry_failed=retry_failed,
     )
     return asyncio.run(one.until_signal(output, progress))
@@ -124,24 +129,24 @@ async def arun(  # noqa: PLR0913 - the settings of a run; keyword-only
 
     Signals are the caller's business; a run that is cancelled drops what is under way.
     """
-    one = _Run(
+    one = Run(
         runnable,
         InputReader(inputs, id, input),
         ConcurrencyLimit(max_in_flight),
-        RateLimit(requests_per_minute, tokens_per_minute),
+        ProcessBudget(RateLimit(requests_per_minute, tokens_per_minute)),
         retry_failed=retry_failed,
     )
     return await one.run(output, progress)
 
 
-class _Run:
+class Run:
     """One run.
 
     Args:
         runnable: What is given the inputs.
         inputs: The inputs.
         limit: How many may be under way.
-        rate: How many requests may be sent a minute, and how many tokens used.
+        budget: When they may be sent.
         retry_failed: Whether to try again what failed in an earlier run.
     """
 
@@ -150,15 +155,14 @@ class _Run:
         runnable: Runnable[Any, Any],
         inputs: InputReader,
         limit: ConcurrencyLimit,
-        rate: RateLimit,
+        budget: Budget,
         *,
         retry_failed: bool,
     ) -> None:
         self._runnable = runnable
         self._inputs = inputs
         self._limit = limit
-        rate.check()
-        self._minute = MinuteWindow(rate, time.monotonic)
+        self._budget = budget
         self._guess = TokenGuess()
         self._retry_failed = retry_failed
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,7 +184,7 @@ class _Run:
         with _signals(self._interrupt):
             return await self.run(output, progress)
 
-    async def run(self, output: str | Path, progress: ProgressOption) -> RunReport:
+    async def run(self, output: str | Path | Output, progress: ProgressOption) -> RunReport:
         """Run until all is done.
 
         Raises:
@@ -188,7 +192,7 @@ class _Run:
             ClaudeCloudError: No call can succeed.
         """
         self._progress = make_progress(progress)
-        self._output = open_output(output)
+        self._output = open_output(output) if isinstance(output, str | Path) else output
         ids = Identifiers()
         try:
             await self._prepare(ids)
@@ -275,7 +279,7 @@ class _Run:
             self._changed.clear()
             await self._changed.wait()
         while not self._stopped.is_set():
-            seconds = self._minute.wait(reservation)
+            seconds = await self._budget.wait(reservation)
             if not seconds:
                 return
             with contextlib.suppress(TimeoutError):
@@ -312,7 +316,7 @@ class _Run:
     def _account(self, recorder: CallRecorder, reservation: Reservation) -> None:
         """Add up what an input took, and correct what was guessed."""
         used = recorder.usage["total_tokens"] if recorder.usage else 0
-        self._minute.correct(reservation, used, recorder.requests)
+        self._budget.correct(reservation, used, recorder.requests)
         if recorder.usage:
             self._guess.add(used)
             self._usage = add_usage(self._usage, recorder.usage)
