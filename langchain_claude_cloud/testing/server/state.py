@@ -113,8 +113,10 @@ class State:
             )
 
     def reset(self) -> None:
-        """Forget the script and the recorded requests."""
+        """Forget the script, the recorded requests, and what is to go wrong with batches."""
         self.script.clear()
+        self.batches.denied.clear()
+        self.batches.faults.clear()
         for requests in (
             self.requests,
             self.unscripted,
