@@ -33,7 +33,7 @@ EXTRAS = {
     "cli": ["cli"],
     "cost.py": ["cost"],
     "middleware.py": ["agents"],
-    "testing": ["emulator"],
+    "testing": ["emulator", "record"],
 }
 # The pytest plugin is loaded by pytest itself, the profile by deepagents.
 LOADED_BY = {"testing": {"pytest"}, "deepagents_profile.py": {"deepagents"}}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.testing.environment import environment_variables
     from langchain_claude_cloud.testing.faults import FaultKind
     from langchain_claude_cloud.testing.matching import Match, tool_result
+    from langchain_claude_cloud.testing.recording.recording import Recording
     from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
     from langchain_claude_cloud.testing.server.batch_faults import BatchFault
     from langchain_claude_cloud.testing.server.state import AwsKey
@@ -38,6 +39,7 @@ __all__ = [
     "FaultKind",
     "Match",
     "ReceivedRequest",
+    "Recording",
     "Replay",
     "Reply",
     "environment_variables",
@@ -59,6 +61,7 @@ _HOMES: Final = {
     "FaultKind": "faults",
     "Match": "matching",
     "ReceivedRequest": "server.wire",
+    "Recording": "recording.recording",
     "Replay": "scripting",
     "Reply": "scripting",
     "environment_variables": "environment",

@@ -32,6 +32,8 @@ def environment_variables(emulator: CloudEmulator, folder: Path) -> dict[Cloud, 
         },
         "bedrock": {
             "ANTHROPIC_BEDROCK_BASE_URL": emulator.url,
+            "ANTHROPIC_BEDROCK_MANTLE_BASE_URL": emulator.url,
+            "AWS_ENDPOINT_URL_BEDROCK": emulator.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": emulator.url,
             "AWS_REGION": emulator.region,
             "AWS_DEFAULT_REGION": emulator.region,  # the one that boto3 reads

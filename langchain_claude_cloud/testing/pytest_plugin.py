@@ -1,11 +1,14 @@
 """A pytest plugin: an emulator and a model on it for each test that asks for them.
 
 It is there as soon as the package is installed. A test that uses ``claude_emulator`` or
-``claude_model`` fails if a scripted reply was left over, or if a request found none.
+``claude_model`` fails if a scripted reply was left over, or if a request found none. A test that
+uses ``claude_recording`` is recorded from the real clouds once, and replayed from then on.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from langchain_claude_cloud import ChatClaudeCloud
     from langchain_claude_cloud.testing.emulator import CloudEmulator
+    from langchain_claude_cloud.testing.recording.recording import Recording
 
 _CLOUDS = ("vertex", "bedrock")
 _MARK = (
@@ -33,6 +37,16 @@ _VARIABLES = (
     "VERTEX_REGION_",
 )
 _emulator_key = pytest.StashKey["CloudEmulator"]()
+_recording_key = pytest.StashKey["Recording"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes recordings."""
+    parser.getgroup("claude-cloud").addoption(
+        "--claude-record",
+        action="store_true",
+        help="make the recordings of tests with claude_recording anew, from the real clouds",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,8 +68,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test whose script does not fit the requests that it made."""
+    """Fail a test whose script or recording does not fit the requests that it made."""
     result = yield
+    recording = item.stash.get(_recording_key, None)
+    if recording is not None:
+        recording.finish()
     emulator = item.stash.get(_emulator_key, None)
     if emulator is not None:
         emulator.verify()
@@ -80,15 +97,12 @@ def claude_emulator(
     Code that builds its own ``ChatClaudeCloud``, without a platform, reaches the cloud that the
     mark names.
     """
-    import os  # noqa: PLC0415  # the plugin is loaded by every run of pytest
-
-    from langchain_claude_cloud.testing.emulator import CloudEmulator  # noqa: PLC0415  # the same
+    from langchain_claude_cloud.testing.emulator import CloudEmulator  # noqa: PLC0415  # the plugin is loaded by every run of pytest
     from langchain_claude_cloud.testing.environment import environment_variables  # noqa: PLC0415  # the same
 
     settings = {"unscripted": "error", **_settings(request)}
     settings.pop("model", None)
-    for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
-        monkeypatch.delenv(name)
+    _hide_variables(monkeypatch)
     with CloudEmulator(**settings) as emulator:
         for variables in environment_variables(emulator, tmp_path).values():
             for name, value in variables.items():
@@ -99,18 +113,67 @@ def claude_emulator(
 
 
 @pytest.fixture
+def claude_recording(
+    request: pytest.FixtureRequest,
+    claude_cloud_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Recording]:
+    """The test's recording: made by ``pytest --claude-record``, replayed otherwise.
+
+    A recording is made with the credentials of the environment. A replay needs none, and asks no
+    cloud.
+    """
+    try:
+        from langchain_claude_cloud.testing.recording.recording import Recording  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise pytest.UsageError(
+            "claude_recording needs vcrpy, which the extra `record` of langchain-claude-cloud "
+            "installs: in a checkout, pip install '.[record]'"
+        ) from error
+    recording = Recording(_recording_path(request), records=request.config.option.claude_record)
+    if not recording.records:
+        _hide_variables(monkeypatch)
+        for name, value in recording.environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
+    for cloud in _CLOUDS:
+        monkeypatch.delenv(f"CLAUDE_CODE_USE_{cloud.upper()}", raising=False)
+    monkeypatch.setenv(f"CLAUDE_CODE_USE_{claude_cloud_name.upper()}", "1")
+    with recording.use():
+        request.node.stash[_recording_key] = recording
+        yield recording
+
+
+@pytest.fixture
 def claude_model(
-    request: pytest.FixtureRequest, claude_cloud_name: str, claude_emulator: CloudEmulator
+    request: pytest.FixtureRequest, claude_cloud_name: str
 ) -> Iterator[ChatClaudeCloud]:
-    """A model on the emulator, on the cloud that the mark ``claude_cloud`` names."""
+    """A model on the cloud that the mark ``claude_cloud`` names.
+
+    It is on the test's recording, if the test uses ``claude_recording``, else on an emulator.
+    """
     from langchain_claude_cloud import ChatClaudeCloud  # noqa: PLC0415  # as above
 
-    emulator = claude_emulator
-    platform = emulator.vertex() if claude_cloud_name == "vertex" else emulator.bedrock()
+    platform: Any = claude_cloud_name
+    if "claude_recording" not in request.fixturenames:
+        emulator = request.getfixturevalue("claude_emulator")
+        platform = emulator.vertex() if claude_cloud_name == "vertex" else emulator.bedrock()
     name = _settings(request).get("model", "claude-sonnet-5-5")
     llm = ChatClaudeCloud(model=name, platform=platform)
     yield llm
     llm.close()
+
+
+def _recording_path(request: pytest.FixtureRequest) -> Path:
+    """``recordings/MODULE/TEST.yaml``, beside the test's file."""
+    folder = request.path.parent / "recordings" / request.path.stem
+    name = request.node.nodeid.partition("::")[2].replace("::", ".")
+    return folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('-')}.yaml"
+
+
+def _hide_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
+        monkeypatch.delenv(name)
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
