@@ -120,6 +120,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "emulator",
         "examples",
         "ray",
+        "record",
         "spark",
         "test",
     }
