@@ -21,6 +21,7 @@ from raw_clouds import PATIENCE, Exchange, RawClouds, answer_events, answer_prom
 from raw_models import identity_in_environment, issued_model_on, model_on
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport, look_up
 
 CLOUDS = ["vertex", "bedrock"]
@@ -311,3 +312,38 @@ def test_the_end_of_a_loop_does_not_wait_for_name_servers(server: RawClouds, clo
     asyncio.run(main())
     assert finished == []
     released.set()
+
+
+class OneLoopTransport(httpx.AsyncHTTPTransport):
+    """What httpx's own is with a connection kept alive: of the event loop of the first request."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, on the first loop."""
+        self.loop = self.loop or asyncio.get_running_loop()
+        if self.loop is not asyncio.get_running_loop():
+            raise RuntimeError("Event loop is closed")
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_clients_second_event_loop_is_an_error_that_says_so(
+    server: RawClouds, cloud: str
+) -> None:
+    """Its connections are of the first; the package's own clients serve any number of loops."""
+    transport = OneLoopTransport(limits=httpx.Limits(max_keepalive_connections=0))
+    given = model_on(server, cloud, http_async_client=httpx.AsyncClient(transport=transport))
+
+    async def ask(llm: ChatClaudeCloud) -> None:
+        await llm.ainvoke("Hi", max_tokens=50)
+
+    async def stream(llm: ChatClaudeCloud) -> None:
+        assert [chunk async for chunk in llm.astream("Hi")]
+
+    asyncio.run(ask(given))
+    for way in (ask, stream):
+        with pytest.raises(ConfigurationError, match=r"each loop.*http_async_client"):
+            asyncio.run(way(given))
+    for way in (ask, stream):
+        asyncio.run(way(given.model_copy(update={"http_async_client": None})))

@@ -372,6 +372,15 @@ _BEDROCK = (
 # hermes-agent#32678. Model Garden: uni-api#41.
 _VERTEX = (
     KnownError(
+        "UnknownOperationException, or Google's page for an unknown path",
+        _text(r"^UnknownOperationException$|requested URL \S+ was not found on this server"),
+        "The address is not of Vertex AI, or the path is wrong.",
+        "The address does not know this operation: `base_url` must be that of Vertex AI "
+        "(https://<region>-aiplatform.googleapis.com/v1), or a gateway's that serves its paths; "
+        "leave it out for Google's own address.",
+        "vertex",
+    ),
+    KnownError(
         "Organization Policy constraint constraints/vertexai.allowedPartnerModelFeatures",
         _text(r"constraints/vertexai\.allowedPartnerModelFeatures"),
         "The organization's policy does not list a feature, such as structured output.",

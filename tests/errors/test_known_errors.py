@@ -132,6 +132,9 @@ SEEN: Final = (
     aws(404, "This model version has reached the end of its life. Please refer to the AWS documentation for more details.", NotFoundError, "newer model", name="ResourceNotFoundException"),
     aws(400, "The provided model doesn't support counting tokens.", InvalidRequestError, "bare foundation model id"),
     Seen("bedrock", 200, '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}', NotFoundError, ("`base_url`", "404")),
+    Seen("vertex", 200, '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}', NotFoundError, ("`base_url`", "aiplatform.googleapis.com")),
+    Seen("vertex", 404, '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}', NotFoundError, ("`base_url`", "aiplatform.googleapis.com")),
+    Seen("vertex", 404, "<html><title>Error 404 (Not Found)!!1</title><p>The requested URL <code>/v2/projects/p</code> was not found on this server. <ins>That is all we know.</ins></html>", NotFoundError, ("`base_url`",)),
     # Bedrock: throttles and limits.
     aws(429, "Too many tokens, please wait before trying again.", RateLimitError, "`max_tokens`", 'inference_profile="global"', name="ThrottlingException"),
     aws(429, "Too many tokens, please wait before trying again.", RateLimitError, "`max_tokens`", "list of regions", name="ThrottlingException", model="global.anthropic.claude-opus-4-6-v1"),

@@ -12,6 +12,10 @@ from langchain_claude_cloud.platform.http.failures import Where
 
 _FIRST_REFUSAL = 400
 _SHOWN = 300
+_OTHER_LOOP = (
+    "It has connections of another event loop: make a client for each loop, as each asyncio.run() "
+    "has its own, or leave out http_async_client, for the package has one for each loop."
+)
 
 
 def check_client(name: str, client: object, *, is_async: bool) -> None:
@@ -67,10 +71,12 @@ def failed_client(cause: Exception, where: Where) -> ClaudeCloudError:
         cause: What it raised.
         where: Which endpoint was asked.
     """
+    text = clean(str(cause), _SHOWN)
+    is_of_loop = isinstance(cause, RuntimeError) and "loop" in text
     return ConfigurationError(
         f"The client that was given for requests to {where.label} raised "
-        f"{type(cause).__name__} ({clean(str(cause), _SHOWN)}). Check its hooks and transport, "
-        "that it is open, and that it belongs to this event loop.",
+        f"{type(cause).__name__} ({text}). "
+        + (_OTHER_LOOP if is_of_loop else "Check its hooks and transport, and that it is open."),
         platform=where.cloud,
         model=where.model,
         region=where.region,
