@@ -26,6 +26,7 @@ from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedR
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex
+    from langchain_claude_cloud.testing.server.s3 import S3Server
     from langchain_claude_cloud.testing.server.thread import ServerThread
 
 _VERTEX_CREDENTIALS = frozenset({"access_token", "credentials"})
@@ -49,6 +50,7 @@ class EmulatorSettings(TypedDict, total=False):
     batch_jobs_at_once: int
     batch_records: int
     batch_bytes: int
+    batch_fewest_records: int
 
 
 class CloudEmulator:
@@ -70,7 +72,8 @@ class CloudEmulator:
             made since 2026-08-31; on by default), ``keep_requests`` (how many of the requests
             are remembered; 1,000), ``batch_jobs_at_once`` (how many batch jobs may wait or run; 4),
             ``batch_records`` and ``batch_bytes`` (how many records a batch job may have, and how
-            long a file of them may be; 100,000 and 256 MB).
+            long a file of them may be on Vertex AI; 100,000 and 256 MB),
+            ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
 
     Raises:
         ValueError: The host is not a loopback address.
@@ -88,6 +91,7 @@ class CloudEmulator:
         self._port = port
         self._state = State(Settings(**settings))
         self._thread: ServerThread | None = None
+        self._s3: S3Server | None = None
         self._access_token: str | None = None
         self._aws_key: AwsKey | None = None
 
@@ -127,6 +131,9 @@ class CloudEmulator:
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
+        if self._s3 is not None:
+            self._s3.stop()
+            self._s3, self._state.s3_url = None, ""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -348,6 +355,32 @@ class CloudEmulator:
         )
 
         cloud_storage.buckets_of(self._state).create(name)
+
+    def create_s3_bucket(self, name: str) -> None:
+        """Create a bucket of Amazon S3, which moto's server serves at `s3_url`.
+
+        Point boto3 at it with ``AWS_ENDPOINT_URL_S3``.
+
+        Raises:
+            ImportError: The package ``moto[s3,server]`` is not installed.
+        """
+        from langchain_claude_cloud.testing.server import s3  # noqa: PLC0415  an extra
+
+        if self._s3 is None:
+            self._s3 = s3.S3Server()
+            self._state.s3_url = self._s3.url
+        s3.client_of(self._s3.url).create_bucket(Bucket=name)
+
+    @property
+    def s3_url(self) -> str:
+        """The address of the emulated Amazon S3.
+
+        Raises:
+            RuntimeError: There is none: `create_s3_bucket` starts it.
+        """
+        if not self._state.s3_url:
+            raise RuntimeError("There is no bucket yet: call create_s3_bucket.")
+        return self._state.s3_url
 
     def create_dataset(self, name: str) -> None:
         """Create a dataset of BigQuery in the emulator's project.

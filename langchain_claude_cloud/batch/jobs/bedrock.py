@@ -162,6 +162,8 @@ class BedrockJobs:
             problem = f"timeout_hours is {options.timeout_hours}: give 24 to 168"
         elif bool(options.subnets) != bool(options.security_groups):
             problem = "subnets and security_groups go together"
+        elif options.fewest_records < 1 or options.records_per_job < 2 * options.fewest_records:
+            problem = "fewest_records is 1 or more, and at most half of records_per_job"
         if problem is not None:
             raise ConfigurationError(f"Batch inference: {problem}.", platform="bedrock")
 

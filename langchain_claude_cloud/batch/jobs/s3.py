@@ -77,25 +77,20 @@ class S3Store:
         """Copy a local file there."""
         bucket, key = _split(address)
         with _explained(address, "s3:PutObject"):
-            self._client().upload_file(
-                str(path),
-                bucket,
-                key,
-                ExtraArgs={**self._encryption, **self._owner},
-                Config=_transfer(),
+            _transfer(self._client()).upload_file(
+                str(path), bucket, key, extra_args={**self._encryption, **self._owner}
             )
 
     def lines(self, address: str) -> Iterator[bytes]:
         """Yield the lines of a file, from a local copy: reading may take longer than S3 waits."""
         bucket, key = _split(address)
-        with tempfile.TemporaryFile(prefix="claude-batch-") as file:
+        with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
+            copy = Path(folder) / "lines"
             with _explained(address, "s3:GetObject"):
-                self._client().download_fileobj(
-                    bucket, key, file, ExtraArgs=self._owner or None, Config=_transfer()
-                )
-            file.seek(0)
-            for line in file:
-                yield line.rstrip(b"\r\n")
+                _transfer(self._client()).download_file(bucket, key, str(copy), self._owner)
+            with copy.open("rb") as file:
+                for line in file:
+                    yield line.rstrip(b"\r\n")
 
     def list(self, root: str) -> Iterator[str]:
         """Yield the addresses of the files below a folder."""
@@ -126,10 +121,9 @@ class S3Store:
         return self._made[1]
 
     def _make(self, session: botocore.session.Session, keys: AwsKeys) -> Any:  # noqa: ANN401 - the same
-        import boto3  # noqa: PLC0415  costs 110 ms: on first use
-        from botocore.config import Config  # noqa: PLC0415  the same
+        from botocore.config import Config  # noqa: PLC0415  costs 110 ms: on first use
 
-        return boto3.Session(botocore_session=session).client(
+        return session.create_client(
             "s3",
             region_name=self._region(),
             aws_access_key_id=keys.access_key_id,
@@ -143,13 +137,14 @@ class S3Store:
         )
 
 
-def _transfer() -> Any:  # noqa: ANN401 - of a library without types
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  costs 110 ms: on first use
+def _transfer(client: Any) -> Any:  # noqa: ANN401 - of a library without types
+    from boto3.s3.transfer import S3Transfer, TransferConfig  # noqa: PLC0415  on first use
 
     # Parts that are sent at the same time would be in memory at the same time.
-    return TransferConfig(
+    config: Any = TransferConfig(
         use_threads=False, multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES
     )
+    return S3Transfer(client, config)
 
 
 def _split(address: str) -> tuple[str, str]:

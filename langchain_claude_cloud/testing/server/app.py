@@ -22,6 +22,7 @@ from langchain_claude_cloud.testing.reply.faults import refusal_of
 from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server import (
     bedrock,
+    bedrock_batches,
     bedrock_control,
     bedrock_messages,
     bigquery,
@@ -84,7 +85,7 @@ class EmulatorApp:
         )
         if on_bedrock is not None and posted:
             return self._bedrock(request, on_bedrock)
-        if bedrock_control.is_control(request):
+        if bedrock_control.is_control(request) or bedrock_batches.is_batch(request):
             return self._control("bedrock", request), None
         if model_garden.is_listing(request) or vertex_batches.is_batch(request):
             return self._control("vertex", request), None
@@ -106,6 +107,8 @@ class EmulatorApp:
                 raise refusal_of(entry, cloud)
             if vertex_batches.is_batch(request):
                 return vertex_batches.serve(self._state, request)
+            if bedrock_batches.is_batch(request):
+                return bedrock_batches.serve(self._state, request)
             serve = bedrock_control.serve if cloud == "bedrock" else model_garden.serve
             return serve(self._state, request)
         except Refusal as refusal:

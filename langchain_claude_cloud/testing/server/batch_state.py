@@ -10,6 +10,7 @@ from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 
 if TYPE_CHECKING:
+    from langchain_claude_cloud.testing.server.bedrock_batches import BedrockJob
     from langchain_claude_cloud.testing.server.cloud_storage import Buckets
     from langchain_claude_cloud.testing.server.vertex_batches import Job
 
@@ -52,6 +53,7 @@ class BatchState:
         buckets: Cloud Storage, once it is used.
         warehouse: BigQuery.
         vertex_jobs: The batch prediction jobs, by number.
+        bedrock_jobs: The model invocation jobs, by id.
         lock: Held while a job is looked at or changed.
     """
 
@@ -60,6 +62,7 @@ class BatchState:
     buckets: Buckets | None = None
     warehouse: Warehouse = field(default_factory=Warehouse)
     vertex_jobs: dict[str, Job] = field(default_factory=dict)
+    bedrock_jobs: dict[str, BedrockJob] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_fault(self, cloud: Cloud) -> BatchFault | None:

@@ -64,7 +64,8 @@ class Settings:
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
         batch_jobs_at_once: How many batch jobs may wait or run at once.
         batch_records: How many records a batch job may have.
-        batch_bytes: How long a file with records may be.
+        batch_bytes: How long a file with records may be on Vertex AI; 1 GB on Bedrock.
+        batch_fewest_records: How many records a job on Bedrock has at least.
     """
 
     strict: bool = True
@@ -79,6 +80,7 @@ class Settings:
     batch_jobs_at_once: int = 4
     batch_records: int = 100_000
     batch_bytes: int = 256_000_000
+    batch_fewest_records: int = 100
 
 
 class State:
@@ -94,6 +96,7 @@ class State:
         self.unscripted: Latest[ReceivedRequest] = Latest(settings.keep_requests)
         self.batches = BatchState()
         self.url = ""
+        self.s3_url = ""
         self.tokens: dict[str, float] = {}
         self.aws_keys: dict[str, AwsKey] = {}
         self.api_keys: set[str] = {f"bedrock-api-key-{secrets.token_hex(16)}"}

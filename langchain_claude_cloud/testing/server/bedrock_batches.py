@@ -1,0 +1,263 @@
+"""Bedrock's model invocation jobs: created, listed, watched and stopped as the API has it.
+
+A job works in a thread of its own. What its state is shown as advances with each look at it, from
+``Submitted`` over ``Validating``, ``Scheduled`` and ``InProgress`` to the end, so that no test
+waits for a clock. Shapes are those of botocore's model of ``bedrock``, 2023-04-20.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.reply.framing import dumps
+from langchain_claude_cloud.testing.reply.ids import make_uuid
+from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
+from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT, region_of
+from langchain_claude_cloud.testing.server.state import State
+from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+
+_PATH: Final = re.compile(r"/model-invocation-job(?:/(?P<job>[^/]+)(?P<stop>/stop)?)?")
+_LIST: Final = "/model-invocation-jobs"
+_NAME: Final = re.compile(r"[a-zA-Z0-9]{1,63}(-*[a-zA-Z0-9+.-]){0,63}")
+_TOKEN: Final = re.compile(r"[a-zA-Z0-9]{1,256}(-*[a-zA-Z0-9]){0,256}")
+_ROLE: Final = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
+_LONGEST_NAME: Final = 63
+_HOURS: Final = range(24, 169)
+_FIELDS: Final = frozenset(
+    {"jobName", "roleArn", "clientRequestToken", "modelId", "inputDataConfig"}
+    | {"outputDataConfig", "vpcConfig", "timeoutDurationInHours", "tags", "modelInvocationType"}
+)
+_NEXT: Final = {"Submitted": "Validating", "Validating": "Scheduled", "Scheduled": "InProgress"}
+_ENDS: Final = {"expired": "Expired", "partly_completed": "PartiallyCompleted"}
+TERMINAL: Final = frozenset({"Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired"})
+
+
+@dataclass
+class BedrockJob:
+    """One job.
+
+    Attributes:
+        described: What the API shows of it.
+        region: Where it runs.
+        fault: What is to go wrong.
+        stopped: Set when it is to stop.
+        end: The state that it ends in, once its work is done.
+        counts: What is shown of its records at the end.
+        message: Why it failed.
+    """
+
+    described: JsonObject
+    region: str
+    fault: BatchFault | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+    end: str | None = None
+    counts: JsonObject = field(default_factory=dict)
+    message: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is shown as ended."""
+        return self.described["status"] in TERMINAL
+
+    def look(self) -> JsonObject:
+        """Return what is shown, one state further than at the last look."""
+        status = self.described["status"]
+        failed_check = self.end == "Failed" and status == "Validating"
+        if status in _NEXT and not failed_check:
+            self.described["status"] = _NEXT[status]
+        elif status not in TERMINAL and self.end is not None:
+            self.described |= {"status": self.end, "endTime": _now(), **self.counts}
+            if self.message:
+                self.described["message"] = self.message
+        self.described["lastModifiedTime"] = _now()
+        return dict(self.described)
+
+
+def is_batch(request: Incoming) -> bool:
+    """Whether a request is about model invocation jobs."""
+    return request.raw_path == _LIST or _PATH.fullmatch(request.raw_path) is not None
+
+
+def serve(state: State, request: Incoming) -> Outgoing:
+    """Answer a request about model invocation jobs.
+
+    Raises:
+        Refusal: No credentials or permission, no such job, or a job that cannot be made.
+    """
+    bedrock.check_credentials(state, request)
+    found = _PATH.fullmatch(request.raw_path)
+    action, identifier = _action(request.method, found)
+    _check_permission(state, f"bedrock:{action}")
+    with state.batches.lock:
+        if action == "CreateModelInvocationJob":
+            return _create(state, request)
+        if action == "ListModelInvocationJobs":
+            return _answer(request, _list(state, request))
+        job = _job(state, identifier)
+        if action == "StopModelInvocationJob":
+            _stop(job)
+            return _answer(request, {})
+        return _answer(request, job.look())
+
+
+def _action(method: str, found: re.Match[str] | None) -> tuple[str, str]:
+    if found is None:
+        return "ListModelInvocationJobs", ""
+    identifier = unquote(found["job"] or "")
+    if method == "POST" and found["stop"]:
+        return "StopModelInvocationJob", identifier
+    if method == "POST" and not identifier:
+        return "CreateModelInvocationJob", ""
+    if method == "GET" and identifier and not found["stop"]:
+        return "GetModelInvocationJob", identifier
+    raise _refusal(404, "UnknownOperationException", "UnknownOperationException")
+
+
+def _check_permission(state: State, permission: str, resource: str = "*") -> None:
+    if permission in state.batches.denied:
+        raise _refusal(
+            403,
+            f"User: arn:aws:iam::{ACCOUNT}:user/emulator is not authorized to perform: "
+            f"{permission} on resource: {resource}",
+            "AccessDeniedException",
+        )
+
+
+def _create(state: State, request: Incoming) -> Outgoing:
+    body = _body(request)
+    _check_permission(state, "iam:PassRole", body["roleArn"])
+    jobs = state.batches.bedrock_jobs
+    token = body.get("clientRequestToken")
+    for known in jobs.values():
+        if token is not None and known.described.get("clientRequestToken") == token:
+            return _answer(request, {"jobArn": known.described["jobArn"]})
+    region = region_of(request) or state.settings.region
+    bedrock.rules_of(state, bedrock.BedrockTarget(body["modelId"], "invoke", region))
+    under_way = [job for job in jobs.values() if not job.is_over]
+    if len(under_way) >= state.settings.batch_jobs_at_once:
+        raise _refusal(
+            400,
+            f"You have reached the quota of {state.settings.batch_jobs_at_once} in-progress and "
+            "submitted batch inference jobs for this model.",
+            "ServiceQuotaExceededException",
+        )
+    identifier = sha256(f"{len(jobs)}{body['jobName']}".encode()).hexdigest()[:12]
+    arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:model-invocation-job/{identifier}"
+    shown = {"jobArn": arn, "status": "Submitted", "submitTime": _now()}
+    job = BedrockJob({**body, **shown}, region, state.batches.take_fault("bedrock"))
+    jobs[identifier] = job
+    threading.Thread(target=_work, args=(state, job), daemon=True, name=arn).start()
+    if job.fault is not None and job.fault.kind == "lost_response":
+        return Outgoing(0, {})
+    return _answer(request, {"jobArn": arn})
+
+
+def _body(request: Incoming) -> JsonObject:
+    """Return the description of a job.
+
+    Raises:
+        Refusal: It is not one.
+    """
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise _invalid("The request body is not valid JSON.")
+    unknown = body.keys() - _FIELDS
+    if unknown:
+        raise _invalid(f"Unknown parameter in input: {min(unknown)}")
+    _check_text(body, "jobName", _NAME)
+    if len(body["jobName"]) > _LONGEST_NAME:
+        raise _invalid("Value at 'jobName' failed to satisfy constraint: at most 63")
+    _check_text(body, "roleArn", _ROLE)
+    _check_text(body, "modelId", re.compile(".+"))
+    if "clientRequestToken" in body:
+        _check_text(body, "clientRequestToken", _TOKEN)
+    _check_place(body, "inputDataConfig", "s3InputDataConfig")
+    _check_place(body, "outputDataConfig", "s3OutputDataConfig")
+    if body.get("timeoutDurationInHours", _HOURS[0]) not in _HOURS:
+        raise _invalid("Value at 'timeoutDurationInHours' failed to satisfy constraint: 24 to 168")
+    return body
+
+
+def _check_text(values: Mapping[str, object], name: str, form: re.Pattern[str]) -> None:
+    value = values.get(name)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise _invalid(f"Value at '{name}' failed to satisfy constraint: {form.pattern}")
+
+
+def _check_place(body: JsonObject, config: str, kind: str) -> None:
+    given = body.get(config)
+    if not isinstance(given, dict) or not isinstance(given.get(kind), dict):
+        raise _invalid(f"Value at '{config}' failed to satisfy constraint: {kind} is required")
+    _check_text(given[kind], "s3Uri", re.compile(r"s3://[a-z0-9][.\-a-z0-9]{1,61}[a-z0-9](/.*)?"))
+
+
+def _work(state: State, job: BedrockJob) -> None:
+    """Answer the records of a job; runs in the job's thread."""
+    kind = job.fault.kind if job.fault is not None else ""
+    try:
+        job.counts = bedrock_batch_data.answer_records(state, job.described, job.fault, job.stopped)
+        job.end = "Stopped" if job.stopped.is_set() else _ENDS.get(kind, "Completed")
+        if job.end == "Expired":
+            job.message = "The job timed out before it was finished."
+    except Refusal as refused:
+        job.end, job.message = "Failed", refused.message
+
+
+def _stop(job: BedrockJob) -> None:
+    if job.is_over:
+        raise _refusal(409, f"The job is in status {job.described['status']}.", "ConflictException")
+    job.stopped.set()
+    job.described["status"] = "Stopping"
+
+
+def _job(state: State, identifier: str) -> BedrockJob:
+    job = state.batches.bedrock_jobs.get(identifier.rpartition("/")[2])
+    if job is None:
+        raise _refusal(
+            404, f"The job {identifier} could not be found.", "ResourceNotFoundException"
+        )
+    return job
+
+
+def _list(state: State, request: Incoming) -> JsonObject:
+    query = dict(parse_qsl(request.query))
+    found = [
+        dict(job.described)
+        for job in state.batches.bedrock_jobs.values()
+        if query.get("nameContains", "") in job.described["jobName"]
+        and query.get("statusEquals", job.described["status"]) == job.described["status"]
+    ]
+    start, size = int(query.get("nextToken", 0)), int(query.get("maxResults", 1000))
+    page: JsonObject = {"invocationJobSummaries": found[start : start + size]}
+    return page | ({"nextToken": str(start + size)} if start + size < len(found) else {})
+
+
+def _answer(request: Incoming, body: JsonObject) -> Outgoing:
+    seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
+    headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
+    return Outgoing(200, headers, dumps(body).encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _invalid(message: str) -> Refusal:
+    return _refusal(400, message, "ValidationException")
+
+
+def _refusal(status: int, message: str, kind: str) -> Refusal:
+    return Refusal(status, message, kind=kind, source="cloud")

@@ -1,0 +1,104 @@
+"""Amazon S3 beside the emulator: moto's server on another port, and what batch jobs do there."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_claude_cloud.testing.server.wire import Refusal
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
+
+_BLOCK: Final = 1_000
+_PAGE: Final = 1_000
+
+
+class S3Server:
+    """Moto's server. It needs the package ``moto[s3,server]``, and takes any credentials."""
+
+    def __init__(self) -> None:
+        try:
+            from moto.server import ThreadedMotoServer  # noqa: PLC0415  few tests need it
+        except ImportError as error:
+            raise ImportError(
+                "An emulated Amazon S3 needs moto: pip install 'moto[s3,server]'"
+            ) from error
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log each request
+        self._server: ThreadedMotoServer = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.url = f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """Stop serving, and forget the buckets."""
+        self._server.stop()
+
+
+def client_of(url: str) -> Any:  # noqa: ANN401  boto3's clients have no types
+    """Return boto3's client of the server."""
+    import boto3  # noqa: PLC0415  few tests need it
+
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",
+    )
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Return the bucket and the key of an address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def files_at(client: Any, uri: str) -> list[str]:  # noqa: ANN401  boto3's
+    """Return the keys of the JSONL files that an address stands for, with their sizes checked.
+
+    Raises:
+        Refusal: The bucket is not there, or has no such file.
+    """
+    bucket, key = split(uri)
+    try:
+        page = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=_PAGE)
+    except client.exceptions.NoSuchBucket:
+        raise Refusal(404, f"The bucket {bucket} does not exist.") from None
+    found = [each["Key"] for each in page.get("Contents", []) if each["Key"].endswith(".jsonl")]
+    if not found:
+        raise Refusal(400, f"No .jsonl file was found at {uri}.")
+    return found
+
+
+def size_of(client: Any, bucket: str, key: str) -> int:  # noqa: ANN401  boto3's
+    """Return how long a file is."""
+    return int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
+
+
+def lines_of(client: Any, bucket: str, key: str) -> Iterator[bytes]:  # noqa: ANN401  boto3's
+    """Yield the lines of a file."""
+    yield from client.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()
+
+
+def write_shuffled(
+    client: Any,  # noqa: ANN401  boto3's
+    bucket: str,
+    key: str,
+    lines: Iterable[bytes],
+    damage: Callable[[list[bytes]], None],
+) -> None:
+    """Write lines in another order, a thousand at a time so that their number costs no memory."""
+    shuffling = random.Random(0)  # noqa: S311  no secret
+    rest = iter(lines)
+    with tempfile.TemporaryFile() as file:
+        while block := list(itertools.islice(rest, _BLOCK)):
+            shuffling.shuffle(block)
+            damage(block)
+            file.write(b"".join(line + b"\n" for line in block))
+        file.seek(0)
+        client.upload_fileobj(file, bucket, key)
