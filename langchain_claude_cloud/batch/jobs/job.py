@@ -17,7 +17,13 @@ from langchain_claude_cloud.batch.jobs.missing import ask_again
 from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
 from langchain_claude_cloud.batch.jobs.reference import Reference
 from langchain_claude_cloud.batch.jobs.results import BatchResult, read_results
-from langchain_claude_cloud.batch.jobs.services import ENDED, JobState, NoRoomError
+from langchain_claude_cloud.batch.jobs.services import (
+    ENDED,
+    BatchService,
+    JobState,
+    NoRoomError,
+    ObjectStore,
+)
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -72,12 +78,11 @@ class BatchJob:
     `submit` makes it, and `load` finds it again in any process.
     """
 
-    def __init__(self, reference: Reference, pipeline: Pipeline) -> None:
-        self._reference = reference
-        self._pipeline = pipeline
-        _, connect = cloud_of(reference.storage)
-        route = route_to(pipeline.model, pipeline.arguments, reference.cloud)
-        self._service, self._store, _ = connect(route, reference.options)
+    def __init__(
+        self, reference: Reference, pipeline: Pipeline, service: BatchService, store: ObjectStore
+    ) -> None:
+        self._reference, self._pipeline = reference, pipeline
+        self._service, self._store = service, store
 
     def __repr__(self) -> str:
         return f"BatchJob({str(self.reference)!r})"
@@ -97,7 +102,10 @@ class BatchJob:
         """
         found = Reference.load(Path(reference))
         pipeline = Pipeline(_model_of(found)) if runnable is None else take_apart(runnable)
-        return cls(found, pipeline)
+        _, connect = cloud_of(found.storage)
+        route = route_to(pipeline.model, pipeline.arguments, found.cloud)
+        service, store, _ = connect(route, found.options)
+        return cls(found, pipeline, service, store)
 
     @property
     def reference(self) -> Path:

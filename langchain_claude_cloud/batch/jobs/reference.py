@@ -111,12 +111,15 @@ class Reference:
         )
 
     def save(self) -> None:
-        """Write the file; at any moment a whole one is there."""
+        """Write the file if it would change; at any moment a whole one is there."""
         data = {"format": _FORMAT, **asdict(self)}
         del data["path"]
+        text = json.dumps(data, indent=1)
+        if self.path.exists() and self.path.read_text(encoding="utf-8") == text:
+            return
         copy = self.path.with_name(self.path.name + ".new")
         with copy.open("w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         copy.replace(self.path)

@@ -105,7 +105,7 @@ def submit(
         batch.platform = _settings_of(route)
         batch.is_uploaded = True
         batch.save()
-    job = BatchJob(batch, pipeline)
+    job = BatchJob(batch, pipeline, service, store)
     job.go_on()
     return job
 

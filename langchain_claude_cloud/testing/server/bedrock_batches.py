@@ -214,13 +214,15 @@ def _work(state: State, job: BedrockJob) -> None:
             job.message = "The job timed out before it was finished."
     except Refusal as refused:
         job.end, job.message = "Failed", refused.message
+    except Exception as error:  # noqa: BLE001  the storage is gone, for example
+        job.end, job.message = "Failed", f"Internal service error: {error}"
 
 
 def _stop(job: BedrockJob) -> None:
     if job.is_over:
         raise _refusal(409, f"The job is in status {job.described['status']}.", "ConflictException")
     job.stopped.set()
-    job.described["status"] = "Stopping"
+    job.described["status"], job.end = "Stopping", "Stopped"
 
 
 def _job(state: State, identifier: str) -> BedrockJob:
