@@ -288,6 +288,12 @@ FORMS: Final[dict[str, Any]] = {
     "keys_named_like_keywords": obj(
         {"type": S, "properties": obj({"required": B}), "enum": arr(S), "$ref": S}, "type"
     ),
+    "patterns_of_javascript": obj({"a": {**S, "pattern": "^\\p{Lu}(?<n>x)?["}, "b": S})
+    | {"patternProperties": {"^\\p{L}+$": S}, "additionalProperties": False},
+    "numbers_without_end": obj({"a": {**N, "maximum": float("inf"), "default": float("nan")}}),
+    "values_that_are_no_json": obj({"a": {**S, "default": {1, 2}}, "b": {"enum": [b"x", "y"]}}),
+    "ids_as_anchors": obj({"a": {"$ref": "#word"}})
+    | {"$schema": DRAFT_4, "definitions": {"Word": {"id": "#word", "type": "string"}}},
 }
 """Schemas by the habit that they stand for."""
 

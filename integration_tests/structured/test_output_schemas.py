@@ -231,3 +231,104 @@ def test_an_agents_list_at_the_root_is_refused_with_the_way_out(
     with pytest.raises(InvalidInputError, match="property of an object"):
         agent.invoke({"messages": [("human", "Go.")]})
     assert emulator.requests == []
+
+
+TEXT: dict[str, Any] = {"type": "string"}
+FOREIGN_FORMS: dict[str, Any] = {
+    "alternatives that require": {
+        "type": "object",
+        "properties": {"a": TEXT, "b": TEXT},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    },
+    "parts of an object": {
+        "type": "object",
+        "properties": {"a": TEXT},
+        "required": ["a"],
+        "allOf": [{"properties": {"b": {"type": "integer"}}, "required": ["b"]}],
+    },
+    "a list of types": {"type": ["object", "null"], "properties": {"a": {"type": ["string"]}}},
+    "names of draft 4": {
+        "type": "object",
+        "properties": {"a": {"$ref": "#text"}, "b": {"type": "number", "maximum": 3}},
+        "required": ["a", "b"],
+        "definitions": {"Text": {"id": "#text", "type": "string"}},
+    },
+    "escaped references": {
+        "$ref": "#/definitions/a~1b",
+        "definitions": {
+            "a/b": {
+                "type": "object",
+                "properties": {"x": {"$ref": "#/definitions/c%20d"}},
+                "required": ["x"],
+            },
+            "c d": {"type": "boolean"},
+        },
+    },
+    "places of a list": {
+        "type": "object",
+        "properties": {
+            "a": {"type": "array", "items": [TEXT, {"type": "integer"}], "additionalItems": TEXT}
+        },
+        "required": ["a"],
+    },
+    "null for nothing": {
+        "type": "object",
+        "properties": {"a": {"type": "string", "enum": None, "pattern": None}},
+        "required": None,
+    },
+    "a pattern of JavaScript": {
+        "type": "object",
+        "properties": {"a": {"type": "string", "pattern": "^\\p{L}+(?<n>x)?"}},
+        "required": ["a"],
+    },
+    "a key that is required and not described": {
+        "type": "object",
+        "properties": {"a": TEXT},
+        "required": ["a", "b"],
+    },
+    "keys of any spelling": {
+        "type": "object",
+        "properties": dict.fromkeys(("first name", "$top", "größe", "k" * 80), TEXT),
+        "required": ["first name", "$top", "größe", "k" * 80],
+    },
+}
+
+
+@pytest.mark.parametrize("form", FOREIGN_FORMS)
+def test_a_schema_of_another_draft_or_habit_gives_its_value(
+    emulator: CloudEmulator, cloud: str, form: str
+) -> None:
+    """By text and by a tool, streamed and not: nothing of it is lost, and the dict is not changed."""
+    schema = {"title": "Form", **FOREIGN_FORMS[form]}
+    before = json.dumps(schema)
+    model = make_model(emulator, cloud)
+    for method in ("json_schema", "function_calling"):
+        if method == "json_schema" and "not described" in form:
+            continue
+        if method == "function_calling" and "not described" in form:
+            emulator.reply(tool_use("Form", {"a": "1", "b": 2}))
+            emulator.reply(tool_use("Form", {"a": "1", "b": 2}))
+        asked = model.with_structured_output(schema, method=method)
+        value = asked.invoke("Fill it in.")
+        assert isinstance(value, dict)
+        assert set(value) >= set(schema.get("required") or ())
+        assert list(asked.stream("Fill it in."))[-1] == value
+    assert json.dumps(schema) == before
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"$ref": "https://example.com/other.json"}, "leads nowhere"),
+        ({"type": "Date"}, "is no type"),
+        (["string"], "is no JSON schema"),
+    ],
+)
+def test_a_schema_that_would_be_emptied_is_refused(
+    emulator: CloudEmulator, part: Any, words: str
+) -> None:
+    """Before anything is sent."""
+    schema = {"title": "T", "type": "object", "properties": {"a": part}}
+    with pytest.raises(InvalidInputError, match=words):
+        make_model(emulator, "vertex").with_structured_output(schema)
+    assert not emulator.requests

@@ -18,7 +18,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import resolve_root, without_titles
+from langchain_claude_cloud.request.schema import modern_schema, resolve_root, without_titles
 
 DEFAULT_NAME: Final = "structured_output"
 VALUE: Final = "value"
@@ -51,7 +51,7 @@ class OutputSchema:
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
         schema = {"title": DEFAULT_NAME, **resolve_root(_json_schema(given))}
-        is_object = schema.get("type") == "object" or "properties" in schema
+        is_object = schema.get("type", "object" if "properties" in schema else None) == "object"
         is_wrapped = not is_object or any(key in schema for key in _UNIONS)
         title = str(schema.get("title") or "")
         name = re.sub(r"[^a-zA-Z0-9_-]+", "_", title).strip("_")[:_LONGEST_NAME] or DEFAULT_NAME
@@ -89,8 +89,8 @@ class OutputSchema:
 def _json_schema(given: JsonObject | type) -> JsonObject:
     if isinstance(given, dict):
         if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
-            return convert_to_json_schema(given)
-        return given
+            given = convert_to_json_schema(given)
+        return modern_schema(given)
     if inspect.isclass(given) and is_basemodel_subclass(given):
         describe = "model_json_schema" if issubclass(given, BaseModel) else "schema"
         described = getattr(given, describe)()

@@ -224,7 +224,9 @@ def structured_output(
         raise ValueError(f"method {method!r} is not known: use one of {', '.join(_METHODS)}.")
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
-    traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
+    # langchain-core describes it for tracing, and knows fewer forms.
+    described = wanted.json_schema if isinstance(schema, dict) else schema
+    traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
     arguments = {**arguments, "ls_structured_output_format": traced}
     parser = StructuredOutputParser(output=wanted)
     if chosen == "function_calling":

@@ -99,7 +99,8 @@ def read_input_schema(given: object) -> InputSchema:
     if rewriter.definitions:
         schema["$defs"] = dict(rewriter.definitions)
     rules = " ".join(f"{rule[0].upper()}{rule[1:]}." for rule in merged.rules)
-    return InputSchema(schema, rules, tuple(dict.fromkeys(rewriter.notes)))
+    notes = dict.fromkeys(f"{note}: any value is allowed there" for note in rewriter.notes)
+    return InputSchema(schema, rules, tuple(notes))
 
 
 def _resolve(schema: object, rewriter: SchemaRewriter) -> JsonObject:

@@ -5,13 +5,16 @@ https://docs.claude.com/en/docs/build-with-claude/structured-outputs
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request import schema_keywords
 
-_ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
+_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _DEFINITIONS: Final = ("$defs", "definitions")
 _STRING_FORMATS: Final = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
@@ -24,6 +27,9 @@ _LONGEST_CHAIN: Final = 10
 """References to references at the root are followed as far as that."""
 
 _TEXTS: Final = ("description", "title")
+_OBJECT_KEYWORDS: Final = frozenset(
+    {"additionalProperties", "properties", "required", "type", *_TEXTS}
+)
 
 
 def transform_schema(schema: JsonObject) -> JsonObject:
@@ -37,7 +43,7 @@ def transform_schema(schema: JsonObject) -> JsonObject:
         ``anyOf``, references kept, and keywords that the API refuses moved into the
         description, where the model may still heed them.
     """
-    rest = dict(schema)
+    rest = _distributed(schema)
     wire: JsonObject = {}
     for key in _DEFINITIONS:
         definitions = rest.pop(key, None)
@@ -129,8 +135,13 @@ def has_open_object(schema: object) -> bool:
         return any(map(has_open_object, schema))
     if not isinstance(schema, dict):
         return False
-    is_open = "properties" not in schema and schema.get("additionalProperties") is not False
-    is_map = schema.get("type") == "object" and is_open
+    is_closed = schema.get("additionalProperties") is False
+    named = schema.get("properties")
+    required = schema.get("required")
+    is_open = named is None or (
+        isinstance(named, dict) and isinstance(required, list) and not set(required) <= set(named)
+    )
+    is_map = schema.get("type") == "object" and is_open and not is_closed
     return is_map or any(map(has_open_object, schema.values()))
 
 
@@ -153,10 +164,67 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
         )
 
 
+def modern_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema of an answer as one of the draft that the API and the check of values know.
+
+    Args:
+        schema: A JSON schema of any draft; not changed.
+
+    Raises:
+        InvalidInputError: It is no schema, or a reference leads nowhere.
+    """
+    try:
+        return schema_keywords.modern_schema(schema)
+    except schema_keywords.UnfitSchemaError as error:
+        raise InvalidInputError(f"the schema of the answer cannot be used: {error}.") from error
+
+
+def _distributed(schema: JsonObject) -> JsonObject:
+    """Return a schema in which an object's alternatives are objects that are whole by themselves.
+
+    Structured outputs know no ``anyOf`` beside ``properties``, and would keep the one alone.
+    """
+    union = next((key for key in _UNIONS if isinstance(schema.get(key), list)), None)
+    if union is None or not isinstance(schema.get("properties"), dict):
+        return dict(schema)
+    parts = [part for part in schema[union] if isinstance(part, dict)]
+    if not all(part.keys() <= _OBJECT_KEYWORDS for part in parts):
+        return {key: value for key, value in schema.items() if key != union} | _in_words(
+            schema, union
+        )
+    rest = {key: schema[key] for key in schema if key not in (*_OBJECT_KEYWORDS, union)}
+    own = {key: schema[key] for key in schema if key in _OBJECT_KEYWORDS - {"description", "title"}}
+    rest |= {key: schema[key] for key in _TEXTS if key in schema}
+    if union == "allOf":
+        return rest | reduce(_merged, parts, own)
+    return rest | {union: [_merged(own, part) for part in parts]}
+
+
+def _merged(base: JsonObject, part: JsonObject) -> JsonObject:
+    """Return the schema of an object that is what two schemas say."""
+    return {
+        **base,
+        **part,
+        "type": "object",
+        "properties": {**(base.get("properties") or {}), **(part.get("properties") or {})},
+        "required": list(dict.fromkeys([*_names(base), *_names(part)])),
+    }
+
+
+def _names(schema: JsonObject) -> list[str]:
+    return list(schema.get("required") or ())
+
+
+def _in_words(schema: JsonObject, key: str) -> JsonObject:
+    """Return a description that tells what a keyword says."""
+    told = f"{key}: {json.dumps(schema[key], ensure_ascii=False, default=str)}"
+    return {"description": f"{schema.get('description') or ''}\n\n{told}".strip()}
+
+
 def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
     """Move what says which values are allowed; return the type that remains to be treated."""
     kind = rest.pop("type", None)
-    unions = {key: rest.pop(key, None) for key in _ROOT_UNIONS}
+    unions = {key: rest.pop(key, None) for key in _UNIONS}
     if _are_literals(rest.get("enum")):
         wire["enum"] = list(rest.pop("enum"))
     if "const" in rest and _is_literal(rest["const"]):
@@ -227,7 +295,12 @@ def _keep_format(rest: JsonObject, wire: JsonObject) -> None:
 
 def _keep_items(rest: JsonObject, wire: JsonObject) -> None:
     items = rest.pop("items", None)
-    if items is not None:
+    places = rest.get("prefixItems")
+    if isinstance(places, list) and places:
+        # Only what all items have in common can be said; their order is told in words.
+        others = [items] if isinstance(items, dict) else []
+        wire["items"] = {"anyOf": [_part(part) for part in (*places, *others)]}
+    elif items is not None:
         wire["items"] = _part(items)
     least = rest.pop("minItems", None)
     if least in (0, 1):

@@ -7,6 +7,8 @@ habits: `exclusiveMinimum: true`, a list of schemas under `items`, `required: nu
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -33,6 +35,24 @@ _DEFINITIONS: Final = "$defs"
 
 class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
+
+
+def modern_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema of any draft as one of the 2020-12 draft, whose references are all within.
+
+    Args:
+        schema: A JSON schema; not changed.
+
+    Raises:
+        UnfitSchemaError: It is no schema, or a part of it would have to be left out.
+    """
+    rewriter = SchemaRewriter(schema)
+    wire = rewriter.rewrite(schema, "the schema")
+    if rewriter.notes:
+        raise UnfitSchemaError(rewriter.notes[0])
+    if not isinstance(wire, dict):
+        return {}
+    return wire | ({_DEFINITIONS: rewriter.definitions} if rewriter.definitions else {})
 
 
 class SchemaRewriter:
@@ -80,6 +100,7 @@ class SchemaRewriter:
         for key, value in given.items():
             if key not in _DROPPED and (value is not None or key in _NULLABLE):
                 self._keyword(wire, key, value, f"{path}.{key}", depth + 1)
+        _tell_patterns(wire)
         return wire
 
     def follow(self, reference: str) -> object:
@@ -93,8 +114,11 @@ class SchemaRewriter:
         from referencing.exceptions import Unresolvable  # noqa: PLC0415
         from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
+        named = _schema_named(self._root, reference)
+        if named is not None:
+            return named
         root = {key: value for key, value in self._root.items() if key != "$schema"}
-        own = str(root.get("$id") or "")
+        own = str(root.get("$id") or root.get("id") or "")
         resource = Resource.from_contents(root, default_specification=DRAFT202012)
         registry = Registry().with_resource(own, resource)
         try:
@@ -142,7 +166,7 @@ class SchemaRewriter:
             kept = _PLAIN[key](value)
             if kept is not None:
                 wire[key] = kept
-        else:
+        elif _is_json(value):
             wire[key] = value
 
     def _map(self, value: object, path: str, depth: int) -> JsonObject:
@@ -167,7 +191,7 @@ class SchemaRewriter:
         except UnfitSchemaError as error:
             if depth > _DEEPEST:
                 raise
-            self.notes.append(f"{error}, and any value is allowed there")
+            self.notes.append(str(error))
 
     def _type(self, wire: JsonObject, value: object, path: str, depth: int) -> None:
         """Add a type; draft 3 has schemas in lists of types."""
@@ -186,7 +210,21 @@ class SchemaRewriter:
         if known:
             wire["type"] = known if isinstance(value, list) and len(known) > 1 else known[0]
         elif kinds:
-            self.notes.append(f"{path} is {_shown(value)}, which is no type: any value is allowed")
+            self.notes.append(f"{path} is {_shown(value)}, which is no type")
+
+
+def _schema_named(root: object, reference: str) -> JsonObject | None:
+    """Return the schema within another that has a reference as its name, as up to draft 7."""
+    waiting = [root] if reference not in ("", "#") else []
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if part is not root and reference in (part.get("$id"), part.get("id")):
+                return part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return None
 
 
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
@@ -211,6 +249,30 @@ def _modern(schema: Mapping[str, object]) -> dict[str, object]:
         if isinstance(given.get("enum"), list) and None not in _list(given["enum"]):
             given["enum"] = [*_list(given["enum"]), None]
     return given
+
+
+def _tell_patterns(wire: JsonObject) -> None:
+    """Write into the description what the check of schemas takes for no regular expression.
+
+    It is written in Python, and JSON Schema's expressions are JavaScript's.
+    """
+    unfit = [pattern for pattern in wire.get("patternProperties", ()) if not _compiles(pattern)]
+    for pattern in unfit:
+        del wire["patternProperties"][pattern]
+        wire.pop("additionalProperties", None)
+    if not _compiles(wire.get("pattern", "")):
+        unfit.append(wire.pop("pattern"))
+    if unfit:
+        told = f"Pattern: {', '.join(unfit)}"
+        wire["description"] = f"{wire.get('description') or ''} {told}".strip()
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _set_exclusive(given: dict[str, object], limit: str, exclusive: str) -> None:
@@ -260,7 +322,20 @@ def _string_lists(value: object) -> JsonObject | None:
 
 
 def _values(value: object) -> list[object] | None:
-    return list(value) if isinstance(value, list | tuple) and value else None
+    if not isinstance(value, list | tuple):
+        return None
+    return [item for item in value if _is_json(item)] or None
+
+
+def _is_json(value: object) -> bool:
+    """Whether a value can be written as JSON, which knows no infinite numbers and no dates."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except RecursionError:
+        return True  # refused, with its place, where the request is written
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _number(value: object) -> float | int | None:
@@ -269,7 +344,9 @@ def _number(value: object) -> float | int | None:
             value = float(value) if re.search(r"[.eE]", value) else int(value)
         except ValueError:
             return None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _positive(value: object) -> float | int | None:

@@ -15,6 +15,7 @@ from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.other_providers import cache_marker
 from langchain_claude_cloud.request.messages.tool_calls import parse_object
 from langchain_claude_cloud.request.schema import (
+    modern_schema,
     refuse_maps,
     resolve_root,
     transform_schema,
@@ -181,7 +182,7 @@ def schema_tool(name: str, schema: JsonObject) -> JsonObject:
 
 
 def _format(schema: JsonObject) -> JsonObject:
-    schema = resolve_root(schema)
+    schema = resolve_root(modern_schema(schema))
     if schema.get("type", "object") != "object" or (
         "properties" not in schema and any(key in schema for key in _ROOT_UNIONS)
     ):

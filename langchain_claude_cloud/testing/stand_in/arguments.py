@@ -57,7 +57,9 @@ class _Filler:
             return fixed[0]
         choices = resolved.get("anyOf") or resolved.get("oneOf")
         if choices:
-            return self.fill(_first_choice(choices, depth), name, depth + 1)
+            choice = self._resolve(_first_choice(choices, depth), depth)
+            rest = {key: resolved[key] for key in resolved if key not in ("anyOf", "oneOf")}
+            return self.fill(_merge(rest, choice), name, depth + 1)
         kind = _kind(resolved)
         if kind == "object":
             return self._object(resolved, depth)
