@@ -20,6 +20,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import HttpResponse
+from langchain_claude_cloud.request.token_estimation import size_of, size_of_tools
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -50,6 +51,13 @@ class OfflineCall:
 
     def _build(self) -> Steps:
         _, self._built = yield from self._driver.request()
+
+    def prompt_tokens(self) -> float:
+        """Return the estimated tokens of the prompt and its tools; nothing is fetched."""
+        route = self._call.routes[0]
+        per_token = route.resolve_in(route.known_region()).info.characters_per_token
+        messages = sum(size_of(message, per_token).tokens for message in self._call.messages)
+        return messages + size_of_tools(self._call.options.request.tools, per_token)
 
     def answer(self, body: JsonObject) -> AIMessage:
         """Return the message that a response holds.

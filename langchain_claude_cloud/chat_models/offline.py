@@ -36,14 +36,14 @@ def offline_call(
     return OfflineCall(replace(call, routes=(_first(call.routes, cloud),)))
 
 
-def route_to(model: ChatClaudeCloud, arguments: JsonObject, cloud: Cloud) -> Route:
-    """Return the first route of a model to a cloud.
+def route_to(model: ChatClaudeCloud, arguments: JsonObject, cloud: Cloud | None = None) -> Route:
+    """Return the first route of a model, to a cloud or to any.
 
     Raises:
         ClaudeCloudError: An argument is not known, or there is no such route.
     """
     call = model._call([], None, arguments, stream=False)  # noqa: SLF001 - its own call
-    return _first(call.routes, cloud)
+    return call.routes[0] if cloud is None else _first(call.routes, cloud)
 
 
 def _first(routes: Any, cloud: Cloud) -> Route:

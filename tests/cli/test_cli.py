@@ -475,6 +475,36 @@ def test_batch_run_goes_on(
     assert all("a" in record["parsed"] for record in records)
 
 
+def test_batch_estimate_compares_calls_with_jobs(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Tokens, dollars by the price list or a given table, time at a quota; nothing is sent."""
+    inputs, prices = tmp_path / "in.jsonl", tmp_path / "prices.json"
+    inputs.write_text('{"input": "word word word "}\n' * 2_001, encoding="utf-8")
+    table = {"claude-sonnet-5-5": {"input": 10, "output": 100, "batch": 0.25}}
+    prices.write_text(json.dumps(table), encoding="utf-8")
+    options = ["--model", "claude-sonnet-5-5", "--platform", "bedrock", "--answer-tokens", "100"]
+    options += ["--requests-per-minute", "1000", "--json"]
+    code, out, err = command(capsys, "batch", "estimate", str(inputs), *options)
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["inputs"], found["output_tokens"]) == (2_001, 200_100)
+    assert found["live"]["seconds"] == pytest.approx(120, rel=0.01)
+    assert found["batch"]["dollars"] == pytest.approx(found["live"]["dollars"] / 2)
+    assert found["batch"]["jobs"] == 1
+    inputs.write_text('"Hi"\n', encoding="utf-8")
+    given = ["--prices", str(prices), *options[:-1]]
+    code, out, err = command(capsys, "batch", "estimate", str(inputs), *given)
+    assert code == 0, err
+    assert "0.01  " in out
+    assert "at least 100 inputs needed" in out
+    prices.write_text("{}", encoding="utf-8")
+    code, _, err = command(capsys, "batch", "estimate", str(inputs), *given)
+    assert code == 1
+    assert "has no prices of claude-sonnet-5-5" in err
+    assert not environment_of.requests
+
+
 # the program
 
 
