@@ -78,8 +78,8 @@ def bigquery_client(platform: Platform, project: str) -> bigquery.Client:
 
 def _missing(scheme: str, package: str) -> ImportError:
     return ImportError(
-        f"A batch in {scheme} needs the package {package}, of the extra `batch-vertex`: "
-        "pip install 'langchain-claude-cloud[batch-vertex]'"
+        f"A batch in {scheme} needs the package {package}, of the extra `batch-vertex`: in a "
+        "checkout, pip install '.[batch-vertex]'"
     )
 
 
