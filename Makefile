@@ -32,7 +32,7 @@ endef
 
 help:
 	@echo "make install  the environment of the tests, in $(VENV)"
-	@echo "make check    formatting, lint, import rules, types"
+	@echo "make check    formatting, lint, import rules, types (mypy, pyright)"
 	@echo "make test     unit and integration tests, offline; PYTHON=python3.13 for another Python"
 	@echo "make test-latest  the same tests with the newest of everything; which versions moved"
 	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
@@ -77,6 +77,7 @@ check: $(VENV)/.check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py
+	$(BIN)/basedpyright
 
 test: install
 	$(BIN)/python -m pytest -n $(WORKERS) tests integration_tests

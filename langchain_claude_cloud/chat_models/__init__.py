@@ -1,5 +1,11 @@
 """What LangChain calls: `ChatClaudeCloud`, and what belongs to it."""
 
+from langchain_claude_cloud.chat_models.arguments import (
+    Effort,
+    ModelArguments,
+    PlatformLike,
+    TimeoutLimits,
+)
 from langchain_claude_cloud.chat_models.model import ChatClaudeCloud
 
-__all__ = ["ChatClaudeCloud"]
+__all__ = ["ChatClaudeCloud", "Effort", "ModelArguments", "PlatformLike", "TimeoutLimits"]

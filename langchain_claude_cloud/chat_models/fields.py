@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -25,6 +25,7 @@ from pydantic import (
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.calls.retries import check_max_retries
+from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     describe_refusal,
@@ -43,9 +44,6 @@ _OWNER: Final = "ChatClaudeCloud"
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
 # Not pydantic's aliases: type checkers would then know the fields by those names alone.
 _ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
-
-PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
-"""What the user may give for a platform; a name takes all settings from the environment."""
 
 
 class ModelBase(BaseChatModel):

@@ -6,7 +6,7 @@ Here are the fields and the glue; the work is done by `langchain_claude_cloud.ca
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.calls import exchange
     from langchain_claude_cloud.chat_models import structured_output as structured
     from langchain_claude_cloud.chat_models import token_counting as counting
+    from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.request import tools as request_tools
     from langchain_claude_cloud.response import construction, message
@@ -114,6 +115,10 @@ class ChatClaudeCloud(ModelBase):
         api_key: A Bedrock API key or a Google access token for the one platform there is.
         base_url: An address for the one platform there is.
     """
+
+    if TYPE_CHECKING:  # with the other names of fields, and the values that an argument takes
+
+        def __init__(self, **arguments: Unpack[ModelArguments]) -> None: ...
 
     def _call(
         self,

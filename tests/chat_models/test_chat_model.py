@@ -6,6 +6,7 @@ import pytest
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.chat_models import ModelArguments
 
 MODEL = "claude-sonnet-5-5"
 
@@ -96,3 +97,9 @@ def test_a_model_released_tomorrow_works(cloud: str) -> None:
     assert resolved.model_id.endswith("claude-sonnet-9")
     assert resolved.known is False
     assert resolved.info.family == "sonnet"
+
+
+def test_type_checkers_see_the_arguments_that_there_are() -> None:
+    """The fields, and their other names; pydantic checks them at run time, not this class."""
+    fields = set(ChatClaudeCloud.model_fields) | {"model_name", "stop"}
+    assert set(ModelArguments.__annotations__) == fields

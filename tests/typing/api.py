@@ -1,4 +1,7 @@
-"""How users write it: never run, checked by mypy as part of `make check`."""
+"""How users write it: never run, checked by mypy and pyright, strictly, in `make check`.
+
+A line that must not pass says so: a comment that ignores nothing is an error, too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.chat_models import Effort, ModelArguments, TimeoutLimits
 from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError
 from langchain_claude_cloud.testing import CloudEmulator, text
 
@@ -37,6 +41,17 @@ failover = ChatClaudeCloud(
     timeout={"connect": 3.0, "idle": 60.0},
     thinking="adaptive",
 )
+
+level: Effort = "high"
+limits: TimeoutLimits = {"connect": 3.0, "total": 90.0}
+by_other_names = ChatClaudeCloud(
+    model_name="sonnet", platform="bedrock", stop=["END"], effort=level, timeout=limits, api_key="k"
+)
+given: ModelArguments = {"model": "opus", "platform": [Bedrock(), Vertex()], "thinking": 2000}
+from_settings = ChatClaudeCloud(**given)
+ChatClaudeCloud(model="sonnet", effort="hihg")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+ChatClaudeCloud(model="sonnet", timeout={"conect": 3.0})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+ChatClaudeCloud(model="sonnet", max_token=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 answer: AIMessage = on_vertex.invoke("Hi")
 chunks: Iterator[AIMessageChunk] = on_bedrock.stream("Hi")
