@@ -19,17 +19,20 @@ THINKING_MODEL: Final = "claude-sonnet-5-5"
 BEDROCK_APIS: Final = ("messages", "mantle")
 """Bedrock's other APIs than InvokeModel, named where others name a cloud."""
 
+MESSAGES_APIS: Final = (*BEDROCK_APIS, "claude-platform")
+"""These, and Claude Platform on AWS."""
+
 _numbers = itertools.count()
 
 
 def platform_of(emulator: CloudEmulator, cloud: str, **overrides: Any) -> Vertex | Bedrock:
     """Return a platform of a cloud, by name, that talks to an emulator.
 
-    ``messages`` and ``mantle`` are Bedrock by these of its APIs.
+    ``messages``, ``mantle`` and ``claude-platform`` are Bedrock by these of its APIs.
     """
     if cloud == "vertex":
         return emulator.vertex(**overrides)
-    if cloud in BEDROCK_APIS:
+    if cloud in MESSAGES_APIS:
         overrides = {"api": cloud, **overrides}
     return emulator.bedrock(**overrides)
 

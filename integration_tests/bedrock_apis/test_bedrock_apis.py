@@ -1,4 +1,4 @@
-"""Bedrock by InvokeModel, by the Messages API and by mantle: one product through three APIs."""
+"""Bedrock by InvokeModel, by the Messages API, by mantle, and Claude Platform on AWS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from clouds import BEDROCK_APIS, make_model, platform_of
+from clouds import BEDROCK_APIS, MESSAGES_APIS, make_model, platform_of
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.tools import tool
@@ -17,14 +17,21 @@ from langchain_core.tools import tool
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models.token_counting import EstimatedCount
-from langchain_claude_cloud.errors import ConfigurationError, NotFoundError
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ContextOverflowError,
+    NotFoundError,
+)
+from langchain_claude_cloud.routing.routes import make_routes
 from langchain_claude_cloud.testing import CloudEmulator, text, thinking, tool_use
 
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
-PLACES: Final = ("vertex", "bedrock", *BEDROCK_APIS)
+PLACES: Final = ("vertex", "bedrock", *MESSAGES_APIS)
 ARGUMENTS: Final = {"path": "poem.txt", "content": 'Rivers, \u00e9 and "quotes". ' * 20}
 SCHEMA: Final = {
     "name": "write_file",
@@ -34,12 +41,14 @@ SCHEMA: Final = {
         "properties": {"path": {"type": "string"}, "content": {"type": "string"}},
     },
 }
-api = pytest.mark.parametrize("api", BEDROCK_APIS)
+api = pytest.mark.parametrize("api", MESSAGES_APIS)
+bedrocks_own = pytest.mark.parametrize("api", BEDROCK_APIS)
 
 
 @pytest.fixture(autouse=True)
-def nothing_known() -> Iterator[None]:
-    """Let each test be the first of its process."""
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let each test be the first of its process; the environment names a workspace."""
+    monkeypatch.setenv("ANTHROPIC_AWS_WORKSPACE_ID", "wrkspc_1")
     MEMORY.reset()
     yield
     MEMORY.reset()
@@ -132,7 +141,7 @@ def test_one_agent_has_equal_messages_everywhere(emulator: CloudEmulator) -> Non
     bodies = {
         request.api or "vertex": request.body["messages"] for request in emulator.requests[1::2]
     }
-    assert set(bodies) == {"vertex", "invoke", *BEDROCK_APIS}
+    assert set(bodies) == {"vertex", "invoke", *MESSAGES_APIS}
     assert {len(messages) for messages in bodies.values()} == {3}
 
 
@@ -147,7 +156,7 @@ def test_betas_and_version_are_headers(emulator: CloudEmulator, api: str) -> Non
     assert not {"anthropic_beta", "anthropic_version"} & set(request.body)
 
 
-@api
+@bedrocks_own
 def test_a_schema_is_asked_for_by_a_tool(emulator: CloudEmulator, api: str) -> None:
     """These APIs refuse ``output_config.format``; InvokeModel takes it for the same model."""
     schema = {"title": "Answer", "type": "object", "properties": {"n": {"type": "integer"}}}
@@ -325,3 +334,117 @@ def test_mantle_has_an_address_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("ANTHROPIC_BEDROCK_MANTLE_BASE_URL", "https://gateway.example/anthropic/")
     assert mantle.effective_base_url() == "https://gateway.example"
     assert Bedrock(region="us-east-1").effective_base_url() == "https://runtime.example"
+
+
+@pytest.mark.parametrize("api", ["invoke", *BEDROCK_APIS])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_service_to_sign_for_is_learned_from_the_refusal(
+    emulator: CloudEmulator, api: str, *, streams: bool
+) -> None:
+    """Bedrock's own: the request is signed once more, for what the refusal names."""
+    other = "bedrock" if api == "mantle" else "bedrock-mantle"
+    words = f"Credential should be scoped to correct service: '{other}'."
+    emulator.fault(status=403, error_type="InvalidSignatureException", message=words)
+    model = make_model(emulator, api)
+    # The emulator takes what follows for a request to the other API, with other model ids.
+    with pytest.raises(ClaudeCloudError):
+        _ = [chunk async for chunk in model.astream("Hi")] if streams else model.invoke("Hi")
+    services = [each.headers["authorization"].split("/")[3] for each in emulator.requests]
+    assert services[1:] == [other]
+
+
+def test_a_signature_for_another_service_of_aws_is_not_to_be_had(emulator: CloudEmulator) -> None:
+    """A gateway that names one gets no signature for it."""
+    for api, other in (("mantle", "sts"), ("claude-platform", "bedrock")):
+        words = f"Credential should be scoped to correct service: '{other}'."
+        emulator.fault(status=403, error_type="InvalidSignatureException", message=words)
+        with pytest.raises(AuthenticationError):
+            make_model(emulator, api).invoke("Hi")
+    scopes = [each.headers["authorization"].split("/")[3] for each in emulator.requests]
+    assert scopes == ["bedrock-mantle", "aws-external-anthropic"]
+
+
+@api
+def test_a_beta_of_the_package_is_left_out_where_it_is_refused(
+    emulator: CloudEmulator, api: str
+) -> None:
+    """By name, as these APIs have betas in the header; what the user listed stays."""
+    ours, users = "context-1m-2025-08-07", "interleaved-thinking-2025-05-14"
+    emulator.fault(status=400, message="prompt is too long: 300000 tokens > 200000 maximum")
+    words = f"Unexpected value(s) `{ours}` for the `anthropic-beta` header."
+    emulator.fault(status=400, error_type="invalid_request_error", message=words)
+    model = make_model(emulator, api, model="claude-sonnet-4-5", betas=[users])
+    with pytest.raises(ContextOverflowError):
+        model.invoke("Hi")
+    model.invoke("Hi")
+    sent = [request.headers["anthropic-beta"].split(",") for request in emulator.requests]
+    assert sent == [[users], [users, ours], [users]]
+
+
+@pytest.mark.parametrize(
+    ("api", "host"),
+    [
+        ("invoke", "bedrock-runtime-fips.us-gov-west-1.amazonaws.com"),
+        ("messages", "bedrock-runtime-fips.us-gov-west-1.amazonaws.com"),
+        ("mantle", None),
+        ("claude-platform", None),
+    ],
+)
+def test_a_fips_endpoint_is_called_or_the_lack_of_one_said(
+    monkeypatch: pytest.MonkeyPatch, api: Any, host: str | None
+) -> None:
+    """No request falls back to an endpoint without it; an address of one's own is taken."""
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    config = Bedrock(region="us-gov-west-1", api=api, access_key_id="A", secret_access_key="s")
+    platform = make_routes([config], "claude-sonnet-4-5")[0].platform
+    if host is None:
+        with pytest.raises(ConfigurationError, match="FIPS"):
+            platform.endpoint("x", "invoke")
+        own = config.model_copy(update={"base_url": "https://fips.example"})
+        platform = make_routes([own], "claude-sonnet-4-5")[0].platform
+        host = "fips.example"
+    assert platform.endpoint("x", "invoke").startswith(f"https://{host}/")
+
+
+@pytest.mark.parametrize(
+    ("api", "plain", "dual"),
+    [
+        (
+            "messages",
+            "bedrock-runtime.eu-west-1.amazonaws.com",
+            "bedrock-runtime.eu-west-1.api.aws",
+        ),
+        ("mantle", "bedrock-mantle.eu-west-1.api.aws", "bedrock-mantle.eu-west-1.api.aws"),
+        ("claude-platform", *["aws-external-anthropic.eu-west-1.api.aws"] * 2),
+    ],
+)
+def test_dual_stack_is_carried_over(
+    monkeypatch: pytest.MonkeyPatch, api: Any, plain: str, dual: str
+) -> None:
+    """Mantle and Claude Platform have it always."""
+    config = Bedrock(region="eu-west-1", api=api, access_key_id="A", secret_access_key="s")
+    for flag, host in (("false", plain), ("true", dual)):
+        monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", flag)
+        platform = make_routes([config], "claude-sonnet-4-5")[0].platform
+        assert platform.endpoint("x", "invoke").startswith(f"https://{host}/")
+
+
+@bedrocks_own
+def test_an_address_may_end_as_the_vendors_clients_want_it(api: Any) -> None:
+    """With ``/anthropic``, as AWS's page has it, or without."""
+    for url in ("https://gateway.example/x/anthropic/", "https://gateway.example/x"):
+        config = Bedrock(region="us-east-1", api=api, base_url=url)
+        assert config.effective_base_url() == "https://gateway.example/x"
+
+
+def test_a_count_is_an_estimate_where_mantle_has_no_fips_endpoint(
+    monkeypatch: pytest.MonkeyPatch, emulator: CloudEmulator
+) -> None:
+    """It is no error: nobody asked for mantle."""
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", emulator.url)
+    key = emulator.aws_key
+    keys = {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
+    platform = Bedrock(region="us-east-1", **keys)
+    model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform, max_retries=0)
+    assert isinstance(model.count_tokens("How long is this?"), EstimatedCount)

@@ -1,13 +1,14 @@
-"""The vendor's client for ``bedrock-mantle`` beside ours, both on the emulator."""
+"""The vendor's clients for ``bedrock-mantle`` and Claude Platform beside ours, on the emulator."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import pytest
-from anthropic import AnthropicBedrockMantle
+from anthropic import AnthropicAWS, AnthropicBedrockMantle
 
-from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud
+from langchain_claude_cloud.routing.routes import make_routes
 from langchain_claude_cloud.testing import CloudEmulator, ReceivedRequest, text, tool_use
 
 MODEL: Final = "anthropic.claude-sonnet-4-6"
@@ -22,28 +23,40 @@ OURS_ALONE: Final = {"eager_input_streaming"}
 by_key = pytest.mark.parametrize("by_key", [False, True], ids=["signed", "key"])
 
 
-def _client(emulator: CloudEmulator, *, by_key: bool) -> Any:
-    credentials: dict[str, Any] = {"api_key": emulator.bedrock_api_key}
-    if not by_key:
-        key = emulator.aws_key
-        credentials = {
-            "aws_access_key": key.access_key_id,
-            "aws_secret_key": key.secret_access_key,
-        }
-    url = f"{emulator.url}/anthropic"
-    return AnthropicBedrockMantle(
-        aws_region=emulator.region, base_url=url, max_retries=0, **credentials
-    )
+api = pytest.mark.parametrize("api", ["mantle", "claude-platform"])
 
 
+def _model(api: str) -> str:
+    return MODEL if api == "mantle" else MODEL.removeprefix("anthropic.")
+
+
+def _key(emulator: CloudEmulator, api: str) -> str:
+    return emulator.bedrock_api_key if api == "mantle" else emulator.claude_platform_api_key
+
+
+def _client(emulator: CloudEmulator, api: str, *, by_key: bool) -> Any:
+    pair = emulator.aws_key
+    given: dict[str, Any] = {"aws_region": emulator.region, "max_retries": 0}
+    if by_key:
+        given["api_key"] = _key(emulator, api)
+    else:
+        given |= {"aws_access_key": pair.access_key_id, "aws_secret_key": pair.secret_access_key}
+    if api == "mantle":
+        return AnthropicBedrockMantle(base_url=f"{emulator.url}/anthropic", **given)
+    return AnthropicAWS(base_url=emulator.url, workspace_id=emulator.workspace, **given)
+
+
+@api
 @by_key
-def test_the_sdks_client_runs_on_the_emulator(emulator: CloudEmulator, *, by_key: bool) -> None:
+def test_the_sdks_client_runs_on_the_emulator(
+    emulator: CloudEmulator, api: str, *, by_key: bool
+) -> None:
     """A message, a count, and a tool call that is streamed, with the SDK's own version header."""
     asked: dict[str, Any] = {
-        "model": MODEL,
+        "model": _model(api),
         "messages": [{"role": "user", "content": "Weather in Rome?"}],
     }
-    with _client(emulator, by_key=by_key) as client:
+    with _client(emulator, api, by_key=by_key) as client:
         emulator.reply(text("Sunny."))
         answer = client.messages.create(max_tokens=100, **asked)
         assert answer.content[0].text == "Sunny."
@@ -55,16 +68,19 @@ def test_the_sdks_client_runs_on_the_emulator(emulator: CloudEmulator, *, by_key
     assert "input_json" in kinds
     assert last.stop_reason == "tool_use"
     assert last.content[-1].input == {"city": "Rome"}
-    assert [request.api for request in emulator.requests] == ["mantle"] * 3
+    assert [request.api for request in emulator.requests] == [api] * 3
 
 
+@api
 @by_key
 @pytest.mark.parametrize("streams", [False, True])
-def test_our_request_is_the_sdks(emulator: CloudEmulator, *, by_key: bool, streams: bool) -> None:
+def test_our_request_is_the_sdks(
+    emulator: CloudEmulator, api: str, *, by_key: bool, streams: bool
+) -> None:
     """The same URL, scope of the signature, headers of the API, and body."""
-    with _client(emulator, by_key=by_key) as client:
+    with _client(emulator, api, by_key=by_key) as client:
         answer = client.beta.messages.create(
-            model=MODEL,
+            model=_model(api),
             max_tokens=100,
             messages=[{"role": "user", "content": "Hi"}],
             system="Be brief.",
@@ -76,10 +92,10 @@ def test_our_request_is_the_sdks(emulator: CloudEmulator, *, by_key: bool, strea
         if streams:
             list(answer)
     theirs = emulator.requests[-1]
-    identity = {"api_key": emulator.bedrock_api_key} if by_key else {}
+    identity = {"api_key": _key(emulator, api)} if by_key else {}
     model = ChatClaudeCloud(
         model="claude-sonnet-4-6",
-        platform=emulator.bedrock(api="mantle", **identity),
+        platform=emulator.bedrock(api=api, **identity),
         max_tokens=100,
         betas=[BETA],
     )
@@ -90,10 +106,33 @@ def test_our_request_is_the_sdks(emulator: CloudEmulator, *, by_key: bool, strea
         model.invoke(asked, tools=[TOOL])
     ours = emulator.requests[-1]
     assert (ours.path, ours.api, ours.operation) == (theirs.path, theirs.api, theirs.operation)
-    for name in ("anthropic-version", "anthropic-beta", "content-type", "host"):
+    for name in ("version", "beta", "workspace-id"):
+        header = f"anthropic-{name}"
+        assert ours.headers.get(header) == theirs.headers.get(header), header
+    for name in ("content-type", "host"):
         assert ours.headers[name] == theirs.headers[name], name
     assert _scheme(ours) == _scheme(theirs)
     assert _without_ours(ours.body) == _without_ours(theirs.body)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@api
+def test_our_address_is_the_sdks(api: Any, region: str) -> None:
+    """As both are by default."""
+    keys = {"aws_region": region, "aws_access_key": "A", "aws_secret_key": "s"}
+    sdk: Any = (
+        AnthropicBedrockMantle(**keys)
+        if api == "mantle"
+        else AnthropicAWS(workspace_id="wrkspc_1", **keys)
+    )
+    with sdk:
+        expected = f"{str(sdk.base_url).rstrip('/')}/v1/messages"
+    workspace = None if api == "mantle" else "wrkspc_1"
+    config = Bedrock(
+        region=region, api=api, access_key_id="A", secret_access_key="s", workspace=workspace
+    )
+    platform = make_routes([config], "claude-sonnet-4-6")[0].platform
+    assert platform.endpoint("x", "stream") == expected
 
 
 def _scheme(request: ReceivedRequest) -> str:

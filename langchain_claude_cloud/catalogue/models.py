@@ -155,7 +155,7 @@ class ModelInfo:
         """Return what the model takes on a cloud, through one of Bedrock's APIs there."""
         if cloud == "vertex":
             return self.vertex
-        return replace(self.bedrock, **_differences().get(api, {}))
+        return replace(self.bedrock, **_differences()[api])
 
     def lifecycle(self, cloud: Cloud) -> Lifecycle:
         """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
@@ -271,9 +271,15 @@ def _read_file() -> JsonObject:
 
 
 @cache
-def _differences() -> dict[str, JsonObject]:
+def _differences() -> dict[BedrockApiName, JsonObject]:
     """Return what Bedrock's APIs do otherwise than InvokeModel."""
-    return {name: row["capabilities"] for name, row in _read_file()["bedrock_apis"].items()}
+    return {name: row.get("capabilities", {}) for name, row in bedrock_api_rows().items()}
+
+
+def bedrock_api_rows() -> dict[BedrockApiName, JsonObject]:
+    """Return the rows of Bedrock's APIs, as they are written."""
+    rows: dict[BedrockApiName, JsonObject] = _read_file()["bedrock_apis"]
+    return rows
 
 
 def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelInfo:

@@ -19,6 +19,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_claude_cloud.calls import exchange
 from langchain_claude_cloud.calls.driver import Call
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -177,7 +178,9 @@ def _ways(route: Route) -> list[Route]:
 
     CountTokens does not know the models that have inference profiles only; mantle does.
     """
-    if not isinstance(route.config, Bedrock) or route.config.api not in ("invoke", "messages"):
+    if not isinstance(route.config, Bedrock):
+        return [route]
+    if not bedrock_apis()[route.config.api].is_invoke_model("count_tokens"):
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region()).capabilities
@@ -205,7 +208,7 @@ def _note_that_none_counts(route: Route, error: ClaudeCloudError, call: Call) ->
     if isinstance(error, PermissionDeniedError):  # it may be given
         seconds = _PERMISSION_SECONDS
     elif not unsupported and not isinstance(error, NotFoundError):
-        if route in call.routes or isinstance(error, InvalidRequestError | ConfigurationError):
+        if route in call.routes or isinstance(error, InvalidRequestError):
             raise error
         seconds = _PERMISSION_SECONDS
     MEMORY.uncounted.put(route.place, value=True, seconds=seconds)

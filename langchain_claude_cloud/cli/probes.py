@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from langchain_core.messages import AIMessage
 
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -119,7 +120,7 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
 def _other_apis(config: Bedrock, llm: ChatClaudeCloud) -> Iterator[Check]:
     """Whether the identity may use Bedrock's other APIs, none of which is needed."""
     for api in get_args(BedrockApiName):
-        if api in (config.api, "claude-platform"):  # which needs a workspace
+        if api == config.api or bedrock_apis()[api].headers:  # which only its users can set
             continue
         name = f"api={api!r}"
         try:

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, StrictBool, field_serializer, field_validator
 
 from langchain_claude_cloud.catalogue.arns import region_of, split_arn
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import (
     check_request_metadata,
@@ -20,11 +21,6 @@ from langchain_claude_cloud.config.checks import (
     refusal,
 )
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
-
-_OF_INVOKE_MODEL = ("guardrail", "trace", "service_tier", "latency", "project", "request_metadata")
-"""What InvokeModel has as headers, and nobody has documented for Bedrock's Messages API."""
-
-_WITHOUT_PROFILES = ("mantle", "claude-platform")
 
 
 class Bedrock(CloudConfig):
@@ -70,6 +66,7 @@ class Bedrock(CloudConfig):
             account's default project.
         request_metadata: Keys and values for the invocation log.
         workspace: The id of a workspace, which ``claude-platform`` needs and nothing else has.
+            Otherwise ``ANTHROPIC_AWS_WORKSPACE_ID``.
         anthropic_version: The API version in the body.
     """
 
@@ -119,29 +116,36 @@ class Bedrock(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
-        if self.api == "claude-platform":  # another service, with an address of its own
-            variable = ("ANTHROPIC_AWS_BASE_URL",)
-            other = self.base_url or from_environment("Bedrock", "base_url", variable)
-            return other.rstrip("/") if other else None
-        on_mantle = self.api == "mantle"
-        names = ["ANTHROPIC_BEDROCK_BASE_URL"]
-        if on_mantle:
-            names.insert(0, "ANTHROPIC_BEDROCK_MANTLE_BASE_URL")
+        api = bedrock_apis()[self.api]
+        names = list(api.base_url_variables)
         # botocore knows this switch for its own variables.
-        if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-            service = "BEDROCK_MANTLE" if on_mantle else "BEDROCK_RUNTIME"
-            names += [f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"]
+        ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+        if api.aws_variable is not None and not ignored:
+            names += [api.aws_variable, "AWS_ENDPOINT_URL"]
         url = self.base_url or from_environment("Bedrock", "base_url", names)
-        if url and on_mantle:  # the SDK's client counts /anthropic as a part of it
-            url = url.rstrip("/").removesuffix("/anthropic")
-        return url.rstrip("/") if url else None
+        return url.rstrip("/").removesuffix(api.base_path).rstrip("/") if url else None
+
+    def api_headers(self) -> dict[str, str]:
+        """Return the headers that the API needs, from the arguments or the environment.
+
+        Raises:
+            ConfigurationError: One is missing.
+        """
+        headers = {}
+        for name, (header, variable) in bedrock_apis()[self.api].headers.items():
+            value = getattr(self, name) or from_environment("Bedrock", name, (variable,))
+            if not value:
+                raise refusal(
+                    "Bedrock", f"api={self.api!r} needs {name}: pass it, or set {variable}."
+                )
+            headers[header] = str(value)
+        return headers
 
     def through(self, api: BedrockApiName) -> Bedrock:
         """Return a copy that calls another of Bedrock's APIs, without the settings it lacks."""
         update: dict[str, object] = {"api": api}
-        if api != "invoke":
-            update |= dict.fromkeys(_OF_INVOKE_MODEL)
-        if api == "mantle":
+        update |= dict.fromkeys(bedrock_apis()[api].lacks)
+        if bedrock_apis()[api].model_ids != "profile":
             update["inference_profile"] = "auto"
         return self.model_copy(update=update)
 
@@ -192,9 +196,7 @@ class Bedrock(CloudConfig):
         if self._identities() or self.role_arn:
             return self.secret("api_key")
         # A secret of one service is never shown to another.
-        is_anthropics = self.api == "claude-platform"
-        name = "ANTHROPIC_AWS_API_KEY" if is_anthropics else "AWS_BEARER_TOKEN_BEDROCK"
-        text = from_environment("Bedrock", "api_key", (name,))
+        text = from_environment("Bedrock", "api_key", (bedrock_apis()[self.api].api_key_variable,))
         return SecretStr(text) if text else None
 
     def _identities(self) -> list[str]:
@@ -235,6 +237,7 @@ class Bedrock(CloudConfig):
             if self._has(name) and not self._has(partner):
                 raise refusal("Bedrock", f"{name} needs {partner}, which is missing.")
         self._refuse_what_the_api_lacks()
+        self.api_headers()
         identities = [*self._identities(), *(["role_arn"] if self.role_arn else [])]
         if len(self._identities()) > 1 or {"api_key", "role_arn"} <= set(identities):
             raise refusal(
@@ -249,16 +252,24 @@ class Bedrock(CloudConfig):
             )
 
     def _refuse_what_the_api_lacks(self) -> None:
-        if (self.api == "claude-platform") != (self.workspace is not None):
-            raise refusal("Bedrock", "workspace and api='claude-platform' go together.")
-        if self.api == "invoke":
-            return
-        lacking = [name for name in _OF_INVOKE_MODEL if getattr(self, name) is not None]
-        if self.api in _WITHOUT_PROFILES and self.inference_profile not in (None, "auto"):
+        api = bedrock_apis()[self.api]
+        others = {name for each in bedrock_apis().values() for name in each.headers} - set(
+            api.headers
+        )
+        lacking = [
+            name for name in (*api.lacks, *sorted(others)) if getattr(self, name) is not None
+        ]
+        if api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
             lacking.append("inference_profile")
         if lacking:
             raise refusal(
                 "Bedrock",
                 f"{' and '.join(lacking)} cannot be had with api={self.api!r}, and would be "
-                "ignored there. Leave it out, or use api='invoke'.",
+                f"ignored there. Leave it out, or use {self._apis_with(lacking)}.",
             )
+
+    def _apis_with(self, settings: list[str]) -> str:
+        apis = bedrock_apis().items()
+        having = [name for name, api in apis if not set(settings) & set(api.lacks)]
+        own = [name for name, api in apis if set(settings) & set(api.headers)]
+        return f"api={next(iter(own or having))!r}"

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -18,12 +19,12 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import (
-    BedrockApiName,
     Cloud,
     Framing,
     JsonObject,
     Operation,
 )
+from langchain_claude_cloud.platform import bedrock_invoke, bedrock_messages
 from langchain_claude_cloud.platform.aws_auth import AwsSource
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
@@ -33,27 +34,15 @@ from langchain_claude_cloud.platform.base import (
 )
 from langchain_claude_cloud.platform.bedrock_auth import BedrockAuth
 from langchain_claude_cloud.platform.bedrock_endpoint import (
-    BedrockApi,
     BedrockSettings,
     configured_base_url,
     default_base_url,
     flag,
 )
-from langchain_claude_cloud.platform.bedrock_invoke import INVOKE_MODEL
-from langchain_claude_cloud.platform.bedrock_messages import MANTLE, MESSAGES
-from langchain_claude_cloud.platform.claude_platform_aws import CLAUDE_PLATFORM
 from langchain_claude_cloud.platform.locks import SharedLock
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
-
-BEDROCK_APIS: Final[Mapping[BedrockApiName, BedrockApi]] = {
-    "invoke": INVOKE_MODEL,
-    "messages": MESSAGES,
-    "mantle": MANTLE,
-    "claude-platform": CLAUDE_PLATFORM,
-}
-"""Bedrock's APIs by the names that users give them."""
 
 
 class BedrockPlatform:
@@ -77,7 +66,7 @@ class BedrockPlatform:
 
     def __init__(self, settings: BedrockSettings) -> None:
         self._settings = settings
-        self._api = BEDROCK_APIS[settings.api]
+        self._api = bedrock_apis()[settings.api]
         self.region = check_region(settings.region, platform="bedrock") if settings.region else ""
         self._base_url = (
             check_base_url(settings.base_url, platform="bedrock") if settings.base_url else None
@@ -133,6 +122,8 @@ class BedrockPlatform:
             dual_stack = dual_stack or configuration.setting("use_dualstack_endpoint") is True
             if configured := configuration.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
+        if fips and not self._api.has_fips:
+            raise _no_fips(self._settings.api, self._api.host)
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
 
@@ -163,9 +154,15 @@ class BedrockPlatform:
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return the API's form of a Messages body, and the headers that go with it."""
-        rewritten, headers = self._api.rewrite(self._settings, body, betas, model_id, operation)
+        if self._api.is_invoke_model(operation):
+            rewritten, headers = bedrock_invoke.rewrite(self._settings, body, betas, operation)
+        else:
+            name = self._api.name_of(model_id)
+            rewritten, headers = bedrock_messages.rewrite(
+                self._settings, body, betas, name, operation
+            )
         extra = {name.lower(): value for name, value in self._settings.extra_headers.items()}
-        return rewritten, headers | extra
+        return rewritten, {**headers, **self._settings.api_headers, **extra}
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
         """Return the signature's headers, or the bearer token of an API key."""
@@ -205,6 +202,15 @@ def _find_region(source: AwsSource, arn_region: str | None) -> str:
     if not found:
         raise _no_region()
     return check_region(str(found), platform="bedrock")
+
+
+def _no_fips(api: str, host: str) -> ConfigurationError:
+    return ConfigurationError(
+        "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is documented "
+        f"for {host} (api={api!r}). Use api='invoke' or 'messages', which have one, or pass the "
+        "address of an endpoint as `base_url`.",
+        platform="bedrock",
+    )
 
 
 def _no_region() -> ConfigurationError:

@@ -102,6 +102,11 @@ class BedrockApiKey:
 _EXPIRED_TYPES: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}
 )
+_OWN_SERVICES: Final = frozenset({"bedrock", "bedrock-mantle"})
+_OTHER_SERVICE: Final = re.compile(r"scoped to correct service: '([a-z-]+)'")
+"""How a refusal names the service to sign for (mantle: BerriAI/litellm#31476). It is believed for
+Bedrock's own names alone: a gateway must not get a signature for another service of AWS."""
+
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
 
@@ -122,6 +127,7 @@ class BedrockAuth:
         self._api_key = BedrockApiKey(settings.api_key) if is_key and settings.api_key else None
         self._source: AwsSource | None = None
         self._signers: dict[str, SigV4Signer] = {}
+        self._service = self._named_service = ""
 
     @property
     def reads_files(self) -> bool:
@@ -136,7 +142,7 @@ class BedrockAuth:
         """Make ready to sign for a region; this may import botocore."""
         self._region = region
         if self._identity is not None:
-            self._signers[""] = SigV4Signer(region, signing_name)
+            self._service = signing_name
             self._source = self.configuration()
 
     def needs_prepare(self) -> bool:
@@ -156,6 +162,9 @@ class BedrockAuth:
             return self._api_key.refresh(used)
         if self._source is None:
             return False
+        if self._named_service not in ("", self._service):
+            self._service = self._named_service
+            return True
         return self._source.refresh(keys_of(used, self._source.keys()))
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
@@ -174,14 +183,24 @@ class BedrockAuth:
                 platform="bedrock",
                 region=self._region,
             )
-        return self._signer(request.signing_name).sign(request, self._source.keys())
+        return self._signer(request.signing_name or self._service).sign(
+            request, self._source.keys()
+        )
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
-        """Whether the keys ran out or were replaced, which finding them anew may help."""
+        """Whether the keys ran out or were replaced, which finding them anew may help.
+
+        Or whether they signed for another service than the refusal names, which is noted, and
+        which `refresh` then takes.
+        """
         if not isinstance(error, AuthenticationError):
             return False
         if self._api_key is not None:
             return self._api_key.is_renewable
+        named = _OTHER_SERVICE.search(str(error))
+        if named is not None and {named[1], self._service} <= _OWN_SERVICES:
+            self._named_service = named[1]
+            return self._named_service != self._service
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
     def secrets(self) -> list[str | None]:

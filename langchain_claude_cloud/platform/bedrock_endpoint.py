@@ -1,15 +1,15 @@
-"""The settings of a Bedrock endpoint, its hosts, and what tells Bedrock's APIs apart."""
+"""The settings of a Bedrock endpoint, and its hosts by region and partition."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.errors.types import BedrockApiName, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import BedrockApiName
 
 if TYPE_CHECKING:
     import botocore.session
@@ -22,7 +22,7 @@ class BedrockSettings:
     Attributes:
         region: The region that is called; None: the profile's or session's.
         arn_region: The region inside the model's ARN, for want of any other.
-        api: Which of Bedrock's APIs is called: ``invoke``, ``messages`` or ``mantle``.
+        api: Which of Bedrock's APIs is called.
         profile: A profile of the AWS configuration files.
         access_key_id: An explicit access key, with its secret.
         secret_access_key: The secret.
@@ -42,7 +42,7 @@ class BedrockSettings:
         trace: ``ENABLED``, ``DISABLED`` or ``ENABLED_FULL``; True is ``ENABLED``.
         project: The id or ARN of a Bedrock project.
         request_metadata: Names and values for the invocation log.
-        workspace: The workspace of Claude Platform on AWS.
+        api_headers: Headers that the API needs: Claude Platform on AWS, a workspace.
         anthropic_version: The API version, sent in the body.
         extra_headers: More headers for every request.
     """
@@ -67,7 +67,7 @@ class BedrockSettings:
     trace: str | bool | None = None
     project: str | None = None
     request_metadata: Mapping[str, str] | None = None
-    workspace: str | None = None
+    api_headers: Mapping[str, str] = field(default_factory=dict)
     anthropic_version: str = "bedrock-2023-05-31"
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -82,33 +82,6 @@ _PARTITIONS = (
     ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
     ("", "amazonaws.com", "api.aws"),
 )
-
-
-Rewrite: TypeAlias = Callable[
-    [BedrockSettings, JsonObject, Sequence[str], str, Operation], tuple[JsonObject, dict[str, str]]
-]
-"""Makes an API's body and headers of: settings, a Messages body, betas, a model, an operation."""
-
-
-@dataclass(frozen=True, slots=True)
-class BedrockApi:
-    """An API of Bedrock: where it is, how it is signed for, and the form of its bodies.
-
-    Attributes:
-        host: The first label of the host name.
-        signing_name: The service in the signature's scope.
-        framing: How it frames a stream.
-        paths: The path of each operation, with ``{model}`` to fill in where the model is in it.
-        rewrite: Makes its body and headers of a Messages body.
-        has_dual_stack_only: Whether its hosts are those with IPv6 addresses only.
-    """
-
-    host: str
-    signing_name: str
-    framing: Framing
-    paths: Mapping[Operation, str]
-    rewrite: Rewrite
-    has_dual_stack_only: bool = False
 
 
 def default_base_url(

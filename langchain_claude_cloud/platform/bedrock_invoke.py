@@ -19,7 +19,7 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi, BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
 
 _GUARDRAIL_HEADERS: Final = {
     "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",
@@ -31,7 +31,6 @@ def rewrite(
     settings: BedrockSettings,
     body: JsonObject,
     betas: Sequence[str],
-    model_id: str,  # noqa: ARG001  of every API; here the model is in the URL alone
     operation: Operation,
 ) -> tuple[JsonObject, dict[str, str]]:
     """Return InvokeModel's form of a Messages body, and the headers that go with it."""
@@ -52,19 +51,6 @@ def rewrite(
         headers["accept"] = "application/vnd.amazon.eventstream"
         headers["x-amzn-bedrock-accept"] = "application/json"
     return rewritten, headers | _option_headers(settings)
-
-
-INVOKE_MODEL: Final = BedrockApi(
-    host="bedrock-runtime",
-    signing_name="bedrock",
-    framing="event-stream",
-    paths={
-        "invoke": "/model/{model}/invoke",
-        "stream": "/model/{model}/invoke-with-response-stream",
-        "count_tokens": "/model/{model}/count-tokens",
-    },
-    rewrite=rewrite,
-)
 
 
 def _option_headers(settings: BedrockSettings) -> dict[str, str]:

@@ -1,30 +1,23 @@
-"""The Messages API of Bedrock: on ``bedrock-runtime``, and on ``bedrock-mantle``.
+"""The Messages API on AWS: on ``bedrock-runtime``, ``bedrock-mantle`` and Claude Platform.
 
-Bodies, versions, betas and streams (server-sent events) are those of Anthropic's own API. The
-runtime does not count tokens there; CountTokens beside InvokeModel does.
+Bodies, versions, betas and streams (server-sent events) are those of Anthropic's own API.
 
-https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html; which of the
-two signs with which name is the SDK's ``AnthropicBedrockMantle`` for mantle and AWS's page for the
-runtime. Neither was called from here.
+https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html;
+https://docs.aws.amazon.com/claude-platform/latest/userguide/making-requests.html
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
-from langchain_claude_cloud.platform import bedrock_invoke
-from langchain_claude_cloud.platform.bedrock_endpoint import BedrockApi, BedrockSettings
+from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
 
-_PATH: Final = "/anthropic/v1/messages"
 _VERSION: Final = "2023-06-01"
 _NOT_COUNTED: Final = frozenset(
     {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
 )
-_DATE_AND_VERSION: Final = re.compile(r"(-\d{8})?(-v\d+(:\d+)?)?$")
 
 
 def rewrite(
@@ -56,52 +49,6 @@ def rewrite(
     return rewritten, headers
 
 
-def _on_runtime(
-    settings: BedrockSettings,
-    body: JsonObject,
-    betas: Sequence[str],
-    model_id: str,
-    operation: Operation,
-) -> tuple[JsonObject, dict[str, str]]:
-    if operation == "count_tokens":
-        return bedrock_invoke.rewrite(settings, body, betas, model_id, operation)
-    return rewrite(settings, body, betas, model_id, operation)
-
-
-def _on_mantle(
-    settings: BedrockSettings,
-    body: JsonObject,
-    betas: Sequence[str],
-    model_id: str,
-    operation: Operation,
-) -> tuple[JsonObject, dict[str, str]]:
-    # Models have short ids there: anthropic.claude-haiku-4-5, without date and version.
-    short = _DATE_AND_VERSION.sub("", model_id)
-    return rewrite(settings, body, betas, short, operation)
-
-
 def _version(version: str) -> str:
     """Return the header's version; the default of the settings is one of InvokeModel's body."""
     return _VERSION if version.startswith("bedrock-") else version
-
-
-MESSAGES: Final = BedrockApi(
-    host="bedrock-runtime",
-    signing_name="bedrock",
-    framing="sse",
-    paths={
-        "invoke": _PATH,
-        "stream": _PATH,
-        "count_tokens": bedrock_invoke.INVOKE_MODEL.paths["count_tokens"],
-    },
-    rewrite=_on_runtime,
-)
-
-MANTLE: Final = replace(
-    MESSAGES,
-    host="bedrock-mantle",
-    signing_name="bedrock-mantle",
-    paths={"invoke": _PATH, "stream": _PATH, "count_tokens": f"{_PATH}/count_tokens"},
-    rewrite=_on_mantle,
-    has_dual_stack_only=True,
-)

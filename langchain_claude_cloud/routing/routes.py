@@ -24,6 +24,7 @@ from langchain_claude_cloud.catalogue.arns import (
     region_of,
     tells_where_it_leads,
 )
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
@@ -227,7 +228,7 @@ class Route:
     def _profile_for(self, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
         config = cast("Bedrock", self.config)
-        if config.api in ("mantle", "claude-platform"):  # no inference profiles there
+        if bedrock_apis()[config.api].model_ids != "profile":
             return None
         wanted = config.inference_profile
         if wanted != "auto" or self.residency is None or region is None:
@@ -240,8 +241,10 @@ class Route:
         return geography
 
     def _check_residency(self, resolved: ResolvedModel, region: str, residency: str) -> None:
-        if isinstance(self.config, Bedrock) and self.config.api == "claude-platform":
-            raise self._outside("Claude Platform on AWS may answer anywhere. Use Bedrock itself")
+        if isinstance(self.config, Bedrock) and bedrock_apis()[self.config.api].may_answer_anywhere:
+            raise self._outside(
+                f"api={self.config.api!r} may answer anywhere. Use another `api` of Bedrock"
+            )
         places = {"region": region_geography(self.config.cloud, region)}
         if resolved.inference_profile is not None:
             places["inference profile"] = resolved.inference_profile

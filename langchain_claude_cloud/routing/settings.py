@@ -62,6 +62,7 @@ def bedrock_settings(
         "api_key": config.effective_api_key(),
         "session": config.given_object("session"),
         "base_url": config.effective_base_url(),
+        "api_headers": config.api_headers(),
         "extra_headers": check_headers("Bedrock", default_headers),
     }
     if config.unsigned and not decided["base_url"]:

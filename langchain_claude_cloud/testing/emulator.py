@@ -226,6 +226,16 @@ class CloudEmulator:
         """Return a new Google access token, good for ``lifetime`` seconds."""
         return self._state.issue_token(lifetime)
 
+    @property
+    def workspace(self) -> str:
+        """The workspace of Claude Platform on AWS."""
+        return self._state.settings.workspace
+
+    @property
+    def claude_platform_api_key(self) -> str:
+        """An API key of Claude Platform on AWS, which is none of Bedrock."""
+        return self._state.platform_api_key
+
     def issue_aws_key(self, lifetime: float | None = None) -> AwsKey:
         """Return a new AWS key; with a lifetime in seconds, a temporary one."""
         return self._state.issue_aws_key(lifetime)
@@ -275,6 +285,8 @@ class CloudEmulator:
         from langchain_claude_cloud.config import Bedrock  # noqa: PLC0415  # not needed to serve
 
         given: dict[str, Any] = {"region": self.region, "base_url": self.url}
+        if overrides.get("api") == "claude-platform":
+            given["workspace"] = self.workspace
         if not _BEDROCK_CREDENTIALS & set(overrides):
             given["access_key_id"] = self.aws_key.access_key_id
             given["secret_access_key"] = self.aws_key.secret_access_key

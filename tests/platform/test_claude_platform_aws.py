@@ -1,4 +1,4 @@
-"""Claude Platform on AWS: a cloud that is one file over the seam of Bedrock's APIs."""
+"""Claude Platform on AWS: a row of the catalogue over the seam of Bedrock's APIs."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def test_keys_and_addresses_of_bedrock_are_not_its(monkeypatch: pytest.MonkeyPat
 
 def test_a_residency_is_refused() -> None:
     """Nothing says where it answers."""
-    with pytest.raises(ConfigurationError, match="Claude Platform on AWS"):
+    with pytest.raises(ConfigurationError, match="claude-platform"):
         make_routes([PLATFORM], "claude-haiku-4-5", residency="us")

@@ -90,7 +90,7 @@ def test_a_signature_for_the_other_service_is_refused(emulator: CloudEmulator, a
     """The scope must name the service that the host belongs to."""
     other = SERVICES["mantle" if api == "messages" else "messages"]
     response = _signed(emulator, other, b"{}", host=HOSTS[api])
-    assert response.status_code == 403
+    assert response.status_code == (401 if api == "mantle" else 403)
     assert "correct service" in response.json()["message"]
 
 
@@ -190,3 +190,39 @@ def test_a_user_id_with_braces_is_refused_on_the_runtime(client: Client) -> None
     metadata = {"user_id": '{"a": 1}'}
     assert client.messages(_ask("messages", metadata=metadata)).status_code == 400
     assert client.messages(_ask("mantle", metadata=metadata), api="mantle").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "model", "status", "says"),
+    [
+        ({}, "claude-sonnet-4-6", 200, "Hello"),
+        ({"anthropic-workspace-id": "wrkspc_2"}, "claude-sonnet-4-6", 404, "workspace: wrkspc_2"),
+        ({"anthropic-workspace-id": None}, "claude-sonnet-4-6", 400, "anthropic-workspace-id"),
+        ({"anthropic-version": None}, "claude-sonnet-4-6", 400, "anthropic-version"),
+        ({"anthropic-version": "2026-10-21"}, "claude-sonnet-4-6", 200, "Hello"),
+        ({"authorization": None}, "claude-sonnet-4-6", 403, "Missing Authentication Token"),
+        ({"authorization": "Bearer of-bedrock"}, "claude-sonnet-4-6", 403, "API Key"),
+        ({"anthropic-beta": "nope-2026-01-01"}, "claude-sonnet-4-6", 400, "nope-2026-01-01"),
+        ({}, "anthropic.claude-sonnet-4-6", 404, "model: anthropic.claude-sonnet-4-6"),
+        ({}, "global.anthropic.claude-sonnet-4-6", 404, "model: global."),
+    ],
+)
+def test_claude_platform_is_as_strict_as_bedrock(
+    client: Client, headers: dict[str, str | None], model: str, status: int, says: str
+) -> None:
+    """It wants a workspace, a version, its own key, and Anthropic's names of models."""
+    emulator = client.emulator
+    if status == 200:
+        emulator.reply(text("Hello"))
+    given = {
+        "host": "aws-external-anthropic.us-east-1.api.aws",
+        "authorization": f"Bearer {emulator.claude_platform_api_key}",
+        "anthropic-version": "2023-06-01",
+        "anthropic-workspace-id": emulator.workspace,
+        **headers,
+    }
+    sent = {name: value for name, value in given.items() if value is not None}
+    url = f"{emulator.url}/v1/messages"
+    response = client.http.post(url, json=ask("Hi", model=model), headers=sent)
+    assert response.status_code == status
+    assert says in response.text

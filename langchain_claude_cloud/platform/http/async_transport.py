@@ -117,7 +117,7 @@ async def look_up(
     """
     # Not in the loop's executor: a silent name server would hold up the end of the program.
     work = partial(ask, host, port, type=socket.SOCK_STREAM)
-    found = await in_single_flight(("look up", id(ask), host, port), work)
+    found = await in_single_flight(("look up", ask, host, port), work)
     return list(dict.fromkeys((str(address[0]), port) for *_, address in found))
 
 

@@ -110,7 +110,7 @@ class PlatformAuth(httpx.Auth):
 
     async def _arefresh(self, used: Mapping[str, str]) -> bool:
         renew = partial(self._platform.refresh, used)
-        return await in_single_flight(("refresh", id(self._platform)), renew)
+        return await in_single_flight(("refresh", self._platform.refresh), renew)
 
     def _apply(
         self, request: httpx.Request, signed: dict[str, str], used: Mapping[str, str]

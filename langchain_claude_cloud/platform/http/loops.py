@@ -209,8 +209,9 @@ async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
     """Run blocking work in a thread, once for all tasks that ask while it runs.
 
     Args:
-        key: What the work is, and whose: tasks with an equal key share it.
-        work: The work. It keeps alive what the key names by its ``id``.
+        key: What the work is, and whose: tasks with an equal key share it. An object in it is named
+            by itself, not by its ``id``, which another object may have later.
+        work: The work.
 
     Returns:
         What the work returned. A task that is cancelled leaves it to the others.

@@ -57,7 +57,7 @@ async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
     if not _loaded[0]:
         await in_single_flight(("load",), _load)
     if platform.needs_prepare():
-        flight = in_single_flight(("prepare", id(platform)), platform.prepare)
+        flight = in_single_flight(("prepare", platform.prepare), platform.prepare)
         await awithin_call(timeouts, flight, _ISSUERS[platform.name])
 
 

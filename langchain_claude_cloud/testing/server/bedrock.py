@@ -10,6 +10,7 @@ import binascii
 import json
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -110,15 +111,17 @@ def target_of(request: Incoming) -> BedrockTarget | None:
     return replace(target, region=region)
 
 
-def check_credentials(state: State, request: Incoming, service: str = "bedrock") -> None:
-    """Refuse a request without a good signature for a service, or a key.
+def check_credentials(
+    state: State, request: Incoming, service: str = "bedrock", keys: Collection[str] | None = None
+) -> None:
+    """Refuse a request without a good signature for a service, or one of the keys, Bedrock's own.
 
     Raises:
         Refusal: 403, with the exception's name.
     """
     value = request.header("authorization") or ""
     if value.startswith("Bearer "):
-        if value.removeprefix("Bearer ") not in state.api_keys:
+        if value.removeprefix("Bearer ") not in (state.api_keys if keys is None else keys):
             raise _denied(
                 "AccessDeniedException",
                 "Authentication failed: Please make sure your API Key is valid.",

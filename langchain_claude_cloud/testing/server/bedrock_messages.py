@@ -1,12 +1,13 @@
-"""Bedrock's Messages API, on ``bedrock-runtime`` and on ``bedrock-mantle``.
+"""The Messages API on AWS: on ``bedrock-runtime``, on ``bedrock-mantle``, on Claude Platform.
 
-Both have the same path on hosts of their own, and the emulator has one address. So what tells
-them apart here is the ``Host`` header if it names one of them, else the service that the request
-is signed for. With a bearer key and neither, it is the model's id: only mantle takes short ones,
-without a profile's prefix.
+The first two have the same path on hosts of their own, and the emulator has one address. So what
+tells them apart here is the ``Host`` header if it names one of them, else the service that the
+request is signed for. With a bearer key and neither, it is the model's id: only mantle takes short
+ones, without a profile's prefix. Claude Platform on AWS has a path of its own.
 
-Facts: AWS's page on the Messages API and measurements of September 2026. How these endpoints word
-their own refusals is not documented: AWS's form is used for credentials, Claude's for the rest.
+Facts: AWS's pages on the Messages API and on Claude Platform, and measurements of 2026. Where it is
+not documented how these endpoints word a refusal, AWS's form is used for credentials, Claude's for
+the rest. Assumed is what Claude Platform says of a missing or unknown workspace.
 """
 
 from __future__ import annotations
@@ -26,12 +27,27 @@ from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
 
 PATH: Final = "/anthropic/v1/messages"
-SERVICES: Final[dict[BedrockApiName, str]] = {"messages": "bedrock", "mantle": "bedrock-mantle"}
-_HOST: Final = re.compile(r"bedrock-(?P<name>runtime|mantle)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.")
+PLATFORM_PATH: Final = "/v1/messages"
+SERVICES: Final[dict[BedrockApiName, str]] = {
+    "messages": "bedrock",
+    "mantle": "bedrock-mantle",
+    "claude-platform": "aws-external-anthropic",
+}
+_HOST: Final = re.compile(
+    r"(?P<name>bedrock-runtime|bedrock-mantle|aws-external-anthropic)(?:-fips)?"
+    r"\.(?P<region>[a-z0-9-]+)\."
+)
+_BY_HOST: Final[dict[str, BedrockApiName]] = {
+    "bedrock-runtime": "messages",
+    "bedrock-mantle": "mantle",
+    "aws-external-anthropic": "claude-platform",
+}
+_BY_SERVICE: Final = {service: api for api, service in SERVICES.items()}
 _VERSIONS: Final = frozenset({"2023-06-01", "2026-10-21"})
 _NEW_VERSION: Final = "2026-10-21"
 _SHORT_ID: Final = re.compile(r"anthropic\.claude-[a-z0-9-]+")
 _DATED: Final = re.compile(r"-\d{8}|-v\d+(:\d+)?$")
+_ANTHROPICS_ID: Final = re.compile(r"claude-[a-z0-9-]+")
 _FIRST_ON_MANTLE: Final = (4, 5)
 # LiteLLM's table of October 2026, and what was measured of the fallback credit.
 _FALLBACK_CREDIT: Final = frozenset({"fallback-credit-2026-06-01", "fallback-credit-2026-07-01"})
@@ -41,26 +57,32 @@ _MANTLE_BETAS: Final = (
 
 
 def target_of(request: Incoming, body: object) -> bedrock.BedrockTarget | None:
-    """Return which of the two APIs is called, and for which model; None for another path."""
-    if request.raw_path not in (PATH, f"{PATH}/count_tokens"):
+    """Return which of the APIs is called, and for which model; None for another path."""
+    path = request.raw_path.removesuffix("/count_tokens")
+    if path not in (PATH, PLATFORM_PATH):
         return None
     given = body if isinstance(body, dict) else {}
     model = given.get("model")
     model = model if isinstance(model, str) else ""
-    streams = given.get("stream") is True
-    target = bedrock.BedrockTarget(model, "stream" if streams else "invoke")
-    if request.raw_path != PATH:
+    target = bedrock.BedrockTarget(model, "stream" if given.get("stream") is True else "invoke")
+    if request.raw_path != path:
         target = replace(target, operation="count_tokens")
-    host = _HOST.match(request.header("host") or "")
+    api, region = _endpoint(request)
+    if path == PLATFORM_PATH:
+        # The path is Anthropic's own too, with a key in x-api-key: that is no cloud of AWS's.
+        is_platform = api == "claude-platform" or request.header("anthropic-workspace-id")
+        return replace(target, region=region, api="claude-platform") if is_platform else None
+    if api not in ("messages", "mantle"):
+        api = "mantle" if _SHORT_ID.fullmatch(model) else "messages"
+    return replace(target, region=region, api=api)
+
+
+def _endpoint(request: Incoming) -> tuple[BedrockApiName | None, str | None]:
+    """Return the API and region that the host names, else those that the signature names."""
+    if (host := _HOST.match(request.header("host") or "")) is not None:
+        return _BY_HOST[host["name"]], host["region"]
     service, region = _scope(request)
-    if host is not None:
-        name = host["name"]
-        region = host["region"]
-    elif service:
-        name = "mantle" if service == "bedrock-mantle" else "runtime"
-    else:
-        name = "mantle" if _SHORT_ID.fullmatch(model) else "runtime"
-    return replace(target, region=region, api="mantle" if name == "mantle" else "messages")
+    return _BY_SERVICE.get(service), region
 
 
 def _scope(request: Incoming) -> tuple[str, str | None]:
@@ -93,7 +115,13 @@ def check_credentials(state: State, request: Incoming, api: BedrockApiName) -> N
     if key is not None:
         headers = (*request.headers, ("authorization", f"Bearer {key}"))
         request = replace(request, headers=headers)
-    bedrock.check_credentials(state, request, SERVICES[api])
+    keys = {state.platform_api_key} if api == "claude-platform" else state.api_keys
+    try:
+        bedrock.check_credentials(state, request, SERVICES[api], keys)
+    except Refusal as refusal:
+        if api == "mantle" and "correct service" in refusal.message:  # measured, litellm#31476
+            raise Refusal(401, refusal.message, kind=refusal.kind, source="cloud") from None
+        raise
 
 
 def call_of(
@@ -102,16 +130,17 @@ def call_of(
     """Return the call of an authenticated request.
 
     Raises:
-        Refusal: A wrong version, an unknown model, or a body too large.
+        Refusal: A wrong version, an unknown model or workspace, or a body too large.
     """
+    if target.api == "claude-platform":
+        _check_workspace(state, request)
     if "model" not in body:
         raise Refusal(400, "model: Field required")
-    on_mantle = target.api == "mantle"
-    rules = _on_mantle(target.model) if on_mantle else bedrock.rules_of(state, target)
-    version = _version(request, rules, on_mantle=on_mantle)
+    rules = _rules(state, target)
+    version = _version(request, rules, is_runtime=target.api == "messages")
     if len(request.body) > bedrock.MAX_BODY:
         raise Refusal(413, "Request exceeds the maximum size", kind="request_too_large")
-    if not on_mantle:
+    if target.api == "messages":
         _check_metadata(body)
     return Call(
         cloud="bedrock",
@@ -126,12 +155,31 @@ def call_of(
     )
 
 
-def _version(request: Incoming, rules: ModelRules, *, on_mantle: bool) -> str:
+def _check_workspace(state: State, request: Incoming) -> None:
+    workspace = request.header("anthropic-workspace-id")
+    if workspace is None:
+        raise Refusal(400, "anthropic-workspace-id: header is required")
+    if workspace != state.settings.workspace:
+        raise Refusal(404, f"workspace: {workspace}", kind="not_found_error")
+
+
+def _rules(state: State, target: bedrock.BedrockTarget) -> ModelRules:
+    if target.api == "messages":
+        return bedrock.rules_of(state, target)
+    if target.api == "mantle":
+        return _on_mantle(target.model)
+    rules = rules_for(target.model)
+    if rules is None or not _ANTHROPICS_ID.fullmatch(target.model):
+        raise Refusal(404, f"model: {target.model}", kind="not_found_error")
+    return rules
+
+
+def _version(request: Incoming, rules: ModelRules, *, is_runtime: bool) -> str:
     version = request.header("anthropic-version")
     if version is None:
         raise Refusal(400, "anthropic-version: header is required")
-    # The SDK's client for mantle sends the new version for every model.
-    if version not in _VERSIONS or (version == _NEW_VERSION and rules.legacy and not on_mantle):
+    # The SDK's clients for the others send the new version for every model.
+    if version not in _VERSIONS or (version == _NEW_VERSION and rules.legacy and is_runtime):
         raise Refusal(400, f'anthropic-version: "{version}" is not a valid version')
     return version
 
@@ -160,10 +208,11 @@ def check_betas(call: Call) -> None:
     """Refuse betas that the API does not take.
 
     Raises:
-        Refusal: 400; mantle names them, the runtime does not.
+        Refusal: 400; the runtime does not name them, the others do.
     """
-    if call.api == "mantle":
-        wrong = "`, `".join(sorted(call.betas - _MANTLE_BETAS))
+    if call.api != "messages":
+        credit = _FALLBACK_CREDIT if call.api == "claude-platform" else frozenset()
+        wrong = "`, `".join(sorted(call.betas - _MANTLE_BETAS - credit))
         if wrong:
             raise Refusal(
                 400,

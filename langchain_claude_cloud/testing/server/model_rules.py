@@ -135,6 +135,8 @@ class ModelRules:
 
     def structured_output(self, cloud: Cloud, api: BedrockApiName = "invoke") -> bool:
         """Whether ``output_config.format`` and strict tools are taken."""
+        if api == "claude-platform":
+            return self.version >= (4, 5)
         if cloud == "bedrock" and api != "invoke":
             return False
         if cloud == "bedrock" and (4, 7) <= self.version < (5, 0):

@@ -81,6 +81,7 @@ class Settings:
     batch_records: int = 100_000
     batch_bytes: int = 256_000_000
     batch_fewest_records: int = 100
+    workspace: str = "wrkspc_emulator"
 
 
 class State:
@@ -100,6 +101,7 @@ class State:
         self.tokens: dict[str, float] = {}
         self.aws_keys: dict[str, AwsKey] = {}
         self.api_keys: set[str] = {f"bedrock-api-key-{secrets.token_hex(16)}"}
+        self.platform_api_key = f"aws-external-anthropic-key-{secrets.token_hex(16)}"
         self.refresh_token = f"1//emulator-{secrets.token_hex(16)}"
 
     def verify(self) -> None:

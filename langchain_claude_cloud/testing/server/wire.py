@@ -116,7 +116,7 @@ class ReceivedRequest:
         raw: The body's bytes.
         path: The raw path.
         status: The response's status; 0 while there is none, or for a dropped connection.
-        api: Which of Bedrock's APIs was called: ``invoke``, ``messages`` or ``mantle``; None on
+        api: Which of Bedrock's APIs was called, by the name in `Bedrock`'s ``api``; None on
             Vertex.
         outcome: How the response ended: ``pending``, ``complete``, ``cut`` (by a fault) or
             ``disconnected`` (the client went away first).

@@ -12,6 +12,7 @@ from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform.http import aprepare, asend, prepare
+from langchain_claude_cloud.platform.http.loops import loop_state
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 
@@ -211,3 +212,16 @@ async def test_large_bodies_are_signed_off_the_loop() -> None:
     small, large = platform.sign_threads
     assert small == threading.get_ident()
     assert large != threading.get_ident()
+
+
+async def test_preparing_is_shared_by_the_platform_itself() -> None:
+    """Not by its address, which another platform may have once the first is gone."""
+    await aprepare(FakePlatform())  # the first call of a process loads modules before
+    done = threading.Event()
+    platform = FakePlatform(until=done.wait)
+    waiting = asyncio.create_task(aprepare(platform))
+    await asyncio.sleep(0)
+    ((_, work),) = loop_state().flights
+    done.set()
+    await waiting
+    assert work.__self__ is platform
