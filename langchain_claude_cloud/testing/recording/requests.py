@@ -19,9 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 from vcr.request import Request
 
+from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform import bedrock_endpoint, vertex
-from langchain_claude_cloud.platform.bedrock import BEDROCK_APIS
 from langchain_claude_cloud.testing.recording.scrubbing import PROJECT, scrub, scrub_text
 from langchain_claude_cloud.testing.recording.yaml_file import to_yaml
 
@@ -166,7 +166,9 @@ def _bedrock(path: str, host: str, request: Request) -> str | None:
     label = named["label"] if named else scope["service"] if scope else "bedrock"
     if label == "bedrock" and request.method == "POST":
         label = "bedrock-runtime"
-    dual_stack = any(api.host == label and api.has_dual_stack_only for api in BEDROCK_APIS.values())
+    dual_stack = any(
+        api.host == label and api.has_dual_stack_only for api in bedrock_apis().values()
+    )
     base = bedrock_endpoint.default_base_url(region, host=label, dual_stack=dual_stack)
     return base + unquote(found[0])
 
