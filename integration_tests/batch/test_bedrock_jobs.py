@@ -24,6 +24,7 @@ from langchain_claude_cloud.batch import (
     asubmit,
     submit,
 )
+from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
@@ -33,7 +34,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
 )
 from langchain_claude_cloud.structured import StructuredOutputError
-from langchain_claude_cloud.testing import CloudEmulator, FaultKind, tool_use
+from langchain_claude_cloud.testing import CloudEmulator, FaultKind, environment_variables, tool_use
 
 ROLE = "arn:aws:iam::123456789012:role/Batch"
 STORAGE = "s3://prompts/some/folder"
@@ -394,13 +395,13 @@ def test_another_process_goes_on_from_the_reference(
         "job = BatchJob.load(sys.argv[1]); job.wait(every=0.01)\n"
         "print([result.id for result in job.results() if result.message])"
     )
-    run = subprocess.run(  # noqa: S603 - this interpreter, on text of this file
+    done = subprocess.run(  # noqa: S603 - this interpreter, on text of this file
         [sys.executable, "-c", code, str(tmp_path / "ref")],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert run.stdout.strip() == str([row["id"] for row in rows(8)])
+    assert done.stdout.strip() == str([row["id"] for row in rows(8)])
 
 
 def test_a_reference_is_of_one_batch(llm: ChatClaudeCloud, tmp_path: Path) -> None:
@@ -422,3 +423,42 @@ async def test_async_twins(llm: ChatClaudeCloud, tmp_path: Path) -> None:
     assert (await job.await_(every=0.01, timeout=60)).state == "completed"
     assert [result.id async for result in job.aresults()] == [row["id"] for row in rows(4)]
     assert (await job.acancel()).state == "completed"
+
+
+def test_the_commands(
+    emulator: CloudEmulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From a file of prompts to a file of answers that follow a schema."""
+    for cloud in environment_variables(emulator, tmp_path).values():
+        for name, value in cloud.items():
+            monkeypatch.setenv(name, value)
+    path, schema, output = (tmp_path / name for name in ("in.jsonl", "schema.json", "out.jsonl"))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(4)))
+    value = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    schema.write_text(json.dumps({"title": "Answer", **value}))
+
+    def command(*arguments: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            run(("batch", *arguments))
+        return int(str(end.value.code)), "".join(capsys.readouterr())
+
+    submitting = ("submit", str(path), "--storage", STORAGE, "--model", "claude-sonnet-5-5")
+    options = ("--system", "Be brief.", "--schema", str(schema), "--role", ROLE)
+    code, said = command(*submitting, *options, "--option", "colour=1")
+    assert code == 1
+    assert "fewest_records" in said
+    code, said = command(*submitting, *options, "--option", "fewest_records=3")
+    assert code == 0
+    assert "in.jsonl.batch.json: queued: 4 inputs" in said
+    assert "4 inputs" in command("status", str(path))[1]
+    assert command("wait", str(path))[0] == 0
+    code, said = command("results", str(path), str(output))
+    assert code == 0
+    assert "4 answered, 0 failed" in said
+    assert "completed" in command("cancel", f"{path}.batch.json")[1]
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [record["id"] for record in records] == [row["id"] for row in rows(4)]
+    assert all("a" in record["parsed"] for record in records)

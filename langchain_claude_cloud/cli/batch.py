@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
 from langchain_claude_cloud.cli.common import CloudName, CommandError, Target, make_console
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.batch import BatchJob, BedrockBatch, VertexBatch
+    from langchain_claude_cloud.errors.types import Cloud
+
+_ENDING: Final = ".batch.json"
+
+Reference: TypeAlias = Annotated[
+    str, typer.Argument(help="The file of inputs that was submitted, or its reference.")
+]
 
 batch = typer.Typer(
     help="Answer many prompts from a file.", no_args_is_help=True, rich_markup_mode=None
@@ -85,6 +97,110 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
         typer.echo(json.dumps(found.as_dict()))
     else:
         show_estimate(make_console(), found, answer_tokens)
+
+
+@batch.command()
+def submit(
+    inputs: Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")],
+    *,
+    storage: Annotated[
+        str, typer.Option(help="Where files are put: s3://..., gs://... or bq://...")
+    ],
+    model: Annotated[str | None, typer.Option(help="The model.")] = None,
+    system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="A file with a JSON schema that answers follow.")
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="Bedrock: the ARN of the jobs' service role.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="Another option of the cloud's jobs, as NAME=VALUE. Repeatable."),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Otherwise the inputs' name with .batch.json after it.")
+    ] = None,
+) -> None:
+    """Have the cloud answer a file of prompts within a day or so, at half the price.
+
+    The same command again goes on where it was, and asks for what has no answer.
+    """
+    from langchain_claude_cloud.batch import submit as submit_batch  # noqa: PLC0415  # the model
+    from langchain_claude_cloud.batch.jobs.clouds import cloud_of  # noqa: PLC0415  # the model
+
+    cloud, _ = cloud_of(storage)
+    given = _options(cloud, role, option or [])
+    job = submit_batch(
+        _runnable(Target(CloudName(cloud), model), system, schema),
+        inputs,
+        storage=storage,
+        reference=reference,
+        options=given,
+        note={} if schema is None else {"schema": _schema(schema)},
+    )
+    typer.echo(f"{job.reference}: {job.status()}")
+
+
+@batch.command()
+def status(reference: Reference) -> None:
+    """Say how far a batch is."""
+    typer.echo(str(_load(reference).status()))
+
+
+@batch.command()
+def wait(reference: Reference) -> None:
+    """Wait until a batch has ended. The status is 1 if not all was answered."""
+    ended = _load(reference).wait()
+    raise typer.Exit(int(ended.state != "completed"))
+
+
+@batch.command()
+def results(
+    reference: Reference,
+    output: Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")],
+) -> None:
+    """Write the results of a batch that has ended. The status is 1 if an input failed."""
+    report = _load(reference).write(output)
+    typer.echo(str(report))
+    raise typer.Exit(int(bool(report.failed)))
+
+
+@batch.command()
+def cancel(reference: Reference) -> None:
+    """Stop a batch. What is answered stays."""
+    typer.echo(str(_load(reference).cancel()))
+
+
+def _load(path: str) -> BatchJob:
+    from langchain_claude_cloud.batch import BatchJob  # noqa: PLC0415  # the model
+
+    beside = Path(f"{path}{_ENDING}")
+    job = BatchJob.load(beside if beside.exists() else path)
+    schema = job.note.get("schema")
+    if schema is None:
+        return job
+    return BatchJob.load(job.reference, job.model.with_structured_output(schema))
+
+
+def _options(cloud: Cloud, role: str | None, given: list[str]) -> BedrockBatch | VertexBatch | None:
+    """Return the options of a cloud's jobs; None where none are given."""
+    from langchain_claude_cloud.batch import BedrockBatch, VertexBatch  # noqa: PLC0415  # the model
+
+    kind = BedrockBatch if cloud == "bedrock" else VertexBatch
+    options: dict[str, Any] = {} if role is None else {"role": role}
+    for each in given:
+        name, _, value = each.partition("=")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    known = {field.name for field in fields(kind)}
+    if unknown := options.keys() - known:
+        raise CommandError(
+            f"--option {min(unknown)}: {kind.__name__} has {', '.join(sorted(known))}."
+        )
+    return kind(**options) if options else None
 
 
 def _runnable(target: Target, system: str | None, schema: str | None) -> Any:  # noqa: ANN401 - of any output

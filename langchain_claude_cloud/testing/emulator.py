@@ -384,6 +384,11 @@ class CloudEmulator:
         s3.client_of(self._s3.url).create_bucket(Bucket=name)
 
     @property
+    def has_s3(self) -> bool:
+        """Whether there is an emulated Amazon S3: `create_s3_bucket` starts it."""
+        return bool(self._state.s3_url)
+
+    @property
     def s3_url(self) -> str:
         """The address of the emulated Amazon S3.
 

@@ -18,6 +18,7 @@ def environment_variables(emulator: CloudEmulator, folder: Path) -> dict[Cloud, 
             google-auth takes no address from a file with gcloud's user credentials.
     """
     key = emulator.aws_key
+    s3 = {"AWS_ENDPOINT_URL_S3": emulator.s3_url} if emulator.has_s3 else {}
     path = folder / "service-account.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(emulator.service_account_info()), encoding="utf-8")
@@ -39,5 +40,6 @@ def environment_variables(emulator: CloudEmulator, folder: Path) -> dict[Cloud, 
             "AWS_DEFAULT_REGION": emulator.region,  # the one that boto3 reads
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+            **s3,
         },
     }

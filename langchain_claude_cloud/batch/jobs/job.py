@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from langchain_core.runnables import Runnable
 
+from langchain_claude_cloud.batch.identifiers import Identifiers
 from langchain_claude_cloud.batch.jobs.clouds import cloud_of
 from langchain_claude_cloud.batch.jobs.missing import ask_again
 from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
@@ -24,6 +26,8 @@ from langchain_claude_cloud.batch.jobs.services import (
     NoRoomError,
     ObjectStore,
 )
+from langchain_claude_cloud.batch.outputs import open_output
+from langchain_claude_cloud.batch.report import RunReport
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -69,7 +73,7 @@ class BatchStatus:
         return ", ".join(parts) + "".join(f"; {message}" for message in self.messages)
 
 
-StatusFunction: TypeAlias = Callable[[BatchStatus], None]
+StatusOption: TypeAlias = bool | Callable[[BatchStatus], None] | None
 
 
 class BatchJob:
@@ -113,6 +117,11 @@ class BatchJob:
         return self._reference.path
 
     @property
+    def model(self) -> ChatClaudeCloud:
+        """The model that answers."""
+        return self._pipeline.model
+
+    @property
     def note(self) -> JsonObject:
         """What was given to `submit` as ``note``."""
         return self._reference.note
@@ -148,23 +157,24 @@ class BatchJob:
         *,
         timeout: float | None = None,
         every: float | None = None,
-        progress: StatusFunction | None = None,
+        progress: StatusOption = None,
     ) -> BatchStatus:
         """Wait until it has ended: hours, usually.
 
         Args:
             every: How many seconds to wait between two questions; None: 5, and later 60.
             timeout: After how many seconds to return in any case.
-            progress: Is given the status each time the cloud was asked.
+            progress: None shows the status on stderr when it changes, False does not; a function
+                is given it each time the cloud was asked.
 
         Raises:
             ClaudeCloudError: The cloud refused.
         """
         ends = None if timeout is None else time.monotonic() + timeout
+        show = _shower(progress)
         for seconds in _polls(every):
             status = self.status()
-            if progress is not None:
-                progress(status)
+            show(status)
             left = seconds if ends is None else min(seconds, ends - time.monotonic())
             if self._is_over or left <= 0:
                 break
@@ -183,6 +193,38 @@ class BatchJob:
         if not self._is_over:
             raise InvalidInputError(f"{self.reference} has no results yet: {self._status()}. Wait.")
         return read_results(self._reference, self._pipeline, self._service, self._store)
+
+    def write(self, output: str | Path) -> RunReport:
+        """Write the results as `batch.run` writes its records; answers that are there stay.
+
+        Args:
+            output: A .jsonl or .sqlite file.
+
+        Returns:
+            How many records were written, and how many were there.
+
+        Raises:
+            InvalidInputError: It has not ended.
+            ClaudeCloudError: The storage cannot be read.
+        """
+        began = time.monotonic()
+        results, file, ids = self.results(), open_output(output), Identifiers()
+        answered = failed = skipped = 0
+        try:
+            for identifier, is_answer in file.finished():
+                if is_answer:
+                    ids.finish(identifier)
+            for result in results:
+                if ids.is_finished(result.id):
+                    skipped += 1
+                    continue
+                file.write(result.record())
+                answered += result.error is None
+                failed += result.error is not None
+        finally:
+            ids.close()
+            file.close()
+        return RunReport(answered, failed, skipped, 0, time.monotonic() - began)
 
     def cancel(self) -> BatchStatus:
         """Stop it. What was answered stays, and is among the results once it has ended.
@@ -206,14 +248,14 @@ class BatchJob:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as `wait` has it
         every: float | None = None,
-        progress: StatusFunction | None = None,
+        progress: StatusOption = None,
     ) -> BatchStatus:
         """Do what `wait` does, on an event loop."""
         ends = None if timeout is None else time.monotonic() + timeout
+        show = _shower(progress)
         for seconds in _polls(every):
             status = await self.astatus()
-            if progress is not None:
-                progress(status)
+            show(status)
             left = seconds if ends is None else min(seconds, ends - time.monotonic())
             if self._is_over or left <= 0:
                 break
@@ -284,6 +326,18 @@ def _polls(every: float | None) -> Iterator[float]:
         yield seconds
         if every is None:
             seconds = min(seconds * 1.5, _LONGEST_POLL)
+
+
+def _shower(progress: StatusOption) -> Callable[[BatchStatus], None]:
+    """Return what shows a status."""
+    shown: list[str] = []
+
+    def show(status: BatchStatus) -> None:
+        if progress is not False and shown[-1:] != [str(status)]:
+            shown[:] = [str(status)]
+            sys.stderr.write(f"{status}\n")
+
+    return progress if callable(progress) else show
 
 
 def _take(results: Iterator[BatchResult]) -> list[BatchResult]:
