@@ -20,6 +20,11 @@ def canary(prefix: str = "canary") -> str:
     return f"{prefix}-{secrets.token_hex(12)}+/{secrets.token_hex(4)}=="
 
 
+def jwt_canary() -> str:
+    """Return what looks like a JWT, whatever header it is put into."""
+    return f"eyJhbGciOiJSUzI1NiJ9.{secrets.token_urlsafe(20)}.{secrets.token_urlsafe(20)}"
+
+
 _SHORTEST = 6
 
 
@@ -69,8 +74,8 @@ def seen_of(error: BaseException) -> dict[str, object]:
 
 
 def _next(error: BaseException) -> BaseException | None:
-    """Return what a traceback shows as the reason of an exception."""
-    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    """Return the reason of an exception, also one that a traceback does not show."""
+    return error.__cause__ or error.__context__
 
 
 def _locals(error: BaseException) -> str:

@@ -8,11 +8,12 @@ import json
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from canaries import canary, everything_logged, shown
+from canaries import canary, everything_logged, jwt_canary, seen_of, shown
 from clouds import MODEL
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
@@ -26,9 +27,16 @@ from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.testing import CloudEmulator
 
-HEADER, CLIENT_HEADER = canary(), canary()
+HEADER, CLIENT_HEADER, JWT = canary(), canary(), jwt_canary()
+HEADERS = {
+    "x-api-key": HEADER, "cookie": HEADER, "x-passphrase": HEADER, "session": HEADER,
+    "x-goog-iap-jwt-assertion": JWT, "x-who": JWT, "x-on-behalf-of": f"Bearer {HEADER}",
+    "x-team": "search",
+}  # fmt: skip
 KINDS = (
     "vertex token",
+    "vertex key contents",
+    "vertex key file",
     "bedrock keys",
     "bedrock session",
     "bedrock api key",
@@ -45,21 +53,39 @@ def lookup(city: str) -> str:
 
 @pytest.fixture(params=KINDS)
 def planted(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[ChatClaudeCloud, list[str]]]:
     """A model whose every credential is a canary that its emulator accepts, and the canaries."""
     with CloudEmulator() as emulator, httpx.Client(headers={"x-own": CLIENT_HEADER}) as client:
-        platform, fields, secrets = _plant(emulator, request.param, monkeypatch)
+        if request.param.startswith("vertex key"):
+            platform, secrets = _plant_key(emulator, request.param, tmp_path, monkeypatch)
+            fields: dict[str, Any] = {}
+        else:
+            platform, fields, secrets = _plant(emulator, request.param, monkeypatch)
         model = ChatClaudeCloud(
             model=MODEL,
             platform=platform,
             max_tokens=50,
             max_retries=0,
-            default_headers={"x-api-key": HEADER, "cookie": HEADER, "x-team": "search"},
+            default_headers=HEADERS,
             http_client=client,
             **fields,
         )
-        yield model, [*secrets, HEADER, CLIENT_HEADER]
+        yield model, [*secrets, HEADER, JWT, CLIENT_HEADER]
+
+
+def _plant_key(
+    emulator: CloudEmulator, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Vertex, list[str]]:
+    """Return a platform with a service account's key, and what of the key is secret."""
+    info = emulator.service_account_info()
+    secrets = [*info["private_key"].splitlines()[1:4], info["private_key_id"]]
+    place = {"project": emulator.project, "region": "us-east5", "base_url": f"{emulator.url}/v1"}
+    if kind == "vertex key contents":
+        return Vertex(credentials_info=info, **place), secrets
+    (folder / "key.json").write_text(json.dumps(info))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "key.json"))
+    return Vertex(**place), secrets
 
 
 def _plant(
@@ -169,6 +195,8 @@ def test_a_loaded_copy_says_which_header_it_lacks(
 ) -> None:
     """It never sends the mask, and nothing else in its place."""
     model, secrets = planted
+    has_contents = "credentials_info" in model._platforms()[0].model_fields_set
+    lacks = r"credentials_info" if has_contents else r"x-api-key.*default_headers"
     names = {"vertex": ["VERTEX_ACCESS_TOKEN"], "bedrock": ["AWS_BEARER_TOKEN_BEDROCK"]}
     for name in names[model._platforms()[0].cloud]:
         monkeypatch.setenv(name, secrets[0])
@@ -182,7 +210,7 @@ def test_a_loaded_copy_says_which_header_it_lacks(
             allowed_objects=[ChatClaudeCloud, Vertex, Bedrock],
         )
     for copied in (pickle.loads(pickle.dumps(model)), loaded):  # noqa: S301  our own bytes
-        with pytest.raises(ConfigurationError, match=r"x-api-key.*default_headers"):
+        with pytest.raises(ConfigurationError, match=lacks):
             copied.invoke("Hi")
 
 
@@ -242,12 +270,18 @@ def test_no_refusal_gives_a_secret_away(status: int) -> None:
             model=MODEL,
             platform=emulator.vertex(access_token=token),
             max_retries=0,
-            default_headers={"x-api-key": HEADER},
+            default_headers=HEADERS,
         )
         emulator.fault(status=status)
         watcher, traces = Watcher(), TraceServer()
         tracer = LangChainTracer(client=traces)  # type: ignore[arg-type]  # as above
-        with everything_logged() as lines, pytest.raises(ClaudeCloudError):
+        bare = model.model_copy(update={"default_headers": None})
+        with everything_logged() as lines, pytest.raises(ClaudeCloudError) as caught:
             model.invoke("Hi", {"callbacks": [watcher, tracer]})
+        emulator.fault(status=status)
+        with pytest.raises(ClaudeCloudError) as of_call:
+            bare.invoke("Hi", default_headers=HEADERS)
         tracer.wait_for_futures()
-    assert shown({"told": watcher.told, "runs": traces.runs, "log": lines}, [token, HEADER]) == []
+    seen = {"told": watcher.told, "runs": traces.runs, "log": lines, **seen_of(caught.value)}
+    assert shown(seen, [token, HEADER, JWT]) == []
+    assert shown(seen_of(of_call.value), [token, HEADER, JWT]) == []

@@ -132,10 +132,25 @@ def _next_step(steps: Steps, outcome: object) -> Step | None:
     """Tell the driver what came of a step; return the next one, None at the end."""
     try:
         if isinstance(outcome, ClaudeCloudError):
+            _forget_suppressed(outcome)
             return steps.throw(outcome)
         return steps.send(outcome)
     except StopIteration:
         return None
+
+
+def _forget_suppressed(error: BaseException) -> None:
+    """Let go of what an error leaves out of its traceback: error trackers store it all the same.
+
+    The libraries for credentials quote the requests and replies that secrets travel in.
+    """
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if link.__suppress_context__:
+            link.__context__ = None
+        link = link.__cause__ or link.__context__
 
 
 def run(steps: Steps, clients: Clients) -> None:

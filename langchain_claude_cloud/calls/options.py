@@ -111,7 +111,7 @@ class CallOptions:
     request: RequestOptions
     timeout: float | Mapping[str, float] | None = None
     max_retries: int = 2
-    default_headers: Mapping[str, str] = field(default_factory=dict)
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_structured: bool = False
 
 

@@ -201,15 +201,15 @@ class ModelBase(BaseChatModel):
 
         def bind(self, **kwargs: object) -> object:
             """Bind arguments of a call; headers are bound so that they show no credential."""
-            return super().bind(**_safe_to_show(kwargs))
+            return super().bind(**safe_to_show(kwargs))
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: object
     ) -> dict[str, Any]:
-        return super()._get_invocation_params(stop, **_safe_to_show(kwargs, mask=True))
+        return super()._get_invocation_params(stop, **safe_to_show(kwargs, mask=True))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: object) -> str:
-        return super()._get_llm_string(stop, **_safe_to_show(kwargs, mask=True))
+        return super()._get_llm_string(stop, **safe_to_show(kwargs, mask=True))
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
@@ -225,7 +225,7 @@ class ModelBase(BaseChatModel):
         return copied
 
 
-def _safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
+def safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     """Return a call's arguments, the credentials among their headers hidden."""
     headers = arguments.get("default_headers")
     if not isinstance(headers, Mapping):

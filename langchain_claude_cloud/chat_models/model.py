@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.names import catalogue_name
-from langchain_claude_cloud.chat_models.fields import ModelBase
+from langchain_claude_cloud.chat_models.fields import ModelBase, safe_to_show
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
@@ -130,6 +130,8 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
     ) -> exchange.Call:
+        # These are the keyword arguments of the frames above, which error trackers store.
+        arguments.update(safe_to_show(arguments))
         asked = exchange.read_options(self, arguments, stop=stop, stream=stream)
         self._check_clients()
         return exchange.Call(

@@ -31,7 +31,7 @@ class OutgoingRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes = b""
     signing_name: str = ""
 

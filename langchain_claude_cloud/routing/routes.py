@@ -86,7 +86,8 @@ class Route:
     config: Vertex | Bedrock
     model: str
     residency: str | None = None
-    default_headers: Mapping[str, str] = field(default_factory=dict)
+    # What a user sends may be secret, and error trackers store what the frames of a call show.
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def platform(self) -> Platform:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canaries import canary, everything_logged, shown
 
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.testing import CloudEmulator, FaultKind
@@ -87,6 +88,35 @@ def test_a_service_account_is_named_and_its_key_is_not_shown(
     assert "PRIVATE KEY" not in shown
     assert "ya29" not in shown
     assert {request.project for request in emulator.requests} == {"mine"}
+
+
+@pytest.mark.parametrize("what", ["usable", "refused", "contents", "wrong", "offline"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_it_shows_no_secret(
+    emulator: CloudEmulator,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    form: list[str],
+) -> None:
+    """Whatever the state: in its report, in what is logged, in what it complains of."""
+    info = emulator.service_account_info()
+    secrets = [*info["private_key"].splitlines()[1:4], os.environ["AWS_SECRET_ACCESS_KEY"]]
+    if what == "refused":
+        emulator.fault(status=403, times=None)
+    elif what == "contents":
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", json.dumps(info))
+    elif what == "wrong":
+        secrets += [canary(), canary("ABSK")]
+        monkeypatch.setenv("AWS_SESSION_TOKEN", secrets[-2])
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", secrets[-1])
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", info["private_key"])
+    options = [*form, *(["--offline"] if what == "offline" else [])]
+    with everything_logged() as lines, pytest.raises(SystemExit):
+        run(["doctor", *options])
+    printed = capsys.readouterr()
+    assert printed.out
+    assert shown({"out": printed.out, "err": printed.err, "log": lines}, secrets) == []
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
