@@ -23,7 +23,7 @@ from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
-from langchain_claude_cloud.cli.probes import Check, probe, tell
+from langchain_claude_cloud.cli.probes import Check, logged, probe, tell
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.routing.routes import Route, make_routes
@@ -163,11 +163,15 @@ def examine(target: Target, cloud: CloudName, *, offline: bool) -> Report:
             report.checks.append(Check("everything", "not tried", "leave --offline out to try it"))
             return report
         route.platform.prepare()
-        report.checks.append(Check("credentials", "ok", identity.who(config) or kind))
+        end = identity.until(config)
+        ends = f"; they end {end}, and nothing renews them" if end else ""
+        report.checks.append(Check("credentials", "ok", f"{identity.who(config) or kind}{ends}"))
         _add_prepared(report, route)
         resolved = route.resolved()
         report.checks += _lifecycle(resolved)
         report.checks += probe(config, target.model_name, resolved)
+        if report.is_usable:
+            report.checks.append(logged(route))
     except ClaudeCloudError as error:
         name = "credentials" if isinstance(error, AuthenticationError) else "settings"
         report.checks.append(Check(name, "failed", tell(error, cloud.value)))

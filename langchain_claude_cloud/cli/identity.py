@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs
+
+from pydantic import SecretStr
 
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors.redaction import shown_path
 
+_SHORT_TERM: Final = "bedrock-api-key-"
 _GOOGLE_KINDS: Final = {
     "service_account": "service account key",
     "authorized_user": "user credentials of gcloud",
@@ -40,6 +46,37 @@ def who(config: Vertex | Bedrock) -> str | None:
     An access key's id is masked, and never more than that of it is shown.
     """
     return _google_account() if isinstance(config, Vertex) else _aws_account(config)
+
+
+def until(config: Vertex | Bedrock) -> str | None:
+    """Return when the credentials end that nothing renews, once they were loaded.
+
+    None where they do not end, or are renewed.
+    """
+    if not isinstance(config, Bedrock):
+        return None
+    if config.profile is None and config.access_key_id is None:
+        given = config.api_key
+        if given is not None and not isinstance(given, SecretStr):
+            return None  # a function, which is asked again and again
+        key = given.get_secret_value() if given else os.environ.get("AWS_BEARER_TOKEN_BEDROCK")
+        if key:
+            return _end_of_key(key)
+        if os.environ.get("AWS_SESSION_TOKEN"):
+            return os.environ.get("AWS_CREDENTIAL_EXPIRATION") or "some hours after it was made"
+    return "some hours after it was made" if config.session_token else None
+
+
+def _end_of_key(key: str) -> str | None:
+    """Return when a short-term key of Bedrock ends: it is a signed URL, which says so."""
+    try:
+        address = base64.b64decode(key.removeprefix(_SHORT_TERM) + "==").decode("ascii")
+        query = parse_qs(address.partition("?")[2])
+        made = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
+        end = made + timedelta(seconds=int(query["X-Amz-Expires"][0]))
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return f"{end.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _google_account() -> str | None:

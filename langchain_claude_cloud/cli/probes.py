@@ -10,10 +10,16 @@ from typing import Any, Final, Literal, get_args
 
 from langchain_core.messages import AIMessage
 
+from langchain_claude_cloud.calls import exchange
 from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.control_plane.activity_logging import (
+    SUBJECT,
+    ask_about_logging,
+    logging_plane,
+)
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -23,6 +29,7 @@ from langchain_claude_cloud.errors import (
     RateLimitError,
 )
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
+from langchain_claude_cloud.routing.routes import Route
 
 Outcome = Literal["ok", "failed", "warning", "not tried"]
 
@@ -115,6 +122,22 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
         yield _structured_output(llm)
     if isinstance(config, Bedrock):
         yield from _other_apis(config, llm)
+
+
+def logged(route: Route) -> Check:
+    """Whether the cloud keeps requests and answers; who may call need not be let to ask."""
+    name = "activity logging"
+    try:
+        found = exchange.ask(
+            route, ask_about_logging, logging_plane, max_retries=0, subject=SUBJECT
+        )
+    except ClaudeCloudError as error:
+        return Check(name, "warning", f"not known, and not needed: {error}")
+    if found.is_on:
+        where = f": {' and '.join(found.destinations)}" if found.destinations else ""
+        return Check(name, "ok", f"on{where}; keep at least 30 days of it")
+    advice = "off; Anthropic recommends to keep at least 30 days: see section 6 of the tutorial"
+    return Check(name, "warning", advice)
 
 
 def _other_apis(config: Bedrock, llm: ChatClaudeCloud) -> Iterator[Check]:

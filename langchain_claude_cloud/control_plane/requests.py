@@ -193,7 +193,7 @@ def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:
         project: The Bedrock project whose models are listed; None: the account's default.
     """
     query = {"byProvider": "anthropic"}
-    return _get(f"{base_url}/foundation-models", query | _of_project(project))
+    return get(f"{base_url}/foundation-models", query | _of_project(project))
 
 
 def inference_profiles(
@@ -211,7 +211,7 @@ def inference_profiles(
     query = {"maxResults": _PAGE["bedrock"], "type": kind}
     query |= {"nextToken": token} if token else {}
     query |= _of_project(project) if kind == "SYSTEM_DEFINED" else {}
-    return _get(f"{base_url}/inference-profiles", query)
+    return get(f"{base_url}/inference-profiles", query)
 
 
 def _of_project(project: str | None) -> dict[str, str]:
@@ -220,7 +220,7 @@ def _of_project(project: str | None) -> dict[str, str]:
 
 def resource(base_url: str, path: str, arn: str) -> OutgoingRequest:
     """Return the request for what an ARN stands for."""
-    return _get(f"{base_url}/{path}/{quote(arn, safe='')}", {})
+    return get(f"{base_url}/{path}/{quote(arn, safe='')}", {})
 
 
 def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> OutgoingRequest:
@@ -235,15 +235,23 @@ def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> 
     url = platform.endpoint("claude", "invoke")
     base, _, path = url.partition("/projects/")
     # A gateway's own path is taken as it is; Google's version is swapped.
-    base = f"{base.removesuffix('/v1')}/v1beta1" if base.endswith("/v1") else base
+    base = of_version_1_beta(base)
     query = {"pageSize": _PAGE["vertex"], "listAllVersions": "true"}
     query |= {"pageToken": token} if token else {}
-    request = _get(f"{base}/publishers/anthropic/models", query)
+    request = get(f"{base}/publishers/anthropic/models", query)
     project = unquote(path.partition("/")[0])
     return request.with_headers({"x-goog-user-project": project}) if billed else request
 
 
-def _get(url: str, query: Mapping[str, str]) -> OutgoingRequest:
+def of_version_1_beta(url: str) -> str:
+    """Return a URL of Google's with the version that has more; a gateway's own path stays."""
+    base, projects, path = url.partition("/projects/")
+    base = f"{base.removesuffix('/v1')}/v1beta1" if base.endswith("/v1") else base
+    return f"{base}{projects}{path}"
+
+
+def get(url: str, query: Mapping[str, str]) -> OutgoingRequest:
+    """Return a request that reads something."""
     # Percent-encoded as the signature wants it: a plus would be signed as one.
     text = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
     return OutgoingRequest("GET", f"{url}{text}", {"accept": "application/json"})

@@ -46,6 +46,7 @@ class EmulatorSettings(TypedDict, total=False):
     application_profiles: dict[str, str]
     unscripted: Literal["stand_in", "error"]
     thinking_binding: bool
+    activity_logging: bool
     keep_requests: int
     batch_jobs_at_once: int
     batch_records: int
@@ -69,11 +70,12 @@ class CloudEmulator:
             requests that no scripted entry fits are refused, and `verify` names them;
             ``"stand_in"``, the default: the stand-in answers), ``thinking_binding`` (refuse
             thinking blocks of Claude's 5.5 generation behind a changed prompt, as for accounts
-            made since 2026-08-31; on by default), ``keep_requests`` (how many of the requests
-            are remembered; 1,000), ``batch_jobs_at_once`` (how many batch jobs may wait or run; 4),
-            ``batch_records`` and ``batch_bytes`` (how many records a batch job may have, and how
-            long a file of them may be on Vertex AI; 100,000 and 256 MB),
-            ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
+            made since 2026-08-31; on by default), ``activity_logging`` (whether the clouds say
+            that they keep a log of requests and answers; off by default), ``keep_requests``
+            (how many of the requests are remembered; 1,000), ``batch_jobs_at_once`` (how many batch
+            jobs may wait or run; 4), ``batch_records`` and ``batch_bytes`` (how many records a
+            batch job may have, and how long a file of them may be on Vertex AI; 100,000 and
+            256 MB), ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
 
     Raises:
         ValueError: The host is not a loopback address.

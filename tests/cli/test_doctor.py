@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import pytest
 from canaries import canary, everything_logged, shown
 
 from langchain_claude_cloud.cli.app import run
+from langchain_claude_cloud.cli.identity import until
+from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.testing import CloudEmulator, FaultKind
 
 CLOUDS = ["vertex", "bedrock"]
@@ -418,3 +421,50 @@ def test_doctor_tells_kinds_of_aws_credentials(
     _, out, _ = doctor(capsys, "--platform", "bedrock", "--offline")
     assert kind in out
     assert "hidden-value" not in out
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_it_says_whether_requests_are_logged(
+    emulator: CloudEmulator, capsys: Output, cloud: str
+) -> None:
+    """Off, on with the place, or not known; none of it is a failure."""
+    found = {}
+    for state in ("off", "on", "refused"):
+        emulator._state.settings.activity_logging = state == "on"
+        if state == "refused":
+            emulator.fault(status=403, operation="control", times=None)
+        status, told = checks(capsys, "--platform", cloud)
+        assert status == 0
+        found[state] = told["activity logging"]
+    assert found["off"] == ("warning", found["off"][1])
+    assert "at least 30 days" in found["off"][1]
+    assert found["refused"][0] == "warning"
+    permission = "aiplatform" if cloud == "vertex" else "GetModelInvocationLoggingConfiguration"
+    assert permission in found["refused"][1]
+    assert found["on"][0] == "ok"
+    assert ("bq://" if cloud == "vertex" else "/bedrock/invocations") in found["on"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "end"),
+    [
+        (
+            "AWS_BEARER_TOKEN_BEDROCK",
+            "bedrock-api-key-"
+            + base64.b64encode(
+                b"bedrock.amazonaws.com/?X-Amz-Date=20261127T100000Z&X-Amz-Expires=43200"
+            ).decode(),
+            "2026-11-27 22:00 UTC",
+        ),
+        ("AWS_BEARER_TOKEN_BEDROCK", "ABSKlong-term", None),
+        ("AWS_SESSION_TOKEN", "t", "some hours after it was made"),
+    ],
+)
+def test_it_knows_when_credentials_end(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, end: str | None
+) -> None:
+    """Those that nothing renews: a short-term key says it itself."""
+    for other in ("AWS_BEARER_TOKEN_BEDROCK", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    assert until(Bedrock(region="us-east-1")) == end

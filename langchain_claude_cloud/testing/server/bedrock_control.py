@@ -62,6 +62,7 @@ _PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
             "projectIdentifier",
         }
     ),
+    "/logging/modelinvocations": frozenset(),
     "/inference-profiles": frozenset({"maxResults", "nextToken", "type", "projectIdentifier"}),
 }
 _PROFILE: Final = re.compile(r"/inference-profiles/(?P<id>[^/]+)")
@@ -90,6 +91,8 @@ def serve(state: State, request: Incoming) -> Outgoing:
         found = pattern.fullmatch(request.raw_path)
         if found is not None:
             return _answer(request, read(state, region, unquote(found["id"])))
+    if request.raw_path == "/logging/modelinvocations":
+        return _answer(request, _logging() if state.settings.activity_logging else {})
     named = "application-inference-profile" if query.get("type") == "APPLICATION" else ""
     arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:{named}/any" if named else ""
     bedrock.check_project(query.get("projectIdentifier"), arn, region)
@@ -119,6 +122,14 @@ def _query(request: Incoming) -> dict[str, str]:
         if name not in known:
             raise _invalid(f"Unknown query parameter: {name}")
     return dict(pairs)
+
+
+def _logging() -> JsonObject:
+    watch = {
+        "logGroupName": "/bedrock/invocations",
+        "roleArn": f"arn:aws:iam::{ACCOUNT}:role/bedrock-logs",
+    }
+    return {"loggingConfig": {"cloudWatchConfig": watch, "textDataDeliveryEnabled": True}}
 
 
 def _foundation_models(region: str, query: Mapping[str, str]) -> JsonObject:

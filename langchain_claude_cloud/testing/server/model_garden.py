@@ -35,6 +35,10 @@ _MODELS: Final = (
     ("claude-sonnet-4-5", "20250929", "GA"),
 )
 _PATH: Final = re.compile(r"/v1beta1/publishers/(?P<publisher>[a-z0-9-]+)/models")
+_CONFIG: Final = re.compile(
+    r"/v1beta1/projects/[^/]+/locations/[^/]+/publishers/anthropic/models/[^/:]+"
+    r":fetchPublisherModelConfig"
+)
 _PARAMETERS: Final = frozenset(
     {
         "filter",
@@ -53,8 +57,9 @@ _LONGEST_PAGE: Final = 6
 
 
 def is_listing(request: Incoming) -> bool:
-    """Whether a request is for a publisher's list of models."""
-    return request.method == "GET" and _PATH.fullmatch(request.raw_path) is not None
+    """Whether a request is for a publisher's list of models, or a model's configuration."""
+    known = _PATH.fullmatch(request.raw_path) or _CONFIG.fullmatch(request.raw_path)
+    return request.method == "GET" and known is not None
 
 
 def serve(state: State, request: Incoming) -> Outgoing:
@@ -64,6 +69,8 @@ def serve(state: State, request: Incoming) -> Outgoing:
         Refusal: No good token, or an unknown or bad parameter.
     """
     vertex.check_credentials(state, request)
+    if _CONFIG.fullmatch(request.raw_path):
+        return _json(_logging(state) if state.settings.activity_logging else {})
     query = _query(request)
     found = _PATH.fullmatch(request.raw_path)
     ours = found is not None and found["publisher"] == "anthropic"
@@ -72,8 +79,17 @@ def serve(state: State, request: Incoming) -> Outgoing:
     end = start + min(_size(query), _LONGEST_PAGE)
     page: JsonObject = {"publisherModels": entries[start:end]}
     page |= {"nextPageToken": _token(end)} if end < len(entries) else {}
+    return _json(page)
+
+
+def _logging(state: State) -> JsonObject:
+    table = {"outputUri": f"bq://{state.settings.project}.claude.requests"}
+    return {"loggingConfig": {"enabled": True, "samplingRate": 1.0, "bigqueryDestination": table}}
+
+
+def _json(body: JsonObject) -> Outgoing:
     headers = {"content-type": "application/json; charset=UTF-8"}
-    return Outgoing(200, headers, dumps(page).encode())
+    return Outgoing(200, headers, dumps(body).encode())
 
 
 def _entry(name: str, version: str, stage: str) -> JsonObject:

@@ -61,6 +61,7 @@ class Settings:
         unscripted: What answers a request that no scripted entry fits: the stand-in, or an error.
         thinking_binding: Whether the accounts are new ones (from 2026-08-31), for which thinking
             of the 5.5 generation is bound to the conversation.
+        activity_logging: Whether the clouds keep a log of requests and answers.
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
         batch_jobs_at_once: How many batch jobs may wait or run at once.
         batch_records: How many records a batch job may have.
@@ -76,6 +77,7 @@ class Settings:
     application_profiles: dict[str, str] = field(default_factory=dict)
     unscripted: Literal["stand_in", "error"] = "stand_in"
     thinking_binding: bool = True
+    activity_logging: bool = False
     keep_requests: int = 1_000
     batch_jobs_at_once: int = 4
     batch_records: int = 100_000
