@@ -30,7 +30,7 @@ _REGIONAL_NOTE: Final = (
 )
 _BATCH_NOTE: Final = (
     "Both clouds sell batch jobs at about half the price; the price table has only the price of "
-    "single calls, which this is."
+    "single calls, which is shown."
 )
 _TIER_NOTE: Final = (
     "The price table has no price for service tier {tier!r}: this is the standard price."

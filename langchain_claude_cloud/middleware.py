@@ -73,14 +73,14 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
     invalid. Valid calls of the same answer run.
 
     How often the model tried is read from the messages, so one instance serves any number of
-    threads, and a run that is resumed goes on counting.
+    threads, and a run that is resumed continues the count.
 
     Args:
         max_attempts: How many times in a row, since the last human message, the model is
             asked again. 0: never.
         on_exhausted: ``"raise"`` an `InvalidToolCallsError`, or ``"end"`` the run with an
             ``AIMessage`` that says so. In both cases all calls have their results by then,
-            so the thread can go on.
+            so the thread can be continued.
         message: What the model is told about a call; otherwise JSON with the raw text
             under ``INVALID_JSON`` and the reason under ``error``.
 
@@ -225,7 +225,7 @@ class _RequestMiddleware(AgentMiddleware[State, Any, Any]):
 
 
 class DanglingToolCallMiddleware(_RequestMiddleware):
-    """Lets a thread go on whose history the API would refuse.
+    """Makes a thread usable again whose history the API would refuse.
 
     A run that was cancelled, or an interrupt that was answered by a new message, leaves tool
     calls without a result: every later request is refused then. This middleware sends an error

@@ -1,7 +1,7 @@
 """Answers many prompts: now in the caller's own process, or by the clouds' batch inference.
 
 `run` and `arun` write one record for each input as fast as the quota allows. A run that was
-stopped goes on where it was. `submit` gives all inputs to the cloud, which answers them within a
+stopped continues where it was. `submit` sends all inputs to the cloud, which answers them within a
 day or so at half the price; `BatchJob` follows them.
 """
 

@@ -189,8 +189,8 @@ class InputReader:
 def _check_file(path: Path) -> None:
     if path.suffix not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
         raise InvalidInputError(
-            f"{path} is no file of inputs: its name must end in .jsonl, .csv or .parquet. Single "
-            "prompts are given as a list."
+            f"{path} cannot be read as inputs: its name must end in .jsonl, .csv or .parquet. "
+            "Single prompts are given as a list."
         )
     if not path.is_file():
         raise InvalidInputError(f"{path} is not there.")

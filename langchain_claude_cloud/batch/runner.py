@@ -1,4 +1,4 @@
-"""Runs many inputs through a runnable, on one event loop, and writes down what each gave."""
+"""Runs many inputs through a runnable, on one event loop, and writes down each result."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - the settings of a run; keyword-only
 ) -> RunReport:
     """Answer many inputs, and write a record for each as it finishes.
 
-    A second run with the same output goes on: what is answered is skipped, what failed is tried
+    A second run with the same output continues: what is answered is skipped, what failed is tried
     again. Ctrl-C and SIGTERM end a run within seconds; what is under way then is finished or
     dropped, and the report says so.
 

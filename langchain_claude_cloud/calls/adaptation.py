@@ -324,8 +324,8 @@ def _fits_small_quota(error: RateLimitError, text: str, sent: Sent, place: Hasha
     shorter = max(SHORTEST_DEFAULT, chosen // 4)
     MEMORY.max_tokens.put(place, shorter, SMALL_QUOTA_SECONDS)
     logger.warning(
-        "Amazon Bedrock counts max_tokens against the quota of tokens: for %s it is %d instead of "
-        "%d for the next %.0f minutes. Give max_tokens to choose it.",
+        "Amazon Bedrock counts max_tokens against the token quota. %s gets %d instead of %d for "
+        "the next %.0f minutes. Set max_tokens to choose it yourself.",
         sent.model.model_id,
         shorter,
         chosen,

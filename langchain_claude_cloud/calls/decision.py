@@ -109,8 +109,8 @@ def _most_telling(error: ClaudeCloudError, attempts: Attempts) -> ClaudeCloudErr
 def _out_of_time(error: ClaudeCloudError, attempts: Attempts, wait: float) -> ClaudeCloudError:
     error = _most_telling(error, attempts)
     error.add_note(
-        f"Not sent again: of the call's time {max(0.0, attempts.remaining()):.1f} s are left, "
-        f"and the next attempt would be in {wait:.1f} s (timeout={{'total': ...}})."
+        f"Not sent again: the call has {max(0.0, attempts.remaining()):.1f} s left, and the next "
+        f"attempt would be in {wait:.1f} s. Raise timeout={{'total': seconds}} to allow it."
     )
     return error
 

@@ -2,7 +2,7 @@
 
 The driver is a generator in the manner of `httpx.Auth.auth_flow`. It yields steps and is sent
 their outcomes, by an executor in a thread or on an event loop. It sends a request, sends it
-again or elsewhere as `langchain_claude_cloud.calls.decision` says, and goes on with an answer
+again or elsewhere as `langchain_claude_cloud.calls.decision` says, and continues an answer
 that the API paused.
 """
 
@@ -82,7 +82,7 @@ class Call:
         routes: Where it may go, in the user's order.
         version: The form of the answer's content.
         with_usage: Whether messages carry usage metadata.
-        clients: What the caller gives to send it with.
+        clients: The clients and the fetcher of the caller, if it has its own.
         limit: How many requests and tokens a minute the model's user allows an endpoint.
     """
 
@@ -117,7 +117,7 @@ class CallDriver(Generic[T]):
         self._adaptation = Adaptation(
             call.options.request, is_structured=call.options.is_structured
         )
-        # What a fetcher of the caller's gives may depend on who asks.
+        # What a fetcher of the caller's returns may depend on who asks.
         self._media = CallMedia(None if call.clients.url_fetcher else MEMORY.media)
         self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
@@ -301,7 +301,7 @@ class CallDriver(Generic[T]):
         self._ended()
 
     def _ended(self) -> None:
-        """Note that the current response is complete, and see whether the answer goes on."""
+        """Note that the current response is complete, and see whether the API only paused."""
         self._attempts.succeeded()
         self._correct_limit()
         paused = self.answer.go_on()

@@ -137,7 +137,7 @@ def list_models(
         routes: Each endpoint is asked.
         max_retries: How often a failed request is sent again at most.
         timeout: As the model's field.
-        clients: What the caller gives to send it with.
+        clients: The clients and the fetcher of the caller, if it has its own.
 
     Raises:
         ClaudeCloudError: A control plane refused, or was not reached.

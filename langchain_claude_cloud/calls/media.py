@@ -74,7 +74,7 @@ class CallMedia:
             self._note(url, outcome)
 
     def inlined(self, body: JsonObject) -> JsonObject:
-        """Return a body that holds what its URLs gave."""
+        """Return a body in which the fetched data takes the place of URLs."""
         return inline_sources(body, self._found) if self._found else body
 
     def _take_kept(self, urls: list[str]) -> None:

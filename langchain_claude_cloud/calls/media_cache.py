@@ -1,4 +1,4 @@
-"""What the URLs of images and documents gave, kept for the next turns of a conversation."""
+"""Keeps images and documents that were fetched by URL for the next turns of a conversation."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ KEPT_BYTES: Final = 64_000_000
 class MediaCache:
     """Media by URL, bounded in bytes; what was used least recently goes first.
 
-    A URL is asked for without credentials, so whoever has it may see what it gives. What a
-    caller's own `url_fetcher` gives is not kept: it may know who asks.
+    A URL is asked for without credentials, so whoever has it may see its data. What a
+    caller's own `url_fetcher` returns is not kept: it may depend on who asks.
 
     Args:
         clock: Returns the time in seconds.
@@ -36,7 +36,7 @@ class MediaCache:
         self.bytes = 0
 
     def get(self, url: str) -> FetchedMedia | None:
-        """Return what a URL gave; None if that is not kept."""
+        """Return what was fetched from a URL; None if that is not kept."""
         with self._lock:
             media, ends = self._kept.get(url, (None, 0.0))
             if media is None:
@@ -48,7 +48,7 @@ class MediaCache:
             return media
 
     def put(self, url: str, media: FetchedMedia) -> None:
-        """Keep what a URL gave."""
+        """Keep what was fetched from a URL."""
         with self._lock:
             self._drop(url)
             self._kept[url] = (media, self._clock() + KEPT_SECONDS)

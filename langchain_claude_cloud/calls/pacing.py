@@ -1,8 +1,8 @@
 """Pacing: after a throttle, the calls of this process to one endpoint and model share a rate.
 
 Each call by itself backs off blindly, and a burst against a quota loses those that were unlucky
-three times. Together they know what the endpoint took in the last second: they go on a little
-slower than that, and add to the rate while nothing is refused (additive increase,
+three times. Together they know what the endpoint took in the last second: they send a little
+slower than that, and raise the rate while nothing is refused (additive increase,
 multiplicative decrease). Without a throttle nobody waits.
 """
 

@@ -27,7 +27,7 @@ NO_LIMIT = Timeouts()
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What the caller gives an executor to do its work with.
+    """What an executor needs from the caller to do its work.
 
     Attributes:
         client: The caller's own client for sync calls.
@@ -54,7 +54,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Get images and documents; the outcome is a list of what the URLs gave, in their order.
+    """Get images and documents; the outcome is what was fetched, in the order of the URLs.
 
     Attributes:
         urls: What to get.

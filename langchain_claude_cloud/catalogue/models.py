@@ -129,8 +129,8 @@ class ModelInfo:
         cache_minimum: Tokens that a prompt must have to be cached, first-party, or None.
         aliases: Other names it answers to, first-party ids with a date among them.
         evidence: Where the facts come from and how sure they are.
-        vertex: What it takes on Vertex AI.
-        bedrock: What it takes on Bedrock.
+        vertex: What it supports on Vertex AI.
+        bedrock: What it supports on Bedrock.
     """
 
     name: str

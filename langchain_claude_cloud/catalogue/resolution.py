@@ -39,7 +39,7 @@ _LONGEST_ID = 2048
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """What a model is called on a cloud, and what it takes there.
+    """What a model is called on a cloud, and what it supports there.
 
     Attributes:
         requested: What the user wrote.
@@ -66,7 +66,7 @@ class ResolvedModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model takes on this cloud."""
+        """What the model supports on this cloud."""
         return self.info.capabilities(self.cloud, self.api)
 
 

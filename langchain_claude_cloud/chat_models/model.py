@@ -436,7 +436,7 @@ class ChatClaudeCloud(ModelBase):
 
 
 def _result(answer: AIMessage) -> ChatResult:
-    """Return an answer as langchain-core wants it.
+    """Return an answer in the form that langchain-core expects.
 
     Tracers such as openinference read the raw usage from ``llm_output`` alone. core merges it
     into the metadata that it is a copy of.

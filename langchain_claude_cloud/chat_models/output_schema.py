@@ -31,7 +31,7 @@ _UNIONS: Final = ("anyOf", "oneOf", "allOf")
 
 @dataclass(frozen=True)
 class OutputSchema:
-    """A schema as the user gave it, made ready for a request.
+    """A schema of the user's, made ready for a request.
 
     Attributes:
         name: What a tool for it is called: the API takes letters, digits, ``_`` and ``-``.

@@ -145,7 +145,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
 
 def _describe_refusal(message: AIMessage) -> str:
-    """Say that the model refused, with the category and the text that the API gives."""
+    """Say that the model refused, with the API's category and text."""
     details = message.response_metadata.get("stop_details") or {}
     category = f" (category {details['category']})" if details.get("category") else ""
     text = f": {details['explanation']}" if details.get("explanation") else ""

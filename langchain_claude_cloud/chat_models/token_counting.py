@@ -1,4 +1,4 @@
-"""A prompt in, its number of tokens out: as a cloud counts it, or as near as can be said.
+"""Counts the tokens of a prompt: as a cloud counts them, or as an estimate.
 
 LangChain counts the same history again and again: `trim_messages` first asks about all of it,
 then about slices of it, in a binary search and often in reverse. One request has to do for all
@@ -233,7 +233,7 @@ def _tell_of(refusals: Sequence[_Refusal]) -> None:
         "%s in %s %s for %s (%s%s); they are estimated, to within about %d %%.",
         route.config.cloud,
         route.known_region(),
-        "may not be asked to count tokens" if refused else "does not count tokens",
+        "refuses to count tokens" if refused else "does not count tokens",
         route.model,
         type(error).__name__,
         f": allow {_PERMISSIONS[route.config.cloud]}" if refused else "",

@@ -67,7 +67,7 @@ def demo(
     ] = False,
     model: Model = None,
 ) -> None:
-    """Run an agent, one of whose tool calls is cut off and recovered.
+    """Run an agent that recovers from a tool call that was cut off.
 
     Offline, unless --live. The status is 1 if a step does not do what it should.
     """

@@ -1,7 +1,7 @@
 """The command ``doctor``: what would be used, whether it works, and what to change.
 
-It asks each cloud for which there are credentials, with a few small requests, unless it is told
-to stay offline. It never says that all is well without having tried.
+It sends a few small requests to each cloud for which there are credentials, unless ``--offline``
+forbids it. It never says that all is well without having tried.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""As whom a cloud is asked, in words; never a secret."""
+"""Says in words whose credentials a cloud is asked with; never a secret."""
 
 from __future__ import annotations
 

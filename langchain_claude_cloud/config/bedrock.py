@@ -243,8 +243,8 @@ class Bedrock(CloudConfig):
             raise refusal(
                 "Bedrock",
                 f"explicit credentials conflict: {' and '.join(identities)}. Give one identity: "
-                "access_key_id with secret_access_key, profile, session or api_key; role_arn goes "
-                "with each of them but api_key.",
+                "access_key_id with secret_access_key, profile, session or api_key; role_arn can "
+                "be added to each of them except api_key.",
             )
         if self.unsigned and identities:
             raise refusal(
@@ -264,8 +264,8 @@ class Bedrock(CloudConfig):
         if lacking:
             raise refusal(
                 "Bedrock",
-                f"{' and '.join(lacking)} cannot be had with api={self.api!r}, and would be "
-                f"ignored there. Leave it out, or use {self._apis_with(lacking)}.",
+                f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which would "
+                f"ignore it. Leave it out, or use {self._apis_with(lacking)}.",
             )
 
     def _apis_with(self, settings: list[str]) -> str:

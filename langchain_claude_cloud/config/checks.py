@@ -1,4 +1,4 @@
-"""Checks of what the user or the environment gives, which never show a secret."""
+"""Checks of settings of the user and the environment, which never show a secret."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ _FIRST = (
         "(a web page, or text that is not JSON)",
         _text(f"^{NOT_JSON}$"),
         "A proxy, firewall or gateway answered before the cloud did.",
-        "The answer is not {label}'s: a proxy, firewall or gateway on the way gave it. Check "
+        "The answer comes from a proxy, firewall or gateway on the way, not from {label}. Check "
         "HTTPS_PROXY, NO_PROXY and `base_url`, and have the network let the cloud's host through.",
     ),
 )

@@ -116,7 +116,7 @@ def _check_path(path: str) -> None:
             platform="vertex",
         )
     raise AuthenticationError(
-        f"{_VARIABLE} does not hold a path: it wants the path of a key file, and seems to hold its "
+        f"{_VARIABLE} must be the path of a key file, and seems to hold its "
         "contents. Write them to a file, or pass them as Vertex(credentials_info=...).",
         platform="vertex",
     )

@@ -48,7 +48,7 @@ def build_request(
     Args:
         messages: The conversation; not changed.
         options: What is asked for; not changed.
-        model: The model on its cloud, with what it takes there.
+        model: The model on its cloud, with what that cloud supports.
 
     Returns:
         The request. Values nested in its body may be the caller's: do not change them.
@@ -159,7 +159,7 @@ def _thinking(
     parameters.check_budget(thinking, body["max_tokens"], betas)
     parameters.check_thinking_off(thinking, options.effort, model)
     if thinking.get("type") == "enabled" and parameters.lacks_thinking(body["messages"]):
-        return None, ["thinking left out: the answer that goes on began without it"]
+        return None, ["thinking left out: the answer that is continued began without it"]
     return thinking, []
 
 
@@ -285,6 +285,6 @@ def _refuse_media(conversation: Conversation, model: ResolvedModel) -> None:
             source = block.get("source") or {}
             if block["type"] in refused and source.get("type") in ("base64", "url"):
                 raise InvalidInputError(
-                    f"{model.info.name} reads no {block['type']} blocks. Use a newer model, or "
-                    "send text."
+                    f"{model.info.name} does not read {block['type']} blocks. Use a newer "
+                    "model, or send text."
                 )

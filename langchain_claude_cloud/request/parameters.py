@@ -34,7 +34,7 @@ def read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
         model: Says which types there are.
 
     Raises:
-        InvalidInputError: The model does not take it; the message names what it takes.
+        InvalidInputError: The model does not support it; the message names what it supports.
     """
     if thinking is None:
         return None
@@ -129,7 +129,7 @@ def check_thinking_off(thinking: JsonObject, effort: str | None, model: Resolved
 
 
 def lacks_thinking(messages: Sequence[JsonObject]) -> bool:
-    """Whether a conversation goes on with an answer that began without thinking.
+    """Whether the request continues an answer that began without thinking.
 
     That is an assistant turn at the end, or one whose tools have just been run. The API then
     refuses a budget of thinking: "Expected `thinking` or `redacted_thinking`, but found
@@ -193,7 +193,7 @@ def read_sampling(
         return _one_of_two(asked, model)
     unfit = [name for name, value in asked.items() if not _goes_with_thinking(name, value)]
     kept = {name: value for name, value in asked.items() if name not in unfit}
-    notice = f"{_listed(unfit)} left out: the API refuses that beside thinking"
+    notice = f"{_listed(unfit)} left out: the API refuses that with thinking"
     return kept, [notice] if unfit else []
 
 
@@ -239,7 +239,7 @@ def read_tool_choice(
             why = (
                 f"{model.info.name} does not take it"
                 if refused
-                else "a thinking budget excludes it"
+                else "it cannot be used with a thinking budget"
             )
             notices.append(f"tool_choice {choice['type']!r} sent as 'auto': {why}")
             rest = {key: choice[key] for key in choice if key not in ("type", "name")}

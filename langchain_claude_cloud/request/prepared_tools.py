@@ -174,6 +174,6 @@ def _refuse_duplicates(tools: list[ConvertedTool]) -> None:
         name = tool.get("name")
         if isinstance(name, str) and name in names:
             raise InvalidInputError(
-                f"two tools are called {name!r}; the API wants names to be unique. Rename one."
+                f"two tools are called {name!r}; the API requires unique names. Rename one."
             )
         names.add(str(name))

@@ -248,7 +248,7 @@ class MessageAccumulator(MessageState):
         return handler.message_stop(self, finalized)
 
     def _may_continue(self) -> bool:
-        """Whether the API can go on by itself: a client's tool needs the client first."""
+        """Whether the API can continue by itself: a client's tool needs the client first."""
         if self.stop_reason != PAUSED or not self._paused.may_pause:
             return False
         return all(block.kind != "client_tool" for block in self.blocks[self._paused.blocks :])

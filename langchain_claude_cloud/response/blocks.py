@@ -75,7 +75,7 @@ class Block:
         return dump_arguments(given) if not raw and given else raw
 
     def wire(self) -> JsonObject:
-        """Return the block as the API gives it in a message that is not streamed."""
+        """Return the block as it is in a message that is not streamed."""
         if self.kind == "text":
             citations = {"citations": self.citations} if self.citations else {}
             return {**self.start, "text": "".join(self.text), **citations}

@@ -28,7 +28,7 @@ def merge_contents(contents: Iterable[Content]) -> Content:
     """Merge the contents of chunks.
 
     Text that came as strings becomes a block as soon as another block joins it: a model that
-    thinks by default starts with one and goes on with the other.
+    thinks by default starts with one and continues with the other.
     """
     texts: list[str] = []
     blocks: _Blocks | None = None

@@ -35,7 +35,7 @@ Headers: TypeAlias = dict[str, HeaderValue]
 
 
 class FramingError(ValueError):
-    """The bytes are not what the framing allows; the stream cannot go on."""
+    """The bytes are not what the framing allows; the stream cannot be read further."""
 
 
 class ExceptionFrameError(FramingError):

@@ -1,4 +1,4 @@
-"""What has arrived of one message, and the interface of what is told about it meanwhile."""
+"""What has arrived of one message, and the interface of the handlers that are told of it."""
 
 from __future__ import annotations
 

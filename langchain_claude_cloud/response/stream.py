@@ -124,12 +124,12 @@ class ResponseStream(Generic[T]):
             raise self.interrupted("the stream ended before message_stop")
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
-        """Return the exception for a stream that cannot go on, with the partial answer."""
+        """Return the exception for a stream that broke off, with the partial answer."""
         place = f"{LABELS[self._cloud]} ({self._source.model}, region {self._source.region})"
         arrived = (
-            "What had arrived is on the exception as partial_message; ask again for the whole."
+            "partial_message of this exception has what had arrived. Send the request again."
             if self.accumulator.fields
-            else "Nothing of it had arrived: ask again."
+            else "Nothing had arrived. Send the request again."
         )
         error = StreamInterruptedError(
             f"The answer of {place} broke off: {reason}. {arrived}",

@@ -2,7 +2,7 @@
 
 A v0 message keeps an invalid call in its content as an `invalid_tool_call` block: as a
 `tool_use` it would be taken for a valid one. core's Anthropic translator does not know such
-blocks; importing this module teaches it. Everything else it gives as before.
+blocks; importing this module teaches it. All other blocks are translated as before.
 """
 
 from __future__ import annotations

@@ -253,7 +253,8 @@ class Route:
             places["ARN"] = region_geography("bedrock", region_of(self.model))
             if not tells_where_it_leads(self.model):
                 raise self._outside(
-                    f"{self.model} does not tell where it leads. Give the model by its id", region
+                    f"{self.model} does not say where its requests go. Give the model by its id",
+                    region,
                 )
         if isinstance(self.config, Vertex) and self.config.count_tokens_region:
             counting = self.config.count_tokens_region

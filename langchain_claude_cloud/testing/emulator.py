@@ -310,7 +310,7 @@ class CloudEmulator:
                 text of the newest turn, `tool_result`, or a function of the request),
                 ``field``, ``beta``. With
                 ``stop_reason="pause_turn"`` the last block must be a `server_tool_use`, as
-                the API's is: the request that goes on is refused as a prefill otherwise.
+                the API's is: the request that continues it is refused as a prefill otherwise.
 
         Returns:
             The queued entry.

@@ -26,7 +26,7 @@ class FaultKind(Enum):
     OVERLOADED = ("529: the model is overloaded", {"status": 529})
     UNAVAILABLE = ("503: the service is unavailable", {"status": 503})
     SERVER_ERROR = ("500: the service failed", {"status": 500})
-    UNAUTHENTICATED = ("401: the credentials are not taken", {"status": 401})
+    UNAUTHENTICATED = ("401: the credentials are not accepted", {"status": 401})
     FORBIDDEN = ("403: no permission for the model", {"status": 403})
     NOT_FOUND = ("404: no such model", {"status": 404})
     TOO_LARGE = ("413: the request is too large", {"status": 413})

@@ -192,7 +192,7 @@ class Fault(Filter):
         cut_after_bytes: Break the connection after this many bytes of the body.
         end_cleanly: End the cut body properly instead of breaking the connection.
         stall_after_events: Go silent after this many events.
-        stall: For how many seconds; afterwards the answer goes on.
+        stall: For how many seconds; afterwards the answer continues.
         bad_checksum_at: Damage the frame of this event (from 0): its checksum on Bedrock,
             its JSON on Vertex.
         malformed_tool_json: Damage the JSON of the last tool call; its block still ends.

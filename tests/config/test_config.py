@@ -511,7 +511,7 @@ def test_settings_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_what_only_invoke_model_has_is_refused_elsewhere(api: Any, name: str, value: Any) -> None:
     """A guardrail that is silently ignored is none."""
-    with pytest.raises(ConfigurationError, match=f"{name} cannot be had with api='{api}'"):
+    with pytest.raises(ConfigurationError, match=f"{name} cannot be used with api='{api}'"):
         Bedrock(**{name: value}, api=api)
     Bedrock(**{name: value}, api="invoke")
 

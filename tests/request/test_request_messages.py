@@ -197,7 +197,7 @@ class TestSystem:
         (_, system) = convert(Q, SystemMessage([change])).messages
         assert system["content"] == [change]
         for messages in ([SystemMessage([change]), Q], [Q, A, SystemMessage([change])]):
-            with pytest.raises(InvalidInputError, match="tool_addition block may only stand"):
+            with pytest.raises(InvalidInputError, match="tool_addition block is allowed only"):
                 convert(*messages)
 
     @pytest.mark.peer_defect(

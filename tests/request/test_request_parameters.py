@@ -34,7 +34,7 @@ class TestSampling:
         request = build(thinking=thinking, **self.GIVEN)
         assert request.body["temperature"] == 1
         assert not {"top_p", "top_k"} & request.body.keys()
-        assert request.notices == ("top_p, top_k left out: the API refuses that beside thinking",)
+        assert request.notices == ("top_p, top_k left out: the API refuses that with thinking",)
         request = build(thinking="adaptive", temperature=0, top_p=0.97)
         assert "temperature" not in request.body
         assert request.body["top_p"] == 0.97

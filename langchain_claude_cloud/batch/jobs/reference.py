@@ -1,4 +1,4 @@
-"""The reference file of a batch: all that another process needs to go on with it.
+"""The reference file of a batch: all that another process needs to continue it.
 
 It is JSON, written anew as a whole at each step, and holds no secrets: credentials come from the
 runnable, or from the environment.

@@ -46,7 +46,7 @@ def submit(
 ) -> BatchJob:
     """Have a cloud answer many inputs within a day or so, at half the price.
 
-    All inputs are read and uploaded first; then the jobs begin. The same call again goes on: with
+    All inputs are read and uploaded first; then the jobs begin. The same call again continues: with
     the upload if that was cut off, with jobs that were not created, and, when all have ended, with
     the records that have no answer. What is answered is not asked again.
 
@@ -138,7 +138,7 @@ def _reference_path(inputs: Inputs, reference: str | Path | None) -> Path:
 
 
 def _check_same(known: Reference, storage: str, route: Route) -> None:
-    """Refuse to go on with another batch."""
+    """Refuse to continue another batch."""
     for what, before, now in (
         ("storage", known.storage, storage),
         ("model", known.model, route.model),

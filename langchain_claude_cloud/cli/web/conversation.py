@@ -84,7 +84,7 @@ class _Answer:
 
 
 def _for_page(event: StreamEvent) -> JsonObject | None:
-    """Return what the page is told of an event, if it is told of it."""
+    """Return what is sent to the page for an event; None if nothing is."""
     match event:
         case TextEvent() | ReasoningEvent():
             return {"type": event.type, "text": event.text}

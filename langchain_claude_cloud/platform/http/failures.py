@@ -172,7 +172,7 @@ def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudE
             "timeout={'connect': seconds}."
         )
     elif isinstance(cause, _WRITE_TIMEOUTS):
-        seconds, happened = limits.idle, f"{label} took nothing of the request for"
+        seconds, happened = limits.idle, f"{label} did not read the request for"
         remedy = "Check the network, or raise timeout={'idle': seconds}."
     elif isinstance(cause, _POOL_TIMEOUTS):
         seconds = limits.start
@@ -228,7 +228,7 @@ def _connection_remedy(cause: BaseException, where: Where) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             f"If a company's proxy re-signs TLS, set {_BUNDLES[where.cloud]} to its CA bundle, "
-            "which holds for the requests for credentials too."
+            "which also serves the requests for credentials."
         )
     if "Name or service not known" in text or "getaddrinfo" in text or "nodename" in text:
         return "The host has no address: check the region and base_url, and DNS."

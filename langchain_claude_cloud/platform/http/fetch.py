@@ -50,7 +50,7 @@ _LAST_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class FetchedMedia:
-    """What a URL gave.
+    """What was fetched from a URL.
 
     Attributes:
         media_type: The MIME type, by content where the content tells.
@@ -108,7 +108,7 @@ async def afetch_each(
         network: Connects to the checked addresses.
 
     Returns:
-        What the URLs gave, in their order.
+        What was fetched, in the order of the URLs.
 
     Raises:
         InvalidInputError: One may not be fetched, or cannot be; the others are given up.
@@ -248,7 +248,7 @@ class _Fetcher:
         raise _RefusedError(f"it redirects more than {self.limits.redirects} times")
 
     async def _get(self, url: str) -> FetchedMedia | str:
-        """Return what a URL gives, or the URL that it redirects to."""
+        """Return the data of a URL, or the URL that it redirects to."""
         parsed = _parse(url)
         addresses = await self._addresses(parsed)
         transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))

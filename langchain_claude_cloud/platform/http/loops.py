@@ -174,7 +174,7 @@ def run_within(seconds: float, work: Callable[[], T]) -> T:
     """Run blocking work for so many seconds at most, and return what it returns.
 
     Raises:
-        TimeoutError: It is not done; it goes on in a thread of its own.
+        TimeoutError: It is not done; it continues in a thread of its own.
     """
     if math.isinf(seconds):
         return work()

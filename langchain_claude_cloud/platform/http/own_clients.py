@@ -1,4 +1,4 @@
-"""The clients that a caller gives: whether they can be used, and what they raise."""
+"""Clients of the caller: whether they can be used, and what they raise."""
 
 from __future__ import annotations
 

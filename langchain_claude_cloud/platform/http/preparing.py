@@ -24,8 +24,8 @@ _NEEDED = (
     "langchain_claude_cloud.platform.http.async_transport",
 )
 _ISSUERS = {
-    "bedrock": "AWS gave no credentials",
-    "vertex": "Google gave no credentials",
+    "bedrock": "AWS sent no credentials",
+    "vertex": "Google sent no credentials",
 }
 _loaded = [False]
 

@@ -272,7 +272,7 @@ def open_stream(
         client: The caller's own client instead of the shared one.
 
     Returns:
-        A context that gives the body, which is iterated for bytes of any length.
+        A context manager that yields the body, an iterable of bytes.
 
     Raises:
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.

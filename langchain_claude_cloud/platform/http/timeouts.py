@@ -81,7 +81,7 @@ class Timeouts:
         return math.inf
 
     def check(self) -> None:
-        """Refuse to go on once the call's whole time is over, however fast pieces come.
+        """Refuse to read on once the call's whole time is over, however fast pieces come.
 
         Raises:
             TimeoutError: It is over.

@@ -34,7 +34,7 @@ from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
-"""Stop reasons after which the same turn goes on in the next answer."""
+"""Stop reasons after which the next answer continues the same turn."""
 
 _SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
 """Blocks that another model's message may hold and that Claude can read."""
@@ -58,7 +58,7 @@ class AssistantContent:
     Attributes:
         blocks: The API's blocks.
         calls: Which of them are calls that a result must answer, and in what state.
-        paused: Whether the API paused this turn, to go on when it is sent back.
+        paused: Whether the API paused this turn, and continues it when it is sent back.
     """
 
     blocks: list[JsonObject]

@@ -225,7 +225,7 @@ class _ConversationBuilder:
             turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
             self._notices.append(
                 "the conversation starts with an AIMessage; a user turn with the text "
-                f"{_OPENING!r} goes before it, since the API wants one"
+                f"{_OPENING!r} is added before it, since the API requires one"
             )
         last = turns[-1]
         if last.role != "assistant" or self._model.capabilities.prefill or not self._model.known:

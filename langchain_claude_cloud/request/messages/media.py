@@ -24,7 +24,7 @@ _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
 
 
 class Media(Protocol):
-    """What a URL gave: its bytes, and their MIME type by content."""
+    """What was fetched from a URL: its bytes, and their MIME type by content."""
 
     @property
     def media_type(self) -> str:
@@ -82,13 +82,13 @@ def inline_sources(
 
     Args:
         body: A Messages API body; not changed.
-        fetched: What URLs gave, or why they gave nothing. One that is not here stays as it is.
+        fetched: The data by URL, or why it could not be fetched. Other URLs stay as they are.
 
     Returns:
         A body that shares all with the given one but what leads to a replaced block.
 
     Raises:
-        InvalidInputError: What a URL gave is not what Claude takes there, or too large.
+        InvalidInputError: Claude does not read the data of a URL there, or it is too large.
     """
 
     def fill_in(block: JsonObject, url: str) -> JsonObject:

@@ -94,7 +94,7 @@ class SystemPrompt:
         changes = [block["type"] for block in blocks if block["type"] in TOOL_CHANGES]
         if changes:
             raise InvalidInputError(
-                f"a {changes[0]} block may only stand in a system message behind a user turn, on a "
+                f"a {changes[0]} block is allowed only in a system message after a user turn, on a "
                 "model that takes system messages there."
             )
         return self._text if self._text is not None else (blocks or None)

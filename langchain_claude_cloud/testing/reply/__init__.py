@@ -1,1 +1,1 @@
-"""From a scripted or invented answer to bytes in a cloud's framing."""
+"""Writes a scripted or invented answer as bytes in a cloud's framing."""

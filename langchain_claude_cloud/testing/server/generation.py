@@ -1,4 +1,4 @@
-"""From a call to a response: script, recording or stand-in, with faults on top."""
+"""Makes the response to a call: from the script, a recording or the stand-in, with faults."""
 
 from __future__ import annotations
 

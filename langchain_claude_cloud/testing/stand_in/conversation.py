@@ -1,4 +1,4 @@
-"""Reads a conversation: what was asked, what tools were called for it, and what they gave."""
+"""Reads a conversation: what was asked, what tools were called for it, and what they returned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool gave back.
+    """What a tool returned.
 
     Attributes:
         name: The tool.
@@ -31,7 +31,7 @@ class Conversation:
         question: The text of the last user turn that has any.
         results: Tool results that came after it.
         media: Names of the images and documents in that turn.
-        prefill: The text that the answer must go on from.
+        prefill: The text that the answer must continue.
     """
 
     question: str = ""
