@@ -42,7 +42,7 @@ def _hanging(name: str, title: str, clouds: tuple[Cloud, ...]) -> Row:
         whole=_unissued(RequestTimeoutError),
         streamed=_unissued(RequestTimeoutError),
         advice="Raise `timeout={'total': seconds}`; without it the cloud's own library gives up.",
-        says="gave no credentials within",
+        says="sent no credentials within",
         clouds=clouds,
     )
 

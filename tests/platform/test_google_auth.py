@@ -439,7 +439,7 @@ def test_a_key_in_place_of_its_path_is_not_shown(
 ) -> None:
     """google-auth would quote it whole; what is wanted instead is said."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", value)
-    with pytest.raises(AuthenticationError, match="wants the path") as caught:
+    with pytest.raises(AuthenticationError, match="must be the path") as caught:
         token_source(needs_project=needs_project).prepare()
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
     assert "canary" not in shown

@@ -153,5 +153,5 @@ def test_media_that_a_model_does_not_read(block: dict[str, Any], missing: str) -
     """They are refused before anything is fetched."""
     messages: list[BaseMessage] = [HumanMessage([block])]
     assert build(messages)
-    with pytest.raises(InvalidInputError, match="reads no"):
+    with pytest.raises(InvalidInputError, match="does not read"):
         build(messages, model_with(**{missing: False}))
