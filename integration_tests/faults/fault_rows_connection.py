@@ -307,7 +307,7 @@ def _early(name: str, title: str, script: Script, partial: str | None) -> Row:
         whole=None,
         streamed=_failed(StreamInterruptedError, partial=partial, connection="kept"),
         advice=_ONCE_MORE if partial else _AGAIN,
-        says="Send the request again",
+        says="send the request again",
         has_id=True,
     )
 
