@@ -462,3 +462,15 @@ def test_the_commands(
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert [record["id"] for record in records] == [row["id"] for row in rows(4)]
     assert all("a" in record["parsed"] for record in records)
+
+
+def test_two_processes_do_not_submit_the_same(llm: ChatClaudeCloud, tmp_path: Path) -> None:
+    """The second is told of the first."""
+
+    def inputs() -> Iterator[dict[str, Any]]:
+        with pytest.raises(ConfigurationError, match="wait for its end"):
+            submit(llm, rows(4), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
+        yield from rows(4)
+
+    submit(llm, inputs(), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["ref"]

@@ -63,7 +63,7 @@ class JsonLinesOutput:
         self._file: IO[bytes] = path.open("a+b")
         self._failed = 0
         try:
-            _lock(self._file, path)
+            lock(self._file, path)
             _repair(self._file, path)
         except BaseException:
             self._file.close()
@@ -118,7 +118,16 @@ class JsonLinesOutput:
         copy.replace(self._path)
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def lock(file: IO[bytes], path: Path) -> None:
+    """Keep other processes from a file until it is closed, where the system can do that.
+
+    Args:
+        file: What is locked.
+        path: What it stands for, for the error.
+
+    Raises:
+        ConfigurationError: Another process has it.
+    """
     try:
         import fcntl  # noqa: PLC0415 - Windows has none
     except ImportError:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -82,18 +83,15 @@ class ShardWriter:
                 f"{len(self._newest)} inputs are too few: a job has at least {fewest}. Answer them "
                 "now, with batch.run."
             )
-        if self._shard is not None and not self._fits(self._newest):
+        sizes = [len(line) + 1 for _, _, line in self._newest]
+        if self._shard is not None and not self._shard.has_room(sizes):
             self._end_shard()
         while self._newest:
             self._write(self._newest.popleft())
         self._end_shard()
 
-    def _fits(self, records: deque[tuple[int, str | int | None, bytes]]) -> bool:
-        size = sum(len(line) + 1 for _, _, line in records)
-        return self._shard is not None and self._shard.has_room(len(records), size)
-
     def _write(self, record: tuple[int, str | int | None, bytes]) -> None:
-        if self._shard is not None and not self._shard.has_room(1, len(record[2]) + 1):
+        if self._shard is not None and not self._shard.has_room([len(record[2]) + 1]):
             self._end_shard()
         if self._shard is None:
             folder = Path(self._folder.name)
@@ -129,28 +127,31 @@ class _OpenShard:
         self._digest = hashlib.sha256()
         self._in_file = self._bytes_in_file = self._bytes = 0
 
-    def has_room(self, records: int, size: int) -> bool:
-        """Whether so many records of that size together fit in."""
-        limits, shard = self._limits, self.shard
-        fits_file = (
-            self._in_file + records <= limits.records_per_file
-            and self._bytes_in_file + size <= limits.bytes_per_file
-        )
-        # Records after a change of files all go into the next one.
-        fits_next = records <= limits.records_per_file and size <= limits.bytes_per_file
+    def has_room(self, sizes: Iterable[int]) -> bool:
+        """Whether records of these sizes fit in, each in its turn."""
+        limits, files = self._limits, len(self.shard.files) + 1
+        records, in_file, bytes_in_file = self.shard.records, self._in_file, self._bytes_in_file
+        whole = self._bytes
+        for size in sizes:
+            if self._is_full(in_file, bytes_in_file + size):
+                files, in_file, bytes_in_file = files + 1, 0, 0
+            records, in_file = records + 1, in_file + 1
+            whole, bytes_in_file = whole + size, bytes_in_file + size
         return (
-            shard.records + records <= limits.records_per_job
-            and self._bytes + size <= limits.bytes_per_job
-            and (fits_file or (fits_next and len(shard.files) + 1 < limits.files_per_job))
+            records <= limits.records_per_job
+            and whole <= limits.bytes_per_job
+            and files <= limits.files_per_job
         )
+
+    def _is_full(self, records: int, size: int) -> bool:
+        """Whether a file with so many records takes no other, with which it had that size."""
+        limits = self._limits
+        return records > 0 and (records >= limits.records_per_file or size > limits.bytes_per_file)
 
     def write(self, number: int, identifier: str | int | None, line: bytes) -> None:
         """Write a record, for which there is room."""
         size = len(line) + 1
-        if self._in_file and (
-            self._in_file >= self._limits.records_per_file
-            or self._bytes_in_file + size > self._limits.bytes_per_file
-        ):
+        if self._is_full(self._in_file, self._bytes_in_file + size):
             self._end_file()
         self._file.write(line + b"\n")
         self.shard.records += 1

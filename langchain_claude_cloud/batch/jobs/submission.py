@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from langchain_claude_cloud.batch.jobs.job import BatchJob
 from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
 from langchain_claude_cloud.batch.jobs.reference import Reference
 from langchain_claude_cloud.batch.jobs.shards import ShardWriter
+from langchain_claude_cloud.batch.outputs import lock
 from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -26,10 +28,10 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.batch.jobs.services import BatchService
+    from langchain_claude_cloud.batch.jobs.services import BatchService, ObjectStore
     from langchain_claude_cloud.routing.routes import Route
 
 
@@ -72,10 +74,41 @@ def submit(
         ConfigurationError: An argument cannot be used, or the reference is another batch's.
         ClaudeCloudError: The cloud refused; the message names the permission.
     """
-    pipeline = take_apart(runnable)
+    path = _reference_path(inputs, reference)
+    with _alone(path):
+        reader = InputReader(inputs, id, input)
+        return _submit(take_apart(runnable), reader, storage, path, options, note or {})
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep another process from submitting the same batch at the same time.
+
+    Raises:
+        ConfigurationError: One does.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder of the reference {path} is not there: make it.")
+    beside = path.with_name(f"{path.name}.lock")
+    with beside.open("wb") as file:
+        lock(file, path)
+        try:
+            yield
+        finally:
+            file.close()  # Windows removes no open file
+            beside.unlink(missing_ok=True)
+
+
+def _submit(
+    pipeline: Pipeline,
+    reader: InputReader,
+    storage: str,
+    path: Path,
+    options: BatchOptions | None,
+    note: JsonObject,
+) -> BatchJob:
     cloud, connect = cloud_of(storage)
     route = route_to(pipeline.model, pipeline.arguments, cloud)
-    path = _reference_path(inputs, reference)
     known = Reference.load(path) if path.exists() else None
     service, store, settings = connect(
         route, options if options is not None or known is None else known.options
@@ -85,21 +118,9 @@ def submit(
     if known is None or not known.is_uploaded:
         service.check()
         store.check(storage)
-    name = f"claude-batch-{uuid.uuid4().hex[:12]}"
-    batch = known or Reference(
-        path=path,
-        id=name,
-        cloud=cloud,
-        storage=storage,
-        folder=store.join(storage, name),
-        model=route.model,
-        platform={},
-        options=settings,
-        note=note or {},
-    )
+    batch = known or _new(path, cloud, storage, store, route, settings, note)
     if not batch.is_uploaded:
         batch.save()
-        reader = InputReader(inputs, id, input)
         with ShardWriter(batch, store, service.limits) as writer:
             _upload(batch, reader, writer, pipeline, service)
         batch.platform = _settings_of(route)
@@ -108,6 +129,29 @@ def submit(
     job = BatchJob(batch, pipeline, service, store)
     job.go_on()
     return job
+
+
+def _new(
+    path: Path,
+    cloud: Cloud,
+    storage: str,
+    store: ObjectStore,
+    route: Route,
+    options: JsonObject,
+    note: JsonObject,
+) -> Reference:
+    name = f"claude-batch-{uuid.uuid4().hex[:12]}"
+    return Reference(
+        path=path,
+        id=name,
+        cloud=cloud,
+        storage=storage,
+        folder=store.join(storage, name),
+        model=route.model,
+        platform={},
+        options=options,
+        note=note,
+    )
 
 
 async def asubmit(
@@ -168,18 +212,37 @@ def _upload(
         _skip_uploaded(batch, inputs)
         number = batch.total
         for one in inputs:
+            line = _line(number, one, reader, pipeline, service, batch.cloud)
             try:
-                line = service.line(number, pipeline.call(one.value, batch.cloud).request())
                 writer.add(number, one.id, line)
-            except Exception as error:
-                if not _is_of_input(error):
-                    raise
+            except InvalidInputError as error:
                 raise reader.error(one.row, str(error)) from error
             number += 1
         if number > batch.total or not number:
             writer.finish()
     finally:
         ids.close()
+
+
+def _line(
+    number: int,
+    one: Input,
+    reader: InputReader,
+    pipeline: Pipeline,
+    service: BatchService,
+    cloud: Cloud,
+) -> bytes:
+    """Return the input line of an input.
+
+    Raises:
+        InputRowError: The input is to blame that there is none.
+    """
+    try:
+        return service.line(number, pipeline.call(one.value, cloud).request())
+    except Exception as error:
+        if not _is_of_input(error):
+            raise
+        raise reader.error(one.row, str(error)) from error
 
 
 def _is_of_input(error: Exception) -> bool:
