@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from clouds import MODEL
+from clouds import MODEL, platform_of
 from fault_credentials import fields_of_identity
 from fault_row import Connection, Row
 from fault_servers import Handler, Heard, Listener, Relay, Reply, Servers, nobody, tls_of_nobody
-from fault_wire import TEXT, Answer, Break
+from fault_wire import TEXT, Answer, Break, Endpoint
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing import CloudEmulator
 
 Mode: TypeAlias = Literal["whole", "long", "streamed"]
@@ -180,7 +179,7 @@ class Scene:
     listener: Listener | None
 
 
-def play(stage: Stage, row: Row, cloud: Cloud, way: Way, *, max_retries: int = 0) -> Seen:
+def play(stage: Stage, row: Row, cloud: Endpoint, way: Way, *, max_retries: int = 0) -> Seen:
     """Make a fault happen, and say what came of it.
 
     Args:
@@ -257,8 +256,10 @@ def _compare(listener: Listener, seen: Seen, opened: int) -> None:
 
 
 @contextmanager
-def _scene(stage: Stage, row: Row, cloud: Cloud, way: Way, *, max_retries: int) -> Iterator[Scene]:
-    region = f"us-east{'-' * (cloud == 'bedrock')}{next(_regions)}"
+def _scene(
+    stage: Stage, row: Row, cloud: Endpoint, way: Way, *, max_retries: int
+) -> Iterator[Scene]:
+    region = f"us-east{'-' * (cloud != 'vertex')}{next(_regions)}"
     listener = _listener(stage, row, cloud, way, region)
     try:
         with (
@@ -281,7 +282,7 @@ def _scene(stage: Stage, row: Row, cloud: Cloud, way: Way, *, max_retries: int) 
             stage.servers.stop(listener)
 
 
-def _listener(stage: Stage, row: Row, cloud: Cloud, way: Way, region: str) -> Listener | None:
+def _listener(stage: Stage, row: Row, cloud: Endpoint, way: Way, region: str) -> Listener | None:
     place = row.fault.place
     if place in ("nobody", "no-host"):
         return None
@@ -329,11 +330,11 @@ _ADDRESSES: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _platform(
-    emulator: CloudEmulator, cloud: Cloud, address: str, region: str, identity: dict[str, Any]
+    emulator: CloudEmulator, cloud: Endpoint, address: str, region: str, identity: dict[str, Any]
 ) -> Vertex | Bedrock:
     if cloud == "vertex":
         return emulator.vertex(base_url=f"{address}/v1", region=region, **identity)
-    return emulator.bedrock(base_url=address, region=region, **identity)
+    return platform_of(emulator, cloud, base_url=address, region=region, **identity)
 
 
 def partial_text(error: BaseException | None) -> str | None:

@@ -8,27 +8,29 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fault_case import WAYS, Seen, Stage, Way, partial_text, play
-from fault_row import Outcome, Row
-from fault_wire import REQUEST_ID, TEXT
+from fault_row import EVERYWHERE, Outcome, Row
+from fault_wire import REQUEST_ID, TEXT, Endpoint
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import Cloud
 
 Differences: TypeAlias = dict[str, tuple[object, object]]
 
-_LABELS: Final = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 _LONGEST_TEXT: Final = 700
 _PLAIN: Final = frozenset({"invoke", "ainvoke", "stream", "astream"})
-# What is the same code for both clouds is met on one in threads and on the other on a loop.
-_ONCE: Final[Mapping[Cloud, frozenset[str]]] = {
+# What is the same code for both clouds is met on one in threads and on the other on a loop;
+# and so it is for Bedrock's other APIs.
+_ONCE: Final[Mapping[Endpoint, frozenset[str]]] = {
     "vertex": _PLAIN | {"invoke-long", "aevents"},
     "bedrock": _PLAIN | {"ainvoke-long", "events"},
+    "messages": frozenset({"invoke", "stream"}),
+    "mantle": frozenset({"ainvoke", "astream"}),
 }
 # botocore takes a tenth of a second of CPU to make a client for STS.
 _COSTLY: Final = frozenset({"invoke", "astream"})
-_RETRYING: Final[Mapping[Cloud, frozenset[str]]] = {
+_RETRYING: Final[Mapping[Endpoint, frozenset[str]]] = {
     "vertex": frozenset({"invoke", "astream", "ainvoke-long"}),
     "bedrock": frozenset({"ainvoke", "stream", "invoke-long"}),
+    "messages": frozenset({"astream"}),
 }
 
 
@@ -37,7 +39,7 @@ class Case:
     """One fault on one cloud, met in one way."""
 
     row: Row
-    cloud: Cloud
+    cloud: Endpoint
     way: Way
     max_retries: int = 0
 
@@ -61,22 +63,20 @@ class Case:
         return self.expected.retried and not is_over
 
 
-def cases_of(rows: Iterable[Row], clouds: Iterable[Cloud] = ("vertex", "bedrock")) -> list[Case]:
+def cases_of(rows: Iterable[Row], clouds: Iterable[Endpoint] = EVERYWHERE) -> list[Case]:
     """Return the cases of rows without retries."""
     return _cases(rows, clouds, _ONCE, max_retries=0)
 
 
-def retrying_cases_of(
-    rows: Iterable[Row], clouds: Iterable[Cloud] = ("vertex", "bedrock")
-) -> list[Case]:
+def retrying_cases_of(rows: Iterable[Row], clouds: Iterable[Endpoint] = EVERYWHERE) -> list[Case]:
     """Return the cases of rows with one retry."""
     return _cases(rows, clouds, _RETRYING, max_retries=1)
 
 
 def _cases(
     rows: Iterable[Row],
-    clouds: Iterable[Cloud],
-    ways: Mapping[Cloud, frozenset[str]],
+    clouds: Iterable[Endpoint],
+    ways: Mapping[Endpoint, frozenset[str]],
     *,
     max_retries: int,
 ) -> list[Case]:
@@ -87,9 +87,16 @@ def _cases(
         for cloud in row.clouds
         if cloud in wanted
         for way in WAYS
-        if way.name in (_COSTLY if row.fault.identity == "role" else ways[cloud])
-        and _makes_sense(row, way)
+        if way.name in _names(row, cloud, ways) and _makes_sense(row, way)
     ]
+
+
+def _names(row: Row, cloud: Endpoint, ways: Mapping[Endpoint, frozenset[str]]) -> frozenset[str]:
+    """Return the names of the ways in which an endpoint's fault is met."""
+    names = ways.get(cloud, frozenset())
+    if row.fault.identity != "role":
+        return names
+    return _COSTLY if cloud == "bedrock" else _COSTLY & names
 
 
 def _makes_sense(row: Row, way: Way) -> bool:
@@ -150,8 +157,9 @@ def _connection(expected: Outcome, seen: Seen) -> str:
 def _compare_error(case: Case, seen: Seen, error: Exception) -> Differences:
     row = case.row
     wanted: dict[str, object] = {"status_code": row.status, "retry_after": row.retry_after}
-    if case.cloud in row.error_type:
-        wanted["error_type"] = row.error_type[case.cloud]
+    cloud = case.cloud if case.cloud in row.error_type or case.cloud == "vertex" else "bedrock"
+    if cloud in row.error_type:
+        wanted["error_type"] = row.error_type[cloud]
     if row.has_id:
         wanted["request_id"] = REQUEST_ID
     got = {name: getattr(error, name, "no such attribute") for name in wanted}
@@ -207,8 +215,9 @@ def compare_place(case: Case, seen: Seen) -> Differences:
     wrong: Differences = {name: (value, "a value") for name, value in fields.items() if not value}
     text = str(error)
     # What issues credentials is not where the model is.
-    issuer = {"vertex": "Google", "bedrock": "AWS"}[case.cloud]
-    place = (_LABELS[case.cloud], "claude-sonnet-4-6", "us-east")
+    issuer = "Google" if case.cloud == "vertex" else "AWS"
+    label = "Vertex AI" if case.cloud == "vertex" else "Amazon Bedrock"
+    place = (label, "claude-sonnet-4-6", "us-east")
     for part in (issuer,) if seen.requests == 0 and case.row.fault.identity else place:
         if part not in text:
             wrong[f"{part} in the text"] = (text, part)

@@ -15,10 +15,9 @@ import botocore.loaders
 import botocore.session
 from fault_row import Fault
 from fault_servers import Heard, Listener, Reply, Servers, nobody
-from fault_wire import plain
+from fault_wire import Endpoint, plain
 from google.oauth2 import service_account
 
-from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing import CloudEmulator
 
 _ROLE: Final = "arn:aws:iam::123456789012:role/reader"
@@ -26,7 +25,7 @@ _ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 
 @contextmanager
 def fields_of_identity(
-    servers: Servers, fault: Fault, cloud: Cloud, emulator: CloudEmulator
+    servers: Servers, fault: Fault, cloud: Endpoint, emulator: CloudEmulator
 ) -> Iterator[dict[str, Any]]:
     """Give the platform's fields that say who asks; none for good credentials.
 
@@ -47,7 +46,7 @@ def fields_of_identity(
         yield {}
 
 
-def _renewed(cloud: Cloud, url: str, emulator: CloudEmulator) -> Iterator[dict[str, Any]]:
+def _renewed(cloud: Endpoint, url: str, emulator: CloudEmulator) -> Iterator[dict[str, Any]]:
     if cloud == "vertex":
         info = {**emulator.service_account_info(), "token_uri": f"{url}/token"}
         credentials = service_account.Credentials.from_service_account_info(info)
@@ -63,7 +62,7 @@ def _renewed(cloud: Cloud, url: str, emulator: CloudEmulator) -> Iterator[dict[s
         yield {"session": session, "role_arn": _ROLE}
 
 
-def _expired(cloud: Cloud, emulator: CloudEmulator) -> dict[str, Any]:
+def _expired(cloud: Endpoint, emulator: CloudEmulator) -> dict[str, Any]:
     if cloud == "vertex":
         return {"access_token": emulator.issue_token(lifetime=-60)}
     key = emulator.issue_aws_key(lifetime=-60)
@@ -81,7 +80,7 @@ def _service_descriptions() -> botocore.loaders.Loader:
 
 
 @contextmanager
-def _token_endpoint(servers: Servers, fault: Fault, cloud: Cloud) -> Iterator[str]:
+def _token_endpoint(servers: Servers, fault: Fault, cloud: Endpoint) -> Iterator[str]:
     if fault.token == "down":
         with nobody() as port:
             yield f"http://127.0.0.1:{port}"

@@ -23,7 +23,7 @@ from fault_check import (
     problems,
     retrying_cases_of,
 )
-from fault_row import Outcome, Row, Section
+from fault_row import BEDROCK, INVOKE, SSE, VERTEX, Outcome, Row, Section
 from fault_rows import SECTIONS
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -33,8 +33,8 @@ _HEAD: Final = """# Reliability
 
 This page says how the package handles failures, and then lists every fault that its test suite
 causes, with the result. Each row was played on real sockets against `ChatClaudeCloud`, on both
-clouds, sync and async, with `invoke`, `stream` and v3 events. `make reliability` writes the tables
-from that run.
+clouds, sync and async, with `invoke`, `stream` and v3 events; on Bedrock by InvokeModel, by its
+Messages API and by mantle. `make reliability` writes the tables from that run.
 
 **Every failure is a typed error.** It is a subclass of
 `langchain_claude_cloud.errors.ClaudeCloudError` and of the matching class of
@@ -136,14 +136,14 @@ one of the two, because the whole answer may have arrived before it was refused.
 no connection. In every row, nothing is left open after the model is closed, and the next call
 succeeds.
 
-In the tables, *requests* is the number of requests that reach the cloud with `max_retries=0`, and
+In the tables, *all* is Vertex AI and Bedrock by each of these APIs. *Requests* is the number of requests that reach the cloud with `max_retries=0`, and
 with `max_retries=1` if the fault happens once. If the fault lasts, the column says whether the
 request is tried again.
 """
 
 _HEADER: Final = (
     "What happens",
-    "Cloud",
+    "Where",
     "`invoke`",
     "requests",
     "`stream`",
@@ -151,7 +151,12 @@ _HEADER: Final = (
     "connection",
     "What to expect, what to do",
 )
-_CLOUDS: Final = {("vertex",): "Vertex AI", ("bedrock",): "Bedrock"}
+_CLOUDS: Final = {
+    VERTEX: "Vertex AI",
+    INVOKE: "InvokeModel",
+    BEDROCK: "Bedrock",
+    SSE: "all but InvokeModel",
+}
 
 
 def page(sections: Sequence[Section]) -> str:
@@ -169,7 +174,7 @@ def _cells(row: Row) -> list[str]:
     connections = {each.connection for each in (row.whole, row.streamed) if each}
     return [
         row.title,
-        _CLOUDS.get(row.clouds, "both"),
+        _CLOUDS.get(row.clouds, "all"),
         _result(row.whole),
         _requests(row, row.whole, is_over=False),
         _result(row.streamed),

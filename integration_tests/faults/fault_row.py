@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from fault_wire import Answer, Steps
+from fault_wire import Answer, Endpoint, Steps
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import Cloud
 
-BOTH: Final[tuple[Cloud, ...]] = ("vertex", "bedrock")
-VERTEX: Final[tuple[Cloud, ...]] = ("vertex",)
-BEDROCK: Final[tuple[Cloud, ...]] = ("bedrock",)
+EVERYWHERE: Final[tuple[Endpoint, ...]] = ("vertex", "bedrock", "messages", "mantle")
+VERTEX: Final[tuple[Endpoint, ...]] = ("vertex",)
+INVOKE: Final[tuple[Endpoint, ...]] = ("bedrock",)
+BEDROCK: Final[tuple[Endpoint, ...]] = ("bedrock", "messages", "mantle")
+SSE: Final[tuple[Endpoint, ...]] = ("vertex", "messages", "mantle")
+"""Where answers are streamed as server-sent events."""
 
 Connection: TypeAlias = Literal["none", "closed", "kept", "either"]
 """What becomes of the connection: there was none, it was closed, it serves the next call, or one
@@ -98,7 +100,7 @@ class Row:
         says: What the exception's text contains, whatever the case of its letters.
         clouds: Where it can happen.
         status: The exception's ``status_code``.
-        error_type: The exception's ``error_type``, by cloud.
+        error_type: The exception's ``error_type``, by cloud; Bedrock's goes for each of its APIs.
         retry_after: The exception's ``retry_after``.
         has_id: Whether the cloud's request id is known.
     """
@@ -110,9 +112,9 @@ class Row:
     streamed: Outcome | None
     advice: str
     says: str = ""
-    clouds: tuple[Cloud, ...] = BOTH
+    clouds: tuple[Endpoint, ...] = EVERYWHERE
     status: int | None = None
-    error_type: Mapping[Cloud, str | None] = field(default_factory=dict)
+    error_type: Mapping[Endpoint, str | None] = field(default_factory=dict)
     retry_after: float | None = None
     has_id: bool = False
 

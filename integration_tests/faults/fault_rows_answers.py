@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from fault_row import BEDROCK, BOTH, VERTEX, Fault, Outcome, Row, Script, Section
-from fault_wire import Answer, Break, Steps
+from fault_row import BEDROCK, EVERYWHERE, VERTEX, Fault, Outcome, Row, Script, Section
+from fault_wire import Answer, Break, Endpoint, Steps
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -22,7 +22,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
 
 SOON: Final = 0.01
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
@@ -67,7 +67,7 @@ def _status(
     # Claude's own name for it comes over in Claude's own shape, which Bedrock puts into its own.
     google = settings.get("error_type", _GOOGLE.get(status))
     aws = _AWS.get(status, "ModelErrorException" if "error_type" in settings else None)
-    known: dict[Cloud, str | None] = {"vertex": google, "bedrock": aws}
+    known: dict[Endpoint, str | None] = {"vertex": google, "bedrock": aws}
     names = {cloud: name for cloud, name in known.items() if name}
     emulated = {"status": status, "retry_after": retry_after, **settings}
     return Row(
@@ -168,7 +168,7 @@ def _body(
     streamed: Outcome | None = None,
     status: int | None = None,
     has_id: bool = True,
-    clouds: tuple[Cloud, ...] = BOTH,
+    clouds: tuple[Endpoint, ...] = EVERYWHERE,
 ) -> Row:
     return Row(
         name=name,

@@ -7,7 +7,7 @@ from typing import Final
 
 from fault_credentials import google_token, sts_error, sts_keys
 from fault_row import BEDROCK, VERTEX, Fault, Outcome, Row, Script, Section
-from fault_wire import Answer, Break, Steps, plain
+from fault_wire import Answer, Break, Endpoint, Steps, plain
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -16,7 +16,6 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
     RequestTimeoutError,
 )
-from langchain_claude_cloud.errors.types import Cloud
 
 _SLOW: Final = 0.2
 _INVALID_GRANT: Final = json.dumps(
@@ -29,7 +28,7 @@ def _unissued(error: type[ClaudeCloudError], *, retried: bool = False) -> Outcom
     return Outcome(error=error, retried=retried, connection="none", requests=0)
 
 
-def _hanging(name: str, title: str, clouds: tuple[Cloud, ...]) -> Row:
+def _hanging(name: str, title: str, clouds: tuple[Endpoint, ...]) -> Row:
     """Return the row of a token endpoint that never answers a call whose time is limited."""
     return Row(
         name=name,

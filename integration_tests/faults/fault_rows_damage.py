@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fault_row import BEDROCK, BOTH, VERTEX, Connection, Fault, Outcome, Row, Script, Section
+from fault_row import EVERYWHERE, INVOKE, SSE, Connection, Fault, Outcome, Row, Script, Section
 from fault_wire import (
     ARRIVED,
     Answer,
     Break,
+    Endpoint,
     Steps,
     frame_with_a_header_twice,
     frame_with_lengths,
@@ -16,7 +17,6 @@ from fault_wire import (
 )
 
 from langchain_claude_cloud.errors import StreamInterruptedError
-from langchain_claude_cloud.errors.types import Cloud
 
 # In one packet with the head, aiohttp takes the whole response for damaged (`test_http_failures`).
 _LATER: Final = 0.1
@@ -34,7 +34,7 @@ def _damaged(
     *,
     partial: str | None = ARRIVED,
     says: str = "",
-    clouds: tuple[Cloud, ...] = BOTH,
+    clouds: tuple[Endpoint, ...] = EVERYWHERE,
     connection: Connection = "closed",
 ) -> Row:
     return Row(
@@ -83,35 +83,35 @@ FRAMING: Final = Section(
             "bad-checksum",
             "A frame's checksum is wrong",
             _flipped(-1),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="checksum",
         ),
         _damaged(
             "bad-prelude",
             "The checksum of a frame's lengths is wrong",
             _flipped(9),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="prelude",
         ),
         _damaged(
             "flipped-byte",
             "A byte within a frame is damaged",
             _flipped(120),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="checksum",
         ),
         _damaged(
             "impossible-length",
             "A frame's lengths are impossible",
             _after_first(frame_with_lengths(total=20, headers=4_000)),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="lengths are impossible",
         ),
         _damaged(
             "huge-length",
             "A frame says that it has a gigabyte",
             _after_first(frame_with_lengths(total=1 << 30, headers=20)),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="larger than",
         ),
         _damaged(
@@ -120,7 +120,7 @@ FRAMING: Final = Section(
             lambda answer: answer.stream(
                 answer.first + frame_with_lengths(total=100_000, headers=20) + answer.rest
             ),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             connection="kept",
             says="into a frame",
         ),
@@ -128,14 +128,14 @@ FRAMING: Final = Section(
             "frame-header-twice",
             "A frame has a header twice",
             _after_first(frame_with_a_header_twice()),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="twice",
         ),
         _damaged(
             "not-base64",
             "A frame's event is not base64",
             _after_first(wrapped("not base64!")),
-            clouds=BEDROCK,
+            clouds=INVOKE,
             says="base64",
         ),
         _damaged(
@@ -232,7 +232,7 @@ EVENTS: Final = Section(
             streamed=Outcome(error=StreamInterruptedError, retried=True, connection="kept"),
             advice=_CHECK,
             has_id=True,
-            clouds=VERTEX,
+            clouds=SSE,
         ),
         Row(
             name="stream-of-html-frames",
@@ -242,7 +242,7 @@ EVENTS: Final = Section(
             streamed=_NO_STREAM,
             advice=_CHECK,
             has_id=True,
-            clouds=BEDROCK,
+            clouds=INVOKE,
         ),
     ),
 )

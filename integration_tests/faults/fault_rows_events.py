@@ -6,13 +6,14 @@ import gzip
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fault_row import BEDROCK, BOTH, VERTEX, Connection, Fault, Outcome, Row, Script, Section
+from fault_row import EVERYWHERE, INVOKE, SSE, Connection, Fault, Outcome, Row, Script, Section
 from fault_wire import (
     ARRIVED,
     LAST_CHUNK,
     TEXT,
     Answer,
     Break,
+    Endpoint,
     Steps,
     chunk,
     error_event,
@@ -33,7 +34,6 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
     ServerError,
 )
-from langchain_claude_cloud.errors.types import Cloud
 
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
 _AGAIN: Final = "Sent again by itself, as nothing of the answer had come."
@@ -50,7 +50,7 @@ def _reported(
     *,
     retried: bool = False,
     partial: str | None = None,
-    clouds: tuple[Cloud, ...] = BOTH,
+    clouds: tuple[Endpoint, ...] = EVERYWHERE,
 ) -> Row:
     return Row(
         name=name,
@@ -188,7 +188,7 @@ EXCEPTION_FRAMES: Final = Section(
                 status,
                 _upper(kind),
                 retried=retried,
-                clouds=BEDROCK,
+                clouds=INVOKE,
             )
             for kind, error, status, retried in _FRAMES
         ),
@@ -202,7 +202,7 @@ EXCEPTION_FRAMES: Final = Section(
                 _upper(kind),
                 retried=retried,
                 partial=ARRIVED,
-                clouds=BEDROCK,
+                clouds=INVOKE,
             )
             for kind, error, status, retried in _FRAMES
         ),
@@ -215,7 +215,7 @@ EXCEPTION_FRAMES: Final = Section(
                 status,
                 "ModelStreamErrorException",
                 retried=retried,
-                clouds=BEDROCK,
+                clouds=INVOKE,
             )
             for status, error, retried in _ORIGINAL
         ),
@@ -227,7 +227,7 @@ EXCEPTION_FRAMES: Final = Section(
             500,
             "InternalFailure",
             retried=True,
-            clouds=BEDROCK,
+            clouds=INVOKE,
         ),
     ),
 )
@@ -239,7 +239,7 @@ def _odd(
     script: Script,
     *,
     whole: bool = False,
-    clouds: tuple[Cloud, ...] = BOTH,
+    clouds: tuple[Endpoint, ...] = EVERYWHERE,
     connection: Connection = "kept",
     timeout: Mapping[str, float] | None = None,
 ) -> Row:
@@ -320,7 +320,7 @@ ODD_BUT_RIGHT: Final = Section(
             ),
         ),
         _odd("pings", "Many pings", _amid(*[{"type": "ping"}] * 20)),
-        _odd("comments", "Comments, and other line ends", _other_line_ends, clouds=VERTEX),
+        _odd("comments", "Comments, and other line ends", _other_line_ends, clouds=SSE),
         _odd(
             "unknown-frame",
             "A frame of an unknown event type",
@@ -329,7 +329,7 @@ ODD_BUT_RIGHT: Final = Section(
                 + other_frame({":event-type": "initial-response", ":message-type": "event"}, {})
                 + answer.rest
             ),
-            clouds=BEDROCK,
+            clouds=INVOKE,
         ),
         _odd("tiny-chunks", "HTTP chunks of one byte", _bit_by_bit),
         _odd(

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing.reply.framing import (
     chunk_frame,
     exception_frame,
@@ -36,12 +35,16 @@ REQUEST_ID: Final = "5d2e8a1c-0000-4000-8000-00000000fa17"
 _AHEAD: Final = 4  # the start, the block's start, two deltas
 _USAGE: Final = {"input_tokens": 7, "output_tokens": 1}
 _TYPES: Final[dict[str, str]] = {
-    "vertex": "text/event-stream; charset=utf-8",
     "bedrock": "application/vnd.amazon.eventstream",
 }
-_ID_HEADERS: Final[dict[str, str]] = {"vertex": "request-id", "bedrock": "x-amzn-requestid"}
+_SSE_TYPE: Final = "text/event-stream; charset=utf-8"
+_ID_HEADERS: Final[dict[str, str]] = {"vertex": "request-id"}
+_AWS_ID_HEADER: Final = "x-amzn-requestid"
 
 Event = dict[str, Any]
+
+Endpoint: TypeAlias = Literal["vertex", "bedrock", "messages", "mantle"]
+"""Vertex AI, or Bedrock by InvokeModel or by one of its other APIs."""
 
 
 class Break(Enum):
@@ -75,7 +78,7 @@ class Answer:
         elsewhere: The address of another server, which nobody should ever ask.
     """
 
-    cloud: Cloud
+    cloud: Endpoint
     streamed: bool
     elsewhere: str = "https://elsewhere.invalid"
 
@@ -119,11 +122,11 @@ class Answer:
     def event(self, payload: Event) -> bytes:
         """Return an event in the cloud's framing."""
         noise = Noise(b"fault")
-        return sse_event(payload, noise) if self.cloud == "vertex" else chunk_frame(payload, noise)
+        return chunk_frame(payload, noise) if self.cloud == "bedrock" else sse_event(payload, noise)
 
     def raw_event(self, data: bytes) -> bytes:
         """Return what ought to be an event's JSON, framed without looking at it."""
-        if self.cloud == "vertex":
+        if self.cloud != "bedrock":
             return b"event: content_block_delta\ndata: " + data + b"\n\n"
         return wrapped(base64.b64encode(data).decode())
 
@@ -131,6 +134,11 @@ class Answer:
     def events(self) -> list[bytes]:
         """The events of the answer, framed."""
         return [self.event(payload) for payload in self.payloads]
+
+    @property
+    def id_header(self) -> str:
+        """The header with the request's id."""
+        return _ID_HEADERS.get(self.cloud, _AWS_ID_HEADER)
 
     @property
     def begun(self) -> bytes:
@@ -177,11 +185,11 @@ class Answer:
         """
         size = len(self.json) if length is None else length
         extent = "transfer-encoding: chunked" if self.streamed else f"content-length: {size}"
-        kind = _TYPES[self.cloud] if self.streamed else "application/json"
+        kind = _TYPES.get(self.cloud, _SSE_TYPE) if self.streamed else "application/json"
         usual = (
             f"HTTP/1.1 {status}",
             f"content-type: {kind}",
-            f"{_ID_HEADERS[self.cloud]}: {REQUEST_ID}",
+            f"{self.id_header}: {REQUEST_ID}",
             extent,
         )
         return "\r\n".join((*usual, *lines, "", "")).encode()
@@ -211,7 +219,7 @@ class Answer:
 
     def plain(self, status: str, body: bytes, *lines: str, kind: str = "application/json") -> Steps:
         """Return a response that is not an answer, with the request's id."""
-        return plain(status, body, f"{_ID_HEADERS[self.cloud]}: {REQUEST_ID}", *lines, kind=kind)
+        return plain(status, body, f"{self.id_header}: {REQUEST_ID}", *lines, kind=kind)
 
 
 def plain(status: str, body: bytes, *lines: str, kind: str = "application/json") -> list[Step]:

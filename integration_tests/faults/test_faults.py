@@ -1,4 +1,4 @@
-"""Every fault of the table, on both clouds, in every way to ask, as its row says."""
+"""Every fault of the table, on both clouds and each of Bedrock's APIs, in every way to ask, as its row says."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from fault_check import (
 from fault_page import PAGE, page
 from fault_row import Row, Section
 from fault_rows import ROWS, SECTIONS
-
-from langchain_claude_cloud.errors.types import Cloud
+from fault_wire import Endpoint
 
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
@@ -53,7 +52,7 @@ def _no_script(stage: Stage) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("row", "cloud"), _CASES, ids=[f"{row.name}-{cloud}" for row, cloud in _CASES]
 )
-def test_a_fault_has_the_outcome_of_its_row(stage: Stage, row: Row, cloud: Cloud) -> None:
+def test_a_fault_has_the_outcome_of_its_row(stage: Stage, row: Row, cloud: Endpoint) -> None:
     """The exception and its fields, the requests, the partial answer, the connection.
 
     And every exception says where it happened: platform, model and region, in its fields and
@@ -65,10 +64,10 @@ def test_a_fault_has_the_outcome_of_its_row(stage: Stage, row: Row, cloud: Cloud
     assert problems(played, compare_place) == {}
 
 
-@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
+@pytest.mark.parametrize("cloud", ["vertex", "bedrock", "messages"])
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
 def test_a_request_is_sent_again_where_its_row_says_so(
-    stage: Stage, section: Section, cloud: Cloud
+    stage: Stage, section: Section, cloud: Endpoint
 ) -> None:
     """A fault that passes: the second request is answered, or there is none."""
     played = play_all(stage, retrying_cases_of(section.rows, [cloud]))
