@@ -174,11 +174,15 @@ _BEDROCK = (
         "permission",
     ),
     KnownError(
-        "Your account is not authorized to invoke this API operation",
-        _text(r"Your account is not authorized to invoke this API operation"),
-        "AWS has not released the account for this operation.",
+        "Your account is not authorized to invoke this API operation; Account is suspended",
+        _text(
+            r"Your account is not authorized to (?:invoke this API operation|use )"
+            r"|Account is (?:in a )?suspended"
+        ),
+        "AWS has not released the account for this operation, or has suspended it.",
         "AWS holds this account back: ask AWS Support to release it for Amazon Bedrock.",
         "bedrock",
+        "permission",
     ),
     KnownError(
         "Model access is denied due to INVALID_PAYMENT_INSTRUMENT",
@@ -191,7 +195,7 @@ _BEDROCK = (
     ),
     KnownError(
         "not authorized to perform the required AWS Marketplace actions",
-        _text(r"aws-marketplace:|AWS Marketplace (?:actions|subscription)"),
+        _text(r"aws-marketplace:|AWS Marketplace (?:actions|subscription)|subscription being "),
         "The account has no Marketplace subscription to the model yet, and the caller may not make "
         "one.",
         "Subscribe the account to the model once: somebody with aws-marketplace:Subscribe and "
@@ -262,6 +266,17 @@ _BEDROCK = (
         "permission",
     ),
     KnownError(
+        "User: ... is not authorized to perform: bedrock:ApplyGuardrail on resource: ...",
+        _text(
+            r"is not authorized to perform: (?P<action>(?!bedrock:Invoke)[\w-]+:\w+)"
+            r"(?: on resource: (?P<resource>arn:[^\s\"]+))?"
+        ),
+        "The identity's policies do not allow an action that the request needs beside the call: "
+        "for a guardrail, an encryption key or the counting of tokens.",
+        "Allow the identity {action} on {resource}.",
+        "bedrock",
+    ),
+    KnownError(
         "User: ... is not authorized to perform: bedrock:InvokeModel on resource: ...",
         _text(
             r"is not authorized to perform: (?P<action>[\w-]+:\w+)"
@@ -293,11 +308,12 @@ _BEDROCK = (
         "authentication",
     ),
     KnownError(
-        "Credential should be scoped to a valid region",
-        _text(r"Credential should be scoped to a valid region"),
-        "The request was signed for another region than the address belongs to.",
-        "The request is signed for the region {region}, and its address is another region's: make "
-        "`region` and `base_url` (or AWS_ENDPOINT_URL_BEDROCK_RUNTIME) name the same one.",
+        "Credential should be scoped to a valid region; ... to correct service",
+        _text(r"Credential should be scoped to (?:a valid region|correct service)"),
+        "The request was signed for another region or service than the address belongs to.",
+        "The request is signed for Amazon Bedrock in {region}, and its address is another region's "
+        "or service's: make `region` and `base_url` (or AWS_ENDPOINT_URL_BEDROCK_RUNTIME) name the "
+        "same one.",
         "bedrock",
         "authentication",
     ),
@@ -394,6 +410,33 @@ _VERTEX = (
         "The organization's policy does not list the model.",
         "The organization's policy constraints/{constraint} does not list {model}: have its "
         "administrator add it (publishers/anthropic/models/...), or choose a model that is listed.",
+        "vertex",
+        "permission",
+    ),
+    KnownError(
+        "Organization Policy constraint constraints/gcp.resourceLocations",
+        _text(r"constraints/(?P<constraint>(?:\w+\.)?\w+)"),
+        "A policy of the organization forbids the region, the service or something else about the "
+        "call. No role lifts that.",
+        "The organization's policy constraints/{constraint} forbids the call: have its "
+        "administrator say what it leaves open, such as another `region`, or except the project.",
+        "vertex",
+        "permission",
+    ),
+    KnownError(
+        "The aiplatform.googleapis.com API requires a quota project, which is not set by default",
+        _text(r"requires a quota project"),
+        "User credentials name no project of their own.",
+        "Set `quota_project`, or run gcloud auth application-default set-quota-project.",
+        "vertex",
+        "permission",
+    ),
+    KnownError(
+        "... denied ... due to deny policy",
+        _text(r"deny policy|DENY_POLICY"),
+        "An IAM deny policy takes the permission away. No role gives it back.",
+        "An IAM deny policy denies it, and no role overrides that: have its administrator except "
+        "the caller.",
         "vertex",
         "permission",
     ),
