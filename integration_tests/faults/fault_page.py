@@ -105,8 +105,19 @@ a token of an answer counts as often as the cloud's quota counts it
 | notices that were logged | text | 1,000 | 1 day |
 | locks of lookups under way | place | 1,000 | 1 h |
 
-Tests begin with `MEMORY.reset()`. Connections belong to an event loop or thread and an origin;
-sources of credentials to what identifies them.
+Tests begin with `MEMORY.reset()`. What else outlives a call is below `platform/`:
+
+| What is kept there | Key | Bound | Lifetime |
+|---|---|---|---|
+| connections of threads (`http/pool.py`) | origin and trusted certificates | 64, and below the limit of open files | idle ones for a minute at most, `close()`, the process |
+| connections of an event loop (`http/pool.py`, `http/loops.py`) | event loop, origin, trusted certificates | as above | as above, and the loop |
+| work that tasks of a loop wait for together (`http/loops.py`, `calls/executors.py`) | event loop, what it is | one entry for each | until it is done |
+| TLS contexts (`http/environment.py`) | trusted files and when they changed | 8 | the process |
+| Google credentials (`google_auth.py`) | what the user gave; else the variables and files that say which | models that live, and 8 | the models, the process |
+| AWS credentials (`aws_sources.py`) | keys, profile, session, role, external id, region; variables and files | 256 | 1 h without a call |
+| locks and sockets to be renewed or closed in a forked child (`locks.py`, `http/loops.py`) | held weakly | what lives | what lives |
+
+The catalogue is read once. A model keeps the routes of its last call, under all that they were made of.
 
 | What is adapted | On which words, at the start of the message | For how long |
 |---|---|---|

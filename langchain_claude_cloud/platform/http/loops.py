@@ -46,12 +46,14 @@ class LoopState:
     Attributes:
         flights: Work in threads that several tasks wait for, by what it is.
         pools: The HTTP clients of the loop, by the endpoint they lead to.
+        retiring: Pools that are being closed.
         sessions: What has connections open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.flights: dict[Hashable, asyncio.Task[Any]] = {}
         self.pools: dict[Hashable, object] = {}
+        self.retiring: set[asyncio.Task[None]] = set()
         self.sessions: set[Session] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS

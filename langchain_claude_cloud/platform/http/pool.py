@@ -8,12 +8,13 @@ than the files that the process may open: a call waits until one is free.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import ssl
 from collections.abc import Hashable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import httpx
 
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 
 
+MOST_POOLS: Final = 64
+"""How many endpoints threads keep connections to, and each event loop."""
+
 _K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
 
 
 class _Key(NamedTuple):
@@ -110,6 +115,9 @@ def thread_client(url: str, ca_bundle: str | None = None) -> httpx.Client:
         with _lock:
             pool = _thread_pools.get(key) or ThreadPool(key)
             _thread_pools[key] = pool
+            retired = _oldest(_thread_pools)
+        if isinstance(retired, ThreadPool):
+            retired.transport.retire()
     return pool.client
 
 
@@ -121,12 +129,22 @@ def loop_client(url: str, ca_bundle: str | None = None) -> httpx.AsyncClient:
     Raises:
         RuntimeError: No asyncio event loop is running.
     """
-    pools = loop_state().pools
+    state = loop_state()
     key = _key(url, ca_bundle)
-    pool = pools.get(key)
+    pool = state.pools.get(key)
     if not isinstance(pool, LoopPool):
-        pool = pools[key] = LoopPool(key)
+        pool = state.pools[key] = LoopPool(key)
+        retired = _oldest(state.pools)
+        if isinstance(retired, LoopPool):
+            task = asyncio.create_task(retired.retire())
+            state.retiring.add(task)
+            task.add_done_callback(state.retiring.discard)
     return pool.client
+
+
+def _oldest(pools: dict[_K, _V]) -> _V | None:
+    """Take out the oldest pool if there are too many; its connections in use are closed later."""
+    return pools.pop(next(iter(pools))) if len(pools) > MOST_POOLS else None
 
 
 def close_pools(endpoint: str | None = None) -> None:

@@ -18,7 +18,13 @@ from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.platform.http import aclose_pools, asend, close_pools, send
 from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
-from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
+from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.http.pool import (
+    MOST_POOLS,
+    _thread_pools,
+    loop_client,
+    thread_client,
+)
 
 _FORK = """
 import asyncio, os, sys, time
@@ -189,6 +195,25 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
     """The message points at base_url."""
     with pytest.raises(ConfigurationError, match="base_url"):
         origin_of(url)
+
+
+async def test_pools_are_bounded() -> None:
+    """A program that meets ever new addresses does not keep clients for all of them."""
+    close_pools()
+    await aclose_pools()
+    with Server(_answer) as server:
+        await _asend(server)
+        await asyncio.to_thread(_send, server)
+        mine, ours = loop_client(server.url), thread_client(server.url)
+        for number in range(MOST_POOLS):
+            for client in (loop_client, thread_client):
+                client(f"http://host-{number}:80")
+        assert len(_thread_pools) == len(loop_state().pools) == MOST_POOLS
+        await asyncio.to_thread(server.wait_closed, 2)
+        assert loop_client(server.url) is not mine
+        assert thread_client(server.url) is not ours
+    close_pools()
+    await aclose_pools()
 
 
 def test_closing_a_pool_of_threads() -> None:
