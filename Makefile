@@ -50,7 +50,7 @@ help:
 	@echo "make errors       what the clouds say and what to do, into docs/errors.md"
 	@echo "make migration    the arguments of other classes, into docs/migration.md"
 	@echo "make docs         the documentation, into docs/_build"
-	@echo "make release-check  build the distributions, install and try them"
+	@echo "make release-check  build the distributions, install and try them; RELEASE=1 if nothing may be left to do"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the others made"
 
@@ -212,7 +212,7 @@ release-check: install
 	rm -rf dist
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
 	$(BIN)/python -m build --outdir dist .
-	$(BIN)/python tools/release_check.py
+	$(BIN)/python tools/release_check.py $(if $(RELEASE),--release)
 
 format: $(VENV)/.check
 	$(BIN)/ruff format .
