@@ -18,7 +18,7 @@ nitpicky = True
 # Types of other projects, which are documented elsewhere.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!langchain_claude_cloud).*"),
-    ("py:.*", r"langchain_claude_cloud\.(errors\.types|testing\.scripting).*"),
+    ("py:.*", r"langchain_claude_cloud\.(errors\.types|testing\.(scripting|recording)).*"),
     ("py:.*", r"langchain_claude_cloud\.(response|calls|routing|catalogue).*"),
 ]
 

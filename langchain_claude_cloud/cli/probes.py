@@ -136,7 +136,8 @@ def logged(route: Route) -> Check:
     if found.is_on:
         where = f": {' and '.join(found.destinations)}" if found.destinations else ""
         return Check(name, "ok", f"on{where}; keep at least 30 days of it")
-    advice = "off; Anthropic recommends to keep at least 30 days: see section 6 of the tutorial"
+    page = f"docs/tutorials/{route.config.cloud}.md"
+    advice = f"off; Anthropic recommends that you keep at least 30 days: see section 6 of {page}"
     return Check(name, "warning", advice)
 
 
