@@ -25,6 +25,10 @@ SHOWN = {
     "documents.py": ["answer: ", "tokens in: "],
     "failover.py": ["answered by: vertex", "failed: bedrock RateLimitError 429"],
     "many_prompts.py": ["answered: 15 failed: 0", "answered: 5 skipped: 15"],
+    "batch_on_bedrock.py": [
+        "partial: 300 inputs, 200 answered",
+        "answered: 300 first: river-100 last: river-399",
+    ],
     "langgraph_agent.py": ["needs approval: order_book", "You ordered 'Rivers of Iberia'."],
     # Its last line ends the process, with the status of the tests that it runs.
     "emulator_in_tests.py": ["8 passed"],
