@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+import killed_worker
 from killed_worker import ROWS, chain_on_emulator, show
 from pyspark.sql import SparkSession
 
@@ -20,6 +21,7 @@ if __name__ == "__main__":
     with chain_on_emulator() as chain:
         builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
         spark = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+        spark.sparkContext.addPyFile(killed_worker.__file__)
         frame = spark.createDataFrame(ROWS).repartition(8)
         answers = answer_spark(frame, chain, requests_per_minute=100_000)
         show(row.asDict() for row in answers.collect())
