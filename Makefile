@@ -28,7 +28,7 @@ define install
 endef
 
 .PHONY: help install check test test-latest test-lowest test-peers test-engines examples lock live demo web bench soak \
-  reliability features errors migration docs release-check format clean
+  scale reliability features errors migration docs release-check format clean
 
 help:
 	@echo "make install  the environment of the tests, in $(VENV)"
@@ -44,6 +44,7 @@ help:
 	@echo "make demo     an agent on both clouds' wire formats, offline"
 	@echo "make web      a page that shows a file while a tool call writes it"
 	@echo "make bench    what it costs, beside its peers, into docs/performance.md"
+	@echo "make scale    a simulation of many prompts, into docs/scale.md"
 	@echo "make soak     10,000 streams on each cloud, 5 % of them faulty: what is left behind"
 	@echo "make reliability  every fault and its outcome, into docs/reliability.md"
 	@echo "make features     the catalogue, into docs/features.md and the README"
@@ -181,6 +182,14 @@ $(BENCH)/.installed: pyproject.toml $(VENV)/.test
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks
+
+SCALE := .venv-scale
+
+$(SCALE)/.installed: pyproject.toml $(LOCK) | $(SCALE)/bin/python
+	$(call install,$(SCALE),$(LOCK),.[all$(comma)bench])
+
+scale: $(SCALE)/.installed
+	$(SCALE)/bin/python -m benchmarks.scale_page
 
 soak: install
 	SOAK_STREAMS=10000 $(BIN)/python -m pytest -n 0 -s integration_tests/concurrency/test_soak.py

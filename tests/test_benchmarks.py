@@ -49,3 +49,20 @@ def test_what_it_does_not_know_is_refused(
         run(*arguments)
     assert ended.value.code == 2
     assert "usage: benchmarks" in capsys.readouterr().err
+
+
+def test_the_simulation_of_many_prompts_finds_what_the_page_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A limit of one's own avoids refusals, regions add up, jobs cost half: the same each time."""
+    monkeypatch.syspath_prepend(_ROOT)
+    scale = importlib.import_module("benchmarks.scale")
+    alone, limited, regions, jobs = (
+        way(1_000, 300)
+        for way in (scale.one_process, scale.with_limit, scale.failover, scale.batch)
+    )
+    assert alone.refused > limited.refused == 0
+    assert regions.seconds < alone.seconds < jobs.seconds
+    assert jobs.dollars == alone.dollars / 2
+    scale._simulated.cache_clear()
+    assert scale.one_process(1_000, 300) == alone

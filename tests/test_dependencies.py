@@ -138,7 +138,7 @@ def test_what_the_package_imports_is_declared(part: str) -> None:
 )
 def test_what_the_tests_import_is_declared(folder: str) -> None:
     """By the extra ``test``, which holds all the others, and by that of the examples."""
-    extras = ["test", *ENGINES]
+    extras = ["test", "bench", *ENGINES]
     if folder == "examples":
         extras.append("examples")
     assert undeclared(ROOT / folder, names_of(declared(*extras))) == set()

@@ -111,6 +111,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "agents",
         "all",
         "batch",
+        "bench",
         "batch-vertex",
         "check",
         "cli",
