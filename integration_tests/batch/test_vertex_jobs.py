@@ -55,7 +55,7 @@ if what == "submit":
     print("submitted", flush=True)
 else:
     job = BatchJob.load(reference, llm)
-    job.wait(every=0.1)
+    job.wait(every=0.1, progress=False)
     number = 0
     for number, result in enumerate(job.results(), start=1):
         assert result.id == number - 1 and f'"Prompt {number - 1}."' in result.message.text, result
@@ -109,7 +109,7 @@ def prompts(count: int) -> list[dict[str, Any]]:
 
 def finished(job: BatchJob) -> tuple[BatchStatus, list[BatchResult]]:
     """Wait for a batch; return its status and results."""
-    status = job.wait(every=0.01)
+    status = job.wait(every=0.01, progress=False)
     return status, list(job.results())
 
 
@@ -300,7 +300,7 @@ def test_cancelling(llm: ChatClaudeCloud, tmp_path: Path) -> None:
         llm, prompts(110), storage=FOLDER, reference=tmp_path / "batch.json", options=SEVERAL
     )
     job.cancel()
-    status = job.wait(every=0.01)
+    status = job.wait(every=0.01, progress=False)
     assert "waiting" not in status.jobs.values()
     assert len(list(job.results())) == 110
 
@@ -308,7 +308,7 @@ def test_cancelling(llm: ChatClaudeCloud, tmp_path: Path) -> None:
 async def test_on_an_event_loop(llm: ChatClaudeCloud, storage: str, tmp_path: Path) -> None:
     """The twins do the same."""
     submitted = submit(llm, prompts(3), storage=storage, reference=tmp_path / "batch.json")
-    assert (await submitted.await_(every=0.01)).state == "completed"
+    assert (await submitted.await_(every=0.01, progress=False)).state == "completed"
     assert [result.id async for result in submitted.aresults()] == ["row-0", "row-1", "row-2"]
 
 
@@ -346,6 +346,6 @@ def test_killed_and_loaded_again_in_another_process(
         said, _ = child(emulator, what, storage, reference).communicate()
         counted, memory = said.split()
         assert counted == {"submit": "submitted", "load": str(RECORDS)}[what]
-        print(what, RECORDS, storage, f"{memory} kB")
+        print(what, RECORDS, storage, f"{memory} kB", flush=True)
         assert int(memory) < MOST_MEMORY
     assert len(emulator._state.batches.vertex_jobs) <= 7
