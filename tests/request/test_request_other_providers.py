@@ -271,6 +271,14 @@ def test_calls_and_results_of_converse_and_openai(block: Any, result: BaseMessag
         ),
         ({"guardContent": {"text": {"text": "m"}}}, {"type": "text", "text": "m"}),
         (
+            {"image": {"format": "png", "source": {}}},
+            {
+                "type": "text",
+                "text": "[a block cannot be shown: this image holds no bytes and no text. Pass it "
+                "as base64.]",
+            },
+        ),
+        (
             {"toolUse": {"what": "a tool's own data"}},
             {"type": "text", "text": '{"toolUse": {"what": "a tool\'s own data"}}'},
         ),

@@ -162,5 +162,11 @@ def describe(block: JsonObject) -> str:
 
 def _as_result(item: object) -> JsonObject | None:
     """Return a native ``tool_result`` block; None for anything else."""
-    block = native_block(item) if isinstance(item, dict) else None
-    return block if isinstance(block, dict) and block.get("type") == "tool_result" else None
+    try:
+        block = native_block(item)
+    except InvalidInputError:
+        return None  # told in words where it is converted
+    if not isinstance(block, dict) or block.get("type") != "tool_result":
+        return None
+    named = block.get("tool_use_id") is not None
+    return block if named else {key: block[key] for key in block if key != "tool_use_id"}
