@@ -177,7 +177,7 @@ BENCH := .venv-bench
 $(BENCH)/.installed: pyproject.toml $(VENV)/.test
 	test -x $(BENCH)/bin/python || $(BIN)/python -m venv --without-pip $(BENCH)
 	$(BIN)/python -m pip --python $(BENCH)/bin/python install --quiet \
-	  --disable-pip-version-check --editable . $(PEERS)
+	  --disable-pip-version-check --editable . $(PEERS) matplotlib
 	touch $@
 
 bench: $(BENCH)/.installed

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 
@@ -30,12 +31,14 @@ class Contestant:
         import_line: What a program must import to use it.
         make: Makes a model from the server's address.
         ours: Whether it is this package.
+        streams_alone: Whether only its streams are measured: the rest is as on Bedrock.
     """
 
     title: str
     import_line: str
     make: Factory
     ours: bool = False
+    streams_alone: bool = False
 
 
 def _vertex(url: str) -> BaseChatModel:
@@ -54,12 +57,12 @@ def _bedrock(url: str) -> BaseChatModel:
     return ChatClaudeCloud(model=NAME, platform=platform, max_tokens=_MAX_TOKENS)
 
 
-def _mantle(url: str) -> BaseChatModel:
+def _other_api(url: str, *, api: Literal["messages", "mantle"]) -> BaseChatModel:
     from langchain_claude_cloud import Bedrock, ChatClaudeCloud  # noqa: PLC0415 - see above
 
     platform = Bedrock(
         region="us-east-1",
-        api="mantle",
+        api=api,
         access_key_id="AKIABENCH",
         secret_access_key="secret",
         base_url=url,
@@ -120,8 +123,19 @@ CONTESTANTS = {
     "bedrock": Contestant(
         "ours, Bedrock", "from langchain_claude_cloud import ChatClaudeCloud", _bedrock, ours=True
     ),
+    "messages": Contestant(
+        "ours, messages",
+        "from langchain_claude_cloud import ChatClaudeCloud",
+        partial(_other_api, api="messages"),
+        ours=True,
+        streams_alone=True,
+    ),
     "mantle": Contestant(
-        "ours, mantle", "from langchain_claude_cloud import ChatClaudeCloud", _mantle, ours=True
+        "ours, mantle",
+        "from langchain_claude_cloud import ChatClaudeCloud",
+        partial(_other_api, api="mantle"),
+        ours=True,
+        streams_alone=True,
     ),
     "ChatAnthropic": Contestant(
         "ChatAnthropic", "from langchain_anthropic import ChatAnthropic", _anthropic

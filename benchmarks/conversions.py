@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from collections.abc import Callable
 from functools import partial
 from zlib import crc32
 
@@ -109,14 +110,26 @@ def request_build(context: Context) -> Measurement:
     return Measurement(value, floor)
 
 
-def request_invoke(context: Context) -> Measurement:
-    """Measure what a long history adds to a whole call."""
+def request_invoke(context: Context, make: Callable[[], list[BaseMessage]]) -> Measurement:
+    """Measure what a long or large request adds to a whole call."""
     model = context.bound(context.new_model(), "tool")
-    long, short = history(), history(0)
+    long, short = make(), history(0)
     model.invoke(short)
-    goes = 2 * context.scale.goes
+    goes = max(2, context.scale.goes)
     whole, least = best_of(goes, lambda: model.invoke(long), lambda: model.invoke(short))
     return Measurement(whole - least)
+
+
+def text_of_a_million_tokens() -> list[BaseMessage]:
+    """Return 4 MB of text, which is about a million tokens."""
+    return [HumanMessage("A line of forty characters of plain text\n" * 100_000), *history(0)]
+
+
+def images() -> list[BaseMessage]:
+    """Return five images that are 19 MB together as they are sent; Bedrock takes 20."""
+    data = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(2_850_000)).decode()
+    image = {"type": "image", "base64": data, "mime_type": "image/png"}
+    return [HumanMessage([image] * 5), *history(0)]
 
 
 CASES = {
@@ -125,6 +138,19 @@ CASES = {
         "request of 301 messages, 125 kB: build", "ms", request_build, Budget(3), peers=False
     ),
     "request-invoke": Case(
-        "request of 301 messages, 125 kB: `invoke` less that of one message", "ms", request_invoke
+        "request of 301 messages, 125 kB: `invoke` less that of one message",
+        "ms",
+        partial(request_invoke, make=history),
     ),
+    "request-3001": Case(
+        "3,001 messages, 1.25 MB: the same",
+        "ms",
+        partial(request_invoke, make=partial(history, 1000)),
+    ),
+    "request-4mb": Case(
+        "4 MB of text, a million tokens: the same",
+        "ms",
+        partial(request_invoke, make=text_of_a_million_tokens),
+    ),
+    "request-images": Case("19 MB of images: the same", "ms", partial(request_invoke, make=images)),
 }

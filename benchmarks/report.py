@@ -41,19 +41,20 @@ What this package costs beside its peers and beside langchain-core's own floor. 
 
 {machine}
 
-{table}
+{picture}{table}
 
 How to read it:
 
-* **Vertex** and **Bedrock** are this package on the two clouds; the other columns on the right
+* **Vertex** and **Bedrock** are this package on the two clouds; **Messages** and **Mantle** are
+  Bedrock by these APIs, of which only streams are measured. The other columns on the right
   are the chat models of langchain-anthropic, langchain-google-vertexai and langchain-aws. All
   read from a loopback server that runs in a process of its own, so its work does not count.
 * A number is the best of several goes, as whatever else runs on the machine only adds to it.
   It is CPU time of the whole process, threads included, unless the row says wall time.
 * The **floor** is measured in turns with this package: for streams a chat model that makes one
   chunk, with the fields that a chunk of Claude's has, or one protocol event, per event from
-  memory and nothing else; with one event a packet or a wake-up, that plus a raw httpx read of
-  the same bytes; for imports langchain-core alone; for memory and first text a raw httpx
+  memory and nothing else; with one event a packet or a wake-up, that plus a raw read of the
+  same bytes with the library used (httpx; on event loops httpx over aiohttp); for imports langchain-core alone; for memory and first text a raw httpx
   request; for frames and requests the checksums and JSON that cannot be left out. **Ratio** is
   this package's worse figure to its floor.
 * Events carry 20 characters; streams come in pieces of 16 kB unless the row says otherwise.
@@ -61,6 +62,12 @@ How to read it:
   peer too long is broken off, shown as `>` and after how long. A dash: not measured.
 
 {notes}
+"""
+
+
+_SHOWN = """![Bars of some rows of the table: this package in blue, its peers in grey, the floor \
+dotted.](performance.svg)
+
 """
 
 
@@ -182,19 +189,23 @@ def _version(name: str) -> str | None:
         return None
 
 
-def page(table: Sequence[Row], remarks: Sequence[str], sizes: Mapping[str, int]) -> str:
+def page(
+    table: Sequence[Row], remarks: Sequence[str], sizes: Mapping[str, int], *, drawn: bool = False
+) -> str:
     """Return the page for the documentation.
 
     Args:
         table: The rows.
         remarks: What `notes` returns.
         sizes: ``events`` and ``peer_events``.
+        drawn: Whether there is a picture beside it.
     """
     shown = "\n".join(f"* {remark}" for remark in remarks)
     return (
         _PAGE.format(
             date=datetime.now(UTC).date(),
             machine=machine(),
+            picture=_SHOWN if drawn else "",
             table=markdown_table(table),
             notes=f"Remarks:\n\n{shown}" if shown else "",
             **sizes,

@@ -205,6 +205,18 @@ CASES = {
         partial(packets, kind="text", tls=True),
         _STREAM,
     ),
+    "packet-tls-tool": Case(
+        "`stream()`, one event a packet, TLS, tool fragment",
+        "us",
+        partial(packets, kind="tool", tls=True),
+        _STREAM,
+    ),
+    "wake-up-tls-tool": Case(
+        "`astream()`, 64 streams, one event a wake-up, TLS, tool fragment",
+        "us",
+        partial(wake_ups, kind="tool", tls=True),
+        _STREAM,
+    ),
     "wake-up-tls-text": Case(
         "`astream()`, 64 streams, one event a wake-up, TLS, text",
         "us",

@@ -21,6 +21,9 @@ CASES: dict[str, Case] = {
     **conversions.CASES,
 }
 
+OF_STREAMS = [name for name in streaming.CASES if not name.startswith("growth")]
+"""The cases that differ by how an API frames its streams."""
+
 
 def scale_for(contestant: Contestant, *, quick: bool) -> Scale:
     """Return how much work a contestant is given."""

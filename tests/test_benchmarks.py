@@ -31,7 +31,7 @@ def test_quick_run_prints_a_row_for_each_case_and_writes_the_page(
     assert status == 0, printed.err
     rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert cells[0][2:6] == ["Vertex", "Bedrock", "Mantle", "floor"]
+    assert cells[0][2:7] == ["Vertex", "Bedrock", "Messages", "Mantle", "floor"]
     measured = cells[2:]
     assert len(measured) == len(_CASES)
     for row in measured:
