@@ -282,6 +282,7 @@ def what_works_where() -> str:
     rows = [
         ("", "Vertex AI", "Bedrock"),
         ("`invoke`, `stream`, `batch` and their async twins", "yes", "yes"),
+        ("the cloud's batch inference (`batch.submit`)", "Cloud Storage, BigQuery", "S3"),
         ("tool arguments as they are written", *_either(_by_model(_written), ways)),
         ('content-block events (v3), `output_version="v1"`', "yes", "yes"),
         ("invalid tool calls kept apart, and sent back", "yes", "yes"),

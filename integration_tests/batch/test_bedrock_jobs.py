@@ -109,6 +109,7 @@ def test_results_are_in_the_order_of_the_inputs(
         assert result.message is not None
         assert f"Say {number}." in result.message.text
         assert result.message.usage_metadata is not None
+        assert result.message.response_metadata["service_tier"] == "batch"
         assert result.message.response_metadata["model_id"].endswith("anthropic.claude-sonnet-5-5")
     assert all(each["totalRecordCount"] >= 3 for each in described(emulator))
 

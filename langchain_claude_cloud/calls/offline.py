@@ -17,12 +17,14 @@ from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Prepare, Steps
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import HttpResponse
 from langchain_claude_cloud.request.token_estimation import size_of, size_of_tools
 
 _NO_HEADERS: Mapping[str, str] = {}
+_BATCH: Mapping[str, str] = {SERVICE_TIER_HEADER: "batch"}
+"""For the metadata of answers: what they cost depends on it."""
 
 
 class OfflineCall:
@@ -65,7 +67,7 @@ class OfflineCall:
         Raises:
             ClaudeCloudError: The response holds an error, or is no answer.
         """
-        run(self._read(HttpResponse(200, _NO_HEADERS, json.dumps(body).encode())), NO_CLIENTS)
+        run(self._read(HttpResponse(200, _BATCH, json.dumps(body).encode())), NO_CLIENTS)
         return self._driver.answer.message()
 
     def _read(self, response: HttpResponse) -> Steps:
