@@ -70,31 +70,38 @@ def read_json(response: HttpResponse, source: ResponseSource, read: Callable[[Js
     problem: ClaudeCloudError
     try:
         body = _load(response.body)
-        error = _error_in(body, response, source)
-        if error is None:
-            return read(body)
-        problem = error
+        if not _holds_error(body):
+            return read(_object(body))
+        problem = _error_in(response, source)
     except _NOT_AN_ANSWER as cause:
         problem = _not_understood(response, source, cause)
     raise problem
 
 
-def _load(content: bytes) -> JsonObject:
+def _load(content: bytes) -> object:
     try:
-        body = from_json(content)
+        return from_json(content)
     except ValueError:
-        body = json.loads(content)
+        return json.loads(content)
+
+
+def _object(body: object) -> JsonObject:
     if not isinstance(body, dict):
         raise TypeError("not a JSON object")
     return body
 
 
-def _error_in(
-    body: JsonObject, response: HttpResponse, source: ResponseSource
-) -> ClaudeCloudError | None:
-    """Return the error that a body holds in spite of its status, if it does."""
-    if body.get("type") != "error" and not isinstance(body.get("Output"), dict):
-        return None
+def _holds_error(body: object) -> bool:
+    """Whether a body is an error, in the form of any of the clouds and in spite of its status."""
+    found = body[0] if isinstance(body, list) and body else body
+    if not isinstance(found, dict) or "content" in found:
+        return False
+    is_named = isinstance(found.get("error"), dict | str) or "__type" in found
+    return is_named or found.get("type") == "error" or isinstance(found.get("Output"), dict)
+
+
+def _error_in(response: HttpResponse, source: ResponseSource) -> ClaudeCloudError:
+    """Return the error that a body holds in spite of its status."""
     error = error_from_response(
         response.status,
         response.headers,

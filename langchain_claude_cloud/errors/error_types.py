@@ -63,6 +63,8 @@ ERROR_TYPES: Mapping[str, tuple[int, ErrorKind, bool]] = {
     "ServiceUnavailable": (503, "server", False),
     "RESOURCE_EXHAUSTED": (429, "rate_limit", True),
     "UNAUTHENTICATED": (401, "authentication", True),
+    # Of the project and its surroundings, not of the request: google.rpc.Code.
+    "FAILED_PRECONDITION": (400, "permission", True),
 }
 """What an error's own name stands for: a status (for where none came with it, in a stream), a
 kind, and whether the name is more exact than the status it comes with. AWS answers an expired

@@ -127,6 +127,7 @@ _BOTH = (
         _text(r"marked by provider as Legacy|end of its life"),
         "The model is being retired, or is gone.",
         "Choose a newer model: this one is being retired.",
+        kind="not_found",
     ),
     KnownError(
         "doesn't support counting tokens",
@@ -355,7 +356,10 @@ _BEDROCK = (
     ),
     KnownError(
         "The provided model identifier is invalid",
-        _text(r"model identifier is invalid|Could not resolve the foundation model"),
+        _text(
+            r"model identifier is invalid|model is not supported in this region"
+            r"|Could not resolve the foundation model"
+        ),
         "Bedrock has no such model or inference profile in this region.",
         "Check the id {model} and whether {region} has it: an inference profile's prefix "
         "(global., us., eu., ...) must belong to the region's geography.",
@@ -403,6 +407,7 @@ _VERTEX = (
         "The organization's policy constraints/vertexai.allowedPartnerModelFeatures does not list "
         "this feature for the model: have its administrator add it, or do without the feature.",
         "vertex",
+        "invalid",
     ),
     KnownError(
         "Organization Policy constraint constraints/vertexai.allowedModels",
@@ -548,9 +553,30 @@ _VERTEX = (
         "vertex",
         only=_THROTTLED,
     ),
+    KnownError(
+        "... has not accepted the terms of service",
+        _text(r"not accepted .{0,40}terms"),
+        "The model's terms have not been accepted for the project.",
+        "Accept the terms on the model's page in Model Garden, as an owner of the project.",
+        "vertex",
+        "permission",
+    ),
 )
 
-KNOWN_ERRORS: Final[tuple[KnownError, ...]] = (*_FIRST, *_BEDROCK, *_VERTEX, *_BOTH)
+# Google's code for all that is wrong with a project's state, where its text is not known.
+_LAST = (
+    KnownError(
+        "FAILED_PRECONDITION",
+        _text(r"^FAILED_PRECONDITION$"),
+        "A state of the project or its organization forbids the request.",
+        "This is about the project or its organization, not the request: change there what the "
+        "message names, or use another project, region or cloud.",
+        "vertex",
+        "permission",
+    ),
+)
+
+KNOWN_ERRORS: Final[tuple[KnownError, ...]] = (*_FIRST, *_BEDROCK, *_VERTEX, *_BOTH, *_LAST)
 """The table, most exact first within a cloud."""
 
 HINTS_BY_KIND: Final[Mapping[tuple[Cloud | None, ErrorKind], str]] = {

@@ -119,7 +119,7 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
 
 def _effective_status(parsed: ParsedError, status: int) -> int:
     if not is_error_status(status):
-        return status_of(parsed.error_type)
+        return parsed.status or status_of(parsed.error_type)
     # A 424 is Bedrock saying that the model refused; the body says with what.
     if status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
         return parsed.status
@@ -150,8 +150,9 @@ def _read_body(payload: object, text: str) -> ParsedError:
 def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
     details = error.get("details")
     reasons, wait = _read_details(details if isinstance(details, list) else [details])
+    code = error.get("code")
     parsed = ParsedError(
-        status=None,
+        status=code if isinstance(code, int) and is_error_status(code) else None,
         error_type=_name(error.get("type")) or _name(error.get("status")),
         message=_text(error.get("message")) or "",
         request_id=_name(payload.get("request_id")),

@@ -139,6 +139,9 @@ SEEN: Final = (
     Seen("vertex", 200, '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}', NotFoundError, ("`base_url`", "aiplatform.googleapis.com")),
     Seen("vertex", 404, '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}', NotFoundError, ("`base_url`", "aiplatform.googleapis.com")),
     Seen("vertex", 404, "<html><title>Error 404 (Not Found)!!1</title><p>The requested URL <code>/v2/projects/p</code> was not found on this server. <ins>That is all we know.</ins></html>", NotFoundError, ("`base_url`",)),
+    aws(400, "This model version has reached the end of its life.", NotFoundError, "newer model"),
+    aws(400, "The model is not supported in this region", NotFoundError, "geography"),
+    google(400, "FAILED_PRECONDITION", "Project p has not accepted the terms of service for the publisher model.", PermissionDeniedError, "terms of service"),
     # Bedrock: throttles and limits.
     aws(429, "Too many tokens, please wait before trying again.", RateLimitError, "`max_tokens`", 'inference_profile="global"', name="ThrottlingException"),
     aws(429, "Too many tokens, please wait before trying again.", RateLimitError, "`max_tokens`", "list of regions", name="ThrottlingException", model="global.anthropic.claude-opus-4-6-v1"),
@@ -180,7 +183,7 @@ SEEN: Final = (
     Seen("vertex", 502, '{"detail":"Upstream failed: {\\"error\\":{\\"code\\":429,\\"message\\":\\"Resource exhausted\\",\\"status\\":\\"RESOURCE_EXHAUSTED\\"}}"}', RateLimitError, (": Resource exhausted.",)),
     # Before the cloud.
     Seen("vertex", 403, b"<html><head><title>Access Denied by ZProxy</title></head></html>", PermissionDeniedError, ("Access Denied by ZProxy", "HTTPS_PROXY")),
-    Seen("bedrock", 403, b"<html><head><title>403 Forbidden</title></head></html>", PermissionDeniedError, ("not Amazon Bedrock's", "`base_url`")),
+    Seen("bedrock", 403, b"<html><head><title>403 Forbidden</title></head></html>", PermissionDeniedError, ("not from Amazon Bedrock", "`base_url`")),
     Seen("bedrock", 403, b"RBAC: access denied", PermissionDeniedError, ("HTTPS_PROXY",)),
     Seen("vertex", 413, b"<html><title>413 Request Entity Too Large</title></html>", RequestTooLargeError, ("proxy",)),
 )  # fmt: skip

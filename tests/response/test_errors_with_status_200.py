@@ -12,6 +12,7 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
     OverloadedError,
+    PermissionDeniedError,
     RateLimitError,
     StreamInterruptedError,
 )
@@ -33,6 +34,11 @@ UNKNOWN = (
             b'\n [{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"x"}}]',
             RateLimitError,
         ),
+        (
+            b'{"error":{"code":403,"status":"PERMISSION_DENIED","message":"x"}}',
+            PermissionDeniedError,
+        ),
+        (b'{"__type":"ThrottlingException","message":"x"}', RateLimitError),
         (b'{"type":"message","content":[]}', StreamInterruptedError),
         (b'{"type":"err', StreamInterruptedError),
     ],
