@@ -77,6 +77,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini tests integration_tests tools
 	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/basedpyright
 

@@ -56,7 +56,7 @@ def declared(*extras: str) -> list[Requirement]:
 
 def names_of(requirements: list[Requirement]) -> set[str]:
     """Return what requirements name, and what the extras that they name bring."""
-    found = {canonicalize_name(one.name) for one in requirements}
+    found: set[str] = {canonicalize_name(one.name) for one in requirements}
     for requirement in requirements:
         for extra in requirement.extras:
             if requirement.name not in INSTALLED:  # an engine

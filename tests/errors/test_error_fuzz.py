@@ -165,7 +165,9 @@ def test_any_stream_of_events_ends_in_an_exception_of_the_tree(
 ) -> None:
     """No payload of an event brings another exception out of the reader of a stream."""
     wire = b"".join(b"event: x\ndata: %s\n\n" % data.replace(b"\n", b" ") for data in payloads)
-    reader = ResponseStream("sse", EventHandler(), ResponseSource("vertex", "r", "m"), cloud=cloud)
+    reader: ResponseStream[object] = ResponseStream(
+        "sse", EventHandler(), ResponseSource("vertex", "r", "m"), cloud=cloud
+    )
     with pytest.raises(ClaudeCloudError) as caught:
         read_all(reader, wire)
     check_partial(caught.value)
@@ -241,7 +243,7 @@ def test_a_hostile_event_costs_little(what: str) -> None:
 def test_an_event_that_is_nested_too_deeply_breaks_the_stream(depth: int) -> None:
     """JSON parsers give up at some depth, each in its own way."""
     wire = b"data: " + b'{"type":' * depth + b"1" + b"}" * depth + b"\n\n"
-    reader = ResponseStream(
+    reader: ResponseStream[object] = ResponseStream(
         "sse", EventHandler(), ResponseSource("vertex", "r", "m"), cloud="vertex"
     )
     with pytest.raises(StreamInterruptedError):

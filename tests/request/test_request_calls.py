@@ -11,6 +11,7 @@ from langchain_core.messages import (
     BaseMessage,
     HumanMessage,
     SystemMessage,
+    ToolCall,
     ToolMessage,
     convert_to_messages,
 )
@@ -293,7 +294,7 @@ def test_a_history_that_does_not_pair_up_is_refused(history: list[BaseMessage], 
 
 def test_calls_that_are_none_are_left_out() -> None:
     """Other integrations make a nameless call of a server tool's stream."""
-    phantom = {"name": "", "args": {}, "id": None, "type": "tool_call"}
+    phantom: ToolCall = {"name": "", "args": {}, "id": None, "type": "tool_call"}
     assert turns(AIMessage("hi", tool_calls=[phantom]), HumanMessage("x"))[0]["content"] == "hi"
     in_content = AIMessage([{"type": "tool_call_chunk", "args": "{", "index": 0}, "hi"])
     assert turns(in_content, HumanMessage("x"))[0]["content"] == [{"type": "text", "text": "hi"}]

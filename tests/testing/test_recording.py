@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,13 @@ def save(title: str) -> str:
     return title
 
 
+def add(*chunks: AIMessage) -> AIMessage:
+    """Return the sum of chunks."""
+    total = reduce(operator.add, chunks)
+    assert isinstance(total, AIMessageChunk)
+    return total
+
+
 @pytest.fixture
 def to_emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[CloudEmulator], None]:
     """Lead the environment to an emulator."""
@@ -71,18 +80,12 @@ def _ask(name: str) -> list[AIMessage]:
     model = llm.bind_tools([save])
     question = HumanMessage("Save this:\n\ttwo lines  \nin all.")
     whole = model.invoke([question])
-    chunks = list(model.stream([question]))
-    streamed = chunks[0]
-    for chunk in chunks[1:]:
-        streamed += chunk
+    streamed = add(*model.stream([question]))
     asked = [question, streamed, ToolMessage("saved", tool_call_id="toolu_one")]
 
     async def later() -> list[AIMessage]:
-        total: AIMessageChunk | None = None
-        async for chunk in model.astream(asked):
-            total = chunk if total is None else total + chunk
-        assert total is not None
-        return [await model.ainvoke(asked), total]
+        parts = [part async for part in model.astream(asked)]
+        return [await model.ainvoke(asked), add(*parts)]
 
     return [whole, streamed, *asyncio.run(later()), AIMessage(str(llm.count_tokens("Hello")))]
 
