@@ -30,12 +30,13 @@ from langchain_claude_cloud.batch import (
     VertexBatch,
     submit,
 )
+from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.errors import (
     ConfigurationError,
     NotFoundError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.testing import CloudEmulator, tool_use
+from langchain_claude_cloud.testing import CloudEmulator, environment_variables, tool_use
 
 RECORDS = int(os.environ.get("BATCH_RECORDS", "300"))
 MOST_MEMORY = 200_000  # kB
@@ -303,6 +304,33 @@ def test_cancelling(llm: ChatClaudeCloud, tmp_path: Path) -> None:
     status = job.wait(every=0.01, progress=False)
     assert "waiting" not in status.jobs.values()
     assert len(list(job.results())) == 110
+
+
+def command(*arguments: str) -> None:
+    """Run a command that ends well."""
+    with pytest.raises(SystemExit) as ended:
+        run(arguments)
+    assert ended.value.code == 0
+
+
+def test_the_commands(
+    storage: str, tmp_path: Path, emulator: CloudEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is submitted, waited for and written; options of the cloud are taken."""
+    for name, value in environment_variables(emulator, tmp_path)["vertex"].items():
+        monkeypatch.setenv(name, value)
+    inputs, answers = tmp_path / "inputs.jsonl", tmp_path / "answers.jsonl"
+    inputs.write_text("\n".join(json.dumps(row) for row in prompts(3)))
+    submitting = ["submit", str(inputs), "--storage", storage, "--model", "claude-sonnet-4-6"]
+    command("batch", *submitting, "--option", 'labels={"team": "a"}')
+    (job,) = emulator._state.batches.vertex_jobs.values()
+    assert job.resource["labels"] == {"team": "a"}
+    while job.resource["state"] != "JOB_STATE_SUCCEEDED":
+        command("batch", "status", str(inputs))
+    command("batch", "wait", str(inputs))
+    command("batch", "results", str(inputs), str(answers))
+    written = [json.loads(line)["id"] for line in answers.read_text().splitlines()]
+    assert written == ["row-0", "row-1", "row-2"]
 
 
 async def test_on_an_event_loop(llm: ChatClaudeCloud, storage: str, tmp_path: Path) -> None:

@@ -56,14 +56,14 @@ def submit(
         runnable: The model, bound or with structured output, or a chain that calls it once.
         inputs: An iterable of rows (read one by one), or the path of a .jsonl, .csv or .parquet
             file. A row is a mapping of columns, a string, a message or a list of messages.
-        storage: Where files are put: ``s3://bucket/folder`` for Bedrock. Its cloud must be the
-            model's.
+        storage: Where files are put: ``s3://bucket/folder`` for Bedrock, ``gs://bucket/folder`` or
+            ``bq://project.dataset`` for Vertex AI. Its cloud must be the model's.
         reference: The file with what is known about the batch; `BatchJob.load` reads it.
             Otherwise it is beside a file of inputs, with ``.batch.json`` after its name.
         id: The column of the ids, or a function of the row. Otherwise the column ``id``, or a hash
             of the input.
         input: The column of what the runnable is given, or a function of the row.
-        options: The cloud's own options, such as `BedrockBatch`.
+        options: The cloud's own options: `BedrockBatch` or `VertexBatch`.
         note: JSON data to keep in the reference.
 
     Returns:
