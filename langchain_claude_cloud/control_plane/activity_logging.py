@@ -28,7 +28,7 @@ SUBJECT: Final = "the logging of requests"
 
 _PERMISSIONS: Final = {
     "bedrock": "bedrock:GetModelInvocationLoggingConfiguration",
-    "vertex": "aiplatform.publishers.get and aiplatform.endpoints.get",
+    "vertex": "to read a model's configuration (a role such as roles/aiplatform.user)",
 }
 
 
