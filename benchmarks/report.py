@@ -61,6 +61,15 @@ How to read it:
   Peers read streams of {peer_events} events, this package of {events}; what takes a
   peer too long is broken off, shown as `>` and after how long. A dash: not measured.
 
+Where an event goes that comes alone over TLS (sync, layer by layer, 2026-11-27, on a machine that
+was busy): a bare TLS socket takes 38 us, httpcore and h11 47 us more, httpx 7 us, this package's
+byte stream 6 us, and decoding, the chunk and langchain-core 65 us; woken up for each event, nothing
+of it is in the processor's caches. Reading the socket without httpcore's layer (its public network
+backend) changed nothing: 151 us against 149.
+
+What the import is: 30 % the five pydantic classes, 19 % regular expressions, 14 % dataclasses, the
+rest some forty modules (cProfile with a CPU clock, the same day).
+
 {notes}
 """
 
