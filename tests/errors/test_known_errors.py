@@ -141,6 +141,7 @@ SEEN: Final = (
     Seen("vertex", 404, "<html><title>Error 404 (Not Found)!!1</title><p>The requested URL <code>/v2/projects/p</code> was not found on this server. <ins>That is all we know.</ins></html>", NotFoundError, ("`base_url`",)),
     aws(400, "This model version has reached the end of its life.", NotFoundError, "newer model"),
     aws(400, "The model is not supported in this region", NotFoundError, "geography"),
+    google(400, "FAILED_PRECONDITION", "Precondition check failed.", PermissionDeniedError, "not the request"),
     google(400, "FAILED_PRECONDITION", "Project p has not accepted the terms of service for the publisher model.", PermissionDeniedError, "terms of service"),
     # Bedrock: throttles and limits.
     aws(429, "Too many tokens, please wait before trying again.", RateLimitError, "`max_tokens`", 'inference_profile="global"', name="ThrottlingException"),
