@@ -396,3 +396,23 @@ def test_progress_is_a_function_or_lines(
     assert seen[0].total == 3
     run(llm, rows(4), tmp_path / "out.jsonl")
     assert "4 of 4 inputs, 1 answered, 0 failed, 3 skipped" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_shows_the_whole_report(tmp_path: Path) -> None:
+    """In several lines if need be: the time left is at the end."""
+    pty = pytest.importorskip("pty")
+    script = (
+        "import sys\n"
+        "from langchain_core.runnables import RunnableLambda\n"
+        "from langchain_claude_cloud.batch import run\n"
+        "run(RunnableLambda(len), ['One?', 'Two?'], sys.argv[1])\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "60", "TERM": "xterm"}
+    command = [sys.executable, "-c", script, str(tmp_path / "out.jsonl")]
+    subprocess.run(command, stderr=theirs, env=environment, check=True)  # noqa: S603  # this package
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "2 of 2 inputs" in shown
+    assert re.search(r"[\d.]+ a\s+second", shown)

@@ -75,11 +75,14 @@ class _Bar:
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - an extra
         from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - an extra
+        from rich.table import Column  # noqa: PLC0415 - an extra
 
         self._progress: RichProgress = Progress(
-            BarColumn(),
-            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            # In a narrow terminal it goes on in a second line: the time left is at its end.
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=False)),
             console=Console(stderr=True),
+            expand=True,
             auto_refresh=False,
         )
         self._task = self._progress.add_task("", total=None)
