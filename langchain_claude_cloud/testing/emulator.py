@@ -383,7 +383,8 @@ class CloudEmulator:
         if self._s3 is None:
             self._s3 = s3.S3Server()
             self._state.s3_url = self._s3.url
-        s3.client_of(self._s3.url).create_bucket(Bucket=name)
+        with s3.client_of(self._s3.url) as client:
+            client.create_bucket(Bucket=name)
 
     @property
     def has_s3(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,9 @@ class S3Store:
         self._source.prepare()
         keys = self._source.keys()
         if self._made is None or self._made[0] != keys:
-            self._made = (keys, self._source.read(lambda session: self._make(session, keys)))
+            made = self._source.read(lambda session: self._make(session, keys))
+            weakref.finalize(self, made.close)  # its connections stay open otherwise
+            self._made = (keys, made)
         return self._made[1]
 
     def _make(self, session: botocore.session.Session, keys: AwsKeys) -> Any:  # noqa: ANN401 - the same

@@ -41,7 +41,17 @@ def answer_records(
         raise Refusal(500, "Internal service error. Try again.")
     if not state.s3_url:
         raise Refusal(500, "The emulator has no Amazon S3: call create_s3_bucket.")
-    client = s3.client_of(state.s3_url)
+    with s3.client_of(state.s3_url) as client:
+        return _answer_files(state, client, job, fault, stopped)
+
+
+def _answer_files(
+    state: State,
+    client: Any,  # noqa: ANN401  boto3's
+    job: JsonObject,
+    fault: BatchFault | None,
+    stopped: threading.Event,
+) -> JsonObject:
     source = job["inputDataConfig"]["s3InputDataConfig"]["s3Uri"]
     target = job["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"].rstrip("/")
     for permission, uri in (("s3:GetObject", source), ("s3:PutObject", target)):

@@ -7,6 +7,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_claude_cloud.testing.server.wire import Refusal
@@ -39,17 +40,22 @@ class S3Server:
         self._server.stop()
 
 
-def client_of(url: str) -> Any:  # noqa: ANN401  boto3's clients have no types
-    """Return boto3's client of the server."""
+@contextmanager
+def client_of(url: str) -> Iterator[Any]:
+    """Open boto3's client of the server."""
     import boto3  # noqa: PLC0415  few tests need it
 
-    return boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="emulator",
         aws_secret_access_key="emulator",
     )
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def split(uri: str) -> tuple[str, str]:
