@@ -19,7 +19,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!langchain_claude_cloud).*"),
     ("py:.*", r"langchain_claude_cloud\.(errors\.types|testing\.(scripting|recording)).*"),
-    ("py:.*", r"langchain_claude_cloud\.(response|calls|routing|catalogue).*"),
+    ("py:.*", r"langchain_claude_cloud\.(response|calls|routing|catalogue|batch)\..*"),
 ]
 
 myst_enable_extensions = ["colon_fence", "fieldlist"]
