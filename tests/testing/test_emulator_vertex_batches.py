@@ -275,5 +275,5 @@ def test_storage_refusals(
         tables.get_table(f"{emulator.project}.data.a")
     stranger = storage.Client(emulator.project, Credentials("another"))
     with pytest.raises(RefreshError):  # after the emulator's 401
-        stranger.bucket("data").blob("a").download_as_bytes()
+        list(stranger.list_blobs("data"))
     stranger.close()
