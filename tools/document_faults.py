@@ -22,11 +22,27 @@ or `times=2`; `match`, `field` and `beta` choose the requests that it is for. Ov
 |---|---|
 """
 
+_BATCHES: Final = """
+## Faults of batch jobs
+
+`emulator.batch_fault("expired", platform="bedrock", answered=10)` has the next batch job go wrong:
+
+| kind | what happens |
+|---|---|
+| `failed` | the job fails without any output |
+| `expired`, `partly_completed` | only the first records are answered: `answered` of them, or half |
+| `corrupt_line` | a line of the output is cut in half |
+| `lost_response` | the job is created, and its creation is not answered |
+
+`emulator.deny(...)` takes permissions away from you or, with `service_agent=True`, from the job. A bucket that was not
+created is not there. `batch_records`, `batch_fewest_records` and `batch_jobs_at_once` are the limits.
+"""
+
 
 def faults_page() -> str:
     """Return the page."""
     rows = [f"| `{kind.name}` | {kind.description} |\n" for kind in FaultKind]
-    return _HEAD + "".join(rows)
+    return _HEAD + "".join(rows) + _BATCHES
 
 
 if __name__ == "__main__":

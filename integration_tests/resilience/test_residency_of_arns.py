@@ -87,7 +87,7 @@ def test_what_nobody_can_look_up_is_not_asked(
         (arn("inference-profile", f"global.{HAIKU}"), "inference profile"),
         (f"arn:aws:bedrock:us-east-1::foundation-model/{HAIKU}", "ARN"),
         (f"arn:aws:bedrock:::foundation-model/{HAIKU}", "ARN"),
-        (arn("some-new-kind"), "where it leads"),
+        (arn("some-new-kind"), "where its requests go"),
     ],
 )
 def test_an_arn_that_leads_outside_is_refused_by_the_constructor(model: str, outside: str) -> None:

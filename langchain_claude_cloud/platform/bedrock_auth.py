@@ -143,6 +143,7 @@ class BedrockAuth:
         self._region = region
         if self._identity is not None:
             self._service = signing_name
+            self._signer(signing_name)  # here, as `sign` may run on an event loop
             self._source = self.configuration()
 
     def needs_prepare(self) -> bool:
