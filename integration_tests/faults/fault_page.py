@@ -83,7 +83,8 @@ somewhat lower than what the endpoint accepted, grows while nothing is refused, 
 after the last 429. Without a 429 nothing waits. `python -m benchmarks.pacing` simulates it.
 
 **Your own limits.** `requests_per_minute` and `tokens_per_minute` keep the calls of the process to
-one endpoint below them, in any 60 seconds. Instances with the same two limits share them. A call
+one endpoint below them, in any 60 seconds. More than 600 requests a minute are spread evenly over
+the seconds; of fewer, ten may go out at once. Instances with the same two limits share them. A call
 without room waits, at most for its `total`. Every request counts, retries included; counting tokens
 does not. Tokens are estimated when a request begins and corrected by the usage that the cloud
 reports. On Bedrock, `max_tokens` is reserved too until the answer is there, as its quota does: give

@@ -7,6 +7,7 @@ business of `langchain_claude_cloud.calls.pacing`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.locks import SharedLock
 
 MINUTE: Final = 60.0
+_BURST: Final = 10
+"""How many requests may go out at once. Clouds look at shorter times than a minute, so a limit of
+more than ten a second is spread evenly over the seconds."""
 
 _SHORTEST_WAIT: Final = 0.01
 # Answers that were shorter than reserved make room at any time: waiters look again.
@@ -84,6 +88,8 @@ class MinuteWindow:
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._limit = limit
+        requests = limit.requests
+        self._a_second = None if requests is None else max(_BURST, math.ceil(requests / MINUTE))
         self._clock = clock
         self._sent: deque[Reservation] = deque()
         self._tokens = 0.0
@@ -104,10 +110,15 @@ class MinuteWindow:
             # Nobody passes the first in the queue but where there is room for both: a large
             # request would wait for ever while small ones go by.
             ahead = [first] if first and first is not reservation else []
-            if self._has_room(*ahead, reservation):
+            has_room = self._has_room(*ahead, reservation)
+            this_second = self._seconds_of_burst(now)
+            if has_room and not this_second:
                 self._send(reservation, now)
                 return 0.0
-            return self._seconds(reservation, first or reservation, now)
+            before = self._join_queue(reservation, first or reservation)
+            if has_room and self._a_second is not None:
+                return min(this_second + before // self._a_second, _LONGEST_WAIT_IN_QUEUE)
+            return self._seconds(before, now)
 
     def correct(self, reservation: Reservation, tokens: float, requests: int = 1) -> None:
         """Say what became of a reservation.
@@ -151,19 +162,29 @@ class MinuteWindow:
             return True
         return self._tokens + sum(min(each.tokens, tokens) for each in wanted) <= tokens
 
+    def _seconds_of_burst(self, now: float) -> float:
+        """Return how long to wait where as many were sent in the last second as may be."""
+        if self._a_second is None or len(self._sent) < self._a_second:
+            return 0.0
+        earliest = self._sent[-self._a_second].sent_at or 0.0
+        return max(0.0, earliest + 1.0 - now)
+
     def _send(self, reservation: Reservation, now: float) -> None:
         reservation.sent_at, reservation.is_waiting = now, False
         self._sent.append(reservation)
         self._tokens += reservation.tokens
 
-    def _seconds(self, reservation: Reservation, first: Reservation, now: float) -> float:
+    def _join_queue(self, reservation: Reservation, first: Reservation) -> int:
+        """Return how many have waited for longer."""
         if reservation.number is None:
             self._numbers += 1
             reservation.number = self._numbers
             self._queue.append(reservation)
+        return reservation.number - (first.number or reservation.number)
+
+    def _seconds(self, before: int, now: float) -> float:
         if not self._sent:  # there is room for the first in the queue, who comes soon
             return _LONGEST_WAIT
-        before = reservation.number - (first.number or reservation.number)
         next_room = (self._sent[0].sent_at or now) + MINUTE - now
         most = _LONGEST_WAIT
         if before:

@@ -49,6 +49,28 @@ def test_no_minute_has_more_requests_than_allowed(clock: Clock) -> None:
     assert sent[-1] - begin == pytest.approx(180, abs=2)
 
 
+@pytest.mark.parametrize(("requests", "a_second"), [(60, 10), (600, 10), (6000, 100)])
+def test_no_second_has_more_than_its_part(clock: Clock, requests: int, a_second: int) -> None:
+    """Ten at once are always taken; a larger limit is spread evenly, and all of it is used."""
+    window = MinuteWindow(RateLimit(requests=requests), clock)
+    sent: list[float] = []
+    waiting = [(clock.now, Reservation()) for _ in range(requests)]
+    begin = clock.now
+    while waiting:
+        clock.now = max(clock.now, min(due for due, _ in waiting))
+        later: list[tuple[float, Reservation]] = []
+        for due, one in waiting:
+            seconds = window.wait(one) if due <= clock.now else due - clock.now
+            if seconds:
+                later.append((clock.now + seconds, one))
+            else:
+                sent.append(clock.now)
+        waiting = later
+    pairs = zip(sent, sent[a_second:], strict=False)
+    assert all(later - earlier >= 1 - 1e-6 for earlier, later in pairs)
+    assert sent[-1] - begin == pytest.approx(requests / a_second - 1, abs=1)
+
+
 def test_tokens_that_were_not_used_make_room(clock: Clock) -> None:
     """A long answer is reserved, a short one comes; what came longer than reserved counts, too."""
     window = MinuteWindow(RateLimit(tokens=1000), clock)

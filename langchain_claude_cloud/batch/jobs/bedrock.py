@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from langchain_claude_cloud.batch.jobs.clouds import BatchOptions
 from langchain_claude_cloud.batch.jobs.s3 import S3Store
 from langchain_claude_cloud.batch.jobs.services import (
     ENDED,
     Answer,
+    BatchOptions,
     BatchService,
     JobInput,
     JobState,

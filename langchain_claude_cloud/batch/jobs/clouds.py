@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
-from langchain_claude_cloud.batch.jobs.services import BatchService, ObjectStore
+from langchain_claude_cloud.batch.jobs.services import BatchOptions, BatchService, ObjectStore
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.routing.routes import Route
-
-
-class BatchOptions(Protocol):
-    """What a user sets for the jobs of one cloud: a dataclass whose values are JSON data."""
-
-    def as_dict(self) -> JsonObject:
-        """Return the options as JSON data, for the reference file."""
-
 
 Connect: TypeAlias = Callable[
     [Route, BatchOptions | JsonObject | None], tuple[BatchService, ObjectStore, JsonObject]

@@ -216,3 +216,10 @@ class ObjectStore(Protocol):
 
     def list(self, root: str) -> Iterator[str]:
         """Yield the addresses of what is below a root, in order."""
+
+
+class BatchOptions(Protocol):
+    """What a user sets for the jobs of one cloud: a dataclass whose values are JSON data."""
+
+    def as_dict(self) -> JsonObject:
+        """Return the options as JSON data, for the reference file."""

@@ -15,10 +15,11 @@ from langchain_core.runnables import Runnable
 
 from langchain_claude_cloud.batch.identifiers import Identifiers
 from langchain_claude_cloud.batch.inputs import Column, Input, InputReader, InputRowError, Inputs
-from langchain_claude_cloud.batch.jobs.clouds import BatchOptions, cloud_of
+from langchain_claude_cloud.batch.jobs.clouds import cloud_of
 from langchain_claude_cloud.batch.jobs.job import BatchJob
 from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
 from langchain_claude_cloud.batch.jobs.reference import Reference
+from langchain_claude_cloud.batch.jobs.services import BatchOptions
 from langchain_claude_cloud.batch.jobs.shards import ShardWriter
 from langchain_claude_cloud.batch.outputs import lock
 from langchain_claude_cloud.chat_models.offline import route_to

@@ -21,10 +21,10 @@ from urllib.parse import urlencode
 from langchain_claude_cloud.batch.jobs.bigquery import SCHEME as BIGQUERY
 from langchain_claude_cloud.batch.jobs.bigquery import BigQuery
 from langchain_claude_cloud.batch.jobs.cloud_storage import CloudStorage
-from langchain_claude_cloud.batch.jobs.clouds import BatchOptions
 from langchain_claude_cloud.batch.jobs.services import (
     ENDED,
     Answer,
+    BatchOptions,
     BatchService,
     JobInput,
     JobState,
