@@ -163,7 +163,9 @@ def no_credentials(emulator: CloudEmulator, folder: Path) -> dict[str, str | Non
     """Nothing in the environment, no files, no metadata server."""
     del emulator
     names = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    nowhere = {"CLOUDSDK_CONFIG": str(folder), "NO_GCE_CHECK": "true"}
+    # Older versions of google-auth do not know NO_GCE_CHECK, and ask this address.
+    metadata = {"NO_GCE_CHECK": "true", "GCE_METADATA_IP": "127.0.0.1:1"}
+    nowhere = {"CLOUDSDK_CONFIG": str(folder), **metadata}
     return {**dict.fromkeys(names), **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
