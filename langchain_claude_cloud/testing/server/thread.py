@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.testing.server.app import EmulatorApp
 
 _START_TIMEOUT = 10.0
+_TURNS = 5
 
 
 class _Server(uvicorn.Server):
@@ -44,16 +45,21 @@ class _Server(uvicorn.Server):
             server.close()
         for listener in sockets or []:
             listener.close()
-        for connection in list(self.server_state.connections):
-            _abort(connection)
         # Let the applications learn that their connections are gone before they are cancelled.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # One that was just accepted is known to the server some turns of the loop later.
+        for _ in range(_TURNS):
+            self._abort_connections()
+            await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._abort_connections()
         await asyncio.sleep(0)
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            _abort(connection)
 
     def stop(self) -> None:
         """Tell the server to stop; called from another thread."""
