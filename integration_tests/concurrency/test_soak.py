@@ -29,8 +29,10 @@ WARM_UP = 200 + STREAMS // 20
 
 # What a leak of one small object a stream would exceed, and what caches of the interpreter
 # and of the libraries, which fill in their own time, do not.
-BLOCKS_LIMIT = 4_000 + STREAMS // 2
+BLOCKS_LIMIT = 1_500 + STREAMS // 2
 RESIDENT_LIMIT = 16_000_000 + 200 * STREAMS
+# In a short run among other tests, what their threads still do is more than a leak would be.
+LONG_RUN = 2_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ async def test_many_streams_leave_nothing_behind(server: Server, cloud: str) -> 
     assert after.descriptors == before.descriptors
     assert after.threads == before.threads
     assert after.tasks == before.tasks
-    assert after.blocks - before.blocks < BLOCKS_LIMIT
-    assert after.resident - before.resident < RESIDENT_LIMIT
+    if STREAMS >= LONG_RUN:
+        assert after.blocks - before.blocks < BLOCKS_LIMIT
+        assert after.resident - before.resident < RESIDENT_LIMIT
 
 
 def _report(
