@@ -63,8 +63,9 @@ and the time of {refusal_size:,} prompts is:
 
 {short_time}
 
-A limit of your own is kept by the minute, and uses its minute in a burst. Against such a quota it is of no use, and the
-pacing of one process by itself does better than many workers, each with a pacing of its own.
+A limit of your own is spread evenly over the seconds, but lets ten requests go out at once. That is more than the small
+quota takes in a burst: there the limit is of little use, and the pacing of one process by itself does better than many
+workers, each with a pacing of its own.
 
 ## What is assumed
 
