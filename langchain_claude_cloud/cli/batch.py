@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 _ENDING: Final = ".batch.json"
 
+Inputs: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")]
+Output: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")]
+Platform: TypeAlias = Annotated[CloudName | None, typer.Option(help="Which cloud.")]
+Model: TypeAlias = Annotated[str | None, typer.Option(help="The model.")]
+System: TypeAlias = Annotated[str | None, typer.Option(help="A system prompt.")]
+Schema: TypeAlias = Annotated[
+    str | None, typer.Option(help="A file with a JSON schema that answers follow.")
+]
 Reference: TypeAlias = Annotated[
     str, typer.Argument(help="The file of inputs that was submitted, or its reference.")
 ]
@@ -33,15 +41,13 @@ def _group() -> None:
 
 @batch.command()
 def run(
-    inputs: Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")],
-    output: Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")],
+    inputs: Inputs,
+    output: Output,
     *,
-    platform: Annotated[CloudName | None, typer.Option(help="Which cloud.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model.")] = None,
-    system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="A file with a JSON schema that answers follow.")
-    ] = None,
+    platform: Platform = None,
+    model: Model = None,
+    system: System = None,
+    schema: Schema = None,
     requests_per_minute: Annotated[float | None, typer.Option(help="At most.")] = None,
 ) -> None:
     """Answer the prompts in a file; run it again to answer what is missing.
@@ -61,14 +67,12 @@ def run(
 
 @batch.command()
 def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
-    inputs: Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")],
+    inputs: Inputs,
     *,
-    platform: Annotated[CloudName | None, typer.Option(help="Which cloud.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model.")] = None,
-    system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="A file with a JSON schema that answers follow.")
-    ] = None,
+    platform: Platform = None,
+    model: Model = None,
+    system: System = None,
+    schema: Schema = None,
     answer_tokens: Annotated[float, typer.Option(help="Of an answer, on average.")] = 500,
     requests_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
     tokens_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
@@ -101,16 +105,14 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
 
 @batch.command()
 def submit(
-    inputs: Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")],
+    inputs: Inputs,
     *,
     storage: Annotated[
         str, typer.Option(help="Where files are put: s3://..., gs://... or bq://...")
     ],
-    model: Annotated[str | None, typer.Option(help="The model.")] = None,
-    system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="A file with a JSON schema that answers follow.")
-    ] = None,
+    model: Model = None,
+    system: System = None,
+    schema: Schema = None,
     role: Annotated[
         str | None, typer.Option(help="Bedrock: the ARN of the jobs' service role.")
     ] = None,
@@ -158,7 +160,7 @@ def wait(reference: Reference) -> None:
 @batch.command()
 def results(
     reference: Reference,
-    output: Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")],
+    output: Output,
 ) -> None:
     """Write the results of a batch that has ended. The status is 1 if an input failed."""
     report = _load(reference).write(output)
