@@ -24,6 +24,7 @@ from langchain_claude_cloud.batch.jobs.services import (
     Limits,
     NoRoomError,
     ObjectStore,
+    record_number,
 )
 from langchain_claude_cloud.calls.exchange import ask
 from langchain_claude_cloud.config import Bedrock
@@ -182,10 +183,7 @@ class BedrockJobs:
 
     def number(self, line: bytes) -> int:
         """Return the number of the record in an input line."""
-        found = _LINE.match(line)
-        if found is None:
-            raise ValueError(line[:100])
-        return int(found[1])
+        return record_number(_LINE, line)
 
     def create(self, job: JobInput) -> str:
         """Create a job."""

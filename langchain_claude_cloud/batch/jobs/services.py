@@ -9,6 +9,7 @@ thread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,3 +224,19 @@ class BatchOptions(Protocol):
 
     def as_dict(self) -> JsonObject:
         """Return the options as JSON data, for the reference file."""
+
+
+def record_number(form: re.Pattern[bytes], line: bytes) -> int:
+    """Return the number of the record in an input line.
+
+    Args:
+        form: What the line begins with; its group is the number.
+        line: The line.
+
+    Raises:
+        ValueError: The line is not of this form.
+    """
+    found = form.match(line)
+    if found is None:
+        raise ValueError(line[:100])
+    return int(found[1])
