@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.config.shapes import REGION, url_problem
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
+from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, error_from_response
+from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 
 
@@ -163,3 +165,29 @@ def without_secrets(body: bytes, secrets: Iterable[str | None]) -> bytes:
             for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
                 body = body.replace(form.encode(), b"[redacted]")
     return body
+
+
+def credentials_in(headers: Mapping[str, str]) -> list[str]:
+    """Return the values of headers that are credentials."""
+    return [value for name, value in headers.items() if is_credential(name, value)]
+
+
+def read_refusal(
+    platform: Platform,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    model: str,
+    secrets: Iterable[str | None],
+) -> ClaudeCloudError:
+    """Turn a platform's refusal into an exception that shows none of its secrets."""
+    return error_from_response(
+        status,
+        headers,
+        without_secrets(body, secrets),
+        platform=platform.name,
+        model=model,
+        region=platform.region,
+        note_if_not_found=unknown_model_note(model),
+    )

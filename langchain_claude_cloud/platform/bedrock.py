@@ -10,14 +10,11 @@ from typing import Final
 from urllib.parse import quote
 
 from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
-from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     InvalidInputError,
-    error_from_response,
 )
-from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import (
     Cloud,
     Framing,
@@ -30,7 +27,8 @@ from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,
     check_region,
-    without_secrets,
+    credentials_in,
+    read_refusal,
 )
 from langchain_claude_cloud.platform.bedrock_auth import BedrockAuth
 from langchain_claude_cloud.platform.bedrock_endpoint import (
@@ -176,19 +174,10 @@ class BedrockPlatform:
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        return error_from_response(
-            status,
-            headers,
-            without_secrets(body, self._secrets()),
-            platform="bedrock",
-            model=model,
-            region=self.region,
-            note_if_not_found=unknown_model_note(model),
-        )
+        return read_refusal(self, status, headers, body, model=model, secrets=self._secrets())
 
     def _secrets(self) -> list[str | None]:
-        extra = self._settings.extra_headers
-        secrets: list[str | None] = [v for name, v in extra.items() if is_credential(name, v)]
+        secrets = credentials_in(self._settings.extra_headers)
         return [*secrets, *(self._auth.secrets() if self._ready else ())]
 
 

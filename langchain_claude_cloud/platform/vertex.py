@@ -19,22 +19,20 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.geography import region_geography
-from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.config.shapes import PROJECT
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
     InvalidInputError,
-    error_from_response,
 )
-from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,
     check_region,
-    without_secrets,
+    credentials_in,
+    read_refusal,
 )
 from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
 
@@ -260,19 +258,10 @@ class VertexPlatform:
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        return error_from_response(
-            status,
-            headers,
-            without_secrets(body, self._secrets()),
-            platform="vertex",
-            model=model,
-            region=self.region,
-            note_if_not_found=unknown_model_note(model),
-        )
+        return read_refusal(self, status, headers, body, model=model, secrets=self._secrets())
 
     def _secrets(self) -> list[str]:
-        extra = self._settings.extra_headers
-        secrets = [value for name, value in extra.items() if is_credential(name, value)]
+        secrets = credentials_in(self._settings.extra_headers)
         if self._tokens is not None:
             with suppress(AuthenticationError):  # another thread may have found them refused
                 authorization = self._tokens.headers().get("authorization", "")
