@@ -58,7 +58,7 @@ from langchain_claude_cloud.response.usage import quota_tokens
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from tenacity import RetryCallState
 
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_TIME: Final = "No time is left to send the request."
 _BODY_OF_COUNT: Final = frozenset(
     {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
 )
@@ -188,9 +189,7 @@ class CallDriver(Generic[T]):
         request, outgoing = yield from self.request()
         if any(self._budget.limit):
             yield from self._wait_for_limit(request)
-        while seconds := MEMORY.pacing.wait(self._quota, self._ticket):
-            self._check_time()
-            yield Wait(min(seconds, max(0.0, self.remaining())))
+        yield from self._wait_while(partial(MEMORY.pacing.wait, self._quota, self._ticket))
         if self._operation == "stream":
             yield Stream(route.platform, outgoing, self._model_id, self._timeouts(), self._begin)
             self._ended()
@@ -206,9 +205,13 @@ class CallDriver(Generic[T]):
         self._output_weight = self._resolved.capabilities.output_quota_weight
         self._spent_before = self._spent if self.answer.paused else 0.0
         self._budget.begin(self._route.place, tokens)
-        while seconds := self._budget.wait():
-            if self.remaining() <= 0:
-                raise RequestTimeoutError(f"{self._budget.limit} left no room for the request.")
+        no_room = f"{self._budget.limit} left no room for the request."
+        yield from self._wait_while(self._budget.wait, no_room)
+
+    def _wait_while(self, asking: Callable[[], float], why: str = _NO_TIME) -> Steps:
+        """Wait as long as ``asking`` says, and ask again, until it says 0."""
+        while seconds := asking():
+            self._check_time(why)
             yield Wait(min(seconds, max(0.0, self.remaining())))
 
     @property
@@ -271,9 +274,9 @@ class CallDriver(Generic[T]):
         timeouts = Timeouts.for_cloud(self._route.config.cloud, self._call.options.timeout)
         return timeouts if self._total is None else timeouts.within(self.remaining)
 
-    def _check_time(self) -> None:
+    def _check_time(self, why: str = _NO_TIME) -> None:
         if self.remaining() <= 0:
-            raise RequestTimeoutError("No time is left to send the request.")
+            raise RequestTimeoutError(why)
 
     def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun."""
