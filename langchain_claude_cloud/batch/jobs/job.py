@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -170,15 +171,13 @@ class BatchJob:
         Raises:
             ClaudeCloudError: The cloud refused.
         """
-        ends = None if timeout is None else time.monotonic() + timeout
-        show = _shower(progress)
-        for seconds in _polls(every):
-            status = self.status()
-            show(status)
-            left = seconds if ends is None else min(seconds, ends - time.monotonic())
-            if self._is_over or left <= 0:
+        pauses, show = _pauses(timeout, every), _shower(progress)
+        show(status := self.status())
+        for seconds in pauses:
+            if self._is_over:
                 break
-            time.sleep(left)
+            time.sleep(seconds)
+            show(status := self.status())
         return status
 
     def results(self) -> Iterator[BatchResult]:
@@ -251,15 +250,13 @@ class BatchJob:
         progress: StatusOption = None,
     ) -> BatchStatus:
         """Do what `wait` does, on an event loop."""
-        ends = None if timeout is None else time.monotonic() + timeout
-        show = _shower(progress)
-        for seconds in _polls(every):
-            status = await self.astatus()
-            show(status)
-            left = seconds if ends is None else min(seconds, ends - time.monotonic())
-            if self._is_over or left <= 0:
+        pauses, show = _pauses(timeout, every), _shower(progress)
+        show(status := await self.astatus())
+        for seconds in pauses:
+            if self._is_over:
                 break
-            await asyncio.sleep(left)
+            await asyncio.sleep(seconds)
+            show(status := await self.astatus())
         return status
 
     async def aresults(self) -> AsyncIterator[BatchResult]:
@@ -319,13 +316,18 @@ class BatchJob:
         return states.pop() if len(states) == 1 else "partial"
 
 
-def _polls(every: float | None) -> Iterator[float]:
-    """Yield how long to wait, again and again."""
-    seconds = _FIRST_POLL if every is None else every
-    while True:
-        yield seconds
-        if every is None:
-            seconds = min(seconds * 1.5, _LONGEST_POLL)
+def _pauses(timeout: float | None, every: float | None) -> Iterator[float]:
+    """Return how long to wait before each further question, until no time is left."""
+    ends = math.inf if timeout is None else time.monotonic() + timeout
+
+    def pauses() -> Iterator[float]:
+        seconds = _FIRST_POLL if every is None else every
+        while (left := min(seconds, ends - time.monotonic())) > 0:
+            yield left
+            if every is None:
+                seconds = min(seconds * 1.5, _LONGEST_POLL)
+
+    return pauses()
 
 
 def _shower(progress: StatusOption) -> Callable[[BatchStatus], None]:
