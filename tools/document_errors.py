@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_claude_cloud.errors.exceptions import CLASSES
-from langchain_claude_cloud.errors.known_errors import HINTS_BY_KIND, KNOWN_ERRORS, KnownError
+from langchain_claude_cloud.errors.known_errors import KnownError, known_errors
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
@@ -31,7 +31,7 @@ def _sections() -> Iterator[str]:
     for cloud, heading in _HEADINGS:
         yield f"### {heading}\n"
         yield "| it says | class | it means | what to do |\n|---|---|---|---|"
-        yield from (_row(known) for known in KNOWN_ERRORS if known.cloud == cloud)
+        yield from (_row(known) for known in known_errors().errors if known.cloud == cloud)
         yield ""
 
 
@@ -44,9 +44,10 @@ def _row(known: KnownError) -> str:
 def _general() -> Iterator[str]:
     yield "### Other refusals\n"
     yield "| class | cloud | what to do |\n|---|---|---|"
-    for (cloud, kind), hint in HINTS_BY_KIND.items():
-        label = LABELS[cloud] if cloud else "both"
-        yield f"| `{CLASSES[kind].__name__}` | {label} | {_cell(hint)} |"
+    for cloud, hints in known_errors().hints.items():
+        label = "both" if cloud == "both" else LABELS[cloud]
+        for kind, hint in hints.items():
+            yield f"| `{CLASSES[kind].__name__}` | {label} | {_cell(hint)} |"
     yield ""
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from langchain_claude_cloud.errors.error_types import (
-    ERROR_TYPES,
-    STATUS_KINDS,
+from langchain_claude_cloud.errors.known_errors import (
     ErrorKind,
+    KnownError,
     is_error_status,
+    known_errors,
 )
-from langchain_claude_cloud.errors.known_errors import KNOWN_ERRORS, KnownError
 from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import Cloud
 
@@ -28,35 +27,25 @@ def classify(parsed: ParsedError, platform: Cloud) -> tuple[ErrorKind, KnownErro
     The error's name and status give the kind; a known text may say that it is another.
     """
     kind = _kind_by_name(parsed)
-    known = _find_known(parsed, kind, platform)
-    return (known and known.kind) or kind, known
-
-
-def _find_known(parsed: ParsedError, kind: ErrorKind, platform: Cloud) -> KnownError | None:
-    for known in KNOWN_ERRORS:
+    for known in known_errors().errors:
         if known.cloud in (None, platform) and kind in known.only and search(known, parsed):
-            return known
-    return None
+            return known.kind or kind, known
+    return kind, None
 
 
 def search(known: KnownError, parsed: ParsedError) -> re.Match[str] | None:
     """Return where an error says what is known, in its message, its type or its reasons."""
     texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
-    return next((found for text in texts if (found := known.pattern.search(text))), None)
+    return next((found for text in texts if (found := known.search(text))), None)
 
 
 def _kind_by_name(parsed: ParsedError) -> ErrorKind:
     status = parsed.status or 0
-    row = ERROR_TYPES.get(parsed.error_type or "")
-    if row is not None and (row[2] or status == row[0] or not is_error_status(status)):
-        return row[1]
-    if status in STATUS_KINDS:
-        return STATUS_KINDS[status]
-    return (
-        "invalid"
-        if is_error_status(status) and status < HTTPStatus.INTERNAL_SERVER_ERROR
-        else "server"
-    )
+    name = known_errors().names.get(parsed.error_type or "")
+    if name and (name.is_exact or status == name.status or not is_error_status(status)):
+        return name.kind
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return known_errors().statuses.get(status, "invalid" if refused else "server")
 
 
 def is_hopeless(parsed: ParsedError, kind: ErrorKind) -> bool:

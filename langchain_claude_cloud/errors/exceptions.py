@@ -14,8 +14,8 @@ from langchain_core import exceptions as core
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.errors.error_types import ErrorKind
     from langchain_claude_cloud.errors.hints import Explanation
+    from langchain_claude_cloud.errors.known_errors import ErrorKind
     from langchain_claude_cloud.errors.parsing import ParsedError
 
 

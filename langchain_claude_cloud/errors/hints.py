@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from langchain_claude_cloud.errors.classification import is_hopeless, search
-from langchain_claude_cloud.errors.error_types import ErrorKind
-from langchain_claude_cloud.errors.known_errors import CLOCK, HINTS_BY_KIND, KnownError
+from langchain_claude_cloud.errors.known_errors import ErrorKind, KnownError, known_errors
 from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
@@ -61,9 +60,8 @@ class Explanation:
 
     def _hint(self) -> str:
         facts = self._facts()
-        general = HINTS_BY_KIND.get((self.platform, self.kind)) or HINTS_BY_KIND.get(
-            (None, self.kind), ""
-        )
+        hints = known_errors().hints
+        general = {**hints["both"], **hints[self.platform]}.get(self.kind, "")
         if is_hopeless(self.parsed, self.kind):
             waiting = "Not retried: a quota (zero in a new project) or spending limit must be"
             return f"{waiting} raised. {general.format_map(facts)}"
@@ -90,7 +88,8 @@ class Explanation:
 
 def is_clock_skew(text: str) -> bool:
     """Whether a refusal says that a signature or token comes from another time."""
-    return re.search(CLOCK, text) is not None
+    known = next(known for known in known_errors().errors if known.hint == "{clock}")
+    return known.search(text) is not None
 
 
 def clock_hint(skew: float | None = None) -> str:

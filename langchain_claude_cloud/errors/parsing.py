@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from langchain_claude_cloud.errors import retry_after as _retry_after
-from langchain_claude_cloud.errors.error_types import is_error_status, status_of
+from langchain_claude_cloud.errors.known_errors import is_error_status, status_of
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
 

@@ -25,7 +25,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
     error_from_response,
 )
-from langchain_claude_cloud.errors.known_errors import KNOWN_ERRORS
+from langchain_claude_cloud.errors.known_errors import known_errors
 from langchain_claude_cloud.errors.types import Cloud
 
 IAM: Final = ("Allow the identity", "Grant the caller", "bedrock:Invoke", "aiplatform.user")
@@ -215,7 +215,7 @@ def test_a_real_text_becomes_the_right_error_with_the_right_advice(seen: Seen) -
 def test_every_known_text_was_seen() -> None:
     """No row of the table is there without a body that it explains."""
     explained = {id(error_of(seen).args[0].known) for seen in SEEN}
-    unseen = [known.says for known in KNOWN_ERRORS if id(known) not in explained]
+    unseen = [known.says for known in known_errors().errors if id(known) not in explained]
     assert unseen == ["request payload size exceeds the limit"]
     error = error_of(
         aws(400, "request payload size exceeds the limit: 20971520", RequestTooLargeError)
