@@ -446,6 +446,10 @@ def test_the_commands(
             run(("batch", *arguments))
         return int(str(end.value.code)), "".join(capsys.readouterr())
 
+    def as_json(*arguments: str) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(command(*arguments, "--json")[1])
+        return said
+
     submitting = ("submit", str(path), "--storage", STORAGE, "--model", "claude-sonnet-5-5")
     options = ("--system", "Be brief.", "--schema", str(schema), "--role", ROLE)
     code, said = command(*submitting, *options, "--option", "colour=1")
@@ -455,10 +459,13 @@ def test_the_commands(
     assert code == 0
     assert "in.jsonl.batch.json: queued: 4 inputs" in said
     assert "4 inputs" in command("status", str(path))[1]
+    assert as_json("status", str(path))["total"] == 4
+    assert as_json(*submitting, *options)["reference"] == f"{path}.batch.json"
     assert command("wait", str(path))[0] == 0
     code, said = command("results", str(path), str(output))
     assert code == 0
     assert "4 answered, 0 failed" in said
+    assert as_json("results", str(path), str(output))["skipped"] == 4
     assert "completed" in command("cancel", f"{path}.batch.json")[1]
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert [record["id"] for record in records] == [row["id"] for row in rows(4)]

@@ -10,7 +10,18 @@ import typer
 
 from langchain_claude_cloud import __version__
 from langchain_claude_cloud.cli.batch import batch
-from langchain_claude_cloud.cli.common import CloudName, CommandError, Target, make_console
+from langchain_claude_cloud.cli.common import (
+    CloudName,
+    CommandError,
+    Json,
+    Model,
+    Platform,
+    Profile,
+    Project,
+    Region,
+    Target,
+    make_console,
+)
 from langchain_claude_cloud.errors import ClaudeCloudError
 
 app = typer.Typer(
@@ -22,15 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(batch, name="batch")
-
-Platform = Annotated[CloudName | None, typer.Option(help="Which cloud.", show_default=False)]
-Model = Annotated[
-    str | None,
-    typer.Option(help="A catalogue name, an exact id, or an ARN. Otherwise ANTHROPIC_MODEL."),
-]
-Project = Annotated[str | None, typer.Option(help="Google Cloud project (Vertex AI).")]
-Region = Annotated[str | None, typer.Option(help="Region, of either cloud.")]
-Profile = Annotated[str | None, typer.Option(help="AWS profile (Bedrock).")]
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -69,7 +71,7 @@ def demo(
 ) -> None:
     """Run an agent that recovers from a tool call that was cut off.
 
-    Offline, unless --live. The status is 1 if a step does not do what it should.
+    It runs offline, unless --live. The exit status is 1 if a step goes wrong.
     """
     from langchain_claude_cloud.cli.demo import run_demo  # noqa: PLC0415  # the model, for one
 
@@ -99,7 +101,8 @@ def chat(
 ) -> None:
     """Talk to a model in the terminal.
 
-    /help lists its commands, Ctrl-D ends it. The status is 1 if the last question was not answered.
+    /help lists its commands, Ctrl-D ends it. The exit status is 1 if the last question was not
+    answered.
     """
     from langchain_claude_cloud.cli.chat import run_chat  # noqa: PLC0415  # see `demo`
 
@@ -120,12 +123,12 @@ def doctor(
     region: Region = None,
     profile: Profile = None,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check settings and credentials, try each cloud, say what to do.
 
-    Shows what would be used and where it comes from. Sends each cloud a few small requests,
-    unless --offline. The status is 0 if a cloud can be used.
+    Shows which settings are used and where they come from. Then sends each cloud a few small
+    requests, unless --offline. The exit status is 0 if at least one cloud can be used.
     """
     from langchain_claude_cloud.cli.doctor import run_doctor  # noqa: PLC0415  # see `demo`
 
@@ -135,12 +138,12 @@ def doctor(
 
 @app.command()
 def models(
-    name: Annotated[str | None, typer.Argument(help="A model, or a part of names.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A model, or a part of its name.")] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Retired models, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include retired models.")] = False,
+    as_json: Json = False,
     live: Annotated[
-        bool, typer.Option("--live", help="What your account lists, not the catalogue.")
+        bool, typer.Option("--live", help="Ask the cloud which models your account has.")
     ] = False,
     platform: Platform = None,
     project: Project = None,
@@ -172,34 +175,36 @@ def count(
     project: Project = None,
     region: Region = None,
     profile: Profile = None,
+    as_json: Json = False,
 ) -> None:
-    """Print how many tokens a text has, counted by the cloud."""
+    """Count the tokens of a text. The cloud counts them."""
     from langchain_claude_cloud.cli.count import run_count  # noqa: PLC0415  # see `demo`
 
-    run_count(make_console(), Target(platform, model, project, region, profile), file)
+    target = Target(platform, model, project, region, profile)
+    run_count(make_console(), target, file, as_json=as_json)
 
 
 @app.command()
-def cost(
+def cost(  # noqa: PLR0913 - the options of the command; keyword-only
     file: Annotated[
-        str | None, typer.Argument(help="A prompt's text, counted by the cloud; - for stdin.")
+        str | None,
+        typer.Argument(help="A file with the prompt; - for stdin. The cloud counts its tokens."),
     ] = None,
     *,
     input_tokens: Annotated[
-        int | None, typer.Option(help="The length of the prompt, in place of FILE.", min=0)
+        int | None, typer.Option(help="Tokens in the prompt, in place of FILE.", min=0)
     ] = None,
-    output_tokens: Annotated[
-        int | None, typer.Option(help="The length of the answer.", min=0)
-    ] = None,
+    output_tokens: Annotated[int | None, typer.Option(help="Tokens in the answer.", min=0)] = None,
     platform: Platform = None,
     model: Model = None,
     project: Project = None,
     region: Region = None,
     profile: Profile = None,
+    as_json: Json = False,
 ) -> None:
-    """Print a model's prices, or what a prompt and its answer cost.
+    """Show a model's prices, or the price of a prompt and its answer.
 
-    Sends nothing, unless FILE is given.
+    Nothing is sent, unless FILE is given.
     """
     from langchain_claude_cloud.cli.cost import run_cost  # noqa: PLC0415  # the catalogue
 
@@ -214,6 +219,7 @@ def cost(
         path=file,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
+        as_json=as_json,
     )
 
 
@@ -231,12 +237,12 @@ def emulate(
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
     event_delay: Annotated[float, typer.Option(help="Seconds between events.")] = 0.0,
     strict: Annotated[
-        bool, typer.Option(help="Refuse what the clouds refuse, in their words.")
+        bool, typer.Option(help="Refuse the requests that the clouds would refuse.")
     ] = True,
 ) -> None:
-    """Serve both clouds on this machine until Ctrl-C, for tests.
+    """Emulate both clouds on this machine, for tests, until Ctrl-C.
 
-    Prints the environment variables that a program needs to use them.
+    Prints the environment variables that lead a program to the emulator.
     """
     from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
 
@@ -255,7 +261,7 @@ def web(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show a file on a web page while a tool call writes it."""
+    """Serve a web page that shows a file while a tool call writes it."""
     from langchain_claude_cloud.cli.web.app import run_web  # noqa: PLC0415  # an extra
 
     if not live:

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from langchain_claude_cloud.cli.common import CloudName, CommandError, Target, make_console
+from langchain_claude_cloud.cli.common import (
+    CloudName,
+    CommandError,
+    Json,
+    Model,
+    Platform,
+    Profile,
+    Project,
+    Region,
+    Target,
+    make_console,
+)
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.batch import BatchJob, BedrockBatch, VertexBatch
+    from langchain_claude_cloud.batch import (
+        BatchJob,
+        BatchStatus,
+        BedrockBatch,
+        RunReport,
+        VertexBatch,
+    )
     from langchain_claude_cloud.errors.types import Cloud
 
 _ENDING: Final = ".batch.json"
 
 Inputs: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")]
 Output: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")]
-Platform: TypeAlias = Annotated[CloudName | None, typer.Option(help="Which cloud.")]
-Model: TypeAlias = Annotated[str | None, typer.Option(help="The model.")]
 System: TypeAlias = Annotated[str | None, typer.Option(help="A system prompt.")]
 Schema: TypeAlias = Annotated[
-    str | None, typer.Option(help="A file with a JSON schema that answers follow.")
+    str | None, typer.Option(help="A file with the JSON schema of the answers.")
 ]
 Reference: TypeAlias = Annotated[
-    str, typer.Argument(help="The file of inputs that was submitted, or its reference.")
+    str, typer.Argument(help="The file that was submitted, or its reference.")
 ]
 
 batch = typer.Typer(
@@ -40,28 +55,37 @@ def _group() -> None:
 
 
 @batch.command()
-def run(
+def run(  # noqa: PLR0913 - the options of the command; keyword-only
     inputs: Inputs,
     output: Output,
     *,
     platform: Platform = None,
     model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
     system: System = None,
     schema: Schema = None,
-    requests_per_minute: Annotated[float | None, typer.Option(help="At most.")] = None,
+    requests_per_minute: Annotated[
+        float | None, typer.Option(help="Send at most this many.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Answer the prompts in a file; run it again to answer what is missing.
+    """Answer the prompts of a file with single calls.
 
-    The status is 1 if an input failed or the run was interrupted.
+    Run the same command again to answer what is still missing. The exit status is 1 if an input
+    failed or the run was interrupted.
     """
     from langchain_claude_cloud.batch import run as run_batch  # noqa: PLC0415  # the model
 
     report = run_batch(
-        _runnable(Target(platform, model), system, schema),
+        _runnable(Target(platform, model, project, region, profile), system, schema),
         inputs,
         output,
         requests_per_minute=requests_per_minute,
     )
+    if as_json:  # else it is on stderr already
+        _echo(report, as_json=True)
     raise typer.Exit(int(bool(report.failed or report.interrupted)))
 
 
@@ -71,24 +95,27 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     *,
     platform: Platform = None,
     model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
     system: System = None,
     schema: Schema = None,
-    answer_tokens: Annotated[float, typer.Option(help="Of an answer, on average.")] = 500,
+    answer_tokens: Annotated[float, typer.Option(help="Tokens of an average answer.")] = 500,
     requests_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
     tokens_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
     prices: Annotated[
-        str | None, typer.Option(help="A JSON file: prices of models per million tokens.")
+        str | None, typer.Option(help="A JSON file with each model's prices per million tokens.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Say how many tokens the prompts of a file have, what they cost and how long they take.
+    """Estimate the tokens, price and time of a file.
 
-    Nothing is sent. Single calls and the cloud's batch jobs are compared.
+    Nothing is sent. Single calls (run) are compared with batch jobs (submit).
     """
     from langchain_claude_cloud.batch.estimate import estimate as make_estimate  # noqa: PLC0415  # the model
     from langchain_claude_cloud.cli.estimate import read_prices, show_estimate  # noqa: PLC0415  # the model
 
-    target = Target(platform, model)
+    target = Target(platform, model, project, region, profile)
     found = make_estimate(
         _runnable(target, system, schema),
         inputs,
@@ -104,13 +131,16 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
 
 
 @batch.command()
-def submit(
+def submit(  # noqa: PLR0913 - the options of the command; keyword-only
     inputs: Inputs,
     *,
     storage: Annotated[
-        str, typer.Option(help="Where files are put: s3://..., gs://... or bq://...")
+        str, typer.Option(help="Where the files go: s3://..., gs://... or bq://...")
     ],
     model: Model = None,
+    project: Project = None,
+    region: Region = None,
+    profile: Profile = None,
     system: System = None,
     schema: Schema = None,
     role: Annotated[
@@ -118,60 +148,77 @@ def submit(
     ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(help="Another option of the cloud's jobs, as NAME=VALUE. Repeatable."),
+        typer.Option(help="A further option of the cloud's jobs, as NAME=VALUE. Repeatable."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Otherwise the inputs' name with .batch.json after it.")
+        str | None,
+        typer.Option(help="The file that remembers the batch. Default: INPUTS.batch.json."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Have the cloud answer a file of prompts within a day or so, at half the price.
+    """Have the cloud answer a file: slower, at half the price.
 
-    The same command again goes on where it was, and asks for what has no answer.
+    The cloud's batch jobs mostly take less than a day.
+    Run the same command again to continue after an interruption, or to ask again for what failed.
     """
     from langchain_claude_cloud.batch import submit as submit_batch  # noqa: PLC0415  # the model
     from langchain_claude_cloud.batch.jobs.clouds import cloud_of  # noqa: PLC0415  # the model
 
     cloud, _ = cloud_of(storage)
     given = _options(cloud, role, option or [])
+    target = Target(CloudName(cloud), model, project, region, profile)
     job = submit_batch(
-        _runnable(Target(CloudName(cloud), model), system, schema),
+        _runnable(target, system, schema),
         inputs,
         storage=storage,
         reference=reference,
         options=given,
         note={} if schema is None else {"schema": _schema(schema)},
     )
-    typer.echo(f"{job.reference}: {job.status()}")
+    if as_json:
+        _echo(job.status(), as_json=True, reference=str(job.reference))
+    else:
+        typer.echo(f"{job.reference}: {job.status()}")
 
 
 @batch.command()
-def status(reference: Reference) -> None:
-    """Say how far a batch is."""
-    typer.echo(str(_load(reference).status()))
+def status(reference: Reference, *, as_json: Json = False) -> None:
+    """Show how far a batch is."""
+    _echo(_load(reference).status(), as_json=as_json)
 
 
 @batch.command()
-def wait(reference: Reference) -> None:
-    """Wait until a batch has ended. The status is 1 if not all was answered."""
+def wait(reference: Reference, *, as_json: Json = False) -> None:
+    """Wait until a batch has ended.
+
+    The exit status is 1 if an input was not answered.
+    """
     ended = _load(reference).wait()
+    if as_json:  # else it is on stderr already
+        _echo(ended, as_json=True)
     raise typer.Exit(int(ended.state != "completed"))
 
 
 @batch.command()
-def results(
-    reference: Reference,
-    output: Output,
-) -> None:
-    """Write the results of a batch that has ended. The status is 1 if an input failed."""
+def results(reference: Reference, output: Output, *, as_json: Json = False) -> None:
+    """Write the results of a batch that has ended.
+
+    The exit status is 1 if an input failed.
+    """
     report = _load(reference).write(output)
-    typer.echo(str(report))
+    _echo(report, as_json=as_json)
     raise typer.Exit(int(bool(report.failed)))
 
 
 @batch.command()
-def cancel(reference: Reference) -> None:
-    """Stop a batch. What is answered stays."""
-    typer.echo(str(_load(reference).cancel()))
+def cancel(reference: Reference, *, as_json: Json = False) -> None:
+    """Stop a batch. Answers that are there already are kept."""
+    _echo(_load(reference).cancel(), as_json=as_json)
+
+
+def _echo(found: BatchStatus | RunReport, *, as_json: bool, **more: str) -> None:
+    text = json.dumps({**more, **asdict(found)}, default=float) if as_json else str(found)
+    typer.echo(text)
 
 
 def _load(path: str) -> BatchJob:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
+import typer
 from langchain_core.messages import AIMessage
 from rich.console import Console
 
@@ -28,6 +29,23 @@ class CloudName(StrEnum):
 
     VERTEX = "vertex"
     BEDROCK = "bedrock"
+
+
+Platform: TypeAlias = Annotated[
+    CloudName | None, typer.Option(help="Which cloud.", show_default=False)
+]
+Model: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="A catalogue name, an exact id, or an ARN. Default: ANTHROPIC_MODEL, else "
+        f"{DEFAULT_MODEL}."
+    ),
+]
+Project: TypeAlias = Annotated[str | None, typer.Option(help="Google Cloud project (Vertex AI).")]
+Region: TypeAlias = Annotated[str | None, typer.Option(help="Region, on either cloud.")]
+Profile: TypeAlias = Annotated[str | None, typer.Option(help="AWS profile (Bedrock).")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The options that several commands have."""
 
 
 class CommandError(Exception):

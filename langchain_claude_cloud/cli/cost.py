@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,6 +108,7 @@ def run_cost(
     path: str | None = None,
     input_tokens: int | None = None,
     output_tokens: int | None = None,
+    as_json: bool = False,
 ) -> None:
     """Print a model's prices per million tokens; or those of a prompt and its answer.
 
@@ -116,6 +118,7 @@ def run_cost(
         path: A file with the prompt, whose tokens the cloud counts; ``-`` for stdin.
         input_tokens: The length of the prompt, where it is known.
         output_tokens: The length of the answer.
+        as_json: Whether to print JSON.
 
     Raises:
         CommandError: The price table does not have the model, or is not installed.
@@ -137,6 +140,9 @@ def run_cost(
     rows = {name: prices for name, prices in rows.items() if prices}
     if not rows:
         raise CommandError(f"The price table of genai-prices does not have {model}.")
+    if as_json:
+        console.out(json.dumps(_as_json(model, rows, lengths, grows=grows), indent=2))
+        return
     what = "dollars per million tokens"
     if lengths:
         what = f"dollars for {lengths[0]:,} tokens in, {lengths[1]:,} out"
@@ -145,6 +151,24 @@ def run_cost(
     if grows:
         console.print("Long prompts cost more: try --input-tokens.")
     console.print(_LIMITS, style="dim")
+
+
+def _as_json(
+    model: str, rows: Mapping[str, Row], lengths: tuple[int, int] | None, *, grows: bool
+) -> dict[str, object]:
+    """Return the prices as JSON data, in dollars."""
+    places = {each.name: each for each in _OFFERS}
+    prices = [
+        {
+            "platform": places[name].platform,
+            "inference_profile": places[name].profile,
+            "dollars": {kind.replace(" ", "_"): float(price) for kind, price in row.items()},
+        }
+        for name, row in rows.items()
+    ]
+    asked = dict(zip(("input_tokens", "output_tokens"), lengths, strict=True)) if lengths else {}
+    per = {} if lengths else {"per_tokens": _MILLION, "long_prompts_cost_more": grows}
+    return {"model": model, **asked, **per, "prices": prices, "limits": _LIMITS}
 
 
 def _prices(offer: Offer, model: str, lengths: tuple[int, int] | None) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 from langchain_core.messages import HumanMessage
@@ -12,19 +13,27 @@ from langchain_claude_cloud.chat_models.token_counting import EstimatedCount
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError, Target
 
 
-def run_count(console: Console, target: Target, path: str) -> None:
+def run_count(console: Console, target: Target, path: str, *, as_json: bool = False) -> None:
     """Print the number of tokens of a file, counted by the cloud.
 
     Args:
         console: Where to.
         target: Which cloud and model.
         path: The file, or ``-`` for stdin.
+        as_json: Whether to print JSON.
 
     Raises:
         CommandError: The file cannot be read, or has no text.
         ClaudeCloudError: The cloud did not count.
     """
-    console.out(str(int(count_file(target, path))))
+    count = count_file(target, path)
+    found = {
+        "platform": target.config().cloud,
+        "model": target.model_name,
+        "tokens": int(count),
+        "estimated": isinstance(count, EstimatedCount),
+    }
+    console.out(json.dumps(found) if as_json else str(found["tokens"]))
 
 
 def count_file(target: Target, path: str) -> int:

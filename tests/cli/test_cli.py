@@ -288,6 +288,9 @@ def test_count_asks_the_cloud(
     assert 100 < int(out) < 200
     assert model in err
     assert [request.operation for request in environment_of.requests] == ["count_tokens"]
+    file = str(tmp_path / "text.txt")
+    found = json.loads(command(capsys, "count", file, *options, "--json")[1])
+    assert found == {"platform": cloud, "model": model, "tokens": int(out), "estimated": False}
     code, _, err = command(capsys, "count", str(tmp_path / "missing.txt"), *options)
     assert code == 1
     assert "cannot be read" in err
@@ -469,6 +472,8 @@ def test_batch_run_goes_on(
     for done in ("2 answered, 0 failed, 0 skipped", "0 answered, 0 failed, 2 skipped"):
         code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
         assert (code, done in err) == (0, True), err
+    code, out, _ = command(capsys, "batch", "run", str(inputs), str(output), *options, "--json")
+    assert (code, json.loads(out)["skipped"]) == (0, 2)
     assert len(environment_of.requests) == 2
     assert all("Be brief." in str(request.body["system"]) for request in environment_of.requests)
     records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_prompt_of_a_known_length_is_priced(capsys: Output) -> None:
     assert "1,000,000 tokens in, 500,000 out" in out
     assert "Vertex AI, global  2.0000  5.0000  7.0000" in out
     assert "Bedrock, global" not in out
+
+
+def test_programs_read_the_prices(capsys: Output) -> None:
+    """As JSON: each place by its cloud and profile, per million tokens or for two lengths."""
+    code, out, _ = cost(capsys, "--model", "claude-sonnet-4-5", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["per_tokens"], found["long_prompts_cost_more"]) == (1_000_000, True)
+    prices = {(row["platform"], row["inference_profile"]): row for row in found["prices"]}
+    assert prices["vertex", None]["dollars"]["cache_read"] == pytest.approx(0.3)
+    assert prices["bedrock", "us"]["dollars"]["output"] == pytest.approx(16.5)
+    lengths = ("--input-tokens", "1000", "--output-tokens", "500", "--platform", "vertex")
+    found = json.loads(cost(capsys, "--model", "claude-sonnet-5-5", *lengths, "--json")[1])
+    assert (found["input_tokens"], found["output_tokens"]) == (1_000, 500)
+    assert [row["dollars"]["total"] for row in found["prices"]] == [pytest.approx(0.007)]
 
 
 def test_a_file_is_counted_by_the_cloud(
