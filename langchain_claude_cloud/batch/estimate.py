@@ -161,8 +161,9 @@ def estimate(
         ("inference_profile", resolved.inference_profile),
     )
     price = partial(_listed, where) if prices is None else prices.cost
+    calls = pipeline.calls(resolved.cloud)
     for one in InputReader(inputs, lambda _: 0, input):
-        tokens = pipeline.call(one.value, resolved.cloud).prompt_tokens()
+        tokens = calls.prompt_tokens(pipeline.prompt(one.value))
         found.bytes += _size(one.value)
         found.add(tokens, answer_tokens, price(round(tokens), round(answer_tokens)))
     weight = resolved.capabilities.output_quota_weight

@@ -51,7 +51,7 @@ from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
-from langchain_claude_cloud.request.tool_names import NO_NAMES
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.usage import quota_tokens
@@ -230,12 +230,10 @@ class CallDriver(Generic[T]):
             MEMORY.say_once(notice)
         return request, self._finish(request)
 
-    def read_offline(self, response: HttpResponse) -> None:
-        """Take in the answer to a request that was not sent from here."""
-        resolved, source = self._resolved, self._source(response.headers)
-        options = self._adaptation.settle(self._route.place, resolved)
-        names = prepare_tools(options, resolved).names
-        read_json(response, source, partial(self.answer.take, source, names))
+    def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
+        """Say where an answer comes from that was not asked for from here, and its tools' names."""
+        options = self._adaptation.settle(self._route.place, self._resolved)
+        return self._source(headers), prepare_tools(options, self._resolved).names
 
     def _build(self) -> MessagesRequest:
         """Build the current route's request. The platform must have been prepared."""

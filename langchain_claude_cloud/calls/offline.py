@@ -6,14 +6,16 @@ The request is the one that a call would send, and its answer is read as a call 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_claude_cloud.calls.answer import WholeMessage
+from langchain_claude_cloud.calls.answer import PausableAnswer, WholeMessage
 from langchain_claude_cloud.calls.driver import Call, CallDriver
 from langchain_claude_cloud.calls.executors import run
+from langchain_claude_cloud.calls.json_body import read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Prepare, Steps
 from langchain_claude_cloud.errors import ClaudeCloudError
@@ -21,45 +23,48 @@ from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import HttpResponse
 from langchain_claude_cloud.request.token_estimation import size_of, size_of_tools
+from langchain_claude_cloud.request.tool_names import ToolNames
+from langchain_claude_cloud.response.message import ResponseSource
 
 _NO_HEADERS: Mapping[str, str] = {}
 _BATCH: Mapping[str, str] = {SERVICE_TIER_HEADER: "batch"}
 """For the metadata of answers: what they cost depends on it."""
 
 
-class OfflineCall:
-    """One call that is not sent.
+class OfflineCalls:
+    """Calls of one model with the same arguments, which are not sent.
+
+    What does not change from one to the next is found out once.
 
     Args:
-        call: What is asked for; its only route says of whom.
+        call: What is asked for in each, without the messages; its only route says of whom.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
-        self._driver: CallDriver[None] = CallDriver(call, "invoke", handler)
-        self._built: OutgoingRequest | None = None
+        self._route = call.routes[0]
+        self._handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
 
-    def request(self) -> OutgoingRequest:
-        """Return the request, unsigned. Gets images and documents that are given by URL.
+    def request(self, messages: Sequence[BaseMessage]) -> OutgoingRequest:
+        """Return a request, unsigned. Gets images and documents that are given by URL.
 
         Raises:
             ClaudeCloudError: The call cannot be sent, or there are no credentials.
         """
-        run(self._build(), self._call.clients)
-        if self._built is None:  # the steps end with it
-            raise RuntimeError("no request was built")
-        return self._built
+        driver = self._driver(messages)
+        built: list[OutgoingRequest] = []
 
-    def _build(self) -> Steps:
-        _, self._built = yield from self._driver.request()
+        def steps() -> Steps:
+            _, outgoing = yield from driver.request()
+            built.append(outgoing)
 
-    def prompt_tokens(self) -> float:
-        """Return the estimated tokens of the prompt and its tools; nothing is fetched."""
-        route = self._call.routes[0]
-        per_token = route.resolve_in(route.known_region()).info.characters_per_token
-        messages = sum(size_of(message, per_token).tokens for message in self._call.messages)
-        return messages + size_of_tools(self._call.options.request.tools, per_token)
+        run(steps(), self._call.clients)
+        return built[0]
+
+    def prompt_tokens(self, messages: Sequence[BaseMessage]) -> float:
+        """Return the estimated tokens of a prompt and the tools; nothing is fetched."""
+        sizes = (size_of(message, self._characters_per_token) for message in messages)
+        return sum(size.tokens for size in sizes) + self._tokens_of_tools
 
     def answer(self, body: JsonObject) -> AIMessage:
         """Return the message that a response holds.
@@ -67,17 +72,40 @@ class OfflineCall:
         Raises:
             ClaudeCloudError: The response holds an error, or is no answer.
         """
-        run(self._read(HttpResponse(200, _BATCH, json.dumps(body).encode())), NO_CLIENTS)
-        return self._driver.answer.message()
-
-    def _read(self, response: HttpResponse) -> Steps:
-        route = self._call.routes[0]
-        yield Prepare(route.platform)
-        yield from find_arn_target(route)
-        self._driver.read_offline(response)
+        source, names = self._source
+        call = self._call
+        answer: PausableAnswer[None] = PausableAnswer(
+            self._handler, version=call.version, with_usage=call.with_usage
+        )
+        response = HttpResponse(200, _BATCH, json.dumps(body).encode())
+        read_json(response, source, partial(answer.take, source, names))
+        return answer.message()
 
     def error(self, status: int, body: JsonObject) -> ClaudeCloudError:
         """Return the exception for a refusal."""
-        route = self._call.routes[0]
         content = json.dumps(body).encode()
-        return route.platform.read_error(status, _NO_HEADERS, content, model=route.model)
+        return self._route.platform.read_error(
+            status, _NO_HEADERS, content, model=self._route.model
+        )
+
+    def _driver(self, messages: Sequence[BaseMessage]) -> CallDriver[None]:
+        return CallDriver(replace(self._call, messages=messages), "invoke", self._handler)
+
+    @cached_property
+    def _characters_per_token(self) -> float:
+        return self._route.resolve_in(self._route.known_region()).info.characters_per_token
+
+    @cached_property
+    def _tokens_of_tools(self) -> float:
+        return size_of_tools(self._call.options.request.tools, self._characters_per_token)
+
+    @cached_property
+    def _source(self) -> tuple[ResponseSource, ToolNames]:
+        """Where answers come from, and what the tools are called in the requests."""
+
+        def steps() -> Steps:
+            yield Prepare(self._route.platform)
+            yield from find_arn_target(self._route)
+
+        run(steps(), NO_CLIENTS)
+        return self._driver(()).offline_source(_BATCH)

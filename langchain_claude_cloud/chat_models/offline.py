@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_claude_cloud.calls.offline import OfflineCall
+from langchain_core.messages import BaseMessage
+
+from langchain_claude_cloud.calls.offline import OfflineCalls
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
 
@@ -14,26 +16,24 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.routing.routes import Route
 
 
-def offline_call(
-    model: ChatClaudeCloud,
-    value: Any,  # as langchain-core takes it
-    arguments: JsonObject,
-    cloud: Cloud,
-) -> OfflineCall:
-    """Return a call of a model.
+def offline_calls(model: ChatClaudeCloud, arguments: JsonObject, cloud: Cloud) -> OfflineCalls:
+    """Return calls of a model, each with its own prompt.
 
     Args:
         model: The model.
-        value: The prompt, in any form that ``invoke`` takes.
         arguments: What is bound to the model.
         cloud: The cloud whose route counts: the model's first.
 
     Raises:
         ClaudeCloudError: An argument is not known, or the model has no route to the cloud.
     """
-    prompt = model._convert_input(value).to_messages()  # noqa: SLF001 - its own call
-    call = model._call(prompt, None, arguments, stream=False)  # noqa: SLF001 - its own call
-    return OfflineCall(replace(call, routes=(_first(call.routes, cloud),)))
+    call = model._call([], None, arguments, stream=False)  # noqa: SLF001 - its own call
+    return OfflineCalls(replace(call, routes=(_first(call.routes, cloud),)))
+
+
+def prompt_of(model: ChatClaudeCloud, value: Any) -> list[BaseMessage]:
+    """Return the messages of a prompt in any form that ``invoke`` takes."""
+    return model._convert_input(value).to_messages()  # noqa: SLF001 - its own call
 
 
 def route_to(model: ChatClaudeCloud, arguments: JsonObject, cloud: Cloud | None = None) -> Route:

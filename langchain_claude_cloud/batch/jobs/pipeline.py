@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import (
     Runnable,
     RunnableBinding,
@@ -14,9 +15,9 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.base import RunnableBindingBase
 
-from langchain_claude_cloud.calls.offline import OfflineCall
+from langchain_claude_cloud.calls.offline import OfflineCalls
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.chat_models.offline import offline_call
+from langchain_claude_cloud.chat_models.offline import offline_calls, prompt_of
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
@@ -37,19 +38,23 @@ class Pipeline:
     before: tuple[Runnable[Any, Any], ...] = ()
     after: tuple[Runnable[Any, Any], ...] = ()
 
-    def call(self, value: object, cloud: Cloud) -> OfflineCall:
-        """Return the call for an input.
+    def calls(self, cloud: Cloud) -> OfflineCalls:
+        """Return what makes requests of prompts, and reads their answers.
 
         Raises:
-            ClaudeCloudError: No prompt can be made of it.
+            ClaudeCloudError: The model has no route to the cloud.
+        """
+        return offline_calls(self.model, self.arguments, cloud)
+
+    def prompt(self, value: object) -> list[BaseMessage]:
+        """Return the prompt for an input.
+
+        Raises:
+            Exception: No prompt can be made of it.
         """
         for step in self.before:
             value = step.invoke(value)
-        return offline_call(self.model, value, self.arguments, cloud)
-
-    def answer(self, cloud: Cloud) -> OfflineCall:
-        """Return what reads answers."""
-        return offline_call(self.model, [], self.arguments, cloud)
+        return prompt_of(self.model, value)
 
     def finish(self, message: object) -> object:
         """Return what the runnable makes of an answer."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from langchain_claude_cloud.batch.jobs.pipeline import Pipeline
     from langchain_claude_cloud.batch.jobs.reference import Reference, Shard
+    from langchain_claude_cloud.calls.offline import OfflineCalls
 
 logger = logging.getLogger("langchain_claude_cloud")
 
@@ -107,7 +108,7 @@ def read_results(
     reference: Reference, pipeline: Pipeline, service: BatchService, store: ObjectStore
 ) -> Iterator[BatchResult]:
     """Yield what came of each input, in their order."""
-    spool = Spool()
+    spool, calls = Spool(), pipeline.calls(reference.cloud)
     try:
         for shard in reference.shards:
             fill(spool, shard, service, store)
@@ -118,19 +119,18 @@ def read_results(
                 if answer is None:
                     yield BatchResult(identifier, error=_no_answer(reference, shard))
                 else:
-                    yield _result(identifier, answer, pipeline, reference)
+                    yield _result(identifier, answer, pipeline, calls)
     finally:
         spool.close()
 
 
 def _result(
-    identifier: str | int, answer: Answer, pipeline: Pipeline, reference: Reference
+    identifier: str | int, answer: Answer, pipeline: Pipeline, calls: OfflineCalls
 ) -> BatchResult:
-    call = pipeline.answer(reference.cloud)
     if answer.status != _OK:
-        return BatchResult(identifier, error=call.error(answer.status, answer.body))
+        return BatchResult(identifier, error=calls.error(answer.status, answer.body))
     try:
-        message = call.answer(answer.body)
+        message = calls.answer(answer.body)
     except ClaudeCloudError as error:
         return BatchResult(identifier, error=error)
     try:

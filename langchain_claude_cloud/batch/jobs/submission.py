@@ -208,12 +208,13 @@ def _upload(
         InputRowError: An input cannot be used.
     """
     ids = Identifiers()
-    inputs = _checked(reader, ids)
+    inputs, calls = _checked(reader, ids), pipeline.calls(batch.cloud)
     try:
         _skip_uploaded(batch, inputs)
         number = batch.total
         for one in inputs:
-            line = _line(number, one, reader, pipeline, service, batch.cloud)
+            with _blamed_on(one, reader):
+                line = service.line(number, calls.request(pipeline.prompt(one.value)))
             try:
                 writer.add(number, one.id, line)
             except InvalidInputError as error:
@@ -225,21 +226,15 @@ def _upload(
         ids.close()
 
 
-def _line(
-    number: int,
-    one: Input,
-    reader: InputReader,
-    pipeline: Pipeline,
-    service: BatchService,
-    cloud: Cloud,
-) -> bytes:
-    """Return the input line of an input.
+@contextmanager
+def _blamed_on(one: Input, reader: InputReader) -> Iterator[None]:
+    """Say at which input something failed, if the input is to blame.
 
     Raises:
-        InputRowError: The input is to blame that there is none.
+        InputRowError: It is.
     """
     try:
-        return service.line(number, pipeline.call(one.value, cloud).request())
+        yield
     except Exception as error:
         if not _is_of_input(error):
             raise
