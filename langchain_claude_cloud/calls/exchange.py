@@ -7,7 +7,7 @@ and event loops in `langchain_claude_cloud.calls.executors`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -16,19 +16,17 @@ from langchain_core.messages import AIMessage
 from langchain_claude_cloud.calls.answer import HandlerFor, WholeMessage
 from langchain_claude_cloud.calls.driver import Call, CallDriver
 from langchain_claude_cloud.calls.executors import aexecute, arun, execute, run
-from langchain_claude_cloud.calls.lookup import Inquiry, inquire
+from langchain_claude_cloud.calls.lookup import Inquiry, Questions
 from langchain_claude_cloud.calls.options import read_options
-from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients, Prepare, Steps
+from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients
 from langchain_claude_cloud.control_plane.available_models import AvailableModel
 from langchain_claude_cloud.control_plane.model_list import (
     HINTS,
     PERMISSIONS,
     SUBJECT,
+    Models,
     ask_for_models,
 )
-from langchain_claude_cloud.control_plane.requests import ControlPlane
-from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
 from langchain_claude_cloud.response.message_state import IGNORE_EVENTS
 from langchain_claude_cloud.routing.routes import Route
@@ -142,10 +140,10 @@ def list_models(
     Raises:
         ClaudeCloudError: A control plane refused, or was not reached.
     """
-    found: dict[AvailableModel, None] = {}
-    for route in routes:
-        run(_listing(route, max_retries, timeout, found), clients)
-    return tuple(found)
+    inquiries = [_listing(route, max_retries, timeout) for route in routes]
+    for inquiry in inquiries:
+        run(inquiry.steps(), clients)
+    return _all_listed(inquiries)
 
 
 async def alist_models(
@@ -160,57 +158,55 @@ async def alist_models(
     Raises:
         ClaudeCloudError: See `list_models`.
     """
-    lists: list[dict[AvailableModel, None]] = [{} for _ in routes]
-    inquiries = [
-        arun(_listing(route, max_retries, timeout, found), clients)
-        for route, found in zip(routes, lists, strict=True)
-    ]
+    inquiries = [_listing(route, max_retries, timeout) for route in routes]
+    asking = [arun(inquiry.steps(), clients) for inquiry in inquiries]
     # All are waited for: a failure leaves nothing running behind.
-    for outcome in await asyncio.gather(*inquiries, return_exceptions=True):
+    for outcome in await asyncio.gather(*asking, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-    return tuple(dict.fromkeys(model for found in lists for model in found))
+    return _all_listed(inquiries)
+
+
+def _listing(route: Route, max_retries: int, timeout: Timeout) -> Inquiry[Models]:
+    cloud = route.config.cloud
+    return Inquiry(
+        route,
+        ask_for_models,
+        SUBJECT,
+        PERMISSIONS[cloud],
+        HINTS[cloud],
+        max_retries,
+        Timeouts.for_cloud(cloud, timeout),
+    )
+
+
+def _all_listed(inquiries: Sequence[Inquiry[Models]]) -> Models:
+    return tuple(dict.fromkeys(model for inquiry in inquiries for model in inquiry.result))
 
 
 def ask(
     route: Route,
-    questions: Callable[[Route], Generator[OutgoingRequest, JsonObject, T]],
-    plane: Callable[[Route], ControlPlane],
+    questions: Callable[[Route], Questions[T]],
     *,
-    max_retries: int = 2,
     subject: str,
+    permissions: Sequence[str],
+    hint: str = "",
+    max_retries: int = 2,
 ) -> T:
     """Ask the control plane of a route's cloud, and return what came of it.
 
     Args:
-        route: Whose identity, region and headers are used.
-        questions: Makes a generator that yields requests, is sent the answer of each (or has its
-            error raised), and returns the result. It is called when the platform is prepared.
-        plane: Makes what signs and reads refusals.
+        route: As in `Inquiry`, as the other arguments are.
+        questions: Asks and reads.
+        subject: What is asked about.
+        permissions: What the identity must be allowed.
+        hint: What else a refusal advises.
         max_retries: How often a failed request is sent again at most.
-        subject: What is asked about, for errors.
 
     Raises:
         ClaudeCloudError: An error that the generator does not put up with.
     """
-    found: list[T] = []
-
-    def steps() -> Steps:
-        timeouts = Timeouts.for_cloud(route.config.cloud, None)
-        yield Prepare(route.platform)
-        inquiry = Inquiry(route, plane(route), timeouts, max_retries, subject)
-        found.append((yield from inquire(inquiry, questions(route))))
-
-    run(steps(), NO_CLIENTS)
-    return found[0]
-
-
-def _listing(
-    route: Route, max_retries: int, timeout: Timeout, found: dict[AvailableModel, None]
-) -> Steps:
-    cloud = route.config.cloud
-    plane = ControlPlane(route.platform, PERMISSIONS[cloud], HINTS[cloud])
-    timeouts = Timeouts.for_cloud(cloud, timeout)
-    yield Prepare(route.platform)
-    inquiry = Inquiry(route, plane, timeouts, max_retries, SUBJECT)
-    found.update(dict.fromkeys((yield from inquire(inquiry, ask_for_models(route)))))
+    limits = Timeouts.for_cloud(route.config.cloud)
+    inquiry = Inquiry(route, questions, subject, permissions, hint, max_retries, limits)
+    run(inquiry.steps(), NO_CLIENTS)
+    return inquiry.result

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
-from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Send, Steps, Wait
+from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.arn_targets import UNKNOWN, ask_for_target
-from langchain_claude_cloud.control_plane.requests import ControlPlane
+from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("langchain_claude_cloud")
 
 T = TypeVar("T")
+Questions: TypeAlias = Generator[OutgoingRequest, JsonObject, T]
 
 _LOOKUP_TIMEOUTS: Final = Timeouts(connect=5.0, start=10.0, idle=10.0)
 """A call waits for this: it does better without the answer than with a late one."""
@@ -41,75 +42,85 @@ _AGAIN_SECONDS: Final = 300.0
 _SHOWN_BYTES: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """How a control plane is asked.
+@dataclass
+class Inquiry(Generic[T]):
+    """What a control plane is asked.
 
     Attributes:
         route: Whose identity, region and headers are used.
-        plane: Signs, and reads refusals.
-        timeouts: The limits of a request.
-        max_retries: How often a failed request is sent again at most.
+        questions: Makes a generator that yields requests, is sent the answer of each (or has its
+            error raised), and returns the result. It is called when the platform is prepared.
         subject: What is asked about, for errors.
+        permissions: What the identity must be allowed, for a refusal's advice.
+        hint: What else a refusal advises.
+        max_retries: How often a failed request is sent again at most.
+        timeouts: The limits of a request.
+        result: What came of it, when the steps were done.
     """
 
     route: Route
-    plane: ControlPlane
-    timeouts: Timeouts
-    max_retries: int
+    questions: Callable[[Route], Questions[T]]
     subject: str
+    permissions: Sequence[str]
+    hint: str = ""
+    max_retries: int = 2
+    timeouts: Timeouts = NO_LIMIT
+    result: T = field(init=False)
 
+    def steps(self) -> Steps:
+        """Send what the generator asks, one request after another.
 
-def inquire(inquiry: Inquiry, questions: Generator[OutgoingRequest, JsonObject, T]) -> Steps:
-    """Send what a generator asks, one request after another, and return its result.
+        Raises:
+            ClaudeCloudError: An error that the generator does not put up with.
+        """
+        yield Prepare(self.route.platform)
+        questions = self.questions(self.route)
+        advance: Callable[[], OutgoingRequest] = partial(next, questions)
+        while True:
+            try:
+                request = advance()
+            except StopIteration as ended:
+                self.result = ended.value
+                return
+            try:
+                advance = partial(questions.send, (yield from self._answer(request)))
+            except ClaudeCloudError as error:
+                advance = partial(questions.throw, error)
 
-    Raises:
-        ClaudeCloudError: An error that the generator does not put up with.
-    """
-    advance: Callable[[], OutgoingRequest] = partial(next, questions)
-    while True:
+    def _answer(self, request: OutgoingRequest) -> Steps:
+        platform = self.route.platform
+        own = {name.lower(): value for name, value in self.route.default_headers.items()}
+        headers = {**own, **request.headers}
+        whole = replace(request, headers=headers, signing_name=SIGNING_NAME)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = yield Send(platform, whole, self.subject, self.timeouts)
+                return self._read(response)
+            except ClaudeCloudError as error:
+                explain_refusal(error, platform, self.permissions, self.hint)
+                seconds = delay_before_retry(error, attempt, self.max_retries, MEMORY.draw)
+                if seconds is None:
+                    raise
+            yield Wait(seconds)
+
+    def _read(self, response: HttpResponse) -> JsonObject:
         try:
-            request = advance()
-        except StopIteration as ended:
-            return ended.value
-        try:
-            advance = partial(questions.send, (yield from _send(inquiry, request)))
-        except ClaudeCloudError as error:
-            advance = partial(questions.throw, error)
-
-
-def _send(inquiry: Inquiry, request: OutgoingRequest) -> Steps:
-    own = {name.lower(): value for name, value in inquiry.route.default_headers.items()}
-    whole = replace(request, headers={**own, **request.headers})
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            response = yield Send(inquiry.plane, whole, inquiry.subject, inquiry.timeouts)
-            return _read(inquiry, response)
-        except ClaudeCloudError as error:
-            seconds = delay_before_retry(error, attempt, inquiry.max_retries, MEMORY.draw)
-            if seconds is None:
-                raise
-        yield Wait(seconds)
-
-
-def _read(inquiry: Inquiry, response: HttpResponse) -> JsonObject:
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
-    if isinstance(body, dict):
-        return body
-    raise ServerError(
-        "The control plane's answer is not of the documented form. Perhaps a proxy or a gateway "
-        "answered instead of the cloud.",
-        platform=inquiry.plane.name,
-        model=inquiry.subject,
-        region=inquiry.plane.region,
-        status_code=response.status,
-        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
-    )
+            body = json.loads(response.body)
+        except (ValueError, RecursionError):
+            body = None
+        if isinstance(body, dict):
+            return body
+        raise ServerError(
+            "The control plane's answer is not of the documented form. Perhaps a proxy or a "
+            "gateway answered instead of the cloud.",
+            platform=self.route.platform.name,
+            model=self.subject,
+            region=self.route.platform.region,
+            status_code=response.status,
+            body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+        )
 
 
 def find_arn_target(route: Route, timeouts: Timeouts = NO_LIMIT) -> Steps:
@@ -129,29 +140,30 @@ def find_arn_target(route: Route, timeouts: Timeouts = NO_LIMIT) -> Steps:
     if lookup is None:
         return
     if MEMORY.arns.get(route.place) is None:
-        is_known = partial(_is_known, route)
-        ask = partial(_ask_for_target, route, lookup)
-        yield Once(("arn", route.place), is_known, ask, timeouts)
+        known = partial(MEMORY.arns.get, route.place)
+        yield Once(("arn", route.place), known, partial(_find_out, route, lookup), timeouts)
     route.check_target(MEMORY.arns.get(route.place) or UNKNOWN)
 
 
-def _is_known(route: Route) -> bool:
-    return MEMORY.arns.get(route.place) is not None
-
-
-def _ask_for_target(route: Route, lookup: Lookup) -> Steps:
-    plane = ControlPlane(route.platform, [lookup.permission])
-    inquiry = Inquiry(route, plane, _LOOKUP_TIMEOUTS, 0, route.model)
-    seconds = ARN_SECONDS
+def _find_out(route: Route, lookup: Lookup) -> Steps:
+    inquiry = Inquiry(
+        route,
+        partial(ask_for_target, lookup=lookup),
+        route.model,
+        [lookup.permission],
+        max_retries=0,
+        timeouts=_LOOKUP_TIMEOUTS,
+    )
+    target, seconds = UNKNOWN, ARN_SECONDS
     try:
-        target = yield from inquire(inquiry, ask_for_target(route, lookup))
+        yield from inquiry.steps()
+        target = inquiry.result
         if target is UNKNOWN:
             MEMORY.say_once(
                 f"{route.model} does not stand for a Claude model that is known. Give "
                 "Bedrock(base_model=...) if it is one."
             )
     except ClaudeCloudError as error:
-        target = UNKNOWN
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:
             seconds = _AGAIN_SECONDS
         MEMORY.say_once(

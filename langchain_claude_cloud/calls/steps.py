@@ -116,13 +116,13 @@ class Once:
 
     Attributes:
         key: What is found out.
-        is_known: Whether it is known by now.
+        is_known: Returns what is known of it by now, if anything.
         steps: How it is found out.
         timeouts: How much is left of the call's whole time.
     """
 
     key: Hashable
-    is_known: Callable[[], bool]
+    is_known: Callable[[], object]
     steps: Callable[[], Steps]
     timeouts: Timeouts = NO_LIMIT
 

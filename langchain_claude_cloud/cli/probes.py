@@ -16,9 +16,9 @@ from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.control_plane.activity_logging import (
+    PERMISSIONS,
     SUBJECT,
     ask_about_logging,
-    logging_plane,
 )
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -129,7 +129,11 @@ def logged(route: Route) -> Check:
     name = "activity logging"
     try:
         found = exchange.ask(
-            route, ask_about_logging, logging_plane, max_retries=0, subject=SUBJECT
+            route,
+            ask_about_logging,
+            subject=SUBJECT,
+            permissions=PERMISSIONS[route.config.cloud],
+            max_retries=0,
         )
     except ClaudeCloudError as error:
         return Check(name, "warning", f"not known, and not needed: {error}")

@@ -7,29 +7,29 @@ publishers.models.fetchPublisherModelConfig, which only ``v1beta1`` has, a setti
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane.requests import (
-    ControlPlane,
     bedrock_address,
     get,
     of_version_1_beta,
 )
 from langchain_claude_cloud.errors import NotFoundError
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.routing.routes import Route
 
 SUBJECT: Final = "the logging of requests"
 """What is asked about, for errors."""
 
-_PERMISSIONS: Final = {
-    "bedrock": "bedrock:GetModelInvocationLoggingConfiguration",
-    "vertex": "to read a model's configuration (a role such as roles/aiplatform.user)",
+PERMISSIONS: Final[Mapping[Cloud, tuple[str, ...]]] = {
+    "bedrock": ("bedrock:GetModelInvocationLoggingConfiguration",),
+    "vertex": ("to read a model's configuration (a role such as roles/aiplatform.user)",),
 }
+"""What the identity must be allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,6 @@ class ActivityLogging:
 
     is_on: bool
     destinations: tuple[str, ...] = ()
-
-
-def logging_plane(route: Route) -> ControlPlane:
-    """Return what signs the requests, and knows the permission."""
-    return ControlPlane(route.platform, [_PERMISSIONS[route.config.cloud]])
 
 
 def ask_about_logging(route: Route) -> Generator[OutgoingRequest, JsonObject, ActivityLogging]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
 from langchain_claude_cloud.config import Bedrock
@@ -23,15 +23,16 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
     PermissionDeniedError,
-    parsing,
 )
-from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import LABELS
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
 from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url, flag
 from langchain_claude_cloud.routing.routes import Route
 
 _RUNTIME = "bedrock-runtime"
-_CONTROL = "bedrock"
+SIGNING_NAME: Final = "bedrock"
+"""What requests to Bedrock's control plane are signed for; it is also the name of its host."""
+
 # An AWS host of the runtime, of any partition: its sibling is the control plane.
 _AWS_RUNTIME = re.compile(
     rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+", re.ASCII
@@ -45,91 +46,26 @@ _PAGE = {"bedrock": "1000", "vertex": "100"}
 """Items a page: Bedrock's limit; Vertex AI refuses more than 300 (measured by others)."""
 
 
-class ControlPlane:
-    """A platform's identity, for requests to its control plane.
-
-    Implements `langchain_claude_cloud.platform.base.Platform`, as far as sending needs it.
+def explain_refusal(
+    error: ClaudeCloudError, platform: Platform, permissions: Sequence[str], hint: str = ""
+) -> None:
+    """Say which permission is missing; what a model's refusal advises would mislead here.
 
     Args:
-        platform: The platform, prepared.
-        permissions: What the identity must be allowed, for the refusal's remedy.
+        error: What the control plane answered. Its message is replaced where it is a refusal.
+        platform: Who was asked.
+        permissions: What the identity must be allowed.
         hint: What else to do about a refusal.
     """
-
-    def __init__(self, platform: Platform, permissions: Sequence[str], hint: str = "") -> None:
-        self._platform = platform
-        self._permissions = permissions
-        self._hint = hint
-
-    @property
-    def name(self) -> Cloud:
-        """Return the platform's cloud."""
-        return self._platform.name
-
-    @property
-    def region(self) -> str:
-        """Return the platform's region."""
-        return self._platform.region
-
-    @property
-    def framing(self) -> Framing:
-        """Return the platform's framing; a control plane streams nothing."""
-        return self._platform.framing
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """Return the platform's certificates."""
-        return self._platform.ca_bundle
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Return the platform's limit."""
-        return self._platform.max_body_bytes
-
-    def needs_prepare(self) -> bool:
-        """Whether the platform's credentials are to be renewed."""
-        return self._platform.needs_prepare()
-
-    def prepare(self) -> None:
-        """Prepare the platform. Blocks."""
-        self._platform.prepare()
-
-    def refresh(self, used: Mapping[str, str]) -> bool:
-        """Renew the platform's credentials. Blocks."""
-        return self._platform.refresh(used)
-
-    def endpoint(self, model_id: str, operation: Operation) -> str:
-        """Return the model's own URL: a control plane has none for models."""
-        return self._platform.endpoint(model_id, operation)
-
-    def rewrite(
-        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, str]]:
-        """Return what the platform makes of a body."""
-        return self._platform.rewrite(body, betas, model_id=model_id, operation=operation)
-
-    def sign(self, request: OutgoingRequest) -> dict[str, str]:
-        """Return the platform's credential headers, for the control plane's signing name."""
-        return self._platform.sign(replace(request, signing_name=_CONTROL))
-
-    def is_expired(self, error: ClaudeCloudError) -> bool:
-        """Whether the platform's credentials ran out."""
-        return self._platform.is_expired(error)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
-    ) -> ClaudeCloudError:
-        """Turn a refusal into an exception; what a model's refusal advises would mislead here."""
-        error = self._platform.read_error(status, headers, body, model=model)
-        if isinstance(error, PermissionDeniedError | NotFoundError):
-            parsed = parsing.from_response(status, headers, body)
-            answer = " ".join(str(part) for part in (status, parsed.error_type) if part)
-            error.args = (
-                f"{LABELS[self.name]}'s control plane refused (region {self.region}, {answer}): "
-                f"{parsed.message.rstrip('. ')}. Allow the identity "
-                f"{' and '.join(self._permissions)}. {self._hint}".rstrip(),
-            )
-        return error
+    parsed = getattr(error.args[0] if error.args else None, "parsed", None)
+    if parsed is None or not isinstance(error, PermissionDeniedError | NotFoundError):
+        return
+    answer = " ".join(str(part) for part in (error.status_code, error.error_type) if part)
+    error.args = (
+        f"{LABELS[platform.name]}'s control plane refused (region {platform.region}, {answer}): "
+        f"{parsed.message.rstrip('. ')}. Allow the identity {' and '.join(permissions)}. "
+        f"{hint}".rstrip(),
+    )
 
 
 def bedrock_address(route: Route) -> str:
@@ -161,12 +97,12 @@ def bedrock_base_url(platform: Platform, *, given: bool) -> str:
         return check_base_url(chosen, platform="bedrock")
     runtime = _OF_MODELS.split(platform.endpoint("anthropic.claude", "invoke"))[0]
     if _AWS_RUNTIME.fullmatch(runtime):
-        return runtime.replace(_RUNTIME, _CONTROL, 1)
+        return runtime.replace(_RUNTIME, SIGNING_NAME, 1)
     if follows and not _NO_SIBLING.fullmatch(runtime):
         return runtime
     return default_base_url(
         platform.region,
-        host=_CONTROL,
+        host=SIGNING_NAME,
         fips=flag("AWS_USE_FIPS_ENDPOINT"),
         dual_stack=flag("AWS_USE_DUALSTACK_ENDPOINT"),
     )

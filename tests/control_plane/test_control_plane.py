@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue import arns as _arns
 from langchain_claude_cloud.control_plane import requests as control_plane
-from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
@@ -219,12 +218,16 @@ def test_model_garden_is_at_the_platforms_host(settings: dict[str, str], address
 
 def test_a_refusal_names_the_permissions_and_nothing_of_models() -> None:
     """What would help a refused call would mislead here."""
-    plane = ControlPlane(bedrock(), ["bedrock:GetInferenceProfile"], "And more.")
+    platform, permissions = bedrock(), ["bedrock:GetInferenceProfile"]
     body = b'{"message": "User u is not authorized to perform: bedrock:GetInferenceProfile"}'
     headers = {"x-amzn-errortype": "AccessDeniedException:http://x"}
-    text = str(plane.read_error(403, headers, body, model="m"))
+    refused = platform.read_error(403, headers, body, model="m")
+    control_plane.explain_refusal(refused, platform, permissions, "And more.")
+    text = str(refused)
     assert "403 AccessDeniedException" in text
     assert "Allow the identity bedrock:GetInferenceProfile. And more." in text
     assert "InvokeModel" not in text
-    throttled = plane.read_error(429, {}, b'{"message": "slow down"}', model="m")
-    assert throttled.is_retryable
+    throttled = platform.read_error(429, {}, b'{"message": "slow down"}', model="m")
+    told = str(throttled)
+    control_plane.explain_refusal(throttled, platform, permissions)
+    assert str(throttled) == told

@@ -28,7 +28,7 @@ from langchain_claude_cloud.batch.jobs.services import (
 )
 from langchain_claude_cloud.calls.exchange import ask
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.control_plane.requests import ControlPlane, bedrock_address
+from langchain_claude_cloud.control_plane.requests import bedrock_address
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, NotFoundError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
@@ -331,8 +331,7 @@ class BedrockJobs:
             headers = {"accept": "application/json", "content-type": "application/json"}
             return (yield OutgoingRequest(method, url, headers, content))
 
-        def plane(route: Route) -> ControlPlane:
-            return ControlPlane(route.platform, [permission], hint)
-
-        found: Any = ask(self._route, questions, plane, subject=subject)
+        found: Any = ask(
+            self._route, questions, subject=subject, permissions=[permission], hint=hint
+        )
         return dict(found)

@@ -39,7 +39,6 @@ from langchain_claude_cloud.calls.exchange import ask
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.retries import delay_before_retry
 from langchain_claude_cloud.config import Vertex
-from langchain_claude_cloud.control_plane.requests import ControlPlane
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -298,11 +297,14 @@ class VertexJobs:
 
     def _ask(self, action: str, subject: str, questions: _Questions[T], retries: int) -> T:
         also = [f"{_JOBS}.list"] if action == "create" else []
-
-        def plane(route: Route) -> ControlPlane:
-            return ControlPlane(route.platform, [f"{_JOBS}.{action}", *also], _HINT)
-
-        return ask(self._route, questions, plane, max_retries=retries, subject=subject)
+        return ask(
+            self._route,
+            questions,
+            subject=subject,
+            permissions=[f"{_JOBS}.{action}", *also],
+            hint=_HINT,
+            max_retries=retries,
+        )
 
 
 def _jobs_url(route: Route) -> str:

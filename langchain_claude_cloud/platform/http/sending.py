@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -78,9 +78,7 @@ class _Call:
             raise failures.too_large(where, len(request.content), limit)
         check_headers(request.headers, where)
         defaults = {"user-agent": user_agent(), "accept-encoding": "identity"}
-        complete = OutgoingRequest(
-            request.method, request.url, {**defaults, **request.headers}, request.content
-        )
+        complete = replace(request, headers={**defaults, **request.headers})
         return cls(platform, complete, where)
 
     def build(
