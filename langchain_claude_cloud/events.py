@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, cast
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.partial_json import TextChange
+from langchain_claude_cloud.response.tool_arguments import TextChange
 from langchain_claude_cloud.tool_calls import ToolCallTracker, ToolCallUpdate, unwrap
 
 __all__ = [

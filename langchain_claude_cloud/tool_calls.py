@@ -24,8 +24,12 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import CUTTING_STOP_REASONS, ParsedToolCall
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.content import NEVER_ENDED
-from langchain_claude_cloud.response.partial_json import PartialJsonReader, TextChange
-from langchain_claude_cloud.response.tool_arguments import ArgumentsError, dump_arguments
+from langchain_claude_cloud.response.tool_arguments import (
+    ArgumentsError,
+    PartialJsonReader,
+    TextChange,
+    dump_arguments,
+)
 
 __all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
 

@@ -15,10 +15,13 @@ from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.tool_names import ToolNames
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.accumulator import (
+    EventHandler,
+    MessageAccumulator,
+    MessageState,
+)
 from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
-from langchain_claude_cloud.response.message_state import EventHandler, MessageState
 
 T = TypeVar("T")
 HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]

@@ -28,7 +28,7 @@ from langchain_claude_cloud.control_plane.model_list import (
     ask_for_models,
 )
 from langchain_claude_cloud.platform.http import Timeouts
-from langchain_claude_cloud.response.message_state import IGNORE_EVENTS
+from langchain_claude_cloud.response.accumulator import IGNORE_EVENTS
 from langchain_claude_cloud.routing.routes import Route
 
 __all__ = [

@@ -35,23 +35,20 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import construction, message
-    from langchain_claude_cloud.response import handlers as writers
-    from langchain_claude_cloud.response import protocol_events as protocol
+    from langchain_claude_cloud.response import chunks, handlers, message
 else:
     # Annotations name what is in these modules, so that `typing.get_type_hints` finds it:
     # langchain-core asks for the hints of a method when it is called through `with_fallbacks`.
     available_models = LazyModule("langchain_claude_cloud.control_plane.available_models")
-    construction = LazyModule("langchain_claude_cloud.response.construction")
+    chunks = LazyModule("langchain_claude_cloud.response.chunks")
     core_protocol = LazyModule("langchain_protocol.protocol")
     core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
     exchange = LazyModule("langchain_claude_cloud.calls.exchange")
+    handlers = LazyModule("langchain_claude_cloud.response.handlers")
     message = LazyModule("langchain_claude_cloud.response.message")
-    protocol = LazyModule("langchain_claude_cloud.response.protocol_events")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
-    writers = LazyModule("langchain_claude_cloud.response.handlers")
 
 _IDENTIFYING = (
     "max_tokens",
@@ -183,7 +180,7 @@ class ChatClaudeCloud(ModelBase):
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         for chunk in exchange.stream(call, self._chunk_writer):
-            yield construction.generation_chunk(chunk)
+            yield chunks.generation_chunk(chunk)
 
     async def _astream(
         self,
@@ -194,7 +191,7 @@ class ChatClaudeCloud(ModelBase):
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         async for chunk in exchange.astream(call, self._chunk_writer):
-            yield construction.generation_chunk(chunk)
+            yield chunks.generation_chunk(chunk)
 
     def _stream_chat_model_events(
         self,
@@ -219,18 +216,18 @@ class ChatClaudeCloud(ModelBase):
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 
-    def _chunk_writer(self, origin: message.ResponseSource) -> writers.ProviderChunkHandler:
+    def _chunk_writer(self, origin: message.ResponseSource) -> handlers.ProviderChunkHandler:
         standard = self._version == "v1"
-        writer = writers.StandardChunkHandler if standard else writers.ProviderChunkHandler
+        writer = handlers.StandardChunkHandler if standard else handlers.ProviderChunkHandler
         return writer(origin, with_usage=self.stream_usage)
 
     def _event_writer(
         self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Callable[[message.ResponseSource], protocol.ProtocolEventHandler]:
+    ) -> Callable[[message.ResponseSource], handlers.ProtocolEventHandler]:
         message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
 
-        def begin(origin: message.ResponseSource) -> protocol.ProtocolEventHandler:
-            return protocol.ProtocolEventHandler(
+        def begin(origin: message.ResponseSource) -> handlers.ProtocolEventHandler:
+            return handlers.ProtocolEventHandler(
                 origin, message_id=message_id, with_usage=self.stream_usage
             )
 

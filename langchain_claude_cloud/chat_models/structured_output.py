@@ -27,8 +27,11 @@ from langchain_claude_cloud.request.tools import (
     convert_tool,
     schema_tool,
 )
-from langchain_claude_cloud.response.partial_json import PartialJsonReader
-from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
+from langchain_claude_cloud.response.tool_arguments import (
+    ArgumentsError,
+    PartialJsonReader,
+    parse_arguments,
+)
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -6,19 +6,42 @@ Whether the call of a client's tool is valid is decided here, and nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.call_names import KeyRenamer
 from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
     check_numbers,
     dump_arguments,
     parse_arguments,
 )
+
+
+class KeyRenamer(Protocol):
+    """Gives the streamed arguments of one call the tool's own property keys."""
+
+    def feed(self, fragment: str) -> str:
+        """Take a fragment of the arguments, return what can be passed on."""
+
+    def close(self) -> str:
+        """Return what is still held back."""
+
+
+class CallNames(Protocol):
+    """The names of the tools that a request offered."""
+
+    def own_name(self, name: str) -> str:
+        """Return what the caller calls a tool that the model calls."""
+
+    def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
+        """Return the arguments of a whole call with the tool's own keys."""
+
+    def renamer(self, own_name: str) -> KeyRenamer | None:
+        """Return what renames streamed arguments of a tool; None if they have its own keys."""
+
 
 Kind: TypeAlias = Literal["text", "thinking", "client_tool", "server_tool", "whole"]
 ParsedToolCall: TypeAlias = ToolCall | InvalidToolCall

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, cast
 
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessageChunk, ToolCallChunk
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils._merge import merge_dicts
 from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
-from pydantic import Field, SerializationInfo, model_serializer, model_validator
+from pydantic import BaseModel, Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import ParsedToolCall
@@ -36,8 +37,10 @@ from langchain_claude_cloud.response.content import (
     open_calls,
 )
 from langchain_claude_cloud.response.message import split_calls
-from langchain_claude_cloud.response.partial_json import PartialJsonReader
-from langchain_claude_cloud.response.tool_arguments import dump_arguments
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, dump_arguments
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.response.message import Content
 
 _GROWTH: Final = 1.02
 """Arguments are read further once their text grew by this factor: a chunk keeps a reader of its
@@ -279,3 +282,105 @@ def _id_rank(candidate: str) -> int:
     if candidate.startswith(LC_ID_PREFIX):
         return 1
     return 2 if candidate.startswith(LC_AUTO_PREFIX) else 0
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Template(Generic[ModelT]):
+    """What a validated object of a class looks like.
+
+    Attributes:
+        fields: The values that objects may share, as nothing can change them in place; None
+            in the places of the others.
+        is_known: Whether all other fields are given to `fill` by its callers; else they have
+            to validate.
+    """
+
+    def __init__(self, example: ModelT, given: Iterable[str]) -> None:
+        held = vars(example)
+        own = {key for key, value in held.items() if isinstance(value, dict | list)}
+        self.fields = {key: None if key in own else held[key] for key in held}
+        self.is_known = own <= set(given)
+        self._kind = type(example)
+        self._names = frozenset(example.model_fields_set)
+        self._has_extra = example.__pydantic_extra__ is not None
+
+    def fill(self, fields: JsonObject) -> ModelT:
+        """Return an object with exactly these fields, which become its own."""
+        made = object.__new__(self._kind)
+        _set(made, "__dict__", fields)
+        _set(made, "__pydantic_fields_set__", set(self._names))
+        _set(made, "__pydantic_extra__", {} if self._has_extra else None)
+        _set(made, "__pydantic_private__", None)
+        return made
+
+
+_set: Final = object.__setattr__
+
+_MESSAGE: Final = Template(
+    ClaudeMessageChunk(content="", response_metadata={}),
+    given=(
+        "additional_kwargs",
+        "response_metadata",
+        "tool_calls",
+        "invalid_tool_calls",
+        "tool_call_chunks",
+        "parsed_calls",
+        "readers",
+    ),
+)
+_GENERATION: Final = Template(
+    ChatGenerationChunk(message=ClaudeMessageChunk(content="")), given=("message",)
+)
+
+
+def event_chunk(
+    content: object, metadata: JsonObject, fragments: list[ToolCallChunk]
+) -> ClaudeMessageChunk:
+    """Return the chunk of an event in the midst of a block.
+
+    Args:
+        content: Text, or blocks by their position.
+        metadata: The response metadata; becomes the chunk's own.
+        fragments: Fragments of arguments without a name, so that no call is to be shown;
+            becomes the chunk's own.
+    """
+    if not _MESSAGE.is_known:
+        return ClaudeMessageChunk(
+            content=cast("Content", content),
+            response_metadata=metadata,
+            tool_call_chunks=fragments,
+        )
+    return _MESSAGE.fill(
+        {
+            **_MESSAGE.fields,
+            "content": content,
+            "additional_kwargs": {},
+            "response_metadata": metadata,
+            "tool_calls": [],
+            "invalid_tool_calls": [],
+            "tool_call_chunks": fragments,
+            "parsed_calls": {},
+            "readers": {},
+        }
+    )
+
+
+def generation_chunk(message: ClaudeMessageChunk) -> ChatGenerationChunk:
+    """Return the generation chunk around a message chunk."""
+    if not _GENERATION.is_known:
+        return ChatGenerationChunk(message=message)
+    content = message.content
+    text = content if isinstance(content, str) else _text_of(content)
+    return _GENERATION.fill({**_GENERATION.fields, "text": text, "message": message})
+
+
+def _text_of(blocks: Iterable[str | JsonObject]) -> str:
+    """Return the text of content, as LangChain's messages do."""
+    return "".join(
+        block if isinstance(block, str) else block["text"]
+        for block in blocks
+        if isinstance(block, str)
+        or (block.get("type") == "text" and isinstance(block.get("text"), str))
+    )

@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.response.accumulator import MessageState
 from langchain_claude_cloud.response.blocks import Block, ParsedToolCall
-from langchain_claude_cloud.response.message_state import MessageState
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 

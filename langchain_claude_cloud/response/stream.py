@@ -24,14 +24,13 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,
     FramingError,
     decoder_for,
 )
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
-from langchain_claude_cloud.response.message_state import EventHandler
 
 T = TypeVar("T")
 

@@ -1,14 +1,18 @@
-"""Parses the raw text of a tool call's arguments.
+"""Reads the raw text of a tool call's arguments, whole or while it is written.
 
-They are accepted only if they are one whole JSON object, strictly: what a model left out is
-never made up, because the call is executed. What is known of unfinished arguments is read by
-`partial_json`.
+Whole arguments are accepted only if they are one JSON object, strictly: what a model left out
+is never made up, because the call is executed. `PartialJsonReader` shows what is known of
+unfinished ones.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from copy import copy
+from math import isinf
+from typing import Final, NamedTuple, TypeAlias
 
 from jiter import from_json
 
@@ -78,3 +82,331 @@ def _explain(reason: str, data: bytes) -> str:
     offset = sum(len(before) + 1 for before in lines[: line - 1]) + column
     character = len(data[:offset].decode("utf-8", "replace"))
     return f"malformed JSON at character {character}: {reason[: found.start()]}"
+
+
+_Container: TypeAlias = "dict[str, object] | list[object]"
+
+_SPACE: Final = re.compile(r"[ \t\n\r]*+")
+_STRING_RUN: Final = re.compile(
+    r'(?:[^"\\\x00-\x1f\ud800-\udfff]++'
+    r'|\\["\\/bfnrt]'
+    r"|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
+)
+"""Whole characters and whole escapes of a string; a surrogate pair is one escape.
+
+The group is not possessive: in Python 3.11.2 such a group keeps half of what did not match.
+"""
+_CUT_ESCAPE: Final = re.compile(
+    r"\\(?:u(?:[dD]|(?![dD])[0-9a-fA-F])?[0-9a-fA-F]{0,2}"
+    r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
+)
+"""What may be the beginning of an escape."""
+_SCALAR_RUN: Final = re.compile(r"[0-9A-Za-z+.-]*+")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LITERALS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
+
+_SHOWN_DIGITS: Final = 40
+"""A number that is still open is shown up to this length, for its text is read anew each
+time."""
+_DEEPEST: Final = 200
+"""jiter refuses to nest deeper."""
+
+# What may come next outside of strings.
+_ROOT: Final = frozenset("{")
+_KEY: Final = frozenset('"')
+_FIRST_KEY: Final = frozenset('"}')
+_COLON: Final = frozenset(":")
+_VALUE: Final = frozenset('"{[-0123456789tfn')
+_FIRST_ITEM: Final = _VALUE | {"]"}
+_AFTER_MEMBER: Final = frozenset(",}")
+_AFTER_ITEM: Final = frozenset(",]")
+_NOTHING_MORE: Final[frozenset[str]] = frozenset()
+
+_UNSHOWN: Final = object()
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class TextChange(NamedTuple):
+    """Text that was added to a string in JSON.
+
+    Attributes:
+        path: Where the string is, as a JSON path: ``$.content``, ``$.files[0]['a name']``.
+        text: What was added at its end.
+    """
+
+    path: str
+    text: str
+
+
+class PartialJsonReader:
+    """Follows the arguments of one call.
+
+    What it shows only grows: a string that is still open is there as far as it has been
+    written, an escape that is cut waits for its rest, and a number at the very end is
+    provisional. At the first character that cannot be, it keeps what it has.
+
+    Attributes:
+        length: How many characters it was given.
+        changes: What the last fragment added to strings.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.changes: list[TextChange] = []
+        self._raw: list[str] = []
+        self._held = ""
+        self._stuck = False
+        # Unbound, lest every parser be a cycle that keeps its text until the next collection.
+        self._read = PartialJsonReader._structure
+        self._next = _ROOT
+        self._containers: list[_Container] = []
+        self._keys: list[str] = []
+        self._pieces: list[str] = []
+        self._open: object = _UNSHOWN
+        self._root: JsonObject = {}
+        self._shown: JsonObject | None = self._root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PartialJsonReader) and self.raw == other.raw
+
+    __hash__ = None  # type: ignore[assignment]  # a reader changes as it reads
+
+    @property
+    def raw(self) -> str:
+        """The text so far."""
+        return "".join(self._raw)
+
+    def feed(self, fragment: str) -> JsonObject:
+        """Take the next fragment, of any size, cut anywhere.
+
+        Returns:
+            The arguments so far: a dict of its own, whose finished parts are shared with
+            what earlier calls returned.
+        """
+        self._raw.append(fragment)
+        self.length += len(fragment)
+        self.changes = []
+        if not self._stuck:
+            self._go_on(self._held + fragment)
+        return self.args
+
+    def copy(self) -> PartialJsonReader:
+        """Return a reader that continues from here and leaves this one as it is."""
+        twin = copy(self)
+        twin._raw = self._raw.copy()  # noqa: SLF001 - of the same class
+        twin._containers = [container.copy() for container in self._containers]  # noqa: SLF001
+        twin._keys = self._keys.copy()  # noqa: SLF001
+        twin._pieces = self._pieces.copy()  # noqa: SLF001
+        return twin
+
+    def finish(self) -> JsonObject:
+        """Return the arguments, parsed strictly.
+
+        Raises:
+            ArgumentsError: The text is not one whole JSON object.
+        """
+        return parse_arguments(self.raw)
+
+    @property
+    def args(self) -> JsonObject:
+        """The arguments so far."""
+        if self._shown is None:
+            self._shown = self._snapshot()
+        return self._shown
+
+    def _go_on(self, text: str) -> None:
+        self._held = ""
+        self._shown = None
+        at = 0
+        while at < len(text):
+            at = self._read(self, text, at)
+            if at < 0:
+                self._stuck = True
+                return
+
+    def _structure(self, text: str, at: int) -> int:
+        """Read white space and one character between values."""
+        at = _end(_SPACE, text, at)
+        if at == len(text):
+            return at
+        character = text[at]
+        if character not in self._next:
+            return -1
+        action = _ACTIONS.get(character)
+        if action is None:
+            self._read = PartialJsonReader._scalar
+            return at
+        return at + 1 if action(self) else -1
+
+    def _begin_string(self) -> bool:
+        if self._next is _KEY or self._next is _FIRST_KEY:
+            self._read = PartialJsonReader._key
+        else:
+            self._open = ""
+            self._read = PartialJsonReader._string
+        return True
+
+    def _begin_dict(self) -> bool:
+        return self._begin({}, _FIRST_KEY)
+
+    def _begin_list(self) -> bool:
+        return self._begin([], _FIRST_ITEM)
+
+    def _begin(self, container: _Container, following: frozenset[str]) -> bool:
+        self._containers.append(container)
+        self._keys.append("")
+        self._next = following
+        return len(self._containers) <= _DEEPEST
+
+    def _end_container(self) -> bool:
+        container = self._containers.pop()
+        self._keys.pop()
+        if self._containers:
+            self._add(container)
+        elif isinstance(container, dict):
+            self._root = container
+            self._next = _NOTHING_MORE
+        return True
+
+    def _separate(self) -> bool:
+        self._next = _KEY if isinstance(self._containers[-1], dict) else _VALUE
+        return True
+
+    def _name_value(self) -> bool:
+        self._next = _VALUE
+        return True
+
+    def _add(self, value: object) -> None:
+        """Put a whole value where it belongs."""
+        container = self._containers[-1]
+        self._next = _put(container, self._keys[-1], value)
+        self._open = _UNSHOWN
+        self._read = PartialJsonReader._structure
+
+    def _key(self, text: str, at: int) -> int:
+        end = _end(_STRING_RUN, text, at)
+        self._pieces.append(text[at:end])
+        if end == len(text) or text[end] != '"':
+            return self._hold_escape(text, end)
+        key = _unescaped("".join(self._pieces))
+        self._pieces = []
+        if key in self._containers[-1]:
+            return -1
+        self._keys[-1] = key
+        self._next = _COLON
+        self._read = PartialJsonReader._structure
+        return end + 1
+
+    def _string(self, text: str, at: int) -> int:
+        end = _end(_STRING_RUN, text, at)
+        if end > at:
+            added = _unescaped(text[at:end])
+            self._open = f"{self._open}{added}"
+            self.changes.append(TextChange(self._path(), added))
+        if end == len(text) or text[end] != '"':
+            return self._hold_escape(text, end)
+        self._add(self._open)
+        return end + 1
+
+    def _path(self) -> str:
+        """Return the JSON path of the value that is open."""
+        steps = (
+            _step(key) if isinstance(container, dict) else f"[{len(container)}]"
+            for container, key in zip(self._containers, self._keys, strict=True)
+        )
+        return "$" + "".join(steps)
+
+    def _hold_escape(self, text: str, at: int) -> int:
+        """Let the beginning of an escape at the end wait for its rest."""
+        if not _CUT_ESCAPE.fullmatch(text, at) and at < len(text):
+            return -1
+        self._held = text[at:]
+        return len(text)
+
+    def _scalar(self, text: str, at: int) -> int:
+        end = _end(_SCALAR_RUN, text, at)
+        self._pieces.append(text[at:end])
+        if end == len(text):
+            self._open = self._provisional()
+            return end
+        token = "".join(self._pieces)
+        self._pieces = []
+        value = _LITERALS.get(token, _UNSHOWN)
+        if value is _UNSHOWN:
+            value = _number(token)
+        if value is _UNSHOWN:
+            self._open = _UNSHOWN
+            return -1
+        self._add(value)
+        return end
+
+    def _provisional(self) -> object:
+        """Return the number that an open one is so far, as long as it can be shown."""
+        if len(self._pieces) > _SHOWN_DIGITS:
+            return self._open
+        token = "".join(self._pieces)
+        whole = _NUMBER.match(token) if len(token) <= _SHOWN_DIGITS else None
+        return _number(whole[0]) if whole else self._open
+
+    def _snapshot(self) -> JsonObject:
+        """Return the arguments, copying only what is still open."""
+        child = self._open
+        for container, key in zip(reversed(self._containers), reversed(self._keys), strict=True):
+            shown = container.copy()
+            if child is not _UNSHOWN:
+                _put(shown, key, child)
+            child = shown
+        return child if isinstance(child, dict) else self._root
+
+
+_ACTIONS: Final[dict[str, Callable[[PartialJsonReader], bool]]] = {
+    '"': PartialJsonReader._begin_string,  # noqa: SLF001 - the table of the class above
+    "{": PartialJsonReader._begin_dict,  # noqa: SLF001
+    "[": PartialJsonReader._begin_list,  # noqa: SLF001
+    "}": PartialJsonReader._end_container,  # noqa: SLF001
+    "]": PartialJsonReader._end_container,  # noqa: SLF001
+    ",": PartialJsonReader._separate,  # noqa: SLF001
+    ":": PartialJsonReader._name_value,  # noqa: SLF001
+}
+
+
+def _end(run: re.Pattern[str], text: str, at: int) -> int:
+    """Return where a run that may be empty ends."""
+    found = run.match(text, at)
+    return found.end() if found else at
+
+
+def _put(container: _Container, key: str, value: object) -> frozenset[str]:
+    """Put a value into a dict or a list; return what may follow it there."""
+    if isinstance(container, dict):
+        container[key] = value
+        return _AFTER_MEMBER
+    container.append(value)
+    return _AFTER_ITEM
+
+
+def _step(key: str) -> str:
+    """Return a key as a step of a JSON path (RFC 9535)."""
+    if _PLAIN_KEY.fullmatch(key):
+        return f".{key}"
+    quoted = key.replace("\\", "\\\\").replace("'", "\\'")
+    return f"['{quoted}']"
+
+
+def _unescaped(run: str) -> str:
+    """Return the text that a run of a string stands for."""
+    if "\\" not in run:
+        return run
+    return str(from_json(f'"{run}"'.encode()))
+
+
+def _number(token: str) -> object:
+    """Return a number, or `_UNSHOWN` if it is none."""
+    if not _NUMBER.fullmatch(token):
+        return _UNSHOWN
+    try:
+        value: object = from_json(token.encode())
+    except ValueError:  # too long
+        return _UNSHOWN
+    return _UNSHOWN if isinstance(value, float) and isinf(value) else value

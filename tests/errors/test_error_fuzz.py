@@ -27,8 +27,8 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.response.accumulator import EventHandler
 from langchain_claude_cloud.response.message import ResponseSource
-from langchain_claude_cloud.response.message_state import EventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 MOST_CHARACTERS: Final = 10_000

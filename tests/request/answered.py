@@ -21,9 +21,12 @@ from langchain_core.messages import (
 )
 from recorded_requests import answered_by_hand
 
-from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.handlers import (
+    ProtocolEventHandler,
+    ProviderChunkHandler,
+    StandardChunkHandler,
+)
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 Json = dict[str, Any]
 Way = Callable[[list[Json]], AIMessage]

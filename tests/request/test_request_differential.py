@@ -31,8 +31,11 @@ from request_models import model_with
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
-from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
+from langchain_claude_cloud.response.handlers import (
+    ProtocolEventHandler,
+    ProviderChunkHandler,
+    StandardChunkHandler,
+)
 from langchain_claude_cloud.response.stream import ResponseStream
 
 pytestmark = [

@@ -11,9 +11,9 @@ from data import load_vector, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.response.partial_json import PartialJsonReader
 from langchain_claude_cloud.response.tool_arguments import (
     ArgumentsError,
+    PartialJsonReader,
     parse_arguments,
 )
 

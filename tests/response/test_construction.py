@@ -14,8 +14,12 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import BaseModel
 
-from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
-from langchain_claude_cloud.response.construction import Template, event_chunk, generation_chunk
+from langchain_claude_cloud.response.chunks import (
+    ClaudeMessageChunk,
+    Template,
+    event_chunk,
+    generation_chunk,
+)
 
 METADATA = {"model_provider": "anthropic"}
 FRAGMENT = tool_call_chunk(args='{"a', index=1)

@@ -18,8 +18,11 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
+from langchain_claude_cloud.response.handlers import (
+    ProtocolEventHandler,
+    ProviderChunkHandler,
+    StandardChunkHandler,
+)
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.tool_arguments import parse_arguments
 from langchain_claude_cloud.testing.reply.framing import frame

@@ -13,8 +13,8 @@ from langchain_claude_cloud.chat_models.structured_output import (
     StructuredOutputParser,
 )
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.handlers import ProtocolEventHandler
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 ACTION = "amazon-bedrock-guardrailAction"
 

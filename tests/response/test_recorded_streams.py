@@ -14,9 +14,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from reference_fold import check, events_of, fold, fold_message, without_index
 
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.handlers import (
+    ProtocolEventHandler,
+    ProviderChunkHandler,
+    StandardChunkHandler,
+)
 from langchain_claude_cloud.response.message import ResponseSource, build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test")

@@ -18,8 +18,8 @@ from langchain_claude_cloud.chat_models.structured_output import (
     StructuredOutputError,
     StructuredOutputParser,
 )
+from langchain_claude_cloud.response.handlers import ProtocolEventHandler
 from langchain_claude_cloud.response.message import build_message
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
 
 DETAILS = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
 REFUSAL = {"type": "refusal", "refusal": "Not that.", "extras": {"category": "cyber"}}

@@ -32,7 +32,7 @@ from langchain_claude_cloud.errors import (
     OverloadedError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.response.protocol_events import ProtocolEventHandler
+from langchain_claude_cloud.response.handlers import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use")]
