@@ -87,7 +87,7 @@ class Simulation:
         seed: Of the random numbers.
         is_paced: Whether the calls of a process are paced together.
         sending: How many seconds it takes to send a request.
-        busy: No process sees an answer before so many seconds: it sends the others first.
+        busy: No process goes on with a call before so many seconds: it begins the others first.
     """
 
     quota: Quota | Bucket
@@ -125,7 +125,9 @@ class Simulation:
             self.now, _, call = heapq.heappop(queue)
             for seconds in call:
                 count += 1
-                heapq.heappush(queue, (self.now + seconds, count, call))
+                # A loop that is busy sees nothing before it has begun all calls.
+                at = max(self.now + seconds, self.busy)
+                heapq.heappush(queue, (at, count, call))
                 break
         self.outcome.seconds = self.now
         return self.outcome
@@ -145,7 +147,7 @@ class Simulation:
                 yield seconds
             yield self.latency * (0.5 + draw()) / 2
             is_taken = self.quota.take(self.now)
-            yield max(self.latency * (0.5 + draw()) / 2, self.busy - self.now)
+            yield self.latency * (0.5 + draw()) / 2
             if is_taken:
                 yield self.latency * (1 + number % 7)
                 self.outcome.answered += 1

@@ -80,7 +80,8 @@ no effect on another endpoint, model or identity.
 
 **Pacing.** After a 429, the calls of the process to that endpoint and model share a rate. It is
 somewhat lower than what the endpoint accepted, grows while nothing is refused, and ends a minute
-after the last 429. Without a 429 nothing waits. `python -m benchmarks.pacing` simulates it.
+after the last 429. Without a 429 a single call never waits. A burst is begun at 500 calls a second,
+so that a refusal is heard before thousands are sent. `python -m benchmarks.pacing` simulates it.
 
 **Your own limits.** `requests_per_minute` and `tokens_per_minute` keep the calls of the process to
 one endpoint below them, in any 60 seconds. More than 600 requests a minute are spread evenly over

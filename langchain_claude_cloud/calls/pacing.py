@@ -3,24 +3,28 @@
 Each call by itself backs off blindly, and a burst against a quota loses those that were unlucky
 three times. Together they know what the endpoint took in the last second: they send a little
 slower than that, and raise the rate while nothing is refused (additive increase,
-multiplicative decrease). Without a throttle nobody waits.
+multiplicative decrease). Without a throttle only a burst of hundreds of calls is spread a little.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.platform.locks import SharedLock
 
-DECREASE: Final = 0.9
+DECREASE: Final = 0.94
 """What is left of the measured rate after a throttle."""
 
 _MOST_DECREASE: Final = 0.5
 _INCREASE_A_SECOND: Final = 0.03
 """How much of the rate is added each second while nothing is refused."""
+
+# A process that sends thousands at once would hear of the first refusal after the last was sent.
+# It begins with so many at once, and then so many a second: about what one event loop can send.
+_FIRST_BURST: Final = 4.0
+_UNKNOWN_RATE: Final = 500.0
 
 _SLOWEST: Final = 0.2
 _FEWEST_AT_FIRST: Final = 1.0
@@ -33,18 +37,22 @@ _SEARCH_A_SECOND: Final = 1.0
 _AFTER_SEARCH: Final = 0.75
 _FORGOTTEN_AFTER: Final = 60.0
 _MEASURED_SECONDS: Final = 1.0
+_SLOTS: Final = 10
+"""Into how many parts a measured second is divided."""
+
 # Waiters look again at least so often: the rate may have changed.
 _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
 _SMALLEST_BURST: Final = 2.0
-_MOST_SECONDS: Final = 5
+_MOST_SLOTS: Final = 5 * _SLOTS
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_OWN_PAUSE: Final = 16.0
 _MOST_REFUSED: Final = 0.5
 _CALM_FOR_RETRIES: Final = (0.0, 0.1, 0.6)
 _FEW: Final = 5
 _CLEARLY: Final = 5
+_SAMPLE: Final = 50
 _ROUND_TRIPS: Final = 1.5
 _MOST_PLACES: Final = 1000
 
@@ -58,7 +66,8 @@ class _Traffic:
         sent: Requests that were sent since.
         refused: How many of them were throttled.
         began: When the first request was sent.
-        taken: How many requests of each second were not throttled, up to the first rate.
+        taken: How many requests of each tenth of a second were not throttled, up to the first
+            rate.
         rate: Requests a second; None while nothing was throttled.
         is_first: Whether the rate is the one that was set first.
         is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
@@ -69,7 +78,8 @@ class _Traffic:
         paused_until: Nothing is sent before.
         throttled_at: When a request was throttled last.
         delay: How many seconds a refusal takes to come.
-        served: How many tickets were used or given back.
+        issued: How many calls were given a number, since they had to wait.
+        served: How many numbers were used or given back.
     """
 
     epoch: float
@@ -82,13 +92,18 @@ class _Traffic:
     is_searching: bool = False
     is_limiting: bool = True
     pauses: int = 0
-    credit: float = 0.0
+    credit: float = _FIRST_BURST
     credited_at: float = 0.0
     paused_until: float = 0.0
     throttled_at: float = 0.0
     delay: float = 0.0
     served: int = 0
-    tickets: itertools.count[int] = field(default_factory=itertools.count)
+    issued: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return self.issued - self.served
 
 
 @dataclass
@@ -130,9 +145,9 @@ class Pacing:
             now = self._clock()
             traffic = self._traffic.get(place)
             if traffic is None:
-                traffic = self._traffic[place] = _Traffic(now, now)
+                traffic = self._traffic[place] = _Traffic(now, now, credited_at=now)
                 self._make_room()
-            seconds = 0.0 if traffic.rate is None else self._wait(traffic, ticket, now)
+            seconds = self._wait(traffic, ticket, now)
             if not seconds:
                 self._send(traffic, ticket, now)
             return seconds
@@ -160,7 +175,8 @@ class Pacing:
                 self._begin(traffic, ticket, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
             elif ticket.sent_at >= traffic.epoch:
                 traffic.refused += 1
-                if traffic.refused >= _CLEARLY or now - traffic.epoch >= _MEASURED_SECONDS:
+                is_clear = traffic.refused >= _CLEARLY and traffic.sent >= _SAMPLE
+                if is_clear or now - traffic.epoch >= _MEASURED_SECONDS:
                     self._slow_down(traffic, now, asked)
             elif traffic.is_first:
                 # Sent before there was a rate: the endpoint took less than it had seemed. The
@@ -184,9 +200,9 @@ class Pacing:
 
     def _send(self, traffic: _Traffic, ticket: Ticket, now: float) -> None:
         if traffic.rate is None:
-            second = _second(traffic, now)
-            traffic.taken[second] = traffic.taken.get(second, 0) + 1
-            if len(traffic.taken) > _MOST_SECONDS:
+            slot = _slot(traffic, now)
+            traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
+            if len(traffic.taken) > _MOST_SLOTS:
                 del traffic.taken[min(traffic.taken)]
         traffic.sent += 1
         ticket.sent_at = now
@@ -196,29 +212,32 @@ class Pacing:
 
     def _wait(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
         self._credit(traffic, now)
-        if traffic.rate is None:
-            return 0.0
         if now < traffic.paused_until:
             return min(traffic.paused_until - now, _LONGEST_WAIT)
         tries = min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)
         calm = traffic.throttled_at + _CALM_FOR_RETRIES[tries] - now
         if calm > 0:
             return max(_SHORTEST_WAIT, min(calm, _LONGEST_WAIT))
-        if traffic.credit >= 1.0:
+        # An event loop that is busy beginning calls wakes none of those that wait: in a first burst
+        # nobody passes them.
+        has_turn = traffic.rate is not None or ticket.number is not None or not traffic.waiting
+        if traffic.credit >= 1.0 and has_turn:
             traffic.credit -= 1.0
             return 0.0
         if ticket.number is None:
-            ticket.number = next(traffic.tickets)
+            ticket.number = traffic.issued
+            traffic.issued += 1
         before = max(0, ticket.number - traffic.served)
-        seconds = (before + 1.0 - traffic.credit) / traffic.rate
+        seconds = (before + 1.0 - traffic.credit) / (traffic.rate or _UNKNOWN_RATE)
         return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT))
 
     def _credit(self, traffic: _Traffic, now: float) -> None:
         """Add what the time that went by is worth, to the credit and to the rate."""
-        if traffic.rate is None:
-            return
         elapsed = max(0.0, now - traffic.credited_at)
         traffic.credited_at = max(now, traffic.credited_at)
+        if traffic.rate is None:
+            traffic.credit = min(traffic.credit + elapsed * _UNKNOWN_RATE, _FIRST_BURST)
+            return
         most = max(_SMALLEST_BURST, traffic.rate * _BURST_SECONDS)
         traffic.credit = traffic.credit + elapsed * traffic.rate
         traffic.is_limiting = traffic.credit < most
@@ -235,14 +254,15 @@ class Pacing:
             traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
         if calm > _FORGOTTEN_AFTER:
             traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
-            traffic.began, traffic.taken = now, {}
+            traffic.began, traffic.taken, traffic.credit = now, {}, _FIRST_BURST
 
     def _begin(self, traffic: _Traffic, ticket: Ticket, now: float, pause: float) -> None:
         """Set the first rate: what was taken in the best of the last seconds."""
         # A burst has used up what there was for this second. One call that is sent again by
         # itself does not wait for more than its own backoff.
         is_burst = sum(traffic.taken.values()) > _FEW
-        left = traffic.began + (min(traffic.taken, default=0) + 1) * _MEASURED_SECONDS - now
+        _, first = _best_second(traffic)
+        left = traffic.began + (first / _SLOTS + 1.0) * _MEASURED_SECONDS - now
         traffic.rate = self._rate_without(traffic, ticket)
         traffic.is_first = traffic.is_searching = True
         self._begin_epoch(traffic, now, max(pause, left if is_burst else 0.0))
@@ -253,10 +273,11 @@ class Pacing:
         A process that sends thousands at once hears of the first refusal after the last was
         sent, seconds later: the refusals say which of these seconds they are of.
         """
-        second = _second(traffic, ticket.sent_at)
-        if second in traffic.taken:
-            traffic.taken[second] -= 1
-        return max(_FEWEST_AT_FIRST, DECREASE * max(traffic.taken.values(), default=0))
+        slot = _slot(traffic, ticket.sent_at)
+        if slot in traffic.taken:
+            traffic.taken[slot] -= 1
+        most, _ = _best_second(traffic)
+        return max(_FEWEST_AT_FIRST, DECREASE * most)
 
     def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
         rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
@@ -283,5 +304,16 @@ class Pacing:
             del self._traffic[min(self._traffic, key=lambda place: self._traffic[place].epoch)]
 
 
-def _second(traffic: _Traffic, at: float) -> int:
-    return int((at - traffic.began) / _MEASURED_SECONDS)
+def _slot(traffic: _Traffic, at: float) -> int:
+    return int((at - traffic.began) * _SLOTS / _MEASURED_SECONDS)
+
+
+def _best_second(traffic: _Traffic) -> tuple[int, int]:
+    """Return how many were taken in the best second, and in which slot it begins."""
+    return max(
+        (
+            (sum(traffic.taken.get(slot + later, 0) for later in range(_SLOTS)), slot)
+            for slot in traffic.taken
+        ),
+        default=(0, 0),
+    )

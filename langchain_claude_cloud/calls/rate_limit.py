@@ -117,7 +117,8 @@ class MinuteWindow:
                 return 0.0
             before = self._join_queue(reservation, first or reservation)
             if has_room and self._a_second is not None:
-                return min(this_second + before // self._a_second, _LONGEST_WAIT_IN_QUEUE)
+                seconds = this_second + before // self._a_second
+                return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT_IN_QUEUE))
             return self._seconds(before, now)
 
     def correct(self, reservation: Reservation, tokens: float, requests: int = 1) -> None:

@@ -30,11 +30,48 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("benchmarks.pacing")
 
 
+def begin(pacing: Pacing, clock: Clock, count: int) -> list[Ticket]:
+    """Send calls one soon after another, as a service does."""
+    tickets = [Ticket() for _ in range(count)]
+    for ticket in tickets:
+        clock.now += 0.003
+        assert pacing.wait("place", ticket) == 0.0
+    return tickets
+
+
 def test_nobody_waits_where_nothing_is_throttled() -> None:
-    """However many there are."""
-    pacing = Pacing(Clock())
-    assert {pacing.wait("place", Ticket()) for _ in range(10_000)} == {0.0}
+    """However many there are: three hundred a second, for half a minute."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    begin(pacing, clock, 10_000)
     assert pacing.rate("place") is None
+
+
+def test_a_burst_of_thousands_is_spread_over_seconds() -> None:
+    """The refusals of a quota are heard before all are sent; the last waits for no minute."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    tickets = [Ticket() for _ in range(1000)]
+    waits = [pacing.wait("place", ticket) for ticket in tickets]
+    assert 1 <= waits.count(0.0) <= 10
+    began = clock.now
+    left = [ticket for ticket, seconds in zip(tickets, waits, strict=True) if seconds]
+    while left:
+        clock.now += 0.03
+        left = [ticket for ticket in left if pacing.wait("place", ticket)]
+    assert clock.now - began < 10
+    assert pacing.rate("place") is None
+
+
+def test_a_call_that_ends_while_it_waits_holds_nobody_up() -> None:
+    """A burst whose calls are cancelled leaves nothing behind."""
+    clock = Clock()
+    pacing = Pacing(clock)
+    for ticket in [Ticket() for _ in range(1000)]:
+        pacing.wait("place", ticket)
+        pacing.release("place", ticket)
+    clock.now += 0.1
+    assert pacing.wait("place", Ticket()) == 0.0
 
 
 def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
@@ -52,21 +89,17 @@ def test_another_endpoint_is_not_slowed() -> None:
     """Nor another model there, or another identity: each has a place of its own."""
     clock = Clock()
     pacing = Pacing(clock)
-    tickets = [Ticket() for _ in range(50)]
-    for ticket in tickets:
-        pacing.wait("place", ticket)
+    tickets = begin(pacing, clock, 50)
     pacing.throttled("place", tickets[-1], None)
     assert pacing.wait("place", Ticket()) > 0
-    assert {pacing.wait("another", Ticket()) for _ in range(50)} == {0.0}
+    assert pacing.wait("another", Ticket()) == 0.0
 
 
 def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
     """A burst that used a quota up waits until there is some again."""
     clock = Clock()
     pacing = Pacing(clock)
-    tickets = [Ticket() for _ in range(50)]
-    for ticket in tickets:
-        pacing.wait("place", ticket)
+    tickets = begin(pacing, clock, 50)
     pacing.throttled("place", tickets[0], 20.0)
     clock.now += 19
     assert pacing.wait("place", Ticket()) > 0
@@ -94,7 +127,7 @@ def test_a_minute_without_a_throttle_ends_the_pace() -> None:
     pacing.throttled("place", ticket, None)
     assert pacing.rate("place") is not None
     clock.now += 120
-    assert {pacing.wait("place", Ticket()) for _ in range(500)} == {0.0}
+    begin(pacing, clock, 500)
 
 
 def test_what_is_known_of_endpoints_is_bounded() -> None:
@@ -114,7 +147,8 @@ def test_a_burst_against_a_quota_loses_nothing(
     quota = simulation.Quota(100)
     found = simulation.Simulation(quota, retry_after=retry_after, seed=seed).run()
     assert found.lost == 0
-    assert found.answered / found.seconds >= 90 * 0.97
+    assert found.refused < 100
+    assert found.answered / found.seconds >= 93
     alone = simulation.Simulation(simulation.Quota(100), is_paced=False, seed=seed).run()
     assert alone.lost > 1000
 
@@ -124,15 +158,16 @@ def test_four_processes_lose_less_than_one_in_a_hundred(simulation: Any, seed: i
     """They know nothing of each other; what one leaves when it ends, the others find."""
     found = simulation.Simulation(simulation.Quota(100), processes=4, seed=seed).run()
     assert found.lost < 20
-    assert found.answered / found.seconds >= 65
+    assert found.answered / found.seconds >= 75
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_process_that_sends_all_before_it_hears_of_a_refusal_loses_nothing(
+def test_a_burst_that_keeps_its_event_loop_busy_is_refused_seldom(
     simulation: Any, seed: int
 ) -> None:
-    """A burst keeps an event loop busy for seconds; its refusals tell how many were taken."""
+    """The loop begins all calls before it sees an answer: not all of them are sent by then."""
     busy = {"sending": 0.0006, "busy": 1.5, "seed": seed}
     found = simulation.Simulation(simulation.Quota(100), **busy).run()
     assert found.lost == 0
-    assert found.answered / found.seconds >= 80
+    assert found.refused < 100
+    assert found.answered / (found.seconds - 1.5) >= 90
