@@ -5,8 +5,7 @@ The model, the version and the betas are not in it: each platform sends those it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from langchain_core.messages import BaseMessage
@@ -14,11 +13,12 @@ from langchain_core.messages import BaseMessage
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request import caching, parameters
+from langchain_claude_cloud.request.caching import add_caching
 from langchain_claude_cloud.request.guardrails import tag_guarded_texts
-from langchain_claude_cloud.request.messages.conversion import Conversation, convert_messages
+from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.request.messages.system import TOOL_CHANGES
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
+from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.tool_types import CONTEXT_MANAGEMENT_BETA
@@ -74,7 +74,7 @@ def _build(
     conversation = convert_messages(
         messages, model, tools.names, with_thinking=options.bound_thinking != "leave_out"
     )
-    _refuse_media(conversation, model)
+    _refuse_media(conversation.messages, model)
     body: JsonObject = {
         "max_tokens": _max_tokens(options, model),
         "messages": conversation.messages,
@@ -84,10 +84,9 @@ def _build(
     if tools.tools:
         body["tools"] = tools.tools
     notices = [*conversation.notices, *tools.notices]
-    choice = tools.wire_choice(options.tool_choice)
-    notices += _add_parameters(body, replace(options, tool_choice=choice), model, betas)
+    notices += add_parameters(body, options, tools.wire_choice(options.tool_choice), model, betas)
     _merge_raw_fields(body, raw)
-    notices += _add_caching(body, options, model)
+    notices += add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
     if options.guard is not None:
@@ -108,74 +107,9 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
     raw = dict(options.model_kwargs)
     users = {*options.betas, *_raw_betas(raw)}
     asked = {"context_management": options.context_management, **raw, "messages": []}
-    asked.setdefault("thinking", _asked_thinking(options, model))
+    asked.setdefault("thinking", asked_thinking(options, model))
     own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
     return frozenset(own - users - options.refused)
-
-
-def _add_parameters(
-    body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
-) -> list[str]:
-    """Add the fields that say how to answer; return notices."""
-    thinking, notices = _thinking(body, options, model, betas)
-    if thinking is not None:
-        body["thinking"] = thinking
-    given = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
-    sampling, more = parameters.read_sampling(given, thinking, model)
-    notices += more
-    body.update(sampling)
-    stops, more = parameters.read_stop_sequences(options.stop_sequences)
-    notices += more
-    if stops:
-        body["stop_sequences"] = stops
-    if "tools" in body:
-        choice, more = parameters.read_tool_choice(
-            options.tool_choice,
-            parallel=options.parallel_tool_calls,
-            thinking=thinking,
-            model=model,
-        )
-        notices += more
-        if choice is not None:
-            body["tool_choice"] = choice
-    output_config = _output_config(options, model)
-    if output_config:
-        body["output_config"] = output_config
-    if options.user_id is not None:
-        body["metadata"] = {"user_id": options.user_id}
-    if options.context_management:
-        body["context_management"] = options.context_management
-    if options.stream:
-        body["stream"] = True
-    return notices
-
-
-def _thinking(
-    body: JsonObject, options: RequestOptions, model: ResolvedModel, betas: Sequence[str]
-) -> tuple[JsonObject | None, list[str]]:
-    thinking = _asked_thinking(options, model)
-    if thinking is None:
-        return None, []
-    parameters.check_budget(thinking, body["max_tokens"], betas)
-    parameters.check_thinking_off(thinking, options.effort, model)
-    if thinking.get("type") == "enabled" and parameters.lacks_thinking(body["messages"]):
-        return None, ["thinking left out: the answer that is continued began without it"]
-    return thinking, []
-
-
-def _asked_thinking(options: RequestOptions, model: ResolvedModel) -> JsonObject | None:
-    thinking = parameters.read_thinking(options.thinking, model)
-    return parameters.bind_thinking(thinking, options.bound_thinking, model)
-
-
-def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
-    config: JsonObject = {}
-    if options.effort is not None:
-        parameters.check_effort(options.effort, model)
-        config["effort"] = options.effort
-    if options.output_format is not None:
-        config["format"] = options.output_format
-    return config
 
 
 def _max_tokens(options: RequestOptions, model: ResolvedModel) -> int:
@@ -207,42 +141,15 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
         body[name] = {**body[name], **value} if shared else value
 
 
-def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:
-    """Add cache breakpoints; return notices."""
-    notices: list[str] = []
-    lists = ("tools", "system", "messages")
-    body.update({name: list(body[name]) for name in lists if isinstance(body.get(name), list)})
-    if caching.is_disabled():
-        asked = caching.remove_breakpoints(body) or options.cache_control or options.prompt_caching
-        return ["nothing is cached: DISABLE_PROMPT_CACHING is set"] if asked else []
-    surplus = caching.keep_newest_breakpoints(body)
-    if surplus:
-        notices.append(
-            f"the prompt has {surplus} cache breakpoints more than the {caching.MOST_BREAKPOINTS} "
-            "that the API takes; the first ones are left out"
-        )
-    if options.cache_control:
-        notice = caching.add_automatic_breakpoint(
-            body,
-            options.cache_control,
-            automatic=model.capabilities.automatic_caching
-            and "automatic_caching" not in options.refused,
-        )
-        notices += [f"left out: {notice}"] if notice else []
-    wanted = options.prompt_caching
-    if wanted:
-        if wanted not in (True, "5m", "1h"):
-            raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wanted!r}.")
-        caching.add_breakpoints(body, wanted if isinstance(wanted, str) else None)
-    return notices
-
-
 def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
     """Return the betas that fields of a body need, but for those of tools."""
     betas = [_CONTEXT_1M] if options.context_1m else []
     management = body.get("context_management")
     if isinstance(management, dict):
-        betas += _management_betas(management.get("edits") or ())
+        kinds = [str(edit.get("type")) for edit in management.get("edits") or ()]
+        compacting = [kind.startswith("compact_") for kind in kinds]
+        betas += [CONTEXT_MANAGEMENT_BETA] if not all(compacting) or not kinds else []
+        betas += [_COMPACTION] if any(compacting) else []
     thinking = body.get("thinking")
     if isinstance(thinking, dict):
         for name, value, beta in _THINKING_BETAS:
@@ -254,13 +161,6 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
     return betas
 
 
-def _management_betas(edits: Iterable[JsonObject]) -> list[str]:
-    kinds = [str(edit.get("type")) for edit in edits]
-    compacting = any(kind.startswith("compact_") for kind in kinds)
-    others = not kinds or any(not kind.startswith("compact_") for kind in kinds)
-    return [CONTEXT_MANAGEMENT_BETA] * others + [_COMPACTION] * compacting
-
-
 def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:
     betas = []
     for block in content if isinstance(content, list) else ():
@@ -270,20 +170,15 @@ def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:
     return betas
 
 
-def _refuse_media(conversation: Conversation, model: ResolvedModel) -> None:
+def _refuse_media(messages: list[JsonObject], model: ResolvedModel) -> None:
     """Refuse images and PDFs to a model that reads none."""
-    takes = model.capabilities
-    refused = [
-        kind
-        for kind, taken in (("image", takes.image_input), ("document", takes.pdf_input))
-        if not taken
-    ]
-    if not refused or not model.known:
+    taken = {"image": model.capabilities.image_input, "document": model.capabilities.pdf_input}
+    if not model.known or all(taken.values()):
         return
-    for message in conversation.messages:
+    for message in messages:
         for block in message["content"] if isinstance(message["content"], list) else ():
             source = block.get("source") or {}
-            if block["type"] in refused and source.get("type") in ("base64", "url"):
+            if not taken.get(block["type"], True) and source.get("type") in ("base64", "url"):
                 raise InvalidInputError(
                     f"{model.info.name} does not read {block['type']} blocks. Use a newer "
                     "model, or send text."

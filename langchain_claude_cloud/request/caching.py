@@ -11,10 +11,13 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.turns import THINKING
+from langchain_claude_cloud.request.options import RequestOptions
 
-MOST_BREAKPOINTS: Final = 4
+_MOST_BREAKPOINTS: Final = 4
 _SECTIONS: Final = ("tools", "system", "messages")
 _LONG: Final = "1h"
 _LOOKBACK: Final = 20
@@ -22,31 +25,66 @@ _LOOKBACK: Final = 20
 (platform.claude.com, prompt caching)."""
 
 _SWITCH: Final = "DISABLE_PROMPT_CACHING"
+"""Claude Code's switch for the same."""
 
 
-def is_disabled() -> bool:
-    """Whether ``DISABLE_PROMPT_CACHING`` is set, Claude Code's switch for the same."""
-    return os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
-
-
-def remove_breakpoints(body: JsonObject) -> int:
-    """Take every breakpoint out of a body, the caller's own included.
+def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:
+    """Add the cache breakpoints that are asked for.
 
     Args:
-        body: A Messages API body; changed, but never the dicts in its lists.
+        body: A Messages API body; changed, but never its lists and the dicts in them.
+        options: What is asked for.
+        model: Says whether it takes ``cache_control`` at the top level.
 
     Returns:
-        How many there were.
+        What was left out, one line each.
+
+    Raises:
+        InvalidInputError: ``prompt_caching`` has none of its values.
     """
-    before = 1 if body.pop("cache_control", None) else 0
+    body.update({name: list(body[name]) for name in _SECTIONS if isinstance(body.get(name), list)})
+    marker, wanted = options.cache_control, options.prompt_caching
+    if os.environ.get(_SWITCH, "").strip().lower() in ("1", "true"):
+        asked = _remove_breakpoints(body) or marker or wanted
+        return [f"nothing is cached: {_SWITCH} is set"] if asked else []
+    notices = []
+    surplus = _count(body) - _MOST_BREAKPOINTS
+    if surplus > 0:
+        _remove_breakpoints(body, surplus)
+        notices.append(
+            f"the prompt has {surplus} cache breakpoints more than the {_MOST_BREAKPOINTS} "
+            "that the API takes; the first ones are left out"
+        )
+    if marker and _count(body) >= _MOST_BREAKPOINTS:
+        notices.append(
+            f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
+        )
+    elif marker:
+        if model.capabilities.automatic_caching and "automatic_caching" not in options.refused:
+            body["cache_control"] = marker
+        else:
+            _mark_messages(body, marker)
+    if wanted:
+        if wanted not in (True, "5m", "1h"):
+            raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wanted!r}.")
+        _add_breakpoints(body, wanted if isinstance(wanted, str) else None)
+    return notices
+
+
+def _remove_breakpoints(body: JsonObject, most: float = math.inf) -> int:
+    """Take the first breakpoints out of a body, the caller's own included; return how many."""
+    count = 0
     for section in _SECTIONS:
         if isinstance(body.get(section), list):
-            found, body[section] = _unmarked(body[section])
-            before += found
-    return before
+            found, body[section] = _unmarked(body[section], most - count)
+            count += found
+    # The automatic one stands at the end of the prompt.
+    if count < most and body.pop("cache_control", None):
+        count += 1
+    return count
 
 
-def _unmarked(holders: list[JsonObject], most: float = math.inf) -> tuple[int, list[JsonObject]]:
+def _unmarked(holders: list[JsonObject], most: float) -> tuple[int, list[JsonObject]]:
     """Return how many markers were taken out of dicts and their content, and them without.
 
     Args:
@@ -68,57 +106,15 @@ def _unmarked(holders: list[JsonObject], most: float = math.inf) -> tuple[int, l
     return count, plain
 
 
-def keep_newest_breakpoints(body: JsonObject) -> int:
-    """Take the first breakpoints out of a body that has more than the API takes.
-
-    Args:
-        body: A Messages API body; changed, but never the dicts in its lists.
-
-    Returns:
-        How many were taken out.
-    """
-    surplus = max(0, count_breakpoints(body) - MOST_BREAKPOINTS)
-    left = surplus
-    for section in _SECTIONS:
-        if left and isinstance(body.get(section), list):
-            found, body[section] = _unmarked(body[section], left)
-            left -= found
-    return surplus
-
-
-def add_automatic_breakpoint(body: JsonObject, marker: JsonObject, *, automatic: bool) -> str:
-    """Mark the end of the prompt, by the API's own means or by a breakpoint.
-
-    Args:
-        body: A Messages API body; changed, but never the dicts in its lists.
-        marker: The ``cache_control``.
-        automatic: Whether the model takes ``cache_control`` at the top level.
-
-    Returns:
-        Why it was left out, or an empty string.
-    """
-    if count_breakpoints(body) >= MOST_BREAKPOINTS:
-        return f"cache_control: the prompt has {MOST_BREAKPOINTS} breakpoints already"
-    if automatic:
-        body["cache_control"] = marker
-    else:
-        _mark_messages(body, marker)
-    return ""
-
-
-def add_breakpoints(body: JsonObject, ttl: str | None) -> None:
+def _add_breakpoints(body: JsonObject, ttl: str | None) -> None:
     """Put breakpoints behind the tools, the system prompt and the last message.
 
     Where the last message is too far from the one before it for the API to find what that
-    one's request has cached, there is a breakpoint too.
-
-    Args:
-        body: A Messages API body; changed, but never the dicts in its lists. Where the
-            caller's own breakpoints leave too few, the later places come first.
-        ttl: ``5m``, ``1h``, or None for the API's default.
+    one's request has cached, there is a breakpoint too. Where the caller's own breakpoints
+    leave too few, the later places come first.
     """
     wanted = {"tools": _mark_tools, "system": _mark_system, "messages": _mark_messages}
-    room = MOST_BREAKPOINTS - count_breakpoints(body)
+    room = _MOST_BREAKPOINTS - _count(body)
     if "cache_control" in body:
         # Automatic caching marks the last message by itself.
         wanted.pop("messages")
@@ -129,11 +125,8 @@ def add_breakpoints(body: JsonObject, ttl: str | None) -> None:
         _mark_end_of_last_request(body, _marker(body, "messages", ttl))
 
 
-def count_breakpoints(body: JsonObject) -> int:
-    """Count the breakpoints in a body, the automatic one included."""
-    return sum(1 for section in _SECTIONS for _ in _markers(body, section)) + (
-        "cache_control" in body
-    )
+def _count(body: JsonObject) -> int:
+    return sum(1 for _ in _markers(body))
 
 
 def _marker(body: JsonObject, section: str, ttl: str | None) -> JsonObject:
@@ -142,31 +135,28 @@ def _marker(body: JsonObject, section: str, ttl: str | None) -> JsonObject:
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
     """
     place = _SECTIONS.index(section)
-    before = [m for name in _SECTIONS[: place + 1] for m in _markers(body, name)]
-    after = [m for name in _SECTIONS[place + 1 :] for m in _markers(body, name)]
-    after += [body["cache_control"]] if isinstance(body.get("cache_control"), dict) else []
-    if any(marker.get("ttl") != _LONG for marker in before):
+    lives = [(where <= place, marker.get("ttl") == _LONG) for where, marker in _markers(body)]
+    if (True, False) in lives:
         ttl = None
-    elif any(marker.get("ttl") == _LONG for marker in after):
+    elif (False, True) in lives:
         ttl = _LONG
     return {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
 
 
-def _markers(body: JsonObject, section: str) -> Iterator[JsonObject]:
-    holders = body.get(section)
-    if not isinstance(holders, list):
-        return
-    for holder in holders:
-        if section != "messages":
-            found = holder.get("cache_control")
-            if isinstance(found, dict):
-                yield found
+def _markers(body: JsonObject) -> Iterator[tuple[int, JsonObject]]:
+    """Yield the breakpoints of a body, with the index of their section; the automatic one last."""
+    for place, section in enumerate(_SECTIONS):
+        holders = body.get(section)
+        if not isinstance(holders, list):
             continue
-        content = holder.get("content")
-        for block in content if isinstance(content, list) else ():
-            found = block.get("cache_control")
-            if isinstance(found, dict):
-                yield found
+        if section == "messages":
+            contents = [holder.get("content") for holder in holders]
+            holders = [b for content in contents if isinstance(content, list) for b in content]
+        for holder in holders:
+            if isinstance(holder.get("cache_control"), dict):
+                yield place, holder["cache_control"]
+    if isinstance(body.get("cache_control"), dict):
+        yield len(_SECTIONS), body["cache_control"]
 
 
 def _mark_tools(body: JsonObject, marker: JsonObject) -> bool:
