@@ -7,17 +7,13 @@ here: this module does no I/O.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.sources import document_source, image_source
-
-_Change: TypeAlias = Callable[[JsonObject, str], JsonObject]
-"""Returns what takes the place of a block with a URL."""
 
 _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
@@ -41,14 +37,8 @@ def find_url_sources(body: JsonObject) -> list[str]:
     Args:
         body: A Messages API body; media may be nested in tool results and in documents.
     """
-    urls: dict[str, None] = {}
-
-    def collect(block: JsonObject, url: str) -> JsonObject:
-        urls[url] = None
-        return block
-
-    _map_url_blocks(body, collect)
-    return list(urls)
+    contents = [message.get("content") for message in body.get("messages", ())]
+    return list(dict.fromkeys(url for content in contents for url in _urls(content)))
 
 
 def needed_urls(body: JsonObject) -> frozenset[str]:
@@ -57,20 +47,11 @@ def needed_urls(body: JsonObject) -> frozenset[str]:
     Args:
         body: A Messages API body. What tools returned, and what was said earlier, is not in it.
     """
-    urls: set[str] = set()
-
-    def collect(block: JsonObject, url: str) -> JsonObject:
-        urls.add(url)
-        return block
-
     messages = body.get("messages", ())
     index = _last_of_user(messages)
-    if index is not None:
-        content = messages[index].get("content")
-        blocks = content if isinstance(content, list) else []
-        own = [block for block in blocks if block.get("type") != "tool_result"]
-        _in_content({"content": own}, collect)
-    return frozenset(urls)
+    content = messages[index].get("content") if index is not None else None
+    blocks = content if isinstance(content, list) else []
+    return frozenset(_urls([block for block in blocks if block.get("type") != "tool_result"]))
 
 
 def inline_sources(
@@ -90,19 +71,10 @@ def inline_sources(
     Raises:
         InvalidInputError: Claude does not read the data of a URL there, or it is too large.
     """
-
-    def fill_in(block: JsonObject, url: str) -> JsonObject:
-        media = fetched.get(url)
-        if isinstance(media, InvalidInputError):
-            raise media
-        return block if media is None else _inlined(block, url, media)
-
     messages = body.get("messages", ())
     last = _last_of_user(messages)
-    lenient = partial(_or_text, fill_in)
     filled = [
-        _in_content(message, fill_in if index == last else lenient)
-        for index, message in enumerate(messages)
+        _filled(message, fetched, lenient=index != last) for index, message in enumerate(messages)
     ]
     return {**body, "messages": filled}
 
@@ -120,49 +92,59 @@ def _last_of_user(messages: Sequence[JsonObject]) -> int | None:
     return None
 
 
-def _map_url_blocks(body: JsonObject, change: _Change) -> list[JsonObject]:
-    """Return a body's messages with each block that has a URL as `change` returns it."""
-    return [_in_content(message, change) for message in body.get("messages", ())]
+def _urls(content: object) -> Iterator[str]:
+    """Yield the URLs of the media in a content, those in tool results and documents included."""
+    for block in content if isinstance(content, list) else ():
+        if block.get("type") == "tool_result":
+            yield from _urls(block.get("content"))
+        elif block.get("type") in _MEDIA and isinstance(block.get("source"), dict):
+            source = block["source"]
+            if source.get("type") == "url":
+                yield str(source["url"])
+            elif source.get("type") == "content":
+                yield from _urls(source.get("content"))
 
 
-def _url_of(block: JsonObject) -> str | None:
-    source = block.get("source")
-    if isinstance(source, dict) and source.get("type") == "url":
-        url = source.get("url")
-        return url if isinstance(url, str) else None
-    return None
+def _filled(
+    holder: JsonObject, fetched: Mapping[str, Media | InvalidInputError], *, lenient: bool
+) -> JsonObject:
+    """Return a dict with the media in its ``content`` filled in; itself if nothing is.
 
-
-def _in_content(holder: JsonObject, change: _Change) -> JsonObject:
-    """Return a dict with the media in its ``content`` changed; itself if none is."""
+    Args:
+        holder: A message, a tool result or the source of a document.
+        fetched: The data by URL, or why it could not be fetched.
+        lenient: Whether text takes the place of what cannot be sent.
+    """
     content = holder.get("content")
     if not isinstance(content, list):
         return holder
-    new = [_in_block(block, change) for block in content]
+    new = [_filled_block(block, fetched, lenient=lenient) for block in content]
     changed = any(after is not before for after, before in zip(new, content, strict=True))
     return {**holder, "content": new} if changed else holder
 
 
-def _in_block(block: JsonObject, change: _Change) -> JsonObject:
-    kind = block.get("type")
+def _filled_block(
+    block: JsonObject, fetched: Mapping[str, Media | InvalidInputError], *, lenient: bool
+) -> JsonObject:
+    kind, source = block.get("type"), block.get("source")
     if kind == "tool_result":
-        return _in_content(block, partial(_or_text, change))
-    if kind not in _MEDIA:
+        return _filled(block, fetched, lenient=True)
+    if kind not in _MEDIA or not isinstance(source, dict):
         return block
-    source = block.get("source")
-    if isinstance(source, dict) and source.get("type") == "content":
-        inner = _in_content(source, change)
+    if source.get("type") == "content":
+        inner = _filled(source, fetched, lenient=lenient)
         return block if inner is source else {**block, "source": inner}
-    url = _url_of(block)
-    return change(block, url) if url else block
-
-
-def _or_text(change: _Change, block: JsonObject, url: str) -> JsonObject:
-    """Return what takes the place of a block that may be missing: text, if it cannot be sent."""
+    media = fetched.get(source["url"]) if source.get("type") == "url" else None
+    if media is None:
+        return block
     try:
-        return change(block, url)
+        if isinstance(media, InvalidInputError):
+            raise media
+        return _inlined(block, source["url"], media)
     except InvalidInputError as error:
-        return {"type": "text", "text": f"[{block['type']} cannot be shown: {error}]"}
+        if not lenient:
+            raise
+        return {"type": "text", "text": f"[{kind} cannot be shown: {error}]"}
 
 
 def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:
