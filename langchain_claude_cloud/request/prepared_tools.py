@@ -1,34 +1,59 @@
-"""Prepares converted tools for one model on one cloud."""
+"""Prepares converted tools for one model on one cloud.
+
+Among them may be Anthropic's own. Server tools run on Anthropic's side and exist only where a
+cloud offers them. Bash, text editor, memory and computer tools run on the caller's side and exist
+on both clouds, some of them behind a beta.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.converted_tool import ConvertedTool
-from langchain_claude_cloud.request.identifiers import (
-    LONGEST_NAME,
-    NAME,
-    UNFIT_IN_NAME,
-)
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
 from langchain_claude_cloud.request.options import RequestOptions
-from langchain_claude_cloud.request.property_keys import fitting_name
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
-from langchain_claude_cloud.request.tool_types import (
-    check_anthropic_tools,
-    is_custom,
-    is_toolset,
-    tool_betas,
-)
-from langchain_claude_cloud.request.tools import convert_tool
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_names
+from langchain_claude_cloud.request.tools import ConvertedTool, convert_tool
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _EAGER: Final = "eager_input_streaming"
 _DEFERRED: Final = "defer_loading"
+
+_SERVER_TOOLS: Final = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "tool_search_tool_",
+    "advisor_",
+    "mcp_toolset",
+)
+"""What the types of tools that the API runs start with. A type that is not here passes."""
+
+_COMPUTER_TOOLS: Final = ("computer_20241022", "computer_20250124", "computer_20251124")
+_COMPUTER_TOOLSET: Final = "computer_toolset_20260801"
+
+CONTEXT_MANAGEMENT_BETA: Final = "context-management-2025-06-27"
+_TOOL_SEARCH: Final = "tool-search-tool-2025-10-19"
+_TOOL_EXAMPLES: Final = "tool-examples-2025-10-29"
+
+_BETAS: Final[Mapping[str, str]] = {
+    "computer_20241022": "computer-use-2024-10-22",
+    "bash_20241022": "computer-use-2024-10-22",
+    "text_editor_20241022": "computer-use-2024-10-22",
+    "computer_20250124": "computer-use-2025-01-24",
+    "computer_20251124": "computer-use-2025-11-24",
+    "memory_20250818": CONTEXT_MANAGEMENT_BETA,
+}
+"""Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
+2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
+
+_WEB_SEARCH: Final = "web-search-2025-03-05"
+"""Google wants it where the first-party API does without: "Input tag 'web_search_20250305' found
+using 'type' does not match any of the expected tags" (400, ax#457), and its page on web search
+with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +109,28 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
         unused = options.tool_choice and not left_out
         notices += ["tool_choice left out: there are no tools"] if unused else []
         return PreparedTools([], [], notices, left_out=left_out)
-    _refuse_duplicates(fit)
-    check_anthropic_tools(fit, model)
+    _check_anthropic_tools(fit, model)
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
+    if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
+        notices.append(f"strict left out of tools: {model.info.name} does not take it here")
     names = _names(fit)
-    tools = [_named(tool, names) for tool in fit]
-    if not model.capabilities.strict_tools and any("strict" in tool for tool in tools):
-        if any(tool.get("strict") for tool in tools):
-            notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-        tools = [_without(tool, "strict") for tool in tools]
-    # What is the default anyway is refused by models that know it only by beta.
-    tools = [_without(tool, _DEFERRED) if tool.get(_DEFERRED) is False else tool for tool in tools]
-    betas = tool_betas(tools, model)
-    tools = _streamed(tools, options, model, betas)
+    named = [_named(tool, names) for tool in fit]
+    betas = _tool_betas(named, model)
+    if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(named, options):
+        betas.append(FINE_GRAINED_BETA)
+    tools = [_taken(tool, options, model) for tool in named]
     return PreparedTools(tools, betas, notices, names, left_out)
 
 
 def _names(tools: list[ConvertedTool]) -> ToolNames:
     """Find names for the tools and the property keys that the API refuses."""
     own = [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
-    taken = {name for name in own if NAME.fullmatch(name)}
-    wire = {
-        name: fitting_name(name, UNFIT_IN_NAME, LONGEST_NAME, taken)
-        for name in own
-        if name not in taken
-    }
+    twice = next((name for name in own if own.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(
+            f"two tools are called {twice!r}; the API requires unique names. Rename one."
+        )
+    wire = wire_names(own)
     keys = {tool["name"]: tool.key_names for tool in tools if tool.key_names.wire}
     if not wire and not keys:
         return NO_NAMES
@@ -129,51 +151,99 @@ def _named(tool: ConvertedTool, names: ToolNames) -> JsonObject:
     return wire
 
 
-def _streamed(
-    tools: list[JsonObject], options: RequestOptions, model: ResolvedModel, betas: list[str]
-) -> list[JsonObject]:
-    """Return the tools with what lets their arguments stream as they are written.
-
-    The field is sent without streaming too: thinking may be bound to the tools as well, and
-    then an answer that was streamed could not be sent back by a request that is not.
-    """
-    eager = options.fine_grained_tool_streaming
-    if model.capabilities.fine_grained_tools == "field":
-        return [_eager(tool) if eager else tool for tool in tools]
-    if model.capabilities.fine_grained_tools == "beta" and _wants_beta(tools, options):
-        betas.append(FINE_GRAINED_BETA)
-    return [_without(tool, _EAGER) for tool in tools]
-
-
-def _wants_beta(tools: list[JsonObject], options: RequestOptions) -> bool:
+def _wants_fine_grained(tools: list[JsonObject], options: RequestOptions) -> bool:
     """Whether to turn fine-grained streaming on for the whole request.
 
-    The API refuses the beta beside a toolset (400).
+    The API refuses the beta beside a set of Anthropic's own tools (400).
     """
-    if not options.stream or any(is_toolset(tool) for tool in tools):
+    if not options.stream or any("_toolset_" in str(tool.get("type")) for tool in tools):
         return False
     return any(
         options.fine_grained_tool_streaming if tool.get(_EAGER) is None else tool[_EAGER]
         for tool in tools
-        if is_custom(tool)
+        if _is_custom(tool)
     )
 
 
-def _eager(tool: JsonObject) -> JsonObject:
-    """Let a custom tool that says nothing about it stream its arguments as written."""
-    return {**tool, _EAGER: True} if is_custom(tool) and tool.get(_EAGER) is None else tool
+def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> JsonObject:
+    """Return a tool with the fields that the model takes.
+
+    The one for fine-grained streaming is sent without streaming too: thinking may be bound to
+    the tools as well, and then an answer that was streamed could not be sent back by a request
+    that is not.
+    """
+    refused = [] if model.capabilities.strict_tools else ["strict"]
+    if tool.get(_DEFERRED) is False:
+        # What is the default anyway is refused by models that know it only by beta.
+        refused.append(_DEFERRED)
+    if model.capabilities.fine_grained_tools != "field":
+        refused.append(_EAGER)
+    elif options.fine_grained_tool_streaming and _is_custom(tool) and tool.get(_EAGER) is None:
+        tool = {**tool, _EAGER: True}
+    return {key: tool[key] for key in tool if key not in refused}
 
 
-def _without(tool: JsonObject, key: str) -> JsonObject:
-    return {name: tool[name] for name in tool if name != key} if key in tool else tool
+def _check_anthropic_tools(tools: Iterable[JsonObject], model: ResolvedModel) -> None:
+    """Refuse Anthropic's own tools that the model has not on its cloud.
 
-
-def _refuse_duplicates(tools: list[ConvertedTool]) -> None:
-    names: set[str] = set()
+    Raises:
+        InvalidInputError: Names the tool, the cloud, and what it offers instead.
+    """
+    offered = model.capabilities.server_tools
     for tool in tools:
-        name = tool.get("name")
-        if isinstance(name, str) and name in names:
+        kind = str(tool.get("type") or "")
+        if kind in _COMPUTER_TOOLS and model.known and not model.capabilities.computer_tool:
             raise InvalidInputError(
-                f"two tools are called {name!r}; the API requires unique names. Rename one."
+                f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
+                f"{{'type': {_COMPUTER_TOOLSET!r}}}, whose actions are tools of their own, or "
+                "another model."
             )
-        names.add(str(name))
+        if not kind.startswith(_SERVER_TOOLS) or kind.startswith(tuple(offered)):
+            continue
+        names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
+        raise InvalidInputError(
+            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
+            f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
+            f"for it, or another platform.\n{_table(model)}"
+        )
+
+
+def _table(model: ResolvedModel) -> str:
+    """Return what each cloud runs for a model, a line a kind of server tool."""
+    width = max(map(len, _SERVER_TOOLS))
+    rows = [f"  {'server tool':{width + 1}} {'Vertex AI':11} Amazon Bedrock"]
+    for kind in _SERVER_TOOLS:
+        cells = [_version_offered(kind, model, cloud) for cloud in ("vertex", "bedrock")]
+        rows.append(f"  {kind.rstrip('_'):{width + 1}} {cells[0]:11} {cells[1]}")
+    return "\n".join(rows)
+
+
+def _version_offered(kind: str, model: ResolvedModel, cloud: Cloud) -> str:
+    """Return ``yes``, ``no``, or the one version of a kind of tools that a cloud runs."""
+    offered = model.info.capabilities(cloud).server_tools
+    found = sorted(name for name in offered if name.startswith(kind))
+    if not found:
+        return "no"
+    return "yes" if found == [kind] else ", ".join(name.removeprefix(kind) for name in found)
+
+
+def _tool_betas(tools: Iterable[JsonObject], model: ResolvedModel) -> list[str]:
+    """Return the betas that tools need on the model's cloud."""
+    betas: list[str] = []
+    needs_beta = not model.capabilities.tool_search_without_beta
+    for tool in tools:
+        kind = str(tool.get("type") or "")
+        if kind in _BETAS:
+            betas.append(_BETAS[kind])
+        if model.cloud == "vertex" and kind.startswith("web_search_"):
+            betas.append(_WEB_SEARCH)
+        if needs_beta and (tool.get("defer_loading") or kind.startswith("tool_search_tool_")):
+            betas.append(_TOOL_SEARCH)
+        if needs_beta and tool.get("input_examples"):
+            betas.append(_TOOL_EXAMPLES)
+    return betas
+
+
+def _is_custom(tool: JsonObject) -> bool:
+    """Whether a tool is the caller's own, with an input schema."""
+    return tool.get("type") in (None, "custom") and "input_schema" in tool

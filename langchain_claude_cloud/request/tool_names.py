@@ -1,15 +1,49 @@
-"""What tools and their property keys are called in requests, where the API refuses their names."""
+"""What tools, their property keys and their calls are called in requests.
+
+The API refuses some names, keys and ids; those of other models' histories among them. What takes
+their place depends on the text alone: a call and its result still match, and a cached prompt
+stays the same from request to request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.identifiers import wire_name
-from langchain_claude_cloud.request.key_renamer import KeyRenamer
-from langchain_claude_cloud.request.property_keys import KeyNames
+from langchain_claude_cloud.request.property_keys import KeyNames, KeyRenamer, fitting_name
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME: Final = 128
+
+
+def wire_id(call_id: str) -> str:
+    """Return the id of a client tool's call in a form that the API accepts.
+
+    Args:
+        call_id: The id LangChain knows the call by; not empty.
+
+    Returns:
+        The id itself if it matches ``^[a-zA-Z0-9_-]+$``, else one derived from its hash.
+    """
+    if _ID.fullmatch(call_id):
+        return call_id
+    return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
+
+
+def wire_names(names: Sequence[str]) -> dict[str, str]:
+    """Return the names that are sent for those of a request's tools that the API refuses."""
+    taken = {name for name in names if _NAME.fullmatch(name)}
+    return {
+        name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken)
+        for name in names
+        if name not in taken
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +62,9 @@ class ToolNames:
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""
-        return self.wire.get(own_name) or wire_name(own_name)
+        if own_name in self.wire or _NAME.fullmatch(own_name):
+            return self.wire.get(own_name, own_name)
+        return fitting_name(own_name, _UNFIT_IN_NAME, _LONGEST_NAME, set())
 
     def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.converted_tool import ConvertedTool
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.other_providers import cache_marker
 from langchain_claude_cloud.request.messages.tool_calls import parse_object
+from langchain_claude_cloud.request.property_keys import KeyNames
 from langchain_claude_cloud.request.schema import (
     modern_schema,
     refuse_maps,
@@ -48,6 +49,48 @@ _SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
 _SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
 _ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
+
+
+class ConvertedTool(dict[str, Any]):
+    """The definition of a tool, with the names and keys that its caller knows.
+
+    It is a plain dict to everybody else: LangChain and its middleware read and copy it. A copy
+    is converted again, which changes nothing.
+
+    Attributes:
+        unfit: Why its schema cannot be sent, if it cannot.
+        notes: What the schema lost on the way, one phrase each.
+    """
+
+    def __init__(
+        self, definition: JsonObject, *, unfit: str | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        """Begin.
+
+        Args:
+            definition: The definition; copied.
+            unfit: See the attribute.
+            notes: See the attribute.
+        """
+        super().__init__(definition)
+        self.unfit = unfit
+        self.notes = notes
+
+    def with_marker(self, cache_control: JsonObject) -> ConvertedTool:
+        """Return the tool with a cache breakpoint behind it."""
+        marked = {**self, "cache_control": cache_control}
+        return ConvertedTool(marked, unfit=self.unfit, notes=self.notes)
+
+    @cached_property
+    def key_names(self) -> KeyNames:
+        """What its property keys are called in requests."""
+        schema = self.get("input_schema")
+        return KeyNames.of(schema if isinstance(schema, dict) else {})
+
+    @cached_property
+    def wire_schema(self) -> JsonObject:
+        """Its input schema as it is sent."""
+        return self.key_names.wire_schema()
 
 
 def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:

@@ -14,8 +14,7 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.identifiers import wire_id
-from langchain_claude_cloud.request.tool_names import ToolNames
+from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
 
 INVALID_JSON: Final = "INVALID_JSON"
 """The key under which arguments that do not parse go back to the model

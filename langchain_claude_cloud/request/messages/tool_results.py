@@ -9,7 +9,6 @@ from langchain_core.messages import ToolMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.identifiers import wire_id
 from langchain_claude_cloud.request.messages.blocks import (
     add_block,
     convert_item,
@@ -21,6 +20,7 @@ from langchain_claude_cloud.request.messages.other_providers import (
     content_of,
     native_block,
 )
+from langchain_claude_cloud.request.tool_names import wire_id
 
 _LONGEST_ADDRESS: Final = 500
 _NO_DETAILS: Final = "The tool failed and gave no details."
