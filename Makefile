@@ -36,7 +36,7 @@ help:
 	@echo "make test     unit and integration tests, offline; PYTHON=python3.13 for another Python"
 	@echo "make test-latest  the same tests with the newest of everything; which versions moved"
 	@echo "make test-lowest  a sample of the tests with the oldest versions that pyproject.toml allows"
-	@echo "make test-peers  the table of other classes' arguments, against their newest versions"
+	@echo "make test-peers  the migration pages, with the newest versions of the other classes"
 	@echo "make examples  every example, offline"
 	@echo "make test-engines  Ray, Spark and Dask answer prompts, and a worker is killed"
 	@echo "make lock     write both locks anew, with the versions of today"
@@ -106,7 +106,7 @@ test-peers: | $(WITH_PEERS)/bin/python
 	  || $(PYTHON) -m pip --python $(WITH_PEERS)/bin/python install --quiet pip
 	@$(WITH_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --upgrade --upgrade-strategy eager --editable ".[test]" $(PEERS)
-	PEERS_ARE_INSTALLED=1 $(WITH_PEERS)/bin/python -m pytest tests/config/test_migration.py
+	PEERS_ARE_INSTALLED=1 $(WITH_PEERS)/bin/python -m pytest tests/config/test_migration.py tests/config/test_migration_pages.py
 
 LOWEST := $(VENV)-lowest
 # Import, every --help, agents and v3 events through them, LangChain's standard suites, and the

@@ -32,6 +32,18 @@ PREAMBLES = {
 }
 
 
+@pytest.fixture
+def aws_profile(
+    emulated_clouds: CloudEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The AWS profile that pages name."""
+    key, path = emulated_clouds.aws_key, tmp_path / "profiles"
+    secret = f"aws_secret_access_key = {key.secret_access_key}"
+    path.write_text(f"[work]\naws_access_key_id = {key.access_key_id}\n{secret}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+
+
+@pytest.mark.usefixtures("aws_profile")
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if BLOCK.search(text)])
 def test_the_python_blocks_of_a_page_run(page: str, emulated_clouds: CloudEmulator) -> None:
     """A reader can paste them one after another."""

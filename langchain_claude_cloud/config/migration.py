@@ -88,7 +88,12 @@ EQUIVALENTS: Final[Mapping[str, Equivalent]] = {
     "betas": Equivalent("AD", "betas", "model"),
     "cache": Equivalent("AVBCD", "cache", "model"),
     "callbacks": Equivalent("AVBCD", "callbacks", "model"),
-    "client": Equivalent("VBC", "session", "Bedrock", "a boto3.Session in place of a client"),
+    "client": Equivalent(
+        "VBC",
+        None,
+        None,
+        "give http_client, an httpx.Client, or Bedrock(session=...), a boto3.Session",
+    ),
     "client_cert_source": Equivalent(
         "V", None, None, "give http_client and http_async_client, made with the certificate"
     ),
@@ -115,7 +120,7 @@ EQUIVALENTS: Final[Mapping[str, Equivalent]] = {
     "guardrail_config": Equivalent("CD", "guardrail", "Bedrock"),
     "guardrails": Equivalent("BCD", "guardrail", "Bedrock"),
     "http_client": Equivalent("V", "http_client", "model"),
-    "include_thoughts": Equivalent("V", "thinking", "model"),
+    "include_thoughts": Equivalent("V", "thinking", "model", "it has no effect there"),
     "inference_geo": Equivalent(
         "AD", "residency", "model", "where requests may be answered, checked before they are sent"
     ),
@@ -158,7 +163,9 @@ EQUIVALENTS: Final[Mapping[str, Equivalent]] = {
     ),
     "rate_limiter": Equivalent("AVBCD", "rate_limiter", "model"),
     "raw_blocks": Equivalent("C", None, None, "messages take the place of raw blocks"),
-    "reasoning_effort": Equivalent("ACD", "effort", "model"),
+    "reasoning_effort": Equivalent(
+        "ACD", "effort", "model", "ChatAnthropic asks for summarized thinking with it"
+    ),
     "region": Equivalent("B", "region", "Bedrock"),
     "region_name": Equivalent("BCD", "region", "Bedrock"),
     "request_metadata": Equivalent("BC", "request_metadata", "Bedrock"),
@@ -182,7 +189,9 @@ EQUIVALENTS: Final[Mapping[str, Equivalent]] = {
     "tags": Equivalent("AVBCD", "tags", "model"),
     "temperature": Equivalent("AVBCD", "temperature", "model"),
     "thinking": Equivalent("AD", "thinking", "model"),
-    "thinking_budget": Equivalent("V", "thinking", "model"),
+    "thinking_budget": Equivalent(
+        "V", "thinking", "model", "a number is the budget; it has no effect there"
+    ),
     "timeout": Equivalent("AVBCD", "timeout", "model"),
     "top_k": Equivalent("AVD", "top_k", "model"),
     "top_p": Equivalent("AVCD", "top_p", "model"),
