@@ -36,6 +36,11 @@ _ENDING: Final = ".batch.json"
 
 Inputs: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl, .csv or .parquet file.")]
 Output: TypeAlias = Annotated[str, typer.Argument(help="A .jsonl or .sqlite file.")]
+Column: TypeAlias = Annotated[str, typer.Option("--input", help="The column with the prompts.")]
+IdColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--id", help="The column with the ids. Default: id, else a hash of the prompt."),
+]
 System: TypeAlias = Annotated[str | None, typer.Option(help="A system prompt.")]
 Schema: TypeAlias = Annotated[
     str | None, typer.Option(help="A file with the JSON schema of the answers.")
@@ -66,9 +71,12 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     profile: Profile = None,
     system: System = None,
     schema: Schema = None,
+    column: Column = "input",
+    id_column: IdColumn = None,
     requests_per_minute: Annotated[
         float | None, typer.Option(help="Send at most this many.")
     ] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option(help="Use at most this many.")] = None,
     as_json: Json = False,
 ) -> None:
     """Answer the prompts of a file with single calls.
@@ -82,7 +90,10 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
         _runnable(Target(platform, model, project, region, profile), system, schema),
         inputs,
         output,
+        id=id_column,
+        input=column,
         requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
     )
     if as_json:  # else it is on stderr already
         _echo(report, as_json=True)
@@ -100,6 +111,7 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     profile: Profile = None,
     system: System = None,
     schema: Schema = None,
+    column: Column = "input",
     answer_tokens: Annotated[float, typer.Option(help="Tokens of an average answer.")] = 500,
     requests_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
     tokens_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
@@ -119,6 +131,7 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     found = make_estimate(
         _runnable(target, system, schema),
         inputs,
+        input=column,
         answer_tokens=answer_tokens,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
@@ -143,6 +156,8 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
     profile: Profile = None,
     system: System = None,
     schema: Schema = None,
+    column: Column = "input",
+    id_column: IdColumn = None,
     role: Annotated[
         str | None, typer.Option(help="Bedrock: the ARN of the jobs' service role.")
     ] = None,
@@ -172,6 +187,8 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
         inputs,
         storage=storage,
         reference=reference,
+        id=id_column,
+        input=column,
         options=given,
         note={} if schema is None else {"schema": _schema(schema)},
     )

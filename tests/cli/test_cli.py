@@ -462,13 +462,14 @@ def test_emulate_stays_on_loopback(capsys: pytest.CaptureFixture[str]) -> None:
 def test_batch_run_goes_on(
     environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A file of prompts, a system prompt, a schema; the second time nothing is sent."""
-    inputs, schema = tmp_path / "in.jsonl", tmp_path / "schema.json"
-    inputs.write_text('"One?"\n"Two?"\n', encoding="utf-8")
+    """A table of prompts, a system prompt, a schema; the second time nothing is sent."""
+    inputs, schema = tmp_path / "in.csv", tmp_path / "schema.json"
+    inputs.write_text("key,question\na,One?\nb,Two?\n", encoding="utf-8")
     value = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     schema.write_text(json.dumps({"title": "Answer", **value}), encoding="utf-8")
     output = tmp_path / "out.jsonl"
     options = ("--platform", "vertex", "--system", "Be brief.", "--schema", str(schema))
+    options += ("--input", "question", "--id", "key", "--tokens-per-minute", "100000")
     for done in ("2 answered, 0 failed, 0 skipped", "0 answered, 0 failed, 2 skipped"):
         code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
         assert (code, done in err) == (0, True), err
@@ -477,6 +478,7 @@ def test_batch_run_goes_on(
     assert len(environment_of.requests) == 2
     assert all("Be brief." in str(request.body["system"]) for request in environment_of.requests)
     records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert {record["id"] for record in records} == {"a", "b"}
     assert all("a" in record["parsed"] for record in records)
 
 
@@ -485,11 +487,11 @@ def test_batch_estimate_compares_calls_with_jobs(
 ) -> None:
     """Tokens, dollars by the price list or a given table, time at a quota; nothing is sent."""
     inputs, prices = tmp_path / "in.jsonl", tmp_path / "prices.json"
-    inputs.write_text('{"input": "word word word "}\n' * 2_001, encoding="utf-8")
+    inputs.write_text('{"text": "word word word "}\n' * 2_001, encoding="utf-8")
     table = {"claude-sonnet-5-5": {"input": 10, "output": 100, "batch": 0.25}}
     prices.write_text(json.dumps(table), encoding="utf-8")
     options = ["--model", "claude-sonnet-5-5", "--platform", "bedrock", "--answer-tokens", "100"]
-    options += ["--requests-per-minute", "1000", "--json"]
+    options += ["--input", "text", "--requests-per-minute", "1000", "--json"]
     code, out, err = command(capsys, "batch", "estimate", str(inputs), *options)
     assert code == 0, err
     found = json.loads(out)
