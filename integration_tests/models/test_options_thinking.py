@@ -19,8 +19,8 @@ from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.testing import CloudEmulator
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.model_rules import rules_for
+from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.model_rules import rules_for
 from langchain_claude_cloud.testing.validation import check
 
 THINKING: tuple[Any, ...] = (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
     from langchain_claude_cloud.testing.server.batch_faults import BatchFault
     from langchain_claude_cloud.testing.server.state import AwsKey
-    from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
+    from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
 
 __all__ = [
     "AwsKey",
@@ -56,11 +56,11 @@ _HOMES: Final = {
     "AwsKey": "server.state",
     "BatchFault": "server.batch_faults",
     "CloudEmulator": "emulator",
-    "ControlRequest": "server.wire",
+    "ControlRequest": "wire",
     "Fault": "scripting",
     "FaultKind": "faults",
     "Match": "matching",
-    "ReceivedRequest": "server.wire",
+    "ReceivedRequest": "wire",
     "Recording": "recording.recording",
     "Replay": "scripting",
     "Reply": "scripting",

@@ -22,7 +22,7 @@ from langchain_claude_cloud.testing.scripting import (
 from langchain_claude_cloud.testing.server import google
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault, BatchFaultKind
 from langchain_claude_cloud.testing.server.state import AwsKey, Settings, State
-from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
+from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+from langchain_claude_cloud.testing.wire import ReceivedRequest
 
 Match: TypeAlias = str | Callable[[ReceivedRequest], bool]
 """A text that the newest user turn must contain, or a function that judges a request."""

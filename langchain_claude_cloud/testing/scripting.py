@@ -15,7 +15,7 @@ from typing import Final, Literal, TypedDict, Unpack, get_args
 from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.matching import Match, betas_of, has_field, matches
-from langchain_claude_cloud.testing.server.wire import ReceivedRequest
+from langchain_claude_cloud.testing.wire import ReceivedRequest
 
 Asked = Operation | Literal["control"]
 """What a scripted entry answers: a request to a model, or one to the control plane."""

@@ -32,7 +32,7 @@ from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
-from langchain_claude_cloud.testing.server.wire import Incoming
+from langchain_claude_cloud.testing.wire import Incoming
 
 KEYS = AwsKeys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 SESSION_KEYS = AwsKeys("ASIAEXAMPLE", "another/secret", "session/token==")

@@ -31,10 +31,10 @@ from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.model_rules import rules_for
-from langchain_claude_cloud.testing.server.wire import Refusal
+from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.model_rules import rules_for
 from langchain_claude_cloud.testing.validation.body import check
+from langchain_claude_cloud.testing.wire import Refusal
 
 # Loading is what langchain-core calls it.
 pytestmark = pytest.mark.filterwarnings(

@@ -29,7 +29,7 @@ from langchain_claude_cloud.testing import (
     thinking,
     tool_use,
 )
-from langchain_claude_cloud.testing.server.model_rules import rules_for
+from langchain_claude_cloud.testing.model_rules import rules_for
 
 ASK_WEATHER = ask("weather in Rome?", tools=[WEATHER])
 PING = {"type": "ping"}

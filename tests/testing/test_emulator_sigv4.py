@@ -24,7 +24,7 @@ from langchain_claude_cloud.testing.server.sigv4 import (
     sign,
     verify,
 )
-from langchain_claude_cloud.testing.server.wire import Incoming
+from langchain_claude_cloud.testing.wire import Incoming
 
 _BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", **ask("Hi \u4f60\u597d")}).encode()
 

@@ -11,7 +11,7 @@ from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
 from langchain_claude_cloud.testing.scripting import Fault
-from langchain_claude_cloud.testing.server.wire import Cut, Pause, ReceivedRequest, Refusal, Step
+from langchain_claude_cloud.testing.wire import Cut, Pause, ReceivedRequest, Refusal, Step
 
 _MESSAGES = {
     400: "The request is not valid.",

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.framing import (
     chunk_frame,
     read_frames,
@@ -18,8 +19,7 @@ from langchain_claude_cloud.testing.reply.framing import (
 )
 from langchain_claude_cloud.testing.reply.ids import Noise
 from langchain_claude_cloud.testing.scripting import Replay
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.wire import Outgoing, Step
+from langchain_claude_cloud.testing.wire import Outgoing, Step
 
 _DROPPED = frozenset({"content-length", "transfer-encoding", "content-encoding", "connection"})
 _TYPES = {

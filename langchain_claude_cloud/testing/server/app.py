@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.faults import refusal_of
 from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server import (
@@ -33,9 +34,8 @@ from langchain_claude_cloud.testing.server import (
     vertex,
     vertex_batches,
 )
-from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import (
+from langchain_claude_cloud.testing.wire import (
     ControlRequest,
     Cut,
     Incoming,

@@ -15,18 +15,18 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject, Operation
-from langchain_claude_cloud.testing.reply.framing import dumps
-from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.model_rules import (
+from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.model_rules import (
     ModelRules,
     bedrock_profiles,
     rules_for,
 )
+from langchain_claude_cloud.testing.reply.framing import dumps
+from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
 from langchain_claude_cloud.testing.validation.fields import Field, obj, one_of
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH = re.compile(
     r"/model/(?P<model>[^/]+)/(?P<operation>invoke|invoke-with-response-stream|count-tokens)"

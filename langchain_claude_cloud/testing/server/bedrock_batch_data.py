@@ -13,7 +13,7 @@ from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import bedrock, generation, s3
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, ReceivedRequest, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refusal
 
 _FILE_BYTES: Final = 1_000_000_000
 

@@ -24,7 +24,7 @@ from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT, region_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH: Final = re.compile(r"/model-invocation-job(?:/(?P<job>[^/]+)(?P<stop>/stop)?)?")
 _LIST: Final = "/model-invocation-jobs"

@@ -13,13 +13,13 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.model_rules import bedrock_profiles, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
-from langchain_claude_cloud.testing.server.model_rules import bedrock_profiles, rules_for
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 ACCOUNT: Final = "123456789012"
 _MODELS: Final = (

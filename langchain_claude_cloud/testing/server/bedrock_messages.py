@@ -17,14 +17,14 @@ from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject
+from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 PATH: Final = "/anthropic/v1/messages"
 PLATFORM_PATH: Final = "/v1/messages"

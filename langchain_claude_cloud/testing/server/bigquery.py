@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server import google_data, vertex
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH: Final = re.compile(
     r"/(?P<upload>upload/)?bigquery/v2/projects/(?P<project>[^/]+)/"

@@ -21,7 +21,7 @@ from gcp_storage_emulator.storage import Storage
 
 from langchain_claude_cloud.testing.server import google_data, vertex
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH: Final = re.compile(
     r"/(?P<kind>upload/|download/)?storage/v1/b(?:/(?P<bucket>[^/]+))?(?:/o(?:/(?P<object>.+))?)?"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply import events, recordings
 from langchain_claude_cloud.testing.reply.faults import (
     apply_to_events,
@@ -22,17 +23,16 @@ from langchain_claude_cloud.testing.reply.render import Renderer
 from langchain_claude_cloud.testing.reply.signatures import bindings
 from langchain_claude_cloud.testing.reply.tokens import count_input
 from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
-from langchain_claude_cloud.testing.server.call import Call
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import (
+from langchain_claude_cloud.testing.stand_in import answer as stand_in_answer
+from langchain_claude_cloud.testing.validation import check
+from langchain_claude_cloud.testing.wire import (
     Outgoing,
     Pause,
     ReceivedRequest,
     Refusal,
     Step,
 )
-from langchain_claude_cloud.testing.stand_in import answer as stand_in_answer
-from langchain_claude_cloud.testing.validation import check
 
 _JSON = {"content-type": "application/json"}
 _FINE_GRAINED_BETA = "fine-grained-tool-streaming-2025-05-14"

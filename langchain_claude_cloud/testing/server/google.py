@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing
 
 _JSON = {"content-type": "application/json; charset=utf-8"}
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -11,7 +11,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server.google import service_account_email
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 JSON = {"content-type": "application/json; charset=UTF-8"}
 

@@ -16,7 +16,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import vertex
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _MODELS: Final = (
     ("claude-fable-5-1", "default", "GA"),

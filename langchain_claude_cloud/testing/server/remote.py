@@ -25,7 +25,7 @@ from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.matching import tool_result
 from langchain_claude_cloud.testing.scripting import FaultSettings, Reply, ReplySettings
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, ReceivedRequest
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, ReceivedRequest
 
 _PREFIX: Final = "/_emulator/"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_claude_cloud.testing.server.wire import Refusal
+from langchain_claude_cloud.testing.wire import Refusal
 
 if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from langchain_claude_cloud.testing.server.wire import Incoming
+from langchain_claude_cloud.testing.wire import Incoming
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Entry, Script
 from langchain_claude_cloud.testing.server.batch_state import BatchState
-from langchain_claude_cloud.testing.server.wire import ControlRequest, ReceivedRequest
+from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
 
 T = TypeVar("T")
 

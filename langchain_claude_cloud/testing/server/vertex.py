@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
+from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH = re.compile(
     r"(?:/v1(?:beta1)?)?/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)"

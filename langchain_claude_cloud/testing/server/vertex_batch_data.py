@@ -22,7 +22,7 @@ from langchain_claude_cloud.testing.server import (
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.wire import Incoming, ReceivedRequest, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refusal
 
 _CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """As in Claude's own batches: https://platform.claude.com/docs/en/api/creating-message-batches."""

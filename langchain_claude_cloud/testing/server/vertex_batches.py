@@ -22,12 +22,12 @@ from typing import Final
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.model_rules import rules_for
 from langchain_claude_cloud.testing.server import google_data, vertex, vertex_batch_data
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
-from langchain_claude_cloud.testing.server.model_rules import rules_for
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.vertex_batch_checks import check_job
-from langchain_claude_cloud.testing.server.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 _PATH: Final = re.compile(
     r"(?:/v1(?:beta1)?)?/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)"

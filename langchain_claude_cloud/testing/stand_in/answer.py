@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import Block, text, thinking
-from langchain_claude_cloud.testing.server.call import Call
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.stand_in.arguments import minimal_instance, quoted_texts
 from langchain_claude_cloud.testing.stand_in.choose import choose_calls
 from langchain_claude_cloud.testing.stand_in.conversation import Conversation, read

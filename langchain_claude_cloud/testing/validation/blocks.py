@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.signatures import is_valid
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
     Field,
@@ -27,6 +26,7 @@ from langchain_claude_cloud.testing.validation.media import (
     check_image_source,
     content_of_source,
 )
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _CACHE = {"cache_control": Field(CACHE_CONTROL)}

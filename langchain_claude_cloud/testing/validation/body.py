@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.tokens import count_input
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.wire import Refusal
 from langchain_claude_cloud.testing.validation.blocks import system_blocks
 from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
@@ -23,6 +22,7 @@ from langchain_claude_cloud.testing.validation.fields import (
 from langchain_claude_cloud.testing.validation.messages import check_messages
 from langchain_claude_cloud.testing.validation.options import check_caching, check_options
 from langchain_claude_cloud.testing.validation.tools import check_tools
+from langchain_claude_cloud.testing.wire import Refusal
 
 _NEW_VERSION = "2026-10-21"
 _OLD_VERSION = {"vertex": "vertex-2023-10-16", "bedrock": "bedrock-2023-05-31"}

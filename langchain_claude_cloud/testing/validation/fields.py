@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.wire import invalid
+from langchain_claude_cloud.testing.wire import invalid
 
 Check = Callable[[str, object], None]
 

@@ -6,7 +6,6 @@ import base64
 import binascii
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.fields import (
     Field,
     anything,
@@ -15,6 +14,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     string,
     tagged,
 )
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _MAX_IMAGE = 5 * 1024 * 1024

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.signatures import bindings, is_bound_elsewhere
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
 from langchain_claude_cloud.testing.validation.blocks import (
     check_block,
     check_thinking,
@@ -16,6 +15,7 @@ from langchain_claude_cloud.testing.validation.blocks import (
 )
 from langchain_claude_cloud.testing.validation.fields import Field, anything, check_fields, items
 from langchain_claude_cloud.testing.validation.options import BINDING_BETA
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _MAX_MESSAGES = 100_000
 _FIELDS = {"role": Field(anything, required=True), "content": Field(anything, required=True)}

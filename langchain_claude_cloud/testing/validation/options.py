@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.validation.fields import (
     Field,
     at_least,
@@ -24,6 +23,7 @@ from langchain_claude_cloud.testing.validation.schemas import (
     check_schema,
     check_strict_schema,
 )
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _DISPLAY = {"display": Field(nullable(one_of("summarized", "omitted", "updates")))}
 _MISMATCH = {"prefix_mismatch_behavior": Field(nullable(one_of("error", "drop_block")))}

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _MAX_OPTIONAL = 24

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server.call import Call
-from langchain_claude_cloud.testing.server.wire import Refusal, invalid
+from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
     Field,
@@ -27,6 +26,7 @@ from langchain_claude_cloud.testing.validation.schemas import (
     check_schema,
     check_strict_schema,
 )
+from langchain_claude_cloud.testing.wire import Refusal, invalid
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _MAX_STRICT = 20

@@ -13,7 +13,7 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.testing.server.model_rules import ModelRules
+from langchain_claude_cloud.testing.model_rules import ModelRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
