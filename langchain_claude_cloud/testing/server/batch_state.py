@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+from langchain_claude_cloud.testing.server.batch_jobs import BedrockJob, VertexJob
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.testing.server.bedrock_batches import BedrockJob
-    from langchain_claude_cloud.testing.server.cloud_storage import Buckets
-    from langchain_claude_cloud.testing.server.vertex_batches import Job
+    from langchain_claude_cloud.testing.server.buckets import Buckets
 
 TableName = tuple[str, str, str]
 """Project, dataset and table."""
@@ -61,7 +60,7 @@ class BatchState:
     faults: list[BatchFault] = field(default_factory=list)
     buckets: Buckets | None = None
     warehouse: Warehouse = field(default_factory=Warehouse)
-    vertex_jobs: dict[str, Job] = field(default_factory=dict)
+    vertex_jobs: dict[str, VertexJob] = field(default_factory=dict)
     bedrock_jobs: dict[str, BedrockJob] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -11,8 +11,6 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qsl, unquote
@@ -21,7 +19,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+from langchain_claude_cloud.testing.server.batch_jobs import BedrockJob, timestamp
 from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT, region_of
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
@@ -37,50 +35,7 @@ _FIELDS: Final = frozenset(
     {"jobName", "roleArn", "clientRequestToken", "modelId", "inputDataConfig"}
     | {"outputDataConfig", "vpcConfig", "timeoutDurationInHours", "tags", "modelInvocationType"}
 )
-_NEXT: Final = {"Submitted": "Validating", "Validating": "Scheduled", "Scheduled": "InProgress"}
 _ENDS: Final = {"expired": "Expired", "partly_completed": "PartiallyCompleted"}
-TERMINAL: Final = frozenset({"Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired"})
-
-
-@dataclass
-class BedrockJob:
-    """One job.
-
-    Attributes:
-        described: What the API shows of it.
-        region: Where it runs.
-        fault: What is to go wrong.
-        stopped: Set when it is to stop.
-        end: The state that it ends in, once its work is done.
-        counts: What is shown of its records at the end.
-        message: Why it failed.
-    """
-
-    described: JsonObject
-    region: str
-    fault: BatchFault | None = None
-    stopped: threading.Event = field(default_factory=threading.Event)
-    end: str | None = None
-    counts: JsonObject = field(default_factory=dict)
-    message: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it is shown as ended."""
-        return self.described["status"] in TERMINAL
-
-    def look(self) -> JsonObject:
-        """Return what is shown, one state further than at the last look."""
-        status = self.described["status"]
-        failed_check = self.end == "Failed" and status == "Validating"
-        if status in _NEXT and not failed_check:
-            self.described["status"] = _NEXT[status]
-        elif status not in TERMINAL and self.end is not None:
-            self.described |= {"status": self.end, "endTime": _now(), **self.counts}
-            if self.message:
-                self.described["message"] = self.message
-        self.described["lastModifiedTime"] = _now()
-        return dict(self.described)
 
 
 def is_batch(request: Incoming) -> bool:
@@ -153,7 +108,7 @@ def _create(state: State, request: Incoming) -> Outgoing:
         )
     identifier = sha256(f"{len(jobs)}{body['jobName']}".encode()).hexdigest()[:12]
     arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:model-invocation-job/{identifier}"
-    shown = {"jobArn": arn, "status": "Submitted", "submitTime": _now()}
+    shown = {"jobArn": arn, "status": "Submitted", "submitTime": timestamp()}
     job = BedrockJob({**body, **shown}, region, state.batches.take_fault("bedrock"))
     jobs[identifier] = job
     threading.Thread(target=_work, args=(state, job), daemon=True, name=arn).start()
@@ -251,10 +206,6 @@ def _answer(request: Incoming, body: JsonObject) -> Outgoing:
     seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
     return Outgoing(200, headers, dumps(body).encode())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _invalid(message: str) -> Refusal:

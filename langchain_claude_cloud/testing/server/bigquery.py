@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server import google_data, vertex
+from langchain_claude_cloud.testing.server import google, google_data, vertex
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
@@ -78,7 +78,7 @@ def find_table(state: State, name: TableName) -> Table:
 def _tables(state: State, names: Mapping[str, str]) -> JsonObject:
     project, dataset = names["project"], names["dataset"]
     shown = f"Dataset {project}:{dataset}"
-    google_data.check_permission(state, "bigquery.tables.list", shown)
+    google.check_permission(state, "bigquery.tables.list", shown)
     _check_dataset(state, project, dataset)
     found = sorted(
         name for name in state.batches.warehouse.tables if name[:2] == (project, dataset)
@@ -99,7 +99,7 @@ def _table_request(state: State, request: Incoming, names: Mapping[str, str]) ->
     name = (names["project"], names["dataset"], names["table"])
     shown = f"Table {name[0]}:{name[1]}.{name[2]}"
     permission = "getData" if "data" in names else "delete" if request.method == "DELETE" else "get"
-    google_data.check_permission(state, f"bigquery.tables.{permission}", shown)
+    google.check_permission(state, f"bigquery.tables.{permission}", shown)
     table = find_table(state, name)
     if request.method == "DELETE":
         del state.batches.warehouse.tables[name]
@@ -193,9 +193,9 @@ def _check_load(state: State, project: str, job: JsonObject) -> TableName:
     load: JsonObject = job["configuration"]["load"]
     target = load["destinationTable"]
     name = (target["projectId"], target["datasetId"], target["tableId"])
-    google_data.check_permission(state, "bigquery.jobs.create", f"Project {project}")
+    google.check_permission(state, "bigquery.jobs.create", f"Project {project}")
     _check_dataset(state, name[0], name[1])
-    google_data.check_permission(
+    google.check_permission(
         state, "bigquery.tables.updateData", f"Table {name[0]}:{name[1]}.{name[2]}"
     )
     known = state.batches.warehouse.jobs.get(job.get("jobReference", {}).get("jobId", ""))

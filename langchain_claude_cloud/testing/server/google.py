@@ -10,6 +10,7 @@ from functools import cache
 from urllib.parse import parse_qs
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.server import google_data
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing
 
@@ -26,6 +27,21 @@ _CLIENT_SECRET = "emulator-client-secret"
 def service_account_email(project: str) -> str:
     """Return the e-mail address of the emulator's service account."""
     return f"claude@{project}.iam.gserviceaccount.com"
+
+
+def check_permission(state: State, permission: str, resource: str) -> None:
+    """Refuse what `CloudEmulator.deny` forbids the caller.
+
+    Raises:
+        Refusal: 403, which names the permission.
+    """
+    if permission in state.batches.denied:
+        email = service_account_email(state.settings.project)
+        raise google_data.refusal(
+            403,
+            f"{email} does not have {permission} access to {resource}. Permission '{permission}' "
+            "denied on resource (or it may not exist).",
+        )
 
 
 @cache

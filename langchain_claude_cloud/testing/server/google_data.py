@@ -1,4 +1,4 @@
-"""What Cloud Storage and BigQuery share: permissions, uploads in pieces, the shape of errors."""
+"""What Cloud Storage and BigQuery share: uploads in pieces, the shape of answers and errors."""
 
 from __future__ import annotations
 
@@ -9,28 +9,11 @@ from urllib.parse import parse_qsl
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
-from langchain_claude_cloud.testing.server.google import service_account_email
-from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 JSON = {"content-type": "application/json; charset=UTF-8"}
 
 _REASONS = {401: "authError", 403: "forbidden", 404: "notFound", 409: "duplicate"}
-
-
-def check_permission(state: State, permission: str, resource: str) -> None:
-    """Refuse what `CloudEmulator.deny` forbids the caller.
-
-    Raises:
-        Refusal: 403, which names the permission.
-    """
-    if permission in state.batches.denied:
-        email = service_account_email(state.settings.project)
-        raise refusal(
-            403,
-            f"{email} does not have {permission} access to {resource}. Permission '{permission}' "
-            "denied on resource (or it may not exist).",
-        )
 
 
 def refusal(status: int, message: str) -> Refusal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server import google_data
+from langchain_claude_cloud.testing.server import google, google_data
 from langchain_claude_cloud.testing.server.state import State
 
 _FIELDS: Final = frozenset(
@@ -49,7 +49,7 @@ def check_job(state: State, body: object) -> None:
         _check_text(body["encryptionSpec"], "kmsKeyName", _KEY)
     if "serviceAccount" in body:
         _check_text(body, "serviceAccount", _EMAIL)
-        google_data.check_permission(
+        google.check_permission(
             state, "iam.serviceAccounts.actAs", f"the service account {body['serviceAccount']}"
         )
 

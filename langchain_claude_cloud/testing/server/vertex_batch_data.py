@@ -185,7 +185,9 @@ def _write(state: State, job: JsonObject, rows: list[JsonObject], *, corrupt: bo
             lines[0] = lines[0][: len(lines[0]) // 2]
         content = "".join(f"{line}\n" for line in lines).encode()
         name = f"{folder}/predictions_{number:05}.jsonl"
-        cloud_storage.buckets_of(state).write(bucket, name, content)
+        cloud_storage.buckets_of(state).write(
+            bucket, name, content, host=state.url.removeprefix("http://")
+        )
     return {"gcsOutputDirectory": f"gs://{bucket}/{folder}"}
 
 

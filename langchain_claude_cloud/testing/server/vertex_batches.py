@@ -16,15 +16,13 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.model_rules import rules_for
-from langchain_claude_cloud.testing.server import google_data, vertex, vertex_batch_data
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+from langchain_claude_cloud.testing.server import google, google_data, vertex, vertex_batch_data
+from langchain_claude_cloud.testing.server.batch_jobs import VertexJob, timestamp
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.vertex_batch_checks import check_job
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
@@ -40,48 +38,6 @@ _ENDS: Final = {
     "expired": "JOB_STATE_EXPIRED",
     "partly_completed": "JOB_STATE_PARTIALLY_SUCCEEDED",
 }
-TERMINAL: Final = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_CANCELLED", *_ENDS.values()})
-
-
-@dataclass
-class Job:
-    """One job.
-
-    Attributes:
-        resource: What the API shows of it.
-        region: The location of its path.
-        fault: What is to go wrong.
-        cancelled: Set when it is to stop.
-        thread: Where it works.
-        end: The state that it ends in, once its work is done.
-        results: What is added to the resource at its end.
-    """
-
-    resource: JsonObject
-    region: str
-    fault: BatchFault | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
-    end: str | None = None
-    results: JsonObject = field(default_factory=dict)
-
-    def look(self) -> JsonObject:
-        """Return the resource, one state further than at the last look."""
-        state = self.resource["state"]
-        if state == "JOB_STATE_PENDING":
-            self._enter("JOB_STATE_RUNNING")
-        elif state not in TERMINAL and self.end is not None:
-            self._enter(self.end)
-            self.resource |= self.results
-        return self.resource
-
-    def _enter(self, state: str) -> None:
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self.resource |= {"state": state, "updateTime": now}
-        if state == "JOB_STATE_RUNNING":
-            self.resource["startTime"] = now
-        if state in TERMINAL:
-            self.resource["endTime"] = now
 
 
 def is_batch(request: Incoming) -> bool:
@@ -101,7 +57,7 @@ def serve(state: State, request: Incoming) -> Outgoing:
         {key: unquote(value) for key, value in found.groupdict().items() if value} if found else {}
     )
     action = _action(request.method, names)
-    google_data.check_permission(
+    google.check_permission(
         state, f"aiplatform.batchPredictionJobs.{action}", f"project {names['project']}"
     )
     with state.batches.lock:
@@ -145,9 +101,11 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
     _check_quota(state, rules.name)
     number = str(7_000_000_000_000_000_000 + len(state.batches.vertex_jobs))
     name = f"projects/{names['project']}/locations/{names['region']}/batchPredictionJobs/{number}"
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    now = timestamp()
     resource = {**body, "name": name, "state": "JOB_STATE_PENDING", "createTime": now}
-    job = Job(resource | {"updateTime": now}, names["region"], state.batches.take_fault("vertex"))
+    job = VertexJob(
+        resource | {"updateTime": now}, names["region"], state.batches.take_fault("vertex")
+    )
     state.batches.vertex_jobs[number] = job
     job.thread = threading.Thread(
         target=_work, args=(state, job), daemon=True, name=f"job-{number}"
@@ -157,11 +115,7 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
 
 
 def _check_quota(state: State, model: str) -> None:
-    running = [
-        each
-        for each in state.batches.vertex_jobs.values()
-        if each.resource["state"] not in TERMINAL
-    ]
+    running = [each for each in state.batches.vertex_jobs.values() if not each.is_over]
     if len(running) >= state.settings.batch_jobs_at_once:
         raise google_data.refusal(
             429,
@@ -170,7 +124,7 @@ def _check_quota(state: State, model: str) -> None:
         )
 
 
-def _work(state: State, job: Job) -> None:
+def _work(state: State, job: VertexJob) -> None:
     """Answer the records of a job; runs in the job's thread."""
     kind = job.fault.kind if job.fault is not None else None
     try:
@@ -221,7 +175,7 @@ def _filter_of(text: str) -> Callable[[JsonObject], bool]:
     return lambda job: job.get(key) == wanted
 
 
-def _job(state: State, names: Mapping[str, str]) -> Job:
+def _job(state: State, names: Mapping[str, str]) -> VertexJob:
     job = state.batches.vertex_jobs.get(names["job"])
     if job is None:
         raise google_data.refusal(
@@ -238,7 +192,7 @@ def _get(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObje
 
 def _cancel(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
     job = _job(state, names)
-    if job.resource["state"] in TERMINAL:
+    if job.is_over:
         raise google_data.refusal(400, f"The job is in state {job.resource['state']}.")
     job.cancelled.set()
     job.resource["state"] = "JOB_STATE_CANCELLING"
@@ -248,7 +202,7 @@ def _cancel(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonO
 
 def _delete(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
     job = _job(state, names)
-    if job.resource["state"] not in TERMINAL:
+    if not job.is_over:
         raise google_data.refusal(400, "The job must be in a terminal state before it is deleted.")
     del state.batches.vertex_jobs[names["job"]]
     return {"name": f"{job.resource['name']}/operations/1", "done": True}
