@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.config.migration import EQUIVALENTS, PEERS, Equivalent
+from langchain_claude_cloud.config.migration import PEERS, Equivalent, equivalents
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "migration.md"
 _BEGINNING: Final = """\
@@ -26,7 +26,7 @@ def migration_page() -> str:
 def _section(letter: str) -> Iterator[str]:
     yield f"## {PEERS[letter]}\n"
     yield "| there | here | note |\n|---|---|---|"
-    for name, known in EQUIVALENTS.items():
+    for name, known in equivalents().items():
         if letter in known.peers and (known.owner, known.field) != ("model", name):
             yield _row(name, known)
     yield ""

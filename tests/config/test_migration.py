@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.config.migration import EQUIVALENTS, PEERS
+from langchain_claude_cloud.config.migration import PEERS, equivalents
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
@@ -35,15 +35,15 @@ def test_every_argument_of_a_peer_is_in_the_table(letter: str, name: str) -> Non
         module = pytest.importorskip(MODULES[name], reason="make test-peers has it")
     fields = getattr(module, name).model_fields
     taken = {*fields, *(f.alias for f in fields.values() if isinstance(f.alias, str))}
-    known = {argument for argument, row in EQUIVALENTS.items() if letter in row.peers}
-    assert not taken - known, "add them to langchain_claude_cloud/config/migration.py"
+    known = {argument for argument, row in equivalents().items() if letter in row.peers}
+    assert not taken - known, "add them to langchain_claude_cloud/config/migration.toml"
 
 
 def test_what_the_table_promises_is_there() -> None:
     """Each name here is a field of the class that it is said to be of; nothing else lacks a why."""
     owners = {"model": ChatClaudeCloud, "Vertex": Vertex, "Bedrock": Bedrock}
-    assert len(EQUIVALENTS) > 100
-    for name, known in EQUIVALENTS.items():
+    assert len(equivalents()) > 100
+    for name, known in equivalents().items():
         assert set(known.peers) <= set(PEERS), name
         if known.owner is None:
             assert known.field is None, name
