@@ -10,12 +10,14 @@ type in the header ``x-amzn-ErrorType``.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from langchain_claude_cloud.errors import retry_after as _retry_after
 from langchain_claude_cloud.errors.known_errors import is_error_status, status_of
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
@@ -34,8 +36,10 @@ NOT_JSON = "not JSON"
 
 _READ_BYTES = 4 * BODY_LIMIT
 _MOST_DETAILS = 20
-
-
+_MILLISECONDS = ("retry-after-ms", "x-amz-retry-after")
+# What a length of time or a date takes, and far less than Python is slow to read.
+_LONGEST_NUMBER = 64
+_AWS_TEXTS = ("originalMessage", "message", "Message", "error_description", "detail")
 _INNER_JSON = re.compile(
     r"\s*(?:[^{}\[\]]{0,200}(?:errors?|failed|response|returned)\s*:\s*)?([\[{].*)", re.DOTALL
 )
@@ -72,26 +76,29 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     lower = {name.lower(): value for name, value in headers.items()}
     text = body[:_READ_BYTES].decode("utf-8", "replace")
     payload = _load(body)
-    parsed = _read_body(payload, text)
-    named = _exception_name(lower.get("x-amzn-errortype", ""))
-    wait = _retry_after.from_headers(lower)
-    ids = [_name(lower.get(name)) for name in REQUEST_ID_HEADERS]
+    parsed = _read(payload, text)
+    ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
+    wait = _retry_after(lower)
+    if not is_error_status(status):
+        status = parsed.status or status_of(parsed.error_type)
+    elif status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
+        status = parsed.status  # Bedrock says that the model refused; the body says with what
     return replace(
         parsed,
-        status=_effective_status(parsed, status),
-        error_type=parsed.error_type if named is None else named,
+        status=status,
+        error_type=_exception_name(lower.get("x-amzn-errortype", "")) or parsed.error_type,
         message=parsed.message or f"HTTP {status} without an explanation",
-        request_id=next(filter(None, (parsed.request_id, *ids)), None),
+        request_id=next(filter(None, ids), None),
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
         reasons=parsed.reasons | ({NOT_JSON} if payload is None and text.strip() else set()),
-        clock_skew=_retry_after.clock_skew(lower),
+        clock_skew=_seconds_since(lower.get("date", "")),
     )
 
 
 def from_event(payload: JsonObject) -> ParsedError:
     """Parse an ``error`` event; the status is the one its type stands for."""
-    parsed = _read_body(payload, "")
+    parsed = _read(payload, "")
     try:
         text = json.dumps(payload, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
@@ -102,7 +109,7 @@ def from_event(payload: JsonObject) -> ParsedError:
 def from_exception_frame(exception_type: str, payload: bytes) -> ParsedError:
     """Parse an exception frame: its type is the frame's, its text the model's own."""
     text = payload[:_READ_BYTES].decode("utf-8", "replace")
-    parsed = _read_body(_load(payload), text)
+    parsed = _read(_load(payload), text)
     name = _exception_name(exception_type) or parsed.error_type
     return _inside_stream(replace(parsed, error_type=name), text)
 
@@ -117,15 +124,6 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
     )
 
 
-def _effective_status(parsed: ParsedError, status: int) -> int:
-    if not is_error_status(status):
-        return parsed.status or status_of(parsed.error_type)
-    # A 424 is Bedrock saying that the model refused; the body says with what.
-    if status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
-        return parsed.status
-    return status
-
-
 def _load(body: bytes) -> object:
     try:
         return json.loads(body)
@@ -133,48 +131,44 @@ def _load(body: bytes) -> object:
         return None
 
 
-def _read_body(payload: object, text: str) -> ParsedError:
+def _read(payload: object, text: str) -> ParsedError:
     if isinstance(payload, list) and payload:
         payload = payload[0]
     if not isinstance(payload, dict):
-        return ParsedError(None, None, _plain_text(text))
+        # A proxy's HTML page says most in its title.
+        title = re.search(r"<title[^>]{0,99}>([^<]{0,999})", text, re.IGNORECASE)
+        return ParsedError(None, None, clean(" ".join((title[1] if title else text).split()), 300))
     output = payload.get("Output")  # with status 200: {"Output": {"__type": ...}, "Version": "1.0"}
     if isinstance(output, dict) and "__type" in output:
         payload = output
     error = payload.get("error")
     if isinstance(error, dict):
         return _read_error_object(payload, error)
-    return _read_aws(payload, error)
+    texts = (*map(payload.get, _AWS_TEXTS), error)
+    message = next((text for text in texts if text and isinstance(text, str)), "")
+    name = _text(payload.get("__type")) or _text(payload.get("code")) or ""
+    status = payload.get("originalStatusCode")
+    return _unwrap(_parsed(status, _exception_name(name), message), message)
 
 
 def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
+    """Read the error that Google or Anthropic put into an object of its own."""
     details = error.get("details")
     reasons, wait = _read_details(details if isinstance(details, list) else [details])
-    code = error.get("code")
-    parsed = ParsedError(
-        status=code if isinstance(code, int) and is_error_status(code) else None,
-        error_type=_name(error.get("type")) or _name(error.get("status")),
-        message=_text(error.get("message")) or "",
-        request_id=_name(payload.get("request_id")),
+    message = error.get("message")
+    name = _text(error.get("type")) or _text(error.get("status"))
+    parsed = replace(
+        _parsed(error.get("code"), name, message),
+        request_id=_text(payload.get("request_id")),
         retry_after=wait,
         reasons=reasons,
     )
-    return _unwrap(parsed, message) if isinstance(message := error.get("message"), str) else parsed
+    return _unwrap(parsed, message) if isinstance(message, str) else parsed
 
 
-def _read_aws(payload: JsonObject, error: object) -> ParsedError:
-    keys = ("originalMessage", "message", "Message", "error_description", "detail")
-    texts = [value for value in (*map(payload.get, keys), error) if isinstance(value, str)]
-    message = next(filter(None, texts), "")
-    original = payload.get("originalStatusCode")
-    parsed = ParsedError(
-        status=original if isinstance(original, int) and is_error_status(original) else None,
-        error_type=_exception_name(
-            _name(payload.get("__type")) or _name(payload.get("code")) or ""
-        ),
-        message=_text(message) or "",
-    )
-    return _unwrap(parsed, message)
+def _parsed(status: object, name: str | None, message: object) -> ParsedError:
+    known = status if isinstance(status, int) and is_error_status(status) else None
+    return ParsedError(known, name, _text(message, MESSAGE_LIMIT) or "")
 
 
 def _unwrap(parsed: ParsedError, message: str) -> ParsedError:
@@ -209,10 +203,10 @@ def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:
             continue
         metadata = detail.get("metadata")
         limit = metadata.get("quota_limit_value") if isinstance(metadata, dict) else None
-        reasons.update(name for key in ("reason", "error_code") if (name := _name(detail.get(key))))
+        reasons.update(name for key in ("reason", "error_code") if (name := _text(detail.get(key))))
         # A number, written as a string by those who keep to protobuf's JSON.
         reasons.update([f"quota={limit}"[:NAME_LIMIT]] if isinstance(limit, str | int) else [])
-        delay = _retry_after.from_duration(detail.get("retryDelay"))
+        delay = _duration(detail.get("retryDelay"))
         wait = delay if delay is not None else wait
     return frozenset(reasons), wait
 
@@ -220,19 +214,54 @@ def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:
 def _exception_name(raw: str) -> str | None:
     # A header may append ":http://internal.amazon.com/coral/...", a body may prepend
     # "com.amazon...#", and a frame spells the name with a small first letter.
-    name = _name(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip())
+    name = _text(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip())
     return name[0].upper() + name[1:] if name else None
 
 
-def _name(value: object) -> str | None:
-    return clean(value, NAME_LIMIT) if isinstance(value, str) and value else None
+def _text(value: object, limit: int = NAME_LIMIT) -> str | None:
+    return clean(value, limit) if isinstance(value, str) and value else None
 
 
-def _text(value: object) -> str | None:
-    return clean(value, MESSAGE_LIMIT) if isinstance(value, str) and value else None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that headers ask to wait; their names are in lower case."""
+    for name in _MILLISECONDS:
+        if (milliseconds := _number(headers.get(name, ""))) is not None:
+            return milliseconds / 1000
+    plain = headers.get("retry-after", "")
+    if (seconds := _number(plain)) is not None:
+        return seconds
+    since = _seconds_since(plain)
+    return None if since is None else max(0.0, -since)
 
 
-def _plain_text(text: str) -> str:
-    # A proxy's HTML page says most in its title.
-    title = re.search(r"<title[^>]{0,99}>([^<]{0,999})", text, re.IGNORECASE)
-    return clean(" ".join((title.group(1) if title else text).split()), 300)
+def _duration(value: object) -> float | None:
+    """Return the seconds of a ``google.protobuf.Duration``.
+
+    It is ``"33s"`` or ``"0.5s"`` in JSON, an object where a proxy re-encodes.
+    """
+    if isinstance(value, dict):
+        seconds, nanos = (_number(value.get(key, 0)) for key in ("seconds", "nanos"))
+        return None if seconds is None or nanos is None else seconds + nanos / 1e9
+    return _number(value.removesuffix("s")) if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _seconds_since(date: str) -> float | None:
+    """Return how long a date of HTTP is over by this machine's clock; None for what is no date."""
+    try:
+        moment = parsedate_to_datetime(date[:_LONGEST_NUMBER])
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (datetime.now(UTC) - aware).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None  # the parser's ways to say that this is no date
