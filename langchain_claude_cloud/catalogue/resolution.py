@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 from langchain_claude_cloud.catalogue import arns as _arns
@@ -82,6 +83,7 @@ def is_platform_specific(model: str) -> bool:
     return cloud_of(model) is not None
 
 
+@lru_cache(maxsize=256)  # it depends on nothing but its arguments and the catalogue
 def resolve(
     model: str,
     cloud: Cloud,

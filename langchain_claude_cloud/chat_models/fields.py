@@ -110,7 +110,6 @@ class ModelBase(BaseChatModel):
         given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
         _refuse_settings_of_platforms(given, cls.model_fields)
         refuse_unknown(_OWNER, given, cls.model_fields)
-        _refuse_dicts(given.get("platform"))
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         return {
             **given,
@@ -121,7 +120,7 @@ class ModelBase(BaseChatModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_max_retries(self.max_retries)
-        self._rate_limit.check()
+        RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
         for route in self._routes_for(self.model, self.default_headers or {}):
@@ -134,8 +133,7 @@ class ModelBase(BaseChatModel):
         """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
         # Again, after the constructor: pydantic checks neither assignments nor `model_copy`.
         chosen = choose_platforms(self.platform, self.model)
-        _refuse_dicts(chosen)
-        configs = [_config(each) for each in (chosen if isinstance(chosen, list) else [chosen])]
+        configs = chosen if isinstance(chosen, list) else [chosen]
         return place_key(configs, api_key=self.api_key, base_url=self.base_url)
 
     def _check_clients(self) -> None:
@@ -144,10 +142,6 @@ class ModelBase(BaseChatModel):
             http.check_client("http_client", self.http_client, is_async=False)
         if self.http_async_client is not None:
             http.check_client("http_async_client", self.http_async_client, is_async=True)
-
-    @property
-    def _rate_limit(self) -> RateLimit:
-        return RateLimit(self.requests_per_minute, self.tokens_per_minute)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept.
@@ -231,25 +225,6 @@ def safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     if not isinstance(headers, Mapping):
         return arguments
     return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
-
-
-def _config(given: object) -> Vertex | Bedrock:
-    if isinstance(given, Vertex | Bedrock):
-        return given
-    raise ConfigurationError(
-        f"platform is a {type(given).__name__}: give Vertex(...), Bedrock(...), their names, or a "
-        "list of them."
-    )
-
-
-def _refuse_dicts(platform: object) -> None:
-    """Refuse a platform whose cloud nothing tells: a region alone could be of either."""
-    given = platform if isinstance(platform, list) else [platform]
-    if any(isinstance(each, Mapping) for each in given):
-        raise ConfigurationError(
-            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
-            "Bedrock(...) with the same arguments."
-        )
 
 
 def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:

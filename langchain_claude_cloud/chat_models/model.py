@@ -18,6 +18,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
+from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.chat_models.fields import ModelBase, safe_to_show
@@ -144,7 +145,7 @@ class ChatClaudeCloud(ModelBase):
                 run_manager=run_manager,
                 async_run_manager=async_run_manager,
             ),
-            limit=self._rate_limit,
+            limit=RateLimit(self.requests_per_minute, self.tokens_per_minute),
         )
 
     @property

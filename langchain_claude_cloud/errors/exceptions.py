@@ -6,7 +6,7 @@ against LangChain catches it. How a refusal is parsed and explained is imported 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from langchain_core import exceptions as core
@@ -151,7 +151,7 @@ def error_from_response(
     platform: Cloud,
     model: str | None,
     region: str | None,
-    note_if_not_found: str = "",
+    note_if_not_found: Callable[[str], str] | None = None,
 ) -> ClaudeCloudError:
     """Turn a refused HTTP request into an exception.
 
@@ -164,7 +164,7 @@ def error_from_response(
         platform: The cloud that answered.
         model: The model's id on that cloud.
         region: The region that answered.
-        note_if_not_found: What is known about a model that the cloud does not have.
+        note_if_not_found: Says what is known about a model that the cloud does not have.
 
     Returns:
         The exception, not raised.
@@ -172,7 +172,7 @@ def error_from_response(
     from langchain_claude_cloud.errors import parsing  # noqa: PLC0415  no call that succeeds needs it
 
     parsed = parsing.from_response(status, headers, body)
-    return _build(parsed, platform=platform, model=model, region=region, note=note_if_not_found)
+    return _build(parsed, platform=platform, model=model, region=region, describe=note_if_not_found)
 
 
 def error_from_event(
@@ -225,15 +225,19 @@ def error_from_exception_frame(
 
 
 def _build(
-    parsed: ParsedError, *, platform: Cloud, model: str | None, region: str | None, note: str = ""
+    parsed: ParsedError,
+    *,
+    platform: Cloud,
+    model: str | None,
+    region: str | None,
+    describe: Callable[[str], str] | None = None,
 ) -> ClaudeCloudError:
     from langchain_claude_cloud.errors import classification, hints  # noqa: PLC0415  no call that succeeds needs it
 
     kind, known = classification.classify(parsed, platform)
+    note = describe(model) if describe and model and kind == "not_found" else ""
     error = CLASSES[kind](
-        hints.Explanation(
-            parsed, kind, known, platform, model, region, note * (kind == "not_found")
-        ),
+        hints.Explanation(parsed, kind, known, platform, model, region, note),
         platform=platform,
         model=model,
         region=region,

@@ -189,5 +189,5 @@ def read_refusal(
         platform=platform.name,
         model=model,
         region=platform.region,
-        note_if_not_found=unknown_model_note(model),
+        note_if_not_found=unknown_model_note,
     )

@@ -342,7 +342,7 @@ def make_routes(
     return routes
 
 
-def choose_platforms(given: object, model: str) -> object:
+def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Vertex | Bedrock]:
     """Return the platforms that an argument, the environment or the model's id names.
 
     Args:
@@ -351,7 +351,8 @@ def choose_platforms(given: object, model: str) -> object:
         model: The model, whose id may belong to one cloud.
 
     Raises:
-        ConfigurationError: Nothing tells which cloud to ask, or a name is not known.
+        ConfigurationError: Nothing tells which cloud to ask, a name is not known, or something
+            is no platform.
     """
     if isinstance(given, list | tuple):
         if not given:
@@ -371,17 +372,27 @@ def choose_platforms(given: object, model: str) -> object:
     return _named_platform(cloud)
 
 
-def _named_platform(given: object) -> object:
+def _named_platform(given: object) -> Vertex | Bedrock:
+    if isinstance(given, Vertex | Bedrock):
+        return given
+    if isinstance(given, str):
+        kind = _KINDS.get(given.strip().lower())
+        if kind is None:
+            raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
+        return kind()
     if isinstance(given, type) and issubclass(given, Vertex | Bedrock):
         raise ConfigurationError(
             f"platform is the class {given.__name__}: give an instance, {given.__name__}()."
         )
-    if not isinstance(given, str):
-        return given
-    kind = _KINDS.get(given.strip().lower())
-    if kind is None:
-        raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
-    return kind()
+    if isinstance(given, Mapping):  # a region alone could be of either
+        raise ConfigurationError(
+            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
+            "Bedrock(...) with the same arguments."
+        )
+    raise ConfigurationError(
+        f"platform is a {type(given).__name__}: give Vertex(...), Bedrock(...), their names, or a "
+        "list of them."
+    )
 
 
 def place_key(

@@ -253,6 +253,12 @@ def test_a_note_about_the_model_is_shown_where_it_was_not_found(
     """A name that the catalogue does not have explains why a cloud does not have it either."""
     note = "claude-sonet is not in the catalogue."
     error = error_from_response(
-        status, {}, b"{}", platform="vertex", model="m", region="r", note_if_not_found=note
+        status,
+        {},
+        b"{}",
+        platform="vertex",
+        model="m",
+        region="r",
+        note_if_not_found=lambda model: f"About {model}: {note}",
     )
-    assert (note in str(error)) is shown
+    assert (f"About m: {note}" in str(error)) is shown
