@@ -15,6 +15,7 @@ from langchain_claude_cloud.config.migration import advice
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
+from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.request.tools import (
     convert_response_format,
     convert_tool_choice,
@@ -132,6 +133,7 @@ def read_options(
     given = _read_names(arguments)
     if stop is not None:
         given["stop_sequences"] = stop
+    plain_json(given)  # refuses what is nested too deeply, before anything else reads it
     values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
     _check_kinds(given)
     _check_max_tokens(values["max_tokens"])

@@ -46,7 +46,7 @@ class RateLimit(NamedTuple):
         """
         for name, value in zip(("requests", "tokens"), self, strict=True):
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and value >= 1):
+            if value is not None and not (is_number and 1 <= value < math.inf):
                 raise ConfigurationError(
                     f"{name}_per_minute is {value!r:.80}: give 1 or more, or None."
                 )

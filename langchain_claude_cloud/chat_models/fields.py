@@ -37,10 +37,12 @@ from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform import http
 from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
 
 _OWNER: Final = "ChatClaudeCloud"
+_JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
 # Not pydantic's aliases: type checkers would then know the fields by those names alone.
 _ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
@@ -119,6 +121,7 @@ class ModelBase(BaseChatModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        plain_json({name: getattr(self, name) for name in _JSON_FIELDS})
         check_max_retries(self.max_retries)
         RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         Timeouts.for_cloud("vertex", self.timeout)

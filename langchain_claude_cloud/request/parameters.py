@@ -105,6 +105,10 @@ def _read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
     else:
         wire = {"type": thinking} if isinstance(thinking, str) else dict(thinking)
     kind = wire.get("type")
+    if not isinstance(kind, str):
+        raise InvalidInputError(
+            f"thinking needs a type: one of {', '.join(sorted(_THINKING_TYPES))}, not {kind!r:.80}."
+        )
     if isinstance(thinking, str) and kind not in _THINKING_TYPES:
         raise InvalidInputError(
             f"thinking {thinking!r} is not known. Use one of {', '.join(sorted(_THINKING_TYPES))}; "

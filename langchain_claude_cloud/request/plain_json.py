@@ -47,7 +47,7 @@ def _has_halves(field: object, name: str) -> bool:
             elif isinstance(value, dict):
                 deeper += value
                 deeper += value.values()
-            elif isinstance(value, list):
+            elif isinstance(value, list | tuple):
                 deeper += value
         if not deeper:
             return found
@@ -64,7 +64,7 @@ def _clean(value: object) -> object:
         return value if value.isascii() else _SURROGATES.sub(_joined, value)
     if isinstance(value, dict):
         return {_clean(key): _clean(held) for key, held in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _joined(found: re.Match[str]) -> str:

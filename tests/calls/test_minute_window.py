@@ -185,7 +185,7 @@ def test_endpoints_and_limits_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
-@pytest.mark.parametrize("value", [0, -1, 0.5, float("nan"), "many"])
+@pytest.mark.parametrize("value", [0, -1, 0.5, float("nan"), float("inf"), "many"])
 def test_what_is_no_limit_is_refused(name: str, value: object) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigurationError, match=name):

@@ -234,6 +234,13 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
+def _nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 arguments = st.dictionaries(st.sampled_from(NAMES), values, min_size=1, max_size=3)
 
 
@@ -269,7 +276,9 @@ def test_no_argument_of_a_call_raises_anything_else(cloud: str, way: str, given_
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "value", [5, [5], {5: 5}, b"x", object()], ids=lambda value: type(value).__name__
+    "value",
+    [5, [5], {5: 5}, b"x", object(), 10**400, {"type": ["x"]}, _nested(3000)],
+    ids=["int", "list", "dict", "bytes", "object", "huge", "odd_type", "deep"],
 )
 def test_each_argument_by_itself(name: str, value: Any) -> None:
     """The plainest mistakes, under every name."""
@@ -280,3 +289,12 @@ def test_each_argument_by_itself(name: str, value: Any) -> None:
             except ClaudeCloudError as error:
                 text = str(error)
         assert text
+
+
+@pytest.mark.parametrize("name", ["model_kwargs", "thinking", "context_management"])
+def test_a_field_that_holds_itself_is_refused(name: str) -> None:
+    """By the constructor: LangChain's own serialization of the model would not end."""
+    itself: dict[str, Any] = {"type": "enabled"}
+    itself["again"] = itself
+    with pytest.raises(ClaudeCloudError, match=f"{name}.*nested"):
+        _model("vertex", **{name: itself})

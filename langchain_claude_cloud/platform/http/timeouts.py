@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -166,9 +167,8 @@ def _from_mapping(timeout: Mapping[str, float]) -> dict[str, float]:
 
 def _seconds(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-        if math.isfinite(seconds) and seconds > 0:
-            return seconds
+        if 0 < value < sys.float_info.max:
+            return float(value)
     raise ConfigurationError(
         f"{name} is {value!r}: give a positive number of seconds, or a mapping of "
         "'connect', 'start', 'idle' and 'total' to seconds."
