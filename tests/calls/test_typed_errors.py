@@ -234,6 +234,8 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
+
+
 def _nested(levels: int) -> list[Any]:
     value: list[Any] = []
     for _ in range(levels):

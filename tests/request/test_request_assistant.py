@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -393,3 +394,30 @@ def test_a_paused_turn_is_known_as_such(reason: str) -> None:
     message = AIMessage("hi", response_metadata={**CLAUDE, "stop_reason": reason})
     assert convert_assistant(message).paused
     assert not convert_assistant(AIMessage("hi", response_metadata=CLAUDE)).paused
+
+
+@pytest.mark.parametrize("metadata", [{}, {"model_provider": "google_genai"}])
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ({"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}, r"\[an image .*\]"),
+        ({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}, r"\[an image.*"),
+        ({"type": "audio", "base64": "AA==", "mime_type": "audio/wav"}, r"\[an audio .*\]"),
+        ({"type": "video", "url": "https://example.com/a.mp4"}, r"\[a video at https.*\]"),
+        ({"type": "file", "file_id": "file_1"}, r"\[a file .*\]"),
+        ({"type": "text-plain", "text": "said"}, "said"),
+    ],
+)
+def test_media_of_another_models_answer_become_a_line_of_text(
+    metadata: dict[str, Any], block: dict[str, Any], text: str
+) -> None:
+    """The API takes them from users only; an error would end the conversation for good."""
+    (only,) = wire([block], response_metadata=metadata)
+    assert only["type"] == "text"
+    assert re.fullmatch(text, only["text"])
+
+
+def test_calls_of_openais_own_tools_are_left_out_of_a_message_without_metadata() -> None:
+    """They mean nothing to Claude."""
+    calls = [{"type": "web_search_call", "id": "w"}, {"type": "image_generation_call", "id": "i"}]
+    assert wire([*calls, {"type": "text", "text": "a"}]) == [{"type": "text", "text": "a"}]

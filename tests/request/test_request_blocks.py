@@ -315,6 +315,17 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("type that is no string", {"type": ["text"]}, "needs a 'type'"),
     ("not a dict", 3, "not int"),
     ("text that is no string", {"type": "text", "text": 3}, "must be a string"),
+    (
+        "no base64",
+        {"type": "image", "base64": PNG[:16] + "%%%=", "mime_type": "image/png"},
+        "not valid",
+    ),
+    ("nothing", {"type": "image", "base64": "", "mime_type": "image/png"}, "it is empty"),
+    (
+        "half a PDF",
+        {"type": "file", "base64": PDF[:9], "mime_type": "application/pdf"},
+        "not valid",
+    ),
     ("non-standard without a value", {"type": "non_standard"}, "must hold a block"),
 ]
 
@@ -333,7 +344,8 @@ def test_a_block_is_refused_with_what_to_do(given: Any, says: str) -> None:
 
 def test_images_are_limited_by_their_encoded_size() -> None:
     """The clouds count base64 characters, not the image's bytes."""
-    fits = PNG + "A" * (LARGEST_IMAGE - len(PNG))
+    start = PNG[: len(PNG) // 4 * 4 - 4]
+    fits = start + "A" * (LARGEST_IMAGE - len(start))
     assert convert_block({"type": "image", "base64": fits}) is not None
     with pytest.raises(InvalidInputError, match="5,242,884 bytes as base64"):
         convert_block({"type": "image", "base64": fits + "A"})

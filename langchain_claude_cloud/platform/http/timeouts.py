@@ -167,8 +167,9 @@ def _from_mapping(timeout: Mapping[str, float]) -> dict[str, float]:
 
 def _seconds(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if 0 < value < sys.float_info.max:
-            return float(value)
+        seconds = float(min(value, sys.float_info.max))
+        if 0 < seconds < sys.float_info.max:
+            return seconds
     raise ConfigurationError(
         f"{name} is {value!r}: give a positive number of seconds, or a mapping of "
         "'connect', 'start', 'idle' and 'total' to seconds."

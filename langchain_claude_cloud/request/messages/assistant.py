@@ -30,14 +30,18 @@ from langchain_claude_cloud.request.messages.other_providers import (
     native_block,
 )
 from langchain_claude_cloud.request.messages.tool_calls import MessageCalls, parse_object
+from langchain_claude_cloud.request.messages.tool_results import describe
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
 """Stop reasons after which the next answer continues the same turn."""
 
-_SHARED: Final = frozenset({"image", "image_url", "file", "document", "text-plain"})
-"""Blocks that another model's message may hold and that Claude can read."""
+_MEDIA: Final = frozenset(
+    {"image", "image_url", "input_image", "file", "document", "media", "text-plain"}
+    | {"audio", "input_audio", "video", "video_url"}
+)
+"""What other models answer with, and what the API takes from users only."""
 
 _OTHER_TEXTS: Final = {"text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
@@ -130,6 +134,8 @@ def _claude_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
     handler = _HANDLERS.get(kind)
     if handler is None and kind.endswith("_tool_result"):
         return _without_nulls(block)
+    if handler is None and kind.endswith("_call"):
+        return None  # of a tool of OpenAI's own, such as web_search_call
     return handler(block, reading) if handler else convert_block(block)
 
 
@@ -148,7 +154,16 @@ def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
         return reading.calls.convert(block)
     if kind in _OTHER_TEXTS:
         return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
-    return convert_block(block) if kind in _SHARED else None
+    return _described(block, reading) if kind in _MEDIA else None
+
+
+def _described(block: JsonObject, reading: _Reading) -> JsonObject | None:
+    """Say what a model answered: "`image` blocks can only be in `user` messages"."""
+    del reading
+    text = block.get("text")
+    if not isinstance(text, str):
+        text = f"[{describe(block)} is not shown here]"
+    return convert_text({**_marker(block), "type": "text", "text": text})
 
 
 def _text(block: JsonObject, reading: _Reading) -> JsonObject | None:
@@ -280,6 +295,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "reasoning": _reasoning,
     "reasoning_content": _converse_reasoning,
     **dict.fromkeys(_CALLS, _call),
+    **dict.fromkeys(_MEDIA, _described),
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
     "server_tool_call": _standard_server_use,

@@ -56,6 +56,19 @@ def plain_base64(data: object) -> str:
     return data if len(data) % 4 == 0 else data.rstrip("=") + "=" * (-len(data.rstrip("=")) % 4)
 
 
+def _check_base64(data: str) -> None:
+    """Refuse what the API refuses: "Invalid base64 data", "image cannot be empty"."""
+    try:
+        if binascii.a2b_base64(data, strict_mode=True):
+            return
+        reason = "it is empty"
+    except ValueError as error:
+        reason = str(error)
+    raise InvalidInputError(
+        f"this base64 data is not valid ({reason}): pass base64.b64encode(data).decode()."
+    )
+
+
 def image_source(data: object, media_type: str | None) -> JsonObject:
     """Return the base64 source of an image.
 
@@ -79,6 +92,7 @@ def image_source(data: object, media_type: str | None) -> JsonObject:
             f"This image is {len(data):,} bytes as base64; the clouds take at most "
             f"{LARGEST_IMAGE:,} (about 3.9 MB before encoding). Send a smaller image."
         )
+    _check_base64(data)
     return {"type": "base64", "media_type": actual, "data": data}
 
 
@@ -100,6 +114,7 @@ def document_source(data: object, media_type: str | None) -> JsonObject:
     if actual in IMAGE_TYPES:
         return image_source(data, actual)
     if PDF in (said, actual):
+        _check_base64(data)
         return {"type": "base64", "media_type": PDF, "data": data}
     if said is None or said.startswith("text/") or said in _TEXT_TYPES:
         return text_source(_decode_text(data, said))

@@ -153,7 +153,7 @@ def describe(block: JsonObject) -> str:
     address = found.get("uri") or found.get("url") or (source or {}).get("url")
     media_type = found.get("mime_type") or found.get("mimeType")
     parts = [
-        f"{kind} {name!r}" if name else f"a {kind}",
+        f"{kind} {name!r}" if name else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}",
         f"({media_type})" if media_type else "",
         f"at {str(address)[:_LONGEST_ADDRESS]}" if address else "",
     ]
