@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from langchain_claude_cloud.config.shapes import is_loopback
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.batches import EmulatedBatches
 from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.scripting import (
@@ -20,13 +21,11 @@ from langchain_claude_cloud.testing.scripting import (
     make_replay,
 )
 from langchain_claude_cloud.testing.server import google
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault, BatchFaultKind
-from langchain_claude_cloud.testing.server.state import AwsKey, Settings, State
+from langchain_claude_cloud.testing.server.state import AwsKey, EmulatorSettings, Settings, State
 from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex
-    from langchain_claude_cloud.testing.server.s3 import S3Server
     from langchain_claude_cloud.testing.server.thread import ServerThread
 
 _VERTEX_CREDENTIALS = frozenset({"access_token", "credentials"})
@@ -35,26 +34,7 @@ _BEDROCK_CREDENTIALS = frozenset(
 )
 
 
-class EmulatorSettings(TypedDict, total=False):
-    """The keyword arguments of `CloudEmulator` beside host and port."""
-
-    strict: bool
-    project: str
-    region: str
-    event_delay: float
-    token_lifetime: float
-    application_profiles: dict[str, str]
-    unscripted: Literal["stand_in", "error"]
-    thinking_binding: bool
-    activity_logging: bool
-    keep_requests: int
-    batch_jobs_at_once: int
-    batch_records: int
-    batch_bytes: int
-    batch_fewest_records: int
-
-
-class CloudEmulator:
+class CloudEmulator(EmulatedBatches):
     """A server on loopback that behaves as Claude on Vertex AI and on Amazon Bedrock.
 
     Use it as a context manager, sync or async, or call `start` and `stop`. Without a
@@ -91,9 +71,8 @@ class CloudEmulator:
             )
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
-        self._state = State(Settings(**settings))
+        super().__init__(State(Settings(**settings)))
         self._thread: ServerThread | None = None
-        self._s3: S3Server | None = None
         self._access_token: str | None = None
         self._aws_key: AwsKey | None = None
 
@@ -133,9 +112,7 @@ class CloudEmulator:
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
-        if self._s3 is not None:
-            self._s3.stop()
-            self._s3, self._state.s3_url = None, ""
+        self._stop_s3()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -355,90 +332,6 @@ class CloudEmulator:
         entry = make_fault(*blocks, **settings)
         self._state.script.add(entry)
         return entry
-
-    def create_bucket(self, name: str) -> None:
-        """Create a bucket of Cloud Storage.
-
-        Point google-cloud-storage at it with ``STORAGE_EMULATOR_HOST``, the emulator's `url`.
-
-        Raises:
-            ImportError: The extra ``emulator`` is not installed.
-        """
-        from langchain_claude_cloud.testing.server import (  # noqa: PLC0415  an extra
-            cloud_storage,
-        )
-
-        cloud_storage.buckets_of(self._state).create(name)
-
-    def create_s3_bucket(self, name: str) -> None:
-        """Create a bucket of Amazon S3, which moto's server serves at `s3_url`.
-
-        Point boto3 at it with ``AWS_ENDPOINT_URL_S3``.
-
-        Raises:
-            ImportError: The package ``moto[s3,server]`` is not installed.
-        """
-        from langchain_claude_cloud.testing.server import s3  # noqa: PLC0415  an extra
-
-        if self._s3 is None:
-            self._s3 = s3.S3Server()
-            self._state.s3_url = self._s3.url
-        with s3.client_of(self._s3.url) as client:
-            client.create_bucket(Bucket=name)
-
-    @property
-    def has_s3(self) -> bool:
-        """Whether there is an emulated Amazon S3: `create_s3_bucket` starts it."""
-        return bool(self._state.s3_url)
-
-    @property
-    def s3_url(self) -> str:
-        """The address of the emulated Amazon S3.
-
-        Raises:
-            RuntimeError: There is none: `create_s3_bucket` starts it.
-        """
-        if not self._state.s3_url:
-            raise RuntimeError("There is no bucket yet: call create_s3_bucket.")
-        return self._state.s3_url
-
-    def create_dataset(self, name: str) -> None:
-        """Create a dataset of BigQuery in the emulator's project.
-
-        Point google-cloud-bigquery at it with ``BIGQUERY_EMULATOR_HOST``, the emulator's `url`.
-        """
-        self._state.batches.warehouse.datasets.add((self.project, name))
-
-    def deny(self, *permissions: str, service_agent: bool = False) -> None:
-        """Take permissions away.
-
-        Args:
-            permissions: Such as ``storage.objects.create``, ``bigquery.tables.getData``,
-                ``aiplatform.batchPredictionJobs.create`` or ``iam.serviceAccounts.actAs``.
-            service_agent: Whether the identity that a batch job runs as loses them, not the
-                caller.
-        """
-        prefix = "service_agent:" if service_agent else ""
-        self._state.batches.denied |= {f"{prefix}{each}" for each in permissions}
-
-    def allow_all(self) -> None:
-        """Give back the permissions that `deny` took away."""
-        self._state.batches.denied.clear()
-
-    def batch_fault(
-        self, kind: BatchFaultKind, *, platform: Cloud | None = None, answered: int | None = None
-    ) -> None:
-        """Have something go wrong with the next batch job; see `BatchFault`.
-
-        Args:
-            kind: What goes wrong.
-            platform: Only with a job of this cloud.
-            answered: How many records are answered before it; None for half of them.
-
-        Raises:
-            ValueError: There is no such kind.
-        """
-        self._state.batches.faults.append(BatchFault(kind, platform, answered))
 
     @property
     def pending(self) -> int:

@@ -7,7 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass, field, fields
 from textwrap import shorten
-from typing import Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Entry, Script
@@ -84,6 +84,25 @@ class Settings:
     batch_bytes: int = 256_000_000
     batch_fewest_records: int = 100
     workspace: str = "wrkspc_emulator"
+
+
+class EmulatorSettings(TypedDict, total=False):
+    """The keyword arguments of `CloudEmulator` beside host and port."""
+
+    strict: bool
+    project: str
+    region: str
+    event_delay: float
+    token_lifetime: float
+    application_profiles: dict[str, str]
+    unscripted: Literal["stand_in", "error"]
+    thinking_binding: bool
+    activity_logging: bool
+    keep_requests: int
+    batch_jobs_at_once: int
+    batch_records: int
+    batch_bytes: int
+    batch_fewest_records: int
 
 
 class State:
