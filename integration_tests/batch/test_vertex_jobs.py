@@ -33,6 +33,7 @@ from langchain_claude_cloud.batch import (
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.errors import (
     ConfigurationError,
+    InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -262,6 +263,20 @@ def test_a_missing_permission_is_named_and_nothing_is_lost(
     emulator.allow_all()
     job = submit(llm, prompts(2), storage=storage, reference=tmp_path / "batch.json")
     assert finished(job)[0].succeeded == 2
+
+
+def test_a_refusal_of_global_advises_another_region_and_nothing_is_uploaded_anew(
+    llm: ChatClaudeCloud, tmp_path: Path, emulator: CloudEmulator
+) -> None:
+    """The same reference goes on in the region."""
+    emulator.fault(status=400, message="Location global is not supported.", operation="control")
+    with pytest.raises(InvalidRequestError, match=r"not supported\. .*region='us'"):
+        submit(llm, prompts(2), storage=FOLDER, reference=tmp_path / "batch.json")
+    emulator.deny("storage.objects.create")
+    regional = llm.model_copy(update={"platform": emulator.vertex(region="us")})
+    job = submit(regional, prompts(2), storage=FOLDER, reference=tmp_path / "batch.json")
+    assert finished(job)[0].succeeded == 2
+    assert "/locations/us/" in next(iter(job.status().jobs))
 
 
 def test_the_jobs_own_permission_is_named(

@@ -53,9 +53,10 @@ class CloudEmulator(EmulatedBatches):
             made since 2026-08-31; on by default), ``activity_logging`` (whether the clouds say
             that they keep a log of requests and answers; off by default), ``keep_requests``
             (how many of the requests are remembered; 1,000), ``batch_jobs_at_once`` (how many batch
-            jobs may wait or run; 4), ``batch_records`` and ``batch_bytes`` (how many records a
-            batch job may have, and how long a file of them may be on Vertex AI; 100,000 and
-            256 MB), ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
+            jobs may wait or run; 4 on Vertex AI, 20 on Bedrock), ``batch_records`` and
+            ``batch_bytes`` (how many records a batch job may have, 100,000 on Vertex AI and 50,000
+            on Bedrock, and how long a file of them may be on Vertex AI, 256 MB),
+            ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
 
     Raises:
         ValueError: The host is not a loopback address.

@@ -24,6 +24,7 @@ def row(**columns: Any) -> bytes:
         {"response": MESSAGE, "status": ""},
         {"response": json.dumps(MESSAGE), "status": None},
         {"response": MESSAGE},
+        {"response": {"status_code": 200, "body": MESSAGE}},
     ],
 )
 def test_an_answer(columns: dict[str, Any]) -> None:

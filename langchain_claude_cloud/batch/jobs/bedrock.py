@@ -35,13 +35,16 @@ from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.routing.routes import Route
 from langchain_claude_cloud.routing.settings import bedrock_settings
 
-_RECORDS: Final = 100_000
+_RECORDS: Final = 50_000
 _FEWEST: Final = 100
 _FILE_BYTES: Final = 1_000_000_000
 _JOB_BYTES: Final = 5_000_000_000
-"""The default quotas of Claude models (https://docs.aws.amazon.com/general/latest/gr/bedrock.html,
-"Records per batch inference job", "Minimum number of records per batch inference job", "Batch
-inference input file size", "Batch inference job size"). An account's own may differ."""
+"""Default quotas of each Claude model (https://docs.aws.amazon.com/general/latest/gr/bedrock.html:
+"Records per input file per batch inference job" 50,000, adjustable; "Minimum number of records per
+batch inference job" 100; "Batch inference input file size (in GB)" 1; "Batch inference job size (in
+GB)" 5; 20 jobs "in-progress and submitted"). Read in a copy of that table of June 2025, with Claude
+3 to 3.5: the table's newer rows were not to be had. Others report 100,000 records of accounts in
+2026; half of that is taken by both. An account's own quotas may differ."""
 
 _STATES: Final[Mapping[str, JobState]] = {
     "Submitted": "queued",

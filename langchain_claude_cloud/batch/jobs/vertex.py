@@ -55,9 +55,9 @@ _Questions: TypeAlias = Callable[[Route], Generator[OutgoingRequest, JsonObject,
 
 _RECORDS: Final = 100_000
 _BYTES: Final = 256_000_000
-"""Google names no limit for Claude. These are the limits of Claude's own batches
-(https://platform.claude.com/docs/en/api/creating-message-batches), and lie below those of Gemini's
-jobs on the same service (200,000 records, 1 GB)."""
+"""Google names no limit for Claude but the four jobs at once. These are the limits of Claude's own
+batches (https://platform.claude.com/docs/en/api/creating-message-batches), and lie below those of
+Gemini's jobs on the same service (200,000 records, 1 GB)."""
 
 _STATES: Final[Mapping[str, JobState]] = {
     "JOB_STATE_QUEUED": "queued",
@@ -208,6 +208,7 @@ class VertexJobs:
             except RateLimitError as error:
                 raise NoRoomError(str(error)) from error
             except ClaudeCloudError as error:
+                _say_that_global_may_be_the_reason(error)
                 seconds = delay_before_retry(error, attempt, _ATTEMPTS, MEMORY.draw)
                 if seconds is None:
                     raise
@@ -305,6 +306,18 @@ class VertexJobs:
             hint=_HINT,
             max_retries=retries,
         )
+
+
+def _say_that_global_may_be_the_reason(error: ClaudeCloudError) -> None:
+    """Add advice to a refusal of the region ``global``.
+
+    Google's page asks for a region of the model, and says that a table must be in the job's; of
+    Gemini's jobs, that ``global`` takes those with Cloud Storage alone. Others were refused there
+    (https://github.com/BerriAI/litellm/issues/35134). For Claude nobody says.
+    """
+    if isinstance(error, InvalidRequestError) and error.region == "global":
+        advice = "The region 'global' may not take batches: try Vertex(region='us') or 'eu'."
+        error.args = (f"{error} {advice}",)
 
 
 def _jobs_url(route: Route) -> str:

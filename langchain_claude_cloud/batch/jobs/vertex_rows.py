@@ -1,10 +1,11 @@
 """Reads the output rows of Vertex AI's batch prediction jobs.
 
 A row has the columns of its record, ``response`` and ``status``. Google shows no failed row of
-Claude's. In Gemini's, ``status`` is empty or says what went wrong, as a text with Claude's or
-Google's JSON inside; other models' rows of errors have ``instance`` and ``error``
+Claude's, nor does anybody else. In Gemini's, ``status`` is empty or says what went wrong, as a text
+with Claude's or Google's JSON inside; other models' rows of errors have ``instance`` and ``error``
 (https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.batchPredictionJobs#outputconfig).
-All of these are read.
+ruby_llm, which has Claude's batches, looks for a status with a ``message`` and for a ``body`` in
+the response, too. All of these are read.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def read_row(line: bytes) -> Answer:
     if found is None:
         raise ValueError(row.get("custom_id"))
     response = _loaded(row.get("response"))
+    if isinstance(response, dict) and isinstance(response.get("body"), dict):
+        response = response["body"]
     problem = row.get("error") or row.get("status") or None
     if isinstance(response, dict) and response.get("type") == "error":
         problem = response

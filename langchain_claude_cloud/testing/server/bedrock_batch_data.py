@@ -16,6 +16,7 @@ from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refusal
 
 _FILE_BYTES: Final = 1_000_000_000
+_RECORDS: Final = 50_000
 
 
 @dataclass
@@ -114,13 +115,9 @@ def _check(state: State, client: Any, bucket: str, files: list[str]) -> int:  # 
                 raise Refusal(400, f"{key}, line {number}: recordId {identifier} is not unique.")
             seen.add(identifier)
             total += 1
-    settings = state.settings
-    if not settings.batch_fewest_records <= total <= settings.batch_records:
-        raise Refusal(
-            400,
-            f"The job has {total} records; {settings.batch_fewest_records} to "
-            f"{settings.batch_records} are allowed.",
-        )
+    fewest, most = state.settings.batch_fewest_records, state.settings.batch_records or _RECORDS
+    if not fewest <= total <= most:
+        raise Refusal(400, f"The job has {total} records; {fewest} to {most} are allowed.")
     return total
 
 

@@ -30,6 +30,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9]{1,63}(-*[a-zA-Z0-9+.-]){0,63}")
 _TOKEN: Final = re.compile(r"[a-zA-Z0-9]{1,256}(-*[a-zA-Z0-9]){0,256}")
 _ROLE: Final = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
 _LONGEST_NAME: Final = 63
+_JOBS_AT_ONCE: Final = 20
 _HOURS: Final = range(24, 169)
 _FIELDS: Final = frozenset(
     {"jobName", "roleArn", "clientRequestToken", "modelId", "inputDataConfig"}
@@ -98,12 +99,17 @@ def _create(state: State, request: Incoming) -> Outgoing:
             return _answer(request, {"jobArn": known.described["jobArn"]})
     region = region_of(request) or state.settings.region
     bedrock.rules_of(state, bedrock.BedrockTarget(body["modelId"], "invoke", region))
-    under_way = [job for job in jobs.values() if not job.is_over]
-    if len(under_way) >= state.settings.batch_jobs_at_once:
+    under_way = [
+        job
+        for job in jobs.values()
+        if not job.is_over and job.described["modelId"] == body["modelId"]
+    ]
+    most = state.settings.batch_jobs_at_once or _JOBS_AT_ONCE
+    if len(under_way) >= most:
         raise _refusal(
             400,
-            f"You have reached the quota of {state.settings.batch_jobs_at_once} in-progress and "
-            "submitted batch inference jobs for this model.",
+            f"You have reached the quota of {most} in-progress and submitted batch inference jobs "
+            "for this model.",
             "ServiceQuotaExceededException",
         )
     identifier = sha256(f"{len(jobs)}{body['jobName']}".encode()).hexdigest()[:12]

@@ -63,8 +63,10 @@ class Settings:
             of the 5.5 generation is bound to the conversation.
         activity_logging: Whether the clouds keep a log of requests and answers.
         keep_requests: How many requests of each kind are remembered; older ones are dropped.
-        batch_jobs_at_once: How many batch jobs may wait or run at once.
-        batch_records: How many records a batch job may have.
+        batch_jobs_at_once: How many batch jobs may wait or run at once; None: 4 on Vertex AI and
+            20 for a model on Bedrock, as the clouds have it.
+        batch_records: How many records a batch job may have; None: 100,000 on Vertex AI and
+            50,000 on Bedrock.
         batch_bytes: How long a file with records may be on Vertex AI; 1 GB on Bedrock.
         batch_fewest_records: How many records a job on Bedrock has at least.
     """
@@ -79,8 +81,8 @@ class Settings:
     thinking_binding: bool = True
     activity_logging: bool = False
     keep_requests: int = 1_000
-    batch_jobs_at_once: int = 4
-    batch_records: int = 100_000
+    batch_jobs_at_once: int | None = None
+    batch_records: int | None = None
     batch_bytes: int = 256_000_000
     batch_fewest_records: int = 100
     workspace: str = "wrkspc_emulator"
@@ -99,8 +101,8 @@ class EmulatorSettings(TypedDict, total=False):
     thinking_binding: bool
     activity_logging: bool
     keep_requests: int
-    batch_jobs_at_once: int
-    batch_records: int
+    batch_jobs_at_once: int | None
+    batch_records: int | None
     batch_bytes: int
     batch_fewest_records: int
 

@@ -27,6 +27,7 @@ from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refus
 _CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """As in Claude's own batches: https://platform.claude.com/docs/en/api/creating-message-batches."""
 
+_RECORDS: Final = 100_000
 _ROWS_A_FILE: Final = 20_000
 _COLUMNS: Final = {"custom_id": "STRING", "request": "JSON", "response": "JSON", "status": "STRING"}
 
@@ -44,11 +45,9 @@ def answer_records(
     """
     _check_output(state, job["outputConfig"])
     records = list(_records(state, job["inputConfig"]))
-    if len(records) > state.settings.batch_records:
-        raise google_data.refusal(
-            400,
-            f"The input has {len(records)} records; {state.settings.batch_records} are allowed.",
-        )
+    most = state.settings.batch_records or _RECORDS
+    if len(records) > most:
+        raise google_data.refusal(400, f"The input has {len(records)} records; {most} are allowed.")
     _check_records(records)
     wanted = records[: _how_many(records, fault)]
     # The service promises no order; a seed keeps a test's the same.

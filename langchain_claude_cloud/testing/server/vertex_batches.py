@@ -33,6 +33,7 @@ _PATH: Final = re.compile(
 )
 _FILTER: Final = re.compile(r'\s*(display_name|state|labels\.[\w-]+)\s*=\s*"?([^"]*?)"?\s*')
 _PAGE: Final = 100
+_JOBS_AT_ONCE: Final = 4
 _ENDS: Final = {
     "failed": "JOB_STATE_FAILED",
     "expired": "JOB_STATE_EXPIRED",
@@ -116,7 +117,7 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
 
 def _check_quota(state: State, model: str) -> None:
     running = [each for each in state.batches.vertex_jobs.values() if not each.is_over]
-    if len(running) >= state.settings.batch_jobs_at_once:
+    if len(running) >= (state.settings.batch_jobs_at_once or _JOBS_AT_ONCE):
         raise google_data.refusal(
             429,
             "Quota exceeded for aiplatform.googleapis.com/concurrent_batch_prediction_jobs with "
