@@ -19,11 +19,10 @@ from typing import Any
 
 from benchmarks.pacing import Bucket
 from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit
-from langchain_claude_cloud.calls.attempts import Attempts
-from langchain_claude_cloud.calls.decision import GiveUp, decide
 from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
+from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide
 from langchain_claude_cloud.errors import RateLimitError
 
 SIZES = tuple(10**power for power in range(3, 8))

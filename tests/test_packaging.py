@@ -22,7 +22,7 @@ CORE = (
 
 FOR_CALLS = (
     *("errors.parsing", "errors.classification", "errors.hints"),
-    *("calls.attempts", "calls.exchange", "platform.http.sending"),
+    *("calls.retries", "calls.exchange", "platform.http.sending"),
 )
 """What no model needs before it is called."""
 

@@ -18,8 +18,6 @@ from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
 from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer
-from langchain_claude_cloud.calls.attempts import Attempts
-from langchain_claude_cloud.calls.decision import GiveUp, decide, give_up, log_retry
 from langchain_claude_cloud.calls.json_body import dump_json, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
@@ -27,6 +25,7 @@ from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, CallBudget, RateLimit
+from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, give_up, log_retry
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
     Clients,

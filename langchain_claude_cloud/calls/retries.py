@@ -1,15 +1,36 @@
-"""Whether a failed request is sent again to the same place, and after how long.
+"""What follows a failed attempt: `decide` tells why a request was not sent again.
 
-Exponential backoff with full jitter, which honours what the cloud asked for.
+It reads the state of a call in `Attempts`. Nothing here sends or waits.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from typing import Final
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
 
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
+from langchain_claude_cloud.calls.memory import MEMORY, Memory
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidInputError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+)
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.routing.routes import Route
+
+logger = logging.getLogger("langchain_claude_cloud")
 
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed."""
@@ -19,18 +40,6 @@ _CAP_SECONDS: Final = 8.0
 # A server that asks for more than a minute is not asking for a retry within this call.
 _LONGEST_RETRY_AFTER: Final = 60.0
 _LOCAL_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-
-
-def check_max_retries(max_retries: object) -> None:
-    """Refuse what is no number of retries.
-
-    Raises:
-        ConfigurationError: It is not a whole number of 0 or more.
-    """
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int):
-        raise ConfigurationError(f"max_retries is {max_retries!r}: give a whole number.")
-    if max_retries < 0:
-        raise ConfigurationError(f"max_retries is {max_retries}: give 0 or more.")
 
 
 def delay_before_retry(
@@ -72,3 +81,349 @@ def is_local_limit(error: ClaudeCloudError) -> bool:
             return True
         cause = cause and (cause.__cause__ or cause.__context__)
     return False
+
+
+Scope: TypeAlias = Literal["endpoint", "fit", "request", "machine", "call"]
+"""What an error is about.
+
+``endpoint``: another route may answer, and perhaps this one later. ``fit``: this route cannot
+take this request, another may. ``request``: the cloud calls it invalid, and so would the routes
+after this one. ``machine``: a limit here, whatever the route. ``call``: the call ends.
+"""
+
+_ABOUT_ENDPOINT = (
+    AuthenticationError,
+    ConnectionFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+)
+_QUOTED = 300
+
+
+def scope_of(error: ClaudeCloudError) -> Scope:
+    """Return what an error is about."""
+    if is_local_limit(error):
+        return "machine"
+    if isinstance(error, ConfigurationError):
+        return "fit"
+    if isinstance(error, InvalidRequestError):
+        # What was refused here did not reach a cloud: this route cannot take it.
+        is_local = isinstance(error, InvalidInputError) or error.status_code is None
+        return "fit" if is_local else "request"
+    if isinstance(error, RequestTimeoutError):
+        # One that was not streamed may still be working, and be billed.
+        return "endpoint" if error.is_retryable else "call"
+    return "endpoint" if isinstance(error, _ABOUT_ENDPOINT) else "call"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An attempt of a call that failed before anything was handed out.
+
+    Attributes:
+        route: Where it went.
+        error: Why it failed.
+    """
+
+    route: Route
+    error: ClaudeCloudError
+
+    def describe(self) -> JsonObject:
+        """Return what response metadata says of it."""
+        known = {
+            "platform": self.route.config.cloud,
+            "region": self.error.region or self.route.known_region(),
+            "error": type(self.error).__name__,
+            "status_code": self.error.status_code,
+            "error_type": self.error.error_type,
+            "request_id": self.error.request_id,
+        }
+        return {key: value for key, value in known.items() if value is not None}
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        text = str(self.error)
+        return f"{type(self.error).__name__}: {text[:_QUOTED]}{'...' * (len(text) > _QUOTED)}"
+
+
+@dataclass
+class Attempts:
+    """The attempts of one request.
+
+    Attributes:
+        routes: Where it may go, in the user's order.
+        max_retries: How often a route is asked again at most.
+        remaining: Says how many seconds the call has left.
+        memory: What is known of the endpoints.
+        failures: The attempts that failed, in order.
+        current: Which route the attempt goes to.
+        tries: How often each route was tried.
+        ready_at: When each route may be tried again; None: it is ruled out for this request.
+        count: How many requests were sent, or kept from being sent by an error.
+        has_content: Whether a part of the answer was handed out.
+    """
+
+    routes: Sequence[Route]
+    max_retries: int = 2
+    remaining: Callable[[], float] = lambda: math.inf
+    memory: Memory = MEMORY
+    failures: list[FailedAttempt] = field(default_factory=list)
+    current: int = 0
+    tries: list[int] = field(init=False)
+    ready_at: list[float | None] = field(init=False)
+    count: int = 0
+    has_content: bool = False
+    _began: float = 0.0
+    _probe: object = field(default_factory=object)
+
+    def __post_init__(self) -> None:
+        self.tries = [0] * len(self.routes)
+        self.ready_at = [-math.inf] * len(self.routes)
+        self.go_to(self.next_untried() or 0)
+
+    @property
+    def route(self) -> Route:
+        """Where the current attempt goes."""
+        return self.routes[self.current]
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether there is more than one route."""
+        return len(self.routes) > 1
+
+    def go_to(self, index: int) -> None:
+        """Send the next attempt to a route."""
+        self.current = index
+        self._began = self.memory.clock()
+
+    def next_untried(self) -> int | None:
+        """Return the route to try first: a healthy one in the user's order, else the soonest."""
+        untried = [
+            index
+            for index, tries in enumerate(self.tries)
+            if not tries and self.ready_at[index] is not None
+        ]
+        if not self.has_choice or not untried:
+            return untried[0] if untried else None
+        circuits = self.memory.circuits
+        for index in untried:
+            if circuits.admit(self.routes[index].place, self._probe):
+                return index
+        return min(untried, key=lambda index: circuits.remaining(self.routes[index].place))
+
+    def next_ready(self) -> tuple[int, float] | None:
+        """Return the tried route that may be tried again soonest, and in how many seconds."""
+        tried = ((at, index) for index, at in enumerate(self.ready_at) if self.tries[index])
+        ready = [(at, index) for at, index in tried if at is not None]
+        if not ready:
+            return None
+        at, index = min(ready)
+        return index, max(0.0, at - self.memory.clock())
+
+    def record(self, error: ClaudeCloudError) -> Scope:
+        """Note a failed attempt: of its route, and of those that it speaks for."""
+        scope = scope_of(error)
+        self.failures.append(FailedAttempt(self.route, error))
+        self.tries[self.current] += 1
+        delay = None
+        if scope in ("endpoint", "machine"):
+            tries, draw = self.tries[self.current], self.memory.draw
+            delay = delay_before_retry(error, tries, self.max_retries, draw)
+        self.ready_at[self.current] = None if delay is None else self.memory.clock() + delay
+        if scope == "request":
+            # What is wrong with it is wrong further down the list, too. Routes before this one
+            # were passed over, or may pass: they are asked all the same.
+            self.ready_at[self.current :] = [None] * (len(self.routes) - self.current)
+        self._record_health(error, scope)
+        return scope
+
+    def succeeded(self) -> None:
+        """Note that the current route answered."""
+        if self.has_choice:
+            self.memory.circuits.record_success(self.route.place, self._began)
+
+    def broke_off(self, error: ClaudeCloudError) -> None:
+        """Note that an answer broke off, of which a part was handed out.
+
+        A stream is cut by whatever lies between here and the cloud, too: only what the cloud
+        itself reported counts against the route.
+        """
+        reported = isinstance(error, RateLimitError | ServerError)
+        self._record_health(error, "endpoint" if reported else "call")
+
+    def release(self) -> None:
+        """End the probe of a circuit, if this call was one: it began to answer, or it ends."""
+        if self.has_choice:
+            self.memory.circuits.release(self.route.place, self._probe)
+
+    def switched_from(self) -> list[FailedAttempt]:
+        """Return the failed attempts, if any of them went elsewhere than the current one."""
+        elsewhere = any(failed.route is not self.route for failed in self.failures)
+        return list(self.failures) if elsewhere else []
+
+    def _record_health(self, error: ClaudeCloudError, scope: Scope) -> None:
+        if not self.has_choice:
+            return
+        if scope == "endpoint":
+            self.memory.circuits.record_failure(self.route.place, error.retry_after)
+        else:
+            self.release()
+
+
+_SHOWN: Final = 10
+_BEFORE: Final = "Before that:"
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Send the request again.
+
+    Attributes:
+        index: Which of the routes it goes to.
+        seconds: How long to wait before.
+    """
+
+    index: int
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the call.
+
+    Attributes:
+        error: The error that the caller gets.
+    """
+
+    error: ClaudeCloudError
+
+
+Action: TypeAlias = SendAgain | GiveUp
+
+
+def decide(error: ClaudeCloudError, attempts: Attempts) -> Action:
+    """Return what follows a failed attempt. The first rule that applies decides.
+
+    * A part of the answer was handed out: nothing is sent again.
+    * The error ends the call: it may still be billed (a request that is not streamed and was not
+      answered in time).
+    * A limit of this machine: the same route again, after the backoff; no other is blamed.
+    * A route that was not tried yet is tried at once, the user's first before those after it.
+      A route that cannot take the request (a server tool, the size, its configuration) is
+      skipped. What a cloud itself calls invalid is not sent to the routes after it.
+    * A route that was tried and may pass is tried again when it may: after its backoff, or
+      what it asked for, as often as ``max_retries`` says.
+    * Else the call ends, with the error that tells most.
+
+    Args:
+        error: Why the attempt failed.
+        attempts: The attempts so far, this one not recorded yet.
+    """
+    if attempts.has_content:
+        attempts.broke_off(error)
+        return GiveUp(_chain(error, attempts.failures))
+    scope = attempts.record(error)
+    if scope == "call":
+        return GiveUp(_chain(error, attempts.failures))
+    has_time = attempts.remaining() > 0
+    following = attempts.next_untried() if scope != "machine" and has_time else None
+    if following is not None:
+        return SendAgain(following)
+    ready = attempts.next_ready()
+    if ready is None:
+        return GiveUp(_chain(_most_telling(error, attempts), attempts.failures))
+    if ready[1] >= attempts.remaining():
+        return GiveUp(_chain(_out_of_time(error, attempts, ready[1]), attempts.failures))
+    return SendAgain(*ready)
+
+
+def give_up(error: ClaudeCloudError, attempts: Attempts) -> GiveUp:
+    """End a call for a reason of its own: its route is not blamed."""
+    attempts.release()
+    return GiveUp(_chain(error, attempts.failures))
+
+
+def _most_telling(error: ClaudeCloudError, attempts: Attempts) -> ClaudeCloudError:
+    """Return the error to raise.
+
+    What a cloud says of the request itself comes first. Then what may pass: whoever retries the
+    whole call goes by ``is_retryable``. What was refused here comes last, and of that the first,
+    as the user's first platform is what matters most.
+    """
+    errors = [failed.error for failed in attempts.failures]
+    about_request = [other for other in errors if scope_of(other) == "request"]
+    if about_request:
+        return about_request[-1]
+    last = {id(failed.route): failed.error for failed in attempts.failures}
+    passing = [other for other in last.values() if other.is_retryable]
+    if passing:
+        return error if error.is_retryable else passing[-1]
+    if scope_of(error) != "fit":
+        return error
+    said = [other for other in last.values() if scope_of(other) != "fit"]
+    return said[-1] if said else errors[0]
+
+
+def _out_of_time(error: ClaudeCloudError, attempts: Attempts, wait: float) -> ClaudeCloudError:
+    error = _most_telling(error, attempts)
+    error.add_note(
+        f"Not sent again: the call has {max(0.0, attempts.remaining()):.1f} s left, and the next "
+        f"attempt would be in {wait:.1f} s. Raise timeout={{'total': seconds}} to allow it."
+    )
+    return error
+
+
+def log_retry(failed: FailedAttempt, attempts: Attempts, seconds: float) -> None:
+    """Say that a request is sent again: at INFO to the same route, as a warning to another."""
+    error, route = failed.error, attempts.route
+    where = (failed.route.config.cloud, failed.route.known_region())
+    what = (type(error).__name__, error.status_code, error.request_id)
+    if failed.route is route:
+        logger.info(
+            "%s in %s failed with %s (HTTP %s, request id %s); it is asked again in %.2f s "
+            "(attempt %d).",
+            *where,
+            *what,
+            seconds,
+            attempts.count + 1,
+        )
+        return
+    skipped = isinstance(error, InvalidRequestError | ConfigurationError)
+    logger.warning(
+        "%s in %s %s %s (HTTP %s, request id %s); the call moves to %s in %s%s.",
+        *where,
+        "cannot take the request:" if skipped else "failed with",
+        *what,
+        route.config.cloud,
+        route.known_region(),
+        f" in {seconds:.2f} s" if seconds else "",
+    )
+
+
+def _chain(error: ClaudeCloudError, failures: Sequence[FailedAttempt]) -> ClaudeCloudError:
+    """Let an error show the attempts before it, as its causes and in a note."""
+    others = [failed for failed in failures if failed.error is not error]
+    if not others:
+        return error
+    seen: set[int] = set()
+    end = _end_of_causes(error, seen)
+    for failed in reversed(others):
+        # One exception may have ended several attempts: tasks share a token's renewal.
+        if id(failed.error) in seen:
+            break
+        end.__cause__ = failed.error
+        end = _end_of_causes(failed.error, seen)
+    if not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
+        error.add_note("\n".join([_BEFORE, *(f"- {failed}" for failed in others[-_SHOWN:])]))
+    return error
+
+
+def _end_of_causes(error: BaseException, seen: set[int]) -> BaseException:
+    seen.add(id(error))
+    while error.__cause__ is not None and id(error.__cause__) not in seen:
+        error = error.__cause__
+        seen.add(id(error))
+    return error

@@ -24,10 +24,10 @@ from pydantic import (
 
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.rate_limit import RateLimit
-from langchain_claude_cloud.calls.retries import check_max_retries
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
+    check_max_retries,
     describe_refusal,
     refuse_positions,
     refuse_unknown,

@@ -54,6 +54,18 @@ _SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 
 
+def check_max_retries(max_retries: object) -> None:
+    """Refuse what is no number of retries.
+
+    Raises:
+        ConfigurationError: It is not a whole number of 0 or more.
+    """
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int):
+        raise ConfigurationError(f"max_retries is {max_retries!r}: give a whole number.")
+    if max_retries < 0:
+        raise ConfigurationError(f"max_retries is {max_retries}: give 0 or more.")
+
+
 def refusal(owner: str, text: str) -> ConfigurationError:
     """Return a refusal that says which class it comes from."""
     return ConfigurationError(f"{owner}: {text}", platform=_CLOUDS.get(owner))

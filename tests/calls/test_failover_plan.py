@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, Vertex
-from langchain_claude_cloud.calls.attempts import Attempts
 from langchain_claude_cloud.calls.circuit_breaker import (
     LONGEST_OPEN_SECONDS,
     OPEN_SECONDS,
     CircuitBreakers,
 )
-from langchain_claude_cloud.calls.decision import GiveUp, decide, give_up
 from langchain_claude_cloud.calls.memory import Memory
+from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, give_up
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,

@@ -10,10 +10,10 @@ import pytest
 from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.retries import (
     RETRYABLE_STATUSES,
-    check_max_retries,
     delay_before_retry,
     is_local_limit,
 )
+from langchain_claude_cloud.config.checks import check_max_retries
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
