@@ -25,7 +25,7 @@ from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, CallBudget, RateLimit
-from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, give_up, log_retry
+from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, log_retry
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
     Clients,
@@ -332,7 +332,7 @@ class CallDriver(Generic[T]):
             model=resolved.model_id,
             request_id=next((found for found in request_ids if found), None),
             inference_profile=resolved.inference_profile,
-            failed_attempts=tuple(each.describe() for each in self._attempts.switched_from()),
+            failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,
             service_tier=headers.get(SERVICE_TIER_HEADER),
             latency=headers.get(LATENCY_HEADER),
@@ -354,20 +354,19 @@ class CallDriver(Generic[T]):
         if isinstance(error, RateLimitError) and error.is_retryable:
             MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
         attempts.count += 1
+        is_of_call = self._media.is_fetching
         if isinstance(error, RequestTimeoutError) and self._is_out_of_time(error):
-            raise give_up(self._out_of_time(error), attempts).error
-        if self._media.is_fetching:
-            raise give_up(error, attempts).error
-        if not attempts.has_content:
+            error, is_of_call = self._out_of_time(error), True
+        if not attempts.has_content and not is_of_call:
             reacted = self._adaptation.react(error, self._route.place)
             if reacted is None:
                 return
             error = reacted
-        action = decide(error, attempts)
+        action = decide(error, attempts, is_of_call=is_of_call)
         if isinstance(action, GiveUp):
             raise action.error
         attempts.go_to(action.index)
-        log_retry(attempts.failures[-1], attempts, action.seconds)
+        log_retry(attempts, action.seconds)
         yield Wait(action.seconds, partial(self._retry_state, error, action.seconds))
 
     def _complete(self, error: ClaudeCloudError) -> None:

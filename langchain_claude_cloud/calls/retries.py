@@ -8,30 +8,30 @@ from __future__ import annotations
 import errno
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Final, Literal, TypeAlias
 
 from langchain_claude_cloud.calls.memory import MEMORY, Memory
 from langchain_claude_cloud.errors import (
-    AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
-    ConnectionFailedError,
     InvalidInputError,
     InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
+    LocalLimitError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
-    StreamInterruptedError,
 )
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.routing.routes import Route
 
 logger = logging.getLogger("langchain_claude_cloud")
 
+_SHOWN: Final = 10
+_QUOTED: Final = 300
+_BEFORE: Final = "Before that:"
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed."""
 
@@ -47,40 +47,22 @@ def delay_before_retry(
 ) -> float | None:
     """Return how many seconds to wait before the request is sent again; None to give up.
 
+    An error says of itself whether it may be retried: ``is_retryable`` is False on a quota of
+    zero, a spend limit and a read timeout of a request that is not streamed.
+
     Args:
         error: Why the last attempt failed.
         attempt: How many attempts were made, the failed one included: 1 or more.
         max_retries: How often a request is sent again at most.
         draw: Returns a random number in [0, 1).
     """
-    if attempt > max_retries or not is_worth_retrying(error):
-        return None
+    may_pass = error.status_code is None or error.status_code in RETRYABLE_STATUSES
     asked = error.retry_after or 0.0
-    if asked > _LONGEST_RETRY_AFTER:
+    is_too_long = asked > _LONGEST_RETRY_AFTER
+    if attempt > max_retries or not error.is_retryable or not may_pass or is_too_long:
         return None
     ceiling = min(_CAP_SECONDS, _BASE_SECONDS * 2.0 ** min(attempt - 1, 16))
     return max(asked, draw() * ceiling)
-
-
-def is_worth_retrying(error: ClaudeCloudError) -> bool:
-    """Whether the same request, sent again to the same place, may succeed.
-
-    An error says of itself that it may be retried (``is_retryable``, which is False on a quota
-    of zero, a spend limit and a read timeout of a request that is not streamed).
-    """
-    if not error.is_retryable:
-        return False
-    return error.status_code is None or error.status_code in RETRYABLE_STATUSES
-
-
-def is_local_limit(error: ClaudeCloudError) -> bool:
-    """Whether a limit of this machine is the reason, such as that of open files."""
-    cause: BaseException | None = error
-    for _ in range(10):
-        if isinstance(cause, OSError) and cause.errno in _LOCAL_LIMITS:
-            return True
-        cause = cause and (cause.__cause__ or cause.__context__)
-    return False
 
 
 Scope: TypeAlias = Literal["endpoint", "fit", "request", "machine", "call"]
@@ -91,21 +73,12 @@ take this request, another may. ``request``: the cloud calls it invalid, and so 
 after this one. ``machine``: a limit here, whatever the route. ``call``: the call ends.
 """
 
-_ABOUT_ENDPOINT = (
-    AuthenticationError,
-    ConnectionFailedError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    StreamInterruptedError,
-)
-_QUOTED = 300
-
 
 def scope_of(error: ClaudeCloudError) -> Scope:
     """Return what an error is about."""
-    if is_local_limit(error):
+    if isinstance(error, LocalLimitError) or any(
+        isinstance(cause, OSError) and cause.errno in _LOCAL_LIMITS for cause in _causes(error)
+    ):
         return "machine"
     if isinstance(error, ConfigurationError):
         return "fit"
@@ -113,15 +86,24 @@ def scope_of(error: ClaudeCloudError) -> Scope:
         # What was refused here did not reach a cloud: this route cannot take it.
         is_local = isinstance(error, InvalidInputError) or error.status_code is None
         return "fit" if is_local else "request"
-    if isinstance(error, RequestTimeoutError):
-        # One that was not streamed may still be working, and be billed.
-        return "endpoint" if error.is_retryable else "call"
-    return "endpoint" if isinstance(error, _ABOUT_ENDPOINT) else "call"
+    if isinstance(error, RequestTimeoutError) and not error.is_retryable:
+        return "call"  # one that was not streamed may still be working, and be billed
+    return "endpoint"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it, as far as that is no circle."""
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        yield cause
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
 
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """An attempt of a call that failed before anything was handed out.
+    """An attempt of a call that failed.
 
     Attributes:
         route: Where it went.
@@ -130,23 +112,6 @@ class FailedAttempt:
 
     route: Route
     error: ClaudeCloudError
-
-    def describe(self) -> JsonObject:
-        """Return what response metadata says of it."""
-        known = {
-            "platform": self.route.config.cloud,
-            "region": self.error.region or self.route.known_region(),
-            "error": type(self.error).__name__,
-            "status_code": self.error.status_code,
-            "error_type": self.error.error_type,
-            "request_id": self.error.request_id,
-        }
-        return {key: value for key, value in known.items() if value is not None}
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        text = str(self.error)
-        return f"{type(self.error).__name__}: {text[:_QUOTED]}{'...' * (len(text) > _QUOTED)}"
 
 
 @dataclass
@@ -182,21 +147,13 @@ class Attempts:
     def __post_init__(self) -> None:
         self.tries = [0] * len(self.routes)
         self.ready_at = [-math.inf] * len(self.routes)
+        # Of a single route nothing is known but what this call finds out: it is asked anyway.
+        self._circuits = self.memory.circuits if len(self.routes) > 1 else None
         self.go_to(self.next_untried() or 0)
-
-    @property
-    def route(self) -> Route:
-        """Where the current attempt goes."""
-        return self.routes[self.current]
-
-    @property
-    def has_choice(self) -> bool:
-        """Whether there is more than one route."""
-        return len(self.routes) > 1
 
     def go_to(self, index: int) -> None:
         """Send the next attempt to a route."""
-        self.current = index
+        self.current, self.route = index, self.routes[index]
         self._began = self.memory.clock()
 
     def next_untried(self) -> int | None:
@@ -206,9 +163,9 @@ class Attempts:
             for index, tries in enumerate(self.tries)
             if not tries and self.ready_at[index] is not None
         ]
-        if not self.has_choice or not untried:
+        circuits = self._circuits
+        if not circuits or not untried:
             return untried[0] if untried else None
-        circuits = self.memory.circuits
         for index in untried:
             if circuits.admit(self.routes[index].place, self._probe):
                 return index
@@ -223,9 +180,8 @@ class Attempts:
         at, index = min(ready)
         return index, max(0.0, at - self.memory.clock())
 
-    def record(self, error: ClaudeCloudError) -> Scope:
+    def record(self, error: ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
-        scope = scope_of(error)
         self.failures.append(FailedAttempt(self.route, error))
         self.tries[self.current] += 1
         delay = None
@@ -237,44 +193,37 @@ class Attempts:
             # What is wrong with it is wrong further down the list, too. Routes before this one
             # were passed over, or may pass: they are asked all the same.
             self.ready_at[self.current :] = [None] * (len(self.routes) - self.current)
-        self._record_health(error, scope)
-        return scope
-
-    def succeeded(self) -> None:
-        """Note that the current route answered."""
-        if self.has_choice:
-            self.memory.circuits.record_success(self.route.place, self._began)
-
-    def broke_off(self, error: ClaudeCloudError) -> None:
-        """Note that an answer broke off, of which a part was handed out.
-
-        A stream is cut by whatever lies between here and the cloud, too: only what the cloud
-        itself reported counts against the route.
-        """
-        reported = isinstance(error, RateLimitError | ServerError)
-        self._record_health(error, "endpoint" if reported else "call")
-
-    def release(self) -> None:
-        """End the probe of a circuit, if this call was one: it began to answer, or it ends."""
-        if self.has_choice:
-            self.memory.circuits.release(self.route.place, self._probe)
-
-    def switched_from(self) -> list[FailedAttempt]:
-        """Return the failed attempts, if any of them went elsewhere than the current one."""
-        elsewhere = any(failed.route is not self.route for failed in self.failures)
-        return list(self.failures) if elsewhere else []
-
-    def _record_health(self, error: ClaudeCloudError, scope: Scope) -> None:
-        if not self.has_choice:
-            return
-        if scope == "endpoint":
-            self.memory.circuits.record_failure(self.route.place, error.retry_after)
+        if scope == "endpoint" and self._circuits:
+            self._circuits.record_failure(self.route.place, error.retry_after)
         else:
             self.release()
 
+    def succeeded(self) -> None:
+        """Note that the current route answered."""
+        if self._circuits:
+            self._circuits.record_success(self.route.place, self._began)
 
-_SHOWN: Final = 10
-_BEFORE: Final = "Before that:"
+    def release(self) -> None:
+        """End the probe of a circuit, if this call was one: it began to answer, or it ends."""
+        if self._circuits:
+            self._circuits.release(self.route.place, self._probe)
+
+    def metadata(self) -> tuple[JsonObject, ...]:
+        """Return the failed attempts for response metadata, if any went elsewhere than this one."""
+        if all(failed.route is self.route for failed in self.failures):
+            return ()
+        told: list[JsonObject] = []
+        for failed in self.failures:
+            known = {
+                "platform": failed.route.config.cloud,
+                "region": failed.error.region or failed.route.known_region(),
+                "error": type(failed.error).__name__,
+                "status_code": failed.error.status_code,
+                "error_type": failed.error.error_type,
+                "request_id": failed.error.request_id,
+            }
+            told.append({key: value for key, value in known.items() if value is not None})
+        return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,15 +250,17 @@ class GiveUp:
     error: ClaudeCloudError
 
 
-Action: TypeAlias = SendAgain | GiveUp
-
-
-def decide(error: ClaudeCloudError, attempts: Attempts) -> Action:
+def decide(
+    error: ClaudeCloudError, attempts: Attempts, *, is_of_call: bool = False
+) -> SendAgain | GiveUp:
     """Return what follows a failed attempt. The first rule that applies decides.
 
-    * A part of the answer was handed out: nothing is sent again.
-    * The error ends the call: it may still be billed (a request that is not streamed and was not
-      answered in time).
+    * The call's time is over, or what it needs from elsewhere is missing: the call ends.
+    * A part of the answer was handed out: nothing is sent again. A stream is cut by whatever
+      lies between here and the cloud: only what the cloud itself reported counts against the
+      route.
+    * A request that is not streamed and was not answered in time may still be billed: the call
+      ends.
     * A limit of this machine: the same route again, after the backoff; no other is blamed.
     * A route that was not tried yet is tried at once, the user's first before those after it.
       A route that cannot take the request (a server tool, the size, its configuration) is
@@ -321,12 +272,12 @@ def decide(error: ClaudeCloudError, attempts: Attempts) -> Action:
     Args:
         error: Why the attempt failed.
         attempts: The attempts so far, this one not recorded yet.
+        is_of_call: Whether the error is about the call as a whole, whatever its route.
     """
-    if attempts.has_content:
-        attempts.broke_off(error)
-        return GiveUp(_chain(error, attempts.failures))
-    scope = attempts.record(error)
-    if scope == "call":
+    is_cut = attempts.has_content and not isinstance(error, RateLimitError | ServerError)
+    scope = "call" if is_of_call or is_cut else scope_of(error)
+    attempts.record(error, scope)
+    if scope == "call" or attempts.has_content:
         return GiveUp(_chain(error, attempts.failures))
     has_time = attempts.remaining() > 0
     following = attempts.next_untried() if scope != "machine" and has_time else None
@@ -338,12 +289,6 @@ def decide(error: ClaudeCloudError, attempts: Attempts) -> Action:
     if ready[1] >= attempts.remaining():
         return GiveUp(_chain(_out_of_time(error, attempts, ready[1]), attempts.failures))
     return SendAgain(*ready)
-
-
-def give_up(error: ClaudeCloudError, attempts: Attempts) -> GiveUp:
-    """End a call for a reason of its own: its route is not blamed."""
-    attempts.release()
-    return GiveUp(_chain(error, attempts.failures))
 
 
 def _most_telling(error: ClaudeCloudError, attempts: Attempts) -> ClaudeCloudError:
@@ -376,8 +321,9 @@ def _out_of_time(error: ClaudeCloudError, attempts: Attempts, wait: float) -> Cl
     return error
 
 
-def log_retry(failed: FailedAttempt, attempts: Attempts, seconds: float) -> None:
+def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
+    failed = attempts.failures[-1]
     error, route = failed.error, attempts.route
     where = (failed.route.config.cloud, failed.route.known_region())
     what = (type(error).__name__, error.status_code, error.request_id)
@@ -405,19 +351,23 @@ def log_retry(failed: FailedAttempt, attempts: Attempts, seconds: float) -> None
 
 def _chain(error: ClaudeCloudError, failures: Sequence[FailedAttempt]) -> ClaudeCloudError:
     """Let an error show the attempts before it, as its causes and in a note."""
-    others = [failed for failed in failures if failed.error is not error]
+    others = [failed.error for failed in failures if failed.error is not error]
     if not others:
         return error
     seen: set[int] = set()
     end = _end_of_causes(error, seen)
-    for failed in reversed(others):
+    for other in reversed(others):
         # One exception may have ended several attempts: tasks share a token's renewal.
-        if id(failed.error) in seen:
+        if id(other) in seen:
             break
-        end.__cause__ = failed.error
-        end = _end_of_causes(failed.error, seen)
+        end.__cause__ = other
+        end = _end_of_causes(other, seen)
     if not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
-        error.add_note("\n".join([_BEFORE, *(f"- {failed}" for failed in others[-_SHOWN:])]))
+        told = [
+            f"- {type(other).__name__}: {shorten(str(other), _QUOTED)}"
+            for other in others[-_SHOWN:]
+        ]
+        error.add_note("\n".join([_BEFORE, *told]))
     return error
 
 

@@ -18,7 +18,7 @@ from langchain_claude_cloud.calls.circuit_breaker import (
     CircuitBreakers,
 )
 from langchain_claude_cloud.calls.memory import Memory
-from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, give_up
+from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -278,7 +278,8 @@ def test_what_ends_a_call_for_another_reason_is_chained_too(world: World) -> Non
     plan = world.plan(A, B)
     first = throttled()
     plan.failed(first)
-    ended = give_up(RequestTimeoutError("time is up"), plan).error
+    action = decide(ended := RequestTimeoutError("time is up"), plan, is_of_call=True)
+    assert action == GiveUp(ended)
     assert ended.__cause__ is first
     assert region_of(world.plan(B, A)) == B
 
@@ -338,7 +339,7 @@ def test_threads_agree_on_who_tries(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [Plan.release, lambda plan: give_up(RequestTimeoutError("time is up"), plan)]
+    "end", [Plan.release, lambda plan: decide(RequestTimeoutError(""), plan, is_of_call=True)]
 )
 def test_the_next_call_tries_where_the_first_has_no_verdict(
     world: World, end: Callable[[Plan], object]

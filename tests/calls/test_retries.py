@@ -11,7 +11,7 @@ from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.retries import (
     RETRYABLE_STATUSES,
     delay_before_retry,
-    is_local_limit,
+    scope_of,
 )
 from langchain_claude_cloud.config.checks import check_max_retries
 from langchain_claude_cloud.errors import (
@@ -126,5 +126,5 @@ def test_a_limit_of_this_machine_is_told_from_a_failing_endpoint() -> None:
     full.__cause__ = RuntimeError("connect failed")
     full.__cause__.__context__ = OSError(24, "Too many open files")
     other.__cause__ = OSError(111, "Connection refused")
-    assert is_local_limit(full)
-    assert not is_local_limit(other)
+    assert scope_of(full) == "machine"
+    assert scope_of(other) == "endpoint"
