@@ -47,10 +47,10 @@ from langchain_claude_cloud.errors.types import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http import Timeouts
-from langchain_claude_cloud.request.body import MessagesRequest, build_request
+from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
+from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.usage import quota_tokens
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_REQUEST: Final = MessagesRequest({}, (), ())
 _NO_TIME: Final = "No time is left to send the request."
 _BODY_OF_COUNT: Final = frozenset(
     {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
@@ -117,14 +118,9 @@ class CallDriver(Generic[T]):
         self._adaptation = Adaptation(
             call.options.request, is_structured=call.options.is_structured
         )
-        # What a fetcher of the caller's returns may depend on who asks.
         self._media = CallMedia(None if call.clients.url_fetcher else MEMORY.media)
         self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
-        self._reader: ResponseStream[T] | None = None
-        self._names = NO_NAMES
-        self._tool_names: list[str] = []
-        self._ticket = Ticket()
         # Tokens are counted by a quota of its own.
         limit = NO_LIMIT if operation == "count_tokens" else call.limit
         self._budget = CallBudget(limit, MEMORY.minute)
@@ -133,6 +129,12 @@ class CallDriver(Generic[T]):
         self._is_over = False
         self._waited = 0.0
         self._attempts = Attempts(call.routes, call.options.max_retries, self.remaining)
+        # What is known of the current attempt:
+        self._quota: Hashable = None
+        self._ticket = Ticket()
+        self._request = _NO_REQUEST
+        self._resolved: ResolvedModel
+        self._reader: ResponseStream[T] | None = None
 
     def steps(self) -> Steps:
         """Yield what to do, until the answer is complete.
@@ -160,130 +162,111 @@ class CallDriver(Generic[T]):
         """Whether a part of the answer was handed out: from then on nothing is sent again."""
         return self._reader is not None and self._reader.has_emitted
 
-    @property
-    def _route(self) -> Route:
-        return self._attempts.route
-
-    @property
-    def _quota(self) -> Hashable:
-        """Whose requests are paced together: tokens are counted by a quota of its own."""
-        place = self._route.place
-        return ("count_tokens", place) if self._operation == "count_tokens" else place
-
-    @property
-    def _resolved(self) -> ResolvedModel:
-        return self._route.resolved(MEMORY.arns.get(self._route.place))
-
-    @property
-    def _model_id(self) -> str:
-        """What the model is called in the URL of this operation."""
-        resolved = self._resolved
-        return resolved.base_id if self._operation == "count_tokens" else resolved.model_id
-
     def _attempt(self) -> Steps:
         """Send the request to the current route, and take in what it answers."""
-        self._reader = None
-        route, tries = self._route, self._attempts.tries[self._attempts.current]
-        self._ticket = Ticket(tries=tries)
-        request, outgoing = yield from self.request()
-        if any(self._budget.limit):
-            yield from self._wait_for_limit(request)
-        yield from self._wait_while(partial(MEMORY.pacing.wait, self._quota, self._ticket))
+        attempts, route = self._attempts, self._attempts.route
+        is_count = self._operation == "count_tokens"
+        self._reader, self._request = None, _NO_REQUEST
+        self._ticket = Ticket(tries=attempts.tries[attempts.current])
+        self._quota = ("count_tokens", route.place) if is_count else route.place
+        outgoing = yield from self.request()
+        yield from self._wait_for_room()
+        model_id = self._resolved.base_id if is_count else self._resolved.model_id
         if self._operation == "stream":
-            yield Stream(route.platform, outgoing, self._model_id, self._timeouts(), self._begin)
-            self._ended()
+            yield Stream(route.platform, outgoing, model_id, self._timeouts(), self._begin)
         else:
-            response = yield Send(route.platform, outgoing, self._model_id, self._timeouts())
-            self._take(response)
+            self._take((yield Send(route.platform, outgoing, model_id, self._timeouts())))
+        self._ended()
 
-    def _wait_for_limit(self, request: MessagesRequest) -> Steps:
-        """Wait until the limit of the model's user has room for the request."""
-        tokens = 0.0
-        if self._budget.limit.tokens is not None:
-            tokens = quota_tokens_of(self._messages, request.body, self._resolved)
-        self._output_weight = self._resolved.capabilities.output_quota_weight
-        self._spent_before = self._spent if self.answer.paused else 0.0
-        self._budget.begin(self._route.place, tokens)
-        no_room = f"{self._budget.limit} left no room for the request."
-        yield from self._wait_while(self._budget.wait, no_room)
-
-    def _wait_while(self, asking: Callable[[], float], why: str = _NO_TIME) -> Steps:
-        """Wait as long as ``asking`` says, and ask again, until it says 0."""
-        while seconds := asking():
-            self._check_time(why)
-            yield Wait(min(seconds, max(0.0, self.remaining())))
-
-    @property
-    def _spent(self) -> float:
-        """How many tokens of a quota the answer has taken so far."""
-        return quota_tokens(self.answer.usage, self._output_weight)
-
-    def request(self) -> Generator[Step, Any, tuple[MessagesRequest, OutgoingRequest]]:
-        """Build the current route's request, and return it in both forms."""
-        route = self._route
-        yield Prepare(route.platform, self._timeouts())
+    def request(self) -> Generator[Step, Any, OutgoingRequest]:
+        """Build the current route's request."""
+        route, platform = self._attempts.route, self._attempts.route.platform
+        yield Prepare(platform, self._timeouts())
         yield from find_arn_target(route, self._timeouts())
-        request = self._build()
-        yield from self._media.get(request.body, route.platform.max_body_bytes, self._timeouts)
-        for notice in self._media.notices:
+        request = self._request = build_request(self._messages, self._settle(), self._resolved)
+        for notice in request.notices:
             MEMORY.say_once(notice)
-        return request, self._finish(request)
+        routing = route.global_routing(platform.region)
+        if routing:
+            MEMORY.say_once(routing)
+        body = yield from self._media.get(request.body, platform.max_body_bytes, self._timeouts)
+        model_id, operation = self._resolved.model_id, self._operation
+        if operation == "count_tokens":
+            model_id = self._resolved.base_id
+            body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
+        body, headers = platform.rewrite(
+            body, request.betas, model_id=model_id, operation=operation
+        )
+        url = platform.endpoint(model_id, operation)
+        return OutgoingRequest("POST", url, headers, dump_json(body))
 
-    def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
-        """Say where an answer comes from that was not asked for from here, and its tools' names."""
-        options = self._adaptation.settle(self._route.place, self._resolved)
-        return self._source(headers), prepare_tools(options, self._resolved).names
-
-    def _build(self) -> MessagesRequest:
-        """Build the current route's request. The platform must have been prepared."""
-        resolved = self._resolved
-        options = self._adaptation.settle(self._route.place, resolved)
-        config = self._route.config
+    def _settle(self) -> RequestOptions:
+        """Return the options as the current route takes them. It must have been prepared."""
+        route = self._attempts.route
+        self._resolved = route.resolved(MEMORY.arns.get(route.place))
+        options = self._adaptation.settle(route.place, self._resolved)
+        config = route.config
         if isinstance(config, Bedrock) and config.guardrail is not None:
             options = replace(
                 options, guard="last_turn" if config.guard_last_turn_only else "marked"
             )
-        request = build_request(self._messages, options, resolved)
-        self._names = request.names
-        tools = request.body.get("tools") or ()
-        self._tool_names = [self._names.own_name(str(tool.get("name"))) for tool in tools]
-        for notice in request.notices:
-            MEMORY.say_once(notice)
-        routing = self._route.global_routing(self._route.platform.region)
-        if routing:
-            MEMORY.say_once(routing)
-        return request
+        return options
 
-    def _finish(self, request: MessagesRequest) -> OutgoingRequest:
-        """Turn the request into the platform's own, as bytes."""
-        platform, model_id = self._route.platform, self._model_id
-        body = self._media.inlined(request.body)
-        if self._operation == "count_tokens":
-            body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
-        body, headers = platform.rewrite(
-            body, request.betas, model_id=model_id, operation=self._operation
-        )
-        url = platform.endpoint(model_id, self._operation)
-        return OutgoingRequest("POST", url, headers, dump_json(body))
+    def _wait_for_room(self) -> Steps:
+        """Wait until the limit of the model's user and the pace of the endpoint have room."""
+        pace = partial(MEMORY.pacing.wait, self._quota, self._ticket)
+        waits: dict[str, Callable[[], float]] = {_NO_TIME: pace}
+        if any(self._budget.limit):
+            self._reserve()
+            no_room = f"{self._budget.limit} left no room for the request."
+            waits = {no_room: self._budget.wait, **waits}
+        for reason, wait in waits.items():
+            while seconds := wait():
+                left = self.remaining()
+                if left <= 0:
+                    raise RequestTimeoutError(reason)
+                yield Wait(min(seconds, left))
+
+    def _reserve(self) -> None:
+        """Reserve tokens of the user's limit for the request."""
+        tokens = 0.0
+        if self._budget.limit.tokens is not None:
+            tokens = quota_tokens_of(self._messages, self._request.body, self._resolved)
+        self._output_weight = self._resolved.capabilities.output_quota_weight
+        self._spent_before = self._spent() if self.answer.paused else 0.0
+        self._budget.begin(self._attempts.route.place, tokens)
+
+    def _spent(self) -> float:
+        """Return how many tokens of a quota the answer has taken so far."""
+        return quota_tokens(self.answer.usage, self._output_weight)
+
+    def _correct_limit(self) -> None:
+        """Count what the request used in place of what was reserved for it."""
+        if self._budget.limit.tokens is not None:
+            self._budget.used(max(0.0, self._spent() - self._spent_before))
+
+    def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
+        """Say where an answer comes from that was not asked for from here, and its tools' names."""
+        options = self._settle()
+        return self._source(headers), prepare_tools(options, self._resolved).names
 
     def _timeouts(self) -> Timeouts:
-        self._check_time()
-        timeouts = Timeouts.for_cloud(self._route.config.cloud, self._call.options.timeout)
-        return timeouts if self._total is None else timeouts.within(self.remaining)
-
-    def _check_time(self, why: str = _NO_TIME) -> None:
         if self.remaining() <= 0:
-            raise RequestTimeoutError(why)
+            raise RequestTimeoutError(_NO_TIME)
+        cloud = self._attempts.route.config.cloud
+        timeouts = Timeouts.for_cloud(cloud, self._call.options.timeout)
+        return timeouts if self._total is None else timeouts.within(self.remaining)
 
     def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun."""
         self._attempts.release()
-        handler, accumulator = self.answer.begin(self._source(headers), self._names)
+        source, route = self._source(headers), self._attempts.route
+        handler, accumulator = self.answer.begin(source, self._request.names)
         self._reader = ResponseStream(
-            self._route.platform.framing,
+            route.platform.framing,
             handler,
-            self._source(headers),
-            cloud=self._route.config.cloud,
+            source,
+            cloud=route.config.cloud,
             version=self._call.version,
             accumulator=accumulator,
         )
@@ -294,11 +277,8 @@ class CallDriver(Generic[T]):
         source = self._source(response.headers)
         if self._operation == "count_tokens":
             self.count = read_json(response, source, _count_in)
-            self._attempts.succeeded()
-            self._is_over = True
-            return
-        read_json(response, source, partial(self.answer.take, source, self._names))
-        self._ended()
+        else:
+            read_json(response, source, partial(self.answer.take, source, self._request.names))
 
     def _ended(self) -> None:
         """Note that the current response is complete, and see whether the API only paused."""
@@ -311,27 +291,18 @@ class CallDriver(Generic[T]):
         self._messages = [*self._messages, paused]
         if self._has_content:
             self._ends = math.inf
-        self._reader = None
-        sent = self._attempts.count
-        retries = self._call.options.max_retries
-        self._attempts = Attempts([self._route], retries, self.remaining)
-        self._attempts.count = sent
-
-    def _correct_limit(self) -> None:
-        """Count what the request used in place of what was reserved for it."""
-        if self._budget.limit.tokens is not None:
-            self._budget.used(max(0.0, self._spent - self._spent_before))
+        sent, retries = self._attempts.count, self._call.options.max_retries
+        self._attempts = Attempts([self._attempts.route], retries, self.remaining, count=sent)
 
     def _source(self, headers: Mapping[str, str]) -> ResponseSource:
         """Say where an answer comes from."""
-        resolved = self._resolved
         request_ids = (headers.get(name) for name in REQUEST_ID_HEADERS)
         return ResponseSource(
-            platform=self._route.config.cloud,
-            region=self._route.platform.region,
-            model=resolved.model_id,
+            platform=self._resolved.cloud,
+            region=self._attempts.route.platform.region,
+            model=self._resolved.model_id,
             request_id=next((found for found in request_ids if found), None),
-            inference_profile=resolved.inference_profile,
+            inference_profile=self._resolved.inference_profile,
             failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,
             service_tier=headers.get(SERVICE_TIER_HEADER),
@@ -344,21 +315,22 @@ class CallDriver(Generic[T]):
         Raises:
             ClaudeCloudError: Why nothing follows.
         """
+        attempts = self._attempts
         self._complete(error)
         self._budget.release()
         if error.status_code is not None:
             self._correct_limit()
-        attempts = self._attempts
-        attempts.has_content = self._has_content
         MEMORY.pacing.release(self._quota, self._ticket)
         if isinstance(error, RateLimitError) and error.is_retryable:
             MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
         attempts.count += 1
+        attempts.has_content = self._has_content
         is_of_call = self._media.is_fetching
-        if isinstance(error, RequestTimeoutError) and self._is_out_of_time(error):
+        is_late = self.remaining() <= 0 and error.status_code is None
+        if is_late and isinstance(error, RequestTimeoutError):
             error, is_of_call = self._out_of_time(error), True
         if not attempts.has_content and not is_of_call:
-            reacted = self._adaptation.react(error, self._route.place)
+            reacted = self._adaptation.react(error, attempts.route.place)
             if reacted is None:
                 return
             error = reacted
@@ -371,8 +343,9 @@ class CallDriver(Generic[T]):
 
     def _complete(self, error: ClaudeCloudError) -> None:
         """Add what an error does not know: credentials fail whatever the model, for example."""
-        route = self._route
-        name_tools(error, self._tool_names)
+        route, request = self._attempts.route, self._request
+        tools = request.body.get("tools") or ()
+        name_tools(error, [request.names.own_name(str(tool.get("name"))) for tool in tools])
         error.platform = error.platform or route.config.cloud
         error.model = error.model or route.model
         error.region = error.region or route.known_region()
@@ -380,18 +353,15 @@ class CallDriver(Generic[T]):
             self._reader.attach(error)
         error.partial_message = error.partial_message or self.answer.paused
 
-    def _is_out_of_time(self, error: RequestTimeoutError) -> bool:
-        return error.status_code is None and self.remaining() <= 0
-
     def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
         count = self._attempts.count
         error = RequestTimeoutError(
             f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
             f"{count} attempt{'s' * (count > 1)}. The last: {cause} Raise 'total', "
             "lower max_retries, or stream: the time ends with the first content then.",
-            platform=self._route.config.cloud,
-            model=cause.model or self._route.model,
-            region=cause.region or self._route.known_region(),
+            platform=cause.platform,
+            model=cause.model,
+            region=cause.region,
         )
         error.is_retryable = cause.is_retryable
         error.partial_message = cause.partial_message
@@ -405,7 +375,8 @@ class CallDriver(Generic[T]):
         """
         from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - after a failure only
 
-        following = {"platform": self._route.config.cloud, "region": self._route.known_region()}
+        route = self._attempts.route
+        following = {"platform": route.config.cloud, "region": route.known_region()}
         failed = {"platform": error.platform, "region": error.region}
         state = RetryCallState(Retrying(), None, (), {"failed": failed, "next": following})
         state.attempt_number = self._attempts.count

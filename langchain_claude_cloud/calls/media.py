@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from langchain_claude_cloud.calls.media_cache import MediaCache
+from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
 from langchain_claude_cloud.calls.steps import Fetch, Steps
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -19,26 +19,30 @@ from langchain_claude_cloud.request.messages.media import (
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import FetchedMedia
 
+KEPT_SECONDS: Final = 3600.0
+"""How long media is kept by its URL: the turns of a conversation name it again and again."""
+
 
 class CallMedia:
     """The media of one call.
 
+    A URL is asked for without credentials, so whoever has it may see its data: it is kept for
+    other calls. What a caller's own `url_fetcher` returns is not: it may depend on who asks.
+
     Attributes:
         is_fetching: Whether it is being got; what fails then fails on every route.
-        notices: What is missing, to be said in the log.
 
     Args:
-        cache: Where it is kept; None: it is not.
+        cache: Where it is kept, by URL; None: it is not.
     """
 
-    def __init__(self, cache: MediaCache | None) -> None:
+    def __init__(self, cache: ExpiringTable[FetchedMedia] | None) -> None:
         self.is_fetching = False
-        self.notices: list[str] = []
         self._cache = cache
         self._found: dict[str, FetchedMedia | InvalidInputError] = {}
 
     def get(self, body: JsonObject, most_bytes: int, timeouts: Callable[[], Timeouts]) -> Steps:
-        """Get what a body names and is not there yet.
+        """Get what a body names and is not there yet; return the body with the data in it.
 
         Args:
             body: A Messages API body.
@@ -51,45 +55,34 @@ class CallMedia:
         """
         self.is_fetching = False
         urls = find_url_sources(body)
-        self._take_kept(urls)
-        found = [self._found.get(url) for url in urls]
-        used = sum(
-            len(media.data)
-            for media in found
-            if media is not None and not isinstance(media, InvalidInputError)
-        )
-        missing = [url for url, media in zip(urls, found, strict=True) if media is None]
-        if not missing:
-            return
-        optional = frozenset(missing) - needed_urls(body)
+        if not urls:
+            return body
+        if self._cache is not None:
+            kept = {url: self._cache.get(url) for url in urls if url not in self._found}
+            self._found.update((url, media) for url, media in kept.items() if media)
+        missing = [url for url in urls if url not in self._found]
+        if missing:
+            there = [self._found[url] for url in urls if url in self._found]
+            used = sum(len(each.data) for each in there if not isinstance(each, InvalidInputError))
+            left = max(0, most_bytes * 3 // 4 - used)
+            yield from self._fetch(missing, frozenset(missing) - needed_urls(body), left, timeouts)
+        return inline_sources(body, self._found)
+
+    def _fetch(
+        self, urls: list[str], optional: frozenset[str], left: int, timeouts: Callable[[], Timeouts]
+    ) -> Steps:
         self.is_fetching = True
-        left = max(0, most_bytes * 3 // 4 - used)
         try:
-            outcomes = yield Fetch(missing, optional, left, timeouts())
+            outcomes = yield Fetch(urls, optional, left, timeouts())
         except RequestTooLargeError:
             self.is_fetching = False  # another cloud may take more
             raise
         self.is_fetching = False
-        for url, outcome in zip(missing, outcomes, strict=True):
-            self._note(url, outcome)
-
-    def inlined(self, body: JsonObject) -> JsonObject:
-        """Return a body in which the fetched data takes the place of URLs."""
-        return inline_sources(body, self._found) if self._found else body
-
-    def _take_kept(self, urls: list[str]) -> None:
-        if self._cache is None:
-            return
-        for url in urls:
-            media = self._cache.get(url)
-            if url not in self._found and media is not None:
-                self._found[url] = media
-
-    def _note(self, url: str, outcome: FetchedMedia | InvalidInputError) -> None:
-        self._found[url] = outcome
-        if isinstance(outcome, InvalidInputError):
-            self.notices.append(
-                f"An earlier image or document is sent as a line of text: {outcome}"
-            )
-        elif self._cache is not None:
-            self._cache.put(url, outcome)
+        for url, outcome in zip(urls, outcomes, strict=True):
+            self._found[url] = outcome
+            if isinstance(outcome, InvalidInputError):
+                MEMORY.say_once(
+                    f"An earlier image or document is sent as a line of text: {outcome}"
+                )
+            elif self._cache is not None:
+                self._cache.put(url, outcome, KEPT_SECONDS)

@@ -12,59 +12,86 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
-from langchain_claude_cloud.calls.media_cache import MediaCache
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.arns import ArnTarget
 from langchain_claude_cloud.platform.locks import SharedLock
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http import FetchedMedia
 
 V = TypeVar("V")
 
 logger = logging.getLogger("langchain_claude_cloud")
 
 HOUR: Final = 3600.0
+MEDIA_BYTES: Final = 64_000_000
+"""How much fetched media is kept for the process: two of the largest requests."""
+
 _draw = random.SystemRandom().random
 
 
 class ExpiringTable(Generic[V]):
-    """A bounded table whose entries expire; the oldest make room for new ones.
+    """A bounded table whose entries expire; what was used least recently makes room.
 
     Args:
-        limit: How many entries it has at most.
+        limit: How large it is at most.
         clock: Returns the time in seconds.
+        size_of: Returns how large an entry is; each counts 1 otherwise.
+
+    Attributes:
+        size: How large its entries are together.
     """
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limit: int, clock: Callable[[], float], size_of: Callable[[V], int] = lambda _: 1
+    ) -> None:
+        self.size = 0
         self._limit = limit
         self._clock = clock
+        self._size_of = size_of
         self._entries: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
         self._lock = SharedLock()
 
     def get(self, key: Hashable) -> V | None:
         """Return what is known; None if that is nothing, or it has expired."""
-        entry = self._entries.get(key)
-        return entry[0] if entry is not None and self._clock() < entry[1] else None
+        if key not in self._entries:
+            return None
+        with self._lock:
+            return self._get(key)
 
     def put(self, key: Hashable, value: V, seconds: float) -> bool:
         """Keep something for some seconds; return whether it is news."""
         with self._lock:
-            is_news = self.get(key) != value
+            is_news = self._get(key) != value
             self._keep(key, value, seconds)
             return is_news
 
-    def update(self, key: Hashable, change: Callable[[V | None], V], seconds: float) -> None:
-        """Replace what is known by what a function makes of it."""
+    def update(self, key: Hashable, change: Callable[[V | None], V], seconds: float) -> V:
+        """Replace what is known by what a function makes of it, and return that."""
         with self._lock:
-            self._keep(key, change(self.get(key)), seconds)
+            value = change(self._get(key))
+            self._keep(key, value, seconds)
+            return value
+
+    def _get(self, key: Hashable) -> V | None:
+        entry = self._entries.get(key)
+        if entry is None or self._clock() >= entry[1]:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
 
     def _keep(self, key: Hashable, value: V, seconds: float) -> None:
+        if key in self._entries:
+            self.size -= self._size_of(self._entries.pop(key)[0])
         self._entries[key] = (value, self._clock() + seconds)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+        self.size += self._size_of(value)
+        while self.size > self._limit:
+            _, (oldest, _) = self._entries.popitem(last=False)
+            self.size -= self._size_of(oldest)
 
     def __len__(self) -> int:
         """Return how many entries there are, expired ones included."""
@@ -114,7 +141,9 @@ class Memory:
         self.arns: ExpiringTable[ArnTarget] = ExpiringTable(1000, clock)
         self.uncounted: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.counted: ExpiringTable[object] = ExpiringTable(100, clock)
-        self.media = MediaCache(clock)
+        self.media: ExpiringTable[FetchedMedia] = ExpiringTable(
+            MEDIA_BYTES, clock, lambda media: len(media.data)
+        )
         self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.locks: ExpiringTable[SharedLock] = ExpiringTable(1000, clock)
 
@@ -125,14 +154,14 @@ class Memory:
 
     def lock_for(self, key: Hashable) -> SharedLock:
         """Return the lock that is held while one thread finds something out for all."""
-        self.locks.update(key, lambda lock: lock or SharedLock(), HOUR)
-        return self.locks.get(key) or SharedLock()
+        return self.locks.update(key, lambda lock: lock or SharedLock(), HOUR)
 
     def minute(self, place: Hashable, limit: RateLimit) -> MinuteWindow:
         """Return what was sent to an endpoint in the last minute under a limit of the user's."""
         key = (place, limit)
-        self.minutes.update(key, lambda known: known or MinuteWindow(limit, self.clock), 2 * MINUTE)
-        return self.minutes.get(key) or MinuteWindow(limit, self.clock)
+        return self.minutes.update(
+            key, lambda known: known or MinuteWindow(limit, self.clock), 2 * MINUTE
+        )
 
 
 MEMORY: Final = Memory()

@@ -55,8 +55,7 @@ class OfflineCalls:
         built: list[OutgoingRequest] = []
 
         def steps() -> Steps:
-            _, outgoing = yield from driver.request()
-            built.append(outgoing)
+            built.append((yield from driver.request()))
 
         run(steps(), self._call.clients)
         return built[0]

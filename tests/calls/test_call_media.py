@@ -11,9 +11,8 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.media import CallMedia
-from langchain_claude_cloud.calls.media_cache import KEPT_SECONDS, MediaCache
-from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.media import KEPT_SECONDS, CallMedia
+from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.platform.http import FetchedMedia, Timeouts
@@ -39,6 +38,12 @@ class Clock:
         return self.now
 
 
+def _cache(clock: Clock) -> ExpiringTable[FetchedMedia]:
+    memory = Memory()
+    memory.reset(clock)
+    return memory.media
+
+
 def _body(*urls: str) -> dict[str, Any]:
     blocks = [{"type": "image", "source": {"type": "url", "url": url}} for url in urls]
     return {"messages": [{"role": "user", "content": blocks}]}
@@ -59,7 +64,7 @@ def _get(media: CallMedia, body: dict[str, Any], limit: int = 30_000_000) -> Fet
 def test_the_next_turn_fetches_what_is_new() -> None:
     """For an hour; a failure is not kept."""
     clock = Clock()
-    cache = MediaCache(clock)
+    cache = _cache(clock)
     assert _get(CallMedia(cache), _body(f"{BASE}/a"))
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"))
     assert step is not None
@@ -70,20 +75,20 @@ def test_the_next_turn_fetches_what_is_new() -> None:
 
 def test_the_cache_is_bounded_in_bytes() -> None:
     """What was used least recently makes room."""
-    cache = MediaCache(Clock(), most_bytes=100)
+    cache: ExpiringTable[FetchedMedia] = ExpiringTable(100, Clock(), lambda it: len(it.data))
     for name in "abc":
-        cache.put(name, FetchedMedia("image/png", b"x" * 40))
+        cache.put(name, FetchedMedia("image/png", b"x" * 40), KEPT_SECONDS)
         cache.get("a")
-    assert cache.bytes == 80
+    assert cache.size == 80
     assert [name for name in "abc" if cache.get(name)] == ["a", "c"]
-    cache.put("huge", FetchedMedia("image/png", b"x" * 101))
-    assert cache.bytes == 0
+    cache.put("huge", FetchedMedia("image/png", b"x" * 101), KEPT_SECONDS)
+    assert cache.size == 0
 
 
 def test_what_is_kept_counts_into_the_sum() -> None:
     """A request's media may have what the cloud takes, less a quarter for base64."""
-    cache = MediaCache(Clock())
-    cache.put(f"{BASE}/a", FetchedMedia("image/png", b"x" * 1000))
+    cache = _cache(Clock())
+    cache.put(f"{BASE}/a", FetchedMedia("image/png", b"x" * 1000), KEPT_SECONDS)
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"), limit=4000)
     assert step is not None
     assert step.most_bytes == 2000
