@@ -20,6 +20,16 @@ _SPENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+_FIELD = re.compile(
+    r"(?:The model returned the following errors: ?)?"
+    r"(?:messages|system|tools|tool_choice|thinking|output_config|output_format|metadata"
+    r"|stop_sequences|context_management)(?:\.[\w-]+)*: ?",
+    re.IGNORECASE,
+)
+_ABOUT_ACCOUNT: frozenset[ErrorKind | None] = frozenset(
+    ("authentication", "permission", "not_found")
+)
+
 
 def classify(parsed: ParsedError, platform: Cloud) -> tuple[ErrorKind, KnownError | None]:
     """Return the kind of an error, and what is known about its text.
@@ -34,7 +44,16 @@ def classify(parsed: ParsedError, platform: Cloud) -> tuple[ErrorKind, KnownErro
 
 
 def search(known: KnownError, parsed: ParsedError) -> re.Match[str] | None:
-    """Return where an error says what is known, in its message, its type or its reasons."""
+    """Return where an error says what is known, in its message, its type or its reasons.
+
+    A message that begins with a field of the request may quote what the user wrote. It is about
+    that field: a known text counts right behind it only, and not if it is about the account.
+    """
+    field = _FIELD.match(parsed.message)
+    if field:
+        found = known.search(parsed.message)
+        counts = found and found.start() == field.end() and known.kind not in _ABOUT_ACCOUNT
+        return found if counts else None
     texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
     return next((found for text in texts if (found := known.search(text))), None)
 
