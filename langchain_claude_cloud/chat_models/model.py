@@ -19,8 +19,8 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
 from langchain_claude_cloud.calls.rate_limit import RateLimit
-from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.names import catalogue_name
+from langchain_claude_cloud.chat_models.description import model_profile
 from langchain_claude_cloud.chat_models.fields import ModelBase, safe_to_show
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors.lazy import LazyModule

@@ -20,9 +20,9 @@ from langchain_core.language_models import model_profile as core_profile
 
 from langchain_claude_cloud.catalogue import models, names, resolution
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
-from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo
 from langchain_claude_cloud.catalogue.resolution import INFERENCE_PROFILES, resolve
+from langchain_claude_cloud.chat_models.description import model_profile
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
 

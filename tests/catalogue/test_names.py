@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.catalogue.model_profile import model_profile
 from langchain_claude_cloud.catalogue.models import all_models, find
 from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.catalogue.resolution import resolve
+from langchain_claude_cloud.chat_models.description import model_profile
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
