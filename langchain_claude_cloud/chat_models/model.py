@@ -6,12 +6,10 @@ Here are the fields and the glue; the work is done by `langchain_claude_cloud.ca
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.language_models.base import LangSmithParams
-from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -19,10 +17,8 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
 from langchain_claude_cloud.calls.rate_limit import RateLimit
-from langchain_claude_cloud.catalogue.names import catalogue_name
-from langchain_claude_cloud.chat_models.description import model_profile
-from langchain_claude_cloud.chat_models.fields import ModelBase, safe_to_show
-from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.chat_models.description import DescribedModel
+from langchain_claude_cloud.chat_models.fields import safe_to_show
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -51,26 +47,10 @@ else:
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
 
-_IDENTIFYING = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "stop_sequences",
-    "thinking",
-    "effort",
-    "betas",
-    "context_1m",
-    "context_management",
-    "prompt_caching",
-    "residency",
-    "model_kwargs",
-)
-
 Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | core_tools.BaseTool"
 
 
-class ChatClaudeCloud(ModelBase):
+class ChatClaudeCloud(DescribedModel):
     """Claude on Vertex AI or Amazon Bedrock.
 
     Every field that goes into a request is also taken at call time, by ``invoke``, ``stream``
@@ -396,42 +376,6 @@ class ChatClaudeCloud(ModelBase):
         ready = [route for route in routes if not route.platform.needs_prepare()]
         return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
 
-    @property
-    def _llm_type(self) -> str:
-        # langchain's middleware tells Claude models by this name.
-        return "anthropic-chat"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        settings = {name: getattr(self, name) for name in _IDENTIFYING}
-        given = {name: value for name, value in settings.items() if value not in (None, {})}
-        clouds = [config.cloud for config in self._platforms()]
-        return {"model": self.model, "platforms": clouds, **given}
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        asked = {"temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs}
-        named = kwargs.get("model")
-        # What is no name is refused by the call, which comes after this.
-        model = expand_alias(named if named and isinstance(named, str) else self.model)
-        params = LangSmithParams(
-            ls_provider="anthropic",
-            ls_model_name=catalogue_name(model) or model,
-            ls_model_type="chat",
-        )
-        if asked["temperature"] is not None:
-            params["ls_temperature"] = asked["temperature"]
-        if asked["max_tokens"] is not None:
-            params["ls_max_tokens"] = asked["max_tokens"]
-        stops = stop or self.stop_sequences
-        if stops:
-            params["ls_stop"] = stops
-        return params
-
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        routes = self._routes_for(self.model, self.default_headers or {})
-        profiles = [model_profile(route.resolve_in(route.known_region())) for route in routes]
-        return cast("ModelProfile", _common(profiles))
-
 
 def _result(answer: AIMessage) -> ChatResult:
     """Return an answer in the form that langchain-core expects.
@@ -441,17 +385,3 @@ def _result(answer: AIMessage) -> ChatResult:
     """
     metadata = dict(answer.response_metadata)
     return ChatResult(generations=[ChatGeneration(message=answer)], llm_output=metadata)
-
-
-def _common(profiles: Sequence[JsonObject]) -> JsonObject:
-    """Return what is true of all routes: the smaller limit, the capability that all have."""
-    first, *others = profiles
-    common = dict(first)
-    for other in others:
-        for key, value in list(common.items()):
-            theirs = other.get(key)
-            if isinstance(value, bool | int) and isinstance(theirs, bool | int):
-                common[key] = min(value, theirs)
-            elif value != theirs:
-                del common[key]
-    return common
