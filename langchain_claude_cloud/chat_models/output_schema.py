@@ -6,12 +6,17 @@ one property of an object, and taken out of it again.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import reduce
+from itertools import chain
+from operator import getitem
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -19,6 +24,9 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema, resolve_root, without_titles
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError as SchemaError
 
 DEFAULT_NAME: Final = "structured_output"
 VALUE: Final = "value"
@@ -69,21 +77,29 @@ class OutputSchema:
         Raises:
             ValueError: It does not fit the schema.
         """
-        decoded = _decode(value, self.json_schema, self.json_schema)
-        if not self.is_wrapped:
-            return self.validate(decoded)
-        if VALUE not in decoded:
-            raise ValueError(f"the reply has no {VALUE!r}")
-        return self.validate(decoded[VALUE])
+        try:
+            return self._validated(value)
+        except ValueError:
+            decoded = _decode(value, self.json_schema)
+            if decoded == value:
+                raise
+        return self._validated(decoded)
 
     def read_partial(self, value: JsonObject) -> Any:
         """Return what an unfinished reply shows: of a pydantic class, once it validates."""
         if not self.is_class:
             return value.get(VALUE) if self.is_wrapped else value
         try:
-            return self.read(value)
+            return self._validated(value)
         except ValueError:
             return None
+
+    def _validated(self, value: JsonObject) -> Any:
+        if not self.is_wrapped:
+            return self.validate(value)
+        if VALUE not in value:
+            raise ValueError(f"the reply has no {VALUE!r}")
+        return self.validate(value[VALUE])
 
 
 def _json_schema(given: JsonObject | type) -> JsonObject:
@@ -126,96 +142,45 @@ def _check(value: Any, schema: JsonObject) -> Any:
     Raises:
         ValueError: It does not fit; the message says where.
     """
-    # Importing it costs 60 ms, and only values of such schemas need it.
-    from jsonschema import exceptions, validators  # noqa: PLC0415
+    from jsonschema import exceptions  # noqa: PLC0415  60 ms, for values of such schemas alone
 
-    validator = validators.validator_for(schema, default=validators.Draft202012Validator)(schema)
-    try:
-        error = exceptions.best_match(validator.iter_errors(value))
-    except (exceptions.SchemaError, LookupError, RecursionError, TypeError):
-        return value  # the schema itself is at fault, and the model did what it could
+    error = exceptions.best_match(_errors(value, schema))
     if error is not None:
         raise ValueError(f"at {error.json_path}: {error.message:.500}")
     return value
 
 
-def _decode(value: Any, schema: object, root: JsonObject) -> Any:
+def _errors(value: Any, schema: JsonObject) -> list[SchemaError]:
+    from jsonschema import exceptions, validators  # noqa: PLC0415  see above
+
+    validator = validators.validator_for(schema, default=validators.Draft202012Validator)(schema)
+    try:
+        return list(validator.iter_errors(value))
+    except (exceptions.SchemaError, LookupError, RecursionError, TypeError):
+        return []  # the schema itself is at fault, and the model did what it could
+
+
+def _decode(value: JsonObject, schema: JsonObject) -> JsonObject:
     """Return a value with the strings decoded that hold the JSON of a list or an object.
 
-    Models write ``"[1, 2]"`` for ``[1, 2]`` at times. Only a place that the schema gives to
-    lists or objects, and to no text, is decoded.
+    Models write ``"[1, 2]"`` for ``[1, 2]`` at times. Only a text that the schema refuses as
+    such is decoded.
     """
-    parts = list(_alternatives(schema, root, 0))
-    if isinstance(value, str):
-        decoded = _decoded(value, parts)
-        if decoded is value:
-            return value
-        value = decoded
-    if isinstance(value, dict):
-        return {
-            key: _decode(item, _first(_property(part, key) for part in parts), root)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        item_schema = _first(part.get("items") for part in parts)
-        return [_decode(item, item_schema, root) for item in value]
-    return value
+    decoded = copy.deepcopy(value)
+    for error in chain.from_iterable(map(_leaves, _errors(value, schema))):
+        if error.validator != "type" or not isinstance(error.instance, str):
+            continue
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(error.instance)
+            if isinstance(inner, list | dict):
+                *way, last = error.absolute_path
+                reduce(getitem, way, decoded)[last] = inner
+    return decoded if decoded == value else _decode(decoded, schema)
 
 
-def _decoded(value: str, parts: list[JsonObject]) -> Any:
-    kinds = {kind for part in parts for kind in _kinds(part)}
-    if not kinds & {"array", "object"} or kinds & {"string", "any"}:
-        return value
-    try:
-        decoded = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    fits = (isinstance(decoded, list) and "array" in kinds) or (
-        isinstance(decoded, dict) and "object" in kinds
-    )
-    return decoded if fits else value
-
-
-def _alternatives(schema: object, root: JsonObject, depth: int) -> Iterator[JsonObject]:
-    """Yield the schemas that a value may fit, with references and unions followed."""
-    if not isinstance(schema, dict) or depth > _DEEPEST:
-        return
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        yield from _alternatives(_target(reference, root), root, depth + 1)
-        return
-    unions = [part for key in _UNIONS for part in schema.get(key) or ()]
-    for part in unions:
-        yield from _alternatives(part, root, depth + 1)
-    if not unions:
-        yield schema
-
-
-_DEEPEST: Final = 20
-"""References and unions are followed as far as that."""
-
-
-def _target(reference: str, root: JsonObject) -> object:
-    target: object = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        target = target.get(key) if isinstance(target, Mapping) else None
-    return target
-
-
-def _kinds(part: JsonObject) -> list[str]:
-    kind = part.get("type")
-    if isinstance(kind, list):
-        return [str(each) for each in kind]
-    if isinstance(kind, str):
-        return [kind]
-    return ["object"] if "properties" in part else ["array"] if "items" in part else ["any"]
-
-
-def _property(part: JsonObject, key: str) -> object:
-    named = (part.get("properties") or {}).get(key)
-    return named if named is not None else part.get("additionalProperties")
-
-
-def _first(found: Iterator[object]) -> object:
-    return next((each for each in found if isinstance(each, dict)), None)
+def _leaves(error: SchemaError) -> Iterator[SchemaError]:
+    """Yield an error, or for a union those of its parts."""
+    if not error.context:
+        yield error
+    for part in error.context or ():
+        yield from _leaves(part)
