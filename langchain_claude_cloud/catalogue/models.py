@@ -141,15 +141,15 @@ class ModelInfo:
     bedrock_prefixes: tuple[str, ...]
     context_window: int
     max_output_tokens: int
-    status: str
-    retires_not_before: str | None
-    lifecycles: Mapping[Cloud, Lifecycle]
     characters_per_token: float
-    cache_minimum: int | None
-    aliases: tuple[str, ...]
+    lifecycles: Mapping[Cloud, Lifecycle]
     evidence: tuple[str, ...]
     vertex: Capabilities
     bedrock: Capabilities
+    status: str = "active"
+    retires_not_before: str | None = None
+    cache_minimum: int | None = None
+    aliases: tuple[str, ...] = ()
 
     def capabilities(self, cloud: Cloud, api: BedrockApiName = "invoke") -> Capabilities:
         """Return what the model takes on a cloud, through one of Bedrock's APIs there."""
@@ -199,51 +199,10 @@ def served_by_family() -> dict[str, list[ModelInfo]]:
 
 
 @cache
-def cautious_model() -> ModelInfo:
-    """Return a row that stands in for any model that Bedrock may serve.
-
-    Its limits are the smallest of today's models, and what the package would send by itself
-    is what all of them take: a request made for it is refused by none. The field for tool
-    arguments is sent all the same; where a model does not take it, it is left out after the
-    first refusal.
-    """
-    served = [row for row in all_models() if row.status != "retired" and row.bedrock_id]
-    takes = [row.bedrock for row in served]
-    common: JsonObject = {
-        field.name: all(getattr(one, field.name) for one in takes)
-        for field in fields(Capabilities)
-        if isinstance(getattr(takes[0], field.name), bool)
-    }
-    kinds = frozenset[str]().union(*(one.thinking_types for one in takes))
-    cautious = replace(
-        takes[0],
-        **common,
-        fine_grained_tools="field",
-        context_1m="none",
-        counts_prompts="unsure",
-        thinking_types=kinds,
-        thinking_default="off",
-        effort_levels=(),
-        effort_default=None,
-        highest_effort_without_thinking=None,
-        server_tools=frozenset.intersection(*(one.server_tools for one in takes)),
-    )
-    return replace(
-        served[0],
-        name="a model that its ARN does not name",
-        released=min(row.released for row in served),
-        context_window=min(row.context_window for row in served),
-        max_output_tokens=min(row.max_output_tokens for row in served),
-        characters_per_token=min(row.characters_per_token for row in served),
-        vertex_id=None,
-        bedrock_id=None,
-        bedrock_prefixes=(),
-        retires_not_before=None,
-        lifecycles={},
-        aliases=(),
-        evidence=(),
-        bedrock=cautious,
-    )
+def unnamed_model() -> ModelInfo:
+    """Return the row that stands in for any model that Bedrock may serve."""
+    data = _read_file()
+    return _read_row(data["stand_in"], data["generations"])
 
 
 @cache
@@ -287,33 +246,26 @@ def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelIn
     layers = [row]
     while (parent := layers[0].get("generation") or layers[0].get("extends")) is not None:
         layers.insert(0, generations[parent])
-    merged = {name: value for layer in layers for name, value in layer.items()}
-    return ModelInfo(
-        name=row["name"],
-        family=row["family"],
-        released=row["released"],
-        vertex_id=row["vertex_id"],
-        bedrock_id=row["bedrock_id"],
-        bedrock_prefixes=tuple(row["bedrock_prefixes"]),
-        context_window=merged["context_window"],
-        max_output_tokens=merged["max_output_tokens"],
-        status=row.get("status", "active"),
-        retires_not_before=row.get("retires_not_before"),
-        lifecycles={cloud: Lifecycle(**told) for cloud, told in row.get("lifecycles", {}).items()},
-        characters_per_token=merged["characters_per_token"],
-        cache_minimum=row.get("cache_minimum"),
-        aliases=tuple(row.get("aliases", ())),
-        evidence=tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
-        vertex=_read_capabilities(layers, "vertex"),
-        bedrock=_read_capabilities(layers, "bedrock"),
-    )
+    merged: JsonObject = {
+        **{name: _frozen(value) for layer in layers for name, value in layer.items()},
+        "lifecycles": {name: Lifecycle(**told) for name, told in row.get("lifecycles", {}).items()},
+        "evidence": tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
+        "vertex": _read_capabilities(layers, "vertex"),
+        "bedrock": _read_capabilities(layers, "bedrock"),
+    }
+    names = {field.name for field in fields(ModelInfo)} & merged.keys()
+    return ModelInfo(**{name: merged[name] for name in names})
 
 
 def _read_capabilities(layers: Iterable[JsonObject], cloud: Cloud) -> Capabilities:
     values: JsonObject = {}
     for layer in layers:
         values |= {**layer.get("capabilities", {}), **layer.get(cloud, {})}
-    values["effort_levels"] = tuple(values["effort_levels"])
     for name in ("thinking_types", "server_tools"):
         values[name] = frozenset(values[name])
-    return Capabilities(**{field.name: values[field.name] for field in fields(Capabilities)})
+    frozen: JsonObject = {name: _frozen(value) for name, value in values.items()}
+    return Capabilities(**frozen)
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

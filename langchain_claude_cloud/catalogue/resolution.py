@@ -19,10 +19,10 @@ from langchain_claude_cloud.catalogue.models import (
     Capabilities,
     ModelInfo,
     all_models,
-    cautious_model,
     find,
     models_by_name,
     newest_of_family,
+    unnamed_model,
 )
 from langchain_claude_cloud.catalogue.names import nearest_names
 from langchain_claude_cloud.errors import ConfigurationError
@@ -171,7 +171,7 @@ def _resolve_arn(model: str, base_model: str | None, base_id: str | None) -> Res
         hint = _hinted(base_model)
         row, base = hint.row, base or hint.base_id
     known = row is not None
-    info = row or (newest_of_family(base) if base else cautious_model())
+    info = row or (newest_of_family(base) if base else unnamed_model())
     return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
 
 

@@ -77,7 +77,7 @@ def test_the_json_holds_no_key_that_nothing_reads() -> None:
     )
     data = json.loads(text)
     capabilities = {field.name for field in dataclasses.fields(Capabilities)}
-    layers = [*data["generations"].values(), *data["models"]]
+    layers = [*data["generations"].values(), *data["models"], data["stand_in"]]
     known = {field.name for field in dataclasses.fields(ModelInfo)} | {"capabilities"}
     for layer in layers:
         assert set(layer) <= known | {"extends", "generation"}
@@ -509,14 +509,18 @@ def test_claude_codes_context_suffix_is_explained() -> None:
 def test_an_arn_that_names_no_model_gets_what_every_served_model_takes() -> None:
     """No limit above any of theirs, and nothing of its own accord that one of them refuses."""
     stand_in = resolve(NAMELESS_ARN, "bedrock")
-    served = [row for row in ROWS.values() if row.status != "retired"]
+    served = [row for row in ROWS.values() if row.status != "retired" and row.bedrock_id]
     assert len(served) > 10
+    assert stand_in.info.characters_per_token == min(row.characters_per_token for row in served)
     assert stand_in.info.max_output_tokens == min(row.max_output_tokens for row in served)
     assert stand_in.info.context_window == min(row.context_window for row in served)
     for field in dataclasses.fields(Capabilities):
         value = getattr(stand_in.capabilities, field.name)
-        if value is True:
-            assert all(getattr(row.bedrock, field.name) for row in served), field.name
+        if isinstance(value, bool):
+            taken = all(getattr(row.bedrock, field.name) for row in served)
+            assert value == taken, f"update stand_in in models.json: {field.name}"
+    common = frozenset.intersection(*(row.bedrock.server_tools for row in served))
+    assert stand_in.capabilities.server_tools == common
     assert stand_in.capabilities.image_input
     assert not stand_in.capabilities.sampling
     assert all(row.bedrock.thinking_types <= stand_in.capabilities.thinking_types for row in served)
