@@ -7,13 +7,13 @@ there, its name in `errors.types`, and a field of `Bedrock` for each setting tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from langchain_claude_cloud.catalogue.models import bedrock_api_rows
-from langchain_claude_cloud.errors.types import BedrockApiName, Framing, Operation
+from langchain_claude_cloud.errors.types import BedrockApiName, Framing, JsonObject, Operation
 
 _VERSION: Final = re.compile(r"-v\d+(:\d+)?$")
 _DATE: Final = re.compile(r"-\d{8}$")
@@ -40,6 +40,8 @@ class BedrockApi:
         signing_name: The service in the signature's scope.
         framing: How it frames a stream.
         paths: The path of each operation, with ``{model}`` to fill in where the model is in it.
+        base_path: What the vendor's clients count as a part of the address, and this package
+            does not.
         base_url_variables: Environment variables with another address, the first that is set
             counts.
         aws_variable: AWS's own variable for that, if it has one.
@@ -57,7 +59,8 @@ class BedrockApi:
     signing_name: str
     framing: Framing
     paths: Mapping[Operation, str]
-    base_url_variables: tuple[str, ...]
+    base_url_variables: Sequence[str]
+    base_path: str = ""
     aws_variable: str | None = None
     api_key_variable: str = "AWS_BEARER_TOKEN_BEDROCK"
     has_dual_stack_only: bool = False
@@ -65,7 +68,7 @@ class BedrockApi:
     model_ids: Literal["profile", "short", "anthropic"] = "profile"
     may_answer_anywhere: bool = False
     headers: Mapping[str, HeaderSetting] = field(default_factory=dict)
-    lacks: tuple[str, ...] = ()
+    lacks: Sequence[str] = ()
 
     def is_invoke_model(self, operation: Operation) -> bool:
         """Whether an operation has InvokeModel's form: the model in the URL, not in the body."""
@@ -78,28 +81,13 @@ class BedrockApi:
         name = _VERSION.sub("", model_id)
         return _DATE.sub("", name) if self.model_ids == "short" else name.removeprefix("anthropic.")
 
-    @property
-    def base_path(self) -> str:
-        """What the vendor's clients count as a part of the address, and this package does not."""
-        return self.paths["invoke"].partition("/v1/")[0] if self.framing == "sse" else ""
-
 
 @cache
 def bedrock_apis() -> Mapping[BedrockApiName, BedrockApi]:
     """Return Bedrock's APIs by the names that users give them."""
-    return {name: _read(**row["endpoint"]) for name, row in bedrock_api_rows().items()}
+    return {name: _read(row["endpoint"]) for name, row in bedrock_api_rows().items()}
 
 
-def _read(
-    *,
-    headers: Mapping[str, Mapping[str, str]] | None = None,
-    base_url_variables: list[str],
-    lacks: list[str] | None = None,
-    **rest: object,
-) -> BedrockApi:
-    return BedrockApi(
-        headers={name: HeaderSetting(**told) for name, told in (headers or {}).items()},
-        base_url_variables=tuple(base_url_variables),
-        lacks=tuple(lacks or ()),
-        **rest,  # type: ignore[arg-type]  # JSON; a test reads every row
-    )
+def _read(row: JsonObject) -> BedrockApi:
+    headers = {name: HeaderSetting(**told) for name, told in row.get("headers", {}).items()}
+    return BedrockApi(**{**row, "headers": headers})

@@ -155,7 +155,7 @@ class ModelInfo:
         """Return what the model takes on a cloud, through one of Bedrock's APIs there."""
         if cloud == "vertex":
             return self.vertex
-        return replace(self.bedrock, **_differences()[api])
+        return _through(self.bedrock, api)
 
     def lifecycle(self, cloud: Cloud) -> Lifecycle:
         """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
@@ -231,9 +231,9 @@ def _read_file() -> JsonObject:
 
 
 @cache
-def _differences() -> dict[BedrockApiName, JsonObject]:
-    """Return what Bedrock's APIs do otherwise than InvokeModel."""
-    return {name: row.get("capabilities", {}) for name, row in bedrock_api_rows().items()}
+def _through(invoke: Capabilities, api: BedrockApiName) -> Capabilities:
+    """Return what a model takes through one of Bedrock's APIs, from what InvokeModel takes."""
+    return replace(invoke, **bedrock_api_rows()[api].get("capabilities", {}))
 
 
 def bedrock_api_rows() -> dict[BedrockApiName, JsonObject]:
