@@ -31,10 +31,10 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 _HEAD: Final = """# Reliability
 
-This page says how the package handles failures, and then lists every fault that its test suite
-causes, with the result. Each row was played on real sockets against `ChatClaudeCloud`, on both
-clouds, sync and async, with `invoke`, `stream` and v3 events; on Bedrock by InvokeModel, by its
-Messages API and by mantle. `make reliability` writes the tables from that run.
+This page describes how the package handles failures. The tables list every fault that the test
+suite causes, and what happens then. The tests run against `ChatClaudeCloud` on real sockets: on
+both clouds, sync and async, with `invoke`, `stream` and v3 events; on Bedrock through InvokeModel,
+the Messages API and mantle. `make reliability` runs them and writes the tables.
 
 **Every failure is a typed error.** It is a subclass of
 `langchain_claude_cloud.errors.ClaudeCloudError` and of the matching class of
@@ -42,56 +42,58 @@ Messages API and by mantle. `make reliability` writes the tables from that run.
 `error_type`, `request_id`, `retry_after` and `body` as far as they are known, and its text says
 what to do. An incomplete answer is never returned as if it were complete.
 
-**Partial answers.** If a stream breaks off, `partial_message` of the exception has the message as
-far as it arrived. A tool call that was still open is in its `invalid_tool_calls`, never in
-`tool_calls`.
+**Partial answers.** If a stream breaks off, `partial_message` of the exception has the part of the
+message that arrived. An unfinished tool call is in its `invalid_tool_calls`, never in `tool_calls`.
 
 **Retries.** Lost connections, timeouts, and the statuses 408, 409, 429, 500, 502, 503, 504 and 529
-are retried up to `max_retries` times (2 by default), also if they come as an error inside a stream.
-The wait grows and varies, or is as long as the cloud asked for (`retry-after`, up to a minute; if
+are retried up to `max_retries` times (2 by default), also if the error arrives inside a stream. The
+waits are random and grow, or are as long as the cloud asked for (`retry-after`, up to a minute; if
 it is longer, the call fails). Three things are never retried: a request whose answer has begun to
 reach the caller; a request without streaming that ran out of time, because it may still run and be
-billed; and a failure that would happen again, such as a limit that has to be raised.
+billed; and a failure that would happen again, such as a quota of zero.
 
 **`invoke` that streams internally.** With `max_tokens` unset or above 21,333, `invoke` streams
-internally. Its faults are then those in the column `stream`. As nothing was handed out, the
-request is retried even if the stream broke off in the middle.
+internally. Then the column `stream` applies to it. Because the caller has received nothing, the
+request is retried even if the stream breaks off in the middle.
 
-**Timeouts.** 5 s to connect, TLS included. 600 s until the answer begins. Between two parts of it,
-120 s on Vertex AI and 300 s on Amazon Bedrock, which sends no pings. `timeout=60` sets the last
-two, `timeout={"connect": 2, "start": 30, "idle": 60}` each of them. None of them limits the whole
-call; `"total"` does, with all retries, until the first content of a stream.
+**Timeouts.** By default 5 s to connect (TLS included), 600 s until the answer begins, and between
+two parts of the answer 120 s on Vertex AI and 300 s on Amazon Bedrock, which sends no pings.
+`timeout=60` sets the last two; `timeout={"connect": 2, "start": 30, "idle": 60}` sets each of them.
+None of them limits the whole call. `"total"` does, with all retries, until the first content of a
+stream.
 
 **Failover.** With a list of platforms, each is tried once before any is tried again. Lost
 connections, 401, 403, 404, 429, 5xx and 529 move the call to the next platform at once. Bad
 requests (400, 413) and timeouts of requests without streaming do not. A platform that failed is
-tried last for as long as it said, or for half a minute, and longer each time in a row. Once content
-was handed out, the call does not move any more.
+tried last for as long as it asked to wait, or else for 30 seconds; the time doubles with each
+failure in a row, up to five minutes. Once content has reached the caller, the call does not move
+any more.
 
 **A list is never worse than its best member.** A platform that cannot take a request (because of a
 server tool, its size, a missing region or profile) is skipped for that request. A limit of this
-machine, such as that of open files, is not held against any platform.
+machine, such as the number of open files, does not count as a failure of a platform.
 
-**Isolation.** Calls share no mutable state except what the tables below list. Each entry of these
-belongs to one place: an endpoint, a model and an identity (project or account, credentials,
-region). Headers, model, platform, betas and timeouts of one call are never seen by another,
-whatever threads and tasks share the instance. If one endpoint refuses, throttles or fails, this has
-no effect on another endpoint, model or identity.
+**Isolation.** Calls share no mutable state except what the tables below list. Each entry belongs to
+one place: an endpoint, a model and an identity (project or account, credentials, region). Headers,
+model, platform, betas and timeouts of one call never affect another, whichever threads and tasks
+share the instance. If one endpoint refuses, throttles or fails, this has no effect on another
+endpoint, model or identity.
 
-**Pacing.** After a 429, the calls of the process to that endpoint and model share a rate. It is
-somewhat lower than what the endpoint accepted, grows while nothing is refused, and ends a minute
-after the last 429. Without a 429 a single call never waits. A burst is begun at 500 calls a second,
-so that a refusal is heard before thousands are sent. `python -m benchmarks.pacing` simulates it.
+**Pacing.** After a 429, all calls of the process to that endpoint and model share one rate. It
+starts a little below what the endpoint accepted, grows while nothing is refused, and ends a minute
+after the last 429. Without a 429, single calls never wait. A large burst starts at 500 calls a
+second, so that a refusal arrives before thousands of calls are sent. `python -m benchmarks.pacing`
+simulates this.
 
-**Your own limits.** `requests_per_minute` and `tokens_per_minute` keep the calls of the process to
-one endpoint below them, in any 60 seconds. More than 600 requests a minute are spread evenly over
-the seconds; of fewer, ten may go out at once. Instances with the same two limits share them. A call
-without room waits, at most for its `total`. Every request counts, retries included; counting tokens
-does not. Tokens are estimated when a request begins and corrected by the usage that the cloud
-reports. On Bedrock, `max_tokens` is reserved too until the answer is there, as its quota does: give
-a small `max_tokens` where many calls run at once. Tokens that are read from the cache do not count;
-a token of an answer counts as often as the cloud's quota counts it
-([five times](features.md) on Bedrock since Claude 4).
+**Rate limits.** `requests_per_minute` and `tokens_per_minute` limit the calls of the process to one
+endpoint, in any 60 seconds. A limit above 600 requests is spread evenly over the seconds; with a
+lower one, up to ten requests may be sent at once. Instances with the same two limits share them. A
+call above the limit waits, at most for its `total`. Every request counts, retries included;
+counting tokens does not. Tokens are estimated when a request begins, and corrected by the usage
+that the cloud reports. On Bedrock, `max_tokens` is reserved until the answer is complete, because
+Bedrock's quota does the same: set a small `max_tokens` if many calls run at once. Tokens read from
+the cache do not count. Output tokens count as in the cloud's quota ([five times](features.md) on
+Bedrock since Claude 4).
 
 | What is kept for the process (`calls/memory.py`) | Key | Bound | Lifetime |
 |---|---|---|---|
@@ -107,7 +109,7 @@ a token of an answer counts as often as the cloud's quota counts it
 | notices that were logged | text | 1,000 | 1 day |
 | locks of lookups under way | place | 1,000 | 1 h |
 
-Tests begin with `MEMORY.reset()`. What else outlives a call is below `platform/`:
+Tests begin with `MEMORY.reset()`. The other state that outlives a call is in `platform/`:
 
 | What is kept there | Key | Bound | Lifetime |
 |---|---|---|---|
@@ -119,7 +121,7 @@ Tests begin with `MEMORY.reset()`. What else outlives a call is below `platform/
 | AWS credentials (`aws_sources.py`) | keys, profile, session, role, external id, region; variables and files | 256 | 1 h without a call |
 | locks and sockets to be renewed or closed in a forked child (`locks.py`, `http/loops.py`) | held weakly | what lives | what lives |
 
-The catalogue is read once. A model keeps the routes of its last call, under all that they were made of.
+The catalogue is read once. Each model object keeps the routes of its last call.
 
 | What is adapted | On which words, at the start of the message | For how long |
 |---|---|---|
@@ -136,12 +138,12 @@ The catalogue is read once. A model keeps the routes of its last call, under all
 | the context of 1M tokens is asked for | the prompt does not fit, on a model that needs the beta | that call |
 | thinking that is bound to another conversation is dropped | `messages.N.content.M: Invalid signature in thinking block` | 6 h, that place; left out of the history: that call |
 
-Only what the package added itself is left out, never what the user asked for. The first time is
-logged. Where a request that was changed so is refused as well, the first error is raised.
+The package leaves out only what it added itself, never what the user asked for. It logs the first
+time. If the changed request is refused too, the first error is raised.
 
 On Bedrock, `max_tokens` counts against the quota when a request begins. The default is still the
-model's limit, because an answer that is cut short can cost an agent its file, and most accounts
-have room. If a quota of tokens runs out, the default is smaller for a while.
+model's limit, because a cut answer can cost an agent its file, and most accounts have enough quota.
+If a token quota runs out, the default is smaller for ten minutes.
 
 **Connections.** *closed*: the connection is closed at once, before the exception reaches the
 caller. *kept*: the answer was read to its end, and the connection serves the next call. *either*:
@@ -149,9 +151,9 @@ one of the two, because the whole answer may have arrived before it was refused.
 no connection. In every row, nothing is left open after the model is closed, and the next call
 succeeds.
 
-In the tables, *all* is Vertex AI and Bedrock by each of these APIs. *Requests* is the number of requests that reach the cloud with `max_retries=0`, and
-with `max_retries=1` if the fault happens once. If the fault lasts, the column says whether the
-request is tried again.
+In the tables, *all* is Vertex AI and Bedrock by each of these APIs. *Requests* is the number of
+requests that reach the cloud with `max_retries=0`, and with `max_retries=1` if the fault happens
+once. If the fault lasts, the column says whether the request is tried again.
 """
 
 _HEADER: Final = (
