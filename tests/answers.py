@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ProviderChunkHandler, StandardChunkHandler
+from langchain_claude_cloud.response.handlers import ChunkHandler
 from langchain_claude_cloud.response.message import ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 
 ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test", request_id="req_1")
-WRITERS = {"v0": ProviderChunkHandler, "v1": StandardChunkHandler}
+WRITERS: dict[str, Callable[[ResponseSource], ChunkHandler]] = {
+    "v0": ChunkHandler,
+    "v1": partial(ChunkHandler, version="v1"),
+}
 
 Event = dict[str, Any]
 

@@ -22,7 +22,7 @@ from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.request.tools import convert_tool
-from langchain_claude_cloud.response.handlers import StandardChunkHandler
+from langchain_claude_cloud.response.handlers import ChunkHandler
 
 Json = dict[str, Any]
 
@@ -260,7 +260,7 @@ def test_an_input_that_is_no_object_is_an_invalid_call(given: Any) -> None:
     """ChatAnthropic: pydantic's ValidationError, and the answer is lost."""
     block = {**CALL, "input": given}
     events = [start(), opened(0, block), stopped(0), *finish("tool_use")]
-    _, chunks = read_stream(events, StandardChunkHandler(ORIGIN))
+    _, chunks = read_stream(events, ChunkHandler(ORIGIN, version="v1"))
     message = chunks[0] + chunks[1:]
     assert message.tool_calls == []
     assert [call["name"] for call in message.invalid_tool_calls] == ["f"]

@@ -18,9 +18,7 @@ from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import (
     EventHandler,
     MessageAccumulator,
-    MessageState,
 )
-from langchain_claude_cloud.response.blocks import Block
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 T = TypeVar("T")
@@ -123,12 +121,11 @@ class WholeMessage(EventHandler[None]):
         self._source = source
         self._with_usage = with_usage
 
-    def message_stop(self, state: MessageState, finalized: Sequence[Block]) -> Sequence[None]:
+    def message_stop(self, state: MessageAccumulator) -> Sequence[None]:
         """Make the message, and say nothing.
 
         Raises:
             TypeError, ValueError: The answer is not of the documented form.
         """
-        del finalized
         build_message(state, self._source, version=self._version, with_usage=self._with_usage)
         return ()

@@ -197,10 +197,8 @@ class ChatClaudeCloud(DescribedModel):
         async for event in exchange.astream(call, self._event_writer(run_manager)):
             yield event
 
-    def _chunk_writer(self, origin: message.ResponseSource) -> handlers.ProviderChunkHandler:
-        standard = self._version == "v1"
-        writer = handlers.StandardChunkHandler if standard else handlers.ProviderChunkHandler
-        return writer(origin, with_usage=self.stream_usage)
+    def _chunk_writer(self, origin: message.ResponseSource) -> handlers.ChunkHandler:
+        return handlers.ChunkHandler(origin, version=self._version, with_usage=self.stream_usage)
 
     def _event_writer(
         self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None

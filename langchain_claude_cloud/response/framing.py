@@ -12,9 +12,10 @@ encoding); botocore's ``EventStreamBuffer`` is the oracle of the second in the t
 
 from __future__ import annotations
 
+import re
 import struct
 from base64 import b64decode
-from typing import Protocol, TypeAlias
+from typing import Protocol
 from zlib import crc32
 
 from jiter import from_json
@@ -27,11 +28,12 @@ MAX_EVENT_BYTES = 24 * 1024 * 1024
 _PRELUDE = struct.Struct(">III")
 _CHECKSUM_BYTES = 4
 _MAX_HEADER_BYTES = 128 * 1024
-_CACHED_HEADERS = 64
-_BLANK_LINES = (b"\n\n", b"\n\r", b"\r\r")
+_BLANK_LINE = re.compile(rb"\n[\n\r]|\r\r")
 
-HeaderValue: TypeAlias = str | bytes | int | bool
-Headers: TypeAlias = dict[str, HeaderValue]
+# The types of headers: how many bytes the value has, or that its length comes before it.
+_HEADER_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+_TEXT = 7
+_LENGTHS = dict.fromkeys((6, _TEXT), struct.Struct(">H"))
 
 
 class FramingError(ValueError):
@@ -74,36 +76,32 @@ class SseDecoder:
 
     def __init__(self) -> None:
         self.failure: FramingError | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._tail = b""
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, return the data of the events that are complete with them."""
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > MAX_EVENT_BYTES + len(data):
+        unread = max(0, len(self._buffer) - 2)
+        self._buffer += data
+        if len(self._buffer) > MAX_EVENT_BYTES + len(data):
             self.failure = FramingError(f"an event is larger than {MAX_EVENT_BYTES} bytes")
             return []
-        joint, self._tail = self._tail + data, (self._tail + data)[-2:]
-        if not any(end in joint for end in _BLANK_LINES):
-            return []  # Nothing is complete: putting the parts together each time is quadratic.
-        buffer = b"".join(self._parts)
-        if b"\r" in buffer:
-            buffer = _unix_line_ends(buffer)
-        *blocks, rest = buffer.split(b"\n\n")
-        self._parts, self._size = [rest], len(rest)
+        if not _BLANK_LINE.search(self._buffer, unread):
+            return []  # Nothing is complete: splitting all of it each time is quadratic.
+        *blocks, rest = _unix_line_ends(bytes(self._buffer)).split(b"\n\n")
+        self._buffer = bytearray(rest)
         return [payload for block in blocks if (payload := _event_data(block))]
 
     def close(self) -> list[bytes]:
         """Return the last event if only its closing blank line is missing."""
-        payload = _event_data(_unix_line_ends(b"".join(self._parts), final=True))
-        self._parts, self._size = [], 0
+        payload = _event_data(_unix_line_ends(bytes(self._buffer), final=True))
+        self._buffer.clear()
         return [payload] if payload else []
 
 
 def _unix_line_ends(buffer: bytes, *, final: bool = False) -> bytes:
     """Turn CRLF and CR into LF, leaving a CR at the end whose LF may still come."""
+    if b"\r" not in buffer:
+        return buffer
     held = b"\r" if buffer.endswith(b"\r") and not final else b""
     body = buffer[: len(buffer) - len(held)]
     return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
@@ -111,10 +109,8 @@ def _unix_line_ends(buffer: bytes, *, final: bool = False) -> bytes:
 
 def _event_data(block: bytes) -> bytes:
     """Return an event's ``data`` lines, joined; empty for comments and bare fields."""
-    if block.startswith(b"data:") and b"\n" not in block:
-        return block[5:].strip()
     lines = [line[5:] for line in block.split(b"\n") if line.startswith(b"data:")]
-    return lines[0].strip() if len(lines) == 1 else b"\n".join(lines).strip()
+    return b"\n".join(lines).strip()
 
 
 class EventStreamDecoder:
@@ -122,79 +118,61 @@ class EventStreamDecoder:
 
     def __init__(self) -> None:
         self.failure: FramingError | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._buffer = bytearray()
         self._needed = _PRELUDE.size
-        self._headers: dict[bytes, Headers] = {}
+        # Those of the last frame: nearly all frames have the same.
+        self._raw_headers = b""
+        self._headers: dict[str, str] = {}
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, return the events of the frames that are complete with them."""
-        self._parts.append(data)
-        self._size += len(data)
-        if self.failure or self._size < self._needed:
+        self._buffer += data
+        if self.failure or len(self._buffer) < self._needed:
             return []
-        return self._split(b"".join(self._parts))
-
-    def close(self) -> list[bytes]:
-        """Check that the stream ended between two frames."""
-        if self._size and not self.failure:
-            self.failure = FramingError(f"the stream ended {self._size} bytes into a frame")
-        return []
-
-    def _split(self, buffer: bytes) -> list[bytes]:
         payloads: list[bytes] = []
-        offset, size = 0, len(buffer)
+        buffer, offset = bytes(self._buffer), 0
         self._needed = _PRELUDE.size
         try:
-            while size - offset >= _PRELUDE.size:
-                total = _frame_length(buffer, offset)
-                if size - offset < total:
-                    self._needed = total
+            while len(buffer) - offset >= _PRELUDE.size:
+                end = offset + _frame_length(buffer, offset)
+                if end > len(buffer):
+                    self._needed = end - offset
                     break
-                payload = self._open_frame(buffer, offset, total)
-                offset += total
+                payload = self._open_frame(buffer[offset:end])
+                offset = end
                 if payload is not None:
                     payloads.append(payload)
         except FramingError as error:
             self.failure = error
-        self._parts, self._size = [buffer[offset:]], size - offset
+        self._buffer = bytearray(buffer[offset:])
         return payloads
 
-    def _open_frame(self, buffer: bytes, offset: int, total: int) -> bytes | None:
-        headers, payload = self._read_frame(buffer, offset, total)
+    def close(self) -> list[bytes]:
+        """Check that the stream ended between two frames."""
+        if self._buffer and not self.failure:
+            cut = f"the stream ended {len(self._buffer)} bytes into a frame"
+            self.failure = FramingError(cut)
+        return []
+
+    def _open_frame(self, frame: bytes) -> bytes | None:
+        """Return the event inside ``{"bytes": base64, "p": padding}``; None if it has none."""
+        if crc32(frame[:-_CHECKSUM_BYTES]) != int.from_bytes(frame[-_CHECKSUM_BYTES:], "big"):
+            raise FramingError("a frame's checksum does not match its bytes")
+        start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
+        raw, payload = frame[_PRELUDE.size : start], frame[start:-_CHECKSUM_BYTES]
+        if raw != self._raw_headers:
+            self._raw_headers, self._headers = raw, parse_headers(raw)
+        headers = self._headers
         message_type = headers.get(":message-type", "event")
         if message_type != "event":
             kind = headers.get(":exception-type") or headers.get(":error-code") or message_type
-            raise ExceptionFrameError(str(kind), payload or _error_message(headers))
+            raise ExceptionFrameError(kind, payload or headers.get(":error-message", "").encode())
         if headers.get(":event-type") != "chunk":
             return None
-        return _unwrap(payload)
-
-    def _read_frame(self, buffer: bytes, offset: int, total: int) -> tuple[Headers, bytes]:
-        end = offset + total
-        expected = int.from_bytes(buffer[end - _CHECKSUM_BYTES : end], "big")
-        if crc32(buffer[offset : end - _CHECKSUM_BYTES]) != expected:
-            raise FramingError("a frame's checksum does not match its bytes")
-        header_length = int.from_bytes(buffer[offset + 4 : offset + 8], "big")
-        start = offset + _PRELUDE.size
-        raw = buffer[start : start + header_length]
-        headers = self._headers.get(raw)
-        if headers is None:
-            headers = _parse_headers(raw)
-            if len(self._headers) < _CACHED_HEADERS:
-                self._headers[raw] = headers
-        return headers, buffer[start + header_length : end - _CHECKSUM_BYTES]
-
-
-def read_frame(frame: bytes) -> tuple[Headers, bytes]:
-    """Decode one whole frame: its headers and its payload.
-
-    Raises:
-        FramingError: A checksum, a length or a header is wrong, or bytes are left over.
-    """
-    if len(frame) < _PRELUDE.size or _frame_length(frame, 0) != len(frame):
-        raise FramingError("not exactly one frame")
-    return EventStreamDecoder()._read_frame(frame, 0, len(frame))  # noqa: SLF001 - same module
+        try:
+            return b64decode(from_json(payload)["bytes"], validate=True)
+        except (ValueError, KeyError, TypeError) as error:
+            raise FramingError("a frame's payload is not a base64 event") from error
 
 
 def _frame_length(buffer: bytes, offset: int) -> int:
@@ -210,60 +188,32 @@ def _frame_length(buffer: bytes, offset: int) -> int:
     return int(total)
 
 
-def _parse_headers(raw: bytes) -> Headers:
-    headers: Headers = {}
+def parse_headers(raw: bytes) -> dict[str, str]:
+    """Return the headers of a frame: text by its name, and nothing but the name of the others.
+
+    Raises:
+        FramingError: The bytes are cut, a type is unknown, or a header comes twice.
+    """
+    headers: dict[str, str] = {}
     position = 0
     try:
         while position < len(raw):
-            name_end = position + 1 + raw[position]
-            name = raw[position + 1 : name_end].decode()
-            value, position = _parse_value(raw, name_end)
+            start = position + 1 + raw[position]
+            name, kind = raw[position + 1 : start].decode(), raw[start]
+            start += 1
+            size = _HEADER_SIZES.get(kind)
+            if size is None:
+                (size,) = _LENGTHS[kind].unpack_from(raw, start)
+                start += 2
+            position = start + size
             if name in headers:
                 raise FramingError(f"a frame has the header {name} twice")
-            headers[name] = value
-    except (IndexError, struct.error, UnicodeDecodeError) as error:
+            headers[name] = raw[start:position].decode() if kind == _TEXT else ""
+    except (LookupError, struct.error, UnicodeDecodeError) as error:
         raise FramingError("a frame's headers are cut or malformed") from error
+    if position > len(raw):
+        raise FramingError("a frame's headers are cut")
     return headers
-
-
-_FIXED_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 8}
-_TEXT, _BYTES, _UUID = 7, 6, 9
-
-
-def _parse_value(raw: bytes, position: int) -> tuple[HeaderValue, int]:
-    kind = raw[position]
-    position += 1
-    if kind in (0, 1):
-        return kind == 0, position
-    if kind in _FIXED_SIZES:
-        end = position + _FIXED_SIZES[kind]
-        return int.from_bytes(_exactly(raw, position, end), "big", signed=True), end
-    if kind == _UUID:
-        return _exactly(raw, position, position + 16), position + 16
-    if kind not in (_TEXT, _BYTES):
-        raise FramingError(f"a frame has a header of the unknown type {kind}")
-    (length,) = struct.unpack_from(">H", raw, position)
-    value = _exactly(raw, position + 2, position + 2 + length)
-    return (value.decode() if kind == _TEXT else value), position + 2 + length
-
-
-def _exactly(raw: bytes, start: int, end: int) -> bytes:
-    if end > len(raw):
-        raise IndexError(end)
-    return raw[start:end]
-
-
-def _error_message(headers: Headers) -> bytes:
-    return str(headers.get(":error-message", "")).encode()
-
-
-def _unwrap(payload: bytes) -> bytes | None:
-    """Return the event inside ``{"bytes": base64, "p": padding}``."""
-    try:
-        wrapped = from_json(payload)
-        return b64decode(wrapped["bytes"], validate=True)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FramingError("a frame's payload is not a base64 event") from error
 
 
 def decoder_for(framing: Framing) -> Decoder:

@@ -7,7 +7,7 @@ versions, the response metadata, the translation to standard content blocks.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.accumulator import MessageState
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.blocks import Block, ParsedToolCall
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
@@ -67,7 +67,7 @@ class ResponseSource:
     latency: str | None = None
 
 
-def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
+def start_metadata(state: MessageAccumulator, source: ResponseSource) -> JsonObject:
     """Return the response metadata that is known when a message starts."""
     answered = state.fields.get("model") or source.model
     known = {
@@ -88,7 +88,7 @@ def start_metadata(state: MessageState, source: ResponseSource) -> JsonObject:
     return {key: value for key, value in known.items() if value is not None}
 
 
-def end_metadata(state: MessageState) -> JsonObject:
+def end_metadata(state: MessageAccumulator) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     message = state.fields
     stop_reason = message.get("stop_reason")
@@ -127,7 +127,11 @@ def finish_fields(stop_reason: str | None) -> JsonObject:
 
 
 def build_message(
-    state: MessageState, source: ResponseSource, *, version: OutputVersion, with_usage: bool = True
+    state: MessageAccumulator,
+    source: ResponseSource,
+    *,
+    version: OutputVersion,
+    with_usage: bool = True,
 ) -> AIMessage:
     """Return the whole message of a message.
 
@@ -176,13 +180,13 @@ def provider_content(blocks: Sequence[Block]) -> Content:
     return list(wire)
 
 
-def standard_content(state: MessageState) -> Content:
+def standard_content(state: MessageAccumulator) -> Content:
     """Return content as LangChain's standard content blocks."""
     blocks = [standard_block(block.wire(), block.parsed_call) for block in state.blocks]
     return [*blocks, *closing_blocks(state)]
 
 
-def closing_blocks(state: MessageState) -> list[JsonObject]:
+def closing_blocks(state: MessageAccumulator) -> list[JsonObject]:
     """Return the standard blocks that no event brings, only the end of the message.
 
     An answer without content has an empty text. One that the model refused ends with
@@ -206,10 +210,3 @@ def standard_block(wire: JsonObject, parsed_call: ParsedToolCall | None = None) 
     )
     (block,) = message.content_blocks
     return cast("JsonObject", block)
-
-
-def standard_citation(citation: Mapping[str, object]) -> JsonObject:
-    """Translate one citation of the API into LangChain's standard annotation."""
-    block = standard_block({"type": "text", "text": "", "citations": [citation]})
-    (annotation,) = block["annotations"]
-    return cast("JsonObject", annotation)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypedDict, TypeVar
 
 from jiter import from_json
 from langchain_core.messages import AIMessage
@@ -23,7 +23,7 @@ from langchain_claude_cloud.errors import (
     error_from_exception_frame,
     error_from_response,
 )
-from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.framing import (
     ExceptionFrameError,
@@ -33,6 +33,7 @@ from langchain_claude_cloud.response.framing import (
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 T = TypeVar("T")
+ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)
 
 MAX_ANSWER_BYTES: Final = 64_000_000
 """No answer is larger; a server that never ends one must not fill the memory."""
@@ -43,6 +44,19 @@ _ERROR_WORDS: Final = (b'"error"', b'"__type"')
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
 
 _CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
+_ORDERED: Final = _CONTENT_EVENTS | {
+    "message_start",
+    "content_block_delta",
+    "content_block_stop",
+}
+
+
+class _Place(TypedDict):
+    """Where the response comes from, as errors name it."""
+
+    platform: Cloud
+    model: str
+    region: str
 
 
 class ResponseStream(Generic[T]):
@@ -53,6 +67,7 @@ class ResponseStream(Generic[T]):
 
     Attributes:
         accumulator: The message as far as it has arrived.
+        complete: Whether the message of this response is whole.
         has_emitted: Whether anything was returned: from then on nothing may be sent again.
     """
 
@@ -76,25 +91,20 @@ class ResponseStream(Generic[T]):
             version: The form of a partial answer's content.
             accumulator: What the events are added to: a fresh one, or that of a paused message.
         """
-        self.accumulator = MessageAccumulator() if accumulator is None else accumulator
+        self.accumulator = accumulator or MessageAccumulator()
+        self.complete = False
         self.has_emitted = False
         self._decoder = decoder_for(framing)
         self._handler = handler
         self._source = source
-        self._cloud = cloud
+        self._place: _Place = {"platform": cloud, "model": source.model, "region": source.region}
         self._version = version
-        self._held: list[T] = []
+        self._held: list[T] | None = []
         self._size = 0
         self._has_begun = False
         self._json: bytes | None = None
         self._has_message = False
         self._has_ending = False
-        self._started = False
-
-    @property
-    def complete(self) -> bool:
-        """Whether the message of this response is whole: a paused one was so before."""
-        return self._has_message and self.accumulator.complete
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take bytes, yield what they complete.
@@ -124,17 +134,16 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
-        place = f"{LABELS[self._cloud]} ({self._source.model}, region {self._source.region})"
+        label = LABELS[self._place["platform"]]
         arrived = (
             "partial_message of this exception has what had arrived. Send the request again."
             if self.accumulator.fields
             else "Nothing had arrived. Send the request again."
         )
         error = StreamInterruptedError(
-            f"The answer of {place} broke off: {reason}. {arrived}",
-            platform=self._cloud,
-            model=self._source.model,
-            region=self._source.region,
+            f"The answer of {label} ({self._source.model}, region {self._source.region}) "
+            f"broke off: {reason}. {arrived}",
+            **self._place,
             request_id=self._source.request_id,
         )
         return self.attach(error)
@@ -155,61 +164,27 @@ class ResponseStream(Generic[T]):
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
+            if self.complete:
+                return  # The caller stops here: what follows is unread, or cut off anywhere.
             self._size += len(payload)
             if self._size > MAX_ANSWER_BYTES:
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
-            for output in self._add(payload):
+            try:
+                outputs = self._add(payload)
+            except ClaudeCloudError:
+                raise
+            except _MALFORMED as error:
+                # The repr of a UnicodeDecodeError holds all the bytes.
+                why = f"{type(error).__name__}: {error}"[:200]
+                what = f"an event is not of the documented form ({why})"
+                raise self.interrupted(what) from None
+            for output in outputs:
                 self.has_emitted = True
                 yield output
         if self._decoder.failure is not None and not self.complete:
             raise self._framing_error(self._decoder.failure)
 
     def _add(self, payload: bytes) -> Sequence[T]:
-        if self.complete:
-            return ()  # The caller stops here: what follows is unread, or cut off anywhere.
-        try:
-            event = self._parse(payload)
-            kind = event["type"]
-            if kind == "error":
-                raise self._event_error(event)
-            self._check_order(kind)
-            outputs = self.accumulator.add(event, self._handler)
-            if self.accumulator.is_paused and kind == "message_stop":
-                self._build(with_usage=True)  # no handler sees it whole, and it is sent back
-        except ClaudeCloudError:
-            raise
-        except _MALFORMED as error:
-            raise self.interrupted(
-                f"an event is not of the documented form ({_brief(error)})"
-            ) from None
-        return self._release(kind, outputs)
-
-    def _release(self, kind: str, outputs: Sequence[T]) -> Sequence[T]:
-        if self._started:
-            return outputs
-        self._held += outputs
-        if kind not in _CONTENT_EVENTS:
-            return ()
-        self._started = True
-        held, self._held = self._held, []
-        return held
-
-    def _check_order(self, kind: str) -> None:
-        is_start = kind == "message_start"
-        if is_start == self._has_message and kind in _ORDERED:
-            what = "a second message_start came" if is_start else f"{kind} came before a start"
-            raise self.interrupted(what)
-        if kind == "message_delta":
-            self._has_ending = True
-        elif (
-            kind == "message_stop" and not self._has_ending and self.accumulator.stop_reason is None
-        ):
-            # The API never leaves it out: something between here and the cloud lost it, and
-            # without the stop reason that it brings an answer that was cut looks whole.
-            raise self.interrupted("message_stop came, but no message_delta before it")
-        self._has_message = self._has_message or is_start
-
-    def _parse(self, payload: bytes) -> JsonObject:
         try:
             event = from_json(payload)
         except ValueError:
@@ -217,7 +192,36 @@ class ResponseStream(Generic[T]):
             event = _loads(payload)
         if not isinstance(event, dict):
             raise TypeError("not a JSON object")
-        return event
+        kind = event["type"]
+        if kind == "error":
+            raise self.attach(error_from_event(event, **self._place))
+        if kind != "content_block_delta" or not self._has_message:
+            self._check_order(kind)
+        outputs = self.accumulator.add(event, self._handler)
+        if kind == "message_stop":
+            if self.accumulator.is_paused:
+                self._build(with_usage=True)  # no handler sees it whole, and it is sent back
+            self.complete = True
+        return outputs if self._held is None else self._hold(kind, outputs)
+
+    def _hold(self, kind: str, outputs: Sequence[T]) -> Sequence[T]:
+        """Hold outputs back until there is content, then give all of them."""
+        held = [*(self._held or ()), *outputs]
+        self._held = None if kind in _CONTENT_EVENTS else held
+        return held if self._held is None else ()
+
+    def _check_order(self, kind: str) -> None:
+        is_start = kind == "message_start"
+        if is_start == self._has_message and kind in _ORDERED:
+            what = "a second message_start came" if is_start else f"{kind} came before a start"
+            raise self.interrupted(what)
+        self._has_message |= is_start
+        self._has_ending |= kind == "message_delta"
+        has_ending = self._has_ending or self.accumulator.stop_reason is not None
+        if kind == "message_stop" and not has_ending:
+            # The API never leaves it out: something between here and the cloud lost it, and
+            # without the stop reason that it brings an answer that was cut looks whole.
+            raise self.interrupted("message_stop came, but no message_delta before it")
 
     def _error_in_json(self, body: bytes) -> ClaudeCloudError:
         """Return the error that came as JSON in place of a stream, with status 200."""
@@ -227,17 +231,9 @@ class ResponseStream(Generic[T]):
             HTTPStatus.OK,
             {},
             body,
-            platform=self._cloud,
-            model=self._source.model,
-            region=self._source.region,
+            **self._place,
         )
         error.request_id = error.request_id or self._source.request_id
-        return self.attach(error)
-
-    def _event_error(self, event: JsonObject) -> ClaudeCloudError:
-        error = error_from_event(
-            event, platform=self._cloud, model=self._source.model, region=self._source.region
-        )
         return self.attach(error)
 
     def _framing_error(self, failure: FramingError) -> ClaudeCloudError:
@@ -246,9 +242,7 @@ class ResponseStream(Generic[T]):
         error = error_from_exception_frame(
             failure.exception_type,
             failure.payload,
-            platform=self._cloud,
-            model=self._source.model,
-            region=self._source.region,
+            **self._place,
         )
         return self.attach(error)
 
@@ -258,23 +252,3 @@ def _loads(payload: bytes) -> object:
         return json.loads(payload)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-
-
-ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)
-
-
-def _brief(error: Exception) -> str:
-    """Say what was wrong; the repr of a UnicodeDecodeError holds all the bytes."""
-    return f"{type(error).__name__}: {error}"[:200]
-
-
-_ORDERED: Final = frozenset(
-    {
-        "message_start",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-    }
-)

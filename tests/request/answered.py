@@ -22,9 +22,8 @@ from langchain_core.messages import (
 from recorded_requests import answered_by_hand
 
 from langchain_claude_cloud.response.handlers import (
+    ChunkHandler,
     ProtocolEventHandler,
-    ProviderChunkHandler,
-    StandardChunkHandler,
 )
 from langchain_claude_cloud.response.message import build_message
 
@@ -113,8 +112,8 @@ WAYS: Final[Mapping[str, Way]] = {
     "by hand": answered_by_hand,
     "whole, v0": whole,
     "whole, v1": lambda content: whole(content, "v1"),
-    "streamed, v0": lambda content: _streamed(content, ProviderChunkHandler(ORIGIN)),
-    "streamed, v1": lambda content: _streamed(content, StandardChunkHandler(ORIGIN)),
+    "streamed, v0": lambda content: _streamed(content, ChunkHandler(ORIGIN)),
+    "streamed, v1": lambda content: _streamed(content, ChunkHandler(ORIGIN, version="v1")),
     "events of v3": _from_events,
     "v0, dumped and loaded": lambda content: _loaded(whole(content)),
     "v1, dumped and loaded": lambda content: _loaded(whole(content, "v1")),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from answered import WAYS, stop_reason
-from answers import ORIGIN
+from answers import ORIGIN, WRITERS
 from data import load_recordings, needs_data
 from intended_differences import DIFFERENCES, needed
 from langchain_core.language_models.chat_model_stream import ChatModelStream
@@ -33,8 +33,6 @@ from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.response.handlers import (
     ProtocolEventHandler,
-    ProviderChunkHandler,
-    StandardChunkHandler,
 )
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -171,9 +169,7 @@ def test_recorded_answers_go_back_as_they_came(way: str) -> None:
     peers="ChatAnthropic, ChatAnthropicVertex",
     defect="blocks that streamed keep their index in history: 400",
 )
-@pytest.mark.parametrize(
-    "writer", [ProviderChunkHandler, StandardChunkHandler, ProtocolEventHandler]
-)
+@pytest.mark.parametrize("writer", [*WRITERS.values(), ProtocolEventHandler])
 def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
     """The bytes themselves, read by the package, as chunks of each version and as events."""
     compared = 0

@@ -19,9 +19,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.response.handlers import (
+    ChunkHandler,
     ProtocolEventHandler,
-    ProviderChunkHandler,
-    StandardChunkHandler,
 )
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.tool_arguments import parse_arguments
@@ -29,8 +28,8 @@ from langchain_claude_cloud.testing.reply.framing import frame
 
 Framing = Any
 WRITERS: dict[str, Callable[[], Any]] = {
-    "v0": lambda: ProviderChunkHandler(ORIGIN),
-    "v1": lambda: StandardChunkHandler(ORIGIN),
+    "v0": lambda: ChunkHandler(ORIGIN),
+    "v1": lambda: ChunkHandler(ORIGIN, version="v1"),
     "protocol": lambda: ProtocolEventHandler(ORIGIN),
 }
 QUICK = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))

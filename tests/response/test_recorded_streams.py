@@ -15,9 +15,8 @@ from reference_fold import check, events_of, fold, fold_message, without_index
 
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import (
+    ChunkHandler,
     ProtocolEventHandler,
-    ProviderChunkHandler,
-    StandardChunkHandler,
 )
 from langchain_claude_cloud.response.message import ResponseSource, build_message
 from langchain_claude_cloud.response.stream import ResponseStream
@@ -42,8 +41,8 @@ BODIES = [row for row in _answers() if row["kind"] == "json"]
 
 
 WRITERS: Final[tuple[tuple[Any, str | None], ...]] = (
-    (ProviderChunkHandler, "v0"),
-    (StandardChunkHandler, "v1"),
+    (ChunkHandler, "v0"),
+    (functools.partial(ChunkHandler, version="v1"), "v1"),
     (ProtocolEventHandler, None),
 )
 """What writes chunks of a version, or events."""
