@@ -35,6 +35,8 @@ from langchain_claude_cloud.catalogue.resolution import (
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.redaction import is_credential
+from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import Platform
 
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
@@ -59,6 +61,12 @@ _BEDROCK_IDENTITY: Final = (
         "workspace",
     ),
 )
+
+_SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
+    "vertex": ("GOOGLE_APPLICATION_CREDENTIALS",),
+    "bedrock": ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"),
+}
+"""Environment variables that say who asks, where the user gave no credentials."""
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
 _SWITCHES: Final = (
@@ -143,7 +151,14 @@ class Route:
         else:
             endpoint = (self.config.inference_profile, self.config.effective_base_url())
             names = _BEDROCK_IDENTITY
-        identity = tuple(_mark(getattr(self.config, name)) for name in names)
+        given = [getattr(self.config, name) for name in names]
+        # Of the process's own identity, and of a gateway's key.
+        given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[self.config.cloud]]
+        headers = sorted((str(name), str(value)) for name, value in self.default_headers.items())
+        given += [
+            SecretStr(f"{name}:{said}") for name, said in headers if is_credential(name, said)
+        ]
+        identity = tuple(map(_mark, given))
         return (self.config.cloud, self.known_region(), self.model, endpoint, identity)
 
     def known_region(self) -> str | None:

@@ -86,3 +86,33 @@ def test_a_place_keeps_no_credentials_alive() -> None:
     gc.collect()
     assert gone
     assert place == place  # noqa: PLR0124  an entry of a table is still found
+
+
+def test_keys_of_a_gateway_are_told_apart() -> None:
+    """Each key has limits of its own; other headers, such as a request's id, say nothing of it."""
+
+    def place(**headers: str) -> Any:
+        return Route(Vertex(project="p"), "claude-sonnet-4-6", default_headers=headers).place
+
+    assert place(x_api_key="canary-1") == place(x_api_key="canary-1", x_request="2")
+    assert place(x_api_key="canary-1") != place(x_api_key="canary-2")
+    assert "canary" not in repr(place(x_api_key="canary-1"))
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        (Vertex(project="p"), "GOOGLE_APPLICATION_CREDENTIALS"),
+        (Bedrock(region="us-east-1"), "AWS_PROFILE"),
+        (Bedrock(region="us-east-1"), "AWS_ACCESS_KEY_ID"),
+        (Bedrock(region="us-east-1"), "AWS_BEARER_TOKEN_BEDROCK"),
+    ],
+)
+def test_the_environments_identity_counts(
+    platform: Vertex | Bedrock, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models that were made under different settings of it have different permissions."""
+    first = _place(platform)
+    monkeypatch.setenv(name, "canary")
+    assert _place(platform) != first
+    assert "canary" not in repr(_place(platform))
