@@ -1,4 +1,4 @@
-"""What calls cost, by the price table of genai-prices (extra ``cost``).
+"""Estimates what calls cost, with the price table of genai-prices (extra ``cost``).
 
 Prices are estimates in US dollars: list prices, without discounts, provisioned throughput or
 taxes. The clouds' bills are what counts.
@@ -43,9 +43,9 @@ class Cost:
 
     Attributes:
         total: The whole price.
-        input: The part of the prompt, cache reads and writes included.
-        output: The part of the answer, thinking included.
-        notes: What the price table cannot tell, in sentences; empty if there is nothing.
+        input: The price of the prompt, with cache reads and writes.
+        output: The price of the answer, with thinking.
+        notes: Sentences about prices that the price table does not have; empty if there are none.
     """
 
     total: Decimal
@@ -134,7 +134,7 @@ def _notes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 class CostCallback(BaseCallbackHandler):
     """Adds up what the calls of a run cost; thread-safe.
 
-    Pass one as a callback of a model, a chain or an agent, and read it afterwards.
+    Pass an instance as a callback of a model, a chain or an agent, and read its sum afterwards.
 
     Attributes:
         cost: The sum so far.

@@ -12,8 +12,8 @@ from langchain_claude_cloud.middleware import PromptCachingMiddleware
 def register() -> None:
     """Register middleware that caches the prompts of `ChatClaudeCloud`.
 
-    deepagents looks profiles up by the provider of a model, which is ``anthropic`` for
-    ChatAnthropic as well: the middleware leaves that one alone.
+    deepagents looks up profiles by the model's provider, which is ``anthropic`` for ChatAnthropic
+    as well. The middleware does not change that one.
     """
     from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415  # not required
 

@@ -1,10 +1,10 @@
-"""Small typed events of any stream, for a page or another process.
+"""Turns any stream into small typed events, for a page or another process.
 
     for event in iter_events(agent.stream(question, stream_mode="messages")):
         send(event.to_dict())
 
-What is understood is the same as for `langchain_claude_cloud.tool_calls.iter_tool_calls`, and
-tool results beside it. Nothing has to be merged: text and tool arguments come as what is new.
+It reads the same streams as `langchain_claude_cloud.tool_calls.iter_tool_calls`, and tool results
+too. Each event has only new text, so nothing has to be merged.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ReasoningEvent(_Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolCallEvent(_Event):
-    """What is new of a tool call.
+    """The new part of a tool call.
 
     Attributes:
         index: The position of the call's block in its message.
@@ -95,7 +95,7 @@ class ToolResultEvent(_Event):
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent(_Event):
-    """The tokens that one message took, as LangChain's usage metadata."""
+    """The tokens of one message, as LangChain's usage metadata."""
 
     usage: JsonObject = field(default_factory=dict)
     type: Literal["usage"] = "usage"
@@ -121,9 +121,8 @@ def iter_events(chunks: Iterable[object]) -> Iterator[StreamEvent]:
         chunks: What a model or an agent streams.
 
     Yields:
-        Text, reasoning, tool calls as they grow, tool results and usage as they come, and an
-        `EndEvent` when the stream ends. If it raises, calls that are open end with an error
-        first.
+        Text, reasoning, growing tool calls, tool results and usage as they arrive, and an
+        `EndEvent` at the end. If the stream raises, unfinished calls first end with an error.
 
     Raises:
         Exception: What the stream raises.

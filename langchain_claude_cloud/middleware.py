@@ -1,4 +1,4 @@
-"""Middleware for langchain's ``create_agent``: what an agent needs around this model.
+"""Middleware for agents made with langchain's ``create_agent``.
 
 Needs the extra ``agents`` (langchain).
 """
@@ -58,7 +58,7 @@ _TTLS: Final = ("5m", "1h")
 
 
 class InvalidToolCallsError(ClaudeCloudError):
-    """A model wrote invalid tool calls more often in a row than it may.
+    """A model wrote invalid tool calls more often in a row than ``max_attempts`` allows.
 
     ``partial_message`` is its last answer, with the calls in ``invalid_tool_calls``.
     """
@@ -72,17 +72,16 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
     gets a ``ToolMessage(status="error")`` that holds what the model wrote and why it is
     invalid. Valid calls of the same answer run.
 
-    How often the model tried is read from the messages, so one instance serves any number of
-    threads, and a run that is resumed continues the count.
+    The attempts are counted in the messages of the thread. So one instance serves any number of
+    threads, and a resumed run continues the count.
 
     Args:
-        max_attempts: How many times in a row, since the last human message, the model is
-            asked again. 0: never.
+        max_attempts: How many times in a row the model is asked again, since the last human
+            message. 0: never.
         on_exhausted: ``"raise"`` an `InvalidToolCallsError`, or ``"end"`` the run with an
-            ``AIMessage`` that says so. In both cases all calls have their results by then,
-            so the thread can be continued.
-        message: What the model is told about a call; otherwise JSON with the raw text
-            under ``INVALID_JSON`` and the reason under ``error``.
+            ``AIMessage`` that says so. In both cases all calls have results, so the thread can be
+        continued. message: What the model is told about a call. Default: JSON with the raw text as
+        ``INVALID_JSON`` and the reason as ``error``.
 
     Raises:
         ValueError: ``max_attempts`` is negative, or ``on_exhausted`` is not known.
@@ -225,20 +224,20 @@ class _RequestMiddleware(AgentMiddleware[State, Any, Any]):
 
 
 class DanglingToolCallMiddleware(_RequestMiddleware):
-    """Makes a thread usable again whose history the API would refuse.
+    """Repairs the requests of threads whose history the API would refuse.
 
-    A run that was cancelled, or an interrupt that was answered by a new message, leaves tool
-    calls without a result: every later request is refused then. This middleware sends an error
-    result for each of them. Some models also refuse a history that ends with an AIMessage,
-    such as a worker's answer that a supervisor hands on; for those it adds a short user turn.
+    If a run is cancelled, or if the user answers an interrupt with a new message, tool calls are
+    left without a result, and the API refuses every later request. This middleware sends an error
+    result for each such call. Some models also refuse a history that ends with an AIMessage, such
+    as a worker's answer that a supervisor passes on. For them it adds a short user message.
 
-    Only what is sent is changed, the same way each time. The messages of the thread stay as
-    they are, so a result that comes later still counts.
+    Only the request is changed, in the same way each time. The messages of the thread stay as they
+    are, so a result that comes later is still used.
 
     Args:
         message: What the model is told about a call that nobody answered.
-        continuation: The user turn after an AIMessage at the end, for models that cannot
-            continue one. None: such a history is refused, with what to do.
+        continuation: The user message that is added after an AIMessage at the end, for models that
+            cannot continue one. None: such a history raises an error.
     """
 
     def __init__(
@@ -281,21 +280,21 @@ class DanglingToolCallMiddleware(_RequestMiddleware):
 
 
 class PromptCachingMiddleware(_RequestMiddleware):
-    """Caches what an agent sends anew with every step: tools, system prompt, conversation.
+    """Caches what an agent sends again with every step: tools, system prompt, conversation.
 
     It sets ``prompt_caching`` for calls of `ChatClaudeCloud`, which then places the cache
-    breakpoints; messages and tools stay as they are. Other models are left alone, and so
-    is a call, a bound model or a model that says itself how to cache.
+    breakpoints; messages and tools stay as they are. It does not change other models, nor a model
+    or call that sets its own caching.
 
     Args:
-        ttl: How long the cache lives after its last use.
+        ttl: How long the cache is kept after its last use.
         min_messages: With fewer messages, the system prompt counted, nothing is cached.
 
     Raises:
         ValueError: The API does not know the ``ttl``.
 
-    Beside `ModelFallbackMiddleware`, put this one later in the list: it must see the model
-    that is asked in the end.
+    If you also use `ModelFallbackMiddleware`, put this one after it in the list: it must see the
+    model that is finally asked.
     """
 
     def __init__(self, ttl: Literal["5m", "1h"] = "5m", min_messages: int = 0) -> None:

@@ -1,14 +1,14 @@
-"""Follows the tool calls of a stream while they are written.
+"""Follows the tool calls of a stream while the model writes them.
 
     for update in iter_tool_calls(model.bind_tools([write_file]).stream(question)):
         show(update.name, update.args.get("content", ""))
 
-What is understood: chunks of `stream` and `astream` in both output versions, events of
-``stream_events(version="v3")``, events of ``astream_events`` v1 and v2, and the same as
-LangGraph hands it on (``stream_mode="messages"``, alone or among other modes, with
-subgraphs, in all its versions). Anything else in the stream is passed over.
+It reads chunks of `stream` and `astream` in both output versions, events of
+``stream_events(version="v3")``, events of ``astream_events`` v1 and v2, and the same inside
+LangGraph's streams (``stream_mode="messages"``, alone or among other modes, with subgraphs, in all
+its versions). It skips anything else in the stream.
 
-Server tools are not here: nobody but the cloud runs them.
+Server tools are left out, because only the cloud runs them.
 """
 
 from __future__ import annotations
@@ -36,22 +36,21 @@ __all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"
 
 @dataclass(frozen=True, slots=True)
 class ToolCallUpdate:
-    """What became known of a tool call.
+    """New information about a tool call.
 
     Attributes:
         index: The position of the call's block in its message.
-        id: The call's id, which tells calls of all messages apart.
+        id: The call's id, unique among all messages.
         name: The tool's name.
-        args: The arguments as far as they are known: open strings are there as far as they
-            have been written, a number at the very end may still grow, everything else
-            stays. With ``done`` the whole arguments, or nothing at all if there is an
-            ``error``: what is not whole must not be executed. Finished parts are shared
-            between updates, so leave them as they are.
-        delta: The raw text that is new. Those of a call add up to its raw arguments.
-        changes: The text that this fragment added to strings in the arguments, one entry for
-            each string: its JSON path, such as ``$.content``, and what is new.
+        args: The arguments received so far. An unfinished string has the text so far, and a number
+            at the very end may still grow; everything else is final. With ``done`` the whole
+            arguments, or none if there is an ``error``, because an incomplete call must not be
+            executed. Updates share the finished parts, so do not change them.
+        delta: The new raw text. The deltas of a call add up to its raw arguments.
+        changes: The text that was added to strings in the arguments: for each string its JSON path,
+            such as ``$.content``, and the new text.
         done: Whether this is the last update of the call.
-        error: Why the call is invalid; None as long as it is not known to be.
+        error: Why the call is invalid, or None.
     """
 
     index: int
@@ -68,12 +67,12 @@ def iter_tool_calls(chunks: Iterable[object]) -> Iterator[ToolCallUpdate]:
     """Follow the tool calls of a stream.
 
     Args:
-        chunks: What a model or an agent streams; see the module for what is understood.
+        chunks: What a model or an agent streams; the module's documentation lists the supported
+            streams.
 
     Yields:
-        An update for each fragment of a call, in order, and one with ``done`` for each
-        call, at the latest when the stream ends, even if it ends by an exception: a call
-        that is open then has an ``error``.
+        An update for each fragment of a call, in order, and a last one with ``done`` for each call.
+        If the stream ends or raises before a call is complete, its last update has an ``error``.
 
     Raises:
         Exception: What the stream raises, after the last updates.

@@ -1,7 +1,6 @@
 """The arguments of `ChatClaudeCloud` as type checkers and editors see them.
 
-At run time the fields are checked by pydantic, which takes more: an effort that only tomorrow's
-model has, for one.
+At run time pydantic checks the fields. It accepts more, such as the effort levels of future models.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors.types import JsonObject
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
-"""How much work a model puts into an answer; not every model takes every level."""
+"""How much work a model puts into an answer; not every model has every level."""
 
 PlatformLike: TypeAlias = Vertex | Bedrock | Literal["vertex", "bedrock"]
-"""What may be given for a platform; a name takes all settings from the environment."""
+"""A value of ``platform``; a name takes all settings from the environment."""
 
 
 class TimeoutLimits(TypedDict, total=False):
@@ -42,7 +41,7 @@ class TimeoutLimits(TypedDict, total=False):
 
 
 class ModelArguments(TypedDict, total=False):
-    """What `ChatClaudeCloud` takes; its documentation says what each is for."""
+    """The arguments of `ChatClaudeCloud`, which documents them."""
 
     model: str
     model_name: str

@@ -1,6 +1,6 @@
-"""The fields of `ChatClaudeCloud`: what is taken, how it is checked, how it is kept.
+"""The fields of `ChatClaudeCloud`: how they are checked, copied, pickled and serialized.
 
-A model can be copied, pickled and serialized without giving a secret away.
+None of these reveals a secret.
 """
 
 from __future__ import annotations

@@ -57,41 +57,42 @@ class ChatClaudeCloud(DescribedModel):
     and ``bind``, under the same name.
 
     Args:
-        model: A catalogue name such as ``claude-sonnet-5-5``, an exact id of the cloud, or an
-            ARN. Otherwise ``ANTHROPIC_MODEL``.
-        platform: `Vertex`, `Bedrock`, their names, or a list of them: the next is asked when
-            one does not answer. Otherwise ``CLAUDE_CODE_USE_VERTEX``,
-            ``CLAUDE_CODE_USE_BEDROCK``, or the shape of the model's id.
-        max_tokens: The longest answer, in tokens. Otherwise what the model can.
-        temperature: Left out where the model refuses it, as are top_p and top_k.
+        model: A catalogue name such as ``claude-sonnet-5-5``, an exact id of the cloud, or an ARN.
+            Default: ``ANTHROPIC_MODEL``.
+        platform: `Vertex`, `Bedrock`, their names, or a list of them: if one fails, the next is
+            tried. Default: ``CLAUDE_CODE_USE_VERTEX``, ``CLAUDE_CODE_USE_BEDROCK``, or the form of
+            the model's id.
+        max_tokens: The longest answer, in tokens. Default: the model's limit.
+        temperature: Not sent to models that refuse it; the same holds for top_p and top_k.
         top_p: See ``temperature``.
         top_k: See ``temperature``.
         stop_sequences: Texts that end the answer. Also ``stop``.
-        thinking: ``"adaptive"``, a budget in tokens, or the API's own object.
+        thinking: ``"adaptive"``, a budget in tokens, or a dict that is sent as it is.
         effort: How much work the model puts into the answer.
-        betas: Names of betas, always sent.
+        betas: Names of betas. They are always sent.
         fine_grained_tool_streaming: Whether tool arguments stream as they are written.
-        context_1m: True asks for the window of 1M tokens always; None only after a prompt
-            did not fit, on a model that needs to be asked.
-        context_management: The API's own object.
+        context_1m: True always requests the context window of 1M tokens. None requests it only
+            after a prompt did not fit, on a model that needs a beta for it.
+        context_management: The API's object for context editing, sent as it is.
         prompt_caching: True, ``"5m"`` or ``"1h"``: places cache breakpoints.
         residency: A geography such as ``"eu"`` that no request may leave.
         streaming: True streams internally on ``invoke`` too.
         stream_usage: Whether streamed messages carry usage metadata.
-        timeout: Seconds until the answer starts and between its parts; or a mapping of
-            ``connect``, ``start``, ``idle`` and ``total`` (the whole call, retries included).
-        max_retries: How often a failed request is sent again at most.
-        requests_per_minute: How many requests go to an endpoint in any minute at most, those of
-            other instances of the process with the same limits included.
-        tokens_per_minute: The same for tokens, as the cloud's quota counts them.
-        default_headers: HTTP headers to send besides the platform's own.
+        timeout: Seconds to wait for the start of an answer and between its parts; or a mapping with
+            ``connect``, ``start``, ``idle`` and ``total`` (the whole call with its retries).
+        max_retries: How often a failed request is sent again, at most.
+        requests_per_minute: The most requests to an endpoint in any minute. Instances of the
+            process with the same limits share them.
+        tokens_per_minute: The most tokens in any minute, counted as in the cloud's quota.
+        default_headers: HTTP headers to send in addition to the platform's.
         user_id: An opaque id of the end user, for abuse detection.
         model_kwargs: Fields of the request's body, sent as they are.
-        http_client: The caller's own client for sync calls.
-        http_async_client: The caller's own client for async calls.
-        url_fetcher: Gets images and documents by URL in place of the package's own fetcher.
-        api_key: A Bedrock API key or a Google access token for the one platform there is.
-        base_url: An address for the one platform there is.
+        http_client: An httpx client for sync calls.
+        http_async_client: An httpx client for async calls.
+        url_fetcher: A function that fetches images and documents by URL, in place of the package's
+            fetcher.
+        api_key: A Bedrock API key or a Google access token, if there is a single platform.
+        base_url: The address of a gateway, if there is a single platform.
     """
 
     if TYPE_CHECKING:  # with the other names of fields, and the values that an argument takes
@@ -227,7 +228,7 @@ class ChatClaudeCloud(DescribedModel):
             tools: LangChain tools, pydantic or typed-dict classes, callables, JSON schemas,
                 or the API's own dicts, server and client tools included.
             tool_choice: ``"auto"``, ``"any"``, ``"none"``, a tool's name, or the API's object.
-            parallel_tool_calls: False allows one call a turn.
+            parallel_tool_calls: False allows only one call per answer.
             strict: Whether the API guarantees that arguments fit the schema.
             **kwargs: Arguments of the call.
 
@@ -260,8 +261,9 @@ class ChatClaudeCloud(DescribedModel):
         Args:
             schema: A pydantic class, a typed dict, or a JSON schema.
             include_raw: Whether to return ``raw``, ``parsed`` and ``parsing_error``.
-            method: ``json_schema`` (the API's own structured outputs) or ``function_calling``;
-                ``json_mode`` is the first under another name. Otherwise what works.
+            method: ``json_schema`` (the API's structured outputs) or ``function_calling`` (a tool);
+                ``json_mode`` means the same as ``json_schema``. Default: chosen by model and
+                schema.
             strict: For ``function_calling``: whether the API guarantees the schema.
             **kwargs: Arguments of the call.
 
@@ -278,13 +280,13 @@ class ChatClaudeCloud(DescribedModel):
         """Return how many tokens a prompt has, as the cloud counts them.
 
         Args:
-            messages: The prompt. An empty list has none, and is not asked about.
+            messages: The prompt. An empty list has no tokens, and nothing is sent.
             tools: Tools that go with it.
-            **kwargs: Arguments of the call, as far as they count.
+            **kwargs: Arguments of the call that count as tokens.
 
         Returns:
-            The count; a `counting.EstimatedCount` where no cloud counts for the model and
-            region, or none lets the caller count: that is said once in the log.
+            The count. It is an `EstimatedCount` if no cloud counts for the model and region, or if
+            the identity may not count; the log says so once.
 
         Raises:
             ClaudeCloudError: The cloud could not be asked, or refused the prompt.
@@ -323,16 +325,17 @@ class ChatClaudeCloud(DescribedModel):
     def list_models(self) -> tuple[available_models.AvailableModel, ...]:
         """Return the Claude models that the model's platforms list, newest first.
 
-        Amazon Bedrock is asked by ListFoundationModels and ListInferenceProfiles, as the
-        account and region that calls go to: what has an inference profile there may be
-        called, given access to the model. Vertex AI is asked for Anthropic's models in Model
-        Garden: what it has published, whether or not the project has enabled it.
+        Amazon Bedrock is asked with ListFoundationModels and ListInferenceProfiles, in the account
+        and region of the calls. A model with an inference profile there can be called once the
+        account has access to it. Vertex AI is asked for Anthropic's models in Model Garden. It
+        lists the published models, whether or not the project has enabled them.
 
         Returns:
             What each platform lists, in the platforms' order.
 
         Raises:
-            PermissionDeniedError: The identity may not list; the message names the permission.
+            PermissionDeniedError: The identity may not list models; the message names the
+                permission.
             ClaudeCloudError: Another refusal, or a control plane was not reached.
         """
         return exchange.list_models(

@@ -61,7 +61,7 @@ class StructuredOutputError(OutputParserException):
 
 
 class StructuredOutputRefusalError(StructuredOutputError, ModelRefusalError):
-    """The model refused to give a value; also LangChain's own error for that.
+    """The model refused to answer; also LangChain's own error for that.
 
     Attributes:
         message: The reply.

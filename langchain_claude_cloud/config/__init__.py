@@ -1,4 +1,4 @@
-"""What the user says about a cloud: where to ask, and as whom."""
+"""The user's settings for a cloud: project, region, credentials and the like."""
 
 from langchain_claude_cloud.config.bedrock import Bedrock
 from langchain_claude_cloud.config.vertex import Vertex

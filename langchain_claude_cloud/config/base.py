@@ -1,8 +1,8 @@
-"""What `Vertex` and `Bedrock` have in common: checks, and secrets that stay where they are.
+"""What `Vertex` and `Bedrock` have in common: checks, and the protection of secrets.
 
-No secret leaves them by a dump or a pickle: those hold the names of the secrets that were given
-(``withheld``). The copy made from one reads the environment variable of the same name, or says at
-its first use what is missing. It never uses another identity instead.
+Dumps and pickles contain no secret, only the names of the secrets that were given (``withheld``). A
+copy made from one reads the environment variable that belongs to the secret, or raises an error at
+its first use. It never uses another identity instead.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from langchain_claude_cloud.errors.types import Cloud
 
 
 class CloudConfig(Serializable):
-    """What both clouds have in common: checks, and secrets that stay where they are."""
+    """What both clouds have in common: checks, and the protection of secrets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""`Bedrock`: where Claude on Amazon Bedrock is asked, and as whom.
+"""`Bedrock`: the region, credentials and other settings for Claude on Amazon Bedrock.
 
 Nothing here reads a file, imports a cloud's library or touches the network.
 """
@@ -30,43 +30,41 @@ class Bedrock(CloudConfig):
     boto3's chain, at the first call.
 
     Args:
-        region: Otherwise ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's, or that of the
-            model's ARN.
+        region: Default: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the region of the profile, or of
+            the model's ARN.
         api: ``invoke`` for InvokeModel; ``messages`` for the Messages API on ``bedrock-runtime``,
-            ``mantle`` for that on ``bedrock-mantle``. The latter two have been tried on no live
-            endpoint yet, and take neither guardrails nor what else InvokeModel has as headers.
-            ``claude-platform`` is Claude Platform on AWS, which Anthropic runs: experimental.
+            ``mantle`` for the Messages API on ``bedrock-mantle``. The latter two have not been
+            tried on a live endpoint yet, and do not support guardrails and the other header
+            settings of InvokeModel. ``claude-platform`` is Claude Platform on AWS, which Anthropic
+            runs: experimental.
         profile: A profile of the AWS configuration files.
-        access_key_id: With ``secret_access_key``, an explicit identity.
+        access_key_id: An explicit key pair, with ``secret_access_key``.
         secret_access_key: See ``access_key_id``.
-        session_token: Goes with temporary keys.
-        api_key: A Bedrock API key; or a function that returns one, which is asked again after
-            some minutes and when the key is refused.
+        session_token: The token of temporary keys.
+        api_key: A Bedrock API key; or a function that returns one. It is called again after some
+            minutes, and if the key is refused.
         unsigned: Whether requests go without a signature or key, to a gateway at ``base_url``
             that signs them.
         session: A `boto3.Session`.
-        role_arn: A role to assume with the other credentials.
+        role_arn: The ARN of a role to assume with the other credentials.
         external_id: Goes with ``role_arn``.
         role_session_name: Goes with ``role_arn``.
-        base_url: Another address than AWS's. Otherwise ``ANTHROPIC_BEDROCK_BASE_URL``,
+        base_url: An address in place of AWS's. Default: ``ANTHROPIC_BEDROCK_BASE_URL``,
             ``AWS_ENDPOINT_URL_BEDROCK_RUNTIME`` or ``AWS_ENDPOINT_URL``; for mantle
             ``ANTHROPIC_BEDROCK_MANTLE_BASE_URL`` before them, and
             ``AWS_ENDPOINT_URL_BEDROCK_MANTLE`` in place of the runtime's.
         inference_profile: ``auto`` (global if the model has it, else the region's
             geography, else the bare id), a geography, or None for the bare id.
-        base_model: The model behind an application inference profile.
+        base_model: The model that an application inference profile stands for.
         guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, or ``"id:version"``;
-            ``tagSuffix`` besides has only the tagged parts of the input checked.
-        service_tier: What the request competes as.
-        latency: ``optimized`` for latency-optimized inference.
-        guard_last_turn_only: Whether the guardrail looks only at what was said last, not at the
-            whole prompt; ``guard_content`` blocks mark single texts in any case.
-        trace: Whether the guardrail's trace comes back; ``enabled_full`` for all of it.
-        project: The Bedrock project that requests belong to, by its id or ARN; otherwise the
-            account's default project.
-        request_metadata: Keys and values for the invocation log.
-        workspace: The id of a workspace, which ``claude-platform`` needs and nothing else has.
-            Otherwise ``ANTHROPIC_AWS_WORKSPACE_ID``.
+            ``tagSuffix`` limits the check to tagged parts of the input. service_tier: The service
+        tier of the requests, such as ``priority`` or ``flex``. latency: ``optimized`` for
+        latency-optimized inference. guard_last_turn_only: Whether the guardrail checks only the
+        last turn, not the whole prompt. ``guard_content`` blocks always mark single texts. trace:
+        Whether answers contain the guardrail's trace; ``enabled_full`` for all of it. project: The
+        id or ARN of the Bedrock project of the requests. Default: the account's default project.
+        request_metadata: Keys and values for the invocation log. workspace: The id of a workspace,
+            only for ``claude-platform``. Default: ``ANTHROPIC_AWS_WORKSPACE_ID``.
         anthropic_version: The API version in the body.
     """
 

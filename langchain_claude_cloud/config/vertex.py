@@ -1,4 +1,4 @@
-"""`Vertex`: where Claude on Google Cloud's Vertex AI is asked, and as whom.
+"""`Vertex`: the project, region, credentials and other settings for Claude on Vertex AI.
 
 Nothing here reads a file, imports a cloud's library or touches the network.
 """
@@ -20,22 +20,21 @@ from langchain_claude_cloud.errors.types import Cloud
 class Vertex(CloudConfig):
     """Claude on Google Cloud's Vertex AI.
 
-    What is left out is looked up when it is needed; Application Default Credentials are
-    read at the first call.
+    Application Default Credentials are read at the first call.
 
     Args:
-        project: The Google Cloud project. Otherwise ``ANTHROPIC_VERTEX_PROJECT_ID``,
+        project: The Google Cloud project. Default: ``ANTHROPIC_VERTEX_PROJECT_ID``,
             ``GOOGLE_CLOUD_PROJECT``, ``GCLOUD_PROJECT``, or the credentials' own.
-        region: ``global``, ``us``, ``eu`` or a region such as ``europe-west1``. Otherwise
+        region: ``global``, ``us``, ``eu`` or a region such as ``europe-west1``. Default:
             ``VERTEX_REGION_<MODEL>``, ``CLOUD_ML_REGION``, or ``global``.
         credentials: A `google.auth.credentials.Credentials`.
         access_token: A bearer token, used as it is and never renewed.
         credentials_info: The contents of a key file, as a mapping or as JSON.
-        base_url: Another address than Google's, such as a gateway's. Otherwise
+        base_url: An address in place of Google's, such as a gateway. Default:
             ``ANTHROPIC_VERTEX_BASE_URL``.
         anthropic_version: The API version in the body.
-        count_tokens_region: The region that counts tokens; not every region does.
-        quota_project: The project that quota and billing go to.
+        count_tokens_region: The region in which tokens are counted; not every region counts.
+        quota_project: The project whose quota is used, and which is billed.
         request_type: ``dedicated`` for provisioned throughput only, ``shared`` to bypass it.
     """
 

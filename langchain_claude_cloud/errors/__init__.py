@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions; how a refusal becomes one of them."""
+"""The exceptions of the package, and how a cloud's refusal becomes one of them."""
 
 from langchain_claude_cloud.errors.exceptions import (
     AuthenticationError,

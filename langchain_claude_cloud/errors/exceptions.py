@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions, and how a cloud's refusal becomes one of them.
+"""The exceptions of the package, and how a cloud's refusal becomes one of them.
 
 Every class is also the `langchain_core.exceptions.ModelError` of its kind, so that code written
 against LangChain catches it. How a refusal is parsed and explained is imported with the first one.
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class ClaudeCloudError(core.ModelError):
-    """Base of everything this package raises on purpose.
+    """The base class of all errors of this package.
 
     Args:
         message: What happened, on which platform, model and region, and what to do.
         platform: ``vertex`` or ``bedrock``.
         model: The model's id on that cloud.
         region: The region, multi-region or ``global`` that was asked.
-        status_code: The HTTP status; for a failure inside a stream the one it stands for;
-            None for what no cloud answered (a local timeout, a refused argument).
-        error_type: The cloud's own name for it: an Anthropic ``error.type``, a Google
-            status such as ``NOT_FOUND``, or an AWS exception such as ``ThrottlingException``.
+        status_code: The HTTP status, or for an error inside a stream the status that it stands for.
+            None if no cloud answered (a local timeout, a refused argument).
+        error_type: The cloud's name for the error: an Anthropic ``error.type``, a Google status
+            such as ``NOT_FOUND``, or an AWS exception such as ``ThrottlingException``.
         request_id: The id to quote to the cloud's support.
         retry_after: Seconds the cloud asked to wait.
-        body: The reply's body, bounded, without credentials.
+        body: The body of the response, shortened and without credentials.
 
     Attributes:
-        partial_message: What was received of an answer before it failed, or None.
+        partial_message: The part of an answer that was received before the failure, or None.
     """
 
     def __init__(  # noqa: PLR0913  the attributes of one failure; keyword-only
@@ -95,8 +95,7 @@ class ContextOverflowError(InvalidRequestError, core.ContextOverflowError):
 class RateLimitError(ClaudeCloudError, core.ModelRateLimitError):
     """A rate limit or quota is exhausted.
 
-    ``is_retryable`` is False on an instance that waiting does not help: a quota of zero,
-    a spend limit.
+    ``is_retryable`` is False if waiting does not help, as with a quota of zero or a spend limit.
     """
 
 
@@ -113,7 +112,7 @@ class ConnectionFailedError(ClaudeCloudError, core.ModelConnectionError):
 
 
 class LocalLimitError(ClaudeCloudError, core.ModelConnectionError):
-    """This machine has no files, memory or ports left; that is no fault of any endpoint."""
+    """This machine has no files, memory or ports left; no endpoint is at fault."""
 
 
 class RequestTimeoutError(ClaudeCloudError, core.ModelTimeoutError):
