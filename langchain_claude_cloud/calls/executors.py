@@ -100,7 +100,7 @@ async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
             last = []
             try:
                 if isinstance(step, Stream):
-                    async with http.aopen_stream(
+                    async with await http.aopen_stream(
                         step.platform,
                         step.request,
                         model=step.model,

@@ -285,7 +285,7 @@ def read_stream(
             return b"".join(stream)
 
     async def read() -> bytes:
-        async with aopen_stream(platform, request, **arguments) as stream:
+        async with await aopen_stream(platform, request, **arguments) as stream:
             return b"".join([piece async for piece in stream])
 
     return asyncio.run(read())

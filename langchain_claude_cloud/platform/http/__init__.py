@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         without_query,
     )
     from langchain_claude_cloud.platform.http.loops import in_thread
-    from langchain_claude_cloud.platform.http.own_clients import check_client
     from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
     from langchain_claude_cloud.platform.http.preparing import (
         aprepare,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         HttpResponse,
         aopen_stream,
         asend,
+        check_client,
         open_stream,
         send,
     )
@@ -50,7 +50,7 @@ _HOMES = {
     "aclose_pools": "pool",
     "awithin_call": "preparing",
     "within_call": "preparing",
-    "check_client": "own_clients",
+    "check_client": "sending",
     "without_query": "fetch",
     "aopen_stream": "sending",
     "aprepare": "preparing",

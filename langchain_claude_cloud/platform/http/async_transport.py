@@ -32,7 +32,7 @@ from langchain_claude_cloud.platform.http.environment import (
     keepalive_options,
 )
 from langchain_claude_cloud.platform.http.loops import in_single_flight, loop_state
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
 """Turns a host name and a port into IP addresses and ports."""
@@ -265,6 +265,9 @@ class LoopTransport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response, its body unread."""
         timeouts: Timeouts = request.extensions["limits"]
+        # The head and the body have timers here.
+        waits = {"connect": timeouts.connect, "pool": finite(timeouts.remaining)}
+        request.extensions["timeout"] = waits
         if len(request.content) > _PIECE:
             request.stream = Upload(request.content)
             del request._content  # noqa: SLF001  else httpx_aiohttp takes that
@@ -291,6 +294,23 @@ class LoopTransport(AiohttpTransport):
             if isinstance(session.connector, _Connector):
                 session.connector.retire()
             session.detach()
+
+
+class SocksTransport(httpx.AsyncHTTPTransport):
+    """Connections through a SOCKS proxy, which aiohttp does not speak to."""
+
+    async def retire(self) -> None:
+        """Close the connections."""
+        await self.aclose()
+
+
+def new_loop_transport(
+    verify: ssl.SSLContext | None, proxy: httpx.Proxy | None
+) -> LoopTransport | SocksTransport:
+    """Return new connections for the running loop; the arguments are those of the first class."""
+    if proxy is not None and proxy.url.scheme.startswith("socks"):
+        return SocksTransport(verify=verify or False, proxy=proxy)
+    return LoopTransport(verify, proxy)
 
 
 def _with_header(proxy: httpx.Proxy) -> httpx.Proxy:

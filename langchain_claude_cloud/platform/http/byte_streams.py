@@ -1,4 +1,4 @@
-"""The body of a streamed response, as the rest of the package sees it.
+"""The body of a response, as the rest of the package sees it.
 
 It is read piece by piece, with a limit on the wait for each. Its connection serves the next
 request if it was read to the end, and is closed at once if not.
@@ -9,14 +9,23 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where, failure
 from langchain_claude_cloud.platform.http.sync_transport import DeadlineStream
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http.async_transport import LoopBody
+
+REFUSAL_LIMIT = 1_000_000
+"""How many bytes of a refusal are read."""
 
 # After message_stop a body should end at once. If it does not, a new connection is cheaper
 # than the wait: a TLS handshake takes one to three tenths of a second.
@@ -27,41 +36,79 @@ BODY = "langchain_claude_cloud_body"
 """The extension of a response with the body of a connection of ours, on an event loop."""
 
 _DRAIN_LIMIT = 65_536
+# The status is known already; the text is not worth a long wait.
+_REFUSAL_SECONDS = 10.0
 # Whoever needs longer for what arrived than the server needs to send more would keep the loop.
 _TURN_SECONDS = 0.01
+_ANY_WRAPPER = 47  # zlib's number for "gzip or zlib, as the first bytes say"
 
 
-def is_encoded(response: httpx.Response) -> bool:
-    """Whether a body is compressed, although it was asked not to be."""
-    encoding: str = response.headers.get("content-encoding", "identity")
-    return encoding.strip().lower() != "identity"
-
-
-class ByteStream:
-    """The body of a streamed response.
+class _Response:
+    """What is known of a response before its body is read.
 
     Attributes:
-        status: The HTTP status: 2xx.
+        status: The HTTP status.
         headers: Header names, in lower case, to values.
+        where: Which endpoint was asked for what.
     """
 
     def __init__(self, response: httpx.Response, where: Where) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers)
+        self.where = where
         self._response = response
-        self._where = where
         self._is_at_end = False
-        self._body = SyncBody(response)
+        # A proxy may compress although it is asked not to.
+        coding = self.headers.get("content-encoding", "").strip().lower()
+        is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
+        self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
+
+    def _identify(self, error: BaseException) -> None:
+        """Let an error that came after the head name the request to the cloud's support."""
+        if isinstance(error, ClaudeCloudError) and error.request_id is None:
+            known = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
+            error.request_id = next(filter(None, known), None)
+
+
+class ByteStream(_Response):
+    """The body of a response, for a thread.
+
+    Leaving its context normally, after the last event, drains what is left of the body (for a
+    quarter of a second at most) so that the connection is used again; leaving it by an
+    exception, ``GeneratorExit`` included, closes the connection at once.
+    """
+
+    def __init__(self, response: httpx.Response, where: Where) -> None:
+        super().__init__(response, where)
+        network = response.extensions.get("network_stream")
+        self._network = network if isinstance(network, DeadlineStream) else None
+        self._seconds = math.nan
+        self._iterators: list[Iterator[bytes]] = []
+        if response.is_stream_consumed:  # by a hook of the caller's client
+            self._iterators.append(iter([response.content]))
+        elif self._network is not None:
+            self._iterators.append(_pieces(response))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            self._drain()
+        else:
+            self._identify(error)
+        self.close()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        timeouts = self.where.timeouts
         try:
-            self._where.timeouts.check()
-            piece = self._body.read(self._where.timeouts.idle)
+            timeouts.check()
+            piece = self._read(timeouts.idle)
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._where, "body")
+            broken = failure(cause, self.where, "body")
         else:
             if piece:
                 return piece
@@ -69,93 +116,98 @@ class ByteStream:
             raise StopIteration
         raise broken
 
-    def finish(self) -> None:
-        """Read what little is left, so that the connection can be used again; then close."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        left = _DRAIN_LIMIT
-        with suppress(*TRANSPORT_FAILURES):
-            while not self._is_at_end and left > 0 and time.monotonic() < deadline:
-                piece = self._body.read(DRAIN_SECONDS)
-                left -= len(piece)
-                self._is_at_end = not piece
-        self.close()
+    def read_refusal(self) -> bytes:
+        """Return the body of a refusal as far as it comes, and let go of the connection."""
+        body = b""
+        ends = time.monotonic() + min(self.where.timeouts.idle, _REFUSAL_SECONDS)
+        try:
+            with suppress(*TRANSPORT_FAILURES):
+                while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
+                    piece = self._read(left, REFUSAL_LIMIT)
+                    if not piece:
+                        break
+                    body += piece
+        finally:
+            self.close()
+        return body[:REFUSAL_LIMIT]
 
     def close(self) -> None:
         """Let go of the connection: closed at once unless its end is here already."""
         with suppress(*TRANSPORT_FAILURES):
-            self._body.skip_what_is_here()
+            # The end may have come with the last piece; to read on takes no wait.
+            while self._network is not None and self._read(0.0):
+                pass
         with suppress(*TRANSPORT_FAILURES):
             self._response.close()
 
+    def _drain(self) -> None:
+        """Read what little is left, so that the connection can be used again."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        left = _DRAIN_LIMIT
+        with suppress(*TRANSPORT_FAILURES):
+            while not self._is_at_end and left > 0 and time.monotonic() < deadline:
+                piece = self._read(DRAIN_SECONDS)
+                left -= len(piece)
+                self._is_at_end = not piece
 
-class SyncBody:
-    """A body that a thread reads."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        network = response.extensions.get("network_stream")
-        self._network = network if isinstance(network, DeadlineStream) else None
-        self._response = response
-        self._seconds = math.nan
-        self._iterators: list[Iterator[bytes]] = []
-
-    def read(self, seconds: float) -> bytes:
+    def _read(self, seconds: float, most: int = 0) -> bytes:
         """Return the next piece, or nothing at the end.
 
         Args:
             seconds: How long to wait for it.
+            most: How much may be unpacked of it; 0 for all.
         """
         if self._network is not None:
             self._network.allow(seconds)
-        if not self._iterators or self._must_restart(seconds):
-            self._start(seconds)
+        elif seconds != self._seconds and not self._response.is_stream_consumed:
+            self._restart(seconds)
         for piece in self._iterators[-1]:
-            if piece:
-                return piece
+            found = piece if self._unpacker is None else self._unpacker.decompress(piece, most)
+            if found:
+                return found
         return b""
 
-    def skip_what_is_here(self) -> None:
-        """Read on as far as it takes no wait: the end may have come with the last piece."""
-        while self._network is not None and self.read(0.0):
-            pass
-
-    def _must_restart(self, seconds: float) -> bool:
+    def _restart(self, seconds: float) -> None:
         # On a caller's own client httpcore takes the timeout when an iteration begins, and a
-        # second one goes on where the first stopped.
-        return self._network is None and seconds != self._seconds and not is_encoded(self._response)
-
-    def _start(self, seconds: float) -> None:
+        # second one goes on where the first stopped. The first is kept: dropping it would close
+        # the response.
         self._seconds = seconds
-        set_read_timeout(self._response, seconds)
-        if is_encoded(self._response):
-            self._iterators.append(self._response.iter_bytes())
-        elif isinstance(self._response.stream, httpx.SyncByteStream):
-            # The first is kept: dropping it would close the response.
-            self._iterators.append(iter(self._response.stream))
+        self._response.request.extensions["timeout"]["read"] = seconds
+        self._iterators.append(_pieces(self._response))
 
 
-def set_read_timeout(response: httpx.Response, seconds: float) -> None:
-    """Limit the silence between two pieces of a body on a caller's own client."""
-    timeouts = response.request.extensions.get("timeout")
-    if isinstance(timeouts, dict):
-        timeouts["read"] = seconds
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    stream = response.stream
+    return iter(stream if isinstance(stream, httpx.SyncByteStream) else ())
 
 
-class AsyncByteStream:
-    """The body of a streamed response, on an event loop.
+class AsyncByteStream(_Response):
+    """The body of a response, for a task: as `ByteStream`.
 
-    Attributes:
-        status: The HTTP status: 2xx.
-        headers: Header names, in lower case, to values.
+    Cancellation closes the connection at once. One of ours is closed without a turn of the loop,
+    so that several generators that are ended at the same time do not get in each other's way.
     """
 
     def __init__(self, response: httpx.Response, where: Where) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
-        self._where = where
-        self._body = _open_async_body(response)
-        self._is_at_end = False
+        super().__init__(response, where)
+        self._body: LoopBody | None = response.extensions.get(BODY)
+        self._pieces = (
+            response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
+        )
         self._resumed = time.monotonic()
         self._busy = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if error is None:
+                await self._drain()
+            else:
+                self._identify(error)
+        finally:
+            await self.aclose()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -165,11 +217,12 @@ class AsyncByteStream:
         if self._busy > _TURN_SECONDS:
             self._busy = 0.0
             await asyncio.sleep(0)
+        timeouts = self.where.timeouts
         try:
-            self._where.timeouts.check()
-            piece = await self._body.read(self._where.timeouts.idle)
+            timeouts.check()
+            piece = await self._read(timeouts.idle)
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._where, "body")
+            broken = failure(cause, self.where, "body")
         else:
             self._resumed = time.monotonic()
             if piece:
@@ -178,63 +231,43 @@ class AsyncByteStream:
             raise StopAsyncIteration
         raise broken
 
-    async def finish(self) -> None:
-        """Read what little is left, so that the connection can be used again; then close."""
+    async def read_refusal(self) -> bytes:
+        """Return the body of a refusal as far as it comes, and let go of the connection."""
+        body = b""
+        ends = time.monotonic() + min(self.where.timeouts.idle, _REFUSAL_SECONDS)
         try:
-            if not self._is_at_end:
-                await self._drain()
+            with suppress(*TRANSPORT_FAILURES):
+                while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
+                    piece = await self._read(left, REFUSAL_LIMIT)
+                    if not piece:
+                        break
+                    body += piece
         finally:
             await self.aclose()
+        return body[:REFUSAL_LIMIT]
+
+    async def aclose(self) -> None:
+        """Let go of the connection: closed at once unless all was read."""
+        with suppress(*TRANSPORT_FAILURES):
+            await self._response.aclose()
 
     async def _drain(self) -> None:
         left = _DRAIN_LIMIT
         with suppress(*TRANSPORT_FAILURES):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while not self._is_at_end and left > 0:
-                    piece = await self._body.read(DRAIN_SECONDS)
+                    piece = await self._read(DRAIN_SECONDS)
                     left -= len(piece)
                     self._is_at_end = not piece
 
-    async def aclose(self) -> None:
-        """Let go of the connection: closed at once unless all was read.
-
-        One of ours is closed without a turn of the loop, so that several generators that are
-        ended at the same time do not get in each other's way.
-        """
-        with suppress(*TRANSPORT_FAILURES):
-            await self._body.aclose()
-
-
-class AsyncBody(Protocol):
-    """A body that a task reads."""
-
-    async def read(self, seconds: float) -> bytes:
-        """Return the next piece, or nothing at the end; wait so many seconds at most."""
-
-    async def aclose(self) -> None:
-        """Let go of the connection: closed at once unless all was read."""
-
-
-def _open_async_body(response: httpx.Response) -> AsyncBody:
-    ours: AsyncBody | None = response.extensions.get(BODY)
-    return _AnyAsyncBody(response) if ours is None or is_encoded(response) else ours
-
-
-class _AnyAsyncBody:
-    """A body that is compressed, or comes from a caller's own client."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-        self._pieces = response.aiter_bytes()
-
-    async def read(self, seconds: float) -> bytes:
-        """Return the next piece, or nothing at the end; wait so many seconds at most."""
-        async with asyncio.timeout(seconds):
-            async for piece in self._pieces:
-                if piece:
-                    return piece
-        return b""
-
-    async def aclose(self) -> None:
-        """Let go of the connection: closed at once unless all was read."""
-        await self._response.aclose()
+    async def _read(self, seconds: float, most: int = 0) -> bytes:
+        while True:
+            if self._body is not None:
+                piece = await self._body.read(seconds)
+            else:
+                async with asyncio.timeout(seconds):
+                    piece = await anext(self._pieces, b"")
+            if self._unpacker is None or not piece:
+                return piece
+            if found := self._unpacker.decompress(piece, most):
+                return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -27,8 +28,9 @@ from langchain_claude_cloud.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import LABELS, Cloud
+from langchain_claude_cloud.platform.base import Platform
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 Phase: TypeAlias = Literal["start", "body"]
@@ -102,6 +104,11 @@ class Where:
         return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
 
 
+_SHOWN = 300
+_OTHER_LOOP = (
+    "It has connections of another event loop: make a client for each loop, as each asyncio.run() "
+    "has its own, or leave out http_async_client, for the package has one for each loop."
+)
 # What the cloud's own library reads as well, which fetches the credentials.
 _BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
 # Too many open files in this process or system, no memory, no buffers, no port that is free.
@@ -238,12 +245,16 @@ def _connection_remedy(cause: BaseException, where: Where) -> str:
 def _reason(cause: BaseException) -> str:
     text = str(cause) or type(cause).__name__
     # h11 quotes a malformed head, and what answers there may have echoed ours.
-    return f" ({redact(text)[:300]})"
+    return f" ({redact(text)[:_SHOWN]})"
 
 
-def redirected(where: Where, status: int, location: str) -> ClaudeCloudError:
-    """Return the error for a redirect, which is never followed: credentials would go along."""
-    target = urlsplit(location)
+def refused(
+    platform: Platform, where: Where, status: int, headers: Mapping[str, str], body: bytes
+) -> ClaudeCloudError:
+    """Return the error for a response that is none of 2xx."""
+    if status >= HTTPStatus.BAD_REQUEST:
+        return platform.read_error(status, headers, body, model=where.model)
+    target = urlsplit(headers.get("location", ""))
     place = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "a path"
     error = _build(
         InvalidRequestError,
@@ -254,6 +265,19 @@ def redirected(where: Where, status: int, location: str) -> ClaudeCloudError:
     )
     error.status_code = status
     return error
+
+
+def failed_client(cause: Exception, where: Where) -> ClaudeCloudError:
+    """Return the error for what a caller's client raised that no HTTP client raises."""
+    text = clean(str(cause), _SHOWN)
+    is_of_loop = isinstance(cause, RuntimeError) and "loop" in text
+    return _build(
+        ConfigurationError,
+        where,
+        f"The client that was given for requests to {where.label} raised "
+        f"{type(cause).__name__} ({text}). "
+        + (_OTHER_LOOP if is_of_loop else "Check its hooks and transport, and that it is open."),
+    )
 
 
 def too_large(where: Where, size: int, limit: int) -> ClaudeCloudError:

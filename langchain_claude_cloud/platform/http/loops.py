@@ -19,10 +19,14 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.locks import SharedLock
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport, SocksTransport
 
 T = TypeVar("T")
 
@@ -52,7 +56,7 @@ class LoopState:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.flights: dict[Hashable, asyncio.Task[Any]] = {}
-        self.pools: dict[Hashable, object] = {}
+        self.pools: dict[Hashable, LoopTransport | SocksTransport] = {}
         self.retiring: set[asyncio.Task[None]] = set()
         self.sessions: set[Session] = set()
         self._sockets: set[socket.socket] = set()
@@ -149,37 +153,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread of its own and return what it returns.
-
-    Not in the loop's executor: that has few threads, which the whole program shares, and
-    it holds up the end of ``asyncio.run`` until the last of them is done. Loading
-    credentials may wait ten seconds for a metadata server that is not there.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def run() -> None:
-        try:
-            outcome = work()
-        except BaseException as cause:  # noqa: BLE001  handed to the one who waits
-            _post(loop, _fail, future, cause)
-        else:
-            _post(loop, _resolve, future, outcome)
-
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), daemon=True).start()
-    return await future
-
-
-def run_within(seconds: float, work: Callable[[], T]) -> T:
-    """Run blocking work for so many seconds at most, and return what it returns.
-
-    Raises:
-        TimeoutError: It is not done; it continues in a thread of its own.
-    """
-    if math.isinf(seconds):
-        return work()
+def start_thread(work: Callable[[], T]) -> Future[T]:
+    """Run blocking work in a thread of its own, which the end of the program does not wait for."""
     outcome: Future[T] = Future()
 
     def run() -> None:
@@ -189,22 +164,36 @@ def run_within(seconds: float, work: Callable[[], T]) -> T:
             outcome.set_exception(cause)
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
-    return outcome.result(seconds)
+    return outcome
 
 
-def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
-    with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
-        loop.call_soon_threadsafe(callback, *args)
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread of its own and return what it returns.
+
+    Not in the loop's executor: that has few threads, which the whole program shares, and
+    it holds up the end of ``asyncio.run`` until the last of them is done. Loading
+    credentials may wait ten seconds for a metadata server that is not there.
+    """
+    loop = asyncio.get_running_loop()
+    is_done = asyncio.Event()
+
+    def wake(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
+            loop.call_soon_threadsafe(is_done.set)
+
+    outcome = start_thread(work)
+    outcome.add_done_callback(wake)
+    await is_done.wait()
+    return outcome.result()
 
 
-def _resolve(future: asyncio.Future[T], outcome: T) -> None:
-    if not future.done():
-        future.set_result(outcome)
+def run_within(seconds: float, work: Callable[[], T]) -> T:
+    """Run blocking work for so many seconds at most, and return what it returns.
 
-
-def _fail(future: asyncio.Future[object], cause: BaseException) -> None:
-    if not future.done():
-        future.set_exception(cause)
+    Raises:
+        TimeoutError: It is not done; it continues in a thread of its own.
+    """
+    return work() if math.isinf(seconds) else start_thread(work).result(seconds)
 
 
 async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
@@ -226,7 +215,7 @@ async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
     flight: asyncio.Task[T] | None = flights.get(key)
     if flight is None:
         flight = flights[key] = asyncio.create_task(in_thread(work))
-        flight.add_done_callback(lambda done: _land(flights, key, done))
+        flight.add_done_callback(partial(_land, flights, key))
     try:
         return await asyncio.shield(flight)
     except ClaudeCloudError as shared:

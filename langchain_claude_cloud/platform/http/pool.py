@@ -1,9 +1,9 @@
-"""HTTP clients, shared by everything in the process that talks to the same endpoint.
+"""Pools of connections, shared by everything in the process that talks to the same endpoint.
 
-There is one client for all threads, and one for each event loop. None of them is kept on a model,
+There is one pool for all threads, and one for each event loop. None of them is kept on a model,
 so that models can be copied, pickled, and used on one loop after the other. A forked child starts
-with none. The clients follow no redirects and keep no cookies, and their connections are fewer
-than the files that the process may open: a call waits until one is free.
+with none. Their connections are fewer than the files that the process may open: a call waits
+until one is free.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import atexit
 import os
 import ssl
 from collections.abc import Hashable, Iterable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import httpx
@@ -29,7 +28,7 @@ from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport, SocksTransport
 
 
 MOST_POOLS: Final = 64
@@ -45,61 +44,25 @@ class _Key(NamedTuple):
     origin: str
     certificates: Certificates | None
 
+    @classmethod
+    def of(cls, url: str, ca_bundle: str | None) -> _Key:
+        origin = origin_of(url)
+        is_secure = origin.startswith("https:")
+        return cls(origin, Certificates.of_process(ca_bundle) if is_secure else None)
 
-class ThreadPool:
-    """The client that all threads share for one endpoint."""
-
-    def __init__(self, key: _Key) -> None:
-        context, proxy = _settings(key)
-        self.transport = ThreadTransport(context, proxy)
-        self.client = httpx.Client(transport=self.transport, trust_env=False, cookies=_no_cookies())
-
-
-class LoopPool:
-    """The client that the tasks of a loop share for one endpoint."""
-
-    def __init__(self, key: _Key) -> None:
-        context, proxy = _settings(key)
-        self.transport: LoopTransport | httpx.AsyncHTTPTransport
-        if proxy is not None and proxy.url.scheme.startswith("socks"):
-            # aiohttp speaks to no such proxy.
-            self.transport = httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy)
-        else:
-            from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
-                LoopTransport,
-            )
-
-            self.transport = LoopTransport(context, proxy)
-        self.client = httpx.AsyncClient(
-            transport=self.transport, trust_env=False, cookies=_no_cookies()
-        )
-
-    async def retire(self) -> None:
-        """Close the connections that are not in use, and the others after use."""
-        if isinstance(self.transport, httpx.AsyncHTTPTransport):
-            await self.transport.aclose()
-        else:
-            await self.transport.retire()
+    def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
+        """Return what connections are made with."""
+        url = httpx.URL(self.origin)
+        context = tls_context(self.certificates) if self.certificates is not None else None
+        return context, proxy_settings(url.scheme, url.host)
 
 
-def _settings(key: _Key) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
-    url = httpx.URL(key.origin)
-    context = tls_context(key.certificates) if key.certificates is not None else None
-    return context, proxy_settings(url.scheme, url.host)
-
-
-def _key(url: str, ca_bundle: str | None) -> _Key:
-    origin = origin_of(url)
-    is_secure = origin.startswith("https:")
-    return _Key(origin, Certificates.of_process(ca_bundle) if is_secure else None)
-
-
-_thread_pools: dict[_Key, ThreadPool] = {}
+_thread_pools: dict[_Key, ThreadTransport] = {}
 _lock = SharedLock()
 
 
-def thread_client(url: str, ca_bundle: str | None = None) -> httpx.Client:
-    """Return the client for an endpoint that the process's threads share.
+def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
+    """Return the connections to an endpoint that the process's threads share.
 
     Args:
         url: Any URL of the endpoint.
@@ -109,37 +72,41 @@ def thread_client(url: str, ca_bundle: str | None = None) -> httpx.Client:
         ConfigurationError: The URL is not an absolute http or https URL, or the certificates or
             the proxy that the environment names are none.
     """
-    key = _key(url, ca_bundle)
+    key = _Key.of(url, ca_bundle)
     pool = _thread_pools.get(key)
     if pool is None:
         with _lock:
-            pool = _thread_pools.get(key) or ThreadPool(key)
+            pool = _thread_pools.get(key) or ThreadTransport(*key.settings())
             _thread_pools[key] = pool
             retired = _oldest(_thread_pools)
-        if isinstance(retired, ThreadPool):
-            retired.transport.retire()
-    return pool.client
+        if retired is not None:
+            retired.retire()
+    return pool
 
 
-def loop_client(url: str, ca_bundle: str | None = None) -> httpx.AsyncClient:
-    """Return the client for an endpoint that the running loop's tasks share.
+def loop_transport(url: str, ca_bundle: str | None = None) -> LoopTransport | SocksTransport:
+    """Return the connections to an endpoint that the running loop's tasks share.
 
-    Takes and raises what `thread_client` does.
+    Takes and raises what `thread_transport` does.
 
     Raises:
         RuntimeError: No asyncio event loop is running.
     """
     state = loop_state()
-    key = _key(url, ca_bundle)
+    key = _Key.of(url, ca_bundle)
     pool = state.pools.get(key)
-    if not isinstance(pool, LoopPool):
-        pool = state.pools[key] = LoopPool(key)
+    if pool is None:
+        from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
+            new_loop_transport,
+        )
+
+        pool = state.pools[key] = new_loop_transport(*key.settings())
         retired = _oldest(state.pools)
-        if isinstance(retired, LoopPool):
+        if retired is not None:
             task = asyncio.create_task(retired.retire())
             state.retiring.add(task)
             task.add_done_callback(state.retiring.discard)
-    return pool.client
+    return pool
 
 
 def _oldest(pools: dict[_K, _V]) -> _V | None:
@@ -156,10 +123,9 @@ def close_pools(endpoint: str | None = None) -> None:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
     with _lock:
-        keys = _keys_of(endpoint, _thread_pools)
-        closing = [_thread_pools.pop(key) for key in keys]
+        closing = [_thread_pools.pop(key) for key in _keys_of(endpoint, _thread_pools)]
     for pool in closing:
-        pool.transport.retire()
+        pool.retire()
 
 
 async def aclose_pools(endpoint: str | None = None) -> None:
@@ -170,25 +136,16 @@ async def aclose_pools(endpoint: str | None = None) -> None:
     """
     pools = loop_state().pools
     for pool in [pools.pop(key) for key in _keys_of(endpoint, pools)]:
-        if isinstance(pool, LoopPool):
-            await pool.retire()
+        await pool.retire()
 
 
 def _keys_of(endpoint: str | None, pools: Iterable[_K]) -> list[_K]:
-    if endpoint is None:
-        return list(pools)
-    origin = origin_of(endpoint)
-    return [key for key in pools if isinstance(key, _Key) and key.origin == origin]
+    origin = origin_of(endpoint) if endpoint is not None else None
+    return [key for key in pools if origin in (None, getattr(key, "origin", None))]
 
 
 # A process that ends does so without warnings about sockets that it had kept open.
 atexit.register(close_pools)
-
-
-def _no_cookies() -> CookieJar:
-    """Return a jar that takes nothing: the client serves more than one identity."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_thread_pools.clear)

@@ -7,33 +7,35 @@ one attempt, and one more with renewed credentials; retries are the caller's bus
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 
 from langchain_claude_cloud.config.shapes import is_loopback
-from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
+from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.http import failures
-from langchain_claude_cloud.platform.http.auth import PlatformAuth, check_headers
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.http.environment import user_agent
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where
-from langchain_claude_cloud.platform.http.own_clients import failed_client, refused_by_hook
-from langchain_claude_cloud.platform.http.pool import loop_client, thread_client
+from langchain_claude_cloud.platform.http.loops import in_single_flight, in_thread
+from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
+from langchain_claude_cloud.platform.http.preparing import aprepare, prepare, within_call
 from langchain_claude_cloud.platform.http.sync_transport import call_ends
 from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
 
 RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""
 
-_OK, _REDIRECT, _REFUSAL = 200, 300, 400
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
+_LARGE_BODY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,121 +73,185 @@ class _Call:
     ) -> Self:
         """Refuse what must not be sent, before credentials are even loaded."""
         where = Where(platform.name, platform.region, model, request.url, is_stream, timeouts)
-        if not _may_have_secrets(request.url):
+        parts = urlsplit(request.url)
+        host = parts.hostname or ""
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        if not host or not is_safe:
             raise failures.insecure(where)
         limit = platform.max_body_bytes
         if len(request.content) > limit:
             raise failures.too_large(where, len(request.content), limit)
-        check_headers(request.headers, where)
         defaults = {"user-agent": user_agent(), "accept-encoding": "identity"}
-        complete = replace(request, headers={**defaults, **request.headers})
-        return cls(platform, complete, where)
+        headers = _checked({**defaults, **request.headers}, where)
+        return cls(platform, replace(request, headers=headers), where)
+
+    def sign(self) -> dict[str, str]:
+        """Return the credential headers."""
+        return _checked(self.platform.sign(self.outgoing), self.where)
 
     def build(
-        self, client: httpx.Client | httpx.AsyncClient, *, read: float | None
+        self, client: httpx.Client | httpx.AsyncClient | None, signed: Mapping[str, str]
     ) -> httpx.Request:
-        """Return the request.
-
-        Args:
-            client: Sends it.
-            read: How long to wait for the answer to begin; None where the transport has timers.
-        """
+        """Return the request as a client or a transport of ours sends it."""
         limits = self.where.timeouts
-        return client.build_request(
+        timeout = httpx.Timeout(
+            connect=limits.connect,
+            read=limits.start,
+            write=limits.idle,
+            pool=finite(limits.remaining),
+        )
+        return (httpx.Request if client is None else client.build_request)(
             self.outgoing.method,
             self.outgoing.url,
-            headers=dict(self.outgoing.headers),
+            headers={**self.outgoing.headers, **signed},
             content=self.outgoing.content,
-            timeout=httpx.Timeout(
-                connect=limits.connect, read=read, write=limits.idle, pool=self.wait()
-            ),
-            extensions={"limits": limits},
+            extensions={"timeout": timeout.as_dict(), "limits": limits},
         )
 
-    def wait(self) -> float | None:
-        """Return how long to wait for one of the connections, of which there are so many."""
-        return finite(self.where.timeouts.remaining)
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """Certificates that the platform's settings name."""
-        return getattr(self.platform, "ca_bundle", None)
-
-    def auth(self) -> PlatformAuth:
-        return PlatformAuth(self.platform, self.outgoing, self.where)
+    def refusal(self, stream: ByteStream | AsyncByteStream, body: bytes) -> ClaudeCloudError:
+        """Return the error for a response that is none of 2xx."""
+        return failures.refused(self.platform, self.where, stream.status, stream.headers, body)
 
     def failure(self, cause: Exception) -> ClaudeCloudError:
         """Return the error for what a client raised, perhaps the caller's own."""
-        if isinstance(cause, httpx.HTTPStatusError):
-            return refused_by_hook(cause, self.platform, self.where)
+        if isinstance(cause, httpx.HTTPStatusError):  # a hook of the caller's client
+            response = cause.response
+            body = response.content if response.is_stream_consumed else b""
+            return failures.refused(
+                self.platform, self.where, response.status_code, dict(response.headers), body
+            )
         if isinstance(cause, TRANSPORT_FAILURES):
             return failures.failure(cause, self.where, "start")
-        return failed_client(cause, self.where)
-
-    def problem(self, response: httpx.Response, auth: PlatformAuth) -> ClaudeCloudError | None:
-        """Return what a response's status says is wrong, if anything."""
-        if _OK <= response.status_code < _REDIRECT:
-            return None
-        if response.status_code >= _REFUSAL and auth.refusal is not None:
-            return auth.refusal
-        location = response.headers.get("location", "")
-        return failures.redirected(self.where, response.status_code, location)
+        return failures.failed_client(cause, self.where)
 
 
-def _may_have_secrets(url: str) -> bool:
-    """Whether credentials may go to a URL: over TLS, or to this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    )
+def _checked(headers: dict[str, str], where: Where) -> dict[str, str]:
+    """Refuse headers that HTTP cannot carry, before a library quotes them."""
+    for name, value in headers.items():
+        is_sound = value.isascii() and (value.isprintable() or not value)
+        if not (is_sound and _HEADER_NAME.fullmatch(name)):
+            raise failures.bad_header(where, name)
+    return headers
 
 
-def _start(call: _Call, client: httpx.Client | None) -> httpx.Response:
-    """Send a request and return its response, the body unread."""
-    auth = call.auth()
-    token = call_ends.set(time.monotonic() + call.where.timeouts.remaining)
+def open_stream(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.Client | None = None,
+    is_stream: bool = True,
+) -> ByteStream:
+    """Send a request and return its response's body as it comes.
+
+    Args:
+        platform: Signs the request and reads a refusal.
+        request: The request, unsigned.
+        model: The model's id on that cloud, for errors.
+        timeouts: The limits.
+        client: The caller's own client instead of the shared one.
+        is_stream: Whether the response is made piece by piece; else it is asked for only once.
+
+    Returns:
+        The body, an iterable of bytes, and the context manager that closes it.
+
+    Raises:
+        ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
+    """
+    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
+    prepare(platform, timeouts)
+    token = call_ends.set(time.monotonic() + timeouts.remaining)
     try:
-        chosen = client or thread_client(call.outgoing.url, call.ca_bundle)
-        request = call.build(chosen, read=call.where.timeouts.start)
-        response = chosen.send(request, auth=auth, stream=True, follow_redirects=False)
+        return _exchange(call, client)
     except ClaudeCloudError:
         raise
     except Exception as cause:
         if client is None and not isinstance(cause, TRANSPORT_FAILURES):
             raise
         problem = call.failure(cause)
-    else:
-        refusal = call.problem(response, auth)
-        if refusal is None:
-            return response
-        response.close()
-        problem = refusal
     finally:
         call_ends.reset(token)
     raise problem
 
 
-async def _astart(call: _Call, client: httpx.AsyncClient | None) -> httpx.Response:
-    auth = call.auth()
+def _exchange(call: _Call, client: httpx.Client | None) -> ByteStream:
+    """Send the request; once more with other credentials if the cloud calls them expired."""
+    may_renew = True
+    while True:
+        signed = call.sign()
+        request = call.build(client, signed)
+        if client is None:
+            pool = thread_transport(call.outgoing.url, call.platform.ca_bundle)
+            response = pool.handle_request(request)
+        else:
+            response = client.send(request, auth=None, stream=True, follow_redirects=False)
+        stream = ByteStream(response, call.where)
+        if response.is_success:
+            return stream
+        error = call.refusal(stream, stream.read_refusal())
+        renew = partial(call.platform.refresh, signed)
+        if not (
+            may_renew
+            and call.platform.is_expired(error)
+            and within_call(call.where.timeouts, renew, "The credentials were not renewed")
+        ):
+            raise error
+        may_renew = False
+
+
+async def aopen_stream(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.AsyncClient | None = None,
+    is_stream: bool = True,
+) -> AsyncByteStream:
+    """Send a request and return its response's body as it comes, as `open_stream` does.
+
+    Raises:
+        ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
+    """
+    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
+    await aprepare(platform, timeouts)
     try:
-        async with asyncio.timeout(finite(call.where.timeouts.remaining)):
-            chosen = client or loop_client(call.outgoing.url, call.ca_bundle)
-            request = call.build(chosen, read=None if client is None else call.where.timeouts.start)
-            response = await chosen.send(request, auth=auth, stream=True, follow_redirects=False)
+        async with asyncio.timeout(finite(timeouts.remaining)):
+            return await _aexchange(call, client)
     except ClaudeCloudError:
         raise
     except Exception as cause:
         if client is None and not isinstance(cause, TRANSPORT_FAILURES):
             raise
         problem = call.failure(cause)
-    else:
-        refusal = call.problem(response, auth)
-        if refusal is None:
-            return response
-        await response.aclose()
-        problem = refusal
     raise problem
+
+
+async def _aexchange(call: _Call, client: httpx.AsyncClient | None) -> AsyncByteStream:
+    """Send the request, as `_exchange` does; whatever may block runs in a thread."""
+    is_large = len(call.outgoing.content) > _LARGE_BODY
+    may_renew = True
+    while True:
+        signed = await in_thread(call.sign) if is_large else call.sign()
+        request = call.build(client, signed)
+        if client is None:
+            pool = loop_transport(call.outgoing.url, call.platform.ca_bundle)
+            response = await pool.handle_async_request(request)
+        else:
+            response = await client.send(request, auth=None, stream=True, follow_redirects=False)
+        stream = AsyncByteStream(response, call.where)
+        if response.is_success:
+            return stream
+        error = call.refusal(stream, await stream.read_refusal())
+        renew = partial(call.platform.refresh, signed)
+        if not (
+            may_renew
+            and call.platform.is_expired(error)
+            and await in_single_flight(("refresh", call.platform.refresh), renew)
+        ):
+            raise error
+        may_renew = False
 
 
 def send(
@@ -198,29 +264,17 @@ def send(
 ) -> HttpResponse:
     """Send a request and read the whole response.
 
-    Args:
-        platform: Signs the request and reads a refusal.
-        request: The request, unsigned.
-        model: The model's id on that cloud, for errors.
-        timeouts: The limits.
-        client: The caller's own client instead of the shared one.
-
-    Returns:
-        The response; its status is 2xx.
-
-    Raises:
-        ClaudeCloudError: The cloud refused, was not reached, or took too long.
+    Takes and raises what `open_stream` does.
     """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=False)
-    with _Opened(call, client) as stream:
-        pieces: list[bytes] = []
-        left = RESPONSE_LIMIT
+    with open_stream(
+        platform, request, model=model, timeouts=timeouts, client=client, is_stream=False
+    ) as stream:
+        body = bytearray()
         for piece in stream:
-            pieces.append(piece)
-            left -= len(piece)
-            if left < 0:
-                raise failures.answer_too_large(call.where, RESPONSE_LIMIT)
-        return HttpResponse(stream.status, stream.headers, b"".join(pieces))
+            body += piece
+            if len(body) > RESPONSE_LIMIT:
+                raise failures.answer_too_large(stream.where, RESPONSE_LIMIT)
+        return HttpResponse(stream.status, stream.headers, bytes(body))
 
 
 async def asend(
@@ -233,117 +287,37 @@ async def asend(
 ) -> HttpResponse:
     """Send a request and read the whole response, as `send` does, on an event loop.
 
-    Raises:
-        ClaudeCloudError: The cloud refused, was not reached, or took too long.
+    Takes and raises what `open_stream` does.
     """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=False)
-    async with _AsyncOpened(call, client) as stream:
-        pieces: list[bytes] = []
-        left = RESPONSE_LIMIT
+    async with await aopen_stream(
+        platform, request, model=model, timeouts=timeouts, client=client, is_stream=False
+    ) as stream:
+        body = bytearray()
         async for piece in stream:
-            pieces.append(piece)
-            left -= len(piece)
-            if left < 0:
-                raise failures.answer_too_large(call.where, RESPONSE_LIMIT)
-        return HttpResponse(stream.status, stream.headers, b"".join(pieces))
+            body += piece
+            if len(body) > RESPONSE_LIMIT:
+                raise failures.answer_too_large(stream.where, RESPONSE_LIMIT)
+        return HttpResponse(stream.status, stream.headers, bytes(body))
 
 
-def open_stream(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.Client | None = None,
-) -> AbstractContextManager[ByteStream]:
-    """Send a request and give its response's body as it comes.
-
-    Leaving the context normally, after the last event, drains what is left of the body (for
-    a quarter of a second at most) so that the connection is used again; leaving it by an
-    exception, ``GeneratorExit`` included, closes the connection at once.
+def check_client(name: str, client: object, *, is_async: bool) -> None:
+    """Refuse a client of the caller's that cannot send anything.
 
     Args:
-        platform: Signs the request and reads a refusal.
-        request: The request, unsigned.
-        model: The model's id on that cloud, for errors.
-        timeouts: The limits.
-        client: The caller's own client instead of the shared one.
-
-    Returns:
-        A context manager that yields the body, an iterable of bytes.
+        name: The argument that it was given as.
+        client: The client.
+        is_async: Whether it is for calls on an event loop.
 
     Raises:
-        ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
+        ConfigurationError: It is no client of the wanted kind, or it is closed.
     """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=True)
-    return _Opened(call, client)
-
-
-def aopen_stream(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.AsyncClient | None = None,
-) -> AbstractAsyncContextManager[AsyncByteStream]:
-    """Send a request and give its response's body as it comes, as `open_stream` does.
-
-    Cancellation closes the connection at once.
-
-    Raises:
-        ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
-    """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=True)
-    return _AsyncOpened(call, client)
-
-
-def _identify(error: BaseException, headers: Mapping[str, str]) -> None:
-    """Let an error that came after the response's head name the request to the cloud's support."""
-    if isinstance(error, ClaudeCloudError) and error.request_id is None:
-        error.request_id = next(
-            (headers[name] for name in REQUEST_ID_HEADERS if name in headers), None
+    kind = httpx.AsyncClient if is_async else httpx.Client
+    if not isinstance(client, kind):
+        raise ConfigurationError(
+            f"{name} is a {type(client).__module__}.{type(client).__qualname__}: give an "
+            f"httpx.{kind.__name__}."
         )
-
-
-class _Opened(AbstractContextManager[ByteStream]):
-    """A request that is sent when its context is entered."""
-
-    def __init__(self, call: _Call, client: httpx.Client | None) -> None:
-        self._call = call
-        self._client = client
-
-    def __enter__(self) -> ByteStream:
-        self._stream = ByteStream(_start(self._call, self._client), self._call.where)
-        return self._stream
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is None:
-            self._stream.finish()
-        else:
-            self._stream.close()
-            _identify(error, self._stream.headers)
-
-
-class _AsyncOpened(AbstractAsyncContextManager[AsyncByteStream]):
-    """The same on an event loop.
-
-    It is no generator: asyncio closes all of them at the same time when a loop ends, and one that
-    has another closed meanwhile gets in its way.
-    """
-
-    def __init__(self, call: _Call, client: httpx.AsyncClient | None) -> None:
-        self._call = call
-        self._client = client
-
-    async def __aenter__(self) -> AsyncByteStream:
-        response = await _astart(self._call, self._client)
-        self._stream = AsyncByteStream(response, self._call.where)
-        return self._stream
-
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is None:
-            await self._stream.finish()
-        else:
-            await self._stream.aclose()
-            _identify(error, self._stream.headers)
+    if client.is_closed:
+        raise ConfigurationError(
+            f"{name} is closed: keep it open as long as the model is used, or leave it out."
+        )

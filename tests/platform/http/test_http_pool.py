@@ -22,8 +22,8 @@ from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
     MOST_POOLS,
     _thread_pools,
-    loop_client,
-    thread_client,
+    loop_transport,
+    thread_transport,
 )
 
 _FORK = """
@@ -181,10 +181,10 @@ def test_every_public_name_is_there() -> None:
 
 async def test_clients_are_made_once_for_each_origin() -> None:
     """Paths share a client, hosts and ports do not; threads and loops have their own."""
-    assert loop_client("https://a.test/x") is loop_client("https://a.test:443/y")
-    assert loop_client("https://a.test/") is not loop_client("https://b.test/")
-    assert thread_client("https://a.test/x") is thread_client("https://A.test/")
-    assert thread_client("https://a.test/") is not thread_client("https://a.test:8443/")
+    assert loop_transport("https://a.test/x") is loop_transport("https://a.test:443/y")
+    assert loop_transport("https://a.test/") is not loop_transport("https://b.test/")
+    assert thread_transport("https://a.test/x") is thread_transport("https://A.test/")
+    assert thread_transport("https://a.test/") is not thread_transport("https://a.test:8443/")
     close_pools()
     await aclose_pools()
 
@@ -205,14 +205,14 @@ async def test_pools_are_bounded() -> None:
     with Server(_answer) as server:
         await _asend(server)
         await asyncio.to_thread(_send, server)
-        mine, ours = loop_client(server.url), thread_client(server.url)
+        mine, ours = loop_transport(server.url), thread_transport(server.url)
         for number in range(MOST_POOLS):
-            for client in (loop_client, thread_client):
+            for client in (loop_transport, thread_transport):
                 client(f"http://host-{number}:80")
         assert len(_thread_pools) == len(loop_state().pools) == MOST_POOLS
         await asyncio.to_thread(server.wait_closed, 2)
-        assert loop_client(server.url) is not mine
-        assert thread_client(server.url) is not ours
+        assert loop_transport(server.url) is not mine
+        assert thread_transport(server.url) is not ours
     close_pools()
     await aclose_pools()
 
@@ -254,7 +254,7 @@ async def test_connections_that_were_idle_too_long_are_closed() -> None:
     """An expired connection is neither used nor kept, also one that never comes up again."""
     with Server(_slow) as server:
         await asyncio.gather(_asend(server), _asend(server))
-        loop_client(server.url)._transport.client.connector._keepalive_timeout = 0.0  # type: ignore[attr-defined]
+        loop_transport(server.url).client.connector._keepalive_timeout = 0.0  # type: ignore[attr-defined]
         await _asend(server)
         await asyncio.to_thread(server.wait_closed, 2)
         assert server.opened == 3
@@ -292,7 +292,7 @@ def test_a_proxy_that_is_none_is_refused_without_its_password(
     """A typing error in HTTPS_PROXY is named, and its secret is not."""
     monkeypatch.setenv("HTTPS_PROXY", "wrong://user:hidden@proxy:1")
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
-        thread_client("https://refused-proxy.test/")
+        thread_transport("https://refused-proxy.test/")
     assert "hidden" not in str(caught.value)
 
 
@@ -362,7 +362,7 @@ except ValueError:
 
 
 async def main():
-    async with aopen_stream(platform, request, **arguments) as stream:
+    async with await aopen_stream(platform, request, **arguments) as stream:
         await anext(aiter(stream))
         in_child(lambda: time.sleep(3))
         raise ValueError
@@ -420,7 +420,7 @@ def test_an_abandoned_stream_ends_silently_with_its_loop(end: str) -> None:
 
     body = f"""
 async def pieces():
-    async with aopen_stream(platform, request, **arguments) as stream:
+    async with await aopen_stream(platform, request, **arguments) as stream:
         async for piece in stream:
             yield piece
 

@@ -15,7 +15,7 @@ import pytest
 from http_fakes import MODEL, PATIENT, QUICK, Exchange, FakePlatform, Server, read_stream, receive
 
 from langchain_claude_cloud.platform.http import Timeouts, aopen_stream, open_stream
-from langchain_claude_cloud.platform.http.pool import thread_client
+from langchain_claude_cloud.platform.http.pool import thread_transport
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
@@ -107,7 +107,7 @@ async def test_tasks_reuse_the_connection_of_a_stream() -> None:
     """On one loop the same holds, and for whole responses as well."""
     with Server(_stream) as server:
         for _ in range(5):
-            async with aopen_stream(
+            async with await aopen_stream(
                 FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
             ) as stream:
                 assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
@@ -129,7 +129,7 @@ async def test_leaving_after_the_last_event_drains_the_rest_on_a_loop() -> None:
     """The same for tasks."""
     with Server(_late_end) as server:
         for _ in range(3):
-            async with aopen_stream(
+            async with await aopen_stream(
                 FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
             ) as stream:
                 assert await anext(aiter(stream)) == b"event: message_stop\n\n"
@@ -150,7 +150,7 @@ async def test_draining_gives_up_soon_on_a_loop() -> None:
     """The same for tasks."""
     with Server(_silent_after_stop) as server:
         began = time.monotonic()
-        async with aopen_stream(
+        async with await aopen_stream(
             FakePlatform(), server.request(), model=MODEL, timeouts=PATIENT
         ) as stream:
             await anext(aiter(stream))
@@ -164,7 +164,7 @@ def _pieces(server: Server) -> Iterator[bytes]:
 
 
 async def _apieces(server: Server) -> AsyncIterator[bytes]:
-    async with aopen_stream(
+    async with await aopen_stream(
         FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
     ) as stream:
         async for piece in stream:
@@ -184,7 +184,7 @@ def test_a_stream_is_closed_while_the_thread_takes_a_connection() -> None:
     with Server(_endless) as server:
         pieces = _pieces(server)
         next(pieces)
-        transport = thread_client(server.request().url)._transport
+        transport = thread_transport(server.request().url)
         assert isinstance(transport, ThreadTransport)
 
         def work() -> None:
@@ -240,7 +240,7 @@ async def test_an_exception_on_a_loop_does_not_wait_for_the_end_of_the_body() ->
     """The same for tasks."""
 
     async def read_and_raise(server: Server) -> None:
-        async with aopen_stream(
+        async with await aopen_stream(
             FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
         ) as stream:
             await anext(aiter(stream))
@@ -264,7 +264,7 @@ async def test_cancellation_closes_the_connection_at_once(when: str) -> None:
 
     async def consume(server: Server) -> None:
         platform = FakePlatform(prepare_seconds=0.3 if when == "connecting" else 0.0)
-        async with aopen_stream(
+        async with await aopen_stream(
             platform, server.request(), model=MODEL, timeouts=PATIENT
         ) as stream:
             async for _ in stream:
@@ -290,7 +290,7 @@ async def test_a_cancel_scope_closes_the_connection_at_once() -> None:
 
     with Server(answer) as server:
         with anyio.move_on_after(0.1) as scope:
-            async with aopen_stream(
+            async with await aopen_stream(
                 FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
             ) as stream:
                 await anext(aiter(stream))
@@ -305,7 +305,7 @@ def test_cancelled_work_does_not_hold_up_the_end_of_the_loop() -> None:
 
     async def main(server: Server) -> None:
         async with asyncio.timeout(0.1):
-            async with aopen_stream(waits, server.request(), model=MODEL, timeouts=QUICK):
+            async with await aopen_stream(waits, server.request(), model=MODEL, timeouts=QUICK):
                 pass
 
     with Server(_stream) as server:
@@ -324,7 +324,7 @@ async def test_tasks_stream_side_by_side_on_one_thread() -> None:
         await exchange.stream(b"{}")
 
     async def one(server: Server) -> None:
-        async with aopen_stream(
+        async with await aopen_stream(
             FakePlatform(version=1), server.request(), model=MODEL, timeouts=PATIENT
         ) as stream:
             assert [piece async for piece in stream] == [b"{}"]
@@ -348,7 +348,7 @@ async def test_the_kernel_holds_back_what_nobody_reads(caplog: pytest.LogCapture
         await exchange.end()
 
     with Server(flood) as server:
-        async with aopen_stream(
+        async with await aopen_stream(
             FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
         ) as stream:
             total = len(await anext(aiter(stream)))
@@ -420,7 +420,7 @@ async def test_a_callers_own_async_client_is_used_and_reuses_connections() -> No
     with Server(_late_end) as server:
         async with httpx.AsyncClient(headers={"x-mine": "1"}) as client:
             for _ in range(3):
-                async with aopen_stream(
+                async with await aopen_stream(
                     FakePlatform(), server.request(), model=MODEL, timeouts=QUICK, client=client
                 ) as stream:
                     assert await anext(aiter(stream)) == b"event: message_stop\n\n"

@@ -79,7 +79,7 @@ def test_threads_reuse_tls_connections(tls: ssl.SSLContext) -> None:
 
 
 async def _read_and_raise(server: Server) -> None:
-    async with aopen_stream(
+    async with await aopen_stream(
         FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
     ) as stream:
         await anext(aiter(stream))
@@ -90,7 +90,7 @@ async def test_tasks_reuse_tls_connections(tls: ssl.SSLContext) -> None:
     """The same on a loop, and abandoned ones are closed."""
     with Server(_stream, tls) as server:
         for _ in range(4):
-            async with aopen_stream(
+            async with await aopen_stream(
                 FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
             ) as stream:
                 assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
