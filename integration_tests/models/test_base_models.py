@@ -21,7 +21,7 @@ from langchain_claude_cloud.calls.steps import Clients
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.control_plane.arn_targets import read_target
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform import http
+from langchain_claude_cloud.platform.http.preparing import prepare
 from langchain_claude_cloud.routing.routes import Route, make_routes
 from langchain_claude_cloud.testing import CloudEmulator
 
@@ -50,7 +50,7 @@ def arn_of(name: str, kind: str = "application-inference-profile") -> str:
 def route_to(emulator: CloudEmulator, model: str, **settings: Any) -> Route:
     """Return a route that is ready to be asked."""
     [route] = make_routes([emulator.bedrock(**settings)], model)
-    http.prepare(route.platform)
+    prepare(route.platform)
     return route
 
 
@@ -267,7 +267,7 @@ async def test_residency_holds_for_what_an_arn_leads_to(
     arn = arn_of(FRESH[next(_unused)]).replace("us-east-1", "eu-west-1")
     platform = emulator.bedrock(region="eu-west-1")
     [route] = make_routes([platform], arn, residency="eu")
-    http.prepare(route.platform)
+    prepare(route.platform)
     with httpx.Client(transport=answering(*regions)) as client:
         for _ in range(2):
             if outside is None:

@@ -46,7 +46,7 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-    from langchain_claude_cloud.platform.http import HttpResponse
+    from langchain_claude_cloud.platform.http.sending import HttpResponse
 
 T = TypeVar("T")
 

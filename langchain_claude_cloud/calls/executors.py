@@ -26,11 +26,23 @@ from langchain_claude_cloud.calls.steps import (
     Wait,
 )
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
+from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.platform import http
+from langchain_claude_cloud.platform.http.loops import in_thread
+from langchain_claude_cloud.platform.http.media_types import media_type_of
+from langchain_claude_cloud.platform.http.preparing import (
+    aprepare,
+    awithin_call,
+    prepare,
+    within_call,
+)
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import FetchedMedia
+    from langchain_claude_cloud.platform.http import fetch, sending
+    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
+else:  # they import httpx, which `aprepare` does off the event loop
+    fetch = LazyModule("langchain_claude_cloud.platform.http.fetch")
+    sending = LazyModule("langchain_claude_cloud.platform.http.sending")
 
 _SHOWN = 300
 _NOT_FETCHED = "The images and documents were not there"
@@ -58,7 +70,7 @@ def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
             last = []
             try:
                 if isinstance(step, Stream):
-                    with http.open_stream(
+                    with sending.open_stream(
                         step.platform,
                         step.request,
                         model=step.model,
@@ -100,7 +112,7 @@ async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
             last = []
             try:
                 if isinstance(step, Stream):
-                    async with await http.aopen_stream(
+                    async with await sending.aopen_stream(
                         step.platform,
                         step.request,
                         model=step.model,
@@ -168,9 +180,9 @@ async def arun(steps: Steps, clients: Clients) -> None:
 def _do(step: Step, clients: Clients) -> object:
     match step:
         case Prepare():
-            http.prepare(step.platform, step.timeouts)
+            prepare(step.platform, step.timeouts)
         case Send():
-            return http.send(
+            return sending.send(
                 step.platform,
                 step.request,
                 model=step.model,
@@ -181,28 +193,28 @@ def _do(step: Step, clients: Clients) -> object:
             fetcher = clients.url_fetcher
             fetching = (
                 partial(
-                    http.fetch_each, step.urls, optional=step.optional, most_bytes=step.most_bytes
+                    fetch.fetch_each, step.urls, optional=step.optional, most_bytes=step.most_bytes
                 )
                 if fetcher is None
                 else partial(_fetch_by, fetcher, step)
             )
-            return http.within_call(step.timeouts, fetching, _NOT_FETCHED)
+            return within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
             if step.retry and manager is not None and manager.handlers:
                 manager.on_retry(step.retry())
             time.sleep(step.seconds)
         case Once():
-            http.within_call(step.timeouts, partial(_find_out, step, clients), _NOT_FOUND_OUT)
+            within_call(step.timeouts, partial(_find_out, step, clients), _NOT_FOUND_OUT)
     return None
 
 
 async def _ado(step: Step, clients: Clients) -> object:
     match step:
         case Prepare():
-            await http.aprepare(step.platform, step.timeouts)
+            await aprepare(step.platform, step.timeouts)
         case Send():
-            return await http.asend(
+            return await sending.asend(
                 step.platform,
                 step.request,
                 model=step.model,
@@ -212,11 +224,11 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
-                http.afetch_each(step.urls, optional=step.optional, most_bytes=step.most_bytes)
+                fetch.afetch_each(step.urls, optional=step.optional, most_bytes=step.most_bytes)
                 if fetcher is None
-                else http.in_thread(partial(_fetch_by, fetcher, step))
+                else in_thread(partial(_fetch_by, fetcher, step))
             )
-            return await http.awithin_call(step.timeouts, fetching, _NOT_FETCHED)
+            return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.async_run_manager
             if step.retry and manager is not None and manager.handlers:
@@ -224,7 +236,7 @@ async def _ado(step: Step, clients: Clients) -> object:
             await asyncio.sleep(step.seconds)
         case Once():
             finding = _in_one_flight(step, clients)
-            await http.awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
+            await awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
     return None
 
 
@@ -249,7 +261,7 @@ def _fetch_by(
 ) -> list[FetchedMedia | InvalidInputError]:
     """Get media the caller's own way; their types are told by their content."""
     found: list[FetchedMedia | InvalidInputError] = []
-    budget = http.MediaBudget(step.most_bytes)
+    budget = fetch.MediaBudget(step.most_bytes)
     for url in step.urls:
         try:
             data = _get(fetcher, url)
@@ -259,7 +271,7 @@ def _fetch_by(
             found.append(error)
         else:
             budget.take(len(data))
-            found.append(http.FetchedMedia(http.media_type_of(data, None), data))
+            found.append(fetch.FetchedMedia(media_type_of(data, None), data))
     return found
 
 
@@ -270,10 +282,10 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
         raise
     except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
         # Signed URLs carry their secret in the query, and such errors name the URL.
-        said = clean(str(cause).replace(url, http.without_query(url)), _SHOWN)
+        said = clean(str(cause).replace(url, fetch.without_query(url)), _SHOWN)
         happened = f"raised {type(cause).__name__} ({said})"
     else:
         if isinstance(data, bytes | bytearray):
             return bytes(data)
         happened = f"returned a {type(data).__name__}, not bytes"
-    raise InvalidInputError(f"url_fetcher {happened} for {http.without_query(url)}.")
+    raise InvalidInputError(f"url_fetcher {happened} for {fetch.without_query(url)}.")

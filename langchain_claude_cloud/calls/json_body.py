@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import HttpResponse
+    from langchain_claude_cloud.platform.http.sending import HttpResponse
     from langchain_claude_cloud.response.message import ResponseSource
 
 T = TypeVar("T")

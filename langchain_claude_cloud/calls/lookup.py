@@ -18,12 +18,12 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.catalogue.arns import Lookup
-    from langchain_claude_cloud.platform.http import HttpResponse
+    from langchain_claude_cloud.platform.http.sending import HttpResponse
 
 logger = logging.getLogger("langchain_claude_cloud")
 

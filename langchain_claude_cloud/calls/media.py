@@ -9,7 +9,7 @@ from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
 from langchain_claude_cloud.calls.steps import Fetch, Steps
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
     find_url_sources,
     inline_sources,
@@ -17,7 +17,7 @@ from langchain_claude_cloud.request.messages.media import (
 )
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import FetchedMedia
+    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
 
 KEPT_SECONDS: Final = 3600.0
 """How long media is kept by its URL: the turns of a conversation name it again and again."""

@@ -21,7 +21,7 @@ from langchain_claude_cloud.catalogue.arns import ArnTarget
 from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import FetchedMedia
+    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
 
 V = TypeVar("V")
 

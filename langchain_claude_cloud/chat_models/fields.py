@@ -35,8 +35,7 @@ from langchain_claude_cloud.config.checks import (
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform import http
-from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
@@ -141,10 +140,16 @@ class ModelBase(BaseChatModel):
 
     def _check_clients(self) -> None:
         """Refuse clients that are of the wrong kind, or closed."""
+        if self.http_client is None and self.http_async_client is None:
+            return
+        from langchain_claude_cloud.platform.http.sending import (  # noqa: PLC0415 - httpx
+            check_client,
+        )
+
         if self.http_client is not None:
-            http.check_client("http_client", self.http_client, is_async=False)
+            check_client("http_client", self.http_client, is_async=False)
         if self.http_async_client is not None:
-            http.check_client("http_async_client", self.http_async_client, is_async=True)
+            check_client("http_async_client", self.http_async_client, is_async=True)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept.

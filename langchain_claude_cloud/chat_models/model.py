@@ -360,14 +360,14 @@ class ChatClaudeCloud(DescribedModel):
 
     def close(self) -> None:
         """Close the connections to this model's endpoints that threads have kept open."""
-        from langchain_claude_cloud.platform.http import close_pools  # noqa: PLC0415 - httpx
+        from langchain_claude_cloud.platform.http.pool import close_pools  # noqa: PLC0415 - httpx
 
         for url in self._addresses():
             close_pools(url)
 
     async def aclose(self) -> None:
         """Close the connections to this model's endpoints that this event loop has kept open."""
-        from langchain_claude_cloud.platform.http import aclose_pools  # noqa: PLC0415 - httpx
+        from langchain_claude_cloud.platform.http.pool import aclose_pools  # noqa: PLC0415 - httpx
 
         for url in self._addresses():
             await aclose_pools(url)

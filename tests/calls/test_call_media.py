@@ -15,7 +15,8 @@ from langchain_claude_cloud.calls.media import KEPT_SECONDS, CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
-from langchain_claude_cloud.platform.http import FetchedMedia, Timeouts
+from langchain_claude_cloud.platform.http.fetch import FetchedMedia
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 BASE = "https://media.example"

@@ -15,8 +15,8 @@ from http_fakes import Exchange, Server
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ConfigurationError, ConnectionFailedError
-from langchain_claude_cloud.platform.http import close_pools
 from langchain_claude_cloud.platform.http.environment import tls_context
+from langchain_claude_cloud.platform.http.pool import close_pools
 
 ENDPOINT = "https://cloud.test"
 ANSWER = {

@@ -23,13 +23,9 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.http import (
-    FetchedMedia,
-    FetchLimits,
-    afetch_each,
-)
 from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import look_up
+from langchain_claude_cloud.platform.http.fetch import FetchedMedia, FetchLimits, afetch_each
 from langchain_claude_cloud.platform.http.media_types import media_type_of
 
 PUBLIC = "93.184.215.14"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_claude_cloud.errors import (
     ConfigurationError,
 )
-from langchain_claude_cloud.platform.http import Timeouts
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 
 @pytest.mark.parametrize(

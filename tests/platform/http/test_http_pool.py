@@ -15,23 +15,24 @@ import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, receive
 
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform import http
-from langchain_claude_cloud.platform.http import aclose_pools, asend, close_pools, send
 from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
     MOST_POOLS,
     _thread_pools,
+    aclose_pools,
+    close_pools,
     loop_transport,
     thread_transport,
 )
+from langchain_claude_cloud.platform.http.sending import asend, send
 
 _FORK = """
 import asyncio, os, sys, time
 sys.path.insert(0, {tests!r})
 from http_fakes import MODEL, QUICK, FakePlatform
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import aopen_stream, asend, open_stream, send
+from langchain_claude_cloud.platform.http.sending import aopen_stream, asend, open_stream, send
 
 platform = FakePlatform(version=1)
 request = OutgoingRequest("POST", {url!r}, {{}}, b"1")
@@ -164,19 +165,12 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     """What constructors need of this stage costs no import of httpx."""
     script = (
         "import sys, langchain_core.exceptions; before = set(sys.modules); "
-        "from langchain_claude_cloud.platform.http import Timeouts; "
+        "from langchain_claude_cloud.platform.http.timeouts import Timeouts; "
+        "import langchain_claude_cloud.platform.http.preparing; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)  # noqa: S603  our own
-
-
-def test_every_public_name_is_there() -> None:
-    """The names of the stage are importable, and no others pretend to be."""
-    for name in http.__all__:
-        assert getattr(http, name).__module__.startswith(http.__name__)
-    with pytest.raises(AttributeError, match="nothing"):
-        http.nothing  # noqa: B018  the point of the test
 
 
 async def test_clients_are_made_once_for_each_origin() -> None:
@@ -384,7 +378,8 @@ import asyncio, os, resource, sys
 sys.path.insert(0, {tests!r})
 from http_fakes import MODEL, FakePlatform
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import Timeouts, asend
+from langchain_claude_cloud.platform.http.sending import asend
+from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 request = OutgoingRequest("POST", {url!r}, {{}}, b"1")
