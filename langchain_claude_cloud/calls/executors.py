@@ -29,7 +29,6 @@ from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.platform.http.loops import in_thread
-from langchain_claude_cloud.platform.http.media_types import media_type_of
 from langchain_claude_cloud.platform.http.preparing import (
     aprepare,
     awithin_call,
@@ -192,9 +191,7 @@ def _do(step: Step, clients: Clients) -> object:
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
-                partial(
-                    fetch.fetch_each, step.urls, optional=step.optional, most_bytes=step.most_bytes
-                )
+                partial(_media_fetcher(step).fetch, step.urls)
                 if fetcher is None
                 else partial(_fetch_by, fetcher, step)
             )
@@ -224,7 +221,7 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
-                fetch.afetch_each(step.urls, optional=step.optional, most_bytes=step.most_bytes)
+                _media_fetcher(step).afetch(step.urls)
                 if fetcher is None
                 else in_thread(partial(_fetch_by, fetcher, step))
             )
@@ -256,6 +253,10 @@ async def _in_one_flight(step: Once, clients: Clients) -> None:
     await asyncio.shield(flight)
 
 
+def _media_fetcher(step: Fetch) -> fetch.MediaFetcher:
+    return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
+
+
 def _fetch_by(
     fetcher: Callable[[str], bytes], step: Fetch
 ) -> list[FetchedMedia | InvalidInputError]:
@@ -271,7 +272,7 @@ def _fetch_by(
             found.append(error)
         else:
             budget.take(len(data))
-            found.append(fetch.FetchedMedia(media_type_of(data, None), data))
+            found.append(fetch.FetchedMedia(fetch.media_type_of(data, None), data))
     return found
 
 

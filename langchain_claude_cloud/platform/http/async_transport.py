@@ -266,7 +266,7 @@ class LoopTransport(AiohttpTransport):
         """Send a request and return the response, its body unread."""
         timeouts: Timeouts = request.extensions["limits"]
         # The head and the body have timers here.
-        waits = {"connect": timeouts.connect, "pool": finite(timeouts.remaining)}
+        waits = {"connect": timeouts.connect, "pool": finite(timeouts.remaining())}
         request.extensions["timeout"] = waits
         if len(request.content) > _PIECE:
             request.stream = Upload(request.content)

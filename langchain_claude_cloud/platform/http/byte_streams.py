@@ -63,6 +63,10 @@ class _Response:
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
 
+    def _refusal_seconds(self) -> float:
+        timeouts = self.where.timeouts
+        return timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
+
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
@@ -105,8 +109,7 @@ class ByteStream(_Response):
     def __next__(self) -> bytes:
         timeouts = self.where.timeouts
         try:
-            timeouts.check()
-            piece = self._read(timeouts.idle)
+            piece = self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self.where, "body")
         else:
@@ -119,9 +122,9 @@ class ByteStream(_Response):
     def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
         body = b""
-        ends = time.monotonic() + min(self.where.timeouts.idle, _REFUSAL_SECONDS)
         try:
             with suppress(*TRANSPORT_FAILURES):
+                ends = time.monotonic() + self._refusal_seconds()
                 while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
                     piece = self._read(left, REFUSAL_LIMIT)
                     if not piece:
@@ -219,8 +222,7 @@ class AsyncByteStream(_Response):
             await asyncio.sleep(0)
         timeouts = self.where.timeouts
         try:
-            timeouts.check()
-            piece = await self._read(timeouts.idle)
+            piece = await self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self.where, "body")
         else:
@@ -234,9 +236,9 @@ class AsyncByteStream(_Response):
     async def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
         body = b""
-        ends = time.monotonic() + min(self.where.timeouts.idle, _REFUSAL_SECONDS)
         try:
             with suppress(*TRANSPORT_FAILURES):
+                ends = time.monotonic() + self._refusal_seconds()
                 while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
                     piece = await self._read(left, REFUSAL_LIMIT)
                     if not piece:

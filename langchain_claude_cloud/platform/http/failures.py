@@ -7,14 +7,13 @@ of its kinds quote headers. What it says is in the text.
 from __future__ import annotations
 
 import errno
-import ssl
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from langchain_claude_cloud.errors import (
@@ -40,36 +39,25 @@ TRANSPORT_FAILURES = (
     httpx.HTTPError,
     httpx.InvalidURL,
     httpx.StreamError,
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    ssl.SSLError,
+    zlib.error,
     OSError,
     UnicodeError,  # a host name that is too long for DNS
 )
 """What may come out of an HTTP client, ours or a caller's."""
 
-_CONNECT_TIMEOUTS = (httpx.ConnectTimeout, httpcore.ConnectTimeout)
-_TIMEOUTS = (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
-_WRITE_TIMEOUTS = (httpx.WriteTimeout, httpcore.WriteTimeout)
-_POOL_TIMEOUTS = (httpx.PoolTimeout, httpcore.PoolTimeout)
-_BROKEN = (
-    httpx.ReadError,
-    httpx.WriteError,
-    httpx.RemoteProtocolError,
-    httpcore.ReadError,
-    httpcore.WriteError,
-    httpcore.RemoteProtocolError,
+_TIMEOUTS = (httpx.TimeoutException, TimeoutError)
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+_LOCAL = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+# What the cloud's own library reads as well, which fetches the credentials.
+_BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
+# Too many open files in this process or system, no memory, no buffers, no port that is free.
+_LOCAL_LIMITS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
 )
-_PROXY = (httpx.ProxyError, httpcore.ProxyError)
-_LOCAL = (
-    httpx.LocalProtocolError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-    httpcore.LocalProtocolError,
-    httpcore.UnsupportedProtocol,
+_SHOWN = 300
+_OTHER_LOOP = (
+    "It has connections of another event loop: make a client for each loop, as each asyncio.run() "
+    "has its own, or leave out http_async_client, for the package has one for each loop."
 )
 
 
@@ -102,19 +90,6 @@ class Where:
     def label(self) -> str:
         """The endpoint in words."""
         return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
-
-
-_SHOWN = 300
-_OTHER_LOOP = (
-    "It has connections of another event loop: make a client for each loop, as each asyncio.run() "
-    "has its own, or leave out http_async_client, for the package has one for each loop."
-)
-# What the cloud's own library reads as well, which fetches the credentials.
-_BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
-# Too many open files in this process or system, no memory, no buffers, no port that is free.
-_LOCAL_LIMITS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
-)
 
 
 def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
@@ -171,47 +146,35 @@ def _local_limit(cause: BaseException, where: Where) -> ClaudeCloudError:
 
 
 def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
-    limits, label = where.timeouts.limits, where.label
-    if isinstance(cause, _CONNECT_TIMEOUTS):
-        seconds, happened = limits.connect, f"No connection to {label} within"
-        remedy = (
-            "Check that the network lets this host be reached, or raise "
-            "timeout={'connect': seconds}."
-        )
-    elif isinstance(cause, _WRITE_TIMEOUTS):
-        seconds, happened = limits.idle, f"{label} did not read the request for"
-        remedy = "Check the network, or raise timeout={'idle': seconds}."
-    elif isinstance(cause, _POOL_TIMEOUTS):
-        seconds = limits.start
-        happened = f"There was no free connection to {label} for"
+    """Say what was waited for, how long, and what to do if that was not long enough."""
+    limits, label = where.timeouts, where.label
+    may_be_written = False
+    if isinstance(cause, httpx.ConnectTimeout):
+        name, happened = "connect", f"No connection to {label} within"
+        remedy = "Check that the network lets this host be reached, or raise {}."
+    elif isinstance(cause, httpx.WriteTimeout):
+        name, happened = "idle", f"{label} did not read the request for"
+        remedy = "Check the network, or raise {}."
+    elif isinstance(cause, httpx.PoolTimeout):
+        name, happened = "start", f"There was no free connection to {label} for"
         remedy = "Do less at once, or raise the limit of a client of your own."
     else:
-        return _ran_out(where, phase)
-    return _build(RequestTimeoutError, where, _waited(where, happened, seconds, remedy))
-
-
-def _ran_out(where: Where, phase: Phase) -> ClaudeCloudError:
-    limits = where.timeouts.limits
-    if phase == "start":
-        seconds, name, what = limits.start, "start", "did not begin to answer"
-    else:
-        seconds, name, what = limits.idle, "idle", "went silent in mid-answer"
-    remedy = f"Raise timeout={{'{name}': seconds}}" + (
-        "." if where.is_stream else ", or stream: long answers then show that they live."
-    )
-    text = _waited(where, f"{where.label} {what} for", seconds, remedy)
+        name = "start" if phase == "start" else "idle"
+        what = "did not begin to answer" if phase == "start" else "went silent in mid-answer"
+        happened = f"{label} {what} for"
+        or_else = "" if where.is_stream else ", or stream: long answers then show that they live"
+        remedy = f"Raise {{}}{or_else}."
+        may_be_written = not where.is_stream
+    seconds: float = getattr(limits, name)
+    advice = remedy.format(f"timeout={{'{name}': seconds}}")
+    text = f"{happened} {seconds:g} s. {advice}"
+    if limits.is_over:
+        text = f"{happened} the rest of the call's {limits.total:g} s."
     error = _build(RequestTimeoutError, where, text)
-    if not where.is_stream:
+    if may_be_written:
         # The model may well be writing the answer, and it is billed for each time.
         error.is_retryable = False
     return error
-
-
-def _waited(where: Where, happened: str, seconds: float, remedy: str) -> str:
-    """Say how long was waited, and what to do if that was not long enough."""
-    if where.timeouts.is_over:
-        return f"{happened} the rest of the call's {where.timeouts.total:g} s."
-    return f"{happened} {seconds:g} s. {remedy}"
 
 
 def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
@@ -230,7 +193,7 @@ def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
 
 def _connection_remedy(cause: BaseException, where: Where) -> str:
     text = str(cause)
-    if isinstance(cause, _PROXY):
+    if isinstance(cause, httpx.ProxyError):
         return "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (

@@ -9,16 +9,14 @@ no cookies. Tests replace the resolver and the network; the policy has no switch
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
-from collections.abc import Callable, Container, Coroutine, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from langchain_claude_cloud.catalogue.media_types import PDF, media_type_by_signature
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     InvalidInputError,
@@ -33,19 +31,21 @@ from langchain_claude_cloud.platform.http.environment import (
     user_agent,
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
-from langchain_claude_cloud.platform.http.media_types import media_type_of
+from langchain_claude_cloud.platform.http.loops import start_thread
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""
-
-T = TypeVar("T")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _ACCEPT = "image/png, image/jpeg, image/gif, image/webp, application/pdf, text/*, */*;q=0.5"
 _AT_ONCE = 8
 _LAST_PORT = 65_535
+_UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_TEXT_SAMPLE = 4_096
+# PDF readers accept the signature anywhere in the first kilobyte.
+_PDF_WINDOW = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,6 @@ class FetchLimits:
     redirects: int = 3
 
 
-_LIMITS = FetchLimits()
-
-
 def _internet(address: str, port: int) -> tuple[str, int]:
     """Say that an address is reached at that address."""
     return address, port
@@ -86,106 +83,6 @@ def _internet(address: str, port: int) -> tuple[str, int]:
 
 class _RefusedError(Exception):
     """Why a URL was not fetched."""
-
-
-async def afetch_each(
-    urls: Sequence[str],
-    *,
-    optional: Container[str] = frozenset(),
-    most_bytes: int | None = None,
-    limits: FetchLimits = _LIMITS,
-    resolver: LookUp = look_up,
-    network: Network = _internet,
-) -> list[FetchedMedia | InvalidInputError]:
-    """Fetch several images or documents, of which some may be missing.
-
-    Args:
-        urls: What to fetch, up to eight at a time.
-        optional: Those whose failure is returned in place of what they give, not raised.
-        most_bytes: How many bytes all together may have; None: as many as they have.
-        limits: How much each may take.
-        resolver: Looks names up; what it returns is checked.
-        network: Connects to the checked addresses.
-
-    Returns:
-        What was fetched, in the order of the URLs.
-
-    Raises:
-        InvalidInputError: One may not be fetched, or cannot be; the others are given up.
-        RequestTooLargeError: They have too many bytes together; nothing more is read then.
-        ConfigurationError: The certificates that the environment names cannot be loaded.
-    """
-    gate = asyncio.Semaphore(_AT_ONCE)
-    fetcher = _Fetcher(limits, resolver, network, MediaBudget(most_bytes))
-
-    async def one(url: str) -> FetchedMedia | InvalidInputError:
-        async with gate:
-            try:
-                return await fetcher.fetch(url)
-            except InvalidInputError as error:
-                if url not in optional:
-                    raise
-                return error
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(url)) for url in urls]
-    except* ClaudeCloudError as failures:
-        first: BaseException = failures
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise first
-
-
-def fetch_each(
-    urls: Sequence[str],
-    *,
-    optional: Container[str] = frozenset(),
-    most_bytes: int | None = None,
-    limits: FetchLimits = _LIMITS,
-    resolver: LookUp = look_up,
-    network: Network = _internet,
-) -> list[FetchedMedia | InvalidInputError]:
-    """Fetch several images or documents, as `afetch_each` does, and wait for them.
-
-    It runs on an event loop of its own in a thread of its own, so that it may be called
-    from anywhere.
-
-    Raises:
-        InvalidInputError: One may not be fetched, or cannot be.
-        RequestTooLargeError: They have too many bytes together.
-    """
-    return _in_own_loop(
-        partial(
-            afetch_each,
-            urls,
-            optional=optional,
-            most_bytes=most_bytes,
-            limits=limits,
-            resolver=resolver,
-            network=network,
-        )
-    )
-
-
-def _in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    outcome: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(work()))
-        except BaseException as cause:  # noqa: BLE001  raised where it is waited for
-            failed.append(cause)
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return outcome[0]
 
 
 @dataclass(slots=True)
@@ -215,19 +112,63 @@ class MediaBudget:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetcher:
-    """The limits, and the world outside."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFetcher:
+    """Fetches images and documents, up to eight at a time.
 
-    limits: FetchLimits
-    resolver: LookUp
-    network: Network
-    budget: MediaBudget
+    Attributes:
+        optional: URLs whose failure is returned in place of what they give, not raised.
+        most_bytes: How many bytes all together may have; None: as many as they have.
+        limits: How much each may take.
+        resolver: Looks names up; what it returns is checked.
+        network: Says where the checked addresses are reached.
+    """
 
-    async def fetch(self, url: str) -> FetchedMedia:
+    optional: Container[str] = frozenset()
+    most_bytes: int | None = None
+    limits: FetchLimits = field(default_factory=FetchLimits)
+    resolver: LookUp = look_up
+    network: Network = _internet
+
+    def fetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
+        """Fetch as `afetch` does, and wait for it; it may be called from anywhere."""
+        return start_thread(lambda: asyncio.run(self.afetch(urls))).result()
+
+    async def afetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
+        """Return what was fetched, in the order of the URLs.
+
+        Raises:
+            InvalidInputError: One may not be fetched, or cannot be; the others are given up.
+            RequestTooLargeError: They have too many bytes together; nothing more is read then.
+            ConfigurationError: The certificates that the environment names cannot be loaded.
+        """
+        gate = asyncio.Semaphore(_AT_ONCE)
+        budget = MediaBudget(self.most_bytes)
+
+        async def one(url: str) -> FetchedMedia | InvalidInputError:
+            async with gate:
+                try:
+                    return await self._fetch(url, budget)
+                except InvalidInputError as error:
+                    if url not in self.optional:
+                        raise
+                    return error
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(url)) for url in urls]
+        except* ClaudeCloudError as failures:
+            first: BaseException = failures
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+        else:
+            return [task.result() for task in tasks]
+        raise first
+
+    async def _fetch(self, url: str, budget: MediaBudget) -> FetchedMedia:
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await self._follow(url)
+                return await self._follow(url, budget)
         except TimeoutError:
             reason = f"it took longer than {self.limits.seconds:g} s"
         except _RefusedError as cause:
@@ -239,15 +180,15 @@ class _Fetcher:
             "(base64) instead of the URL, or give a url_fetcher."
         )
 
-    async def _follow(self, url: str) -> FetchedMedia:
+    async def _follow(self, url: str, budget: MediaBudget) -> FetchedMedia:
         for _ in range(self.limits.redirects + 1):
-            outcome = await self._get(url)
+            outcome = await self._get(url, budget)
             if isinstance(outcome, FetchedMedia):
                 return outcome
             url = outcome
         raise _RefusedError(f"it redirects more than {self.limits.redirects} times")
 
-    async def _get(self, url: str) -> FetchedMedia | str:
+    async def _get(self, url: str, budget: MediaBudget) -> FetchedMedia | str:
         """Return the data of a URL, or the URL that it redirects to."""
         parsed = _parse(url)
         addresses = await self._addresses(parsed)
@@ -260,7 +201,7 @@ class _Fetcher:
         try:
             if response.status_code in _REDIRECTS:
                 return str(parsed.join(response.headers.get("location", "")))
-            return await self._read(response)
+            return await self._read(response, budget)
         finally:
             await response.aclose()
             await transport.retire()
@@ -291,7 +232,7 @@ class _Fetcher:
                 raise _RefusedError(f"{host} is at {address}, which is not a public address")
         return addresses
 
-    async def _read(self, response: httpx.Response) -> FetchedMedia:
+    async def _read(self, response: httpx.Response, budget: MediaBudget) -> FetchedMedia:
         if response.status_code != _OK:
             raise _RefusedError(f"the server answered HTTP {response.status_code}")
         codings = (
@@ -306,7 +247,7 @@ class _Fetcher:
         async for piece in response.aiter_raw():
             pieces.append(piece)
             size += len(piece)
-            self.budget.take(len(piece))
+            budget.take(len(piece))
             if size > self.limits.max_bytes:
                 raise _RefusedError(f"it is larger than {self.limits.max_bytes:,} bytes")
         data = b"".join(pieces)
@@ -338,3 +279,38 @@ def without_query(url: str) -> str:
         return urlunsplit((parts.scheme, host, parts.path, "", ""))[:300]
     except ValueError:
         return "The URL"
+
+
+def media_type_of(data: bytes, declared: str | None) -> str:
+    """Return the MIME type of some bytes: by content, else as declared.
+
+    Servers and object stores often call an image ``application/octet-stream``, or a PNG a
+    JPEG, which the API refuses.
+
+    Args:
+        data: The bytes.
+        declared: The ``Content-Type`` header, if there is one.
+
+    Returns:
+        A MIME type in lower case, without parameters.
+    """
+    by_content = media_type_by_signature(data)
+    if by_content:
+        return by_content
+    name = (declared or "").split(";", 1)[0].strip().lower()
+    if name == PDF or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
+        return PDF
+    if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
+        return "text/plain"
+    return name or "application/octet-stream"
+
+
+def _looks_like_text(sample: bytes) -> bool:
+    if b"\x00" in sample:
+        return False
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        # The sample may end within a character.
+        return cause.start >= len(sample) - 3 and len(sample) == _TEXT_SAMPLE
+    return True

@@ -68,7 +68,7 @@ async def awithin_call(timeouts: Timeouts, work: Awaitable[T], what: str) -> T:
         RequestTimeoutError: It takes longer.
     """
     try:
-        async with asyncio.timeout(finite(timeouts.remaining)):
+        async with asyncio.timeout(finite(timeouts.remaining())):
             return await work
     except TimeoutError:
         late = timeouts.ran_out(what)
@@ -87,7 +87,7 @@ def within_call(timeouts: Timeouts, work: Callable[[], T], what: str) -> T:
         RequestTimeoutError: It takes longer.
     """
     try:
-        return run_within(timeouts.remaining, work)
+        return run_within(timeouts.remaining(), work)
     except TimeoutError:
         late = timeouts.ran_out(what)
     raise late

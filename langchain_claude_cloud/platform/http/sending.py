@@ -95,10 +95,10 @@ class _Call:
         """Return the request as a client or a transport of ours sends it."""
         limits = self.where.timeouts
         timeout = httpx.Timeout(
-            connect=limits.connect,
-            read=limits.start,
-            write=limits.idle,
-            pool=finite(limits.remaining),
+            connect=limits.bounded(limits.connect),
+            read=limits.bounded(limits.start),
+            write=limits.bounded(limits.idle),
+            pool=finite(limits.remaining()),
         )
         return (httpx.Request if client is None else client.build_request)(
             self.outgoing.method,
@@ -161,11 +161,11 @@ def open_stream(
     """
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
     prepare(platform, timeouts)
-    token = call_ends.set(time.monotonic() + timeouts.remaining)
+    token = call_ends.set(time.monotonic() + timeouts.remaining())
     try:
         return _exchange(call, client)
-    except ClaudeCloudError:
-        raise
+    except ClaudeCloudError as cause:
+        problem = cause.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:
         if client is None and not isinstance(cause, TRANSPORT_FAILURES):
             raise
@@ -217,10 +217,10 @@ async def aopen_stream(
     call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
     await aprepare(platform, timeouts)
     try:
-        async with asyncio.timeout(finite(timeouts.remaining)):
+        async with asyncio.timeout(finite(timeouts.remaining())):
             return await _aexchange(call, client)
-    except ClaudeCloudError:
-        raise
+    except ClaudeCloudError as cause:
+        problem = cause.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:
         if client is None and not isinstance(cause, TRANSPORT_FAILURES):
             raise

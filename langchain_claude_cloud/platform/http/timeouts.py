@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from langchain_claude_cloud.errors import ConfigurationError, RequestTimeoutError
 from langchain_claude_cloud.errors.types import Cloud
@@ -13,10 +13,12 @@ from langchain_claude_cloud.errors.types import Cloud
 # Bedrock sends no pings, so that a model that thinks is silent; Vertex sends them.
 _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}
 _FIELDS = ("connect", "start", "idle", "total")
-# A timeout of 0 means "none" to some of those who take it.
-_AT_ONCE = 0.001
 # A loop's timers ring by as much too early.
 _CLOCK_STEP = 0.01
+
+
+def _for_ever() -> float:
+    return math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,15 @@ class Timeouts:
         idle: Between two pieces of the response's body.
         total: For a whole call, over all its attempts and the waits between them, until its
             answer is there or, of a stream, until its first content; None: no limit.
-            Whoever makes the attempts sees to it, by `within`.
+        remaining: Says how many seconds of ``total`` are left at the moment. It is asked whenever
+            a wait begins, so it may stop to limit a stream that has content.
     """
 
     connect: float = 5.0
     start: float = 600.0
     idle: float = 120.0
     total: float | None = None
+    remaining: Callable[[], float] = field(default=_for_ever, repr=False, compare=False)
 
     @classmethod
     def for_cloud(
@@ -54,41 +58,28 @@ class Timeouts:
         Raises:
             ConfigurationError: An unknown name, or a value that is not a positive number.
         """
-        values: dict[str, float] = {"idle": _IDLE[cloud]}
+        default = cls(idle=_IDLE[cloud])
         if isinstance(timeout, Mapping):
-            values.update(_from_mapping(timeout))
-        elif timeout is not None:
-            seconds = _seconds("timeout", timeout)
-            values.update(start=seconds, idle=seconds)
-        return cls(**values)
+            return _from_mapping(default, timeout)
+        if timeout is None:
+            return default
+        seconds = _seconds("timeout", timeout)
+        return replace(default, start=seconds, idle=seconds)
 
     def within(self, remaining: Callable[[], float]) -> Timeouts:
-        """Return these limits, none of which reaches beyond what is left of a call's time.
+        """Return these limits for a call of which so much time is left."""
+        return replace(self, remaining=remaining)
 
-        Args:
-            remaining: Says how many seconds are left at the moment. It is asked whenever a
-                wait begins, so it may stop to limit a stream that has content.
-        """
-        return _TimeoutsWithin(self, remaining)
-
-    @property
-    def limits(self) -> Timeouts:
-        """The limits as they were set."""
-        return self
-
-    @property
-    def remaining(self) -> float:
-        """How many seconds are left of the call's whole time; infinite without ``total``."""
-        return math.inf
-
-    def check(self) -> None:
-        """Refuse to read on once the call's whole time is over, however fast pieces come.
+    def bounded(self, seconds: float) -> float:
+        """Return a limit, or what is left of the call's whole time if that is less.
 
         Raises:
-            TimeoutError: It is over.
+            TimeoutError: Nothing is left of it.
         """
-        if self.remaining <= 0:
+        left = self.remaining()
+        if left <= 0:
             raise TimeoutError
+        return min(seconds, left)
 
     def ran_out(self, what: str) -> RequestTimeoutError:
         """Return the error for something that was not done in the call's whole time.
@@ -104,49 +95,7 @@ class Timeouts:
     @property
     def is_over(self) -> bool:
         """Whether it is the call's whole time that ran out, not one of the limits."""
-        return False
-
-
-class _TimeoutsWithin(Timeouts):
-    """Limits that shrink with the time that is left."""
-
-    __slots__ = ("_limits", "_remaining")
-
-    def __init__(self, limits: Timeouts, remaining: Callable[[], float]) -> None:
-        # The base is frozen, and its fields are read through here.
-        object.__setattr__(self, "total", limits.total)
-        object.__setattr__(self, "_limits", limits)
-        object.__setattr__(self, "_remaining", remaining)
-
-    _limits: Timeouts
-    _remaining: Callable[[], float]
-
-    @property
-    def connect(self) -> float:
-        return self._bounded(self._limits.connect)
-
-    @property
-    def start(self) -> float:
-        return self._bounded(self._limits.start)
-
-    @property
-    def idle(self) -> float:
-        return self._bounded(self._limits.idle)
-
-    @property
-    def limits(self) -> Timeouts:
-        return self._limits
-
-    @property
-    def remaining(self) -> float:
-        return self._remaining()
-
-    @property
-    def is_over(self) -> bool:
-        return self._remaining() <= _CLOCK_STEP
-
-    def _bounded(self, seconds: float) -> float:
-        return max(_AT_ONCE, min(seconds, self._remaining()))
+        return self.remaining() <= _CLOCK_STEP
 
 
 def finite(seconds: float) -> float | None:
@@ -154,7 +103,7 @@ def finite(seconds: float) -> float | None:
     return None if math.isinf(seconds) else seconds
 
 
-def _from_mapping(timeout: Mapping[str, float]) -> dict[str, float]:
+def _from_mapping(default: Timeouts, timeout: Mapping[str, float]) -> Timeouts:
     unknown = [str(name) for name in timeout if name not in _FIELDS]
     if unknown:
         raise ConfigurationError(
@@ -162,7 +111,9 @@ def _from_mapping(timeout: Mapping[str, float]) -> dict[str, float]:
             "'connect', 'start' (until the response begins), 'idle' (between events) or 'total' "
             "(for the whole call, retries included)."
         )
-    return {name: _seconds(f"timeout[{name!r}]", value) for name, value in timeout.items()}
+    seconds = {name: _seconds(f"timeout[{name!r}]", value) for name, value in timeout.items()}
+    changed: Timeouts = replace(default, **seconds)  # type: ignore[arg-type]  # no `remaining`
+    return changed
 
 
 def _seconds(name: str, value: object) -> float:

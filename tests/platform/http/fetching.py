@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_claude_cloud.platform.http.fetch import FetchedMedia, afetch_each, fetch_each
+from langchain_claude_cloud.platform.http.fetch import FetchedMedia, MediaFetcher
 
 
 async def afetch_all(urls: Sequence[str], **settings: Any) -> list[FetchedMedia]:
     """Fetch several, none of which may be missing."""
-    found = await afetch_each(urls, **settings)
+    found = await MediaFetcher(**settings).afetch(urls)
     return [media for media in found if isinstance(media, FetchedMedia)]
 
 
@@ -21,7 +21,9 @@ async def afetch_media(url: str, **settings: Any) -> FetchedMedia:
 
 def fetch_all(urls: Sequence[str], **settings: Any) -> list[FetchedMedia]:
     """Fetch several, and wait for them."""
-    return [media for media in fetch_each(urls, **settings) if isinstance(media, FetchedMedia)]
+    return [
+        media for media in MediaFetcher(**settings).fetch(urls) if isinstance(media, FetchedMedia)
+    ]
 
 
 def fetch_media(url: str, **settings: Any) -> FetchedMedia:

@@ -25,8 +25,12 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import look_up
-from langchain_claude_cloud.platform.http.fetch import FetchedMedia, FetchLimits, afetch_each
-from langchain_claude_cloud.platform.http.media_types import media_type_of
+from langchain_claude_cloud.platform.http.fetch import (
+    FetchedMedia,
+    FetchLimits,
+    MediaFetcher,
+    media_type_of,
+)
 
 PUBLIC = "93.184.215.14"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
@@ -638,7 +642,9 @@ async def test_the_sum_is_limited(tls: ssl.SSLContext) -> None:
 
     urls = [f"https://cloud.test/{number}" for number in range(40)]
     with Server(large, tls) as server, pytest.raises(RequestTooLargeError, match="1,000,000"):
-        await afetch_each(urls, most_bytes=1_000_000, resolver=Names(), network=Network(server))
+        await MediaFetcher(most_bytes=1_000_000, resolver=Names(), network=Network(server)).afetch(
+            urls
+        )
     assert len(sent) < len(urls)
 
 
@@ -652,8 +658,8 @@ async def test_what_is_optional_may_be_missing(tls: ssl.SSLContext) -> None:
     urls = ["https://cloud.test/a", "https://cloud.test/gone"]
     with Server(some, tls) as server:
         world: Any = {"resolver": Names(), "network": Network(server)}
-        found = await afetch_each(urls, optional={urls[1]}, **world)
+        found = await MediaFetcher(optional={urls[1]}, **world).afetch(urls)
         with pytest.raises(InvalidInputError, match="HTTP 404"):
-            await afetch_each(urls, optional={urls[0]}, **world)
+            await MediaFetcher(optional={urls[0]}, **world).afetch(urls)
     assert isinstance(found[0], FetchedMedia)
     assert isinstance(found[1], InvalidInputError)
