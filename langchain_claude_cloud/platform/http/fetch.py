@@ -23,7 +23,8 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
 )
 from langchain_claude_cloud.platform.http.addresses import is_public
-from langchain_claude_cloud.platform.http.async_transport import LookUp, LoopTransport, look_up
+from langchain_claude_cloud.platform.http.async_transport import LoopTransport
+from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
     is_address,
     proxy_for,

@@ -26,7 +26,8 @@ from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.async_transport import LoopTransport, SocksTransport
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
+    from langchain_claude_cloud.platform.http.pool import SocksTransport
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 from langchain_claude_cloud.platform.locks import SharedLock
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.async_transport import LoopTransport, SocksTransport
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 
 
 MOST_POOLS: Final = 64
@@ -55,6 +55,14 @@ class _Key(NamedTuple):
         url = httpx.URL(self.origin)
         context = tls_context(self.certificates) if self.certificates is not None else None
         return context, proxy_settings(url.scheme, url.host)
+
+
+class SocksTransport(httpx.AsyncHTTPTransport):
+    """Connections through a SOCKS proxy, which aiohttp does not speak to."""
+
+    async def retire(self) -> None:
+        """Close the connections."""
+        await self.aclose()
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}
@@ -96,17 +104,25 @@ def loop_transport(url: str, ca_bundle: str | None = None) -> LoopTransport | So
     key = _Key.of(url, ca_bundle)
     pool = state.pools.get(key)
     if pool is None:
-        from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
-            new_loop_transport,
-        )
-
-        pool = state.pools[key] = new_loop_transport(*key.settings())
+        pool = state.pools[key] = _new_loop_transport(*key.settings())
         retired = _oldest(state.pools)
         if retired is not None:
             task = asyncio.create_task(retired.retire())
             state.retiring.add(task)
             task.add_done_callback(state.retiring.discard)
     return pool
+
+
+def _new_loop_transport(
+    context: ssl.SSLContext | None, proxy: httpx.Proxy | None
+) -> LoopTransport | SocksTransport:
+    if proxy is not None and proxy.url.scheme.startswith("socks"):
+        return SocksTransport(verify=context or False, proxy=proxy)
+    from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
+        LoopTransport,
+    )
+
+    return LoopTransport(context, proxy)
 
 
 def _oldest(pools: dict[_K, _V]) -> _V | None:
