@@ -11,16 +11,18 @@ import copy
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
-from langchain_claude_cloud.platform.aws_failures import WAYS, explained
-from langchain_claude_cloud.platform.aws_sessions import client_config, make_session
-from langchain_claude_cloud.platform.boto_types import (
+from langchain_claude_cloud.platform.aws_library import (
+    WAYS,
     BotoCredentials,
     BotoSession,
+    client_config,
+    explained,
+    make_session,
 )
 from langchain_claude_cloud.platform.locks import SharedLock
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
@@ -137,6 +139,14 @@ class AwsSource:
         if self._frozen is None:
             raise AuthenticationError("No AWS credentials are loaded yet.", platform="bedrock")
         return self._frozen
+
+    def secrets(self) -> list[str | None]:
+        """Return what must not be shown.
+
+        Raises:
+            AuthenticationError: `prepare` was not called.
+        """
+        return [*astuple(self.keys())]
 
     def refresh(self, used: AwsKeys) -> bool:
         """Find the credentials anew after the cloud called them expired. Blocks.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import quote
 
 from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
 from langchain_claude_cloud.errors import (
+    AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
     InvalidInputError,
@@ -21,8 +24,8 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform import bedrock_invoke, bedrock_messages
-from langchain_claude_cloud.platform.aws_auth import AwsSource
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
+from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,
@@ -30,7 +33,11 @@ from langchain_claude_cloud.platform.base import (
     credentials_in,
     read_refusal,
 )
-from langchain_claude_cloud.platform.bedrock_auth import BedrockAuth
+from langchain_claude_cloud.platform.bedrock_auth import BedrockApiKey, identity_of
+from langchain_claude_cloud.platform.bedrock_bodies import (
+    rewrite_for_invoke_model,
+    rewrite_for_messages,
+)
 from langchain_claude_cloud.platform.bedrock_endpoint import (
     BedrockSettings,
     configured_base_url,
@@ -38,9 +45,21 @@ from langchain_claude_cloud.platform.bedrock_endpoint import (
     flag,
 )
 from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.sigv4 import keys_of, sign_request
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
+
+
+_EXPIRED_TYPES: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}
+)
+_OWN_SERVICES: Final = frozenset({"bedrock", "bedrock-mantle"})
+_OTHER_SERVICE: Final = re.compile(r"scoped to correct service: '([a-z-]+)'")
+"""How a refusal names the service to sign for (mantle: BerriAI/litellm#31476). It is believed for
+Bedrock's own names alone: a gateway must not get a signature for another service of AWS."""
+
+_EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
 
 class BedrockPlatform:
@@ -69,10 +88,15 @@ class BedrockPlatform:
         self._base_url = (
             check_base_url(settings.base_url, platform="bedrock") if settings.base_url else None
         )
-        self._auth = BedrockAuth(settings)
+        self._identity = identity_of(settings)
+        is_key = self._identity is None and not settings.unsigned
+        self._credentials: AwsSource | BedrockApiKey | None = (
+            BedrockApiKey(settings.api_key) if is_key and settings.api_key else None
+        )
+        self._service = self._named_service = self._api.signing_name
         self.framing: Framing = self._api.framing
         self.ca_bundle: str | None = None
-        self._started = self._ready = False
+        self._is_started = False
         self._starting = SharedLock()
 
     def __repr__(self) -> str:
@@ -84,7 +108,8 @@ class BedrockPlatform:
 
     def needs_prepare(self) -> bool:
         """Whether the region or the credentials are missing, or the latter are to be renewed."""
-        return not self._ready or self._auth.needs_prepare()
+        credentials = self._credentials
+        return not self._is_started or (credentials is not None and credentials.needs_prepare())
 
     def prepare(self) -> None:
         """Find the region and the credentials. Blocks.
@@ -95,26 +120,34 @@ class BedrockPlatform:
             ConnectionFailedError: A credential service cannot be reached.
         """
         with self._starting:
-            if not self._started:
+            if not self._is_started:
                 self._start()
-        self._auth.prepare()
-        self._ready = True
+        if self._credentials is not None:
+            self._credentials.prepare()
 
     def _start(self) -> None:
-        configuration = self._auth.configuration()
+        # Without an identity the configuration still names the region and the like.
+        source = AWS_SOURCES.get(self._identity or AwsIdentity(region=self._settings.region))
         if not self.region:
-            self.region = _find_region(configuration, self._settings.arn_region)
+            self.region = _find_region(source, self._settings.arn_region)
         if self._base_url is None:
-            self._base_url = self._default_base_url(configuration)
-        if self._auth.reads_files:
-            bundle = configuration.setting("ca_bundle")
+            self._base_url = self._default_base_url(source)
+        if self._reads_files:
+            bundle = source.setting("ca_bundle")
             self.ca_bundle = str(bundle) if bundle else None
-        self._auth.start(self.region, self._api.signing_name)
-        self._started = True
+        if self._identity is not None:
+            importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
+            self._credentials = source
+        self._is_started = True
+
+    @property
+    def _reads_files(self) -> bool:
+        """Whether AWS's configuration files are read, for the keys in them."""
+        return self._identity is not None and self._identity.keys is None
 
     def _default_base_url(self, configuration: AwsSource | None = None) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
-        if configuration is not None and self._auth.reads_files:
+        if configuration is not None and self._reads_files:
             # A configuration file may ask for them too; it is read for its keys anyway.
             fips = fips or configuration.setting("use_fips_endpoint") is True
             dual_stack = dual_stack or configuration.setting("use_dualstack_endpoint") is True
@@ -127,7 +160,12 @@ class BedrockPlatform:
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Find the credentials anew. Blocks; False if they are the user's own."""
-        return self._auth.refresh(used)
+        if self._named_service != self._service:
+            self._service = self._named_service
+            return True
+        if isinstance(self._credentials, AwsSource):
+            return self._credentials.refresh(keys_of(used, self._credentials.keys()))
+        return self._credentials is not None and self._credentials.refresh(used)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation; the id or ARN is percent-encoded as a whole.
@@ -153,32 +191,56 @@ class BedrockPlatform:
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         if self._api.is_invoke_model(operation):
-            rewritten, headers = bedrock_invoke.rewrite(self._settings, body, betas, operation)
+            rewritten, headers = rewrite_for_invoke_model(self._settings, body, betas, operation)
         else:
             name = self._api.name_of(model_id)
-            rewritten, headers = bedrock_messages.rewrite(
-                self._settings, body, betas, name, operation
-            )
+            rewritten, headers = rewrite_for_messages(self._settings, body, betas, name, operation)
         extra = {name.lower(): value for name, value in self._settings.extra_headers.items()}
         return rewritten, {**headers, **self._settings.api_headers, **extra}
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
-        """Return the signature's headers, or the bearer token of an API key."""
-        return self._auth.sign(request)
+        """Return the signature's headers, or the bearer token of an API key.
+
+        Raises:
+            AuthenticationError: Nothing is prepared yet.
+        """
+        if isinstance(self._credentials, BedrockApiKey):
+            return self._credentials.headers()
+        if self._identity is None:
+            return {}
+        if self._credentials is None:
+            raise AuthenticationError(
+                "No AWS credentials are loaded yet: prepare() comes before sign().",
+                platform="bedrock",
+                region=self.region,
+            )
+        service = request.signing_name or self._service
+        return sign_request(request, self._credentials.keys(), self.region, service)
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
-        """Whether the keys ran out or were replaced, which finding them anew may help."""
-        return self._auth.is_expired(error)
+        """Whether the keys ran out or were replaced, which finding them anew may help.
+
+        Or whether they signed for another service than the refusal names, which is noted, and
+        which `refresh` then takes.
+        """
+        if not isinstance(error, AuthenticationError):
+            return False
+        if isinstance(self._credentials, BedrockApiKey):
+            return self._credentials.is_renewable
+        named = _OTHER_SERVICE.search(str(error))
+        if named is not None and {named[1], self._service} <= _OWN_SERVICES:
+            self._named_service = named[1]
+            return self._named_service != self._service
+        return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
     def read_error(
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        return read_refusal(self, status, headers, body, model=model, secrets=self._secrets())
-
-    def _secrets(self) -> list[str | None]:
-        secrets = credentials_in(self._settings.extra_headers)
-        return [*secrets, *(self._auth.secrets() if self._ready else ())]
+        secrets: list[str | None] = [*credentials_in(self._settings.extra_headers)]
+        with suppress(AuthenticationError):  # none are loaded yet
+            secrets += self._credentials.secrets() if self._credentials is not None else []
+        return read_refusal(self, status, headers, body, model=model, secrets=secrets)
 
 
 def _find_region(source: AwsSource, arn_region: str | None) -> str:

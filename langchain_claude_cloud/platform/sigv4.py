@@ -1,6 +1,6 @@
 """Signs requests to AWS by Signature Version 4, with botocore.
 
-botocore is imported when a signer is made, which is at the first call to Bedrock.
+botocore is imported by the first call to Bedrock.
 """
 
 from __future__ import annotations
@@ -28,59 +28,51 @@ class AwsKeys:
     session_token: str | None = field(default=None, repr=False)
 
 
-class SigV4Signer:
-    """Signs requests for one region and service. Making the first one imports botocore.
+def sign_request(
+    request: OutgoingRequest, keys: AwsKeys, region: str, service: str
+) -> dict[str, str]:
+    """Return the headers that sign a request.
+
+    Only ``host``, ``content-type`` and ``x-amz*`` headers are signed: a proxy may change
+    the others. Hashing the body takes about 0.8 ms a megabyte.
 
     Args:
+        request: The request, final but for these headers.
+        keys: The credentials.
         region: The region of the credential scope.
         service: The service of the credential scope, such as ``bedrock``.
+
+    Returns:
+        ``authorization``, ``x-amz-date`` and, for temporary credentials,
+        ``x-amz-security-token``.
     """
+    from botocore.auth import SigV4Auth  # noqa: PLC0415  costs 110 ms: on first use
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
 
-    def __init__(self, region: str, service: str) -> None:
-        import botocore.auth  # noqa: PLC0415  costs 110 ms: on first use
-        import botocore.awsrequest  # noqa: PLC0415
-        import botocore.credentials  # noqa: PLC0415
-
-        self._auth, self._aws_request = botocore.auth.SigV4Auth, botocore.awsrequest.AWSRequest
-        self._credentials = botocore.credentials.ReadOnlyCredentials
-        self._region = region
-        self._service = service
-
-    def sign(self, request: OutgoingRequest, keys: AwsKeys) -> dict[str, str]:
-        """Return the headers that sign a request.
-
-        Only ``host``, ``content-type`` and ``x-amz*`` headers are signed: a proxy may change
-        the others. Hashing the body takes about 0.8 ms a megabyte.
-
-        Args:
-            request: The request, final but for these headers.
-            keys: The credentials.
-
-        Returns:
-            ``authorization``, ``x-amz-date`` and, for temporary credentials,
-            ``x-amz-security-token``.
-        """
-        to_sign = self._aws_request(
-            method=request.method,
-            url=request.url,
-            headers={name: value for name, value in request.headers.items() if _is_signed(name)},
-            data=request.content,
-        )
-        credentials = self._credentials(
-            keys.access_key_id, keys.secret_access_key, keys.session_token
-        )
-        with quiet_libraries():  # botocore logs what it signs, with the session token
-            self._auth(credentials, self._service, self._region).add_auth(to_sign)
-        names = ["authorization", "x-amz-date"]
-        names += ["x-amz-security-token"] if keys.session_token else []
-        return {name: str(to_sign.headers[name]) for name in names}
+    signed = {
+        name: value
+        for name, value in request.headers.items()
+        if name.lower() == "content-type" or name.lower().startswith("x-amz")
+    }
+    to_sign = AWSRequest(
+        method=request.method, url=request.url, headers=signed, data=request.content
+    )
+    credentials = ReadOnlyCredentials(
+        keys.access_key_id, keys.secret_access_key, keys.session_token
+    )
+    with quiet_libraries():  # botocore logs what it signs, with the session token
+        SigV4Auth(credentials, service, region).add_auth(to_sign)
+    names = ["authorization", "x-amz-date"]
+    names += ["x-amz-security-token"] if keys.session_token else []
+    return {name: str(to_sign.headers[name]) for name in names}
 
 
 def keys_of(headers: Mapping[str, str], current: AwsKeys) -> AwsKeys:
     """Return the keys that signed a request, as far as its headers tell.
 
     Args:
-        headers: What `SigV4Signer.sign` returned.
+        headers: What `sign_request` returned.
         current: The keys that may have been used; others are returned without their secret.
     """
     found = re.search(r"Credential=([^/]+)/", headers.get("authorization", ""))
@@ -90,8 +82,3 @@ def keys_of(headers: Mapping[str, str], current: AwsKeys) -> AwsKeys:
         and headers.get("x-amz-security-token") == current.session_token
     )
     return current if same else AwsKeys(found.group(1) if found else "", "")
-
-
-def _is_signed(name: str) -> bool:
-    lower = name.lower()
-    return lower == "content-type" or lower.startswith("x-amz")

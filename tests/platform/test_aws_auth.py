@@ -30,7 +30,7 @@ from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
 from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES, AwsSources
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.sigv4 import AwsKeys, SigV4Signer
+from langchain_claude_cloud.platform.sigv4 import AwsKeys, sign_request
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
 
@@ -83,7 +83,7 @@ def test_signatures_verify(
         },
         content,
     )
-    signed = SigV4Signer("us-east-1", "bedrock").sign(request, keys)
+    signed = sign_request(request, keys, "us-east-1", "bedrock")
     _verify(request, keys, signed)
     with pytest.raises(SignatureProblem, match="signature"):
         _verify(replace(request, content=content + b" "), keys, signed)
@@ -98,16 +98,15 @@ def test_a_query_is_signed() -> None:
     request = OutgoingRequest(
         "GET", "https://bedrock.us-east-1.amazonaws.com/foundation-models?b=2%2F3&a=x%20y&a=b"
     )
-    _verify(request, KEYS, SigV4Signer("us-east-1", "bedrock").sign(request, KEYS))
+    _verify(request, KEYS, sign_request(request, KEYS, "us-east-1", "bedrock"))
 
 
 def test_what_is_signed_can_be_sent_again_with_other_keys() -> None:
     """A retry signs anew: headers of the first signature are not signed twice."""
-    signer = SigV4Signer("us-east-1", "bedrock")
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
-    first = signer.sign(request, SESSION_KEYS)
+    first = sign_request(request, SESSION_KEYS, "us-east-1", "bedrock")
     other = AwsKeys("ASIAOTHER", "other", "token2")
-    again = signer.sign(request.with_headers(first), other)
+    again = sign_request(request.with_headers(first), other, "us-east-1", "bedrock")
     assert again["x-amz-security-token"] == "token2"
     _verify(request, other, again)
 
@@ -116,7 +115,7 @@ def test_nothing_that_is_signed_is_logged(caplog: pytest.LogCaptureFixture) -> N
     """Botocore writes the canonical request, which holds the session token, at DEBUG."""
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
     with caplog.at_level(logging.DEBUG):
-        signed = SigV4Signer("us-east-1", "bedrock").sign(request, SESSION_KEYS)
+        signed = sign_request(request, SESSION_KEYS, "us-east-1", "bedrock")
         logging.getLogger("botocore.auth").debug("a line of somebody else")
     assert "somebody else" in caplog.text
     assert "session/token" not in caplog.text

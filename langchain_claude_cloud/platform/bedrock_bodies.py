@@ -1,9 +1,13 @@
-"""InvokeModel and its siblings on ``bedrock-runtime``.
+"""Bodies and headers of Bedrock's two forms of a request: InvokeModel and the Messages API.
 
-The model is in the URL, ``anthropic_version`` and ``anthropic_beta`` are in the body, what else
-there is to set are headers, and streams are AWS event-stream frames.
+InvokeModel and its siblings on ``bedrock-runtime`` have the model in the URL,
+``anthropic_version`` and ``anthropic_beta`` in the body, and what else there is to set in headers.
+Bodies, versions and betas of the Messages API (on ``bedrock-runtime``, ``bedrock-mantle`` and
+Claude Platform) are those of Anthropic's own API.
 
-https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html;
+https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html;
+https://docs.aws.amazon.com/claude-platform/latest/userguide/making-requests.html
 """
 
 from __future__ import annotations
@@ -25,9 +29,13 @@ _GUARDRAIL_HEADERS: Final = {
     "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",
     "guardrailVersion": "x-amzn-bedrock-guardrailversion",
 }
+_VERSION: Final = "2023-06-01"
+_NOT_COUNTED: Final = frozenset(
+    {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
+)
 
 
-def rewrite(
+def rewrite_for_invoke_model(
     settings: BedrockSettings,
     body: JsonObject,
     betas: Sequence[str],
@@ -84,3 +92,34 @@ def _wrap_for_counting(body: JsonObject) -> JsonObject:
     # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
     whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
     return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
+
+
+def rewrite_for_messages(
+    settings: BedrockSettings,
+    body: JsonObject,
+    betas: Sequence[str],
+    model_id: str,
+    operation: Operation,
+) -> tuple[JsonObject, dict[str, str]]:
+    """Return a Messages body with its model, and the headers of version and betas."""
+    dropped = {"anthropic_version", "stream"}
+    if operation == "count_tokens":
+        dropped |= _NOT_COUNTED
+    rewritten: JsonObject = {
+        "model": model_id,
+        **{name: value for name, value in body.items() if name not in dropped},
+    }
+    in_body = rewritten.pop("anthropic_beta", None)
+    if operation == "stream":
+        rewritten["stream"] = True
+    # The default of the settings is one of InvokeModel's bodies.
+    is_of_body = settings.anthropic_version.startswith("bedrock-")
+    headers = {
+        "content-type": "application/json",
+        "accept": "application/json",
+        "anthropic-version": _VERSION if is_of_body else settings.anthropic_version,
+    }
+    names = dict.fromkeys([*betas, *(in_body if isinstance(in_body, list) else [])])
+    if joined := ",".join(map(str, names)):
+        headers["anthropic-beta"] = joined
+    return rewritten, headers
