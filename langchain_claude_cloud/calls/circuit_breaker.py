@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 OPEN_SECONDS: Final = 30.0
 """For an endpoint that failed without saying for how long; doubled each time in a row."""
@@ -59,7 +59,7 @@ class CircuitBreakers:
         self._clock = clock
         self._draw = draw
         self._circuits: dict[Hashable, _Circuit] = {}
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     def remaining(self, place: Hashable) -> float:
         """Return for how many seconds no other call should go there; 0 for a closed circuit."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -18,7 +19,7 @@ from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.arns import ArnTarget
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.fetch import FetchedMedia
@@ -54,7 +55,7 @@ class ExpiringTable(Generic[V]):
         self._clock = clock
         self._size_of = size_of
         self._entries: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     def get(self, key: Hashable) -> V | None:
         """Return what is known; None if that is nothing, or it has expired."""
@@ -145,16 +146,16 @@ class Memory:
             MEDIA_BYTES, clock, lambda media: len(media.data)
         )
         self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
-        self.locks: ExpiringTable[SharedLock] = ExpiringTable(1000, clock)
+        self.locks: ExpiringTable[threading.Lock] = ExpiringTable(1000, clock)
 
     def say_once(self, notice: str) -> None:
         """Log a warning, but once a day: an agent asks hundreds of times an hour."""
         if self.notices.put(notice, value=True, seconds=24 * HOUR):
             logger.warning("langchain-claude-cloud: %s", notice)
 
-    def lock_for(self, key: Hashable) -> SharedLock:
+    def lock_for(self, key: Hashable) -> threading.Lock:
         """Return the lock that is held while one thread finds something out for all."""
-        return self.locks.update(key, lambda lock: lock or SharedLock(), HOUR)
+        return self.locks.update(key, lambda lock: lock or shared_lock(), HOUR)
 
     def minute(self, place: Hashable, limit: RateLimit) -> MinuteWindow:
         """Return what was sent to an endpoint in the last minute under a limit of the user's."""

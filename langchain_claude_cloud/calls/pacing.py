@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 DECREASE: Final = 0.94
 """What is left of the measured rate after a throttle."""
@@ -132,7 +132,7 @@ class Pacing:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._traffic: dict[Hashable, _Traffic] = {}
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     def wait(self, place: Hashable, ticket: Ticket) -> float:
         """Return how many seconds a call should wait before it asks again; 0: it is sent now.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 MINUTE: Final = 60.0
 _BURST: Final = 10
@@ -95,7 +95,7 @@ class MinuteWindow:
         self._tokens = 0.0
         self._queue: deque[Reservation] = deque()
         self._numbers = 0
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     def wait(self, reservation: Reservation) -> float:
         """Return how many seconds a request waits before it asks again; 0: it is sent now.

@@ -24,7 +24,7 @@ from langchain_claude_cloud.platform.aws_library import (
     explained,
     make_session,
 )
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class AwsSource:
         self._next_attempt = 0.0
         self._failure: ClaudeCloudError | None = None
         self._failures = 0
-        self._lock = SharedLock()
+        self._lock = shared_lock()
         _SOURCES.add(self)
 
     def needs_prepare(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 _LIMIT: Final = 256
 _IDLE_SECONDS: Final = 3600.0
@@ -45,7 +45,7 @@ class AwsSources:
     ) -> None:
         self._limit, self._idle, self._clock = limit, idle, clock
         self._sources: OrderedDict[Hashable, tuple[AwsSource, float]] = OrderedDict()
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     def get(self, identity: AwsIdentity) -> AwsSource:
         """Return the source of an identity, made on first use. No I/O but for two stat calls."""

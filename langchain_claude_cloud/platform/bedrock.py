@@ -44,7 +44,7 @@ from langchain_claude_cloud.platform.bedrock_endpoint import (
     default_base_url,
     flag,
 )
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 from langchain_claude_cloud.platform.sigv4 import keys_of, sign_request
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
@@ -97,7 +97,7 @@ class BedrockPlatform:
         self.framing: Framing = self._api.framing
         self.ca_bundle: str | None = None
         self._is_started = False
-        self._starting = SharedLock()
+        self._starting = shared_lock()
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"

@@ -17,7 +17,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity
 from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 _ASKED_AGAIN_SECONDS: Final = 300.0
@@ -35,7 +35,7 @@ class BedrockApiKey:
         self._provider = None if isinstance(given, SecretStr) else given
         self._key = given.get_secret_value() if isinstance(given, SecretStr) else None
         self._due = 0.0
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     @property
     def is_renewable(self) -> bool:

@@ -33,7 +33,7 @@ from langchain_claude_cloud.platform.google_library import (
     scoped,
     transport,
 )
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +140,7 @@ class CredentialsSource:
         self._credentials: GoogleCredentials | None = None
         self._project: str | None = None
         self._next_attempt = 0.0
-        self._lock = SharedLock()
+        self._lock = shared_lock()
 
     @property
     def project(self) -> str | None:
@@ -253,7 +253,7 @@ class CredentialsSource:
 _SOURCES: WeakValueDictionary[tuple[object, ...], CredentialsSource] = WeakValueDictionary()
 _DEFAULTS: dict[tuple[object, ...], CredentialsSource] = {}
 _KEPT_DEFAULTS = 8
-_SOURCES_LOCK = SharedLock()
+_SOURCES_LOCK = shared_lock()
 
 
 def _shared(

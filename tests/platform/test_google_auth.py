@@ -43,7 +43,7 @@ from langchain_claude_cloud.platform.google_auth import (
     token_source,
 )
 from langchain_claude_cloud.platform.google_library import SCOPES, explained, transport
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 
 @pytest.fixture
@@ -409,7 +409,7 @@ def test_headers_before_prepare_are_an_error() -> None:
 
 def test_a_forked_child_finds_locks_open() -> None:
     """A lock that a thread of the parent held is not shut for ever in the child."""
-    lock = SharedLock()
+    lock = shared_lock()
     with lock:
         child = os.fork()
         if child == 0:

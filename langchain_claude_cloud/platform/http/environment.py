@@ -17,7 +17,7 @@ import httpx
 import langchain_claude_cloud
 from langchain_claude_cloud.config.shapes import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 # Below the 350 s after which AWS's load balancers and NAT gateways drop an idle connection
 # without a word, and below the minutes that front ends and firewalls usually grant.
@@ -37,7 +37,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 _contexts: dict[Certificates, ssl.SSLContext] = {}
-_contexts_lock = SharedLock()
+_contexts_lock = shared_lock()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

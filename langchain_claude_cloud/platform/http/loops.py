@@ -23,7 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
@@ -34,7 +34,7 @@ T = TypeVar("T")
 _FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
 _states: weakref.WeakSet[LoopState] = weakref.WeakSet()
-_states_lock = SharedLock()
+_states_lock = shared_lock()
 _open_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 

@@ -25,7 +25,7 @@ from langchain_claude_cloud.platform.http.environment import (
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
-from langchain_claude_cloud.platform.locks import SharedLock
+from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
@@ -66,7 +66,7 @@ class SocksTransport(httpx.AsyncHTTPTransport):
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}
-_lock = SharedLock()
+_lock = shared_lock()
 
 
 def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
