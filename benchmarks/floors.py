@@ -7,6 +7,7 @@ functions read the same bytes with httpx alone.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -69,6 +70,37 @@ class ChunkFloor(BaseChatModel):
         return "floor"
 
 
+class ReadingFloor(ChunkFloor):
+    """Makes its next chunk whenever a bare client has read a piece.
+
+    Both are done in one loop, as a chat model does them. Measured one after the other they take a
+    fifth less: code that waits for a packet between two runs is no longer in the processor's cache.
+    """
+
+    client: Any
+    url: str
+    scenario: Scenario
+
+    def _stream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        del messages, args, kwargs
+        chunks = self._chunks()
+        with self.client.stream(**raw_request(self.url, self.scenario)) as response:
+            for _ in response.iter_raw():
+                yield from islice(chunks, 1)
+
+    async def _astream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        del messages, args, kwargs
+        chunks = self._chunks()
+        async with self.client.stream(**raw_request(self.url, self.scenario)) as response:
+            async for _ in response.aiter_raw():
+                for chunk in islice(chunks, 1):
+                    yield chunk
+
+
 class EventFloor(ChunkFloor):
     """Makes one protocol event per delta from memory."""
 
@@ -103,11 +135,4 @@ def read_raw(client: httpx.Client, url: str, scenario: Scenario) -> None:
     """Read an answer's bytes and look at none."""
     with client.stream(**raw_request(url, scenario)) as response:
         for _ in response.iter_raw():
-            pass
-
-
-async def aread_raw(client: httpx.AsyncClient, url: str, scenario: Scenario) -> None:
-    """Read an answer's bytes on an event loop and look at none."""
-    async with client.stream(**raw_request(url, scenario)) as response:
-        async for _ in response.aiter_raw():
             pass

@@ -53,8 +53,9 @@ How to read it:
   It is CPU time of the whole process, threads included, unless the row says wall time.
 * The **floor** is measured in turns with this package: for streams a chat model that makes one
   chunk, with the fields that a chunk of Claude's has, or one protocol event, per event from
-  memory and nothing else; with one event a packet or a wake-up, that plus a raw read of the
-  same bytes with the library used (httpx; on event loops httpx over aiohttp); for imports langchain-core alone; for memory and first text a raw httpx
+  memory and nothing else; with one event a packet or a wake-up, such a chunk for each piece that
+  a raw read of the same bytes brings, in one loop, with the library used (httpx; on event loops
+  httpx over aiohttp); for imports langchain-core alone; for memory and first text a raw httpx
   request; for frames and requests the checksums and JSON that cannot be left out. **Ratio** is
   this package's worse figure to its floor.
 * Events carry 20 characters; streams come in pieces of 16 kB unless the row says otherwise.

@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable
 
 from benchmarks.cases import Budget, Case, Context, Measurement
-from benchmarks.floors import ChunkFloor, EventFloor, aread_raw, read_raw
+from benchmarks.floors import ChunkFloor, EventFloor, ReadingFloor, read_raw
 from benchmarks.measure import Work, best_of
 from benchmarks.scenarios import Kind, Scenario
 
@@ -90,10 +90,19 @@ def packets(context: Context, *, kind: Kind, tls: bool = False) -> Measurement:
     if not context.ours:
         return _per_event(events, *best_of(2, own))
     with httpx.Client() as client:
-        raw = partial(read_raw, client, url, scenario)
+        floor = consumer(_Unbound(), _reading(client, url, scenario), kind, "stream", "x")
         own()
-        value, *floors = best_of(5, own, floor_of(scenario, "stream", context), raw)
-    return _per_event(events, value, sum(floors))
+        value, least = best_of(5, own, floor)
+    return _per_event(events, value, least)
+
+
+def _reading(
+    client: httpx.Client | httpx.AsyncClient, url: str, scenario: Scenario
+) -> ReadingFloor:
+    pieces = scenario.pieces()
+    return ReadingFloor(
+        kind=scenario.kind, pieces=pieces, client=client, url=url, scenario=scenario
+    )
 
 
 def wake_ups(
@@ -110,11 +119,10 @@ def wake_ups(
     if not context.ours:
         return _per_event(events, *best_of(2, own))
     client = HttpxAiohttpClient(limits=httpx.Limits(max_connections=1000))
-    raw = partial(_all, context, partial(aread_raw, client, url, scenario), streams)
-    floor = floor_of(scenario, "astream", context)
-    value, chunks, reading = best_of(3, own, floor, raw)
+    read = partial(_aread, _reading(client, url, scenario), "x")
+    value, least = best_of(3, own, partial(_all, context, read, streams))
     context.runner.run(client.aclose())
-    return _per_event(events, value, chunks * streams + reading)
+    return _per_event(events, value, least)
 
 
 def _all(context: Context, read: Callable[[], object], streams: int) -> None:
