@@ -18,13 +18,13 @@ from langchain_core.messages import AIMessage
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
     add_block,
+    convert_annotations,
     convert_block,
     convert_blocks,
     convert_text,
     unwrap,
     without_leftovers,
 )
-from langchain_claude_cloud.request.messages.citations import convert_annotations
 from langchain_claude_cloud.request.messages.other_providers import (
     fold_cache_points,
     native_block,

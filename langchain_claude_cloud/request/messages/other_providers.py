@@ -1,23 +1,32 @@
 """Translates content that was written for other LangChain integrations.
 
-ChatBedrockConverse uses the blocks of Bedrock's Converse API, which have no ``type``, and cache
-points, which stand behind the block that they mark. ChatAnthropicVertex takes a cache marker
-from ``additional_kwargs``. Stored histories hold both.
+ChatBedrockConverse uses the blocks of Bedrock's Converse API, and cache points, which stand behind
+the block that they mark. Converse tells the kind of a block by its one key instead of a ``type``;
+stored histories hold such blocks with a ``type`` beside it, or without. ChatAnthropicVertex takes
+a cache marker from ``additional_kwargs``.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.converse import from_converse
 
 Content: TypeAlias = str | list[str | JsonObject]
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
+_MEDIA_TYPES: Final = {
+    "pdf": "application/pdf",
+    **dict.fromkeys(("csv", "html", "md", "txt"), "text/plain"),
+    **{kind: f"image/{kind}" for kind in ("gif", "jpeg", "png", "webp")},
+}
+_BESIDE: Final = ("cache_control", "index")
+"""What may stand beside the one key of a block that has no ``type``; more, and it is data."""
 
 
 def content_of(message: BaseMessage) -> Content:
@@ -50,7 +59,7 @@ def native_block(item: object) -> object:
     if kind in (None, "function") and isinstance(item.get("function"), dict):
         return _chat_call(item) or item
     translate = _OPENAI_ITEMS.get(kind) if isinstance(kind, str) else None
-    return translate(item) if translate else from_converse(item)
+    return translate(item) if translate else _from_converse(item)
 
 
 def _chat_call(item: JsonObject) -> JsonObject | None:
@@ -121,3 +130,134 @@ def fold_cache_points(content: Content) -> Content:
 
 def _block(item: str | JsonObject) -> JsonObject:
     return {"type": "text", "text": item} if isinstance(item, str) else item
+
+
+def _from_converse(block: JsonObject) -> JsonObject:
+    """Return a block of Converse's in a form that `blocks` knows; any other block itself.
+
+    Raises:
+        InvalidInputError: It is an image or a document that holds nothing.
+    """
+    if _FORMS.keys().isdisjoint(block):
+        return block
+    for key, (kind, translate) in _FORMS.items():
+        held = block.get(key)
+        if isinstance(held, dict) and _is_form(block, key, kind):
+            found = translate(held)
+            if found is not None:
+                return found | {name: block[name] for name in ("cache_control",) if name in block}
+    return block
+
+
+def _is_form(block: JsonObject, key: str, kind: str) -> bool:
+    if block.get("type") is None:
+        return block.keys() <= {key, "type", *_BESIDE}
+    return block["type"] in (key, kind)
+
+
+def _tool_use(held: JsonObject) -> JsonObject | None:
+    call_id = held.get("toolUseId")
+    if not isinstance(call_id, str):
+        return None
+    return {
+        "type": "tool_use",
+        "id": call_id,
+        "name": held.get("name"),
+        "input": held.get("input") or {},
+    }
+
+
+def _tool_result(held: JsonObject) -> JsonObject | None:
+    call_id = held.get("toolUseId")
+    if not isinstance(call_id, str):
+        return None
+    result = {"type": "tool_result", "tool_use_id": call_id, "content": held.get("content")}
+    return result | ({"is_error": True} if held.get("status") == "error" else {})
+
+
+def _reasoning(held: JsonObject) -> JsonObject | None:
+    if held.get("redactedContent"):
+        return {"type": "redacted_thinking", "data": held["redactedContent"]}
+    told = held.get("reasoningText")
+    if not isinstance(told, dict):
+        return None
+    signature = told.get("signature")
+    return {"type": "thinking", "thinking": told.get("text") or "", "signature": signature}
+
+
+def _cited(held: JsonObject) -> JsonObject | None:
+    """Return the text of an answer with citations, whose places mean nothing here."""
+    content = held.get("content")
+    return {"type": "text", "text": "".join(_texts(content))} if isinstance(content, list) else None
+
+
+def _search_result(held: JsonObject) -> JsonObject | None:
+    if not isinstance(held.get("content"), list):
+        return None
+    texts = [{"type": "text", "text": text} for text in _texts(held["content"])]
+    wire: JsonObject = {"type": "search_result", "content": texts}
+    return wire | {key: held[key] for key in ("source", "title", "citations") if key in held}
+
+
+def _texts(content: list[object]) -> list[str]:
+    return [str(part["text"]) for part in content if isinstance(part, dict) and part.get("text")]
+
+
+def _guarded(held: JsonObject) -> JsonObject:
+    return {"type": "guard_content", "guard_content": held}
+
+
+def _image(held: JsonObject) -> JsonObject | None:
+    return _media("image", held)
+
+
+def _document(held: JsonObject) -> JsonObject | None:
+    return _media("file", held)
+
+
+def _media(kind: str, held: JsonObject) -> JsonObject | None:
+    """Return an image or a document as LangChain's standard block."""
+    source = held.get("source")
+    if not isinstance(source, dict):
+        return None
+    media_type = _MEDIA_TYPES.get(str(held.get("format")), held.get("format"))
+    details = {key: held[key] for key in ("citations", "context") if held.get(key)}
+    details |= {"title": held["name"]} if held.get("name") else {}
+    if isinstance(source.get("text"), str):
+        return {"type": "text-plain", "text": source["text"], **details}
+    if isinstance(source.get("content"), list):
+        parts = [{"type": "text", "text": text} for text in _texts(source["content"])]
+        return {"type": "document", "source": {"type": "content", "content": parts}, **details}
+    bucket = source.get("s3Location")
+    if isinstance(bucket, dict):
+        return {"type": kind, "url": str(bucket.get("uri")), "mime_type": media_type, **details}
+    data = source.get("bytes")
+    if not data:
+        name = "image" if kind == "image" else "document"
+        raise InvalidInputError(f"this {name} holds no bytes and no text. Pass it as base64.")
+    encoded = base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
+    return {"type": kind, "base64": encoded, "mime_type": media_type, **details}
+
+
+def _video(held: JsonObject) -> JsonObject:
+    return {**held, "type": "video"}
+
+
+def _audio(held: JsonObject) -> JsonObject:
+    return {**held, "type": "audio"}
+
+
+_Translator = Callable[[JsonObject], "JsonObject | None"]
+_FORMS: Final[Mapping[str, tuple[str, _Translator]]] = {
+    "toolUse": ("tool_use", _tool_use),
+    "toolResult": ("tool_result", _tool_result),
+    "reasoningContent": ("reasoning_content", _reasoning),
+    "citationsContent": ("citations_content", _cited),
+    "searchResult": ("search_result", _search_result),
+    "guardContent": ("guard_content", _guarded),
+    "image": ("image", _image),
+    "document": ("document", _document),
+    "video": ("video", _video),
+    "audio": ("audio", _audio),
+}
+"""By Converse's key: the type that others write beside it, and the translation."""
