@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -17,11 +17,13 @@ from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
+    Converter,
     add_block,
     convert_annotations,
     convert_block,
     convert_blocks,
     convert_text,
+    nothing,
     unwrap,
     without_leftovers,
 )
@@ -70,17 +72,6 @@ class AssistantContent:
     paused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A message being read: its calls, and what its server tools are called."""
-
-    calls: MessageCalls
-    server_names: dict[str, str]
-
-
-_Handler = Callable[[JsonObject, _Reading], "JsonObject | None"]
-
-
 def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> AssistantContent:
     """Convert an answer, of Claude or of another model.
 
@@ -99,7 +90,6 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> Assist
     claude = is_claude(metadata)
     parsed = bool(metadata.keys() - {"output_version"})
     calls = MessageCalls.read(message, parsed=parsed, names=names)
-    reading = _Reading(calls, {})
     content = fold_cache_points(message.content)
     if isinstance(content, str):
         blocks = convert_blocks(content)
@@ -108,7 +98,7 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> Assist
         blocks = []
         for item in content:
             block = {"type": "text", "text": item} if isinstance(item, str) else item
-            add_block(blocks, handle(block, reading), block)
+            add_block(blocks, handle(cast("JsonObject", native_block(block)), calls), block)
     blocks += calls.remaining()
     return AssistantContent(blocks, calls, metadata.get("stop_reason") in _PAUSES)
 
@@ -126,17 +116,38 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
     return provider in _BEDROCK_PROVIDERS
 
 
-def _claude_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    block = cast("JsonObject", native_block(block))
-    kind = block.get("type")
-    if not isinstance(kind, str):
-        return convert_block(block)
-    handler = _HANDLERS.get(kind)
-    if handler is None and kind.endswith("_tool_result"):
+def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
+    kind = str(block.get("type") or "")
+    if kind == "non_standard":
+        return _claude_block(cast("JsonObject", native_block(unwrap(block))), calls)
+    if kind in _CALLS:
+        return calls.convert(block)
+    if kind in _SERVER_CALLS:
+        return _server_call(block, calls.server_names)
+    if kind == "server_tool_result":
+        return _server_result(block, calls.server_names)
+    if kind.endswith("_tool_result"):
         return _without_nulls(block)
-    if handler is None and kind.endswith("_call"):
+    if kind.endswith("_call"):
         return None  # of a tool of OpenAI's own, such as web_search_call
-    return handler(block, reading) if handler else convert_block(block)
+    return _CONVERTERS.get(kind, convert_block)(block)
+
+
+def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
+    kind = block.get("type")
+    if kind in _CALLS:
+        return calls.convert(block)
+    if kind in _OTHER_TEXTS:
+        return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
+    return _described(block) if kind in _MEDIA else None
+
+
+def _described(block: JsonObject) -> JsonObject | None:
+    """Say what a model answered: "`image` blocks can only be in `user` messages"."""
+    text = block.get("text")
+    if not isinstance(text, str):
+        text = f"[{describe(block)} is not shown here]"
+    return convert_text(_with_marker({"type": "text", "text": text}, block))
 
 
 def _without_nulls(block: JsonObject) -> JsonObject:
@@ -147,118 +158,70 @@ def _without_nulls(block: JsonObject) -> JsonObject:
     return {key: value for key, value in without_leftovers(block).items() if value is not None}
 
 
-def _foreign_block(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    block = cast("JsonObject", native_block(block))
-    kind = block.get("type")
-    if kind in _CALLS:
-        return reading.calls.convert(block)
-    if kind in _OTHER_TEXTS:
-        return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
-    return _described(block, reading) if kind in _MEDIA else None
-
-
-def _described(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    """Say what a model answered: "`image` blocks can only be in `user` messages"."""
-    del reading
-    text = block.get("text")
-    if not isinstance(text, str):
-        text = f"[{describe(block)} is not shown here]"
-    return convert_text({**_marker(block), "type": "text", "text": text})
-
-
-def _text(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    del reading
+def _text(block: JsonObject) -> JsonObject | None:
     wire = convert_text(block)
-    annotations = block.get("annotations")
-    if wire is not None and annotations:
-        citations = convert_annotations(annotations)
-        if citations:
-            wire["citations"] = citations
-    return wire
+    citations = convert_annotations(block.get("annotations"))
+    return {**wire, "citations": citations} if wire is not None and citations else wire
 
 
-def _thinking(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    del reading
-    return _signed(block.get("thinking"), block.get("signature"))
-
-
-def _reasoning(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    """Translate standard reasoning back; Converse keeps redacted thinking there as well."""
-    del reading
-    extras = block.get("extras") or {}
-    redacted = extras.get("redacted_content") or extras.get("data")
-    if redacted:
-        return _redacted_thinking(redacted)
-    return _signed(block.get("reasoning"), extras.get("signature") or block.get("signature"))
-
-
-def _converse_reasoning(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    del reading
-    held = block.get("reasoning_content")
-    if not isinstance(held, dict):
+def _thinking(block: JsonObject) -> JsonObject | None:
+    """Convert a thinking block; the API takes none without its signature."""
+    if not block.get("signature"):
         return None
-    redacted = held.get("redacted_content")
-    if redacted:
-        return _redacted_thinking(redacted)
-    return _signed(held.get("text"), held.get("signature"))
+    thinking = block.get("thinking") or ""
+    return {"type": "thinking", "thinking": thinking, "signature": block["signature"]}
 
 
-def _signed(thinking: object, signature: object) -> JsonObject | None:
-    """Return a thinking block; the API takes none without its signature."""
-    if not signature:
-        return None
-    return {"type": "thinking", "thinking": thinking or "", "signature": signature}
-
-
-def _redacted(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    del reading
-    return _redacted_thinking(block["data"]) if block.get("data") else None
-
-
-def _redacted_thinking(data: str | bytes) -> JsonObject:
-    """Return a redacted block; boto3 hands out Converse's as bytes.
+def _redacted_thinking(block: JsonObject) -> JsonObject | None:
+    """Convert a redacted block; boto3 hands out Converse's as bytes.
 
     Recorded ones are the text of the Messages API's ``data`` already. Bytes that are no such
     text are encoded.
     """
+    data = block.get("data")
     if isinstance(data, bytes):
         is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
         data = data.decode("ascii") if is_text else base64.b64encode(data).decode("ascii")
-    return {"type": "redacted_thinking", "data": data}
+    return {"type": "redacted_thinking", "data": data} if data else None
 
 
-def _call(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    return reading.calls.convert(block)
+def _reasoning(block: JsonObject) -> JsonObject | None:
+    """Translate standard reasoning back; Converse keeps redacted thinking there as well."""
+    extras = block.get("extras") or {}
+    redacted = extras.get("redacted_content") or extras.get("data")
+    if redacted:
+        return _redacted_thinking({"data": redacted})
+    signature = extras.get("signature") or block.get("signature")
+    return _thinking({"thinking": block.get("reasoning"), "signature": signature})
 
 
-def _server_use(block: JsonObject, reading: _Reading) -> JsonObject:
-    del reading
+def _server_use(block: JsonObject) -> JsonObject:
     wire = _without_nulls(block)
     if not wire.get("input"):
         wire["input"] = parse_object(str(block.get("partial_json") or "")) or {}
     return wire
 
 
-def _standard_server_use(block: JsonObject, reading: _Reading) -> JsonObject | None:
+def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
     """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
     name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
     if isinstance(arguments, str):
         arguments = parse_object(arguments or "{}")
     if not name or not call_id or arguments is None:
         return None
-    reading.server_names[call_id] = name
+    server_names[call_id] = name
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
     wire = {"type": kind, "id": call_id, "name": name, "input": arguments, **extras}
-    return without_leftovers({**wire, **_marker(block)})
+    return _with_marker(wire, block)
 
 
-def _standard_server_result(block: JsonObject, reading: _Reading) -> JsonObject | None:
+def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
     """Translate a standard server tool result back into the block that it was."""
     call_id = block.get("tool_call_id")
     extras = dict(block.get("extras") or {})
-    name = reading.server_names.get(call_id or "")
+    name = server_names.get(call_id or "")
     kind = extras.pop("block_type", None) or _RESULT_TYPES.get(name or "")
     kind = kind or (f"{name}_tool_result" if name else None)
     if not call_id or not kind:
@@ -266,43 +229,26 @@ def _standard_server_result(block: JsonObject, reading: _Reading) -> JsonObject 
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", []), **extras}
     if kind == "mcp_tool_result":
         wire["is_error"] = block.get("status") == "error"
-    return without_leftovers({**wire, **_marker(block)})
+    return _with_marker(wire, block)
 
 
-def _marker(block: JsonObject) -> JsonObject:
-    """Return the cache marker that somebody put on a standard block."""
-    return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
-
-
-def _wrapped(block: JsonObject, reading: _Reading) -> JsonObject | None:
-    return _claude_block(unwrap(block), reading)
-
-
-def _nothing(block: JsonObject, reading: _Reading) -> None:
-    """Leave out what the API takes from nobody.
-
-    That is a part of a stream, another API's private record of a call, or LangChain's block
-    for a refusal, which stands for a stop reason.
-    """
-    del block, reading
+def _with_marker(wire: JsonObject, block: JsonObject) -> JsonObject:
+    """Return a translated block with the cache marker that somebody put on the standard one."""
+    marker = block.get("cache_control")
+    return without_leftovers({**wire, "cache_control": marker} if marker else wire)
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
-_HANDLERS: Final[Mapping[str, _Handler]] = {
+_SERVER_CALLS: Final = frozenset({"server_tool_call", "server_tool_call_chunk"})
+_CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": _text,
     "thinking": _thinking,
-    "redacted_thinking": _redacted,
+    "redacted_thinking": _redacted_thinking,
     "reasoning": _reasoning,
-    "reasoning_content": _converse_reasoning,
-    **dict.fromkeys(_CALLS, _call),
-    **dict.fromkeys(_MEDIA, _described),
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
-    "server_tool_call": _standard_server_use,
-    "server_tool_call_chunk": _standard_server_use,
-    "server_tool_result": _standard_server_result,
-    "non_standard": _wrapped,
-    "refusal": _nothing,
-    "input_json_delta": _nothing,
-    "custom_tool_call": _nothing,
+    # Thinking in no known form, and a part of a stream.
+    "reasoning_content": nothing,
+    "input_json_delta": nothing,
+    **dict.fromkeys(_MEDIA, _described),
 }

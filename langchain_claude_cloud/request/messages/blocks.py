@@ -287,7 +287,7 @@ def _refuse(block: JsonObject) -> JsonObject:
     )
 
 
-def _nothing(block: JsonObject) -> None:
+def nothing(block: JsonObject) -> None:
     """Leave out a block that only an answer can hold."""
     del block
 
@@ -330,8 +330,8 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "input_file": _openai_file,
     "non_standard": _unwrapped,
     "guard_content": _guarded,
-    "reasoning": _nothing,
-    "refusal": _nothing,
+    "reasoning": nothing,
+    "refusal": nothing,
     **dict.fromkeys(_UNSUPPORTED, _refuse),
 }
 

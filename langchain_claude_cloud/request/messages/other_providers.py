@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage
@@ -176,9 +177,11 @@ def _tool_result(held: JsonObject) -> JsonObject | None:
 
 
 def _reasoning(held: JsonObject) -> JsonObject | None:
-    if held.get("redactedContent"):
-        return {"type": "redacted_thinking", "data": held["redactedContent"]}
-    told = held.get("reasoningText")
+    """Return thinking; ChatBedrockConverse names its parts as Python does."""
+    redacted = held.get("redactedContent") or held.get("redacted_content")
+    if redacted:
+        return {"type": "redacted_thinking", "data": redacted}
+    told = held.get("reasoningText", held)
     if not isinstance(told, dict):
         return None
     signature = told.get("signature")
@@ -207,14 +210,6 @@ def _guarded(held: JsonObject) -> JsonObject:
     return {"type": "guard_content", "guard_content": held}
 
 
-def _image(held: JsonObject) -> JsonObject | None:
-    return _media("image", held)
-
-
-def _document(held: JsonObject) -> JsonObject | None:
-    return _media("file", held)
-
-
 def _media(kind: str, held: JsonObject) -> JsonObject | None:
     """Return an image or a document as LangChain's standard block."""
     source = held.get("source")
@@ -239,12 +234,9 @@ def _media(kind: str, held: JsonObject) -> JsonObject | None:
     return {"type": kind, "base64": encoded, "mime_type": media_type, **details}
 
 
-def _video(held: JsonObject) -> JsonObject:
-    return {**held, "type": "video"}
-
-
-def _audio(held: JsonObject) -> JsonObject:
-    return {**held, "type": "audio"}
+def _recording(kind: str, held: JsonObject) -> JsonObject:
+    """Return a video or a sound with its type; neither is for Claude."""
+    return {**held, "type": kind}
 
 
 _Translator = Callable[[JsonObject], "JsonObject | None"]
@@ -252,12 +244,13 @@ _FORMS: Final[Mapping[str, tuple[str, _Translator]]] = {
     "toolUse": ("tool_use", _tool_use),
     "toolResult": ("tool_result", _tool_result),
     "reasoningContent": ("reasoning_content", _reasoning),
+    "reasoning_content": ("reasoning_content", _reasoning),
     "citationsContent": ("citations_content", _cited),
     "searchResult": ("search_result", _search_result),
     "guardContent": ("guard_content", _guarded),
-    "image": ("image", _image),
-    "document": ("document", _document),
-    "video": ("video", _video),
-    "audio": ("audio", _audio),
+    "image": ("image", partial(_media, "image")),
+    "document": ("document", partial(_media, "file")),
+    "video": ("video", partial(_recording, "video")),
+    "audio": ("audio", partial(_recording, "audio")),
 }
 """By Converse's key: the type that others write beside it, and the translation."""

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
-from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -23,13 +23,27 @@ INVALID_JSON: Final = "INVALID_JSON"
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a tool: its name, its arguments, and what is wrong with them, if anything."""
+
+    name: str
+    arguments: JsonObject
+    error: str | None = None
+
+    @classmethod
+    def invalid(cls, name: str | None, raw: object, error: str | None) -> _Call:
+        """Return a call whose arguments are no JSON object."""
+        error = error or "The arguments are not valid JSON."
+        return cls(name or "", {INVALID_JSON: raw or ""}, error)
+
+
 @dataclass(slots=True)
 class MessageCalls:
     """The tool calls of one message, and which of them have their block already.
 
     Attributes:
-        valid: Calls by id.
-        invalid: Calls whose arguments did not parse, by id.
+        known: LangChain's calls, by id.
         parsed: Whether LangChain's own lists are the truth: a call that only content knows
             was then removed by somebody.
         names: What the tools are called in the request.
@@ -37,15 +51,16 @@ class MessageCalls:
         optional: Wire ids of converted calls that only content knows: they stay if a result
             answers them.
         converted: Ids that have their block.
+        server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
-    valid: dict[str, ToolCall]
-    invalid: dict[str, InvalidToolCall]
+    known: dict[str, _Call]
     parsed: bool
     names: ToolNames
     broken: dict[str, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     converted: set[str] = field(default_factory=set)
+    server_names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, message: AIMessage, *, parsed: bool, names: ToolNames) -> MessageCalls:
@@ -59,95 +74,84 @@ class MessageCalls:
         Raises:
             InvalidInputError: A call without an id, or two with the same.
         """
-        calls = [call for call in message.tool_calls if not _is_empty(call)]
-        valid = {_id_of(call): call for call in calls}
-        if len(valid) < len(calls):
-            raise InvalidInputError(
-                f"two tool calls have the same id, of {sorted(valid)}: ids must be unique."
-            )
-        # One without an id cannot be answered; the model gets the rest of its turn back.
-        invalid = {call["id"]: call for call in message.invalid_tool_calls if call["id"]}
-        return cls(valid, invalid, parsed or bool(valid or invalid), names)
+        known: dict[str, _Call] = {}
+        for call in message.tool_calls:
+            call_id = call.get("id")
+            if not call_id and not call["name"]:
+                continue  # what other integrations make of a server tool's stream
+            if not call_id:
+                raise _refuse_without_id(call["name"])
+            if call_id in known:
+                raise InvalidInputError(f"two tool calls have the same id, {call_id!r}.")
+            known[call_id] = _Call(call["name"], call["args"])
+        for broken in message.invalid_tool_calls:
+            if broken["id"]:  # one without cannot be answered; the rest of its turn goes back
+                invalid = _Call.invalid(broken.get("name"), broken.get("args"), broken.get("error"))
+                known.setdefault(broken["id"], invalid)
+        return cls(known, parsed or bool(known), names)
 
     def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
 
         Returns:
-            None if the call has its block already.
+            None if the call has its block already, or the block is no call.
         """
         call_id = block.get("id")
         if not call_id or not isinstance(call_id, str):
-            _refuse_named(block)
+            if block.get("name") and block.get("type") in ("tool_use", "tool_call"):
+                raise _refuse_without_id(block["name"])
             return None
         if call_id in self.converted:
             return None
-        self.converted.add(call_id)
-        if call_id in self.valid:
-            call = self.valid[call_id]
-            return self._tool_use(call_id, call["name"], call["args"], block)
-        if call_id in self.invalid:
-            return self._invalid_call(self.invalid[call_id], block)
-        return self._known_to_content_only(call_id, block)
+        call = self.known.get(call_id)
+        if call is None:
+            call = _read_block(block)
+            if self.parsed:
+                self.optional.add(wire_id(call_id))
+        return self._tool_use(call_id, call, block)
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
-        blocks = []
-        for call_id, call in self.valid.items():
-            if call_id not in self.converted:
-                blocks.append(self._tool_use(call_id, call["name"], call["args"], {}))
-        for call_id, broken in self.invalid.items():
-            if call_id not in self.converted and call_id not in self.valid:
-                blocks.append(self._invalid_call(broken, {}))
-        self.converted.update(self.valid, self.invalid)
-        return blocks
+        return [
+            self._tool_use(call_id, call, {})
+            for call_id, call in self.known.items()
+            if call_id not in self.converted
+        ]
 
-    def _invalid_call(self, call: InvalidToolCall | JsonObject, block: JsonObject) -> JsonObject:
-        call_id, raw = call["id"] or "", call.get("args") or ""
-        self.broken[wire_id(call_id)] = call.get("error") or "The arguments are not valid JSON."
-        return self._tool_use(call_id, call.get("name") or "", {INVALID_JSON: raw}, block)
-
-    def _known_to_content_only(self, call_id: str, block: JsonObject) -> JsonObject:
-        if self.parsed:
-            self.optional.add(wire_id(call_id))
-        given, raw = _arguments(block)
-        if given is None or block.get("type") == "invalid_tool_call":
-            return self._invalid_call({**block, "args": raw}, block)
-        return self._tool_use(call_id, block.get("name") or "", given, block)
-
-    def _tool_use(
-        self, call_id: str, name: str, arguments: JsonObject, block: JsonObject
-    ) -> JsonObject:
+    def _tool_use(self, call_id: str, call: _Call, block: JsonObject) -> JsonObject:
+        self.converted.add(call_id)
+        if call.error is not None:
+            self.broken[wire_id(call_id)] = call.error
         wire = {
             "type": "tool_use",
             "id": wire_id(call_id),
-            "name": self.names.wire_name(name),
-            "input": self.names.wire_input(name, arguments),
+            "name": self.names.wire_name(call.name),
+            "input": self.names.wire_input(call.name, call.arguments),
         }
         extras = block.get("extras")
         held = {**extras, **block} if isinstance(extras, dict) else block
-        wire |= {key: held[key] for key in _KEPT if held.get(key) is not None}
-        return wire
+        return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
 
 
-def _refuse_named(block: JsonObject) -> None:
-    """Refuse a call without an id, unless it has no name either and so is no call at all."""
-    if block.get("name") and block.get("type") in ("tool_use", "tool_call"):
-        raise InvalidInputError(
-            f"the call of tool {block['name']!r} has no id, so no result can answer it. Give it "
-            "one, in content and in tool_calls."
-        )
-
-
-def _arguments(block: JsonObject) -> tuple[JsonObject | None, str]:
-    """Return a block's arguments, and their text; None if they are no object."""
+def _read_block(block: JsonObject) -> _Call:
+    """Read a call that only content knows."""
     given = block.get("input", block.get("args"))
     if block.get("partial_json") and not given:
         given = block["partial_json"]
-    if isinstance(given, dict):
-        return given, ""
-    if not given:
-        return {}, ""
-    return parse_object(str(given)), str(given)
+    name = block.get("name") or ""
+    arguments = given if isinstance(given, dict) else parse_object(str(given)) if given else {}
+    if arguments is None or block.get("type") == "invalid_tool_call":
+        raw = "" if isinstance(given, dict) or not given else str(given)
+        return _Call.invalid(name, raw, block.get("error"))
+    return _Call(name, arguments)
+
+
+def _refuse_without_id(name: str) -> InvalidInputError:
+    """Return the error for a call that no result can answer."""
+    return InvalidInputError(
+        f"the call of tool {name!r} has no id, so no result can answer it. Give it one, in "
+        "content and in tool_calls."
+    )
 
 
 def parse_object(text: str) -> JsonObject | None:
@@ -157,18 +161,3 @@ def parse_object(text: str) -> JsonObject | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _id_of(call: ToolCall) -> str:
-    call_id = call.get("id")
-    if not call_id:
-        raise InvalidInputError(
-            f"the call of tool {call['name']!r} has no id, so no result can answer it. Give each "
-            "entry of tool_calls an 'id'."
-        )
-    return call_id
-
-
-def _is_empty(call: ToolCall) -> bool:
-    """Whether this is what other integrations make of a server tool's stream: no call at all."""
-    return not call.get("id") and not call["name"]
