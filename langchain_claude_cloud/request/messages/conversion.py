@@ -7,9 +7,9 @@ some models also take them behind a user's turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 
@@ -51,15 +51,16 @@ TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 
 _TEXTS: Final = ("text", "input_text")
 
-_ROLES: Final[Mapping[str, Role]] = {
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "ai": "assistant",
-    "model": "assistant",
+_KINDS: Final[Mapping[str, str]] = {
+    "user": "human",
+    "human": "human",
+    "assistant": "ai",
+    "ai": "ai",
+    "model": "ai",
     "system": "system",
     "developer": "system",
 }
+"""The types of messages, by the role that a `ChatMessage` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,105 +112,6 @@ def convert_messages(
     return builder.finish()
 
 
-class _SystemPrompt:
-    """The system messages of one conversation.
-
-    Attributes:
-        waiting: Blocks for the next place in the conversation that takes a system turn.
-        notices: What was moved, one line each.
-    """
-
-    def __init__(self, *, in_place: bool) -> None:
-        """Start without any.
-
-        Args:
-            in_place: Whether the model takes system turns between the others.
-        """
-        self.waiting: list[JsonObject] = []
-        self.notices: list[str] = []
-        self._in_place = in_place
-        self._text: str | None = None
-        self._blocks: list[JsonObject] = []
-        self._position = 0
-
-    def add(self, content: str | list[str | JsonObject], position: int, *, leading: bool) -> None:
-        """Add a message.
-
-        Args:
-            content: The message's content.
-            position: Its index.
-            leading: Whether only system messages stand before it.
-
-        Raises:
-            InvalidInputError: It holds something else than text.
-        """
-        blocks: list[JsonObject] = []
-        for item in _as_list(content):
-            add_block(blocks, _convert(item), item)
-        if not blocks:
-            return
-        if not leading and self._in_place:
-            self._position = self._position if self.waiting else position
-            self.waiting += blocks
-            return
-        if not leading:
-            self.notices.append(
-                f"messages[{position}] is a system message inside the conversation, which this "
-                "model does not take there; it goes into the system prompt"
-            )
-        is_alone = isinstance(content, str) and not self._blocks
-        self._text = blocks[0]["text"] if is_alone else None
-        self._blocks += blocks
-
-    def take_turn(self) -> Turn:
-        """Return a system turn of what is waiting."""
-        turn = Turn("system", self._position, self.waiting)
-        self.waiting = []
-        return turn
-
-    def value(self) -> str | list[JsonObject] | None:
-        """Return the system prompt: a string if it is one string message.
-
-        What is still waiting had no place in the conversation and joins it.
-
-        Raises:
-            InvalidInputError: It holds a change of tools, which only a turn may.
-        """
-        if self.waiting:
-            self.notices.append(
-                f"messages[{self._position}] is a system message with no user turn to follow; it "
-                "goes into the system prompt"
-            )
-            self._text = None
-        blocks = self._blocks + self.waiting
-        changes = [block["type"] for block in blocks if block["type"] in TOOL_CHANGES]
-        if changes:
-            raise InvalidInputError(
-                f"a {changes[0]} block is allowed only in a system message after a user turn, on a "
-                "model that takes system messages there."
-            )
-        return self._text if self._text is not None else (blocks or None)
-
-
-def _as_list(content: str | list[str | JsonObject]) -> list[str | JsonObject]:
-    return [content] if isinstance(content, str) else content
-
-
-def _convert(item: str | JsonObject) -> JsonObject | None:
-    block = {"type": "text", "text": item} if isinstance(item, str) else item
-    while block.get("type") == "non_standard":
-        block = unwrap(block)
-    kind = block.get("type", "text" if "text" in block else None)
-    if kind in TOOL_CHANGES:
-        return without_leftovers(block)
-    if kind not in _TEXTS:
-        raise InvalidInputError(
-            f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
-            "HumanMessage."
-        )
-    return convert_block({**block, "type": "text"})
-
-
 class _ConversationBuilder:
     """A conversation while its messages are added one after another."""
 
@@ -219,7 +121,8 @@ class _ConversationBuilder:
         self._with_thinking = with_thinking
         self._turns: list[Turn] = []
         self._notices: list[str] = []
-        self._system = _SystemPrompt(in_place=model.capabilities.mid_conversation_system)
+        self._prompt = Turn("system", 0)
+        self._waiting = Turn("system", 0)  # for the next place that takes a system turn
 
     def add(self, message: BaseMessage, position: int) -> None:
         """Add a message.
@@ -227,13 +130,26 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It cannot be sent.
         """
-        add = _ADDERS.get(message.type)
-        if add is None:
+        kind: str | None = message.type.removesuffix("MessageChunk").lower()
+        if kind == "chat":
+            role = message.role if isinstance(message, ChatMessage) else ""
+            kind = _KINDS.get(role.lower())
+            if kind is None:
+                raise InvalidInputError(
+                    f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
+                )
+        adders = {
+            "human": self._add_user,
+            "ai": self._add_assistant,
+            "system": self._add_system,
+            "tool": self._add_tool_result,
+        }
+        if kind not in adders:
             raise InvalidInputError(
                 f"messages of type {message.type!r} cannot be sent to Claude. Use HumanMessage, "
                 "AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
             )
-        add(self, message, position)
+        adders[kind](message, position)
 
     def finish(self) -> Conversation:
         """Return the conversation.
@@ -249,14 +165,11 @@ class _ConversationBuilder:
                 "not a conversation, and empty AIMessages are left out)."
             )
         self._check_ends(turns)
-        return Conversation(
-            self._system.value(),
-            [turn.wire() for turn in turns],
-            (*self._notices, *self._system.notices),
-        )
+        self._finish_prompt()
+        messages = [turn.wire() for turn in turns]
+        return Conversation(self._prompt.wire()["content"] or None, messages, tuple(self._notices))
 
-    def add_user(self, message: BaseMessage, position: int) -> None:
-        """Add a user's message to the turn that is open, or to a new one."""
+    def _add_user(self, message: BaseMessage, position: int) -> None:
         turn = self._open("user", position)
         content = content_of(message)
         if isinstance(content, str):
@@ -270,24 +183,17 @@ class _ConversationBuilder:
             else:
                 add_block(turn.content, convert_item(item), item)
 
-    def add_tool_result(self, message: BaseMessage, position: int) -> None:
-        """Add a tool's result to the user's turn."""
-        result = cast("ToolMessage", message)
-        results = convert_tool_message(result, self._notices)
-        self._open("user", position).results += [self._with_wire_names(each) for each in results]
+    def _add_tool_result(self, message: BaseMessage, position: int) -> None:
+        results = convert_tool_message(cast("ToolMessage", message), self._notices)
+        for result in results:
+            content = result.get("content")
+            for block in content if isinstance(content, list) else ():
+                if block["type"] == "tool_reference" and isinstance(block.get("tool_name"), str):
+                    block["tool_name"] = self._names.wire_name(block["tool_name"])
+        self._open("user", position).results += results
 
-    def _with_wire_names(self, result: JsonObject) -> JsonObject:
-        """Return a result in which references to tools name them as the request does."""
-        content = result.get("content")
-        if not isinstance(content, list):
-            return result
-        for block in content:
-            if block["type"] == "tool_reference" and isinstance(block.get("tool_name"), str):
-                block["tool_name"] = self._names.wire_name(block["tool_name"])
-        return result
-
-    def add_assistant(self, message: BaseMessage, position: int) -> None:
-        """Add an answer to the turn that is open, or to a new one; an empty one is skipped."""
+    def _add_assistant(self, message: BaseMessage, position: int) -> None:
+        """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         added = convert_assistant(message, self._names)
@@ -302,22 +208,28 @@ class _ConversationBuilder:
         is_text = len(added.blocks) == 1 and added.blocks[0]["type"] == "text"
         turn.plain = is_first and is_text and isinstance(message.content, str)
 
-    def add_system(self, message: BaseMessage, position: int) -> None:
-        """Add a system message, wherever it stands."""
-        self._system.add(content_of(message), position, leading=not self._turns)
-
-    def add_chat(self, message: BaseMessage, position: int) -> None:
-        """Add a `ChatMessage` by its role."""
-        role = message.role if isinstance(message, ChatMessage) else ""
-        kind = _ROLES.get(role.lower())
-        if kind is None:
-            raise InvalidInputError(
-                f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
+    def _add_system(self, message: BaseMessage, position: int) -> None:
+        content = content_of(message)
+        blocks: list[JsonObject] = []
+        for item in [content] if isinstance(content, str) else content:
+            add_block(blocks, _convert_system_item(item), item)
+        if not blocks:
+            return
+        if self._turns and self._model.capabilities.mid_conversation_system:
+            if not self._waiting.content:
+                self._waiting = Turn("system", position)
+            self._waiting.content += blocks
+            return
+        if self._turns:
+            self._notices.append(
+                f"messages[{position}] is a system message inside the conversation, which this "
+                "model does not take there; it goes into the system prompt"
             )
-        adders = {"user": self.add_user, "assistant": self.add_assistant}
-        adders.get(kind, self.add_system)(message, position)
+        self._prompt.plain = isinstance(content, str) and not self._prompt.content
+        self._prompt.content += blocks
 
     def _open(self, role: Role, position: int) -> Turn:
+        """Return the turn that is open, or a new one of that role."""
         if not self._turns or self._turns[-1].role != role:
             self._turns.append(Turn(role, position))
         return self._turns[-1]
@@ -329,11 +241,28 @@ class _ConversationBuilder:
         followed by the assistant or nothing, and never by each other
         (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages).
         """
-        last = self._turns[-1] if self._turns else None
-        if last is None or not self._system.waiting:
+        if not self._turns or not self._waiting.content:
             return
+        last = self._turns[-1]
         if last.role == "user" or last.ends_with_server_result():
-            self._turns.append(self._system.take_turn())
+            self._turns.append(self._waiting)
+            self._waiting = Turn("system", 0)
+
+    def _finish_prompt(self) -> None:
+        """Add what still waits for a place in the conversation to the system prompt."""
+        if self._waiting.content:
+            self._notices.append(
+                f"messages[{self._waiting.position}] is a system message with no user turn to "
+                "follow; it goes into the system prompt"
+            )
+            self._prompt.plain = False
+            self._prompt.content += self._waiting.content
+        for block in self._prompt.content:
+            if block["type"] in TOOL_CHANGES:
+                raise InvalidInputError(
+                    f"a {block['type']} block is allowed only in a system message after a user "
+                    "turn, on a model that takes system messages there."
+                )
 
     def _check_ends(self, turns: list[Turn]) -> None:
         if turns[0].role != "user":
@@ -353,16 +282,16 @@ class _ConversationBuilder:
             )
 
 
-_Adder: TypeAlias = Callable[[_ConversationBuilder, BaseMessage, int], None]
-_ADDERS: Final[Mapping[str, _Adder]] = {
-    "human": _ConversationBuilder.add_user,
-    "HumanMessageChunk": _ConversationBuilder.add_user,
-    "ai": _ConversationBuilder.add_assistant,
-    "AIMessageChunk": _ConversationBuilder.add_assistant,
-    "system": _ConversationBuilder.add_system,
-    "SystemMessageChunk": _ConversationBuilder.add_system,
-    "tool": _ConversationBuilder.add_tool_result,
-    "ToolMessageChunk": _ConversationBuilder.add_tool_result,
-    "chat": _ConversationBuilder.add_chat,
-    "ChatMessageChunk": _ConversationBuilder.add_chat,
-}
+def _convert_system_item(item: str | JsonObject) -> JsonObject | None:
+    block = {"type": "text", "text": item} if isinstance(item, str) else item
+    while block.get("type") == "non_standard":
+        block = unwrap(block)
+    kind = block.get("type", "text" if "text" in block else None)
+    if kind in TOOL_CHANGES:
+        return without_leftovers(block)
+    if kind not in _TEXTS:
+        raise InvalidInputError(
+            f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
+            "HumanMessage."
+        )
+    return convert_block({**block, "type": "text"})
