@@ -13,16 +13,12 @@ from typing import Final, TypeAlias
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request import schema_keywords
+from langchain_claude_cloud.request.subschemas import DEFINITIONS, every_schema, map_schemas
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
-_DEFINITIONS: Final = ("$defs", "definitions")
 _STRING_FORMATS: Final = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 )
-_SCHEMA_MAPS: Final = ("$defs", "definitions", "patternProperties", "properties")
-_VALUES: Final = ("const", "default", "enum", "examples")
-"""Keywords that hold values, not schemas."""
-
 _LONGEST_CHAIN: Final = 10
 """References to references at the root are followed as far as that."""
 
@@ -45,7 +41,7 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     """
     rest = _distributed(schema)
     wire: JsonObject = {}
-    for key in _DEFINITIONS:
+    for key in DEFINITIONS:
         definitions = rest.pop(key, None)
         if isinstance(definitions, dict):
             wire[key] = {name: _part(part) for name, part in definitions.items()}
@@ -69,19 +65,8 @@ def without_titles(schema: JsonObject) -> JsonObject:
     Args:
         schema: A JSON schema; not changed.
     """
-    plain: JsonObject = {}
-    for key, value in schema.items():
-        if key in _SCHEMA_MAPS and isinstance(value, dict):
-            plain[key] = {
-                name: without_titles(part) if isinstance(part, dict) else part
-                for name, part in value.items()
-            }
-        elif isinstance(value, dict) and key not in _VALUES:
-            plain[key] = without_titles(value)
-        elif isinstance(value, list) and key not in _VALUES:
-            plain[key] = [without_titles(p) if isinstance(p, dict) else p for p in value]
-        elif key != "title":
-            plain[key] = value
+    plain = map_schemas(schema, without_titles)
+    plain.pop("title", None)
     return plain
 
 
@@ -93,7 +78,7 @@ def resolve_root(schema: JsonObject) -> JsonObject:
     """
     for _ in range(_LONGEST_CHAIN):
         holder, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
-        target = _named_schemas(schema, holder).get(name) if holder in _DEFINITIONS else None
+        target = _named_schemas(schema, holder).get(name) if holder in DEFINITIONS else None
         if not isinstance(target, dict):
             break
         schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
@@ -104,7 +89,7 @@ def refers_to_itself(schema: JsonObject) -> bool:
     """Whether a schema is recursive, which structured outputs do not take; tools do."""
     definitions = {
         f"#/{holder}/{name}": part
-        for holder in _DEFINITIONS
+        for holder in DEFINITIONS
         for name, part in _named_schemas(schema, holder).items()
     }
     reached = {name: _references(part) for name, part in definitions.items()}
@@ -117,12 +102,8 @@ def refers_to_itself(schema: JsonObject) -> bool:
 
 
 def _references(schema: object) -> set[str]:
-    if isinstance(schema, list):
-        return set().union(*map(_references, schema))
-    if not isinstance(schema, dict):
-        return set()
-    own = {schema["$ref"]} if isinstance(schema.get("$ref"), str) else set()
-    return own.union(*map(_references, schema.values()))
+    found = (part.get("$ref") for part in every_schema(schema))
+    return {reference for reference in found if isinstance(reference, str)}
 
 
 def has_open_object(schema: object) -> bool:
@@ -131,18 +112,16 @@ def has_open_object(schema: object) -> bool:
     Structured outputs close every object, so that a map is always empty there; a tool's
     arguments may have any keys.
     """
-    if isinstance(schema, list):
-        return any(map(has_open_object, schema))
-    if not isinstance(schema, dict):
+    return any(map(_is_map, every_schema(schema)))
+
+
+def _is_map(schema: JsonObject) -> bool:
+    if schema.get("type") != "object" or schema.get("additionalProperties") is False:
         return False
-    is_closed = schema.get("additionalProperties") is False
-    named = schema.get("properties")
-    required = schema.get("required")
-    is_open = named is None or (
+    named, required = schema.get("properties"), schema.get("required")
+    return named is None or (
         isinstance(named, dict) and isinstance(required, list) and not set(required) <= set(named)
     )
-    is_map = schema.get("type") == "object" and is_open and not is_closed
-    return is_map or any(map(has_open_object, schema.values()))
 
 
 def refuse_maps(schema: JsonObject, owner: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.subschemas import SCHEMA_LISTS, SCHEMA_MAPS, SCHEMAS
 
 TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
@@ -154,11 +155,11 @@ class SchemaRewriter:
             self._reference(wire, str(value), depth)
         elif key == "type":
             self._type(wire, value, path, depth)
-        elif key in _SCHEMAS:
+        elif key in SCHEMAS:
             wire[key] = self.rewrite(value, path, depth)
-        elif key in _SCHEMA_MAPS:
+        elif key in SCHEMA_MAPS:
             wire[key] = self._map(value, path, depth)
-        elif key in _SCHEMA_LISTS:
+        elif key in SCHEMA_LISTS:
             parts = [self._part(part, f"{path}.{n}", depth) for n, part in enumerate(_list(value))]
             if parts:
                 wire[key] = parts
@@ -396,15 +397,6 @@ _DROPPED: Final = frozenset(
 
 _NULLABLE: Final = frozenset({"const", "default"})
 """Keywords for which null is a value; elsewhere it stands for nothing."""
-
-_SCHEMAS: Final = frozenset(
-    {
-        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
-        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
-    }
-)
-_SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
-_SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 
 _Reader: TypeAlias = Callable[[object], object]
 _PLAIN: Final[Mapping[str, _Reader]] = {

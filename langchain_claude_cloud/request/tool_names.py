@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.property_keys import KeyNames, KeyRenamer, fitting_name
+from langchain_claude_cloud.request.property_keys import (
+    KeyNames,
+    KeyRenamer,
+    fitting_name,
+    rename_keys,
+)
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -69,7 +74,7 @@ class ToolNames:
     def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""
         keys = self.keys.get(own_name)
-        return keys.wire_value(arguments) if keys else arguments
+        return rename_keys(arguments, keys.wire) if keys else arguments
 
     def own_name(self, name: str) -> str:
         """Return what the caller calls a tool that the model calls."""
@@ -78,12 +83,12 @@ class ToolNames:
     def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a whole call with the tool's own keys."""
         keys = self.keys.get(own_name)
-        return keys.own_value(arguments) if keys else arguments
+        return rename_keys(arguments, keys.own) if keys else arguments
 
     def renamer(self, own_name: str) -> KeyRenamer | None:
         """Return what gives streamed arguments of a tool its own keys; None if they have them."""
         keys = self.keys.get(own_name)
-        return KeyRenamer(keys) if keys else None
+        return KeyRenamer(keys.own) if keys else None
 
 
 NO_NAMES: Final = ToolNames()

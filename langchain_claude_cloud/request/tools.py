@@ -90,7 +90,7 @@ class ConvertedTool(dict[str, Any]):
     @cached_property
     def wire_schema(self) -> JsonObject:
         """Its input schema as it is sent."""
-        return self.key_names.wire_schema()
+        return self.key_names.wire_schema(self["input_schema"])
 
 
 def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:
