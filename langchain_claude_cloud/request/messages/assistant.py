@@ -122,10 +122,8 @@ def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
         return _claude_block(cast("JsonObject", native_block(unwrap(block))), calls)
     if kind in _CALLS:
         return calls.convert(block)
-    if kind in _SERVER_CALLS:
-        return _server_call(block, calls.server_names)
-    if kind == "server_tool_result":
-        return _server_result(block, calls.server_names)
+    if kind in _SERVER_TOOLS:
+        return _SERVER_TOOLS[kind](block, calls.server_names)
     if kind.endswith("_tool_result"):
         return _without_nulls(block)
     if kind.endswith("_call"):
@@ -239,7 +237,11 @@ def _with_marker(wire: JsonObject, block: JsonObject) -> JsonObject:
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
-_SERVER_CALLS: Final = frozenset({"server_tool_call", "server_tool_call_chunk"})
+_SERVER_TOOLS: Final = {
+    "server_tool_call": _server_call,
+    "server_tool_call_chunk": _server_call,
+    "server_tool_result": _server_result,
+}
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": _text,
     "thinking": _thinking,
