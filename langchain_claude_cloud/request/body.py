@@ -5,7 +5,6 @@ The model, the version and the betas are not in it: each platform sends those it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -19,6 +18,7 @@ from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
+from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.request.prepared_tools import CONTEXT_MANAGEMENT_BETA, prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
@@ -31,11 +31,6 @@ _THINKING_BETAS: Final = (
     ("display", "updates", "thinking-display-updates-2026-08-18"),
     ("block_binding", None, "thinking-binding-controls-2026-08-01"),
 )
-_DEEPEST: Final = 200
-"""Far below where Python's own functions give up, at about a thousand levels."""
-
-_SURROGATES: Final = re.compile("[\ud800-\udfff]+")
-
 _RESERVED: Final = ("messages", "model", "stream")
 """Body fields that model_kwargs may not set: they have arguments of their own."""
 
@@ -94,7 +89,7 @@ def _build(
     betas += [beta for beta in own if beta not in options.refused]
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
-    body, replaced = _plain_json(body)
+    body, replaced = plain_json(body)
     if replaced:
         notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names)
@@ -186,61 +181,3 @@ def _refuse_media(messages: list[JsonObject], model: ResolvedModel) -> None:
                     f"{model.info.name} does not read {block['type']} blocks. Use a newer "
                     "model, or send text."
                 )
-
-
-def _plain_json(body: JsonObject) -> tuple[JsonObject, bool]:
-    """Return a body without halves of characters, which the API refuses, and if there were any.
-
-    Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
-    character hold them. Two halves that belong together become their character.
-
-    Args:
-        body: The body; not changed.
-
-    Raises:
-        InvalidInputError: It is nested too deeply; the message says which field is.
-    """
-    has_halves = any(_has_halves(field, name) for name, field in body.items())
-    clean = _clean(body) if has_halves else body
-    return (clean, True) if has_halves and isinstance(clean, dict) else (body, False)
-
-
-def _has_halves(field: object, name: str) -> bool:
-    """Whether there are halves of characters in a field of a body.
-
-    Raises:
-        InvalidInputError: It is nested too deeply.
-    """
-    found = False
-    level = [field]
-    for _ in range(_DEEPEST):
-        deeper: list[object] = []
-        for value in level:
-            if isinstance(value, str):
-                found = found or not (value.isascii() or _SURROGATES.search(value) is None)
-            elif isinstance(value, dict):
-                deeper += value
-                deeper += value.values()
-            elif isinstance(value, list | tuple):
-                deeper += value
-        if not deeper:
-            return found
-        level = deeper
-    raise InvalidInputError(
-        f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
-        "content that hold themselves, or send deep data as text."
-    )
-
-
-def _clean(value: object) -> object:
-    """Return a value with its texts cleaned, the keys included."""
-    if isinstance(value, str):
-        return value if value.isascii() else _SURROGATES.sub(_joined, value)
-    if isinstance(value, dict):
-        return {_clean(key): _clean(held) for key, held in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _joined(found: re.Match[str]) -> str:
-    halves = found[0].encode("utf-16-le", "surrogatepass")
-    return halves.decode("utf-16-le", "replace")
