@@ -101,6 +101,7 @@ class ModelBase(BaseChatModel):
             except ValidationError as error:
                 refused = describe_refusal(_OWNER, error)
             if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                values.clear()
                 raise refused
 
     @model_validator(mode="before")

@@ -55,6 +55,7 @@ class CloudConfig(Serializable):
             except ValidationError as error:
                 refused = describe_refusal(type(self).__name__, error)
             if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                values.clear()
                 raise refused
 
     @classmethod

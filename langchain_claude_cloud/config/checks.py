@@ -84,6 +84,17 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
         ConfigurationError: It is empty, has control characters or blanks around it, or
             the wrong shape.
     """
+    refused = None
+    try:
+        _check_text(owner, field, value, source)
+    except ConfigurationError as error:
+        refused = error.with_traceback(None)
+    del value  # error trackers store what frames hold
+    if refused is not None:
+        raise refused
+
+
+def _check_text(owner: str, field: str, value: object, source: str | None) -> None:
     secret = isinstance(value, SecretStr)
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str):
@@ -131,10 +142,9 @@ def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None
         ConfigurationError: Its value is not of the field's shape.
     """
     for name in names:
-        text = os.environ.get(name)
-        if text:
-            check_text(owner, field, text, name)
-            return text
+        if os.environ.get(name):  # error trackers store what the frames of a refusal hold
+            check_text(owner, field, os.environ[name], name)
+            return os.environ[name]
     return None
 
 
@@ -257,7 +267,7 @@ def describe_refusal(owner: str, error: ValidationError) -> ConfigurationError:
     for detail in error.errors(include_url=False, include_input=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, ConfigurationError):
-            return cause
+            return cause.with_traceback(None)  # whose frames hold the values
         field = ".".join(map(str, detail["loc"][:1]))
         parts.append(f"{field}: {detail['msg'].removeprefix('Value error, ')}")
     return refusal(owner, "; ".join(dict.fromkeys(parts)) + ".")

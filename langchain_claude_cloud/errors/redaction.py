@@ -28,11 +28,17 @@ _SECRETS = re.compile(
 # surrogates cannot be encoded, so that printing them would fail.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CREDENTIAL_NAME = re.compile(
-    r"assertion|auth|bearer|cookie|credential|jwt|key|pass(?:w|phrase)|pwd|secret|session|signature"
-    r"|token",
+    r"assertion|auth|bearer|connection-?string|cookie|cred|csrf|hmac|jwt|key|(?<!by)pass|private|pwd"
+    r"|saml|secret|session|signature|ticket|token|xsrf"
+    r"|(?<![a-z])(?:basic|cert|dsn|login|nonce|otp|pat|pin|sas|sig|sso)(?![a-z])",
     re.IGNORECASE,
 )
-_CREDENTIAL_VALUE = re.compile(rf"\s*(?:bearer|basic|negotiate)\s+\S|{_JWT}", re.IGNORECASE)
+_CREDENTIAL_VALUE = re.compile(
+    r"\s*(?:(?:bearer|basic|negotiate|digest|token|api-?key|aws4-hmac-sha256)\s+\S"
+    # How the tokens and keys of widely used services begin.
+    r"|(?:sk|pk|rk)-|gh[opsu]_|github_pat_|glpat-|xox[a-z]-|hf_|AKIA|ASIA|AIza)",
+    re.IGNORECASE,
+)
 _PATH = re.compile(r"(?=.*[./\\])[\w .:/\\~@-]{1,300}")
 MASK: Final = "**********"
 """What is shown in place of a credential, as pydantic shows a ``SecretStr``."""
@@ -65,13 +71,16 @@ def clean(text: str, limit: int) -> str:
 
 def shown_path(text: str) -> str | None:
     """Return a path as it may be shown; None for what looks like a file's contents instead."""
-    return text if _PATH.fullmatch(text) else None
+    return text if _PATH.fullmatch(text) and not _is_credential_value(text) else None
 
 
 def is_credential(name: str, value: str = "") -> bool:
     """Whether a header is likely to carry a credential, by its name or its value."""
-    by_value = _CREDENTIAL_VALUE.match(value) is not None
-    return by_value or _CREDENTIAL_NAME.search(name) is not None
+    return _CREDENTIAL_NAME.search(name) is not None or _is_credential_value(value)
+
+
+def _is_credential_value(value: str) -> bool:
+    return _CREDENTIAL_VALUE.match(value) is not None or redact(value) != value
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -73,9 +73,9 @@ def load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCreden
     """
     import google.auth  # noqa: PLC0415  costs 33 ms: on first use
 
+    if os.environ.get(_VARIABLE):
+        _check_path()
     path = os.environ.get(_VARIABLE)
-    if path:
-        _check_path(path)
     if not path or needs_project:
         return google.auth.default(scopes=SCOPES, request=request)
     # default() would look up a workload identity's project in any case. What it warns
@@ -103,16 +103,18 @@ def load_info(info: SecretStr, request: Request) -> tuple[GoogleCredentials, str
     return scoped(credentials), project
 
 
-def _check_path(path: str) -> None:
+def _check_path() -> None:
     """Refuse what is no file, and show it only if it looks like a path.
 
-    google-auth's own text would quote the whole value, which at times is the key itself.
+    google-auth's own text would quote the whole value, which at times is the key itself. It is
+    kept out of this frame, too: error trackers store what frames hold.
     """
-    if _is_file(path):
+    if _is_file(os.environ[_VARIABLE]):
         return
-    if shown_path(path):
+    shown = shown_path(os.environ[_VARIABLE])
+    if shown:
         raise AuthenticationError(
-            f"No usable Google credentials: {_VARIABLE} names {path}, which is no file. {WAYS}",
+            f"No usable Google credentials: {_VARIABLE} names {shown}, which is no file. {WAYS}",
             platform="vertex",
         )
     raise AuthenticationError(

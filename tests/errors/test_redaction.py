@@ -57,6 +57,8 @@ def test_the_work_grows_with_the_text_and_not_faster(part: str) -> None:
     [
         *("x-goog-iap-jwt-assertion", "cf-access-jwt-assertion", "x-passphrase", "session"),
         *("X-Session-Id", "x-pwd", "x-bearer", "authorization", "cookie", "x-api-key"),
+        *("x-pat", "x-otp", "x-sig", "x-hmac", "x-creds", "x-user-pass", "dsn", "x-saml-response"),
+        *("x-ticket", "x-csrf", "x-connection-string", "x-private", "x_sas", "x-sso"),
     ],
 )
 def test_headers_whose_name_tells_are_masked(name: str) -> None:
@@ -69,7 +71,20 @@ def test_headers_whose_name_tells_are_masked(name: str) -> None:
     assert copy.deepcopy(headers)[name] == "canary"
 
 
-@pytest.mark.parametrize("value", [JWT, f"Bearer {JWT}", "bearer abc", "Basic dXNlcjpwYXNz"])
+@pytest.mark.parametrize("name", ["x-bypass-cache", "x-opinion", "x-design", "x-pattern", "accept"])
+def test_other_headers_are_shown(name: str) -> None:
+    """Their names only resemble those of credentials."""
+    assert mask_headers({name: "red"}) == {name: "red"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(JWT, f"Bearer {JWT}", "bearer abc", "Basic dXNlcjpwYXNz", "Token abc", "ApiKey abc"),
+        *("AWS4-HMAC-SHA256 Credential=A/b", "sk-ant-api03-abc", "ghp_abc", "ya29.abc", "AKIA1"),
+        *("https://user:pw@host/", "ABSKabcdefgh"),
+    ],
+)
 def test_headers_whose_value_tells_are_masked(value: str) -> None:
     """A name such as x-user says nothing; a JWT says all."""
     assert mask_headers({"x-user": value, "x-team": "red"}) == {

@@ -431,6 +431,8 @@ KEY_TEXT = json.dumps(
         base64.b64encode(KEY_TEXT.encode()).decode(),
         "canary" * 2_000,
         f"'{KEY_TEXT}'",
+        "ya29.canary-0123456789abcdef",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.canary",
     ],
 )
 @pytest.mark.parametrize("needs_project", [True, False])

@@ -364,3 +364,42 @@ def test_a_proxys_password_does_not_show(
     if what == "aws":  # botocore takes the scheme of a proxy that it does not know for its host
         assert set(loopback.refused) <= {form.partition(":")[0]}
         loopback.refused.clear()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Vertex(access_token=f"{TOKEN}\n"),
+        lambda: Vertex(credentials_info=SECRET),
+        lambda: Vertex(credentials=SECRET),
+        lambda: Vertex(acess_token=TOKEN),  # type: ignore[call-arg]  a typo
+        lambda: Bedrock(region="us-east-1", secret_access_key=SECRET),
+        lambda: Bedrock(region="us-east-1", api_key=f"{API_KEY} "),
+        lambda: Bedrock(region="us-east-1", session=SECRET),
+        lambda: Bedrock(region="us-east-1", aws_secret_access_key=SECRET),  # type: ignore[call-arg]
+        lambda: ChatClaudeCloud(model="", platform="vertex", api_key=TOKEN),
+    ],
+)
+def test_a_refused_constructor_shows_no_credential(make: Callable[[], object]) -> None:
+    """Neither its error nor its frames, which error trackers store."""
+    with pytest.raises(ClaudeCloudError) as caught:
+        make()
+    assert shown(seen_of(caught.value), PLANTED) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ],
+)
+def test_a_refused_variable_shows_no_credential(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret in the wrong variable, or with a line break, is in no frame either."""
+    monkeypatch.setenv(name, f"https://u:{SECRET}@host/\n")
+    is_google = name.startswith("GOOGLE")
+    platform = Vertex(project="p") if is_google else Bedrock(region="us-east-1")
+    with pytest.raises(ClaudeCloudError) as caught:
+        ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, max_retries=0).invoke("Hi")
+    assert shown(seen_of(caught.value), PLANTED) == []
