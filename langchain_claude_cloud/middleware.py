@@ -80,8 +80,9 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
             message. 0: never.
         on_exhausted: ``"raise"`` an `InvalidToolCallsError`, or ``"end"`` the run with an
             ``AIMessage`` that says so. In both cases all calls have results, so the thread can be
-        continued. message: What the model is told about a call. Default: JSON with the raw text as
-        ``INVALID_JSON`` and the reason as ``error``.
+            continued.
+        message: What the model is told about a call. Default: JSON with the raw text as
+            ``INVALID_JSON`` and the reason as ``error``.
 
     Raises:
         ValueError: ``max_attempts`` is negative, or ``on_exhausted`` is not known.

@@ -1,8 +1,8 @@
-"""Answers many prompts: now in the caller's own process, or by the clouds' batch inference.
+"""Answers many prompts: with single calls from this process, or with the clouds' batch jobs.
 
-`run` and `arun` write one record for each input as fast as the quota allows. A run that was
-stopped continues where it was. `submit` sends all inputs to the cloud, which answers them within a
-day or so at half the price; `BatchJob` follows them.
+`run` and `arun` write one record for each input, as fast as the quota allows. If a run was stopped,
+the same call continues it. `submit` sends all inputs to the cloud, which answers them mostly within
+a day, at half the price. `BatchJob` follows their progress.
 """
 
 from langchain_claude_cloud.batch.inputs import InputRowError

@@ -1,8 +1,8 @@
 """Answers the rows of a Ray dataset, or of a Spark or Dask data frame, on the engine's workers.
 
-The engine holds the rows, starts the workers, and repeats what a lost worker had under way. Each
-row gets the columns ``message``, ``parsed``, ``usage`` and ``error`` of a run's record, as JSON
-texts. Explicit secrets are not sent to the workers, which read them from their environment.
+The engine holds the rows, starts the workers, and repeats the unfinished work of a lost worker.
+Each row gets the columns ``message``, ``parsed``, ``usage`` and ``error`` of a run's record, as
+JSON texts. Explicit secrets are not sent to the workers, which read them from their environment.
 """
 
 from __future__ import annotations
@@ -44,14 +44,16 @@ _MOST_ANSWERERS: Final = 8
 class RowAnswerer:
     """Answers blocks of rows in a worker of any engine; it can be pickled.
 
-    A worker keeps its connections, and its part of the limits, from one block to the next.
+    A worker keeps its connections, and its share of the limits, from one block to the next.
 
     Args:
-        runnable: The model, bound or with structured output, or any Runnable that ends in one.
+        runnable: The model, with bound tools or structured output too, or any Runnable that calls
+            it.
         input: The column with the inputs, or a function of the row.
-        max_in_flight: How many inputs of a block are under way at most; ``"auto"`` finds it out.
+        max_in_flight: How many inputs of a block are answered at once, at most; ``"auto"`` adapts
+            the number.
         limit: How much this worker's process may send in any minute.
-        budget: Who says when a request may be sent, in place of ``limit``.
+        budget: Decides when a request may be sent, in place of ``limit``.
 
     Raises:
         ConfigurationError: An argument cannot be used.
@@ -148,16 +150,17 @@ def answer_ray(
 
     Args:
         dataset: The rows.
-        runnable: The model, bound or with structured output, or any Runnable that ends in one.
+        runnable: The model, with bound tools or structured output too, or any Runnable that calls
+            it.
         input: The column with the inputs, or a function of the row.
         workers: How many actors there are.
-        max_in_flight: How many inputs of an actor are under way at most.
-        requests_per_minute: How many requests all actors send at most; an actor of its own
-            hands them out.
-        tokens_per_minute: How many tokens all actors use at most.
+        max_in_flight: How many inputs an actor answers at once, at most.
+        requests_per_minute: The most requests of all actors in any minute; a separate actor
+            distributes them.
+        tokens_per_minute: The most tokens of all actors in any minute.
 
     Returns:
-        The dataset with the columns of the records, as lazy as the other.
+        The dataset with the columns of the records; it is computed lazily.
 
     Raises:
         ConfigurationError: An argument cannot be used.
@@ -193,17 +196,18 @@ def answer_spark(
 
     Args:
         frame: The rows.
-        runnable: The model, bound or with structured output, or any Runnable that ends in one.
+        runnable: The model, with bound tools or structured output too, or any Runnable that calls
+            it.
         input: The column with the inputs, or a function of the row.
         workers: How many tasks run at once, which share the limits evenly; by default Spark's
             ``defaultParallelism``.
-        max_in_flight: How many inputs of a task are under way at most.
-        requests_per_minute: How many requests all tasks send at most.
-        tokens_per_minute: How many tokens all tasks use at most.
+        max_in_flight: How many inputs a task answers at once, at most.
+        requests_per_minute: The most requests of all tasks in any minute.
+        tokens_per_minute: The most tokens of all tasks in any minute.
 
     Returns:
-        The frame with the columns of the records, as lazy as the other. Each action computes
-        it anew: write or cache it first.
+        The frame with the columns of the records. It is computed lazily, and again for each action:
+        write or cache it first.
 
     Raises:
         ConfigurationError: An argument cannot be used.
@@ -236,15 +240,16 @@ def answer_dask(
 
     Args:
         frame: The rows.
-        runnable: The model, bound or with structured output, or any Runnable that ends in one.
+        runnable: The model, with bound tools or structured output too, or any Runnable that calls
+            it.
         input: The column with the inputs, or a function of the row.
         workers: How many processes there are, which share the limits evenly.
-        max_in_flight: How many inputs of a partition are under way at most.
-        requests_per_minute: How many requests all workers send at most.
-        tokens_per_minute: How many tokens all workers use at most.
+        max_in_flight: How many inputs of a partition are answered at once, at most.
+        requests_per_minute: The most requests of all workers in any minute.
+        tokens_per_minute: The most tokens of all workers in any minute.
 
     Returns:
-        The frame with the columns of the records, as lazy as the other.
+        The frame with the columns of the records; it is computed lazily.
 
     Raises:
         ConfigurationError: An argument cannot be used.

@@ -1,6 +1,7 @@
-"""Estimates what it takes to answer many prompts: tokens, cost, jobs and time.
+"""Estimates the tokens, price, batch jobs and time of many prompts.
 
-Nothing is sent. Tokens of the prompts are estimated by their size, those of the answers are given.
+Nothing is sent. The tokens of the prompts are estimated from their size; the caller gives the
+length of an answer.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class Prices:
     """The prices of a model, in dollars per million tokens.
 
     Attributes:
-        input: A token of a prompt.
-        output: A token of an answer.
-        batch: What part of that a batch job costs.
+        input: The price of prompts.
+        output: The price of answers.
+        batch: The price of a batch job, as a part of these prices.
     """
 
     input: Decimal
@@ -61,7 +62,7 @@ class Prices:
 
 @dataclass(slots=True)
 class Estimate:
-    """What it takes to answer many prompts.
+    """The estimate for many prompts.
 
     Attributes:
         cloud: Which cloud answers.
@@ -71,8 +72,8 @@ class Estimate:
         output_tokens: The tokens of the answers.
         quota_tokens: How many tokens of the cloud's quota they take together.
         bytes: How long the input files of batch jobs are.
-        live_dollars: What single calls cost; None if no price is known.
-        batch_dollars: What batch jobs cost; None if no price is known.
+        live_dollars: The price of single calls, or None if it is not known.
+        batch_dollars: The price of batch jobs, or None if it is not known.
         live_seconds: How long single calls take at the given quotas; None without them.
         jobs: How many batch jobs are needed; None if there are too few inputs for one.
         fewest: How many inputs a batch job has at least.
@@ -131,7 +132,7 @@ def estimate(
     tokens_per_minute: float | None = None,
     prices: Prices | None = None,
 ) -> Estimate:
-    """Return what it takes to answer the inputs, now and by batch jobs of the model's first cloud.
+    """Estimate single calls and batch jobs for some inputs, on the model's first cloud.
 
     Args:
         runnable: The model, bound or with structured output, or a chain that calls it once.
@@ -140,7 +141,7 @@ def estimate(
         answer_tokens: How many tokens an answer has on average.
         requests_per_minute: The quota of requests.
         tokens_per_minute: The quota of tokens.
-        prices: The model's prices; otherwise those of genai-prices (extra ``cost``).
+        prices: The model's prices. Default: those of genai-prices (extra ``cost``).
 
     Raises:
         InputRowError: An input cannot be read.

@@ -33,8 +33,8 @@ class InputRowError(InvalidInputError):
     """An input cannot be used; the message names its row.
 
     Attributes:
-        row: Its number, from 1; in a JSONL or CSV file the number of its line.
-        report: What the run had done by then; None if nothing was sent.
+        row: The number of the row, from 1; in a JSONL or CSV file the line number.
+        report: The report of the run at that point; None if nothing was sent.
     """
 
     def __init__(self, message: str, row: int) -> None:

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did, or has done so far.
+    """The result of a run, or its progress.
 
     Attributes:
-        answered: Inputs that this run got an answer for.
+        answered: Inputs that this run answered.
         failed: Inputs that failed; their records say why. The next run tries them again.
-        skipped: Inputs that the output had a record of already.
+        skipped: Inputs that an earlier run had answered.
         dropped: Inputs that were under way when the run was interrupted; they have no record.
         seconds: How long it took.
-        usage: The tokens of all calls; None if no answer said how many.
-        cost: What they cost, by the extra ``cost``; None if no price is known.
-        interrupted: Whether Ctrl-C or SIGTERM ended the run before all inputs were asked.
-        total: How many inputs there are; None if that is not known before the end.
+        usage: The tokens of all calls, or None if they are not known.
+        cost: The price of all calls (extra ``cost``), or None if it is not known.
+        interrupted: Whether Ctrl-C or SIGTERM ended the run early.
+        total: The number of inputs, or None while it is not known.
     """
 
     answered: int
@@ -44,7 +44,7 @@ class RunReport:
 
     @property
     def rate(self) -> float:
-        """Records a second."""
+        """Records per second."""
         return self.finished / self.seconds if self.seconds > 0 else 0.0
 
     @property

@@ -68,33 +68,34 @@ def run(  # noqa: PLR0913 - the settings of a run; keyword-only
     retry_failed: bool = True,
     progress: ProgressOption = None,
 ) -> RunReport:
-    """Answer many inputs, and write a record for each as it finishes.
+    """Answer many inputs, and write a record for each as soon as it is answered.
 
-    A second run with the same output continues: what is answered is skipped, what failed is tried
-    again. Ctrl-C and SIGTERM end a run within seconds; what is under way then is finished or
-    dropped, and the report says so.
+    A second run with the same output continues: it skips answered inputs, and tries failed ones
+    again. Ctrl-C and SIGTERM end a run within seconds. Calls that are under way are then finished
+    or dropped, and the report says so.
 
     Args:
-        runnable: The model, bound or with structured output, or any Runnable that ends in one.
+        runnable: The model, with bound tools or structured output too, or any Runnable that calls
+            it.
         inputs: An iterable, or the path of a JSONL, CSV or Parquet file. Each item is a string,
             a message, a list of messages, or a row with columns.
         output: The path of a ``.jsonl`` or ``.sqlite`` file.
-        id: The column with the ids, or a function of the row. Without it the column ``id``
-            where there is one, else a hash of the input.
+        id: The column with the ids, or a function of the row. Default: the column ``id`` if there
+            is one, else a hash of the input.
         input: The column with the inputs, or a function of the row.
-        max_in_flight: How many inputs are under way at most; ``"auto"`` finds it out.
-        requests_per_minute: How many requests are sent at most.
-        tokens_per_minute: How many tokens, of prompts and answers, are used at most.
-        retry_failed: Whether to try again what failed in an earlier run.
-        progress: None shows it on stderr, False does not; a function is given the report after
-            each record.
+        max_in_flight: How many inputs are answered at once, at most; ``"auto"`` adapts the number.
+        requests_per_minute: The most requests in any minute.
+        tokens_per_minute: The most tokens of prompts and answers in any minute.
+        retry_failed: Whether to try the failed inputs of an earlier run again.
+        progress: None shows the progress on stderr, False shows none; a function is called with the
+            report after each record.
 
     Returns:
         What the run did.
 
     Raises:
-        InputRowError: An input cannot be read, or its id is another's. What was under way is
-            finished first.
+        InputRowError: An input cannot be read, or two inputs have the same id. Calls that are under
+            way are finished first.
         ConfigurationError: An argument or the output cannot be used.
         ClaudeCloudError: Every call fails for the same reason: no credentials, no permission,
             no such model, a quota of zero.
@@ -127,7 +128,7 @@ async def arun(  # noqa: PLR0913 - the settings of a run; keyword-only
 ) -> RunReport:
     """Do what `run` does, on the running event loop.
 
-    Signals are the caller's business; a run that is cancelled drops what is under way.
+    It does not handle signals. If it is cancelled, calls that are under way are dropped.
     """
     one = Run(
         runnable,
@@ -147,7 +148,7 @@ class Run:
         inputs: The inputs.
         limit: How many may be under way.
         budget: When they may be sent.
-        retry_failed: Whether to try again what failed in an earlier run.
+        retry_failed: Whether to try the failed inputs of an earlier run again.
     """
 
     def __init__(

@@ -173,7 +173,7 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
 ) -> None:
     """Have the cloud answer a file: slower, at half the price.
 
-    The cloud's batch jobs mostly take less than a day.
+    Batch jobs mostly take less than a day.
     Run the same command again to continue after an interruption, or to ask again for what failed.
     """
     from langchain_claude_cloud.batch import submit as submit_batch  # noqa: PLC0415  # the model

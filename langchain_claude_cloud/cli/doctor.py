@@ -1,4 +1,4 @@
-"""The command ``doctor``: what would be used, whether it works, and what to change.
+"""The command ``doctor``: which settings are used, whether they work, and what to change.
 
 It sends a few small requests to each cloud for which there are credentials, unless ``--offline``
 forbids it. It never says that all is well without having tried.

@@ -1,4 +1,4 @@
-"""Says in words whose credentials a cloud is asked with; never a secret."""
+"""Describes whose credentials are used for a cloud, without showing a secret."""
 
 from __future__ import annotations
 

@@ -57,14 +57,17 @@ class Bedrock(CloudConfig):
             geography, else the bare id), a geography, or None for the bare id.
         base_model: The model that an application inference profile stands for.
         guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, or ``"id:version"``;
-            ``tagSuffix`` limits the check to tagged parts of the input. service_tier: The service
-        tier of the requests, such as ``priority`` or ``flex``. latency: ``optimized`` for
-        latency-optimized inference. guard_last_turn_only: Whether the guardrail checks only the
-        last turn, not the whole prompt. ``guard_content`` blocks always mark single texts. trace:
-        Whether answers contain the guardrail's trace; ``enabled_full`` for all of it. project: The
-        id or ARN of the Bedrock project of the requests. Default: the account's default project.
-        request_metadata: Keys and values for the invocation log. workspace: The id of a workspace,
-            only for ``claude-platform``. Default: ``ANTHROPIC_AWS_WORKSPACE_ID``.
+            ``tagSuffix`` limits the check to tagged parts of the input.
+        service_tier: The service tier of the requests, such as ``priority`` or ``flex``.
+        latency: ``optimized`` for latency-optimized inference.
+        guard_last_turn_only: Whether the guardrail checks only the last turn, not the whole prompt.
+            ``guard_content`` blocks always mark single texts.
+        trace: Whether answers contain the guardrail's trace; ``enabled_full`` for all of it.
+        project: The id or ARN of the Bedrock project of the requests. Default: the account's
+            default project.
+        request_metadata: Keys and values for the invocation log.
+        workspace: The id of a workspace, only for ``claude-platform``. Default:
+            ``ANTHROPIC_AWS_WORKSPACE_ID``.
         anthropic_version: The API version in the body.
     """
 

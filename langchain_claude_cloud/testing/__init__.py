@@ -1,6 +1,6 @@
-"""An emulator of both clouds, to test applications with, offline.
+"""An emulator of both clouds, for testing applications offline.
 
-`CloudEmulator` is an HTTP server on loopback that answers what a test scripts. It needs the
+`CloudEmulator` is an HTTP server on this machine that answers as a test's script says. It needs the
 extra ``emulator`` (starlette, uvicorn and jsonschema), which is imported when it starts.
 """
 

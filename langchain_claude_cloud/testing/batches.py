@@ -1,4 +1,4 @@
-"""What a test says about batch jobs: their storage, who may do what, and what goes wrong."""
+"""The batch jobs of the emulator: their storage, permissions and faults."""
 
 from __future__ import annotations
 
@@ -82,25 +82,24 @@ class EmulatedBatches:
         self._state.batches.warehouse.datasets.add((self._state.settings.project, name))
 
     def deny(self, *permissions: str, service_agent: bool = False) -> None:
-        """Take permissions away.
+        """Remove permissions.
 
         Args:
             permissions: Such as ``storage.objects.create``, ``bigquery.tables.getData``,
                 ``aiplatform.batchPredictionJobs.create`` or ``iam.serviceAccounts.actAs``.
-            service_agent: Whether the identity that a batch job runs as loses them, not the
-                caller.
+            service_agent: Whether the identity of the batch job loses them, in place of the caller.
         """
         prefix = "service_agent:" if service_agent else ""
         self._state.batches.denied |= {f"{prefix}{each}" for each in permissions}
 
     def allow_all(self) -> None:
-        """Give back the permissions that `deny` took away."""
+        """Restore the permissions that `deny` removed."""
         self._state.batches.denied.clear()
 
     def batch_fault(
         self, kind: BatchFaultKind, *, platform: Cloud | None = None, answered: int | None = None
     ) -> None:
-        """Have something go wrong with the next batch job; see `BatchFault`.
+        """Make the next batch job fail; see `BatchFault`.
 
         Args:
             kind: What goes wrong.

@@ -45,7 +45,7 @@ def text(value: str, *, citations: Sequence[JsonObject] = ()) -> Block:
 
 
 def thinking(value: str = "", *, signature: str | None = None) -> Block:
-    """Return a thinking block; empty text is what ``display: omitted`` gives."""
+    """Return a thinking block; with ``display: omitted`` its text is empty."""
     return Block(kind="thinking", text=value, signature=signature)
 
 
@@ -60,7 +60,7 @@ def tool_use(
     *,
     id: str | None = None,  # noqa: A002  # the wire's name
 ) -> Block:
-    """Return a tool call with whole, valid arguments; none at all give an empty input."""
+    """Return a tool call with complete, valid arguments; without arguments its input is empty."""
     raw = json.dumps(dict(arguments), ensure_ascii=False) if arguments else ""
     return Block(kind="tool_use", name=name, text=raw, id=id)
 
@@ -84,7 +84,7 @@ def server_tool_use(
 ) -> Block:
     """Return the call of a tool that the API runs itself, such as ``web_search``.
 
-    A paused turn (``stop_reason="pause_turn"``) ends with one.
+    A paused answer (``stop_reason="pause_turn"``) ends with one.
     """
     payload = {"type": "server_tool_use", "id": id, "name": name, "input": dict(arguments or {})}
     return Block(kind="json", payload=payload)

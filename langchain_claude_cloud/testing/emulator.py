@@ -37,8 +37,8 @@ _BEDROCK_CREDENTIALS = frozenset(
 class CloudEmulator(EmulatedBatches):
     """A server on loopback that behaves as Claude on Vertex AI and on Amazon Bedrock.
 
-    Use it as a context manager, sync or async, or call `start` and `stop`. Without a
-    script it answers as a small deterministic stand-in for the model.
+    Use it as a context manager, sync or async, or call `start` and `stop`. Without a script, a
+    small deterministic stand-in for the model answers.
 
     Args:
         host: A loopback address.
@@ -47,16 +47,16 @@ class CloudEmulator(EmulatedBatches):
             ``region`` (of the AWS platforms it hands out), ``event_delay`` (seconds between
             events), ``token_lifetime`` (seconds), ``application_profiles`` (Bedrock
             application profile id to Claude model), ``unscripted`` (``"error"``:
-            requests that no scripted entry fits are refused, and `verify` names them;
-            ``"stand_in"``, the default: the stand-in answers), ``thinking_binding`` (refuse
-            thinking blocks of Claude's 5.5 generation behind a changed prompt, as for accounts
-            made since 2026-08-31; on by default), ``activity_logging`` (whether the clouds say
-            that they keep a log of requests and answers; off by default), ``keep_requests``
-            (how many of the requests are remembered; 1,000), ``batch_jobs_at_once`` (how many batch
-            jobs may wait or run; 4 on Vertex AI, 20 on Bedrock), ``batch_records`` and
-            ``batch_bytes`` (how many records a batch job may have, 100,000 on Vertex AI and 50,000
-            on Bedrock, and how long a file of them may be on Vertex AI, 256 MB),
-            ``batch_fewest_records`` (how many a job on Bedrock has at least; 100).
+            requests without a scripted reply are refused, and `verify` names them; ``"stand_in"``,
+            the default: the stand-in answers), ``thinking_binding`` (refuse thinking blocks of
+            Claude's 5.5 generation behind a changed prompt, as for accounts made since 2026-08-31;
+            on by default), ``activity_logging`` (whether the clouds report that requests and
+            answers are logged; off by default), ``keep_requests`` (how many of the requests are
+            remembered; 1,000), ``batch_jobs_at_once`` (how many batch jobs may wait or run; 4 on
+            Vertex AI, 20 on Bedrock), ``batch_records`` and ``batch_bytes`` (how many records a
+            batch job may have, 100,000 on Vertex AI and 50,000 on Bedrock, and how long a file of
+            them may be on Vertex AI, 256 MB), ``batch_fewest_records`` (how many a job on Bedrock
+            has at least; 100).
 
     Raises:
         ValueError: The host is not a loopback address.
@@ -109,7 +109,7 @@ class CloudEmulator(EmulatedBatches):
         return self
 
     def stop(self) -> None:
-        """Stop serving, breaking what is still open. The record of requests stays."""
+        """Stop serving, and break open connections. `requests` stays as it is."""
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
@@ -157,17 +157,17 @@ class CloudEmulator(EmulatedBatches):
 
     @property
     def project(self) -> str:
-        """The Google project of the platforms it hands out; every project is served."""
+        """The Google project of `vertex`; requests to any project are served."""
         return self._state.settings.project
 
     @property
     def region(self) -> str:
-        """The AWS region of the platforms it hands out; every region is served."""
+        """The AWS region of `bedrock`; requests to any region are served."""
         return self._state.settings.region
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """The model and token counting requests that came in, refused ones too, in order.
+        """The requests for answers and token counts, refused ones too, in order.
 
         The newest 1,000 of them, or as many as ``keep_requests`` says.
         """
@@ -221,7 +221,7 @@ class CloudEmulator(EmulatedBatches):
         return self._state.issue_aws_key(lifetime)
 
     def expire_tokens(self) -> None:
-        """Make every Google token issued so far invalid; new ones can be had."""
+        """Make every Google token issued so far invalid."""
         self._state.tokens.clear()
         self._access_token = None
 
@@ -278,8 +278,8 @@ class CloudEmulator(EmulatedBatches):
         """Queue an answer for the next request that fits.
 
         Args:
-            blocks: The content: `text`, `thinking`, `tool_use`, `raw_tool_use`, a plain
-                string, or block JSON that is sent whole. None at all: the stand-in's answer,
+            blocks: The content: `text`, `thinking`, `tool_use`, `raw_tool_use`, a plain string, or
+                the JSON of a block, which is sent as it is. Without blocks, the stand-in answers,
                 with these settings.
             settings: ``stop_reason``, ``stop_sequence``, ``stop_details``, ``usage``,
                 ``chunk`` (characters a delta), ``delay`` (seconds between events); and which
@@ -318,17 +318,18 @@ class CloudEmulator(EmulatedBatches):
         *blocks: FaultKind | Block | str | Mapping[str, object],
         **settings: Unpack[FaultSettings],
     ) -> Fault:
-        """Queue something that goes wrong; see `FaultKind` and `Fault` for what there is.
+        """Queue a fault; `FaultKind` and `Fault` list them.
 
         Args:
-            blocks: A `FaultKind` or none, then the answer to damage; none: the stand-in's.
-            settings: The fields of `Fault`, on top of the kind's.
+            blocks: A `FaultKind` or none, then the answer to damage. Without an answer, the
+                stand-in's is damaged.
+            settings: Fields of `Fault`, which replace those of the kind.
 
         Returns:
             The queued entry.
 
         Raises:
-            ValueError: A setting has a value that no request has, or has no effect.
+            ValueError: A setting cannot fit any request, or has no effect.
         """
         entry = make_fault(*blocks, **settings)
         self._state.script.add(entry)
@@ -336,15 +337,15 @@ class CloudEmulator(EmulatedBatches):
 
     @property
     def pending(self) -> int:
-        """How many queued entries no request has used up."""
+        """The number of queued entries that are not used up."""
         return len(self._state.script)
 
     def verify(self) -> None:
-        """Check that the script and the requests fitted.
+        """Check that all scripted replies were used, and that every request had one.
 
         Raises:
-            AssertionError: A queued entry was not asked for as often as it should have been,
-                or a request found none where ``unscripted`` is ``"error"``.
+            AssertionError: A queued entry was not used as often as ``times`` says, or a request
+                found no entry and ``unscripted`` is ``"error"``.
         """
         self._state.verify()
 

@@ -1,4 +1,4 @@
-"""The failures that clouds are known for, by name, and the check that a fault does something."""
+"""Common failures of the clouds, by name, and the check that a fault has an effect."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from langchain_claude_cloud.testing.scripting import Fault, FaultSettings, Filte
 class FaultKind(Enum):
     """A failure by name; its value is the fault's settings.
 
-    ``emulator.fault(FaultKind.THROTTLED)`` queues one. Settings given beside it come on top of
-    its own: ``emulator.fault(FaultKind.THROTTLED, retry_after=0, times=2)``.
+    ``emulator.fault(FaultKind.THROTTLED)`` queues one. Further settings replace its own:
+    ``emulator.fault(FaultKind.THROTTLED, retry_after=0, times=2)``.
     """
 
     def __init__(self, description: str, settings: FaultSettings) -> None:

@@ -13,7 +13,7 @@ Match: TypeAlias = str | Callable[[ReceivedRequest], bool]
 
 
 def tool_result(content: str = "", *, name: str | None = None) -> Match:
-    """Return a match for requests whose newest turn brings the result of a tool.
+    """Return a match for requests whose newest turn has the result of a tool.
 
     Args:
         content: What the result must contain.

@@ -1,7 +1,7 @@
 """A pytest plugin: an emulator and a model on it for each test that asks for them.
 
-It is there as soon as the package is installed. A test that uses ``claude_emulator`` or
-``claude_model`` fails if a scripted reply was left over, or if a request found none. A test that
+pytest finds it if the package is installed. A test that uses ``claude_emulator`` or
+``claude_model`` fails if a scripted reply was not used, or if a request found none. A test that
 uses ``claude_recording`` is recorded from the real clouds once, and replayed from then on.
 """
 
@@ -92,10 +92,9 @@ def claude_emulator(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[CloudEmulator]:
-    """A running emulator, to which the environment leads every client of both clouds.
+    """A running emulator. Environment variables lead every client of both clouds to it.
 
-    Code that builds its own ``ChatClaudeCloud``, without a platform, reaches the cloud that the
-    mark names.
+    A ``ChatClaudeCloud`` that is created without a platform uses the cloud that the mark names.
     """
     from langchain_claude_cloud.testing.emulator import CloudEmulator  # noqa: PLC0415  # the plugin is loaded by every run of pytest
     from langchain_claude_cloud.testing.environment import environment_variables  # noqa: PLC0415  # the same
@@ -121,8 +120,8 @@ def claude_recording(
 ) -> Iterator[Recording]:
     """The test's recording: made by ``pytest --claude-record``, replayed otherwise.
 
-    A recording is made with the credentials of the environment. A replay needs none, and asks no
-    cloud.
+    A recording is made with the credentials of the environment. A replay needs no credentials and
+    no network.
     """
     try:
         from langchain_claude_cloud.testing.recording.recording import Recording  # noqa: PLC0415  # an extra
@@ -150,7 +149,7 @@ def claude_model(
 ) -> Iterator[ChatClaudeCloud]:
     """A model on the cloud that the mark ``claude_cloud`` names.
 
-    It is on the test's recording, if the test uses ``claude_recording``, else on an emulator.
+    It uses the test's recording if the test uses ``claude_recording``, else an emulator.
     """
     from langchain_claude_cloud import ChatClaudeCloud  # noqa: PLC0415  # as above
 

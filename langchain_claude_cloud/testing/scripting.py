@@ -1,6 +1,6 @@
-"""What a test tells the emulator to answer: replies, recordings, faults, in order.
+"""The script of the emulator: replies, recordings and faults, in order.
 
-The server takes the entry that fits each request; the stand-in answers when there is none.
+The server uses the first entry that fits a request. Without one, the stand-in answers.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Replay(Filter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Filter):
-    """Something that goes wrong, on its own or in an otherwise good answer.
+    """A fault: a refusal, or damage to an otherwise good answer.
 
     A fault with ``status`` refuses the request. The others damage the answer, which is
     ``blocks`` if there are any and the stand-in's otherwise.
@@ -190,7 +190,7 @@ class Fault(Filter):
         disconnect: Drop the connection before any response.
         cut_after_events: Break the connection after this many events.
         cut_after_bytes: Break the connection after this many bytes of the body.
-        end_cleanly: End the cut body properly instead of breaking the connection.
+        end_cleanly: End the shortened body properly, instead of breaking the connection.
         stall_after_events: Go silent after this many events.
         stall: For how many seconds; afterwards the answer continues.
         bad_checksum_at: Damage the frame of this event (from 0): its checksum on Bedrock,

@@ -1,1 +1,1 @@
-"""Batch inference of the clouds: jobs that answer many prompts at half the price, within a day."""
+"""Batch jobs of the clouds, which answer many prompts at half the price, mostly within a day."""

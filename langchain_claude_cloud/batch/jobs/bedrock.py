@@ -73,13 +73,13 @@ class BedrockBatch:
     """Options of batch inference on Amazon Bedrock.
 
     Attributes:
-        role: The ARN of the service role that reads and writes the bucket for Bedrock. Needed.
+        role: Required: the ARN of the service role with which Bedrock reads and writes the bucket.
         kms_key: A KMS key that inputs and outputs are encrypted with.
-        bucket_owner: The account that owns the bucket, if it is another.
+        bucket_owner: The account that owns the bucket, if it is not the caller's.
         tags: Tags of the jobs.
         subnets: Subnets of a VPC that the jobs' data goes through; with ``security_groups``.
         security_groups: See ``subnets``.
-        timeout_hours: After how many hours a job ends in any case: 24 to 168.
+        timeout_hours: After how many hours a job ends, finished or not: 24 to 168.
         records_per_job: A quota of the account, as are the following.
         fewest_records: How many records a job has at least.
         bytes_per_file: How large an input file may be.

@@ -1,4 +1,4 @@
-"""`submit` and `BatchJob`: batch inference of a cloud, from the inputs to the results."""
+"""`BatchJob`: batch inference of a cloud, from the inputs to the results."""
 
 from __future__ import annotations
 

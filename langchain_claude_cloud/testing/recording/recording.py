@@ -38,7 +38,7 @@ _AGAIN: Final = "If the change is meant, record the test again: pytest --claude-
 
 
 class Recording:
-    """What one test exchanges with the clouds.
+    """The requests and responses of one test.
 
     Args:
         path: The file.
@@ -72,7 +72,7 @@ class Recording:
         return context
 
     def ignore(self, *paths: str) -> None:
-        """Do not compare parts of requests, which change from one run to the next.
+        """Do not compare some parts of the requests, such as those that change with every run.
 
         Args:
             paths: ``body.system``, ``body.messages.0.content``, ``body.tools.*.description``.
@@ -88,7 +88,7 @@ class Recording:
         self._cassette = cassette
 
     def finish(self) -> None:
-        """End a test that passed: keep what was recorded, or check that all was replayed.
+        """End a passed test: save the recording, or check that the whole recording was replayed.
 
         Raises:
             AssertionError: A request was not as recorded, or a recorded one was not made.
