@@ -22,7 +22,6 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -33,12 +32,18 @@ from langchain_claude_cloud.config.checks import (
     refuse_unknown,
 )
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.calls import memory
+else:
+    memory = LazyModule("langchain_claude_cloud.calls.memory")
 
 _OWNER: Final = "ChatClaudeCloud"
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
@@ -129,7 +134,7 @@ class ModelBase(BaseChatModel):
         for route in self._routes_for(self.model, self.default_headers or {}):
             notice = route.global_routing(route.known_region())
             if notice:
-                MEMORY.say_once(notice)
+                memory.MEMORY.say_once(notice)
         return self
 
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:

@@ -37,7 +37,12 @@ from langchain_claude_cloud.errors.types import Cloud
 class CloudConfig(Serializable):
     """What both clouds have in common: checks, and the protection of secrets."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # by the first instance: an import is to cost little
+    )
 
     cloud: ClassVar[Cloud]
     _secret_variables: ClassVar[Mapping[str, str]]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from hashlib import sha256
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pydantic import SecretStr
 
@@ -37,7 +37,9 @@ from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
-from langchain_claude_cloud.platform.base import Platform
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.base import Platform
 
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
