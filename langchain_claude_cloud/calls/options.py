@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Final, Protocol
+from typing import Final
 
 from langchain_claude_cloud.config.migration import advice
 from langchain_claude_cloud.errors import InvalidInputError
@@ -59,40 +59,14 @@ _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structure
 
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
     "model": (str, "the name of a model"),
+    "max_tokens": (int, "a number of tokens"),
+    "max_retries": (int, "a number of retries"),
     "model_kwargs": (Mapping, "a mapping of fields of the body"),
     "default_headers": (Mapping, "a mapping of names to values"),
 }
 """What is read before a request is built; the other arguments are checked there."""
 
 CALL_NAMES: Final = frozenset({*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_ALIASES, *_IGNORED})
-
-
-class Fields(Protocol):
-    """The model's fields that a call may override."""
-
-    @property
-    def model(self) -> str:
-        """The model as the user names it."""
-
-    @property
-    def betas(self) -> Sequence[str] | None:
-        """Betas to send always."""
-
-    @property
-    def model_kwargs(self) -> JsonObject:
-        """Fields of the body as they are."""
-
-    @property
-    def timeout(self) -> float | Mapping[str, float] | None:
-        """Seconds, or a mapping of them."""
-
-    @property
-    def max_retries(self) -> int:
-        """How often to send again at most."""
-
-    @property
-    def default_headers(self) -> Mapping[str, str] | None:
-        """Headers besides the platform's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +91,7 @@ class CallOptions:
 
 
 def read_options(
-    fields: Fields, arguments: JsonObject, *, stop: Sequence[str] | None, stream: bool
+    fields: object, arguments: JsonObject, *, stop: Sequence[str] | None, stream: bool
 ) -> CallOptions:
     """Lay a call's arguments over a model's fields.
 
@@ -128,88 +102,73 @@ def read_options(
         stream: Whether the answer is wanted as a stream.
 
     Raises:
-        InvalidInputError: An argument is not known.
+        InvalidInputError: An argument is not known, or of another kind.
     """
-    given = _read_names(arguments)
+    _check_names(arguments)
+    own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
+    given = {
+        _ALIASES.get(name, name): value
+        for name, value in arguments.items()
+        if name not in _IGNORED and value is not None
+    }
     if stop is not None:
         given["stop_sequences"] = stop
     plain_json(given)  # refuses what is nested too deeply, before anything else reads it
-    values = {name: given.get(name, getattr(fields, name)) for name in _REQUEST_FIELDS}
-    _check_kinds(given)
-    _check_max_tokens(values["max_tokens"])
-    body_fields = {**fields.model_kwargs, **given.get("model_kwargs", {})}
+    asked = {**own, **given}
+    _check_kinds(asked)
     return CallOptions(
-        model=given.get("model", fields.model),
+        model=asked["model"],
         request=RequestOptions(
-            **values,
+            **{name: asked[name] for name in _REQUEST_FIELDS},
             **_read_tools(given),
-            betas=_listed(given.get("betas", fields.betas) or ()),
-            model_kwargs=body_fields,
+            betas=_listed(asked["betas"] or ()),
+            model_kwargs={**own["model_kwargs"], **asked["model_kwargs"]},
             cache_control=given.get("cache_control"),
             stream=stream,
         ),
-        timeout=given.get("timeout", fields.timeout),
-        max_retries=given.get("max_retries", fields.max_retries),
-        default_headers={**(fields.default_headers or {}), **given.get("default_headers", {})},
+        timeout=asked["timeout"],
+        max_retries=asked["max_retries"],
+        default_headers={**(own["default_headers"] or {}), **given.get("default_headers", {})},
         is_structured=bool(given.get("structured_output_tool")),
     )
 
 
-def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> None:
-    """Refuse names that are not known.
-
-    Raises:
-        InvalidInputError: Names the first unknown one, and the known ones most like it.
-    """
-    known = sorted(known)
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse a name that is not known, and name those most like it."""
+    known = sorted(CALL_NAMES)
     for name in names:
-        if name not in known:
+        if name not in CALL_NAMES:
             near = get_close_matches(name, known, n=2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            peers = advice("ChatClaudeCloud", name, known)
-            hint = f" {peers}" if peers else hint
+            hint = advice("ChatClaudeCloud", name, known)
+            hint = hint or (f"Did you mean {' or '.join(near)}?" if near else "")
             raise InvalidInputError(
-                f"{what} {name!r} is not known.{hint} A field of the Messages API that this "
-                "package does not know goes into model_kwargs, and is sent unchanged."
+                f"The argument {name!r} is not known. {hint}{' ' * bool(hint)}A field of the "
+                "Messages API that this package does not know goes into model_kwargs, and is "
+                "sent unchanged."
             )
+
+
+def _check_kinds(asked: JsonObject) -> None:
+    """Refuse arguments of another kind. Their values stay unsaid: headers may be secrets."""
+    for name, (kind, words) in _KINDS.items():
+        value = asked[name]
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise InvalidInputError(f"{name} is {words}, not a {type(value).__name__}.")
 
 
 def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
     """Return betas as a tuple; in one string they stand as in the header."""
     if isinstance(betas, str):
         return tuple(name.strip() for name in betas.split(",") if name.strip())
-    if not isinstance(betas, list | tuple | set | frozenset):
-        raise InvalidInputError(f"betas is a list of names, not {betas!r:.80}.")
-    if not all(isinstance(name, str) for name in betas):
-        raise InvalidInputError(f"betas is a list of names, and {betas!r:.80} has others.")
-    return tuple(betas)
-
-
-def _check_kinds(given: JsonObject) -> None:
-    """Refuse arguments of another kind. Their values stay unsaid: headers may be secrets."""
-    for name, (kind, words) in _KINDS.items():
-        if name in given and not isinstance(given[name], kind):
-            raise InvalidInputError(f"{name} is {words}, not a {type(given[name]).__name__}.")
-
-
-def _check_max_tokens(value: object) -> None:
-    """Refuse what is no number: how the answer is asked for depends on it."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise InvalidInputError(f"max_tokens is a number of tokens, not {value!r:.80}.")
-
-
-def _read_names(arguments: JsonObject) -> JsonObject:
-    check_names(arguments, CALL_NAMES, what="The argument")
-    return {
-        _ALIASES.get(name, name): value
-        for name, value in arguments.items()
-        if name not in _IGNORED and value is not None
-    }
+    if isinstance(betas, list | tuple | set | frozenset) and all(
+        isinstance(name, str) for name in betas
+    ):
+        return tuple(betas)
+    raise InvalidInputError(f"betas is a list of names, not {betas!r:.80}.")
 
 
 def _read_tools(given: JsonObject) -> JsonObject:
-    strict = given.get("strict")
-    tools = convert_tools(given.get("tools", ()), strict=strict)
+    tools = convert_tools(given.get("tools", ()), strict=given.get("strict"))
     names = [tool["name"] for tool in tools if "name" in tool]
     response_format = given.get("response_format")
     return {
