@@ -127,8 +127,11 @@ class Adaptation:
             request that the package had changed by itself does not hide the first refusal.
         """
         sent, self._sent = self._sent, None
+        if not isinstance(error, InvalidRequestError | PermissionDeniedError | RateLimitError):
+            return error  # it says nothing about what was sent
         text = message_of(error).lower()
-        if self._first is not None and _is_refused(error, text):
+        is_refused = not isinstance(error, RateLimitError) or "long context" in text
+        if self._first is not None and is_refused:
             if self._widened:
                 _remember(place, {"context_1m"}, NO_LONG_CONTEXT_SECONDS)
             return self._first
@@ -142,8 +145,7 @@ class Adaptation:
     def _learns(self, error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
         if isinstance(error, RateLimitError):
             return _fits_small_quota(error, text, sent, place)
-        is_refusal = isinstance(error, InvalidRequestError | PermissionDeniedError)
-        if not is_refusal or isinstance(error, InvalidInputError):
+        if isinstance(error, InvalidInputError):
             return False
         if self.settle(place, sent.model) != sent.options:
             return True  # another call, under way at the same time, was quicker to learn it
@@ -206,11 +208,6 @@ def message_of(error: ClaudeCloudError) -> str:
     parsed = getattr(error.args[0] if error.args else None, "parsed", None)
     text = str(getattr(parsed, "message", "") or error.body or error).strip()
     return text[_match.end() :] if (_match := _PREFIX.match(text.lower())) else text
-
-
-def _is_refused(error: ClaudeCloudError, text: str) -> bool:
-    refused = isinstance(error, InvalidRequestError | PermissionDeniedError)
-    return refused or "long context" in text
 
 
 def _unsupported(place: Hashable) -> frozenset[str]:

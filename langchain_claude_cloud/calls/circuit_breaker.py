@@ -102,7 +102,11 @@ class CircuitBreakers:
             # Calls that were under way when it failed say nothing new when they fail, too.
             circuit.openings += 0 if is_open else 1
             if not is_open or asked is not None:
-                circuit.open_until = max(circuit.open_until, now + self._seconds(asked, circuit))
+                base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
+                doubled = base * 2.0 ** min(circuit.openings - 1, 16)
+                seconds = max(base, min(doubled, LONGEST_OPEN_SECONDS))
+                until = now + seconds * (1.0 + _JITTER * self._draw())
+                circuit.open_until = max(circuit.open_until, until)
             circuit.failed_at = now
             circuit.probe_until, circuit.prober = 0.0, None
             if len(self._circuits) > _MOST_PLACES:
@@ -131,8 +135,3 @@ class CircuitBreakers:
         circuit = self._circuits.get(place)
         if circuit is not None and circuit.prober is call:
             circuit.probe_until, circuit.prober = 0.0, None
-
-    def _seconds(self, asked: float | None, circuit: _Circuit) -> float:
-        base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
-        doubled = base * 2.0 ** min(circuit.openings - 1, 16)
-        return max(base, min(doubled, LONGEST_OPEN_SECONDS)) * (1.0 + _JITTER * self._draw())

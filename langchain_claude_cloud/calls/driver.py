@@ -274,11 +274,12 @@ class CallDriver(Generic[T]):
 
     def _take(self, response: HttpResponse) -> None:
         """Take in a response that was not streamed."""
-        source = self._source(response.headers)
+        source, platform = self._source(response.headers), self._attempts.route.platform
         if self._operation == "count_tokens":
-            self.count = read_json(response, source, _count_in)
-        else:
-            read_json(response, source, partial(self.answer.take, source, self._request.names))
+            self.count = read_json(response, platform, source, _count_in)
+            return
+        take = partial(self.answer.take, source, self._request.names)
+        read_json(response, platform, source, take)
 
     def _ended(self) -> None:
         """Note that the current response is complete, and see whether the API only paused."""

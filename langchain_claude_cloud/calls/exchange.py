@@ -19,11 +19,11 @@ from langchain_claude_cloud.calls.executors import aexecute, arun, execute, run
 from langchain_claude_cloud.calls.lookup import Inquiry, Questions
 from langchain_claude_cloud.calls.options import read_options
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients
-from langchain_claude_cloud.control_plane.available_models import AvailableModel
-from langchain_claude_cloud.control_plane.model_list import (
+from langchain_claude_cloud.control_plane.available_models import (
     HINTS,
     PERMISSIONS,
     SUBJECT,
+    AvailableModel,
     Models,
     ask_for_models,
 )

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from jiter import from_json
 
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    InvalidInputError,
-    ServerError,
-    error_from_response,
-)
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, ServerError
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, JsonObject
 
 if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.base import Platform
     from langchain_claude_cloud.platform.http.sending import HttpResponse
     from langchain_claude_cloud.response.message import ResponseSource
 
@@ -55,11 +51,17 @@ def dump_json(body: JsonObject) -> bytes:
     )
 
 
-def read_json(response: HttpResponse, source: ResponseSource, read: Callable[[JsonObject], T]) -> T:
+def read_json(
+    response: HttpResponse,
+    platform: Platform,
+    source: ResponseSource,
+    read: Callable[[JsonObject], T],
+) -> T:
     """Return what is read from the body of a response.
 
     Args:
         response: The response, whose status says that it is an answer.
+        platform: Reads the error that it may be all the same.
         source: Where it comes from.
         read: Reads it; may raise what the wrong kind of data makes Python raise.
 
@@ -71,10 +73,24 @@ def read_json(response: HttpResponse, source: ResponseSource, read: Callable[[Js
     try:
         body = _load(response.body)
         if not _holds_error(body):
-            return read(_object(body))
-        problem = _error_in(response, source)
+            if not isinstance(body, dict):
+                raise TypeError("not a JSON object")
+            return read(body)
+        problem = platform.read_error(
+            response.status, response.headers, response.body, model=source.model
+        )
     except _NOT_AN_ANSWER as cause:
-        problem = _not_understood(response, source, cause)
+        problem = ServerError(
+            f"The answer of {LABELS[platform.name]} ({source.model}, region {source.region}) is "
+            f"not of the documented form ({type(cause).__name__}: {str(cause)[:200]}). Perhaps a "
+            "proxy or a gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
+            platform=platform.name,
+            model=source.model,
+            region=source.region,
+            status_code=response.status,
+            request_id=source.request_id,
+            body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+        )
     raise problem
 
 
@@ -85,12 +101,6 @@ def _load(content: bytes) -> object:
         return json.loads(content)
 
 
-def _object(body: object) -> JsonObject:
-    if not isinstance(body, dict):
-        raise TypeError("not a JSON object")
-    return body
-
-
 def _holds_error(body: object) -> bool:
     """Whether a body is an error, in the form of any of the clouds and in spite of its status."""
     found = body[0] if isinstance(body, list) and body else body
@@ -98,34 +108,3 @@ def _holds_error(body: object) -> bool:
         return False
     is_named = isinstance(found.get("error"), dict | str) or "__type" in found
     return is_named or found.get("type") == "error" or isinstance(found.get("Output"), dict)
-
-
-def _error_in(response: HttpResponse, source: ResponseSource) -> ClaudeCloudError:
-    """Return the error that a body holds in spite of its status."""
-    error = error_from_response(
-        response.status,
-        response.headers,
-        response.body,
-        platform="vertex" if source.platform == "vertex" else "bedrock",
-        model=source.model,
-        region=source.region,
-    )
-    error.request_id = error.request_id or source.request_id
-    return error
-
-
-def _not_understood(
-    response: HttpResponse, source: ResponseSource, cause: Exception
-) -> ServerError:
-    platform: Cloud = "vertex" if source.platform == "vertex" else "bedrock"
-    return ServerError(
-        f"The answer of {LABELS[platform]} ({source.model}, region {source.region}) is not of the "
-        f"documented form ({type(cause).__name__}: {str(cause)[:200]}). Perhaps a proxy or "
-        "a gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
-        platform=platform,
-        model=source.model,
-        region=source.region,
-        status_code=response.status,
-        request_id=source.request_id,
-        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
-    )

@@ -77,7 +77,7 @@ class OfflineCalls:
             self._handler, version=call.version, with_usage=call.with_usage
         )
         response = HttpResponse(200, _BATCH, json.dumps(body).encode())
-        read_json(response, source, partial(answer.take, source, names))
+        read_json(response, self._route.platform, source, partial(answer.take, source, names))
         return answer.message()
 
     def error(self, status: int, body: JsonObject) -> ClaudeCloudError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import Final, Literal, TypeAlias
@@ -76,9 +76,7 @@ after this one. ``machine``: a limit here, whatever the route. ``call``: the cal
 
 def scope_of(error: ClaudeCloudError) -> Scope:
     """Return what an error is about."""
-    if isinstance(error, LocalLimitError) or any(
-        isinstance(cause, OSError) and cause.errno in _LOCAL_LIMITS for cause in _causes(error)
-    ):
+    if _is_local_limit(error):
         return "machine"
     if isinstance(error, ConfigurationError):
         return "fit"
@@ -91,14 +89,14 @@ def scope_of(error: ClaudeCloudError) -> Scope:
     return "endpoint"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what led to it, as far as that is no circle."""
+def _is_local_limit(error: ClaudeCloudError) -> bool:
+    """Whether a limit of this machine is the reason, such as that of open files."""
     cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        yield cause
-        seen.add(id(cause))
-        cause = cause.__cause__ or cause.__context__
+    for _ in range(10):
+        if isinstance(cause, LocalLimitError) or getattr(cause, "errno", None) in _LOCAL_LIMITS:
+            return True
+        cause = cause and (cause.__cause__ or cause.__context__)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,29 +321,26 @@ def _out_of_time(error: ClaudeCloudError, attempts: Attempts, wait: float) -> Cl
 
 def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
-    failed = attempts.failures[-1]
-    error, route = failed.error, attempts.route
-    where = (failed.route.config.cloud, failed.route.known_region())
-    what = (type(error).__name__, error.status_code, error.request_id)
-    if failed.route is route:
-        logger.info(
-            "%s in %s failed with %s (HTTP %s, request id %s); it is asked again in %.2f s "
-            "(attempt %d).",
-            *where,
-            *what,
-            seconds,
-            attempts.count + 1,
-        )
-        return
-    skipped = isinstance(error, InvalidRequestError | ConfigurationError)
-    logger.warning(
-        "%s in %s %s %s (HTTP %s, request id %s); the call moves to %s in %s%s.",
-        *where,
-        "cannot take the request:" if skipped else "failed with",
-        *what,
-        route.config.cloud,
-        route.known_region(),
-        f" in {seconds:.2f} s" if seconds else "",
+    failed, route = attempts.failures[-1], attempts.route
+    error, level = failed.error, logging.INFO
+    what, following = "failed with", "it is asked again"
+    if failed.route is not route:
+        level = logging.WARNING
+        following = f"the call moves to {route.config.cloud} in {route.known_region()}"
+        if isinstance(error, InvalidRequestError | ConfigurationError):
+            what = "cannot take the request:"
+    logger.log(
+        level,
+        "%s in %s %s %s (HTTP %s, request id %s); %s in %.2f s (attempt %d).",
+        failed.route.config.cloud,
+        failed.route.known_region(),
+        what,
+        type(error).__name__,
+        error.status_code,
+        error.request_id,
+        following,
+        seconds,
+        attempts.count + 1,
     )
 
 

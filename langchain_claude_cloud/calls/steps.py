@@ -132,15 +132,3 @@ Steps: TypeAlias = Generator[Step, Any, Any]
 """What a driver is; what it is sent depends on the step."""
 
 NO_CLIENTS = Clients()
-__all__ = [
-    "NO_CLIENTS",
-    "Clients",
-    "Fetch",
-    "Once",
-    "Prepare",
-    "Send",
-    "Step",
-    "Steps",
-    "Stream",
-    "Wait",
-]

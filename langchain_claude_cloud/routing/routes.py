@@ -11,7 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, cast
 
@@ -35,34 +35,32 @@ from langchain_claude_cloud.catalogue.resolution import (
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import Platform
 
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform import bedrock, vertex
+    from langchain_claude_cloud.routing import settings
+else:
+    bedrock = LazyModule("langchain_claude_cloud.platform.bedrock")
+    settings = LazyModule("langchain_claude_cloud.routing.settings")
+    vertex = LazyModule("langchain_claude_cloud.platform.vertex")
+
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
 
-_VERTEX_IDENTITY: Final = (
-    *("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
-)
-_BEDROCK_IDENTITY: Final = (
-    *(
-        "profile",
-        "access_key_id",
-        "secret_access_key",
-        "session_token",
-        "api_key",
-        "session",
-        "role_arn",
-        "external_id",
-        "project",
-        "service_tier",
-        "api",
-        "workspace",
+_IDENTITY: Final[Mapping[Cloud, tuple[str, ...]]] = {
+    "vertex": ("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
+    "bedrock": (
+        *("profile", "access_key_id", "secret_access_key", "session_token", "api_key", "session"),
+        *("role_arn", "external_id", "project", "service_tier", "api", "workspace"),
     ),
-)
+}
+"""Settings that say whose quota and whose permissions a request uses."""
 
 _SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
     "vertex": ("GOOGLE_APPLICATION_CREDENTIALS",),
@@ -102,25 +100,10 @@ class Route:
     @cached_property
     def platform(self) -> Platform:
         """The platform, made on first use; that reads no file and no network."""
-        if isinstance(self.config, Vertex):
-            from langchain_claude_cloud.platform.vertex import (  # noqa: PLC0415 - first call only
-                VertexPlatform,
-            )
-            from langchain_claude_cloud.routing.settings import (  # noqa: PLC0415 - first call only
-                vertex_settings,
-            )
-
-            return VertexPlatform(vertex_settings(self.config, self.model, self.default_headers))
-        from langchain_claude_cloud.platform.bedrock import (  # noqa: PLC0415 - first call only
-            BedrockPlatform,
-        )
-        from langchain_claude_cloud.routing.settings import (  # noqa: PLC0415 - first call only
-            bedrock_settings,
-        )
-
-        return BedrockPlatform(
-            bedrock_settings(self.config, self.default_headers, model=self.model)
-        )
+        config, headers = self.config, self.default_headers
+        if isinstance(config, Vertex):
+            return vertex.VertexPlatform(settings.vertex_settings(config, self.model, headers))
+        return bedrock.BedrockPlatform(settings.bedrock_settings(config, headers, model=self.model))
 
     def resolved(self, target: ArnTarget | None = None) -> ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
@@ -131,14 +114,7 @@ class Route:
         Raises:
             ConfigurationError: Something is outside the residency.
         """
-        found = self._resolutions.get(target)
-        if found is None:
-            found = self._resolutions[target] = self.resolve_in(self.platform.region, target)
-        return found
-
-    @cached_property
-    def _resolutions(self) -> dict[ArnTarget | None, ResolvedModel]:
-        return {}
+        return self.resolve_in(self.platform.region, target)
 
     @cached_property
     def place(self) -> Hashable:
@@ -147,21 +123,19 @@ class Route:
         Quotas belong to a project or an account, a region, a model and a kind of capacity;
         permissions to an identity. Secrets are in it as hashes alone.
         """
-        if isinstance(self.config, Vertex):
-            endpoint = (self.config.effective_project(), self.config.effective_base_url())
-            names: tuple[str, ...] = _VERTEX_IDENTITY
-        else:
-            endpoint = (self.config.inference_profile, self.config.effective_base_url())
-            names = _BEDROCK_IDENTITY
-        given = [getattr(self.config, name) for name in names]
+        config = self.config
+        owner = (
+            config.effective_project() if isinstance(config, Vertex) else config.inference_profile
+        )
+        given = [getattr(config, name) for name in _IDENTITY[config.cloud]]
         # Of the process's own identity, and of a gateway's key.
-        given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[self.config.cloud]]
+        given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
         headers = sorted((str(name), str(value)) for name, value in self.default_headers.items())
         given += [
             SecretStr(f"{name}:{said}") for name, said in headers if is_credential(name, said)
         ]
-        identity = tuple(map(_mark, given))
-        return (self.config.cloud, self.known_region(), self.model, endpoint, identity)
+        address = (self.known_region(), config.effective_base_url(), self.model)
+        return (config.cloud, owner, *address, tuple(map(_mark, given)))
 
     def known_region(self) -> str | None:
         """Return the region as far as arguments and environment tell it."""
@@ -304,7 +278,7 @@ class _Object:
         try:
             self._get: Callable[[], object] = weakref.ref(given)
         except TypeError:  # of a class with slots
-            self._get = partial(_same, given)
+            self._get = lambda: given
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Object):
@@ -314,10 +288,6 @@ class _Object:
 
     def __hash__(self) -> int:
         return self._address
-
-
-def _same(given: object) -> object:
-    return given
 
 
 def _mark(value: object) -> Hashable:
