@@ -22,7 +22,6 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
@@ -35,15 +34,17 @@ from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.calls import memory
-else:
+    from langchain_claude_cloud.calls import memory, rate_limit
+    from langchain_claude_cloud.platform.http import timeouts
+else:  # what an instance needs, not the import
     memory = LazyModule("langchain_claude_cloud.calls.memory")
+    rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
+    timeouts = LazyModule("langchain_claude_cloud.platform.http.timeouts")
 
 _OWNER: Final = "ChatClaudeCloud"
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
@@ -128,8 +129,8 @@ class ModelBase(BaseChatModel):
     def _check(self) -> Self:
         plain_json({name: getattr(self, name) for name in _JSON_FIELDS})
         check_max_retries(self.max_retries)
-        RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
-        Timeouts.for_cloud("vertex", self.timeout)
+        rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
+        timeouts.Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
         for route in self._routes_for(self.model, self.default_headers or {}):
             notice = route.global_routing(route.known_region())

@@ -16,7 +16,6 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
-from langchain_claude_cloud.calls.rate_limit import RateLimit
 from langchain_claude_cloud.chat_models.description import DescribedModel
 from langchain_claude_cloud.chat_models.fields import safe_to_show
 from langchain_claude_cloud.errors.lazy import LazyModule
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import base as core_tools
     from langchain_protocol import protocol as core_protocol
 
-    from langchain_claude_cloud.calls import exchange
+    from langchain_claude_cloud.calls import exchange, rate_limit
     from langchain_claude_cloud.chat_models import structured_output as structured
     from langchain_claude_cloud.chat_models import token_counting as counting
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
@@ -42,6 +41,7 @@ else:
     core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
     exchange = LazyModule("langchain_claude_cloud.calls.exchange")
+    rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     handlers = LazyModule("langchain_claude_cloud.response.handlers")
     message = LazyModule("langchain_claude_cloud.response.message")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
@@ -126,7 +126,7 @@ class ChatClaudeCloud(DescribedModel):
                 run_manager=run_manager,
                 async_run_manager=async_run_manager,
             ),
-            limit=RateLimit(self.requests_per_minute, self.tokens_per_minute),
+            limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute),
         )
 
     @property

@@ -40,10 +40,8 @@ from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.base import Platform
-
-if TYPE_CHECKING:
     from langchain_claude_cloud.platform import bedrock, vertex
+    from langchain_claude_cloud.platform.base import Platform
     from langchain_claude_cloud.routing import settings
 else:
     bedrock = LazyModule("langchain_claude_cloud.platform.bedrock")
