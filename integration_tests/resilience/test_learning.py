@@ -150,7 +150,7 @@ def test_a_complaint_about_one_schema_concerns_that_call(
     model = make(emulator, cloud).with_structured_output(SCHEMA, method="json_schema")
     with caplog.at_level(logging.WARNING):
         assert set(model.invoke("A joke.")) == {"setup"}
-    assert "by a tool" in caplog.text
+    assert "as a tool" in caplog.text
     assert emulator.requests[-1].body["tools"][0]["name"] == STRUCTURED_OUTPUT_TOOL
     model.invoke("A joke.")
     assert has_format(emulator) == [True, False, True]
@@ -304,7 +304,7 @@ def test_each_retry_is_one_line_and_counts_in_the_metadata(
     model = make(emulator, cloud, max_retries=2, max_tokens=100)
     with caplog.at_level(logging.INFO, "langchain_claude_cloud"):
         answer = model.invoke("Hi")
-    lines = [line for line in caplog.messages if "asked again" in line]
+    lines = [line for line in caplog.messages if "sent again" in line]
     assert len(lines) == 2
     assert all("HTTP 529" in line and "request id" in line for line in lines)
     assert answer.response_metadata["attempts"] == 3

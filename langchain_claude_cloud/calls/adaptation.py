@@ -168,7 +168,7 @@ class Adaptation:
         if sent.options.output_format is not None and (
             _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
         ):
-            return self._notes("output_config.format", error, "the schema is asked for by a tool")
+            return self._notes("output_config.format", error, "the schema is sent as a tool")
         return False
 
     def _makes_room(self, text: str, sent: Sent, place: Hashable) -> bool:
@@ -192,14 +192,14 @@ class Adaptation:
         if sent.options.bound_thinking == "send" and "block_binding" not in known:
             _remember(place, {"bound_thinking"}, REMEMBERED_SECONDS)
             self._for_this_call |= {"bound_thinking"}
-            return self._notes("bound_thinking", error, "the cloud is asked to drop it")
+            return self._notes("bound_thinking", error, "the cloud is told to ignore the thinking")
         if sent.options.bound_thinking != "leave_out":
-            return self._notes("thinking", error, "it is left out of the history")
+            return self._notes("thinking", error, "thinking is left out of the history")
         return False
 
     def _notes(self, feature: str, error: InvalidRequestError, what: str) -> bool:
         self._for_this_call |= {feature}
-        logger.warning("%.200s: %s, for this call.", message_of(error), what)
+        logger.warning("%.200s: for this call, %s.", message_of(error), what)
         return True
 
 
@@ -321,8 +321,8 @@ def _fits_small_quota(error: RateLimitError, text: str, sent: Sent, place: Hasha
     shorter = max(SHORTEST_DEFAULT, chosen // 4)
     MEMORY.max_tokens.put(place, shorter, SMALL_QUOTA_SECONDS)
     logger.warning(
-        "Amazon Bedrock counts max_tokens against the token quota. %s gets %d instead of %d for "
-        "the next %.0f minutes. Set max_tokens to choose it yourself.",
+        "Amazon Bedrock counts max_tokens against the token quota. The default for %s is %d "
+        "instead of %d for the next %.0f minutes. Set max_tokens to choose it yourself.",
         sent.model.model_id,
         shorter,
         chosen,

@@ -358,8 +358,8 @@ class CallDriver(Generic[T]):
         count = self._attempts.count
         error = RequestTimeoutError(
             f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
-            f"{count} attempt{'s' * (count > 1)}. The last: {cause} Raise 'total', "
-            "lower max_retries, or stream: the time ends with the first content then.",
+            f"{count} attempt{'s' * (count > 1)}. The last one: {cause} Raise 'total', lower "
+            "max_retries, or use stream: then only the time until the first content is limited.",
             platform=cause.platform,
             model=cause.model,
             region=cause.region,

@@ -44,7 +44,7 @@ else:  # they import httpx, which `aprepare` does off the event loop
     sending = LazyModule("langchain_claude_cloud.platform.http.sending")
 
 _SHOWN = 300
-_NOT_FETCHED = "The images and documents were not there"
+_NOT_FETCHED = "The images and documents were not fetched"
 _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 _Flights = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[None]]]
 _flights: _Flights = WeakKeyDictionary()

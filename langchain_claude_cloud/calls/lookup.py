@@ -160,7 +160,7 @@ def _find_out(route: Route, lookup: Lookup) -> Steps:
         target = inquiry.result
         if target is UNKNOWN:
             MEMORY.say_once(
-                f"{route.model} does not stand for a Claude model that is known. Give "
+                f"{route.model} does not stand for a known Claude model. Give "
                 "Bedrock(base_model=...) if it is one."
             )
     except ClaudeCloudError as error:

@@ -323,7 +323,7 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
     failed, route = attempts.failures[-1], attempts.route
     error, level = failed.error, logging.INFO
-    what, following = "failed with", "it is asked again"
+    what, following = "failed with", "the request is sent again"
     if failed.route is not route:
         level = logging.WARNING
         following = f"the call moves to {route.config.cloud} in {route.known_region()}"

@@ -56,8 +56,8 @@ _LOCAL_LIMITS = frozenset(
 )
 _SHOWN = 300
 _OTHER_LOOP = (
-    "It has connections of another event loop: make a client for each loop, as each asyncio.run() "
-    "has its own, or leave out http_async_client, for the package has one for each loop."
+    "It has connections of another event loop. Each asyncio.run() has a loop of its own: make a "
+    "client for each, or leave out http_async_client, and the package makes one for each loop."
 )
 
 
@@ -162,7 +162,11 @@ def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudE
         name = "start" if phase == "start" else "idle"
         what = "did not begin to answer" if phase == "start" else "went silent in mid-answer"
         happened = f"{label} {what} for"
-        or_else = "" if where.is_stream else ", or stream: long answers then show that they live"
+        or_else = (
+            ""
+            if where.is_stream
+            else ", or use stream, where the parts of a long answer arrive earlier"
+        )
         remedy = f"Raise {{}}{or_else}."
         may_be_written = not where.is_stream
     seconds: float = getattr(limits, name)
@@ -223,8 +227,8 @@ def refused(
         InvalidRequestError,
         where,
         f"{where.label} answered with a redirect (HTTP {status}) to {place}. Redirects are not "
-        "followed, since credentials would go along: set base_url to the final address, and "
-        "check that no captive portal or proxy answers instead of the cloud.",
+        "followed, because they would receive the credentials. Set base_url to the final "
+        "address, and check that no captive portal or proxy answers instead of the cloud.",
     )
     error.status_code = status
     return error
