@@ -11,13 +11,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Final, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import TextChange
-from langchain_claude_cloud.tool_calls import ToolCallTracker, ToolCallUpdate, unwrap
+from langchain_claude_cloud.tool_calls import (
+    ToolCallTracker,
+    ToolCallUpdate,
+    afollow,
+    follow,
+    unwrap,
+)
 
 __all__ = [
     "EndEvent",
@@ -120,46 +126,26 @@ def iter_events(chunks: Iterable[object]) -> Iterator[StreamEvent]:
     Args:
         chunks: What a model or an agent streams.
 
-    Yields:
+    Returns:
         Text, reasoning, growing tool calls, tool results and usage as they arrive, and an
-        `EndEvent` at the end. If the stream raises, unfinished calls first end with an error.
-
-    Raises:
-        Exception: What the stream raises.
+        `EndEvent` at the end. If the stream raises, unfinished calls first end with an error, and
+        then its exception comes.
     """
     reader = _Reader()
-    try:
-        for item in chunks:
-            yield from reader.read(item)
-    except Exception as error:
-        yield from reader.break_off(error)
-        raise
-    yield from reader.end()
+    return follow(chunks, reader.read, reader.end)
 
 
-async def aiter_events(chunks: AsyncIterable[object]) -> AsyncIterator[StreamEvent]:
+def aiter_events(chunks: AsyncIterable[object]) -> AsyncIterator[StreamEvent]:
     """Do what `iter_events` does, on an event loop.
 
     Args:
         chunks: What a model or an agent streams.
 
-    Yields:
+    Returns:
         See `iter_events`.
-
-    Raises:
-        Exception: What the stream raises.
     """
     reader = _Reader()
-    try:
-        async for item in chunks:
-            for event in reader.read(item):
-                yield event
-    except Exception as error:
-        for event in reader.break_off(error):
-            yield event
-        raise
-    for event in reader.end():
-        yield event
+    return afollow(chunks, reader.read, reader.end)
 
 
 class _Reader:
@@ -172,72 +158,56 @@ class _Reader:
 
     def read(self, item: object) -> Iterator[StreamEvent]:
         """Take what a stream yielded; yield what is new."""
-        payload, _ = unwrap(item, "")
+        payload, _ = unwrap(item)
         if isinstance(payload, ToolMessage):
-            yield from self._result(payload)
+            key = f"result of {payload.tool_call_id}"
+            if key not in self._seen:
+                self._seen.add(key)
+                is_error = payload.status == "error"
+                yield ToolResultEvent(payload.tool_call_id, payload.name, payload.content, is_error)
         elif isinstance(payload, AIMessage):
             yield from self._message(payload)
         elif payload is not None:
             yield from self._protocol(payload)
-        for update in self._calls.read(item):
-            yield _tool_call(update)
+        yield from map(_tool_call, self._calls.read(item))
 
-    def break_off(self, error: Exception) -> Iterator[StreamEvent]:
-        """End the calls that are open, as the stream broke off."""
-        for update in self._calls.end(broken_by=error):
-            yield _tool_call(update)
-
-    def end(self) -> Iterator[StreamEvent]:
-        """End the calls that are open, and the stream."""
-        for update in self._calls.end():
-            yield _tool_call(update)
-        yield EndEvent(self._stop_reason)
-
-    def _result(self, message: ToolMessage) -> Iterator[StreamEvent]:
-        key = f"result of {message.tool_call_id}"
-        if key not in self._seen:
-            self._seen.add(key)
-            is_error = message.status == "error"
-            yield ToolResultEvent(message.tool_call_id, message.name, message.content, is_error)
+    def end(self, broken_by: Exception | None) -> Iterator[StreamEvent]:
+        """End the calls that are open, and the stream unless it broke off."""
+        yield from map(_tool_call, self._calls.end(broken_by))
+        if broken_by is None:
+            yield EndEvent(self._stop_reason)
 
     def _message(self, message: AIMessage) -> Iterator[StreamEvent]:
         if not isinstance(message, AIMessageChunk) and message.id in self._seen:
             return
         if message.id:
             self._seen.add(message.id)
-        yield from _texts(message.content)
+        for block in [message.content] if isinstance(message.content, str) else message.content:
+            match block:
+                case str(text) | {"type": "text", "text": str(text)} if text:
+                    yield TextEvent(text)
+                case {"type": "thinking", "thinking": str(text)} | {
+                    "type": "reasoning",
+                    "reasoning": str(text),
+                } if text:
+                    yield ReasoningEvent(text)
         self._stop_reason = message.response_metadata.get("stop_reason") or self._stop_reason
         if message.usage_metadata:
             yield UsageEvent(cast("JsonObject", message.usage_metadata))
 
     def _protocol(self, event: Mapping[str, object]) -> Iterator[StreamEvent]:
-        delta, metadata = event.get("delta"), event.get("metadata")
-        if event["event"] == "content-block-delta" and isinstance(delta, Mapping):
-            if delta.get("type") == "text-delta" and delta["text"]:
-                yield TextEvent(delta["text"])
-            elif delta.get("type") == "reasoning-delta" and delta["reasoning"]:
-                yield ReasoningEvent(delta["reasoning"])
-        elif event["event"] == "message-start":
-            self._seen.add(str(event.get("id")))
-        elif event["event"] == "message-finish":
-            if isinstance(metadata, Mapping):
+        match event:
+            case {"delta": {"type": "text-delta", "text": str(text)}} if text:
+                yield TextEvent(text)
+            case {"delta": {"type": "reasoning-delta", "reasoning": str(text)}} if text:
+                yield ReasoningEvent(text)
+            case {"event": "message-start"}:
+                self._seen.add(str(event.get("id")))
+            case {"event": "message-finish"}:
+                metadata = cast("JsonObject", event.get("metadata") or {})
                 self._stop_reason = metadata.get("stop_reason") or self._stop_reason
-            if event.get("usage"):
-                yield UsageEvent(cast("JsonObject", event["usage"]))
-
-
-_REASONING: Final = {"thinking": "thinking", "reasoning": "reasoning"}
-
-
-def _texts(content: str | list[str | JsonObject]) -> Iterator[StreamEvent]:
-    for block in [content] if isinstance(content, str) else content:
-        if isinstance(block, str):
-            block = {"type": "text", "text": block}  # noqa: PLW2901 - the same text as a block
-        kind = block.get("type")
-        if kind == "text" and block.get("text"):
-            yield TextEvent(block["text"])
-        elif kind in _REASONING and block.get(_REASONING[kind]):
-            yield ReasoningEvent(block[_REASONING[kind]])
+                if event.get("usage"):
+                    yield UsageEvent(cast("JsonObject", event["usage"]))
 
 
 def _tool_call(update: ToolCallUpdate) -> ToolCallEvent:

@@ -24,8 +24,6 @@ from langchain_claude_cloud.response.blocks import (
     KINDS,
     Block,
     CallNames,
-    invalid_call,
-    parse_tool_call,
 )
 from langchain_claude_cloud.response.tool_arguments import dump_arguments
 from langchain_claude_cloud.response.usage import add_usage, fold_usage
@@ -198,12 +196,12 @@ class MessageAccumulator:
             if block.kind != "client_tool":
                 continue
             if self.stop_reason in CUTTING_STOP_REASONS:
-                reason = f"truncated: the answer was cut by {self.stop_reason}"
-                block.parsed_call = invalid_call(block, reason)
+                cut = f"truncated: the answer was cut by {self.stop_reason}"
+                block.parsed_call = block.invalid(cut)
             elif not block.ended:
-                block.parsed_call = invalid_call(block, "truncated: the block never ended")
+                block.parsed_call = block.invalid("truncated: the block never ended")
             else:
-                block.parsed_call = parse_tool_call(block)
+                block.parsed_call = block.parse()
         return undecided
 
     def _message_start(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
@@ -328,7 +326,7 @@ class MessageAccumulator:
         if came_whole and not block.ended:
             outputs += handler.arguments_delta(block, block.raw_arguments())
         if block.kind == "client_tool" and block.parsed_call is None and (came_whole or block.json):
-            block.parsed_call = parse_tool_call(block)
+            block.parsed_call = block.parse()
         block.ended = True
         return [*outputs, *handler.block_stop(block)] if block.position >= 0 else ()
 

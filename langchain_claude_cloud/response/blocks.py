@@ -97,6 +97,18 @@ class Block:
         given = self.start.get("input")
         return dump_arguments(given) if not raw and given else raw
 
+    def parse(self) -> ParsedToolCall:
+        """Return the call of a client tool, parsed strictly: valid or invalid."""
+        given = self.start.get("input")
+        parsed = given if not self.json and isinstance(given, dict) else None
+        name, call_id = self.start["name"], self.start["id"]
+        return parse_tool_call(name, call_id, self.raw_arguments(), parsed)
+
+    def invalid(self, reason: str) -> InvalidToolCall:
+        """Return the call of a client tool as an invalid one, with its raw arguments."""
+        name, call_id = self.start["name"], self.start["id"]
+        return invalid_tool_call(name=name, args=self.raw_arguments(), id=call_id, error=reason)
+
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
         if self.kind == "text":
@@ -142,25 +154,22 @@ def server_input(raw: str) -> JsonObject:
         return {"input": {}, "partial_json": raw}
 
 
-def parse_tool_call(block: Block) -> ParsedToolCall:
-    """Parse a client tool's arguments strictly: its call, valid or invalid."""
-    given = block.start.get("input")
+def parse_tool_call(
+    name: str, call_id: str | None, raw: str, parsed: JsonObject | None = None
+) -> ParsedToolCall:
+    """Parse a client tool's arguments strictly: its call, valid or invalid.
+
+    Args:
+        name: The tool's name.
+        call_id: The call's id.
+        raw: The text of the arguments.
+        parsed: The arguments, if they came parsed.
+    """
     try:
-        if not block.json and isinstance(given, dict):
-            check_numbers(given)
-            arguments = given
+        if parsed is None:
+            parsed = parse_arguments(raw)
         else:
-            arguments = parse_arguments(block.raw_arguments())
+            check_numbers(parsed)
     except ArgumentsError as error:
-        return invalid_call(block, str(error))
-    return tool_call(name=block.start["name"], args=arguments, id=block.start["id"])
-
-
-def invalid_call(block: Block, reason: str) -> InvalidToolCall:
-    """Return the invalid call of a block, with the raw text of its arguments."""
-    return invalid_tool_call(
-        name=block.start["name"],
-        args=block.raw_arguments(),
-        id=block.start["id"],
-        error=reason,
-    )
+        return invalid_tool_call(name=name, args=raw, id=call_id, error=str(error))
+    return tool_call(name=name, args=parsed, id=call_id)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from copy import copy
 from math import isinf
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from jiter import from_json
 
@@ -200,14 +199,6 @@ class PartialJsonReader:
         twin._pieces = self._pieces.copy()  # noqa: SLF001
         return twin
 
-    def finish(self) -> JsonObject:
-        """Return the arguments, parsed strictly.
-
-        Raises:
-            ArgumentsError: The text is not one whole JSON object.
-        """
-        return parse_arguments(self.raw)
-
     @property
     def args(self) -> JsonObject:
         """The arguments so far."""
@@ -233,54 +224,35 @@ class PartialJsonReader:
         character = text[at]
         if character not in self._next:
             return -1
-        action = _ACTIONS.get(character)
-        if action is None:
-            self._read = PartialJsonReader._scalar
-            return at
-        return at + 1 if action(self) else -1
-
-    def _begin_string(self) -> bool:
-        if self._next is _KEY or self._next is _FIRST_KEY:
-            self._read = PartialJsonReader._key
-        else:
-            self._open = ""
-            self._read = PartialJsonReader._string
-        return True
-
-    def _begin_dict(self) -> bool:
-        return self._begin({}, _FIRST_KEY)
-
-    def _begin_list(self) -> bool:
-        return self._begin([], _FIRST_ITEM)
-
-    def _begin(self, container: _Container, following: frozenset[str]) -> bool:
-        self._containers.append(container)
-        self._keys.append("")
-        self._next = following
-        return len(self._containers) <= _DEEPEST
-
-    def _end_container(self) -> bool:
-        container = self._containers.pop()
-        self._keys.pop()
-        if self._containers:
-            self._add(container)
-        elif isinstance(container, dict):
-            self._root = container
-            self._next = _NOTHING_MORE
-        return True
-
-    def _separate(self) -> bool:
-        self._next = _KEY if isinstance(self._containers[-1], dict) else _VALUE
-        return True
-
-    def _name_value(self) -> bool:
-        self._next = _VALUE
-        return True
+        match character:
+            case '"' if self._next is _KEY or self._next is _FIRST_KEY:
+                self._read = PartialJsonReader._key
+            case '"':
+                self._open = ""
+                self._read = PartialJsonReader._string
+            case "{" | "[":
+                self._containers.append({} if character == "{" else [])
+                self._keys.append("")
+                self._next = _FIRST_KEY if character == "{" else _FIRST_ITEM
+            case "}" | "]":
+                self._keys.pop()
+                self._add(self._containers.pop())
+            case ",":
+                self._next = _KEY if isinstance(self._containers[-1], dict) else _VALUE
+            case ":":
+                self._next = _VALUE
+            case _:
+                self._read = PartialJsonReader._scalar
+                return at
+        return at + 1 if len(self._containers) <= _DEEPEST else -1
 
     def _add(self, value: object) -> None:
         """Put a whole value where it belongs."""
-        container = self._containers[-1]
-        self._next = _put(container, self._keys[-1], value)
+        if self._containers:
+            self._next = _put(self._containers[-1], self._keys[-1], value)
+        else:
+            self._root = cast("JsonObject", value)
+            self._next = _NOTHING_MORE
         self._open = _UNSHOWN
         self._read = PartialJsonReader._structure
 
@@ -328,26 +300,19 @@ class PartialJsonReader:
         end = _end(_SCALAR_RUN, text, at)
         self._pieces.append(text[at:end])
         if end == len(text):
-            self._open = self._provisional()
+            # It may go on: the number that it is so far is provisional.
+            if len(self._pieces) <= _SHOWN_DIGITS:
+                token = "".join(self._pieces)
+                whole = _NUMBER.match(token) if len(token) <= _SHOWN_DIGITS else None
+                self._open = _value(whole[0]) if whole else self._open
             return end
-        token = "".join(self._pieces)
+        value = _value("".join(self._pieces))
         self._pieces = []
-        value = _LITERALS.get(token, _UNSHOWN)
-        if value is _UNSHOWN:
-            value = _number(token)
         if value is _UNSHOWN:
             self._open = _UNSHOWN
             return -1
         self._add(value)
         return end
-
-    def _provisional(self) -> object:
-        """Return the number that an open one is so far, as long as it can be shown."""
-        if len(self._pieces) > _SHOWN_DIGITS:
-            return self._open
-        token = "".join(self._pieces)
-        whole = _NUMBER.match(token) if len(token) <= _SHOWN_DIGITS else None
-        return _number(whole[0]) if whole else self._open
 
     def _snapshot(self) -> JsonObject:
         """Return the arguments, copying only what is still open."""
@@ -358,17 +323,6 @@ class PartialJsonReader:
                 _put(shown, key, child)
             child = shown
         return child if isinstance(child, dict) else self._root
-
-
-_ACTIONS: Final[dict[str, Callable[[PartialJsonReader], bool]]] = {
-    '"': PartialJsonReader._begin_string,  # noqa: SLF001 - the table of the class above
-    "{": PartialJsonReader._begin_dict,  # noqa: SLF001
-    "[": PartialJsonReader._begin_list,  # noqa: SLF001
-    "}": PartialJsonReader._end_container,  # noqa: SLF001
-    "]": PartialJsonReader._end_container,  # noqa: SLF001
-    ",": PartialJsonReader._separate,  # noqa: SLF001
-    ":": PartialJsonReader._name_value,  # noqa: SLF001
-}
 
 
 def _end(run: re.Pattern[str], text: str, at: int) -> int:
@@ -401,8 +355,10 @@ def _unescaped(run: str) -> str:
     return str(from_json(f'"{run}"'.encode()))
 
 
-def _number(token: str) -> object:
-    """Return a number, or `_UNSHOWN` if it is none."""
+def _value(token: str) -> object:
+    """Return a literal or a number, or `_UNSHOWN` if it is none."""
+    if token in _LITERALS:
+        return _LITERALS[token]
     if not _NUMBER.fullmatch(token):
         return _UNSHOWN
     try:
