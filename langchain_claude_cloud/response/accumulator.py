@@ -131,11 +131,6 @@ class MessageAccumulator:
         """Why the model stopped, as far as it is known."""
         return self.fields.get("stop_reason")
 
-    @property
-    def guardrail_intervened(self) -> bool:
-        """Whether Bedrock's guardrail blocked or changed something."""
-        return self.fields.get(GUARDRAIL_ACTION) == INTERVENED
-
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed.
 
@@ -227,7 +222,9 @@ class MessageAccumulator:
 
     def _add_usage(self, report: JsonObject | None) -> None:
         self._own_usage = fold_usage(self._own_usage, report)
-        self.usage = add_usage(self._paused_usage, self._own_usage)
+        self.usage = self._own_usage
+        if self._paused_usage:
+            self.usage = add_usage(self._paused_usage, self._own_usage)
 
     def _block_start(
         self, index: object, announced: JsonObject, handler: EventHandler[T]

@@ -16,6 +16,7 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import reduce
 from typing import Any, Final, Generic, Literal, Self, TypeVar, cast
 
@@ -79,10 +80,10 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
         """Derive the calls from fragments and parsed calls; core would repair them here."""
-        fragments = {
-            _position(fragment, number): fragment
-            for number, fragment in enumerate(self.tool_call_chunks)
-        }
+        fragments: dict[int, ToolCallChunk] = {}
+        for number, fragment in enumerate(self.tool_call_chunks):
+            index = fragment.get("index")
+            fragments[index if isinstance(index, int) else _NO_POSITION + number] = fragment
         calls: dict[int, ParsedToolCall] = dict(self.parsed_calls)
         is_last = self.chunk_position == "last"
         for position, fragment in fragments.items():
@@ -123,7 +124,9 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         raw = fragment["args"] or ""
         reader = self.readers.get(position)
         if reader is None or len(raw) >= reader.length * _GROWTH:
-            reader = _continue(reader, raw)
+            is_further = reader is not None and raw.startswith(reader.raw)
+            reader = reader.copy() if reader and is_further else PartialJsonReader()
+            reader.feed(raw[reader.length :])
             self.readers = {**self.readers, position: reader}
         return tool_call(name=fragment["name"] or "", args=reader.args, id=fragment["id"])
 
@@ -157,10 +160,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         return self.standard().to_json()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_unpickled, (self.standard(),))
-
-    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return self.__reduce__()
+        return (copy, (self.standard(),))
 
     @model_serializer(mode="plain")
     def _dump_standard(self, info: SerializationInfo) -> JsonObject:
@@ -179,23 +179,6 @@ _NO_POSITION: Final = 1 << 30
 """Fragments that core made of finished calls have no position; they sort after the others."""
 
 _DUMPED_AS: Final[dict[str, type[AIMessage]]] = {"ai": AIMessage, "AIMessageChunk": AIMessageChunk}
-
-
-def _continue(reader: PartialJsonReader | None, raw: str) -> PartialJsonReader:
-    """Return a reader of the text; one of its beginning is continued and left as it is."""
-    known = reader.raw if reader else ""
-    reader = reader.copy() if reader and raw.startswith(known) else PartialJsonReader()
-    reader.feed(raw[reader.length :])
-    return reader
-
-
-def _unpickled(message: AIMessage) -> AIMessage:
-    return message
-
-
-def _position(fragment: ToolCallChunk, number: int) -> int:
-    position = fragment.get("index")
-    return position if isinstance(position, int) else _NO_POSITION + number
 
 
 def finished_message(fields: Mapping[str, Any]) -> AIMessage:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import struct
 from base64 import b64decode
-from typing import Protocol
+from typing import Final
 from zlib import crc32
 
 from jiter import from_json
@@ -54,25 +54,13 @@ class ExceptionFrameError(FramingError):
         self.payload = payload
 
 
-class Decoder(Protocol):
-    """What both framings offer.
+class SseDecoder:
+    """Splits server-sent events into their ``data``.
 
     Attributes:
         failure: Why nothing more can be decoded, once that is so. It is an attribute and not
             raised by `feed`, so that the events that came before it are not lost.
     """
-
-    failure: FramingError | None
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes, return the JSON payloads that are complete with them."""
-
-    def close(self) -> list[bytes]:
-        """Return what the end of the stream completes; a cut event is a `failure`."""
-
-
-class SseDecoder:
-    """Splits server-sent events into their ``data``."""
 
     def __init__(self) -> None:
         self.failure: FramingError | None = None
@@ -114,7 +102,11 @@ def _event_data(block: bytes) -> bytes:
 
 
 class EventStreamDecoder:
-    """Splits an AWS event stream into the events that its ``chunk`` frames wrap."""
+    """Splits an AWS event stream into the events that its ``chunk`` frames wrap.
+
+    Attributes:
+        failure: Why nothing more can be decoded, once that is so.
+    """
 
     def __init__(self) -> None:
         self.failure: FramingError | None = None
@@ -216,6 +208,7 @@ def parse_headers(raw: bytes) -> dict[str, str]:
     return headers
 
 
-def decoder_for(framing: Framing) -> Decoder:
-    """Return a fresh decoder for a framing."""
-    return SseDecoder() if framing == "sse" else EventStreamDecoder()
+DECODERS: Final[dict[Framing, type[SseDecoder | EventStreamDecoder]]] = {
+    "sse": SseDecoder,
+    "event-stream": EventStreamDecoder,
+}

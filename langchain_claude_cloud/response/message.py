@@ -15,8 +15,12 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.catalogue.names import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.blocks import Block, ParsedToolCall
+from langchain_claude_cloud.response.accumulator import (
+    GUARDRAIL_ACTION,
+    INTERVENED,
+    MessageAccumulator,
+)
+from langchain_claude_cloud.response.blocks import ParsedToolCall
 from langchain_claude_cloud.response.translator import PROVIDER
 from langchain_claude_cloud.response.usage import usage_metadata
 
@@ -90,23 +94,19 @@ def start_metadata(state: MessageAccumulator, source: ResponseSource) -> JsonObj
 
 def end_metadata(state: MessageAccumulator) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
-    message = state.fields
-    stop_reason = message.get("stop_reason")
-    # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
-    known = {
-        "stop_reason": "guardrail_intervened" if state.guardrail_intervened else stop_reason,
-        "stop_sequence": message.get("stop_sequence"),
-    }
-    if state.guardrail_intervened and stop_reason is not None:
-        known["model_stop_reason"] = stop_reason
-    more = {
-        key: value
-        for key, value in message.items()
-        if key not in _NOT_METADATA and key not in known and value is not None
-    }
-    usage = {"usage": state.usage} if state.usage else {}
-    finish = finish_fields(stop_reason) if HAS_FINISH_FIELDS else {}
-    return {**known, **finish, **more, **usage}
+    stop_reason = state.fields.get("stop_reason")
+    known = {"stop_reason": stop_reason, "stop_sequence": state.fields.get("stop_sequence")}
+    if state.fields.get(GUARDRAIL_ACTION) == INTERVENED:
+        # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
+        known["stop_reason"] = "guardrail_intervened"
+        if stop_reason is not None:
+            known["model_stop_reason"] = stop_reason
+    if HAS_FINISH_FIELDS:
+        known |= finish_fields(stop_reason)
+    for key, value in state.fields.items():
+        if key not in _NOT_METADATA and value is not None:
+            known.setdefault(key, value)
+    return {**known, "usage": state.usage} if state.usage else known
 
 
 def finish_fields(stop_reason: str | None) -> JsonObject:
@@ -121,9 +121,10 @@ def finish_fields(stop_reason: str | None) -> JsonObject:
     """
     if stop_reason is None:
         return {}
-    normalized = _NORMALIZED_FINISH_REASONS.get(stop_reason)
-    fields = {"finish_reason": stop_reason, "normalized_finish_reason": normalized}
-    return {key: value for key, value in fields.items() if value is not None}
+    fields = {"finish_reason": stop_reason}
+    if stop_reason in _NORMALIZED_FINISH_REASONS:
+        fields["normalized_finish_reason"] = _NORMALIZED_FINISH_REASONS[stop_reason]
+    return fields
 
 
 def build_message(
@@ -142,22 +143,21 @@ def build_message(
         with_usage: Whether the message carries `usage_metadata`.
     """
     state.finalize()
-    is_standard = version == "v1"
     # The order of the keys is that in which a stream's chunks bring them.
-    metadata = {
-        **start_metadata(state, source),
-        **({"output_version": version} if is_standard else {}),
-        **end_metadata(state),
-    }
-    content = standard_content(state) if is_standard else provider_content(state.blocks)
-    parsed_calls = [block.parsed_call for block in state.blocks if block.parsed_call is not None]
-    calls, broken = split_calls(parsed_calls)
+    metadata = start_metadata(state, source)
+    if version == "v1":
+        metadata["output_version"] = version
+        standard = [standard_block(block.wire(), block.parsed_call) for block in state.blocks]
+        content: Content = [*standard, *closing_blocks(state)]
+    else:
+        content = _provider_content([block.wire() for block in state.blocks])
+    calls, broken = split_calls([block.parsed_call for block in state.blocks if block.parsed_call])
     return AIMessage(
         content=content,
         tool_calls=calls,
         invalid_tool_calls=broken,
         usage_metadata=usage_metadata(state.usage) if with_usage else None,
-        response_metadata=metadata,
+        response_metadata={**metadata, **end_metadata(state)},
     )
 
 
@@ -170,20 +170,13 @@ def split_calls(
     return calls, broken
 
 
-def provider_content(blocks: Sequence[Block]) -> Content:
+def _provider_content(blocks: list[JsonObject]) -> Content:
     """Return content in the API's own form: a string while the answer is text alone."""
-    wire = [block.wire() for block in blocks]
-    if not wire:
+    if not blocks:
         return ""
-    if len(wire) == 1 and wire[0].keys() == {"type", "text"}:
-        return str(wire[0]["text"])
-    return list(wire)
-
-
-def standard_content(state: MessageAccumulator) -> Content:
-    """Return content as LangChain's standard content blocks."""
-    blocks = [standard_block(block.wire(), block.parsed_call) for block in state.blocks]
-    return [*blocks, *closing_blocks(state)]
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+        return str(blocks[0]["text"])
+    return [*blocks]
 
 
 def closing_blocks(state: MessageAccumulator) -> list[JsonObject]:

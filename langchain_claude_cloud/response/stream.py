@@ -25,11 +25,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
-from langchain_claude_cloud.response.framing import (
-    ExceptionFrameError,
-    FramingError,
-    decoder_for,
-)
+from langchain_claude_cloud.response.framing import DECODERS, ExceptionFrameError
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 T = TypeVar("T")
@@ -41,14 +37,10 @@ MAX_ANSWER_BYTES: Final = 64_000_000
 _MAX_ERROR_BYTES: Final = 64_000
 _ERROR_WORDS: Final = (b'"error"', b'"__type"')
 
-_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
+_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 _CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
-_ORDERED: Final = _CONTENT_EVENTS | {
-    "message_start",
-    "content_block_delta",
-    "content_block_stop",
-}
+_ORDERED: Final = _CONTENT_EVENTS | {"message_start", "content_block_delta", "content_block_stop"}
 
 
 class _Place(TypedDict):
@@ -94,7 +86,7 @@ class ResponseStream(Generic[T]):
         self.accumulator = accumulator or MessageAccumulator()
         self.complete = False
         self.has_emitted = False
-        self._decoder = decoder_for(framing)
+        self._decoder = DECODERS[framing]()
         self._handler = handler
         self._source = source
         self._place: _Place = {"platform": cloud, "model": source.model, "region": source.region}
@@ -114,7 +106,7 @@ class ResponseStream(Generic[T]):
         """
         if not self._has_begun and (first := data.lstrip()[:1]):
             self._has_begun = True
-            self._json = b"" if first in (b"{", b"[") else None  # Neither framing begins so.
+            self._json = b"" if first in b"{[" else None  # Neither framing begins so.
         if self._json is None:
             yield from self._read(self._decoder.feed(data))
         elif len(self._json) < _MAX_ERROR_BYTES:
@@ -181,15 +173,19 @@ class ResponseStream(Generic[T]):
             for output in outputs:
                 self.has_emitted = True
                 yield output
-        if self._decoder.failure is not None and not self.complete:
-            raise self._framing_error(self._decoder.failure)
+        failure = self._decoder.failure
+        if isinstance(failure, ExceptionFrameError) and not self.complete:
+            kind, body = failure.exception_type, failure.payload
+            raise self.attach(error_from_exception_frame(kind, body, **self._place))
+        if failure is not None and not self.complete:
+            raise self.interrupted(str(failure))
 
     def _add(self, payload: bytes) -> Sequence[T]:
         try:
             event = from_json(payload)
         except ValueError:
             # jiter refuses lone surrogates, which a model may write into a string.
-            event = _loads(payload)
+            event = json.loads(payload)
         if not isinstance(event, dict):
             raise TypeError("not a JSON object")
         kind = event["type"]
@@ -227,28 +223,6 @@ class ResponseStream(Generic[T]):
         """Return the error that came as JSON in place of a stream, with status 200."""
         if not any(word in body for word in _ERROR_WORDS):
             return self.interrupted("it is one JSON value, and not a stream of events")
-        error = error_from_response(
-            HTTPStatus.OK,
-            {},
-            body,
-            **self._place,
-        )
+        error = error_from_response(HTTPStatus.OK, {}, body, **self._place)
         error.request_id = error.request_id or self._source.request_id
         return self.attach(error)
-
-    def _framing_error(self, failure: FramingError) -> ClaudeCloudError:
-        if not isinstance(failure, ExceptionFrameError):
-            return self.interrupted(str(failure))
-        error = error_from_exception_frame(
-            failure.exception_type,
-            failure.payload,
-            **self._place,
-        )
-        return self.attach(error)
-
-
-def _loads(payload: bytes) -> object:
-    try:
-        return json.loads(payload)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None

@@ -96,11 +96,7 @@ _STRING_RUN: Final = re.compile(
 
 The group is not possessive: in Python 3.11.2 such a group keeps half of what did not match.
 """
-_CUT_ESCAPE: Final = re.compile(
-    r"\\(?:u(?:[dD]|(?![dD])[0-9a-fA-F])?[0-9a-fA-F]{0,2}"
-    r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
-)
-"""What may be the beginning of an escape."""
+_LONGEST_ESCAPE: Final = len(r"\ud83d\ude00")
 _SCALAR_RUN: Final = re.compile(r"[0-9A-Za-z+.-]*+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LITERALS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
@@ -161,7 +157,7 @@ class PartialJsonReader:
         self._next = _ROOT
         self._containers: list[_Container] = []
         self._keys: list[str] = []
-        self._pieces: list[str] = []
+        self._text = ""  # of the string, key or scalar that is open
         self._open: object = _UNSHOWN
         self._root: JsonObject = {}
         self._shown: JsonObject | None = self._root
@@ -196,14 +192,19 @@ class PartialJsonReader:
         twin._raw = self._raw.copy()  # noqa: SLF001 - of the same class
         twin._containers = [container.copy() for container in self._containers]  # noqa: SLF001
         twin._keys = self._keys.copy()  # noqa: SLF001
-        twin._pieces = self._pieces.copy()  # noqa: SLF001
         return twin
 
     @property
     def args(self) -> JsonObject:
-        """The arguments so far."""
+        """The arguments so far; only what is still open is copied."""
         if self._shown is None:
-            self._shown = self._snapshot()
+            child = self._open
+            for container, key in zip(self._containers[::-1], self._keys[::-1], strict=True):
+                shown = container.copy()
+                if child is not _UNSHOWN:
+                    _put(shown, key, child)
+                child = shown
+            self._shown = child if isinstance(child, dict) else self._root
         return self._shown
 
     def _go_on(self, text: str) -> None:
@@ -225,10 +226,8 @@ class PartialJsonReader:
         if character not in self._next:
             return -1
         match character:
-            case '"' if self._next is _KEY or self._next is _FIRST_KEY:
-                self._read = PartialJsonReader._key
             case '"':
-                self._open = ""
+                self._open = "" if self._in_value else _UNSHOWN
                 self._read = PartialJsonReader._string
             case "{" | "[":
                 self._containers.append({} if character == "{" else [])
@@ -256,29 +255,34 @@ class PartialJsonReader:
         self._open = _UNSHOWN
         self._read = PartialJsonReader._structure
 
-    def _key(self, text: str, at: int) -> int:
-        end = _end(_STRING_RUN, text, at)
-        self._pieces.append(text[at:end])
-        if end == len(text) or text[end] != '"':
-            return self._hold_escape(text, end)
-        key = _unescaped("".join(self._pieces))
-        self._pieces = []
-        if key in self._containers[-1]:
-            return -1
-        self._keys[-1] = key
-        self._next = _COLON
-        self._read = PartialJsonReader._structure
-        return end + 1
+    @property
+    def _in_value(self) -> bool:
+        return self._next is not _KEY and self._next is not _FIRST_KEY
 
     def _string(self, text: str, at: int) -> int:
+        """Read a key, or a string that is a value."""
         end = _end(_STRING_RUN, text, at)
-        if end > at:
-            added = _unescaped(text[at:end])
-            self._open = f"{self._open}{added}"
+        added = _unescaped(text[at:end])
+        self._text = f"{self._text}{added}"
+        if added and self._in_value:
+            self._open = self._text
             self.changes.append(TextChange(self._path(), added))
-        if end == len(text) or text[end] != '"':
-            return self._hold_escape(text, end)
-        self._add(self._open)
+        if end == len(text):
+            return end
+        if text[end] != '"':
+            # It may be the beginning of an escape, which waits for its rest.
+            self._held = text[end:]
+            may_go_on = text[end] == "\\" and len(self._held) < _LONGEST_ESCAPE
+            return len(text) if may_go_on else -1
+        whole, self._text = self._text, ""
+        if self._in_value:
+            self._add(whole)
+        elif whole in self._containers[-1]:
+            return -1
+        else:
+            self._keys[-1] = whole
+            self._next = _COLON
+            self._read = PartialJsonReader._structure
         return end + 1
 
     def _path(self) -> str:
@@ -289,40 +293,20 @@ class PartialJsonReader:
         )
         return "$" + "".join(steps)
 
-    def _hold_escape(self, text: str, at: int) -> int:
-        """Let the beginning of an escape at the end wait for its rest."""
-        if not _CUT_ESCAPE.fullmatch(text, at) and at < len(text):
-            return -1
-        self._held = text[at:]
-        return len(text)
-
     def _scalar(self, text: str, at: int) -> int:
         end = _end(_SCALAR_RUN, text, at)
-        self._pieces.append(text[at:end])
+        self._text += text[at:end]
         if end == len(text):
             # It may go on: the number that it is so far is provisional.
-            if len(self._pieces) <= _SHOWN_DIGITS:
-                token = "".join(self._pieces)
-                whole = _NUMBER.match(token) if len(token) <= _SHOWN_DIGITS else None
-                self._open = _value(whole[0]) if whole else self._open
+            whole = _NUMBER.match(self._text) if len(self._text) <= _SHOWN_DIGITS else None
+            self._open = _value(whole[0]) if whole else self._open
             return end
-        value = _value("".join(self._pieces))
-        self._pieces = []
-        if value is _UNSHOWN:
-            self._open = _UNSHOWN
+        self._open = _value(self._text)
+        self._text = ""
+        if self._open is _UNSHOWN:
             return -1
-        self._add(value)
+        self._add(self._open)
         return end
-
-    def _snapshot(self) -> JsonObject:
-        """Return the arguments, copying only what is still open."""
-        child = self._open
-        for container, key in zip(reversed(self._containers), reversed(self._keys), strict=True):
-            shown = container.copy()
-            if child is not _UNSHOWN:
-                _put(shown, key, child)
-            child = shown
-        return child if isinstance(child, dict) else self._root
 
 
 def _end(run: re.Pattern[str], text: str, at: int) -> int:

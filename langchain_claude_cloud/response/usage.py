@@ -58,21 +58,18 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
     if not usage:
         return None
     cache_read = _count(usage, "cache_read_input_tokens")
-    by_ttl = _by_ttl(usage)
+    created = usage.get("cache_creation") or {}
+    by_ttl = {key: _count(created, key) for key in _TTL_COUNTS}
     split = sum(by_ttl.values())
     written = _count(usage, "cache_creation_input_tokens") or split
-    details: dict[str, int] = {
-        "cache_read": cache_read,
-        "cache_creation": max(written - split, 0),
-        **by_ttl,
-    }
+    details = {"cache_read": cache_read, "cache_creation": max(written - split, 0)}
     input_tokens = _count(usage, "input_tokens") + cache_read + written
     output_tokens = _count(usage, "output_tokens")
     result = UsageMetadata(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens,
-        input_token_details=InputTokenDetails(**details),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
+        input_token_details=InputTokenDetails(**details, **(by_ttl if split else {})),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
     )
     reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
     if reasoning is not None:
@@ -98,9 +95,3 @@ def _count(usage: JsonObject, key: str) -> int:
     if value is not None and type(value) is not int:
         raise TypeError(f"{key} is {value!r}, which is no count")
     return value or 0
-
-
-def _by_ttl(usage: JsonObject) -> dict[str, int]:
-    created = usage.get("cache_creation") or {}
-    counts = {key: _count(created, key) for key in _TTL_COUNTS}
-    return counts if any(counts.values()) else {}
