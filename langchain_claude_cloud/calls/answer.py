@@ -49,14 +49,12 @@ class PausableAnswer(Generic[T]):
         self._handler_for = handler_for
         self._version = version
         self._with_usage = with_usage
-        self._accumulator = MessageAccumulator(pauses=MAX_PAUSES)
-        self._begun: tuple[ResponseSource, EventHandler[T]] | None = None
+        self._accumulator: MessageAccumulator[T] = MessageAccumulator()
+        self._source: ResponseSource | None = None
         self._whole: AIMessage | None = None
 
-    def begin(
-        self, source: ResponseSource, names: ToolNames
-    ) -> tuple[EventHandler[T], MessageAccumulator]:
-        """Return what handles and accumulates a response that has begun.
+    def begin(self, source: ResponseSource, names: ToolNames) -> MessageAccumulator[T]:
+        """Return what accumulates a response that has begun.
 
         One that goes on with a paused answer adds to it; any other starts over.
 
@@ -64,11 +62,11 @@ class PausableAnswer(Generic[T]):
             source: Where the response comes from.
             names: What the tools are called in the request.
         """
-        if self._begun is None or self.paused is None:
-            self._accumulator = MessageAccumulator(pauses=MAX_PAUSES)
-            self._begun = (source, self._handler_for(source))
+        if self._source is None or self.paused is None:
+            self._source = source
+            self._accumulator = MessageAccumulator(self._handler_for(source), pauses=MAX_PAUSES)
         self._accumulator.names = names
-        return self._begun[1], self._accumulator
+        return self._accumulator
 
     def take(self, source: ResponseSource, names: ToolNames, body: JsonObject) -> None:
         """Take in a response that was not streamed.
@@ -81,8 +79,7 @@ class PausableAnswer(Generic[T]):
         Raises:
             KeyError, TypeError, AttributeError, ValueError: It is not an answer.
         """
-        self.begin(source, names)
-        self._accumulator.add_message(body)
+        self.begin(source, names).add_message(body)
         self._whole = self._build(self._version)
 
     def go_on(self) -> AIMessage | None:
@@ -102,11 +99,10 @@ class PausableAnswer(Generic[T]):
         return self._whole or self._build(self._version)
 
     def _build(self, version: OutputVersion) -> AIMessage:
-        if self._begun is None:  # nothing ends that has not begun
+        if self._source is None:  # nothing ends that has not begun
             raise RuntimeError("no response has come yet")
-        source = self._begun[0]
         return build_message(
-            self._accumulator, source, version=version, with_usage=self._with_usage
+            self._accumulator, self._source, version=version, with_usage=self._with_usage
         )
 
 
@@ -121,7 +117,7 @@ class WholeMessage(EventHandler[None]):
         self._source = source
         self._with_usage = with_usage
 
-    def message_stop(self, state: MessageAccumulator) -> Sequence[None]:
+    def message_stop(self, state: MessageAccumulator[None]) -> Sequence[None]:
         """Make the message, and say nothing.
 
         Raises:

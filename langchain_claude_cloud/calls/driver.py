@@ -261,14 +261,12 @@ class CallDriver(Generic[T]):
         """Return the decoder for a streamed response that has begun."""
         self._attempts.release()
         source, route = self._source(headers), self._attempts.route
-        handler, accumulator = self.answer.begin(source, self._request.names)
         self._reader = ResponseStream(
             route.platform.framing,
-            handler,
+            self.answer.begin(source, self._request.names),
             source,
             cloud=route.config.cloud,
             version=self._call.version,
-            accumulator=accumulator,
         )
         return self._reader
 

@@ -16,7 +16,7 @@ sent back as it is, it is continued in a further message
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
@@ -56,7 +56,7 @@ class EventHandler(Generic[T]):
     This one has nothing to hand out. Chunks and protocol events are written by subclasses.
     """
 
-    def message_start(self, state: MessageAccumulator) -> Sequence[T]:
+    def message_start(self, state: MessageAccumulator[T]) -> Sequence[T]:
         """The message started."""
         return ()
 
@@ -84,16 +84,16 @@ class EventHandler(Generic[T]):
         """
         return ()
 
-    def message_stop(self, state: MessageAccumulator) -> Sequence[T]:
+    def message_stop(self, state: MessageAccumulator[T]) -> Sequence[T]:
         """The message ended; all its blocks have ended before."""
         return ()
 
 
-IGNORE_EVENTS: Final[EventHandler[None]] = EventHandler()
+IGNORE_EVENTS: Final[EventHandler[Any]] = EventHandler()
 """For when only the message matters."""
 
 
-class MessageAccumulator:
+class MessageAccumulator(Generic[T]):
     """A message as far as it has arrived.
 
     Attributes:
@@ -106,10 +106,11 @@ class MessageAccumulator:
         names: What the tools of the request are called; None if they have the caller's names.
     """
 
-    def __init__(self, *, pauses: int = 0) -> None:
+    def __init__(self, handler: EventHandler[T] = IGNORE_EVENTS, *, pauses: int = 0) -> None:
         """Begin.
 
         Args:
+            handler: Is told of each event.
             pauses: How often the message may be continued; after that a pause ends it.
         """
         self.fields: JsonObject = {}
@@ -118,6 +119,8 @@ class MessageAccumulator:
         self.complete = False
         self.is_paused = False
         self.names: CallNames | None = None
+        self._handler = handler
+        self._outputs: list[T] = []
         self._by_index: dict[object, Block] = {}
         self._pauses_left = pauses
         # What the messages before the current one add up to, if they were paused.
@@ -132,7 +135,7 @@ class MessageAccumulator:
         return self.fields.get("stop_reason")
 
     def add_message(self, message: JsonObject) -> None:
-        """Add a message that was not streamed.
+        """Add a message that was not streamed; nothing is handed out for it.
 
         Under a stop reason that cuts, the last call is invalid: the API closes what it cut,
         so nothing tells a whole input from half of one.
@@ -142,39 +145,41 @@ class MessageAccumulator:
         """
         if not isinstance(message["content"], list):
             raise TypeError("content is not a list")
-        self.add({"type": "message_start", "message": message}, IGNORE_EVENTS)
+        self._handler = IGNORE_EVENTS
+        self.add({"type": "message_start", "message": message})
         last = self.blocks[-1] if self.blocks else None
         if last and last.kind == "client_tool" and self.stop_reason in CUTTING_STOP_REASONS:
             last.parsed_call = None
-        self._message_stop(IGNORE_EVENTS)
+        self._message_stop()
 
-    def add(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
+    def add(self, event: JsonObject) -> Sequence[T]:
         """Add an event and return what the handler hands out for it.
 
         Raises:
             KeyError, TypeError, AttributeError: The event is not of the documented form.
         """
+        self._outputs = []
         kind = event["type"]
-        if kind == "content_block_delta":
-            if len(event) > _FIELDS_OF_DELTA:
-                self._keep_bedrock_fields(event)
-            return self._block_delta(self._by_index[event["index"]], event["delta"], handler)
-        self._keep_bedrock_fields(event)
+        if kind != "content_block_delta" or len(event) > _FIELDS_OF_DELTA:
+            self._keep_bedrock_fields(event)
         match kind:
-            case "message_start":
-                return self._message_start(event, handler)
+            case "content_block_delta":
+                self._block_delta(self._by_index[event["index"]], event["delta"])
             case "content_block_start":
-                return self._block_start(event["index"], event["content_block"], handler)
+                self._block_start(event["index"], event["content_block"])
             case "content_block_stop":
                 block = self._by_index[event["index"]]
-                return () if block.ended else self._block_stop(block, handler)
+                if not block.ended:
+                    self._block_stop(block)
+            case "message_start":
+                self._message_start(event)
             case "message_delta":
                 news = {key: event[key] for key in event if key not in _ENVELOPE} | event["delta"]
                 self.fields.update(_own_fields(news))
                 self._add_usage(event.get("usage"))
             case "message_stop":
-                return self._message_stop(handler)
-        return ()
+                self._message_stop()
+        return self._outputs
 
     def finalize(self) -> list[Block]:
         """Decide of every call that is still open whether it is valid: the message is over.
@@ -199,7 +204,7 @@ class MessageAccumulator:
                 block.parsed_call = block.parse()
         return undecided
 
-    def _message_start(self, event: JsonObject, handler: EventHandler[T]) -> Sequence[T]:
+    def _message_start(self, event: JsonObject) -> None:
         message = event["message"]
         is_first = self._paused_fields is None
         fields = _own_fields(message, null=is_first)
@@ -213,12 +218,12 @@ class MessageAccumulator:
         self._keep_bedrock_fields(message)
         self._keep_bedrock_fields(event)
         self._add_usage(message.get("usage"))
-        outputs = list(handler.message_start(self)) if is_first else []
+        if is_first:
+            self._outputs += self._handler.message_start(self)
         for number, block in enumerate(message.get("content") or ()):
             index = f"message_start/{number}"
-            outputs += self._block_start(index, block, handler)
-            outputs += self._block_stop(self._by_index[index], handler)
-        return outputs
+            self._block_start(index, block)
+            self._block_stop(self._by_index[index])
 
     def _add_usage(self, report: JsonObject | None) -> None:
         self._own_usage = fold_usage(self._own_usage, report)
@@ -226,14 +231,12 @@ class MessageAccumulator:
         if self._paused_usage:
             self.usage = add_usage(self._paused_usage, self._own_usage)
 
-    def _block_start(
-        self, index: object, announced: JsonObject, handler: EventHandler[T]
-    ) -> Sequence[T]:
+    def _block_start(self, index: object, announced: JsonObject) -> None:
+        given = announced.get("input")
         is_structured_output = (
             announced["type"] == "tool_use" and announced["name"] == STRUCTURED_OUTPUT_TOOL
         )
         if is_structured_output:
-            given = announced.get("input")
             announced = {"type": "text", "text": dump_arguments(given) if given else ""}
         kind = KINDS.get(announced["type"], "whole")
         start = {key: value for key, value in announced.items() if value is not None}
@@ -242,90 +245,80 @@ class MessageAccumulator:
             _string(start["id"])
             _string(start["name"])
         if kind == "client_tool" and self.names is not None:
-            _name_back(block, self.names)
+            name = start["name"] = self.names.own_name(start["name"])
+            block.renamer = self.names.renamer(name)
+            if isinstance(given, dict) and given:
+                start["input"] = self.names.own_input(name, given)
         self._by_index[index] = block
-        if kind == "text":
-            return self._start_text(block, handler)
-        return [*self._show(block, handler), *self._start_text(block, handler)]
+        if kind != "text":
+            self._show(block)
+        if kind in ("text", "thinking"):
+            # What else comes by deltas.
+            block.signature = _string(start.pop("signature", ""))
+            citations = start.pop("citations", None) or ()
+            self._text(block, _string(start.pop(kind, "")))
+            for citation in citations:
+                self._citation(block, citation)
 
-    def _start_text(self, block: Block, handler: EventHandler[T]) -> Sequence[T]:
-        """Take out of the head of a text or thinking block what else comes by deltas."""
-        if block.kind not in ("text", "thinking"):
-            return ()
-        text = _string(block.start.pop(block.kind, ""))
-        block.signature = _string(block.start.pop("signature", ""))
-        outputs = [*self._text(block, text, handler)]
-        for citation in block.start.pop("citations", None) or ():
-            outputs += self._citation(block, citation, handler)
-        return outputs
-
-    def _show(self, block: Block, handler: EventHandler[T]) -> Sequence[T]:
+    def _show(self, block: Block) -> None:
         """Give a block its place, the first time that there is something to show of it."""
-        if block.position >= 0:
-            return ()
         block.position = len(self.blocks)
         self.blocks.append(block)
-        return handler.block_start(block)
+        self._outputs += self._handler.block_start(block)
 
-    def _text(self, block: Block, text: str, handler: EventHandler[T]) -> Sequence[T]:
-        if not text:
-            return ()
-        block.text.append(text)
-        if block.position >= 0:
-            return handler.text_delta(block, text)
-        return [*self._show(block, handler), *handler.text_delta(block, text)]
+    def _text(self, block: Block, text: str) -> None:
+        if text:
+            block.text.append(text)
+            if block.position < 0:
+                self._show(block)
+            self._outputs += self._handler.text_delta(block, text)
 
-    def _citation(
-        self, block: Block, citation: JsonObject, handler: EventHandler[T]
-    ) -> Sequence[T]:
+    def _citation(self, block: Block, citation: JsonObject) -> None:
         if not isinstance(citation, dict):
             raise TypeError(f"a citation is an object, not {type(citation).__name__}")
         block.citations.append(citation)
-        return [*self._show(block, handler), *handler.citation_delta(block, citation)]
+        if block.position < 0:
+            self._show(block)
+        self._outputs += self._handler.citation_delta(block, citation)
 
-    def _block_delta(
-        self, block: Block, delta: JsonObject, handler: EventHandler[T]
-    ) -> Sequence[T]:
+    def _block_delta(self, block: Block, delta: JsonObject) -> None:
         kind = delta["type"]
         key = _TEXT_OF_DELTA.get(kind)
         if key is not None:
-            text = delta[key]
-            if not isinstance(text, str):
-                raise TypeError(f"{key} is a string, not {type(text).__name__}")
+            text = _string(delta[key])
             if key == "signature":
                 block.signature = text
-                return ()
-            if key == "partial_json" and not block.is_structured_output:
-                return self._arguments(block, text, handler)
-            return self._text(block, text, handler)
-        if kind == "citations_delta":
-            return self._citation(block, delta["citation"], handler)
-        if block.kind == "whole":
+            elif key == "partial_json" and not block.is_structured_output:
+                self._arguments(block, text)
+            else:
+                self._text(block, text)
+        elif kind == "citations_delta":
+            self._citation(block, delta["citation"])
+        elif block.kind == "whole":
             _grow(block.start, delta)
-        return ()
 
-    def _arguments(self, block: Block, fragment: str, handler: EventHandler[T]) -> Sequence[T]:
+    def _arguments(self, block: Block, fragment: str) -> None:
         if block.renamer is not None:
             fragment = block.renamer.feed(fragment)
-        if not fragment:
-            return ()
-        block.json.append(fragment)
-        return handler.arguments_delta(block, fragment)
+        if fragment:
+            block.json.append(fragment)
+            self._outputs += self._handler.arguments_delta(block, fragment)
 
-    def _block_stop(self, block: Block, handler: EventHandler[T]) -> Sequence[T]:
+    def _block_stop(self, block: Block) -> None:
         held = block.renamer.close() if block.renamer is not None else ""
         block.renamer = None
-        outputs = [*self._arguments(block, held, handler)]
+        self._arguments(block, held)
         if block.is_structured_output and not block.text:
-            outputs += self._text(block, "{}", handler)
+            self._text(block, "{}")
         is_tool = block.kind in ("client_tool", "server_tool")
         came_whole = is_tool and not block.json and block.start.get("input")
         if came_whole and not block.ended:
-            outputs += handler.arguments_delta(block, block.raw_arguments())
+            self._outputs += self._handler.arguments_delta(block, block.raw_arguments())
         if block.kind == "client_tool" and block.parsed_call is None and (came_whole or block.json):
             block.parsed_call = block.parse()
         block.ended = True
-        return [*outputs, *handler.block_stop(block)] if block.position >= 0 else ()
+        if block.position >= 0:
+            self._outputs += self._handler.block_stop(block)
 
     def _keep_bedrock_fields(self, event: JsonObject) -> None:
         """Keep what Bedrock says beside an event: its metrics, what a guardrail did.
@@ -339,24 +332,23 @@ class MessageAccumulator:
             if key != GUARDRAIL_ACTION or self.fields.get(key) != INTERVENED:
                 self.fields[key] = value
 
-    def _message_stop(self, handler: EventHandler[T]) -> Sequence[T]:
+    def _message_stop(self) -> None:
         self.complete = True
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)
         if self.stop_reason == "tool_use" and has_text_of_call and not has_call:
             self.fields["stop_reason"] = "end_turn"
-        outputs = [
-            output for block in self.finalize() for output in self._block_stop(block, handler)
-        ]
+        for block in self.finalize():
+            self._block_stop(block)
         # A call needs the client first; anything else the API can continue by itself.
         self.is_paused = self.stop_reason == PAUSED and self._pauses_left > 0 and not has_call
-        if not self.is_paused:
-            return [*outputs, *handler.message_stop(self)]
-        self._pauses_left -= 1
-        self._paused_blocks = len(self.blocks)
-        self._paused_fields = {k: v for k, v in self.fields.items() if k not in _OF_THE_LAST}
-        self._paused_usage = self.usage
-        return outputs
+        if self.is_paused:
+            self._pauses_left -= 1
+            self._paused_blocks = len(self.blocks)
+            self._paused_fields = {k: v for k, v in self.fields.items() if k not in _OF_THE_LAST}
+            self._paused_usage = self.usage
+        else:
+            self._outputs += self._handler.message_stop(self)
 
 
 def _own_fields(fields: Mapping[str, object], *, null: bool = False) -> JsonObject:
@@ -373,15 +365,6 @@ def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a string was expected, not {type(value).__name__}")
     return value
-
-
-def _name_back(block: Block, names: CallNames) -> None:
-    """Give a call the name and the property keys that the caller knows."""
-    name = block.start["name"] = names.own_name(block.start["name"])
-    given = block.start.get("input")
-    if isinstance(given, dict) and given:
-        block.start["input"] = names.own_input(name, given)
-    block.renamer = names.renamer(name)
 
 
 def _grow(start: JsonObject, delta: JsonObject) -> None:

@@ -56,7 +56,9 @@ class ChunkHandler(EventHandler[ClaudeMessageChunk]):
         if self._is_standard:
             self._metadata["output_version"] = version
 
-    def message_start(self, state: MessageAccumulator) -> Sequence[ClaudeMessageChunk]:
+    def message_start(
+        self, state: MessageAccumulator[ClaudeMessageChunk]
+    ) -> Sequence[ClaudeMessageChunk]:
         """Write the first chunk: no content, what is known of the message."""
         metadata = {**start_metadata(state, self._source), **self._metadata}
         return self._chunk("" if self._text_alone else [], response_metadata=metadata)
@@ -102,7 +104,9 @@ class ChunkHandler(EventHandler[ClaudeMessageChunk]):
             return self._block(block, block.wire())
         return ()
 
-    def message_stop(self, state: MessageAccumulator) -> Sequence[ClaudeMessageChunk]:
+    def message_stop(
+        self, state: MessageAccumulator[ClaudeMessageChunk]
+    ) -> Sequence[ClaudeMessageChunk]:
         """Write the last chunk: usage and stop reason."""
         content: Content = "" if self._text_alone else []
         if self._is_standard:
@@ -155,7 +159,7 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
         self._with_usage = with_usage
         self._metadata: JsonObject = {}
 
-    def message_start(self, state: MessageAccumulator) -> Sequence[MessagesData]:
+    def message_start(self, state: MessageAccumulator[MessagesData]) -> Sequence[MessagesData]:
         """Write the start of the message."""
         self._metadata = start_metadata(state, self._source)
         known = {"provider": PROVIDER, "model": self._metadata["model_name"]}
@@ -196,7 +200,7 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             light["value"] = {}
         return [*_event("content-block-start", index=block.position, content=light), *finish]
 
-    def message_stop(self, state: MessageAccumulator) -> Sequence[MessagesData]:
+    def message_stop(self, state: MessageAccumulator[MessagesData]) -> Sequence[MessagesData]:
         """Write the blocks that only the end brings, and the finish of the message."""
         events: list[MessagesData] = []
         for index, block in enumerate(closing_blocks(state), len(state.blocks)):

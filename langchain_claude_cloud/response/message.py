@@ -71,7 +71,7 @@ class ResponseSource:
     latency: str | None = None
 
 
-def start_metadata(state: MessageAccumulator, source: ResponseSource) -> JsonObject:
+def start_metadata(state: MessageAccumulator[Any], source: ResponseSource) -> JsonObject:
     """Return the response metadata that is known when a message starts."""
     answered = state.fields.get("model") or source.model
     known = {
@@ -92,7 +92,7 @@ def start_metadata(state: MessageAccumulator, source: ResponseSource) -> JsonObj
     return {key: value for key, value in known.items() if value is not None}
 
 
-def end_metadata(state: MessageAccumulator) -> JsonObject:
+def end_metadata(state: MessageAccumulator[Any]) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     stop_reason = state.fields.get("stop_reason")
     known = {"stop_reason": stop_reason, "stop_sequence": state.fields.get("stop_sequence")}
@@ -128,7 +128,7 @@ def finish_fields(stop_reason: str | None) -> JsonObject:
 
 
 def build_message(
-    state: MessageAccumulator,
+    state: MessageAccumulator[Any],
     source: ResponseSource,
     *,
     version: OutputVersion,
@@ -179,7 +179,7 @@ def _provider_content(blocks: list[JsonObject]) -> Content:
     return [*blocks]
 
 
-def closing_blocks(state: MessageAccumulator) -> list[JsonObject]:
+def closing_blocks(state: MessageAccumulator[Any]) -> list[JsonObject]:
     """Return the standard blocks that no event brings, only the end of the message.
 
     An answer without content has an empty text. One that the model refused ends with

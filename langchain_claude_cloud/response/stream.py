@@ -24,7 +24,7 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing
-from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.framing import DECODERS, ExceptionFrameError
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
@@ -66,28 +66,25 @@ class ResponseStream(Generic[T]):
     def __init__(
         self,
         framing: Framing,
-        handler: EventHandler[T],
+        accumulator: MessageAccumulator[T],
         source: ResponseSource,
         *,
         cloud: Cloud,
         version: OutputVersion = "v0",
-        accumulator: MessageAccumulator | None = None,
     ) -> None:
         """Begin.
 
         Args:
             framing: How the events are wrapped.
-            handler: Makes the outputs.
+            accumulator: What the events are added to: a fresh one, or that of a paused message.
             source: Where the response comes from.
             cloud: The cloud, for errors.
             version: The form of a partial answer's content.
-            accumulator: What the events are added to: a fresh one, or that of a paused message.
         """
-        self.accumulator = accumulator or MessageAccumulator()
+        self.accumulator = accumulator
         self.complete = False
         self.has_emitted = False
         self._decoder = DECODERS[framing]()
-        self._handler = handler
         self._source = source
         self._place: _Place = {"platform": cloud, "model": source.model, "region": source.region}
         self._version = version
@@ -193,7 +190,7 @@ class ResponseStream(Generic[T]):
             raise self.attach(error_from_event(event, **self._place))
         if kind != "content_block_delta" or not self._has_message:
             self._check_order(kind)
-        outputs = self.accumulator.add(event, self._handler)
+        outputs = self.accumulator.add(event)
         if kind == "message_stop":
             if self.accumulator.is_paused:
                 self._build(with_usage=True)  # no handler sees it whole, and it is sent back

@@ -27,7 +27,7 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.types import Cloud
-from langchain_claude_cloud.response.accumulator import EventHandler
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.message import ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -166,7 +166,7 @@ def test_any_stream_of_events_ends_in_an_exception_of_the_tree(
     """No payload of an event brings another exception out of the reader of a stream."""
     wire = b"".join(b"event: x\ndata: %s\n\n" % data.replace(b"\n", b" ") for data in payloads)
     reader: ResponseStream[object] = ResponseStream(
-        "sse", EventHandler(), ResponseSource("vertex", "r", "m"), cloud=cloud
+        "sse", MessageAccumulator(), ResponseSource("vertex", "r", "m"), cloud=cloud
     )
     with pytest.raises(ClaudeCloudError) as caught:
         read_all(reader, wire)
@@ -244,7 +244,7 @@ def test_an_event_that_is_nested_too_deeply_breaks_the_stream(depth: int) -> Non
     """JSON parsers give up at some depth, each in its own way."""
     wire = b"data: " + b'{"type":' * depth + b"1" + b"}" * depth + b"\n\n"
     reader: ResponseStream[object] = ResponseStream(
-        "sse", EventHandler(), ResponseSource("vertex", "r", "m"), cloud="vertex"
+        "sse", MessageAccumulator(), ResponseSource("vertex", "r", "m"), cloud="vertex"
     )
     with pytest.raises(StreamInterruptedError):
         read_all(reader, wire)

@@ -31,6 +31,7 @@ from request_models import model_with
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import (
     ProtocolEventHandler,
 )
@@ -185,7 +186,9 @@ def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
 
 def _read(row: Json, writer: Any) -> AIMessage:
     framing: Any = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(framing, writer, ORIGIN, cloud="vertex")
+    stream: ResponseStream[Any] = ResponseStream(
+        framing, MessageAccumulator(writer), ORIGIN, cloud="vertex"
+    )
     outputs = [*stream.feed(row["body"]), *stream.close()]
     if not isinstance(writer, ProtocolEventHandler):
         message = message_chunk_to_message(outputs[0] + outputs[1:])

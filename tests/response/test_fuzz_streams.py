@@ -18,6 +18,7 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import (
     ChunkHandler,
     ProtocolEventHandler,
@@ -106,7 +107,9 @@ def read_all(framing: Framing, pieces: Sequence[bytes]) -> list[AIMessage]:
 
 
 def _read(framing: Framing, pieces: Sequence[bytes], name: str) -> list[AIMessage]:
-    stream: ResponseStream[Any] = ResponseStream(framing, WRITERS[name](), ORIGIN, cloud="vertex")
+    stream: ResponseStream[Any] = ResponseStream(
+        framing, MessageAccumulator(WRITERS[name]()), ORIGIN, cloud="vertex"
+    )
     outputs: list[Any] = []
     messages: list[AIMessage] = []
     try:

@@ -63,7 +63,7 @@ def test_a_pause_that_no_message_can_be_made_of_is_an_error(writer: Any) -> None
     events = first_part()
     events[-2]["usage"] = {"output_tokens": "many"}
     stream = ResponseStream(
-        "sse", writer(ORIGIN), ORIGIN, cloud="vertex", accumulator=MessageAccumulator(pauses=3)
+        "sse", MessageAccumulator(writer(ORIGIN), pauses=3), ORIGIN, cloud="vertex"
     )
     with pytest.raises(StreamInterruptedError, match="documented form"):
         list(stream.feed(sse(events)))
@@ -71,13 +71,11 @@ def test_a_pause_that_no_message_can_be_made_of_is_an_error(writer: Any) -> None
 
 def read(parts: list[list[dict[str, Any]]], version: str, pauses: int = 3) -> list[Any]:
     """Return the outputs of the parts, each a response of its own to one answer."""
-    answer = MessageAccumulator(pauses=pauses)
-    writer = ProtocolEventHandler(ORIGIN) if version == "v3" else WRITERS[version](ORIGIN)
+    writer: Any = ProtocolEventHandler(ORIGIN) if version == "v3" else WRITERS[version](ORIGIN)
+    answer: MessageAccumulator[Any] = MessageAccumulator(writer, pauses=pauses)
     outputs: list[Any] = []
     for events in parts:
-        reader: ResponseStream[Any] = ResponseStream(
-            "sse", writer, ORIGIN, cloud="vertex", accumulator=answer
-        )
+        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN, cloud="vertex")
         outputs += reader.feed(sse(events))
         outputs += reader.close()
     return outputs
@@ -129,11 +127,9 @@ def test_a_bound_on_pauses_ends_the_answer_with_the_pause() -> None:
 
 def test_a_part_that_breaks_off_is_forgotten_when_it_is_asked_for_again() -> None:
     """Nothing of the first try is left, not even its usage."""
-    answer = MessageAccumulator(pauses=3)
+    answer = MessageAccumulator(WRITERS["v0"](ORIGIN), pauses=3)
     for events in (first_part(), second_part()[:-3], second_part()):
-        reader: ResponseStream[Any] = ResponseStream(
-            "sse", WRITERS["v0"](ORIGIN), ORIGIN, cloud="vertex", accumulator=answer
-        )
+        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN, cloud="vertex")
         list(reader.feed(sse(events)))
         if events[-1]["type"] == "message_stop":
             list(reader.close())

@@ -11,6 +11,7 @@ from langchain_core.messages import RefusalContentBlock
 from langchain_protocol.protocol import MessagesData
 from pydantic import TypeAdapter
 
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -55,7 +56,7 @@ def test_events_of_every_recorded_stream_conform() -> None:
         framing = "sse" if row["kind"] == "sse" else "event-stream"
         stream: ResponseStream[Any] = ResponseStream(
             framing,  # type: ignore[arg-type]
-            ProtocolEventHandler(ORIGIN, message_id="lc_run--1"),
+            MessageAccumulator(ProtocolEventHandler(ORIGIN, message_id="lc_run--1")),
             ORIGIN,
             cloud="bedrock",
         )

@@ -54,7 +54,9 @@ def _name(row: dict[str, Any]) -> str:
 
 def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[MessageAccumulator, list[Any]]:
     framing = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(framing, writer, ORIGIN, cloud="vertex")
+    stream: ResponseStream[Any] = ResponseStream(
+        framing, MessageAccumulator(writer), ORIGIN, cloud="vertex"
+    )
     body = row["body"]
     outputs: list[Any] = []
     for start in range(0, len(body), size):

@@ -19,6 +19,7 @@ from langchain_core.output_parsers.openai_tools import (
 from pydantic import BaseModel
 from reference_fold import events_of
 
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
@@ -73,7 +74,7 @@ def test_a_recorded_input_survives_any_split(raw: str) -> None:
     for version in ("v0", "v1"):
         assert _valid(_message(chunks(events, version))) == expected
     stream: ResponseStream[Any] = ResponseStream(
-        "sse", WRITERS["v0"](ORIGIN), ORIGIN, cloud="vertex"
+        "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN, cloud="vertex"
     )
     events = [start(), *tool(0, raw, size=7), *finish("tool_use")]
     body = "".join(

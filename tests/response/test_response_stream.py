@@ -32,6 +32,7 @@ from langchain_claude_cloud.errors import (
     OverloadedError,
     StreamInterruptedError,
 )
+from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -40,7 +41,9 @@ WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use
 
 def _stream(version: str = "v0") -> ResponseStream[Any]:
     writer = WRITERS[version](ORIGIN)
-    return ResponseStream("sse", writer, ORIGIN, cloud="vertex", version=version)  # type: ignore[arg-type]
+    return ResponseStream(
+        "sse", MessageAccumulator(writer), ORIGIN, cloud="vertex", version=version
+    )  # type: ignore[arg-type]
 
 
 def _message(events: list[dict[str, Any]], version: str = "v0") -> AIMessage:
@@ -248,7 +251,7 @@ def test_any_bytes_are_one_of_our_errors(data: bytes) -> None:
     for framing in ("sse", "event-stream"):
         stream: ResponseStream[Any] = ResponseStream(
             framing,  # type: ignore[arg-type]
-            WRITERS["v0"](ORIGIN),
+            MessageAccumulator(WRITERS["v0"](ORIGIN)),
             ORIGIN,
             cloud="bedrock",
         )
