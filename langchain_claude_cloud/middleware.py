@@ -118,17 +118,8 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         answer, calls = _unanswered(state["messages"])
         if not calls:
             return None
-        results = [
-            ToolMessage(
-                self._message(call),
-                tool_call_id=call["id"] or "",
-                name=call["name"],
-                status="error",
-            )
-            for call in calls
-        ]
         back = {} if answer.tool_calls else {"jump_to": "model"}
-        return {"messages": results, **back}
+        return {"messages": [_error_result(call, self._message(call)) for call in calls], **back}
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
@@ -270,14 +261,11 @@ class DanglingToolCallMiddleware(_RequestMiddleware):
             repaired.append(message)
             if isinstance(message, AIMessage):
                 missing = [
-                    self._result(call) for call in message.tool_calls if call["id"] not in results
+                    _error_result(call, self._message(call))
+                    for call in message.tool_calls
+                    if call["id"] not in results
                 ]
         return repaired + missing
-
-    def _result(self, call: ToolCall) -> ToolMessage:
-        return ToolMessage(
-            self._message(call), tool_call_id=call["id"] or "", name=call["name"], status="error"
-        )
 
 
 class PromptCachingMiddleware(_RequestMiddleware):
@@ -313,19 +301,38 @@ class PromptCachingMiddleware(_RequestMiddleware):
         return request.override(model_settings=settings)
 
 
+def register_deepagents_profile() -> None:
+    """Register middleware that caches the prompts of `ChatClaudeCloud` with deepagents.
+
+    It caches prompts of ChatAnthropic, Bedrock's Converse API and some others, but knows no other
+    classes. It finds this function by the entry-point group ``deepagents.harness_profiles``, and
+    looks profiles up by the provider of a model, which is ``anthropic`` for ChatAnthropic as well:
+    the middleware leaves that one alone.
+    """
+    from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415  # not required
+
+    profile = HarnessProfile(extra_middleware=lambda: [PromptCachingMiddleware()])
+    register_harness_profile("anthropic", profile)
+
+
+def _own_model(model: object) -> tuple[ChatClaudeCloud | None, list[Mapping[str, object]]]:
+    """Return the model of ours that is asked, if it is one, and what is bound to it."""
+    bound: list[Mapping[str, object]] = []
+    while isinstance(model, RunnableBinding):
+        bound.append(model.kwargs)
+        model = model.bound
+    return model if isinstance(model, ChatClaudeCloud) else None, bound
+
+
 def _leaves_caching_open(request: Request) -> bool:
     """Whether a model of ours is asked, and nobody has said how to cache."""
-    model: object = request.model
-    settings: list[Mapping[str, object]] = [request.model_settings]
-    while isinstance(model, RunnableBinding):
-        settings.append(model.kwargs)
-        model = model.bound
-    if not isinstance(model, ChatClaudeCloud) or model.prompt_caching is not None:
+    model, bound = _own_model(request.model)
+    if model is None or model.prompt_caching is not None:
         return False
-    return all(given.get("prompt_caching") is None for given in settings)
+    return all(given.get("prompt_caching") is None for given in (request.model_settings, *bound))
 
 
-def _needs_user_turn(messages: Sequence[AnyMessage], model: object) -> bool:
+def _needs_user_turn(messages: Sequence[AnyMessage], asked: object) -> bool:
     """Whether a history ends with an answer that the model cannot continue.
 
     The API itself continues an answer that it paused.
@@ -333,13 +340,16 @@ def _needs_user_turn(messages: Sequence[AnyMessage], model: object) -> bool:
     last = messages[-1] if messages else None
     if not isinstance(last, AIMessage) or last.response_metadata.get("stop_reason") in _PAUSES:
         return False
-    while isinstance(model, RunnableBinding):
-        model = model.bound
-    if not isinstance(model, ChatClaudeCloud):
+    model, _ = _own_model(asked)
+    if model is None:
         return False
     routes = model._routes_for(model.model, model.default_headers or {})  # noqa: SLF001 - ours
     known = [route.resolve_in(route.known_region()) for route in routes]
     return not all(resolved.capabilities.prefill for resolved in known)
+
+
+def _error_result(call: ToolCall | InvalidToolCall, text: str) -> ToolMessage:
+    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
 def _tell_unanswered(call: ToolCall) -> str:

@@ -37,7 +37,7 @@ EXTRAS = {
 }
 # The pytest plugin is loaded by pytest itself, the profile by deepagents; moto's server is started
 # for those who have installed it.
-LOADED_BY = {"testing": {"pytest", "moto.server"}, "deepagents_profile.py": {"deepagents"}}
+LOADED_BY = {"testing": {"pytest", "moto.server"}, "middleware.py": {"deepagents"}}
 # The benchmarks' competitors are installed by `make bench`, into an environment of their own.
 COMPETITORS = {"langchain_anthropic", "langchain_aws", "langchain_google_vertexai"}
 
