@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
-    ValidationError,
     field_serializer,
     model_validator,
 )
@@ -25,9 +24,8 @@ from pydantic import (
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
+    CheckedArguments,
     check_max_retries,
-    describe_refusal,
-    refuse_positions,
     refuse_unknown,
 )
 from langchain_claude_cloud.errors import ConfigurationError
@@ -46,14 +44,13 @@ else:  # what an instance needs, not the import
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     timeouts = LazyModule("langchain_claude_cloud.platform.http.timeouts")
 
-_OWNER: Final = "ChatClaudeCloud"
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
 # Not pydantic's aliases: type checkers would then know the fields by those names alone.
 _ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
 
 
-class ModelBase(BaseChatModel):
+class ModelBase(CheckedArguments, BaseChatModel):
     """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
 
     model: str = ""
@@ -86,6 +83,7 @@ class ModelBase(BaseChatModel):
     api_key: SecretStr | None = None
     base_url: str | None = None
 
+    _example: ClassVar[str] = "model=..., platform=..."
     _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
 
     model_config = ConfigDict(
@@ -96,20 +94,6 @@ class ModelBase(BaseChatModel):
         defer_build=True,  # by the first instance: an import is to cost little
     )
 
-    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
-
-        def __init__(self, *given: object, **values: object) -> None:
-            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
-            refuse_positions(_OWNER, given, "model=..., platform=...")
-            refused = None
-            try:
-                super().__init__(**values)
-            except ValidationError as error:
-                refused = describe_refusal(_OWNER, error)
-            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
-                values.clear()
-                raise refused
-
     @model_validator(mode="before")
     @classmethod
     def _read_arguments(cls, values: object) -> object:
@@ -117,7 +101,7 @@ class ModelBase(BaseChatModel):
             return values
         given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
         _refuse_settings_of_platforms(given, cls.model_fields)
-        refuse_unknown(_OWNER, given, cls.model_fields)
+        refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         return {
             **given,
@@ -172,11 +156,6 @@ class ModelBase(BaseChatModel):
         routes = make_routes(platforms, model, residency=self.residency, default_headers=headers)
         self._routes = (key, routes)
         return routes
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may serialize it: yes, without its secrets."""
-        return True
 
     @classmethod
     def get_lc_namespace(cls) -> list[str]:

@@ -8,7 +8,7 @@ its first use. It never uses another identity instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from langchain_core.load.serializable import Serializable
 from pydantic import (
@@ -17,24 +17,22 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
     model_validator,
 )
 
 from langchain_claude_cloud.config.checks import (
+    CheckedArguments,
     check_text,
-    describe_refusal,
     from_environment,
     read_marker,
     refusal,
-    refuse_positions,
     refuse_unknown,
 )
 from langchain_claude_cloud.errors.types import Cloud
 
 
-class CloudConfig(Serializable):
+class CloudConfig(CheckedArguments, Serializable):
     """What both clouds have in common: checks, and the protection of secrets."""
 
     model_config = ConfigDict(
@@ -45,28 +43,10 @@ class CloudConfig(Serializable):
     )
 
     cloud: ClassVar[Cloud]
+    _example: ClassVar[str] = "region=..."
     _secret_variables: ClassVar[Mapping[str, str]]
     _object_fields: ClassVar[tuple[str, ...]]
     _withheld: frozenset[str] = PrivateAttr(default_factory=frozenset)
-
-    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
-
-        def __init__(self, *given: object, **values: object) -> None:
-            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
-            refuse_positions(type(self).__name__, given, "region=...")
-            refused = None
-            try:
-                super().__init__(**values)
-            except ValidationError as error:
-                refused = describe_refusal(type(self).__name__, error)
-            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
-                values.clear()
-                raise refused
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may serialize it: yes, without its secrets."""
-        return True
 
     @classmethod
     def get_lc_namespace(cls) -> list[str]:

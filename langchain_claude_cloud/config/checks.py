@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import SecretStr, ValidationError
 
@@ -228,21 +229,6 @@ def read_marker(owner: str, withheld: object, known: Iterable[str]) -> frozenset
     return names
 
 
-def refuse_positions(owner: str, given: Sequence[object], shown: str) -> None:
-    """Refuse arguments without a name.
-
-    Args:
-        owner: The class.
-        given: The arguments; their values are not shown.
-        shown: How it is called instead.
-
-    Raises:
-        ConfigurationError: There are some.
-    """
-    if given:
-        raise ConfigurationError(f"{owner} takes arguments by name only: {owner}({shown}).")
-
-
 def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:
     """Refuse arguments that are no fields, with what was probably meant."""
     known = list(fields)
@@ -261,7 +247,36 @@ def _meant(owner: str, name: str, known: Sequence[str]) -> str:
     return advice(owner, name, known) or near
 
 
-def describe_refusal(owner: str, error: ValidationError) -> ConfigurationError:
+class CheckedArguments:
+    """A pydantic model whose refusals are `ConfigurationError`s without the values."""
+
+    _example: ClassVar[str]
+
+    if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
+
+        def __init__(self, *given: object, **values: object) -> None:
+            """Check the arguments; a refusal is a `ConfigurationError` without their values."""
+            owner = type(self).__name__
+            if given:
+                raise ConfigurationError(
+                    f"{owner} takes arguments by name only: {owner}({self._example})."
+                )
+            refused = None
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                refused = _describe(owner, error)
+            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
+                values.clear()
+                raise refused
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, without its secrets."""
+        return True
+
+
+def _describe(owner: str, error: ValidationError) -> ConfigurationError:
     """Turn pydantic's refusal into ours, without what was given."""
     parts = []
     for detail in error.errors(include_url=False, include_input=False):
