@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr, StrictBool, field_serializer, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, field_serializer
 
 from langchain_claude_cloud.catalogue.arns import region_of, split_arn
 from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
@@ -21,6 +21,12 @@ from langchain_claude_cloud.config.checks import (
     refusal,
 )
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
+
+
+def _check_session(session: object) -> object:
+    if session is not None and not callable(getattr(session, "get_credentials", None)):
+        raise ValueError("it is a boto3.Session, or another object with get_credentials()")
+    return session
 
 
 class Bedrock(CloudConfig):
@@ -78,7 +84,9 @@ class Bedrock(CloudConfig):
     session_token: SecretStr | None = None
     api_key: SecretStr | Callable[[], str] | None = None
     unsigned: StrictBool = False
-    session: object | None = Field(default=None, exclude=True, repr=False)
+    session: Annotated[object | None, AfterValidator(_check_session)] = Field(
+        default=None, exclude=True, repr=False
+    )
     role_arn: str | None = None
     external_id: str | None = None
     role_session_name: str | None = None
@@ -88,13 +96,15 @@ class Bedrock(CloudConfig):
         Literal["auto", "global", "us", "eu", "jp", "apac", "au", "in", "us-gov"] | None
     ) = "auto"
     base_model: str | None = None
-    guardrail: dict[str, str] | None = None
+    guardrail: Annotated[dict[str, str] | None, BeforeValidator(read_guardrail)] = None
     guard_last_turn_only: bool = False
     service_tier: Literal["priority", "default", "flex", "reserved"] | None = None
     latency: Literal["standard", "optimized"] | None = None
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None
     project: str | None = None
-    request_metadata: dict[str, str] | None = None
+    request_metadata: Annotated[dict[str, str] | None, AfterValidator(check_request_metadata)] = (
+        None
+    )
     workspace: str | None = None
     anthropic_version: str = "bedrock-2023-05-31"
 
@@ -209,23 +219,6 @@ class Bedrock(CloudConfig):
     @field_serializer("api_key")
     def _hide_api_key(self, api_key: object) -> None:
         del api_key  # a function cannot be serialized; no secret is, whatever it is
-
-    @field_validator("guardrail", mode="before")
-    @classmethod
-    def _read_guardrail(cls, value: object) -> object:
-        return read_guardrail(value)
-
-    @field_validator("request_metadata")
-    @classmethod
-    def _check_request_metadata(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        return check_request_metadata(value)
-
-    @field_validator("session")
-    @classmethod
-    def _check_session(cls, session: object) -> object:
-        if session is not None and not callable(getattr(session, "get_credentials", None)):
-            raise ValueError("it is a boto3.Session, or another object with get_credentials()")
-        return session
 
     def _refuse_contradictions(self) -> None:
         for name, partner in (

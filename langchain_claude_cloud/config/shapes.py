@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
@@ -17,11 +17,18 @@ PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
 """A project's id or number of Google Cloud. Dots in a row could climb out of a URL's path."""
 
 
+_NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
+
+
 def url_problem(text: str) -> str | None:
     """Return why a text is no base URL to send credentials to, or None."""
-    url = _split(text)
-    if url is None or not url.hostname or not text.isprintable() or re.search(r"[\s\\]", text):
-        return "is not an address such as 'https://gateway.example.com'"
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return _NO_ADDRESS
+    if not url.hostname or not text.isprintable() or re.search(r"[\s\\]", text):
+        return _NO_ADDRESS
     if url.username is not None or url.password is not None or "?" in text or "#" in text:
         return "must have no user name, password, query or fragment in it"
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
@@ -40,12 +47,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _split(text: str) -> SplitResult | None:
-    try:
-        url = urlsplit(text)
-        _ = url.port
-    except ValueError:
-        return None
-    return url

@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from langchain_claude_cloud.catalogue.names import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import from_environment, read_credentials_info, refusal
 from langchain_claude_cloud.errors.types import Cloud
+
+
+def _check_credentials(credentials: object) -> object:
+    if isinstance(credentials, str | bytes | Mapping | os.PathLike):
+        raise refusal(
+            "Vertex",
+            "credentials is a google.auth credentials object. For a key file set "
+            "GOOGLE_APPLICATION_CREDENTIALS to its path, or pass its contents as "
+            "credentials_info.",
+        )
+    return credentials
 
 
 class Vertex(CloudConfig):
@@ -40,9 +51,11 @@ class Vertex(CloudConfig):
 
     project: str | None = None
     region: str | None = None
-    credentials: object | None = Field(default=None, exclude=True, repr=False)
+    credentials: Annotated[object | None, AfterValidator(_check_credentials)] = Field(
+        default=None, exclude=True, repr=False
+    )
     access_token: SecretStr | None = None
-    credentials_info: SecretStr | None = None
+    credentials_info: Annotated[SecretStr | None, BeforeValidator(read_credentials_info)] = None
     base_url: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     count_tokens_region: str | None = None
@@ -62,10 +75,19 @@ class Vertex(CloudConfig):
         return self.project or from_environment("Vertex", "project", names)
 
     def region_for(self, model: str) -> str:
-        """Return the region that a model is asked in."""
+        """Return the region that a model is asked in.
+
+        Raises:
+            ConfigurationError: It does not have the throughput that is asked for.
+        """
         names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
         region = self.region or from_environment("Vertex", "region", names) or "global"
-        self._refuse_dedicated(region)
+        if self.request_type == "dedicated" and region == "global":
+            raise refusal(
+                "Vertex",
+                "request_type='dedicated' asks for provisioned throughput, which the global "
+                "endpoint does not have. Give the region that the throughput was bought in.",
+            )
         return region
 
     def effective_base_url(self) -> str | None:
@@ -87,35 +109,11 @@ class Vertex(CloudConfig):
             problem = str(error)
         raise refusal("Vertex", f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
 
-    @field_validator("credentials")
-    @classmethod
-    def _check_credentials(cls, credentials: object) -> object:
-        if isinstance(credentials, str | bytes | Mapping | os.PathLike):
-            raise refusal(
-                "Vertex",
-                "credentials is a google.auth credentials object. For a key file set "
-                "GOOGLE_APPLICATION_CREDENTIALS to its path, or pass its contents as "
-                "credentials_info.",
-            )
-        return credentials
-
-    @field_validator("credentials_info", mode="before")
-    @classmethod
-    def _read_credentials_info(cls, info: object) -> object:
-        return read_credentials_info(info)
-
     def _refuse_contradictions(self) -> None:
         given = [name for name in self._names_of_secrets() if self._has(name)]
         if len(given) > 1:
             raise refusal(
                 "Vertex", f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
             )
-        self._refuse_dedicated(self.region)
-
-    def _refuse_dedicated(self, region: str | None) -> None:
-        if self.request_type == "dedicated" and region == "global":
-            raise refusal(
-                "Vertex",
-                "request_type='dedicated' asks for provisioned throughput, which the global "
-                "endpoint does not have. Give the region that the throughput was bought in.",
-            )
+        if self.region is not None:
+            self.region_for("")
