@@ -73,10 +73,7 @@ def _build(
         messages, model, tools.names, with_thinking=options.bound_thinking != "leave_out"
     )
     _refuse_media(conversation.messages, model)
-    body: JsonObject = {
-        "max_tokens": _max_tokens(options, model),
-        "messages": conversation.messages,
-    }
+    body: JsonObject = {"messages": conversation.messages}
     if conversation.system:
         body["system"] = conversation.system
     if tools.tools:
@@ -108,17 +105,6 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
     asked.setdefault("thinking", asked_thinking(options, model))
     own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
     return frozenset(own - users - options.refused)
-
-
-def _max_tokens(options: RequestOptions, model: ResolvedModel) -> int:
-    if options.max_tokens is None:
-        return model.info.max_output_tokens
-    if options.max_tokens < 0:
-        raise InvalidInputError(
-            f"max_tokens must not be negative, but is {options.max_tokens}. Leave it out for the "
-            f"model's own limit, {model.info.max_output_tokens}."
-        )
-    return options.max_tokens
 
 
 def _raw_betas(raw: JsonObject) -> list[str]:

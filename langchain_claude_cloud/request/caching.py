@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
@@ -48,14 +47,14 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
         asked = _remove_breakpoints(body) or marker or wanted
         return [f"nothing is cached: {_SWITCH} is set"] if asked else []
     notices = []
-    surplus = _count(body) - _MOST_BREAKPOINTS
+    surplus = len(_markers(body)) - _MOST_BREAKPOINTS
     if surplus > 0:
         _remove_breakpoints(body, surplus)
         notices.append(
             f"the prompt has {surplus} cache breakpoints more than the {_MOST_BREAKPOINTS} "
             "that the API takes; the first ones are left out"
         )
-    if marker and _count(body) >= _MOST_BREAKPOINTS:
+    if marker and len(_markers(body)) >= _MOST_BREAKPOINTS:
         notices.append(
             f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
         )
@@ -114,7 +113,7 @@ def _add_breakpoints(body: JsonObject, ttl: str | None) -> None:
     leave too few, the later places come first.
     """
     wanted = {"tools": _mark_tools, "system": _mark_system, "messages": _mark_messages}
-    room = _MOST_BREAKPOINTS - _count(body)
+    room = _MOST_BREAKPOINTS - len(_markers(body))
     if "cache_control" in body:
         # Automatic caching marks the last message by itself.
         wanted.pop("messages")
@@ -123,10 +122,6 @@ def _add_breakpoints(body: JsonObject, ttl: str | None) -> None:
             room -= 1
     if room > 0:
         _mark_end_of_last_request(body, _marker(body, "messages", ttl))
-
-
-def _count(body: JsonObject) -> int:
-    return sum(1 for _ in _markers(body))
 
 
 def _marker(body: JsonObject, section: str, ttl: str | None) -> JsonObject:
@@ -143,8 +138,9 @@ def _marker(body: JsonObject, section: str, ttl: str | None) -> JsonObject:
     return {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
 
 
-def _markers(body: JsonObject) -> Iterator[tuple[int, JsonObject]]:
-    """Yield the breakpoints of a body, with the index of their section; the automatic one last."""
+def _markers(body: JsonObject) -> list[tuple[int, JsonObject]]:
+    """Return the breakpoints of a body, with the index of their section; the automatic one last."""
+    found = []
     for place, section in enumerate(_SECTIONS):
         holders = body.get(section)
         if not isinstance(holders, list):
@@ -152,11 +148,9 @@ def _markers(body: JsonObject) -> Iterator[tuple[int, JsonObject]]:
         if section == "messages":
             contents = [holder.get("content") for holder in holders]
             holders = [b for content in contents if isinstance(content, list) for b in content]
-        for holder in holders:
-            if isinstance(holder.get("cache_control"), dict):
-                yield place, holder["cache_control"]
-    if isinstance(body.get("cache_control"), dict):
-        yield len(_SECTIONS), body["cache_control"]
+        found += [(place, holder.get("cache_control")) for holder in holders]
+    found.append((len(_SECTIONS), body.get("cache_control")))
+    return [(place, marker) for place, marker in found if isinstance(marker, dict)]
 
 
 def _mark_tools(body: JsonObject, marker: JsonObject) -> bool:

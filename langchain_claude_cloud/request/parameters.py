@@ -37,7 +37,7 @@ def add_parameters(
     """Add the fields that say how to answer.
 
     Args:
-        body: Has ``max_tokens``, the messages and the tools; changed.
+        body: Has the messages and the tools; changed.
         options: What is asked for.
         choice: Its ``tool_choice``, which names the tool as the request does.
         model: Says what it takes.
@@ -50,14 +50,22 @@ def add_parameters(
         InvalidInputError: The model does not support what is asked for.
     """
     notices: list[str] = []
+    most = model.info.max_output_tokens
+    max_tokens = most if options.max_tokens is None else options.max_tokens
+    if max_tokens < 0:
+        raise InvalidInputError(
+            f"max_tokens must not be negative, but is {max_tokens}. Leave it out for the model's "
+            f"own limit, {most}."
+        )
     thinking = asked_thinking(options, model)
     if thinking is not None:
-        _check_budget(thinking, body["max_tokens"], betas)
+        _check_budget(thinking, max_tokens, betas)
         _check_thinking_off(thinking, options.effort, model)
         if thinking.get("type") == "enabled" and _lacks_thinking(body["messages"]):
             notices.append("thinking left out: the answer that is continued began without it")
             thinking = None
     fields: JsonObject = {
+        "max_tokens": max_tokens,
         "thinking": thinking,
         **_sampling(options, thinking, model, notices),
         "stop_sequences": _stop_sequences(options.stop_sequences, notices) or None,

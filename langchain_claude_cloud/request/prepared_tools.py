@@ -7,7 +7,7 @@ on both clouds, some of them behind a beta.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,7 +114,7 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
     names = _names(fit)
-    named = [_named(tool, names) for tool in fit]
+    named = [_named(tool, names) for tool in fit] if names is not NO_NAMES else fit
     betas = _tool_betas(named, model)
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(named, options):
         betas.append(FINE_GRAINED_BETA)
@@ -151,7 +151,7 @@ def _named(tool: ConvertedTool, names: ToolNames) -> JsonObject:
     return wire
 
 
-def _wants_fine_grained(tools: list[JsonObject], options: RequestOptions) -> bool:
+def _wants_fine_grained(tools: Sequence[JsonObject], options: RequestOptions) -> bool:
     """Whether to turn fine-grained streaming on for the whole request.
 
     The API refuses the beta beside a set of Anthropic's own tools (400).

@@ -101,32 +101,27 @@ _OPENAI_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
 
 
 def cache_marker(item: object) -> JsonObject | None:
-    """Return the cache marker that a cache point stands for; None for anything else."""
-    point = _cache_point(item)
+    """Return the cache marker that a cache point of Converse stands for; None for anything else."""
+    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
+        return None
+    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
     if point is None:
         return None
     return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
 
 
-def _cache_point(item: object) -> JsonObject | None:
-    """Return what a Converse cache point says, if an item of content is one."""
-    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
-        return None
-    return next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
-
-
 def fold_cache_points(content: Content) -> Content:
     """Return content with cache points as markers of the blocks in front of them."""
-    if isinstance(content, str) or not any(_cache_point(item) for item in content):
+    if isinstance(content, str):
         return content
-    marked: list[str | JsonObject] = []
+    folded: list[str | JsonObject] = []
     for item in content:
         marker = cache_marker(item)
         if marker is None:
-            marked.append(item)
-        elif marked:
-            marked[-1] = {**_block(marked[-1]), "cache_control": marker}
-    return marked
+            folded.append(item)
+        elif folded:
+            folded[-1] = {**_block(folded[-1]), "cache_control": marker}
+    return folded
 
 
 def _block(item: str | JsonObject) -> JsonObject:

@@ -211,11 +211,9 @@ def pair_results(turns: list[Turn], notices: list[str]) -> list[Turn]:
 def _match_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> Turn:
     """Match the results of a user's turn with the calls of the turn before it."""
     results = _by_call(turn, notices) if turn.results else {}
-    if calling is None:
-        _refuse_unmatched(results, turn)
-        return turn
     missing = []
     kept = []
+    calling = calling or Turn("assistant", turn.position)
     for block in calling.content:
         if block["type"] == "tool_use":
             call_id = block["id"]
@@ -227,8 +225,13 @@ def _match_results(calling: Turn | None, turn: Turn, used: set[str], notices: li
                 missing.append(result)
             _link(block, result, used)
         kept.append(block)
+    if results:
+        raise InvalidInputError(
+            f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
+            "AIMessage with that tool call. Results belong right behind the message that made "
+            "the calls; when shortening a history, keep or drop both."
+        )
     calling.content = kept
-    _refuse_unmatched(results, turn)
     turn.results = missing + turn.results
     turn.plain = turn.plain and not turn.results
     return turn
@@ -251,15 +254,6 @@ def _by_call(turn: Turn, notices: list[str]) -> dict[str, JsonObject]:
     ]
     turn.results = list(results.values())
     return results
-
-
-def _refuse_unmatched(results: dict[str, JsonObject], turn: Turn) -> None:
-    if results:
-        raise InvalidInputError(
-            f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
-            "AIMessage with that tool call. Results belong right behind the message that made "
-            "the calls; when shortening a history, keep or drop both."
-        )
 
 
 def _failure(block: JsonObject, calling: Turn) -> JsonObject:
