@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.schema import resolve_root
 from langchain_claude_cloud.request.schema_keywords import SchemaRewriter, UnfitSchemaError
 
 _UNIONS: Final = {
@@ -20,7 +21,7 @@ _UNIONS: Final = {
     "oneOf": "exactly one of these must hold",
 }
 _ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "if", "then", "else")
-_MOST_REFERENCES: Final = 20
+_DEEPEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +44,68 @@ class _Root:
     """What the parts of a root say together.
 
     Attributes:
+        definitions: The schemas that they may refer to.
         properties: For each property the different schemas that the parts have for it.
         required: Names that are required in any case.
         rules: Conditions, in words.
         is_object: Whether any part describes an object.
     """
 
+    definitions: Mapping[str, object]
     properties: dict[str, list[object]] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     is_object: bool = False
 
-    def add_properties(self, other: Mapping[str, list[object]]) -> None:
+    def read(self, part: JsonObject, depth: int = 0) -> _Root:
+        """Add what a schema and its alternatives say, and return the root."""
+        own = part.get("properties") or {}
+        self._add_properties({name: [schema] for name, schema in own.items()})
+        self.required += part.get("required") or ()
+        self.is_object = self.is_object or part.get("type") == "object" or "properties" in part
+        if depth > _DEEPEST:
+            return self
+        for schema in part.get("allOf") or ():
+            self.read(self._resolve(schema), depth + 1)
+        for keyword, meaning in _UNIONS.items():
+            if part.get(keyword):
+                self._add_union(list(map(self._resolve, part[keyword])), meaning, depth)
+        if "if" in part:
+            self._add_condition(part, depth)
+        return self
+
+    def _resolve(self, schema: object) -> JsonObject:
+        return resolve_root(schema, self.definitions) if isinstance(schema, dict) else {}
+
+    def _add_properties(self, other: Mapping[str, list[object]]) -> None:
         """Add the schemas of properties that are not there yet."""
         for name, schemas in other.items():
             held = self.properties.setdefault(name, [])
             held += [schema for schema in schemas if schema not in held]
+
+    def _add_union(self, parts: list[JsonObject], meaning: str, depth: int) -> None:
+        read = [_Root(self.definitions).read(part, depth + 1) for part in parts]
+        for each in read:
+            self._add_properties(each.properties)
+            self.is_object = self.is_object or each.is_object
+        self.required += [n for n in read[0].required if all(n in each.required for each in read)]
+        phrases = [_in_words(part, frozenset(self.required)) for part in parts]
+        told = [phrase for phrase in dict.fromkeys(phrases) if phrase]
+        if len(told) > 1:
+            numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
+            self.rules.append(f"of the arguments, {meaning}: {numbered}")
+        elif told and len(parts) == 1:
+            self.rules.append(told[0])
+
+    def _add_condition(self, part: JsonObject, depth: int) -> None:
+        condition = _in_words(self._resolve(part["if"]), frozenset())
+        for keyword, start in (("then", "if"), ("else", "unless")):
+            schema = self._resolve(part.get(keyword))
+            more = _Root(self.definitions).read(schema, depth + 1).properties
+            self._add_properties({n: more[n] for n in more if n not in self.properties})
+            consequence = _in_words(schema, frozenset())
+            if condition and consequence:
+                self.rules.append(f"{start} {condition}, then {consequence}")
 
 
 def read_input_schema(given: object) -> InputSchema:
@@ -75,25 +122,25 @@ def read_input_schema(given: object) -> InputSchema:
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
     rewriter = SchemaRewriter(dict(given))
-    # The rewritten root with its references followed: those that remain are within.
-    root = _resolve(rewriter.rewrite(given, "input_schema"), rewriter)
+    wire = rewriter.rewrite(given, "input_schema")
+    # References within the root remain; the root itself is none.
+    root = resolve_root(wire, rewriter.definitions) if isinstance(wire, dict) else {}
     kind = root.get("type", "object")
     if kind != "object" and "object" not in (kind if isinstance(kind, list) else ()):
         raise UnfitSchemaError(
             f"the input schema is of type {kind!r}, but the arguments of a tool are an object: "
             "put the value into a property"
         )
-    schema: JsonObject = {"type": "object", "properties": {}}
-    merged = _merge(root, rewriter)
+    merged = _Root(rewriter.definitions).read(root)
     if not merged.is_object and any(root.get(key) for key in ("anyOf", "oneOf", "allOf")):
         raise UnfitSchemaError(
             "the input schema is a choice between values that are no objects, but the arguments "
             "of a tool are an object: put the value into a property"
         )
-    schema |= {key: value for key, value in root.items() if key not in (*_ROOT_ONLY, "type")}
-    schema["properties"] = {name: _any_of(parts) for name, parts in merged.properties.items()}
-    for name in merged.required:
-        schema["properties"].setdefault(name, {})
+    kept = {key: value for key, value in root.items() if key not in (*_ROOT_ONLY, "type")}
+    properties = {name: _any_of(parts) for name, parts in merged.properties.items()}
+    schema: JsonObject = {"type": "object", "properties": {}, **kept}
+    schema["properties"] = properties | {n: {} for n in merged.required if n not in properties}
     if merged.required:
         schema["required"] = list(dict.fromkeys(merged.required))
     if rewriter.definitions:
@@ -101,76 +148,6 @@ def read_input_schema(given: object) -> InputSchema:
     rules = " ".join(f"{rule[0].upper()}{rule[1:]}." for rule in merged.rules)
     notes = dict.fromkeys(f"{note}: any value is allowed there" for note in rewriter.notes)
     return InputSchema(schema, rules, tuple(notes))
-
-
-def _resolve(schema: object, rewriter: SchemaRewriter) -> JsonObject:
-    """Return a schema with a reference in it replaced by what it stands for."""
-    found = schema if isinstance(schema, dict) else {}
-    for _ in range(_MOST_REFERENCES):
-        if "$ref" not in found:
-            break
-        target = rewriter.definitions.get(found["$ref"].rpartition("/")[2])
-        beside = {key: value for key, value in found.items() if key != "$ref"}
-        found = {**(target if isinstance(target, dict) else {}), **beside}
-    return found
-
-
-def _merge(part: JsonObject, rewriter: SchemaRewriter, depth: int = 0) -> _Root:
-    """Return what a schema and its alternatives say about one object."""
-    root = _Root(is_object=part.get("type") == "object" or "properties" in part)
-    root.add_properties({name: [schema] for name, schema in (part.get("properties") or {}).items()})
-    root.required += part.get("required") or ()
-    if depth > _MOST_REFERENCES:
-        return root
-    for schema in part.get("allOf") or ():
-        merged = _merge(_resolve(schema, rewriter), rewriter, depth + 1)
-        root.add_properties(merged.properties)
-        root.required += merged.required
-        root.rules += merged.rules
-        root.is_object = root.is_object or merged.is_object
-    for keyword, meaning in _UNIONS.items():
-        if part.get(keyword):
-            parts = [_resolve(schema, rewriter) for schema in part[keyword]]
-            _add_union(root, parts, meaning, rewriter, depth)
-    if "if" in part:
-        _add_condition(root, part, rewriter, depth)
-    return root
-
-
-def _add_union(
-    root: _Root, parts: list[JsonObject], meaning: str, rewriter: SchemaRewriter, depth: int
-) -> None:
-    merged = [_merge(part, rewriter, depth + 1) for part in parts]
-    for each in merged:
-        root.add_properties(each.properties)
-        root.is_object = root.is_object or each.is_object
-    shared = set(merged[0].required).intersection(*(each.required for each in merged))
-    root.required += [name for name in merged[0].required if name in shared]
-    phrases = [_in_words(part, frozenset(root.required)) for part in parts]
-    told = [phrase for phrase in dict.fromkeys(phrases) if phrase]
-    if len(told) > 1:
-        numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
-        root.rules.append(f"of the arguments, {meaning}: {numbered}")
-    elif told and len(parts) == 1:
-        root.rules.append(told[0])
-
-
-def _add_condition(root: _Root, part: JsonObject, rewriter: SchemaRewriter, depth: int) -> None:
-    condition = _in_words(_resolve(part["if"], rewriter), frozenset())
-    for keyword, start in (("then", "if"), ("else", "unless")):
-        if keyword not in part:
-            continue
-        schema = _resolve(part[keyword], rewriter)
-        root.add_properties(
-            {
-                name: schemas
-                for name, schemas in _merge(schema, rewriter, depth + 1).properties.items()
-                if name not in root.properties
-            }
-        )
-        consequence = _in_words(schema, frozenset())
-        if condition and consequence:
-            root.rules.append(f"{start} {condition}, then {consequence}")
 
 
 def _in_words(schema: JsonObject, known: frozenset[str]) -> str:

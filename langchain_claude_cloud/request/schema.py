@@ -19,7 +19,7 @@ _UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _STRING_FORMATS: Final = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 )
-_LONGEST_CHAIN: Final = 10
+_LONGEST_CHAIN: Final = 20
 """References to references at the root are followed as far as that."""
 
 _TEXTS: Final = ("description", "title")
@@ -70,15 +70,18 @@ def without_titles(schema: JsonObject) -> JsonObject:
     return plain
 
 
-def resolve_root(schema: JsonObject) -> JsonObject:
+def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = None) -> JsonObject:
     """Return a schema whose root is no reference: what it refers to is put in its place.
 
     Args:
         schema: A JSON schema; not changed.
+        definitions: The schemas that it may refer to, by name; None for its own.
     """
+    if definitions is None:
+        named = [_named_schemas(schema, key) for key in DEFINITIONS]
+        definitions = {name: part for parts in named for name, part in parts.items()}
     for _ in range(_LONGEST_CHAIN):
-        holder, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
-        target = _named_schemas(schema, holder).get(name) if holder in DEFINITIONS else None
+        target = definitions.get(str(schema.get("$ref", "")).rpartition("/")[2])
         if not isinstance(target, dict):
             break
         schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}

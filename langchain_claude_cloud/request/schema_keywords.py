@@ -14,7 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.subschemas import SCHEMA_LISTS, SCHEMA_MAPS, SCHEMAS
+from langchain_claude_cloud.request.subschemas import (
+    SCHEMA_LISTS,
+    SCHEMA_MAPS,
+    SCHEMAS,
+    every_schema,
+)
 
 TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
@@ -31,7 +36,6 @@ _TYPE_NAMES: Final = {
 """Types by the names that other languages have for them."""
 
 _DEEPEST: Final = 60
-_DEFINITIONS: Final = "$defs"
 
 
 class UnfitSchemaError(Exception):
@@ -53,7 +57,7 @@ def modern_schema(schema: JsonObject) -> JsonObject:
         raise UnfitSchemaError(rewriter.notes[0])
     if not isinstance(wire, dict):
         return {}
-    return wire | ({_DEFINITIONS: rewriter.definitions} if rewriter.definitions else {})
+    return wire | ({"$defs": rewriter.definitions} if rewriter.definitions else {})
 
 
 class SchemaRewriter:
@@ -104,7 +108,7 @@ class SchemaRewriter:
         _tell_patterns(wire)
         return wire
 
-    def follow(self, reference: str) -> object:
+    def _follow(self, reference: str) -> object:
         """Return what a reference stands for.
 
         Raises:
@@ -115,39 +119,34 @@ class SchemaRewriter:
         from referencing.exceptions import Unresolvable  # noqa: PLC0415
         from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
-        named = _schema_named(self._root, reference)
-        if named is not None:
-            return named
+        parts = every_schema(self._root) if reference not in ("", "#") else ()
+        for part in parts:
+            # Up to draft 7 an id names a schema, wherever it stands.
+            if part is not self._root and reference in (part.get("$id"), part.get("id")):
+                return part
         root = {key: value for key, value in self._root.items() if key != "$schema"}
         own = str(root.get("$id") or root.get("id") or "")
         resource = Resource.from_contents(root, default_specification=DRAFT202012)
         registry = Registry().with_resource(own, resource)
         try:
             found: object = registry.resolver(base_uri=own).lookup(reference).contents
-        except (Unresolvable, ValueError, TypeError, LookupError) as error:
+        except (Unresolvable, AttributeError, LookupError, TypeError, ValueError) as error:
             raise UnfitSchemaError(f"the reference {reference!r} leads nowhere") from error
         return found
 
-    def refer(self, reference: str, depth: int = 0) -> str:
-        """Return the reference to a definition, which is rewritten the first time.
-
-        Raises:
-            UnfitSchemaError: It leads nowhere, or to no schema.
-        """
+    def _refer(self, reference: str, depth: int) -> str:
+        """Return the reference to a definition, which is rewritten the first time."""
         if reference not in self._names:
-            found = self.follow(reference)
-            name = self._free_name(reference)
+            found = self._follow(reference)
+            plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_")
+            name = plain = plain or "root"
+            number = 2
+            while name in self.definitions:
+                name, number = f"{plain}_{number}", number + 1
             self._names[reference] = name
             self.definitions[name] = {}  # keeps its place, and ends a recursion
             self.definitions[name] = self.rewrite(found, name, depth)
-        return f"#/{_DEFINITIONS}/{self._names[reference]}"
-
-    def _free_name(self, reference: str) -> str:
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_") or "root"
-        name, number = plain, 2
-        while name in self.definitions:
-            name, number = f"{plain}_{number}", number + 1
-        return name
+        return f"#/$defs/{self._names[reference]}"
 
     def _keyword(self, wire: JsonObject, key: str, value: object, path: str, depth: int) -> None:
         """Add one keyword to a schema, in its right form."""
@@ -188,7 +187,7 @@ class SchemaRewriter:
 
     def _reference(self, wire: JsonObject, reference: str, depth: int) -> None:
         try:
-            wire["$ref"] = self.refer(reference, depth)
+            wire["$ref"] = self._refer(reference, depth)
         except UnfitSchemaError as error:
             if depth > _DEEPEST:
                 raise
@@ -196,36 +195,22 @@ class SchemaRewriter:
 
     def _type(self, wire: JsonObject, value: object, path: str, depth: int) -> None:
         """Add a type; draft 3 has schemas in lists of types."""
-        kinds = [_type_name(kind) if isinstance(kind, str) else kind for kind in _list(value)]
+        kinds = [
+            _TYPE_NAMES.get(kind.lower(), kind.lower()) if isinstance(kind, str) else kind
+            for kind in _list(value)
+        ]
         if "any" in kinds:
             return
         schemas = [kind for kind in kinds if isinstance(kind, Mapping)]
         if schemas:
-            others: list[object] = [{"type": kind} for kind in kinds if isinstance(kind, str)]
-            parts = [*schemas, *others]
-            wire["anyOf"] = [
-                self.rewrite(part, f"{path}.{n}", depth) for n, part in enumerate(parts)
-            ]
+            parts = [*schemas, *(kind for kind in kinds if isinstance(kind, str))]
+            wire["anyOf"] = [self.rewrite(p, f"{path}.{n}", depth) for n, p in enumerate(parts)]
             return
         known = list(dict.fromkeys(kind for kind in kinds if kind in TYPES))
         if known:
             wire["type"] = known if isinstance(value, list) and len(known) > 1 else known[0]
         elif kinds:
             self.notes.append(f"{path} is {_shown(value)}, which is no type")
-
-
-def _schema_named(root: object, reference: str) -> JsonObject | None:
-    """Return the schema within another that has a reference as its name, as up to draft 7."""
-    waiting = [root] if reference not in ("", "#") else []
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if part is not root and reference in (part.get("$id"), part.get("id")):
-                return part
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
-    return None
 
 
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
@@ -241,8 +226,10 @@ def _modern(schema: Mapping[str, object]) -> dict[str, object]:
         if "additionalItems" in given:
             given["items"] = given["additionalItems"]
     given.pop("additionalItems", None)
-    _set_exclusive(given, "minimum", "exclusiveMinimum")
-    _set_exclusive(given, "maximum", "exclusiveMaximum")
+    for limit, exclusive in _EXCLUSIVE.items():
+        # Draft 4 says by a boolean that the limit itself is excluded.
+        if isinstance(given.get(exclusive), bool) and given.pop(exclusive) and limit in given:
+            given[exclusive] = given.pop(limit)
     _split_dependencies(given)
     _gather_required(given)
     if given.pop("nullable", None) is True and isinstance(given.get("type"), str):
@@ -276,14 +263,6 @@ def _compiles(pattern: str) -> bool:
     return True
 
 
-def _set_exclusive(given: dict[str, object], limit: str, exclusive: str) -> None:
-    """Draft 4 says by a boolean that the limit itself is excluded."""
-    if isinstance(given.get(exclusive), bool):
-        is_exclusive = given.pop(exclusive)
-        if is_exclusive and limit in given:
-            given[exclusive] = given.pop(limit)
-
-
 def _split_dependencies(given: dict[str, object]) -> None:
     dependencies = given.pop("dependencies", None)
     if not isinstance(dependencies, Mapping):
@@ -291,9 +270,8 @@ def _split_dependencies(given: dict[str, object]) -> None:
     for name, value in dependencies.items():
         names = [value] if isinstance(value, str) else value
         key = "dependentRequired" if isinstance(names, list) else "dependentSchemas"
-        held = given.setdefault(key, {})
-        if isinstance(held, dict):
-            held[name] = names
+        held = given.get(key)
+        given[key] = {**(held if isinstance(held, Mapping) else {}), name: names}
 
 
 def _gather_required(given: dict[str, object]) -> None:
@@ -360,10 +338,6 @@ def _count(value: object) -> int | None:
     return int(number) if number is not None and number >= 0 and number == int(number) else None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else str(value)
-
-
 def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -372,14 +346,11 @@ def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _type_name(name: str) -> str:
-    return name if name in TYPES else _TYPE_NAMES.get(name.lower(), name.lower())
-
-
 def _shown(value: object) -> str:
     return f"{value!r:.60}"
 
 
+_EXCLUSIVE: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _RENAMED: Final = {
     "multipleOf": "divisibleBy",
     "allOf": "extends",
@@ -408,8 +379,8 @@ _PLAIN: Final[Mapping[str, _Reader]] = {
     **dict.fromkeys(("exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum"), _number),
     **dict.fromkeys(("maxContains", "maxItems", "maxLength", "maxProperties"), _count),
     **dict.fromkeys(("minContains", "minItems", "minLength", "minProperties"), _count),
-    **dict.fromkeys(("$comment", "contentEncoding", "contentMediaType", "description"), _text),
-    **dict.fromkeys(("format", "pattern", "title"), _text),
+    **dict.fromkeys(("$comment", "contentEncoding", "contentMediaType", "description"), str),
+    **dict.fromkeys(("format", "pattern", "title"), str),
     **dict.fromkeys(("deprecated", "readOnly", "uniqueItems", "writeOnly"), _flag),
 }
 """Keywords without schemas in them: each takes a value and returns it in the right form, or

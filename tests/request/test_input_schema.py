@@ -145,6 +145,10 @@ def test_conditions_at_the_root_become_words() -> None:
         ({"disallow": "null"}, {"not": {"type": "null"}}),
         ({"dependencies": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
         ({"dependencies": {"a": TEXT}}, {"dependentSchemas": {"a": TEXT}}),
+        (
+            {"dependentRequired": {"a": ["b"]}, "dependencies": {"c": "d"}},
+            {"dependentRequired": {"a": ["b"], "c": ["d"]}},
+        ),
         ({"default": None, "description": None, "const": None}, {"default": None, "const": None}),
         ({"description": 3}, {"description": "3"}),
         ({"$schema": "http://json-schema.org/draft-04/schema#", "id": "x"}, {}),
@@ -205,11 +209,13 @@ def test_a_schema_that_refers_to_itself_keeps_its_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["#/$defs/missing", "https://x.example/other.json", "file.json"]
+    "reference",
+    ["#/$defs/missing", "#/$defs/null", "https://x.example/other.json", "file.json"],
 )
 def test_a_reference_that_leads_nowhere_takes_any_value(reference: str) -> None:
     """With a note that names it."""
-    found = read({"properties": {"a": {"$ref": reference}, "b": TEXT}})
+    definitions = {"null": None}
+    found = read({"$defs": definitions, "properties": {"a": {"$ref": reference}, "b": TEXT}})
     assert found.schema["properties"] == {"a": {}, "b": TEXT}
     assert reference in found.notes[0]
 
