@@ -144,7 +144,7 @@ def _named(tool: ConvertedTool, names: ToolNames) -> JsonObject:
         return tool
     wire: JsonObject = {**tool, "name": names.wire.get(name, name)}
     if name in names.keys:
-        wire["input_schema"] = tool.wire_schema
+        wire["input_schema"] = names.keys[name].wire_schema(tool["input_schema"])
         if isinstance(tool.get("input_examples"), list):
             examples = tool["input_examples"]
             wire["input_examples"] = [names.wire_input(name, example) for example in examples]

@@ -81,10 +81,12 @@ def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = 
         named = [_named_schemas(schema, key) for key in DEFINITIONS]
         definitions = {name: part for parts in named for name, part in parts.items()}
     for _ in range(_LONGEST_CHAIN):
-        target = definitions.get(str(schema.get("$ref", "")).rpartition("/")[2])
-        if not isinstance(target, dict):
+        name = str(schema.get("$ref", "")).rpartition("/")[2]
+        if name not in definitions:
             break
-        schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
+        target = definitions[name]  # true or false, or an object
+        beside = {key: schema[key] for key in schema if key != "$ref"}
+        schema = {**target, **beside} if isinstance(target, dict) else beside
     return schema
 
 

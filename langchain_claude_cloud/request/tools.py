@@ -76,21 +76,11 @@ class ConvertedTool(dict[str, Any]):
         self.unfit = unfit
         self.notes = notes
 
-    def with_marker(self, cache_control: JsonObject) -> ConvertedTool:
-        """Return the tool with a cache breakpoint behind it."""
-        marked = {**self, "cache_control": cache_control}
-        return ConvertedTool(marked, unfit=self.unfit, notes=self.notes)
-
     @cached_property
     def key_names(self) -> KeyNames:
         """What its property keys are called in requests."""
         schema = self.get("input_schema")
         return KeyNames.of(schema if isinstance(schema, dict) else {})
-
-    @cached_property
-    def wire_schema(self) -> JsonObject:
-        """Its input schema as it is sent."""
-        return self.key_names.wire_schema(self["input_schema"])
 
 
 def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:
@@ -146,7 +136,9 @@ def convert_tools(
             converted.append(convert_tool(tool, strict=strict))
         elif converted:
             # Converse's cache points stand behind what they mark.
-            converted[-1] = converted[-1].with_marker(marker)
+            last = converted[-1]
+            marked = {**last, "cache_control": marker}
+            converted[-1] = ConvertedTool(marked, unfit=last.unfit, notes=last.notes)
     return tuple(converted)
 
 
@@ -195,16 +187,14 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         return None
     if not isinstance(response_format, dict):
         return _format(_schema_of(response_format))
+    schema: object = response_format
     kind = response_format.get("type")
     if kind == "text":
         return None
-    holder = response_format.get("json_schema") if kind == "json_schema" else None
-    schema: object = response_format
     if kind == "json_schema":
-        named = holder or response_format
+        named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
-    if isinstance(schema, type):
-        schema = _schema_of(schema)
+        schema = _schema_of(schema) if isinstance(schema, type) else schema
     if not isinstance(schema, dict) or kind == "json_object":
         raise InvalidInputError(
             f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
@@ -237,15 +227,23 @@ def _format(schema: JsonObject) -> JsonObject:
     return {"type": "json_schema", "schema": transform_schema(schema)}
 
 
-def _schema_of(schema: object) -> JsonObject:
-    """Return the JSON schema of a class."""
-    for method in ("model_json_schema", "schema"):
-        describe = getattr(schema, method, None)
-        if inspect.isclass(schema) and callable(describe):
-            described = describe()
-            return described if isinstance(described, dict) else {}
-    function = _openai_function(schema)
+def _schema_of(given: object) -> JsonObject:
+    """Return the JSON schema of a pydantic class or a `TypedDict`."""
+    schema = _described_schema(given)
+    if schema is not None:
+        return schema
+    function = _openai_function(given)
     return {"title": function["name"], **function.get("parameters", {})}
+
+
+def _described_schema(given: object) -> JsonObject | None:
+    """Return a schema itself, or that of a pydantic class of either version; else None."""
+    for method in ("model_json_schema", "schema"):
+        describe = getattr(given, method, None)
+        if inspect.isclass(given) and callable(describe):
+            given = describe()
+            break
+    return given if isinstance(given, dict) else None
 
 
 def _is_native(tool: JsonObject) -> bool:
@@ -367,12 +365,7 @@ def _own_schema(tool: object) -> JsonObject | None:
         schema = tool
     else:
         schema = tool.tool_call_schema if getattr(tool, "args_schema", None) else None  # type: ignore[attr-defined]
-    for method in ("model_json_schema", "schema"):
-        describe = getattr(schema, method, None)
-        if isinstance(schema, type) and callable(describe):
-            schema = describe()
-            break
-    return schema if isinstance(schema, dict) else None
+    return _described_schema(schema)
 
 
 def _described(tool: object, schema: JsonObject) -> JsonObject:
