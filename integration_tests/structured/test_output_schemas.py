@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NotRequired, TypeVar
 
 import pytest
 from clouds import make_model
 from langchain.agents import create_agent
 from pydantic import BaseModel, RootModel
+from typing_extensions import TypedDict
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
@@ -49,6 +50,13 @@ class Pet(RootModel[Cat | Dog]):
     """A pet."""
 
 
+class Trip(TypedDict):
+    """A trip."""
+
+    to: str
+    by: NotRequired[str]
+
+
 Numbers = RootModel[list[int]]
 Scores = RootModel[dict[str, int]]
 TREE = {"name": "a", "children": [{"name": "b", "children": []}]}
@@ -73,6 +81,17 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
         {"value": {"kind": "cat", "lives": 9}},
         Pet(Cat(kind="cat", lives=9)),
     ),
+    "a plain union of classes": (
+        Cat | Dog,
+        {"value": {"kind": "dog", "name": "Rex"}},
+        Dog(kind="dog", name="Rex"),
+    ),
+    "a plain list of classes": (
+        list[Cat],
+        {"value": [{"kind": "cat", "lives": 9}]},
+        [Cat(kind="cat", lives=9)],
+    ),
+    "a TypedDict with a key that may be missing": (Trip, {"to": "Porto"}, {"to": "Porto"}),
     "a JSON schema of a union": (UNION, {"value": {"b": 1}}, {"b": 1}),
     "a schema without a title": (BARE, {"a": "x"}, {"a": "x"}),
 }
@@ -115,6 +134,15 @@ def test_a_schema_of_any_form_gives_its_value(
     values = list(asked.stream("Go."))
     assert values[-1] == expected
     assert all(isinstance(value, type(expected)) for value in values)
+
+
+@pytest.mark.parametrize(
+    "schema", [None, 5, "Node", object(), type, {"parameters": 5, "name": "f"}, {"toolSpec": 3}]
+)
+def test_what_is_no_schema_is_refused(emulator: CloudEmulator, schema: Any) -> None:
+    """When it is given, with what would be one."""
+    with pytest.raises(InvalidInputError, match="Give a pydantic"):
+        make_model(emulator, "vertex").with_structured_output(schema)
 
 
 @pytest.mark.parametrize("schema", [Node, Node.model_json_schema()], ids=["class", "dict"])

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from operator import getitem
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema, resolve_root, without_titles
+from langchain_claude_cloud.request.tools import schema_of_type
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError
@@ -45,7 +47,7 @@ class OutputSchema:
         name: What a tool for it is called: the API takes letters, digits, ``_`` and ``-``.
         json_schema: The JSON schema, an object at its root.
         is_wrapped: Whether the value is the property `VALUE` of that object.
-        is_class: Whether results are instances of a pydantic class.
+        is_class: Whether results are instances of a pydantic class, or may hold some.
         validate: Makes the result of a value, or raises a ValueError.
     """
 
@@ -67,7 +69,8 @@ class OutputSchema:
             name,
             _wrap(schema, name) if is_wrapped else schema,
             is_wrapped,
-            inspect.isclass(given) and is_basemodel_subclass(given),
+            get_origin(given) is not None
+            or (inspect.isclass(given) and is_basemodel_subclass(given)),
             _validator_of(given, schema),
         )
 
@@ -105,13 +108,27 @@ class OutputSchema:
 def _json_schema(given: JsonObject | type) -> JsonObject:
     if isinstance(given, dict):
         if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
-            given = convert_to_json_schema(given)
+            given = _standard(given)
         return modern_schema(given)
     if inspect.isclass(given) and is_basemodel_subclass(given):
         describe = "model_json_schema" if issubclass(given, BaseModel) else "schema"
         described = getattr(given, describe)()
         return {**without_titles(described), "title": described.get("title") or given.__name__}
-    return convert_to_json_schema(given)
+    try:
+        return convert_to_json_schema(given)
+    except (TypeError, ValueError, RecursionError):
+        return schema_of_type(given)
+
+
+def _standard(given: JsonObject) -> JsonObject:
+    """Return the JSON schema in a dict of a tool's form."""
+    try:
+        return convert_to_json_schema(given)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"the schema {given!r:.200} is of no known form: {error!r:.200}. Give a pydantic "
+            "class, a TypedDict, or a dict that is a JSON schema."
+        ) from error
 
 
 def _wrap(schema: JsonObject, name: str) -> JsonObject:
@@ -133,7 +150,10 @@ def _validator_of(given: JsonObject | type, schema: JsonObject) -> Callable[[Any
         if issubclass(given, BaseModel):
             return given.model_validate
         return cast("Callable[[Any], Any]", getattr(given, "parse_obj"))  # noqa: B009 - pydantic v1
-    return lambda value: _check(value, schema)
+    if get_origin(given) is None:
+        return lambda value: _check(value, schema)
+    adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
+    return adapter.validate_python  # a union or a list, of classes perhaps
 
 
 def _check(value: Any, schema: JsonObject) -> Any:

@@ -7,6 +7,7 @@ or refused is an error that carries it, never a partial result.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -228,7 +229,8 @@ def structured_output(
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
     # langchain-core describes it for tracing, and knows fewer forms.
-    described = wanted.json_schema if isinstance(schema, dict) else schema
+    is_class = wanted.is_class and inspect.isclass(schema)
+    described = schema if is_class else wanted.json_schema
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
     arguments = {**arguments, "ls_structured_output_format": traced}
     parser = StructuredOutputParser(output=wanted)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from langchain_core.utils.function_calling import convert_to_openai_function
+from pydantic import PydanticUserError, TypeAdapter
+from typing_extensions import is_typeddict
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -331,7 +333,9 @@ def _openai_function(tool: object) -> JsonObject:
         if own is not None:
             return _described(tool, own)
         function = convert_to_openai_function(tool)  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
+        if is_typeddict(tool):
+            return _described(tool, schema_of_type(tool))
         raise InvalidInputError(
             f"{tool!r:.200} is not a tool: {error}. A tool is a BaseTool, a pydantic class, a "
             "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
@@ -341,6 +345,27 @@ def _openai_function(tool: object) -> JsonObject:
         rest = {key: value for key, value in tool.items() if key not in ("title", "description")}
         return {**function, "parameters": rest}
     return function
+
+
+def schema_of_type(given: object) -> JsonObject:
+    """Return the schema of a type that langchain-core cannot describe.
+
+    Such are unions, ``list[int]``, and a `TypedDict` with `NotRequired` or that holds itself.
+
+    Raises:
+        InvalidInputError: It is no type, or pydantic cannot describe it either.
+    """
+    try:
+        if given is not None:
+            adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
+            return adapter.json_schema()
+        problem = "it is None."
+    except (PydanticUserError, NameError, TypeError) as error:
+        problem = f"{str(error).splitlines()[0].rstrip('.')}."
+    raise InvalidInputError(
+        f"{given!r:.200} has no JSON schema: {problem} Give a pydantic class, a TypedDict, a type "
+        "or a dict that is a JSON schema."
+    )
 
 
 def _own_schema(tool: object) -> JsonObject | None:

@@ -101,6 +101,8 @@ SEEN: Final = (
     aws(400, "You have not filled out the required use-case form for this model. Complete the form at https://x.console.aws.amazon.com/bedrock/ before requesting access.", PermissionDeniedError, "use case form"),
     aws(400, "The model returned the following errors: You have not filled out the required use-case form for this model.", PermissionDeniedError, "use case form"),
     aws(404, "Model use case details have not been submitted for this account. Fill out the Anthropic use case details form before using the model. If you have already filled out the form, try again in 15 minutes.", PermissionDeniedError, "use case form", "15 minutes", name="ResourceNotFoundException"),
+    claude("vertex", 400, "invalid_request_error", "tools.0.custom: Circular reference detected in schema definitions", InvalidRequestError, "Leave out `strict`"),
+    claude("bedrock", 400, "invalid_request_error", "Schemas contains too many optional parameters (59), which would make grammar compilation inefficient.", InvalidRequestError, "Leave out `strict`"),
     aws(400, "Operation not allowed", PermissionDeniedError, "AWS Support"),
     aws(400, "Your account has been suspended", PermissionDeniedError, "AWS Support"),
     aws(403, "Account 111122223333 is currently blocked from using Bedrock.", PermissionDeniedError, "AWS Support", name=DENIED),
