@@ -11,8 +11,9 @@ import copy
 import os
 import threading
 import time
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from dataclasses import astuple, dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
@@ -25,6 +26,7 @@ from langchain_claude_cloud.platform.aws_library import (
     make_session,
 )
 from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_sources import SharedSources, fingerprint
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ if hasattr(os, "register_at_fork"):
 class AwsSource:
     """Frozen AWS keys, renewed by one caller at a time.
 
-    `langchain_claude_cloud.platform.aws_sources` has the one of each identity.
+    `AWS_SOURCES` has the one of each identity.
 
     Args:
         identity: Who signs.
@@ -300,3 +302,39 @@ def _freeze(credentials: BotoCredentials) -> AwsKeys:
             platform="bedrock",
         )
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
+
+
+_FILES: Final = (
+    ("AWS_CONFIG_FILE", "~/.aws/config"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+)
+
+
+class AwsSources(SharedSources[AwsSource]):
+    """Sources of AWS credentials by identity."""
+
+    def get(self, identity: AwsIdentity) -> AwsSource:
+        """Return the source of an identity, made on first use. No I/O but for two stat calls."""
+        if identity.role_arn is None:
+            return self._get(replace(identity, region=None), None)
+        base = replace(
+            identity, role_arn=None, external_id=None, role_session_name=None, region=None
+        )
+        return self._get(identity, self._get(base, None))
+
+    def _get(self, identity: AwsIdentity, base: AwsSource | None) -> AwsSource:
+        # A session may not be hashable. The source keeps it, so its address stays its own.
+        key = (replace(identity, session=None), id(identity.session), _surroundings())
+        return self.share(key, lambda: AwsSource(identity, base))
+
+
+AWS_SOURCES: Final = AwsSources()
+"""The sources of this process."""
+
+
+def _surroundings() -> bytes:
+    """Return a digest of everything in the environment that decides who signs."""
+    names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
+    parts = [f"{name}={os.environ[name]}" for name in names]
+    parts += [f"{name}:{fingerprint(os.environ.get(name, path))}" for name, path in _FILES]
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()

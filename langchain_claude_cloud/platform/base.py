@@ -18,6 +18,11 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, 
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 
+NOT_COUNTED: Final = frozenset(
+    {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"}
+)
+"""Fields of a Messages request that token counting does not take."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:

@@ -24,8 +24,7 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
-from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES
+from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity, AwsSource
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,

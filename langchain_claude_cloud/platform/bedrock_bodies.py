@@ -23,16 +23,10 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
+from langchain_claude_cloud.platform.base import NOT_COUNTED
 from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
 
-_GUARDRAIL_HEADERS: Final = {
-    "guardrailIdentifier": "x-amzn-bedrock-guardrailidentifier",
-    "guardrailVersion": "x-amzn-bedrock-guardrailversion",
-}
 _VERSION: Final = "2023-06-01"
-_NOT_COUNTED: Final = frozenset(
-    {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
-)
 
 
 def rewrite_for_invoke_model(
@@ -62,30 +56,21 @@ def rewrite_for_invoke_model(
 
 
 def _option_headers(settings: BedrockSettings) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for key, name in _GUARDRAIL_HEADERS.items():
-        if settings.guardrail and key in settings.guardrail:
-            headers[name] = settings.guardrail[key]
-    if settings.trace is not None:
-        headers["x-amzn-bedrock-trace"] = _trace(settings.trace)
-    if settings.service_tier:
-        headers[SERVICE_TIER_HEADER] = settings.service_tier
-    if settings.latency:
-        headers[LATENCY_HEADER] = settings.latency
-    if settings.project:
-        headers["x-amzn-bedrock-projectidentifier"] = settings.project
-    if settings.request_metadata:
+    guardrail, trace, metadata = settings.guardrail or {}, settings.trace, settings.request_metadata
+    if isinstance(trace, bool):
+        trace = "ENABLED" if trace else "DISABLED"
+    options = {
+        "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier"),
+        "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion"),
+        "x-amzn-bedrock-trace": trace and trace.upper(),
+        SERVICE_TIER_HEADER: settings.service_tier,
+        LATENCY_HEADER: settings.latency,
+        "x-amzn-bedrock-projectidentifier": settings.project,
         # ASCII by escaping: a header has no other characters.
-        headers["x-amzn-bedrock-request-metadata"] = json.dumps(
-            dict(settings.request_metadata), separators=(",", ":")
-        )
-    return headers
-
-
-def _trace(value: str | bool) -> str:  # noqa: FBT001  a setting's value, not a switch
-    if isinstance(value, bool):
-        return "ENABLED" if value else "DISABLED"
-    return value.upper()
+        "x-amzn-bedrock-request-metadata": metadata
+        and json.dumps(dict(metadata), separators=(",", ":")),
+    }
+    return {name: value for name, value in options.items() if isinstance(value, str) and value}
 
 
 def _wrap_for_counting(body: JsonObject) -> JsonObject:
@@ -104,7 +89,7 @@ def rewrite_for_messages(
     """Return a Messages body with its model, and the headers of version and betas."""
     dropped = {"anthropic_version", "stream"}
     if operation == "count_tokens":
-        dropped |= _NOT_COUNTED
+        dropped |= NOT_COUNTED
     rewritten: JsonObject = {
         "model": model_id,
         **{name: value for name, value in body.items() if name not in dropped},

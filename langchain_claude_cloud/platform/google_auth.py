@@ -14,16 +14,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-)
+from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform.google_library import (
     WAYS,
     GoogleCredentials,
@@ -34,6 +29,7 @@ from langchain_claude_cloud.platform.google_library import (
     transport,
 )
 from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_sources import SharedSources, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,26 +39,6 @@ if TYPE_CHECKING:
 _STALE_RETRY = 30.0
 """Seconds between attempts to renew a token that still works. The metadata server hands
 out its cached token until about five minutes before it expires."""
-
-
-class TokenSource(Protocol):
-    """Where the authorization of requests comes from."""
-
-    @property
-    def project(self) -> str | None:
-        """The credentials' own project, once prepared."""
-
-    def needs_prepare(self) -> bool:
-        """Whether `prepare` has something to do."""
-
-    def prepare(self) -> None:
-        """Load credentials and fetch a token where that is needed. Blocks."""
-
-    def headers(self) -> dict[str, str]:
-        """Return the authorization headers; no I/O."""
-
-    def refresh(self, used: Mapping[str, str]) -> bool:
-        """Renew a refused token; whether there is another one now. Blocks."""
 
 
 def token_source(
@@ -87,13 +63,17 @@ def token_source(
     """
     if access_token is not None:
         return StaticToken(access_token)
+    identity: tuple[object, ...]
     if credentials is not None:
-        return _shared(("object", id(credentials)), credentials, needs_project=needs_project)
-    if credentials_info is not None:
-        digest = hashlib.sha256(credentials_info.get_secret_value().encode()).digest()
-        return _shared(("info", digest), credentials_info, needs_project=needs_project)
-    return _shared(
-        _default_identity(needs_project=needs_project), None, needs_project=needs_project
+        identity = ("object", id(credentials))
+    elif credentials_info is not None:
+        secret = credentials_info.get_secret_value()
+        identity = ("info", hashlib.sha256(secret.encode()).digest())
+    else:
+        identity = _default_identity(needs_project=needs_project)
+    given = credentials if credentials is not None else credentials_info
+    return GOOGLE_SOURCES.share(
+        identity, lambda: CredentialsSource(given, needs_project=needs_project)
     )
 
 
@@ -250,33 +230,11 @@ class CredentialsSource:
         return scoped(self._given), getattr(self._given, "project_id", None)
 
 
-_SOURCES: WeakValueDictionary[tuple[object, ...], CredentialsSource] = WeakValueDictionary()
-_DEFAULTS: dict[tuple[object, ...], CredentialsSource] = {}
-_KEPT_DEFAULTS = 8
-_SOURCES_LOCK = shared_lock()
+TokenSource: TypeAlias = StaticToken | CredentialsSource
+"""Where the authorization of requests comes from."""
 
-
-def _shared(
-    key: tuple[object, ...], credentials: object | None, *, needs_project: bool
-) -> CredentialsSource:
-    # An object's id is safe as a key: the source keeps the object alive, and its entry
-    # goes when the source goes.
-    with _SOURCES_LOCK:
-        source = _SOURCES.get(key)
-        if source is None:
-            source = CredentialsSource(credentials, needs_project=needs_project)
-            _SOURCES[key] = source
-        if credentials is None:
-            _keep(key, source)
-        return source
-
-
-def _keep(key: tuple[object, ...], source: CredentialsSource) -> None:
-    # A program that makes an instance a request must not read its key each time.
-    _DEFAULTS.pop(key, None)
-    _DEFAULTS[key] = source
-    if len(_DEFAULTS) > _KEPT_DEFAULTS:
-        del _DEFAULTS[next(iter(_DEFAULTS))]
+GOOGLE_SOURCES: Final[SharedSources[CredentialsSource]] = SharedSources()
+"""The sources of this process."""
 
 
 def _default_identity(*, needs_project: bool) -> tuple[object, ...]:
@@ -293,14 +251,6 @@ def _default_identity(*, needs_project: bool) -> tuple[object, ...]:
         "GCE_METADATA_IP",
     )
     settings = tuple(os.environ.get(name) for name in names)
-    home = os.environ.get("CLOUDSDK_CONFIG") or str(Path("~/.config/gcloud").expanduser())
+    home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
     files = (settings[0], f"{home}/application_default_credentials.json")
-    return ("default", needs_project, *settings, *(_fingerprint(file) for file in files))
-
-
-def _fingerprint(path: str | None) -> tuple[int, ...] | None:
-    try:
-        status = Path(path).stat() if path else None
-    except OSError:
-        return None
-    return status and (status.st_ino, status.st_mtime_ns, status.st_size)
+    return ("default", needs_project, *settings, *map(fingerprint, files))

@@ -28,6 +28,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.base import (
+    NOT_COUNTED,
     OutgoingRequest,
     check_base_url,
     check_region,
@@ -39,28 +40,14 @@ from langchain_claude_cloud.platform.google_auth import TokenSource, token_sourc
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
 
-_COUNT_TOKENS_REGIONS: tuple[tuple[str, str], ...] = (
-    ("us", "us-east5"),
-    ("europe", "europe-west1"),
-    ("eu", "europe-west1"),
-    ("asia", "asia-southeast1"),
-    ("global", "us-east5"),
-)
+_COUNT_TOKENS_REGIONS: Final = {
+    "us": "us-east5",
+    "europe": "europe-west1",
+    "eu": "europe-west1",
+    "asia": "asia-southeast1",
+    "global": "us-east5",
+}
 """Where tokens are counted for a region's geography (litellm#18665, #20348, #23907)."""
-
-_NOT_COUNTED = frozenset(
-    {
-        "max_tokens",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "metadata",
-        "service_tier",
-    }
-)
-"""Fields of a Messages request that token counting does not take."""
 
 _NOT_COUNTED_BETAS = frozenset({"web-search-2025-03-05"})
 """What messages need and token counting refuses (claude-code#12429)."""
@@ -110,7 +97,7 @@ def count_tokens_region(region: str) -> str:
     Returns:
         The region to put into the token counting URL.
     """
-    counting = dict(_COUNT_TOKENS_REGIONS).get(region.partition("-")[0], region)
+    counting = _COUNT_TOKENS_REGIONS.get(region.partition("-")[0], region)
     home = region_geography("vertex", region)
     stays = region == "global" or region_geography("vertex", counting) == home
     return counting if stays else region
@@ -143,10 +130,15 @@ class VertexPlatform:
         self.count_tokens_region = check_region(
             settings.count_tokens_region or count_tokens_region(self.region), platform="vertex"
         )
-        if settings.project is not None:
-            self._check_project(settings.project)
-        self._base_url = _custom_base(settings.base_url) if settings.base_url else None
         self._tokens: TokenSource | None = None
+        if settings.project is not None:
+            self._project()
+        self._base_url: str | None = None
+        if settings.base_url:
+            # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
+            # then taken as it is; a bare host means Google's path below it.
+            base = check_base_url(settings.base_url, platform="vertex")
+            self._base_url = base if urlsplit(base).path.strip("/") else f"{base}/v1"
 
     def __repr__(self) -> str:
         return f"VertexPlatform(project={self._settings.project!r}, region={self.region!r})"
@@ -213,13 +205,13 @@ class VertexPlatform:
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
-        dropped = _NOT_COUNTED if operation == "count_tokens" else frozenset({"stream"})
+        counts = operation == "count_tokens"
+        dropped = {"model", "stream"} | (NOT_COUNTED if counts else set())
         rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version}
         rewritten |= {key: value for key, value in body.items() if key not in dropped}
-        rewritten.pop("model", None)
         if operation == "stream":
             rewritten["stream"] = True
-        if operation == "count_tokens":
+        if counts:
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
@@ -258,35 +250,29 @@ class VertexPlatform:
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        return read_refusal(self, status, headers, body, model=model, secrets=self._secrets())
-
-    def _secrets(self) -> list[str]:
-        secrets = credentials_in(self._settings.extra_headers)
+        secrets: list[str | None] = [*credentials_in(self._settings.extra_headers)]
         if self._tokens is not None:
             with suppress(AuthenticationError):  # another thread may have found them refused
                 authorization = self._tokens.headers().get("authorization", "")
                 secrets.append(authorization.removeprefix("Bearer "))
-        return secrets
+        return read_refusal(self, status, headers, body, model=model, secrets=secrets)
 
     def _project(self) -> str:
         project = self._settings.project or (self._tokens and self._tokens.project)
-        if project:
-            return self._check_project(project)
-        raise ConfigurationError(
-            "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
-            "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
-            platform="vertex",
-            region=self.region,
-        )
-
-    def _check_project(self, project: str) -> str:
-        if PROJECT.fullmatch(project):
-            return project
-        raise ConfigurationError(
-            f"{project!r} is not a project id: give its id (my-project-1) or number.",
-            platform="vertex",
-            region=self.region,
-        )
+        if not project:
+            raise ConfigurationError(
+                "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
+                "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
+                platform="vertex",
+                region=self.region,
+            )
+        if not PROJECT.fullmatch(project):
+            raise ConfigurationError(
+                f"{project!r} is not a project id: give its id (my-project-1) or number.",
+                platform="vertex",
+                region=self.region,
+            )
+        return project
 
 
 def default_base_url(region: str) -> str:
@@ -302,10 +288,3 @@ def default_base_url(region: str) -> str:
     else:
         host = f"{region}-aiplatform.googleapis.com"
     return f"https://{host}/v1"
-
-
-def _custom_base(url: str) -> str:
-    # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
-    # then taken as it is; a bare host means Google's path below it.
-    base = check_base_url(url, platform="vertex")
-    return base if urlsplit(base).path.strip("/") else f"{base}/v1"

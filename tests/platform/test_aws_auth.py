@@ -26,8 +26,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource
-from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES, AwsSources
+from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity, AwsSource, AwsSources
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.sigv4 import AwsKeys, sign_request

@@ -19,8 +19,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
 )
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity
-from langchain_claude_cloud.platform.aws_sources import AWS_SOURCES
+from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity
 from langchain_claude_cloud.platform.bedrock_auth import identity_of
 from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
