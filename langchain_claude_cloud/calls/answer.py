@@ -8,18 +8,26 @@ where the first request went.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
+from jiter import from_json
 from langchain_core.messages import AIMessage
 
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
+from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import (
     EventHandler,
     MessageAccumulator,
 )
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.base import Platform
+    from langchain_claude_cloud.platform.http.sending import HttpResponse
 
 T = TypeVar("T")
 HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]
@@ -28,6 +36,17 @@ HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]
 MAX_PAUSES: Final = 10
 """How often an answer is gone on with. The API pauses after ten rounds of its own tools, so this
 is a hundred of them; what ends with a pause then can still be sent back by the caller."""
+
+
+_SHOWN_BYTES: Final = 4096
+_NOT_AN_ANSWER: Final = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class PausableAnswer(Generic[T]):
@@ -68,19 +87,26 @@ class PausableAnswer(Generic[T]):
         self._accumulator.names = names
         return self._accumulator
 
-    def take(self, source: ResponseSource, names: ToolNames, body: JsonObject) -> None:
+    def take(
+        self, response: HttpResponse, platform: Platform, source: ResponseSource, names: ToolNames
+    ) -> None:
         """Take in a response that was not streamed.
 
         Args:
+            response: The response.
+            platform: Reads the error that it may be all the same.
             source: Where the response comes from.
             names: What the tools are called in the request.
-            body: The response.
 
         Raises:
-            KeyError, TypeError, AttributeError, ValueError: It is not an answer.
+            ClaudeCloudError: It is an error, or no answer.
         """
-        self.begin(source, names).add_message(body)
-        self._whole = self._build(self._version)
+
+        def read(body: JsonObject) -> None:
+            self.begin(source, names).add_message(body)
+            self._whole = self._build(self._version)
+
+        read_json(response, platform, source, read)
 
     def go_on(self) -> AIMessage | None:
         """Return the message to send back, if the answer that has arrived is paused."""
@@ -125,3 +151,62 @@ class WholeMessage(EventHandler[None]):
         """
         build_message(state, self._source, version=self._version, with_usage=self._with_usage)
         return ()
+
+
+def read_json(
+    response: HttpResponse,
+    platform: Platform,
+    source: ResponseSource,
+    read: Callable[[JsonObject], T],
+) -> T:
+    """Return what is read from the body of a response.
+
+    Args:
+        response: The response, whose status says that it is an answer.
+        platform: Reads the error that it may be all the same.
+        source: Where it comes from.
+        read: Reads it; may raise what the wrong kind of data makes Python raise.
+
+    Raises:
+        ClaudeCloudError: The error that the body holds in spite of the status.
+        ServerError: It is not of the documented form.
+    """
+    problem: ClaudeCloudError
+    try:
+        body = _load(response.body)
+        if not _holds_error(body):
+            if not isinstance(body, dict):
+                raise TypeError("not a JSON object")
+            return read(body)
+        problem = platform.read_error(
+            response.status, response.headers, response.body, model=source.model
+        )
+    except _NOT_AN_ANSWER as cause:
+        problem = ServerError(
+            f"The answer of {LABELS[platform.name]} ({source.model}, region {source.region}) is "
+            f"not of the documented form ({type(cause).__name__}: {str(cause)[:200]}). Perhaps a "
+            "proxy or a gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
+            platform=platform.name,
+            model=source.model,
+            region=source.region,
+            status_code=response.status,
+            request_id=source.request_id,
+            body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+        )
+    raise problem
+
+
+def _load(content: bytes) -> object:
+    try:
+        return from_json(content)
+    except ValueError:
+        return json.loads(content)
+
+
+def _holds_error(body: object) -> bool:
+    """Whether a body is an error, in the form of any of the clouds and in spite of its status."""
+    found = body[0] if isinstance(body, list) and body else body
+    if not isinstance(found, dict) or "content" in found:
+        return False
+    is_named = isinstance(found.get("error"), dict | str) or "__type" in found
+    return is_named or found.get("type") == "error" or isinstance(found.get("Output"), dict)

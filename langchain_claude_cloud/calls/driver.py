@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
-from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer
-from langchain_claude_cloud.calls.json_body import dump_json, read_json
+from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -48,6 +47,7 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
+from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
@@ -276,8 +276,7 @@ class CallDriver(Generic[T]):
         if self._operation == "count_tokens":
             self.count = read_json(response, platform, source, _count_in)
             return
-        take = partial(self.answer.take, source, self._request.names)
-        read_json(response, platform, source, take)
+        self.answer.take(response, platform, source, self._request.names)
 
     def _ended(self) -> None:
         """Note that the current response is complete, and see whether the API only paused."""

@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_claude_cloud.calls.answer import PausableAnswer, WholeMessage
 from langchain_claude_cloud.calls.driver import Call, CallDriver
 from langchain_claude_cloud.calls.executors import run
-from langchain_claude_cloud.calls.json_body import read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Prepare, Steps
 from langchain_claude_cloud.errors import ClaudeCloudError
@@ -77,7 +76,7 @@ class OfflineCalls:
             self._handler, version=call.version, with_usage=call.with_usage
         )
         response = HttpResponse(200, _BATCH, json.dumps(body).encode())
-        read_json(response, self._route.platform, source, partial(answer.take, source, names))
+        answer.take(response, self._route.platform, source, names)
         return answer.message()
 
     def error(self, status: int, body: JsonObject) -> ClaudeCloudError:

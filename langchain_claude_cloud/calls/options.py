@@ -149,11 +149,12 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def _check_kinds(asked: JsonObject) -> None:
-    """Refuse arguments of another kind. Their values stay unsaid: headers may be secrets."""
+    """Refuse arguments of another kind. Headers stay unsaid: they may be secrets."""
     for name, (kind, words) in _KINDS.items():
         value = asked[name]
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise InvalidInputError(f"{name} is {words}, not a {type(value).__name__}.")
+            shown = repr(value)[:80] if kind is int else f"a {type(value).__name__}"
+            raise InvalidInputError(f"{name} is {words}, not {shown}.")
 
 
 def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:

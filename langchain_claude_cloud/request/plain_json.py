@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -70,3 +71,18 @@ def _clean(value: object) -> object:
 def _joined(found: re.Match[str]) -> str:
     halves = found[0].encode("utf-16-le", "surrogatepass")
     return halves.decode("utf-16-le", "replace")
+
+
+def dump_json(body: JsonObject) -> bytes:
+    """Serialize a request's body.
+
+    Raises:
+        InvalidInputError: It holds something that JSON cannot, such as NaN.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"The request cannot be written as JSON: {error}. Look at tool arguments and "
+            "model_kwargs for values that are not strings, numbers, booleans, lists or dicts."
+        ) from error
