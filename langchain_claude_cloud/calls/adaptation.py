@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.calls.unsupported_features import RULES, Sent
+from langchain_claude_cloud.calls.unsupported_features import LIMIT, Sent, unsupported_features
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -29,9 +29,8 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
-from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
+from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
-from langchain_claude_cloud.request.prepared_tools import FINE_GRAINED_BETA
 from langchain_claude_cloud.request.schema import refers_to_itself
 from langchain_claude_cloud.request.tools import schema_tool
 
@@ -50,18 +49,6 @@ SHORTEST_DEFAULT: Final = 4096
 """How short the default ``max_tokens`` becomes at most for a small quota of tokens."""
 
 _MOST_RESENDS: Final = 6
-_CONTEXT_1M: Final = "context-1m-2025-08-07"
-_LIMIT: Final = "max_tokens:"
-_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
-"""Vertex AI names the betas that it does not know (claude-code#34802)."""
-
-_UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
-"""Bedrock does not say which (claude-code#49648)."""
-
-_LIMITS: Final = (
-    re.compile(r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"),
-    re.compile(r"the maximum tokens you requested exceeds the model limit of (?P<limit>\d+)"),
-)
 _NO_ROOM: Final = re.compile(
     r"input length and `?max_tokens`? exceed context limit: (\d+) \+ (\d+) > (\d+)"
 )
@@ -72,9 +59,6 @@ _TOO_COMPLEX: Final = re.compile(
 _ABOUT_FORMAT: Final = re.compile(r"output_config\.format\b|output_format\b")
 _BOUND_THINKING: Final = re.compile(
     r"messages\.\d+\.content\.\d+: invalid `?signature`? in `?(?:redacted_)?thinking`? block"
-)
-_POLICY: Final = re.compile(
-    r"constraints/vertexai\.allowedpartnermodelfeatures\b.*structured_outputs", re.DOTALL
 )
 _PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
@@ -135,41 +119,44 @@ class Adaptation:
             if self._widened:
                 _remember(place, {"context_1m"}, NO_LONG_CONTEXT_SECONDS)
             return self._first
-        if sent is None or self._resends >= _MOST_RESENDS:
-            return error
-        if not self._learns(error, text, sent, place):
+        if (
+            sent is None
+            or self._resends >= _MOST_RESENDS
+            or not self._learns(error, text, sent, place)
+        ):
             return error
         self._resends += 1
         return None
 
     def _learns(self, error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
+        """Whether the request is to be sent again in another form."""
         if isinstance(error, RateLimitError):
-            return _fits_small_quota(error, text, sent, place)
+            return error.is_retryable and _fits_small_quota(text, sent, place)
         if isinstance(error, InvalidInputError):
             return False
-        if self.settle(place, sent.model) != sent.options:
-            return True  # another call, under way at the same time, was quicker to learn it
-        if isinstance(error, InvalidRequestError):
-            if _BOUND_THINKING.match(text):
-                return self._unbinds_thinking(error, sent, place)
-            if self._changes_call(error, text, sent, place):
-                self._first = error
-                return True
-        return _learns_of_endpoint(text, sent, place)
+        # Another call, under way at the same time, may have been quicker to learn it.
+        is_known = self.settle(place, sent.model) != sent.options
+        if is_known or _learns_of_endpoint(error, text, sent, place):
+            return True
+        return isinstance(error, InvalidRequestError) and self._changes_call(
+            error, text, sent, place
+        )
 
     def _changes_call(
         self, error: InvalidRequestError, text: str, sent: Sent, place: Hashable
     ) -> bool:
-        """Whether this call alone is changed: its length or its schema."""
+        """Whether this call alone is changed: its length, its history or its schema."""
         if isinstance(error, ContextOverflowError):
-            return self._makes_room(text, sent, place)
-        if any(rule.words.match(text) for rule in RULES):
+            made_room = self._makes_room(text, sent, place)
+            self._first = error if made_room else None
+            return made_room
+        if _BOUND_THINKING.match(text):
+            return self._unbinds_thinking(error, sent, place)
+        is_about_schema = _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
+        if sent.options.output_format is None or not is_about_schema:
             return False
-        if sent.options.output_format is not None and (
-            _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
-        ):
-            return self._notes("output_config.format", error, "the schema is sent as a tool")
-        return False
+        self._first = error
+        return self._notes("output_config.format", error, "the schema is sent as a tool")
 
     def _makes_room(self, text: str, sent: Sent, place: Hashable) -> bool:
         found = _NO_ROOM.search(text)
@@ -199,7 +186,7 @@ class Adaptation:
 
     def _notes(self, feature: str, error: InvalidRequestError, what: str) -> bool:
         self._for_this_call |= {feature}
-        logger.warning("%.200s: for this call, %s.", message_of(error), what)
+        _log(error, what, "this call")
         return True
 
 
@@ -226,86 +213,37 @@ def _without(
         options = replace(options, bound_thinking="leave_out")
     elif "bound_thinking" in known and "block_binding" not in known:
         options = replace(options, bound_thinking="drop_block")
-    limits = [int(name.removeprefix(_LIMIT)) for name in known if name.startswith(_LIMIT)]
+    limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
     if options.max_tokens is None and limits:
         options = replace(options, max_tokens=min(limits))
     return options
 
 
-def _learns_of_endpoint(text: str, sent: Sent, place: Hashable) -> bool:
+def _learns_of_endpoint(error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
     """Remember what an endpoint does not support; return whether anything is new."""
     known = _unsupported(place)
-    news = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(sent)}
-    if _POLICY.search(text) and sent.options.output_format is not None:
-        news.add("output_config.format")
-        logger.warning(
-            "The organization policy constraints/vertexai.allowedPartnerModelFeatures does not "
-            "allow structured_outputs: structured output uses a tool instead."
-        )
-    news |= _limits(text, sent) | _betas(text, sent)
-    news -= known
+    news = unsupported_features(text, sent) - known
     if news:
         _remember(place, news, REMEMBERED_SECONDS)
-        logger.warning(
-            "%s does not take %s for %s; it is left out there for the next %.0f hours.",
-            LABELS[sent.model.cloud],
-            ", ".join(_shown(name) for name in sorted(news)),
-            sent.model.model_id,
-            REMEMBERED_SECONDS / HOUR,
-        )
+        what = f"{', '.join(sorted(news))} is left out for {sent.model.model_id}"
+        _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
         return True
-    if _UNNAMED_BETAS.search(text) and known:
+    if "invalid beta flag" in text and known:
         # Those of the package had been left out: it was not them.
         own = own_betas(replace(sent.options, refused=frozenset()), sent.model)
         MEMORY.unsupported.put(place, known - own, REMEMBERED_SECONDS)
     return False
 
 
-def _shown(name: str) -> str:
-    if name.startswith(_LIMIT):
-        return f"max_tokens above {name.removeprefix(_LIMIT)}"
-    return "cache_control of the whole request" if name == "automatic_caching" else name
+def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
+    logger.warning("%.200s: for %s, %s.", message_of(error), how_long, what)
 
 
 def _remember(place: Hashable, features: set[str], seconds: float) -> None:
     MEMORY.unsupported.update(place, lambda known: (known or frozenset()) | features, seconds)
 
 
-def _limits(text: str, sent: Sent) -> set[str]:
-    """Return the limit of answers that a refusal names, where the package chose what was sent."""
-    chosen = sent.default_max_tokens
-    for pattern in _LIMITS:
-        found = pattern.match(text)
-        if found and chosen and found.groupdict().get("asked", str(chosen)) == str(chosen):
-            return {f"{_LIMIT}{found['limit']}"}
-    return set()
-
-
-def _betas(text: str, sent: Sent) -> set[str]:
-    """Return which betas are refused: those named, or all of the package's own.
-
-    ``context_1m=True`` of the user's is not the package's own.
-    """
-    kept = {*sent.options.betas, *_listed(sent.options.model_kwargs.get("anthropic_beta"))}
-    if sent.asked.context_1m:
-        kept.add(_CONTEXT_1M)
-    named = _NAMED_BETAS.match(text)
-    if not named and not _UNNAMED_BETAS.match(text):
-        return set()
-    own = own_betas(sent.options, sent.model) - kept
-    if named:
-        return set(own & set(re.findall(r"[^`,\s]+", named[1])))
-    # The one that no feature depends on goes first.
-    return set(own & {FINE_GRAINED_BETA} or own)
-
-
-def _listed(betas: object) -> list[str]:
-    if isinstance(betas, str):
-        return [beta.strip() for beta in betas.split(",")]
-    return [str(beta) for beta in betas] if isinstance(betas, list | tuple) else []
-
-
-def _fits_small_quota(error: RateLimitError, text: str, sent: Sent, place: Hashable) -> bool:
+def _fits_small_quota(text: str, sent: Sent, place: Hashable) -> bool:
     """Whether a shorter answer may fit into a quota of tokens, where the package chose the length.
 
     Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is what
@@ -313,10 +251,9 @@ def _fits_small_quota(error: RateLimitError, text: str, sent: Sent, place: Hasha
     down to 4,096.
     """
     chosen = sent.default_max_tokens
-    if sent.model.cloud != "bedrock" or chosen is None or not error.is_retryable:
-        return False
+    is_of_tokens = sent.model.cloud == "bedrock" and "token" in text
     has_budget = isinstance(sent.asked.thinking, int | dict)
-    if "token" not in text or chosen <= SHORTEST_DEFAULT or has_budget:
+    if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
         return False
     shorter = max(SHORTEST_DEFAULT, chosen // 4)
     MEMORY.max_tokens.put(place, shorter, SMALL_QUOTA_SECONDS)

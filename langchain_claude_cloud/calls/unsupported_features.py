@@ -1,4 +1,4 @@
-"""What the package adds to requests by itself, and how a cloud says that it does not support it."""
+"""What the package adds to requests by itself, and how clouds say that they do not support it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-from langchain_claude_cloud.request.body import RequestOptions
+from langchain_claude_cloud.request.body import RequestOptions, own_betas
+from langchain_claude_cloud.request.prepared_tools import FINE_GRAINED_BETA
 
+LIMIT: Final = "max_tokens above "
+"""What the names of features begin with that are limits of answers."""
+
+_CONTEXT_1M: Final = "context-1m-2025-08-07"
+_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
+"""Vertex AI names the betas that it does not know (claude-code#34802)."""
+
+_UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
+"""Bedrock does not say which (claude-code#49648)."""
+
+_LIMITS: Final = (
+    re.compile(r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"),
+    re.compile(r"the maximum tokens you requested exceeds the model limit of (?P<limit>\d+)"),
+)
 _NOT_SUPPORTED: Final = (
     r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
     r"|[^\n]{0,80}?\bdoes not support\b)"
@@ -84,6 +99,13 @@ RULES: Final = (
         lambda sent: sent.options.output_format is not None,
     ),
     Rule(
+        "output_config.format",
+        re.compile(
+            r".*constraints/vertexai\.allowedpartnermodelfeatures\b.*structured_outputs", re.DOTALL
+        ),
+        lambda sent: sent.options.output_format is not None,
+    ),
+    Rule(
         "tool_choice",
         re.compile(r"tool_choice\b[^\n]*\bnot supported"),
         lambda sent: sent.asked.tool_choice is None and sent.options.tool_choice is not None,
@@ -106,3 +128,37 @@ RULES: Final = (
 )
 """What the package adds by itself, but for betas and limits. The words are matched at the start
 of what the cloud says: a message that only quotes them concerns something else."""
+
+
+def unsupported_features(text: str, sent: Sent) -> set[str]:
+    """Return what the package had added by itself, and a refusal says is not supported.
+
+    Args:
+        text: What the cloud said, in lower case.
+        sent: What was refused.
+    """
+    found = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(sent)}
+    return found | _limit(text, sent) | _betas(text, sent)
+
+
+def _limit(text: str, sent: Sent) -> set[str]:
+    """Return the limit of answers that a refusal names, where the package chose what was sent."""
+    chosen = sent.default_max_tokens
+    for pattern in _LIMITS:
+        found = pattern.match(text)
+        if found and chosen and found.groupdict().get("asked", str(chosen)) == str(chosen):
+            return {f"{LIMIT}{found['limit']}"}
+    return set()
+
+
+def _betas(text: str, sent: Sent) -> set[str]:
+    """Return which betas are refused: those named, or all of the package's own."""
+    named = _NAMED_BETAS.match(text)
+    if not named and not _UNNAMED_BETAS.match(text):
+        return set()
+    users = {_CONTEXT_1M} if sent.asked.context_1m else set()
+    own = own_betas(sent.options, sent.model) - users
+    if named:
+        return set(own & set(re.findall(r"[^`,\s]+", named[1])))
+    # The one that no feature depends on goes first.
+    return set(own & {FINE_GRAINED_BETA} or own)
