@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.testing import CloudEmulator
 
 MODEL = "claude-sonnet-5-5"
@@ -42,9 +43,15 @@ def example_model(
 
     Yields:
         The model.
+
+    Raises:
+        SystemExit: The real cloud cannot be used; the message says what to do.
     """
     if is_live():
-        yield ChatClaudeCloud(model=MODEL, max_tokens=4000)
+        try:
+            yield ChatClaudeCloud(model=MODEL, max_tokens=4000)
+        except ClaudeCloudError as error:
+            sys.exit(f"{type(error).__name__}: {error}")
         return
     with CloudEmulator(event_delay=0.005) as emulator:
         if script is not None:

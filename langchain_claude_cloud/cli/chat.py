@@ -15,6 +15,7 @@ from langchain_core.messages import (
     BaseMessage,
     HumanMessage,
     SystemMessage,
+    message_chunk_to_message,
     messages_to_dict,
 )
 from rich.console import Console
@@ -174,7 +175,7 @@ class Chat:
             self._console.print("\n(stopped)", style="dim")
         else:
             self.has_failed = False
-            self._history = [*asked, answer]
+            self._history = [*asked, message_chunk_to_message(answer)]
 
     def _print_answer(self, history: list[BaseMessage]) -> AIMessage:
         answer = None

@@ -85,7 +85,11 @@ class Target:
             ConfigurationError: Nothing says which cloud, or an option is of the other one.
         """
         name = platform or self.platform
-        chosen = choose_platforms(name.value if name else None, self.model_name)
+        try:
+            chosen = choose_platforms(name.value if name else None, self.model_name)
+        except ConfigurationError as error:
+            here = "On the command line: --platform vertex, or --platform bedrock."
+            raise ConfigurationError(f"{error} {here}") from error
         if isinstance(chosen, Vertex):
             self._refuse("--profile", self.profile, "Vertex AI")
             return Vertex(project=self.project, region=self.region)

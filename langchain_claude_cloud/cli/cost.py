@@ -29,6 +29,11 @@ _KINDS: Final = {
     "write 1 h": "ephemeral_1h_input_tokens",
 }
 """The kinds of input that have prices, and how LangChain's usage metadata calls them."""
+_JSON_KEYS: Final = {
+    "cache read": "cache_read",
+    "cache write 5 min": "cache_write_5m",
+    "write 1 h": "cache_write_1h",
+}
 _LIMITS: Final = (
     "List prices in US dollars, by the table of genai-prices; the cloud's bill is what counts. The "
     "table does not know discounts, provisioned throughput, batch jobs (about half the price on "
@@ -162,7 +167,7 @@ def _as_json(
         {
             "platform": places[name].platform,
             "inference_profile": places[name].profile,
-            "dollars": {kind.replace(" ", "_"): float(price) for kind, price in row.items()},
+            "dollars": {_JSON_KEYS.get(kind, kind): float(price) for kind, price in row.items()},
         }
         for name, row in rows.items()
     ]

@@ -62,6 +62,8 @@ def test_programs_read_the_prices(capsys: Output) -> None:
     prices = {(row["platform"], row["inference_profile"]): row for row in found["prices"]}
     assert prices["vertex", None]["dollars"]["cache_read"] == pytest.approx(0.3)
     assert prices["bedrock", "us"]["dollars"]["output"] == pytest.approx(16.5)
+    kinds = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"]
+    assert sorted(prices["bedrock", "global"]["dollars"]) == sorted(kinds)
     lengths = ("--input-tokens", "1000", "--output-tokens", "500", "--platform", "vertex")
     found = json.loads(cost(capsys, "--model", "claude-sonnet-5-5", *lengths, "--json")[1])
     assert (found["input_tokens"], found["output_tokens"]) == (1_000, 500)
