@@ -295,13 +295,15 @@ class BatchJob:
         total = self._reference.total
         succeeded = min(total, sum(shard.succeeded for shard in shards))
         failed = min(total - succeeded, sum(shard.failed for shard in shards))
+        state = self._state(all_answered=succeeded == total)
+        said = [shard.message for shard in shards if shard.message and state != "completed"]
         return BatchStatus(
-            state=self._state(all_answered=succeeded == total),
+            state=state,
             total=total,
             succeeded=succeeded,
             failed=failed,
             jobs={shard.job or f"number {shard.number}": shard.state for shard in shards},
-            messages=tuple(dict.fromkeys(shard.message for shard in shards if shard.message)),
+            messages=tuple(dict.fromkeys(said)),
         )
 
     def _state(self, *, all_answered: bool) -> JobState:
