@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, messages_from_dict
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -299,6 +300,11 @@ FILES = {
     "e.csv": (b"id,input\n1,a\n2,b,c\n", "line 3: it has more values"),
     "f.csv": (b"id,input\n1,a\n,b\n", "line 3: '' is no id"),
     "g.jsonl": (b"5\n", "line 1: a int has no columns"),
+    "h.jsonl": (b'[{"input": "a"}]\n', "line 1: a list is the messages of one input"),
+    "i.JSONL": (b'{"id": "\\ud800", "input": "a"}\n', "line 1: .* it holds half a character"),
+    "j.csv": (b"id,input\n1,a\n2,f\xfcr\n", "line 3: this is no CSV"),
+    "k.csv": (b"id,input\n1,a\n2\n", "line 3: the input is empty"),
+    "l.parquet": (b"PAR1 and no more", "row 1: this is no Parquet"),
 }
 
 
@@ -353,6 +359,24 @@ def test_chains_get_what_a_function_makes_of_the_row(llm: ChatClaudeCloud, outpu
     assert report.usage is not None
 
 
+def test_an_agent_gets_prompts_as_messages(
+    llm: ChatClaudeCloud, emulator: CloudEmulator, output: Path
+) -> None:
+    """A text, messages or a state; its last answer is in the record."""
+    inputs = [
+        "One?",
+        [HumanMessage("Two?")],
+        {"id": 3, "input": {"messages": [("user", "Three?")]}},
+    ]
+    agent = create_agent(llm, response_format=River)
+    report = quiet(agent, inputs, output)
+    assert report.answered == 3
+    found = records(output)
+    assert all(River.model_validate(record["parsed"]) for record in found)
+    asked = {str(request.body["messages"][0]["content"]) for request in emulator.requests}
+    assert all(any(word in each for each in asked) for word in ("One?", "Two?", "Three?"))
+
+
 def test_what_fails_for_all_ends_the_run(
     llm: ChatClaudeCloud, emulator: CloudEmulator, tmp_path: Path
 ) -> None:
@@ -373,17 +397,25 @@ def test_bad_arguments_are_refused(llm: ChatClaudeCloud, tmp_path: Path) -> None
         quiet(llm, ["Hi"], tmp_path / "out.txt")
     with pytest.raises(ValueError, match="Single prompts are given as a list"):
         quiet(llm, "Hi", tmp_path / "out.jsonl")
+    for one in (HumanMessage("Hi"), {"id": 1, "input": "Hi"}):
+        with pytest.raises(ValueError, match="give an iterable of rows, such as a list"):
+            quiet(llm, one, tmp_path / "out.jsonl")
+    with pytest.raises(ConfigurationError, match="runnable is a str"):
+        quiet("claude", ["Hi"], tmp_path / "out.jsonl")
+    with pytest.raises(InputRowError, match="input 1: the input is empty"):
+        quiet(llm, [{"id": 1, "input": float("nan")}], tmp_path / "out.jsonl")
 
 
-def test_two_runs_do_not_share_a_file(llm: ChatClaudeCloud, tmp_path: Path) -> None:
+def test_two_runs_do_not_share_a_file(llm: ChatClaudeCloud, output: Path) -> None:
     """The second one says why it does not begin."""
 
     def nested(_: Any) -> str:
         with pytest.raises(ConfigurationError, match="Another run"):
-            asyncio.run(arun(llm, ["Other."], tmp_path / "out.jsonl", progress=False))
+            asyncio.run(arun(llm, ["Other."], output, progress=False))
         return "Hi"
 
-    assert quiet(RunnableLambda(nested) | llm, ["Hi"], tmp_path / "out.jsonl").answered == 1
+    assert quiet(RunnableLambda(nested) | llm, ["Hi"], output).answered == 1
+    assert [each.name for each in output.parent.iterdir()] == [output.name]
 
 
 def test_progress_is_a_function_or_lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,10 +79,11 @@ class InputReader:
         self._column = column
         if self._path is not None:
             _check_file(self._path)
-        elif not isinstance(inputs, Iterable):
+        elif not _is_iterable_of_rows(inputs):
             raise InvalidInputError(
-                f"inputs is a {type(inputs).__name__}: give an iterable, or the path of a "
-                ".jsonl, .csv or .parquet file."
+                f"inputs is a {type(inputs).__name__}: give an iterable of rows, such as a list "
+                "(of a data frame: frame.to_dict('records')), or the path of a .jsonl, .csv or "
+                ".parquet file."
             )
 
     @property
@@ -93,7 +95,7 @@ class InputReader:
         """Return how an error names a row."""
         if self._path is None:
             return f"input {row}"
-        kind = "row" if self._path.suffix == ".parquet" else "line"
+        kind = "row" if _kind(self._path) == ".parquet" else "line"
         return f"{self._path}, {kind} {row}"
 
     def __iter__(self) -> Iterator[Input]:
@@ -108,10 +110,10 @@ class InputReader:
     def _rows(self) -> Iterator[tuple[int, Row]]:
         if self._path is None:
             return enumerate(self._inputs, start=1)
-        if self._path.suffix == ".csv":
+        if _kind(self._path) == ".csv":
             return self._read_csv(self._path)
-        if self._path.suffix == ".parquet":
-            return enumerate(_read_parquet(self._path), start=1)
+        if _kind(self._path) == ".parquet":
+            return self._read_parquet(self._path)
         return self._read_json_lines(self._path)
 
     def _read_json_lines(self, path: Path) -> Iterator[tuple[int, Row]]:
@@ -127,8 +129,10 @@ class InputReader:
     def _read_csv(self, path: Path) -> Iterator[tuple[int, Row]]:
         # Python's own limit is 131,072 characters, which prompts exceed.
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CSV_FIELD))
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
+        with path.open("rb") as file:
+            # Line by line, so that an error of the encoding is in the right one.
+            lines = (line.decode("utf-8-sig") for line in file)
+            reader = csv.DictReader(lines, strict=True)
             try:
                 for row in reader:
                     if None in row:
@@ -138,9 +142,27 @@ class InputReader:
             except (csv.Error, UnicodeDecodeError) as error:
                 raise self.error(reader.line_num + 1, f"this is no CSV: {error}.") from None
 
+    def _read_parquet(self, path: Path) -> Iterator[tuple[int, Row]]:
+        try:
+            from pyarrow import ArrowException  # noqa: PLC0415 - an extra
+            from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise ImportError("Parquet needs the package pyarrow, of the extra `batch`.") from error
+        number = 0
+        try:
+            with ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=1000):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield number, row
+        except (ArrowException, OSError) as error:
+            raise self.error(number + 1, f"this is no Parquet: {error}") from None
+
     def _value(self, number: int, row: Row) -> object:
         value = self._cell(number, row, self._column, "input")
         if value is None or (isinstance(value, str) and not value.strip()) or value in ([], ()):
+            raise self.error(number, "the input is empty.")
+        if isinstance(value, float) and math.isnan(value):  # what a data frame has for nothing
             raise self.error(number, "the input is empty.")
         return [value] if isinstance(value, BaseMessage) else value
 
@@ -160,6 +182,10 @@ class InputReader:
             return found
         if found is None or isinstance(found, bool | float | Mapping | list) or not str(found):
             raise self.error(number, f"{found!r} is no id: give a text or a whole number.")
+        try:
+            str(found).encode()
+        except UnicodeEncodeError:
+            raise self.error(number, f"{found!r} is no id: it holds half a character.") from None
         return str(found)
 
     def _cell(self, number: int, row: Row, column: Column, argument: str) -> object:
@@ -180,27 +206,34 @@ class InputReader:
             problem = f"there is no column {column!r} (columns: {columns}). Name it: {argument}=."
             raise self.error(number, problem)
         if argument == "input" and isinstance(row, str | BaseMessage | PromptValue | list | tuple):
+            if isinstance(row, list) and any(map(_is_other_row, row)):
+                raise self.error(number, "a list is the messages of one input; these are rows.")
             return row
         kind = type(row).__name__
         problem = f"a {kind} has no columns: give {argument}= as a function of the row."
         raise self.error(number, problem)
 
 
+def _is_iterable_of_rows(inputs: object) -> bool:
+    """Whether something is one, and not a single row or a data frame, which iterate over names."""
+    single = isinstance(inputs, Mapping | BaseMessage | PromptValue) or hasattr(inputs, "columns")
+    return isinstance(inputs, Iterable) and not single
+
+
+def _is_other_row(item: object) -> bool:
+    """Whether an item of a list is no message but has columns."""
+    return isinstance(item, Mapping) and not {"role", "type"} & item.keys()
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower()
+
+
 def _check_file(path: Path) -> None:
-    if path.suffix not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
+    if _kind(path) not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
         raise InvalidInputError(
             f"{path} cannot be read as inputs: its name must end in .jsonl, .csv or .parquet. "
             "Single prompts are given as a list."
         )
     if not path.is_file():
         raise InvalidInputError(f"{path} is not there.")
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    try:
-        from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise ImportError("Parquet needs the package pyarrow, of the extra `batch`.") from error
-    with ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1000):
-            yield from batch.to_pylist()

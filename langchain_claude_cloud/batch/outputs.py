@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -138,6 +139,23 @@ def lock(file: IO[bytes], path: Path) -> None:
         raise ConfigurationError(f"Another run is writing {path}: wait for its end.") from error
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from what a path stands for, by a locked file beside it.
+
+    Raises:
+        ConfigurationError: Another process has it.
+    """
+    beside = path.with_name(f"{path.name}.lock")
+    with beside.open("wb") as file:
+        lock(file, path)
+        try:
+            yield
+        finally:
+            file.close()  # Windows removes no open file
+            beside.unlink(missing_ok=True)
+
+
 def _repair(file: IO[bytes], path: Path) -> None:
     """End a last line that a killed process has not ended; remove it if it is not whole."""
     start, last = _last_line(file)
@@ -176,8 +194,10 @@ class SqliteOutput:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._resources = ExitStack()
+        self._resources.enter_context(alone(path))
         self._database = sqlite3.connect(path, isolation_level=None)
+        self._resources.callback(self._database.close)
         try:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
@@ -188,7 +208,7 @@ class SqliteOutput:
             )
             self._database.execute("SELECT id, message, parsed, usage, error FROM records LIMIT 1")
         except sqlite3.Error as error:
-            self._database.close()
+            self.close()
             raise InvalidInputError(
                 f"{path} is no database of a run ({error}). Name another output."
             ) from error
@@ -209,4 +229,4 @@ class SqliteOutput:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        self._resources.close()

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langchain_core.messages.ai import add_usage
+from langchain_core.runnables import Runnable
 
+from langchain_claude_cloud.batch.agents import is_agent, state_of
 from langchain_claude_cloud.batch.concurrency import (
     Budget,
     ConcurrencyLimit,
@@ -38,7 +40,6 @@ from langchain_claude_cloud.errors import (
 
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
-    from langchain_core.runnables import Runnable
 
     from langchain_claude_cloud.cost import Cost
 
@@ -149,6 +150,9 @@ class Run:
         limit: How many may be under way.
         budget: When they may be sent.
         retry_failed: Whether to try the failed inputs of an earlier run again.
+
+    Raises:
+        ConfigurationError: The runnable is none.
     """
 
     def __init__(
@@ -160,7 +164,13 @@ class Run:
         *,
         retry_failed: bool,
     ) -> None:
+        if not isinstance(runnable, Runnable):
+            raise ConfigurationError(
+                f"runnable is a {type(runnable).__name__}: give the model, or a Runnable that ends "
+                "in it."
+            )
         self._runnable = runnable
+        self._is_agent = is_agent(runnable)
         self._inputs = inputs
         self._limit = limit
         self._budget = budget
@@ -306,7 +316,8 @@ class Run:
         began = time.monotonic()
         recorder = CallRecorder(lambda: self._limit.throttled(began, time.monotonic()))
         try:
-            output = await self._runnable.ainvoke(one.value, {"callbacks": [recorder]})
+            value = state_of(one.value) if self._is_agent else one.value
+            output = await self._runnable.ainvoke(value, {"callbacks": [recorder]})
             record = record_of_output(one.id, output, recorder.usage)
         except Exception as error:  # noqa: BLE001 - of any Runnable; it is in the record
             record = record_of_error(one.id, error, recorder.usage)

@@ -21,7 +21,7 @@ from langchain_claude_cloud.batch.jobs.pipeline import Pipeline, take_apart
 from langchain_claude_cloud.batch.jobs.reference import Reference
 from langchain_claude_cloud.batch.jobs.services import BatchOptions
 from langchain_claude_cloud.batch.jobs.shards import ShardWriter
-from langchain_claude_cloud.batch.outputs import lock
+from langchain_claude_cloud.batch.outputs import alone
 from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -76,28 +76,11 @@ def submit(
         ClaudeCloudError: The cloud refused; the message names the permission.
     """
     path = _reference_path(inputs, reference)
-    with _alone(path):
-        reader = InputReader(inputs, id, input)
-        return _submit(take_apart(runnable), reader, storage, path, options, note or {})
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep another process from submitting the same batch at the same time.
-
-    Raises:
-        ConfigurationError: One does.
-    """
     if not path.parent.is_dir():
         raise ConfigurationError(f"The folder of the reference {path} is not there: make it.")
-    beside = path.with_name(f"{path.name}.lock")
-    with beside.open("wb") as file:
-        lock(file, path)
-        try:
-            yield
-        finally:
-            file.close()  # Windows removes no open file
-            beside.unlink(missing_ok=True)
+    with alone(path):
+        reader = InputReader(inputs, id, input)
+        return _submit(take_apart(runnable), reader, storage, path, options, note or {})
 
 
 def _submit(
