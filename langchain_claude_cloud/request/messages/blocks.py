@@ -8,6 +8,7 @@ dicts; the values nested in them are the caller's and must not be changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
@@ -141,12 +142,11 @@ def convert_text(block: JsonObject) -> JsonObject | None:
         raise InvalidInputError(f"a text block's text must be a string, not {text!r:.80}.")
     if is_blank(text):
         return None
-    if len(block) == 2:  # noqa: PLR2004  type and text: by far the most common
+    if len(block) == 2 and "type" in block:  # noqa: PLR2004  type and text: by far the most common
         return {"type": "text", "text": text}
-    wire = {
-        key: value for key, value in without_leftovers(block).items() if key not in _LANGCHAIN_KEYS
-    }
-    wire.update(_found(block, ("cache_control",)))
+    kept = without_leftovers(block).items()
+    wire = {key: value for key, value in kept if key not in _LANGCHAIN_KEYS}
+    wire |= {"type": "text", **_found(block, ("cache_control",))}
     if "citations" in wire:
         wire["citations"] = convert_citations(wire["citations"])
     return wire if wire.get("citations", True) else {k: wire[k] for k in wire if k != "citations"}
@@ -166,7 +166,7 @@ def unwrap(block: JsonObject) -> JsonObject:
 
 def _untyped(block: JsonObject) -> JsonObject | None:
     if isinstance(block.get("text"), str):
-        return convert_text({**block, "type": "text"})
+        return convert_text(block)
     kind = next((key for key in _TYPES_BY_KEY if key in block), None)
     if kind is not None:
         return convert_block({**block, "type": kind})
@@ -176,11 +176,15 @@ def _untyped(block: JsonObject) -> JsonObject | None:
     )
 
 
-def _image(block: JsonObject) -> JsonObject | None:
-    source = block.get("source")
-    if isinstance(source, dict):
-        return {**without_leftovers(block), "source": _native_source(source, image=True)}
-    return _with_details("image", _standard_source(block, image=True), block)
+def _media(block: JsonObject, *, image: bool) -> JsonObject:
+    """Convert an image or a document of Anthropic's form, of LangChain's or of OpenAI's."""
+    source, given = block.get("source"), block.get("file")
+    if isinstance(source, dict) and block["type"] in _DETAILS:
+        return {**without_leftovers(block), "source": _native_source(source, image=image)}
+    if isinstance(given, dict):
+        return _openai_file({**block, **given})
+    kind = "image" if image else "document"
+    return _with_details(kind, _standard_source(block, image=image), block)
 
 
 def _image_url(block: JsonObject) -> JsonObject:
@@ -191,34 +195,11 @@ def _image_url(block: JsonObject) -> JsonObject:
     return _with_details("image", sources.located_source(url, None, image=True), block)
 
 
-def _file(block: JsonObject) -> JsonObject:
-    given = block.get("file")
-    if not isinstance(given, dict):
-        return _with_details("document", _standard_source(block, image=False), block)
-    data, file_id = given.get("file_data"), given.get("file_id")
+def _openai_file(block: JsonObject) -> JsonObject:
+    data = block.get("file_data")
     if not isinstance(data, str):
-        raise sources.refuse_file_id(file_id)
-    is_uri = data[:5].lower() == "data:"
-    source = (
-        sources.located_source(data, None, image=False)
-        if is_uri
-        else sources.document_source(data, None)
-    )
-    return _with_details("document", source, {"title": given.get("filename"), **block})
-
-
-def _document(block: JsonObject) -> JsonObject | None:
-    source = block.get("source")
-    if not isinstance(source, dict):
-        return _file(block)
-    return {**without_leftovers(block), "source": _native_source(source, image=False)}
-
-
-def _plain_text(block: JsonObject) -> JsonObject:
-    text = block.get("text")
-    if isinstance(text, str):
-        return _with_details("document", sources.text_source(text), block)
-    return _with_details("document", _standard_source(block, image=False), block)
+        raise sources.refuse_file_id(block.get("file_id"))
+    return _with_details("document", sources.data_source(data, None, image=False), block)
 
 
 def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
@@ -228,10 +209,8 @@ def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
     if kind == "url":
         return sources.located_source(str(source.get("url")), None, image=image)
     if kind == "base64":
-        media_type = source.get("media_type")
-        if image:
-            return {**source, **sources.image_source(source.get("data"), media_type)}
-        return {**source, **sources.document_source(source.get("data"), media_type)}
+        data, media_type = source.get("data"), source.get("media_type")
+        return {**source, **sources.data_source(data, media_type, image=image)}
     if kind == "content" and isinstance(source.get("content"), list):
         return {**source, "content": convert_blocks(source["content"])}
     return source
@@ -239,14 +218,12 @@ def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
 
 def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
     """Return the source of a standard image, file or text block, of either version."""
-    media_type = block.get("mime_type")
+    media_type, text, url = block.get("mime_type"), block.get("text"), block.get("url")
+    if block["type"] == "text-plain" and isinstance(text, str):
+        return sources.text_source(text)
     data = block.get("base64", block.get("data"))
-    if data is not None and not isinstance(data, str):
-        data = sources.plain_base64(data)
-    if isinstance(data, str) and data[:5].lower() != "data:":
-        build = sources.image_source if image else sources.document_source
-        return build(data, media_type)
-    url = data or block.get("url")
+    if data is not None:
+        return sources.data_source(data, media_type, image=image)
     if block.get("source_type") == "text":
         # Version 0 keeps the text of a file under one of these keys.
         return sources.text_source(str(block.get("text", url)))
@@ -254,7 +231,7 @@ def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
         return sources.located_source(url, media_type, image=image)
     if "file_id" in block or "id" in block:
         raise sources.refuse_file_id(block.get("file_id") or block.get("id"))
-    raise InvalidInputError(f"this {block.get('type')} block has no base64, url or text.")
+    raise InvalidInputError(f"this {block['type']} block has no base64, url or text.")
 
 
 def _with_details(kind: str, source: JsonObject, block: JsonObject) -> JsonObject:
@@ -305,27 +282,16 @@ def _guarded(block: JsonObject) -> JsonObject | None:
     raise InvalidInputError("a guard_content block must hold a text or an image.")
 
 
-def _openai_text(block: JsonObject) -> JsonObject | None:
-    return convert_text({**block, "type": "text"})
-
-
-def _openai_file(block: JsonObject) -> JsonObject:
-    return _file({**block, "file": block})
-
-
 def _unwrapped(block: JsonObject) -> JsonObject | None:
     return convert_block(unwrap(block))
 
 
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": convert_text,
-    "image": _image,
+    "image": partial(_media, image=True),
     "image_url": _image_url,
-    "file": _file,
-    "document": _document,
-    "text-plain": _plain_text,
-    "media": _file,
-    "input_text": _openai_text,
+    **dict.fromkeys(("document", "file", "media", "text-plain"), partial(_media, image=False)),
+    "input_text": convert_text,
     "input_image": _image_url,
     "input_file": _openai_file,
     "non_standard": _unwrapped,

@@ -19,9 +19,9 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.blocks import (
     add_block,
-    convert_block,
     convert_blocks,
     convert_item,
+    convert_text,
     unwrap,
     without_leftovers,
 )
@@ -294,4 +294,4 @@ def _convert_system_item(item: str | JsonObject) -> JsonObject | None:
             f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
             "HumanMessage."
         )
-    return convert_block({**block, "type": "text"})
+    return convert_text(block)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.sources import document_source, image_source
+from langchain_claude_cloud.request.messages.sources import data_source
 
 _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
@@ -149,9 +149,8 @@ def _filled_block(
 
 def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:
     data = base64.b64encode(media.data).decode("ascii")
-    build = image_source if block["type"] == "image" else document_source
     try:
-        source = build(data, media.media_type)
+        source = data_source(data, media.media_type, image=block["type"] == "image")
     except InvalidInputError as error:
         # Signed URLs carry their secret in the query.
         raise InvalidInputError(f"{url.partition('?')[0]}: {error}") from error

@@ -96,6 +96,23 @@ def image_source(data: object, media_type: str | None) -> JsonObject:
     return {"type": "base64", "media_type": actual, "data": data}
 
 
+def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObject:
+    """Return the source of base64, which may be that of a ``data:`` URI.
+
+    Args:
+        data: The image or the document.
+        media_type: What the caller says it is, if anything.
+        image: Whether only an image will do.
+
+    Raises:
+        InvalidInputError: It is nothing that Claude takes.
+    """
+    if isinstance(data, str) and data[:5].lower() == "data:":
+        data, declared = _read_data_uri(data)
+        media_type = declared or media_type
+    return image_source(data, media_type) if image else document_source(data, media_type)
+
+
 def document_source(data: object, media_type: str | None) -> JsonObject:
     """Return the source of a document: base64 for a PDF, text for text.
 
@@ -141,9 +158,7 @@ def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObje
     """
     scheme = url[:8].lower()
     if scheme.startswith("data:"):
-        data, declared = _read_data_uri(url)
-        build = image_source if image else document_source
-        return build(data, declared or media_type)
+        return data_source(url, media_type, image=image)
     if scheme == "https://":
         return {"type": "url", "url": url}
     raise InvalidInputError(f"{_shown(url)} cannot be sent: {_remedy(scheme)}")
