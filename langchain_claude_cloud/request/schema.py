@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request import schema_keywords
+from langchain_claude_cloud.request.schema_keywords import SchemaRewriter, UnfitSchemaError
 from langchain_claude_cloud.request.subschemas import DEFINITIONS, every_schema, map_schemas
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
@@ -42,9 +42,8 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     rest = _distributed(schema)
     wire: JsonObject = {}
     for key in DEFINITIONS:
-        definitions = rest.pop(key, None)
-        if isinstance(definitions, dict):
-            wire[key] = {name: _part(part) for name, part in definitions.items()}
+        if key in rest:
+            wire[key] = {name: _part(part) for name, part in rest.pop(key).items()}
     if "$ref" in rest:
         return {**wire, "$ref": rest["$ref"]}
     kind = _take_kind(rest, wire)
@@ -78,8 +77,7 @@ def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = 
         definitions: The schemas that it may refer to, by name; None for its own.
     """
     if definitions is None:
-        named = [_named_schemas(schema, key) for key in DEFINITIONS]
-        definitions = {name: part for parts in named for name, part in parts.items()}
+        definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
     for _ in range(_LONGEST_CHAIN):
         name = str(schema.get("$ref", "")).rpartition("/")[2]
         if name not in definitions:
@@ -95,7 +93,7 @@ def refers_to_itself(schema: JsonObject) -> bool:
     definitions = {
         f"#/{holder}/{name}": part
         for holder in DEFINITIONS
-        for name, part in _named_schemas(schema, holder).items()
+        for name, part in schema.get(holder, {}).items()
     }
     reached = {name: _references(part) for name, part in definitions.items()}
     for _ in definitions:
@@ -157,10 +155,15 @@ def modern_schema(schema: JsonObject) -> JsonObject:
     Raises:
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
+    rewriter, wire = SchemaRewriter(schema), None
     try:
-        return schema_keywords.modern_schema(schema)
-    except schema_keywords.UnfitSchemaError as error:
-        raise InvalidInputError(f"the schema of the answer cannot be used: {error}.") from error
+        wire = rewriter.rewrite(schema, "the schema")
+    except UnfitSchemaError as error:
+        rewriter.notes.append(str(error))
+    if rewriter.notes:
+        raise InvalidInputError(f"the schema of the answer cannot be used: {rewriter.notes[0]}.")
+    definitions = {"$defs": rewriter.definitions} if rewriter.definitions else {}
+    return {**(wire if isinstance(wire, dict) else {}), **definitions}
 
 
 def _distributed(schema: JsonObject) -> JsonObject:
@@ -233,18 +236,6 @@ def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
     return None if literal else kind
 
 
-def _named_schemas(schema: JsonObject, key: str) -> JsonObject:
-    """Return what a keyword holds that names schemas; nothing without it.
-
-    Raises:
-        InvalidInputError: It holds something else.
-    """
-    named = schema.get(key) or {}
-    if not isinstance(named, dict):
-        raise InvalidInputError(f"`{key}` of a JSON schema must be an object that names schemas.")
-    return named
-
-
 def _part(schema: object) -> JsonObject:
     """Transform a nested schema; ``true`` stands for one without rules."""
     return transform_schema(schema) if isinstance(schema, dict) else {}
@@ -257,16 +248,12 @@ def _guess_kind(rest: JsonObject) -> str | None:
 
 
 def _close_object(rest: JsonObject, wire: JsonObject) -> None:
-    properties = _named_schemas(rest, "properties")
-    rest.pop("properties", None)
+    properties = rest.pop("properties", {})
     wire["properties"] = {name: _part(part) for name, part in properties.items()}
     rest.pop("additionalProperties", None)
     wire["additionalProperties"] = False
-    required = rest.pop("required", None)
-    if required is not None:
-        if not isinstance(required, list | tuple):
-            raise InvalidInputError("`required` of a JSON schema must be a list of names.")
-        wire["required"] = list(required)
+    if "required" in rest:
+        wire["required"] = rest.pop("required")
 
 
 def _keep_format(rest: JsonObject, wire: JsonObject) -> None:

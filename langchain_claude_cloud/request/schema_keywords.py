@@ -42,24 +42,6 @@ class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
 
 
-def modern_schema(schema: JsonObject) -> JsonObject:
-    """Return a schema of any draft as one of the 2020-12 draft, whose references are all within.
-
-    Args:
-        schema: A JSON schema; not changed.
-
-    Raises:
-        UnfitSchemaError: It is no schema, or a part of it would have to be left out.
-    """
-    rewriter = SchemaRewriter(schema)
-    wire = rewriter.rewrite(schema, "the schema")
-    if rewriter.notes:
-        raise UnfitSchemaError(rewriter.notes[0])
-    if not isinstance(wire, dict):
-        return {}
-    return wire | ({"$defs": rewriter.definitions} if rewriter.definitions else {})
-
-
 class SchemaRewriter:
     """Rewrites the parts of one schema, and collects the definitions that they refer to.
 
