@@ -6,9 +6,14 @@ Here are the fields and the glue; the work is done by `langchain_claude_cloud.ca
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    BaseRunManager,
+    CallbackManagerForLLMRun,
+)
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import chunks, handlers, message
+    from langchain_claude_cloud.response import chunks, handlers
 else:
     # Annotations name what is in these modules, so that `typing.get_type_hints` finds it:
     # langchain-core asks for the hints of a method when it is called through `with_fallbacks`.
@@ -43,7 +48,6 @@ else:
     exchange = LazyModule("langchain_claude_cloud.calls.exchange")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     handlers = LazyModule("langchain_claude_cloud.response.handlers")
-    message = LazyModule("langchain_claude_cloud.response.message")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
 
@@ -117,7 +121,7 @@ class ChatClaudeCloud(DescribedModel):
             messages=messages,
             options=asked,
             routes=self._routes_for(asked.model, asked.default_headers),
-            version=self._version,
+            version="v1" if self.output_version == "v1" else "v0",
             with_usage=self.stream_usage or not stream,
             clients=exchange.Clients(
                 client=self.http_client,
@@ -128,10 +132,6 @@ class ChatClaudeCloud(DescribedModel):
             ),
             limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute),
         )
-
-    @property
-    def _version(self) -> message.OutputVersion:
-        return "v1" if self.output_version == "v1" else "v0"
 
     def _generate(
         self,
@@ -161,7 +161,8 @@ class ChatClaudeCloud(DescribedModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        for chunk in exchange.stream(call, self._chunk_writer):
+        handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
+        for chunk in exchange.stream(call, handler):
             yield chunks.generation_chunk(chunk)
 
     async def _astream(
@@ -172,7 +173,8 @@ class ChatClaudeCloud(DescribedModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
-        async for chunk in exchange.astream(call, self._chunk_writer):
+        handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
+        async for chunk in exchange.astream(call, handler):
             yield chunks.generation_chunk(chunk)
 
     def _stream_chat_model_events(
@@ -184,7 +186,7 @@ class ChatClaudeCloud(DescribedModel):
     ) -> Iterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        yield from exchange.stream(call, self._event_writer(run_manager))
+        yield from exchange.stream(call, _event_handler(call, run_manager))
 
     async def _astream_chat_model_events(
         self,
@@ -195,23 +197,8 @@ class ChatClaudeCloud(DescribedModel):
     ) -> AsyncIterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
-        async for event in exchange.astream(call, self._event_writer(run_manager)):
+        async for event in exchange.astream(call, _event_handler(call, run_manager)):
             yield event
-
-    def _chunk_writer(self, origin: message.ResponseSource) -> handlers.ChunkHandler:
-        return handlers.ChunkHandler(origin, version=self._version, with_usage=self.stream_usage)
-
-    def _event_writer(
-        self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Callable[[message.ResponseSource], handlers.ProtocolEventHandler]:
-        message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
-
-        def begin(origin: message.ResponseSource) -> handlers.ProtocolEventHandler:
-            return handlers.ProtocolEventHandler(
-                origin, message_id=message_id, with_usage=self.stream_usage
-            )
-
-        return begin
 
     def bind_tools(
         self,
@@ -376,6 +363,13 @@ class ChatClaudeCloud(DescribedModel):
         routes = self._routes_for(self.model, self.default_headers or {})
         ready = [route for route in routes if not route.platform.needs_prepare()]
         return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
+
+
+def _event_handler(
+    call: exchange.Call, run_manager: BaseRunManager | None
+) -> partial[handlers.ProtocolEventHandler]:
+    message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
+    return partial(handlers.ProtocolEventHandler, message_id=message_id, with_usage=call.with_usage)
 
 
 def _result(answer: AIMessage) -> ChatResult:
