@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn
+from typing import Final, NoReturn, get_args
 
 from langchain_claude_cloud.catalogue import arns as _arns
 from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
@@ -26,9 +26,9 @@ from langchain_claude_cloud.catalogue.models import (
 )
 from langchain_claude_cloud.catalogue.names import nearest_names
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud
+from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud, InferenceProfile
 
-INFERENCE_PROFILES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
+INFERENCE_PROFILES: Final = get_args(InferenceProfile)
 """The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
 
 _NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -76,11 +76,6 @@ def cloud_of(model: str) -> Cloud | None:
     if model.startswith("arn:") or BEDROCK_ID.fullmatch(model):
         return "bedrock"
     return "vertex" if "@" in model or model.startswith(VERTEX_PUBLISHER) else None
-
-
-def is_platform_specific(model: str) -> bool:
-    """Whether a model is given by an exact id of one cloud, or an ARN."""
-    return cloud_of(model) is not None
 
 
 @lru_cache(maxsize=256)  # it depends on nothing but its arguments and the catalogue
@@ -141,15 +136,16 @@ def _resolve_bedrock(
     exact = BEDROCK_ID.fullmatch(model)
     prefix, base = exact.groups() if exact else (None, _bedrock_base(model))
     row = find(model)
-    hint = _hinted(base_model) if base_model and row is None else None
-    row = row or (hint.row if hint else None)
+    behind = model
+    if row is None and base_model:
+        row, behind = _behind(base_model)
     if prefix is None and (exact is None or (row is not None and row.bedrock_id == base)):
         prefix = _choose_profile(row, region, inference_profile)
     elif prefix is None and inference_profile != "auto":
         # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
         prefix = _choose_profile(None, region, inference_profile)
     model_id = f"{prefix}.{base}" if prefix else base
-    known, info = row is not None, row or newest_of_family(hint.base_id if hint else model)
+    known, info = row is not None, row or newest_of_family(behind)
     return ResolvedModel(model, "bedrock", model_id, base, info, known, prefix)
 
 
@@ -168,22 +164,15 @@ def _resolve_arn(model: str, base_model: str | None, base_id: str | None) -> Res
     prefix, base = _arns.id_in_arn(model) or (None, base_id)
     row = find(base) if base else None
     if row is None and base_model:
-        hint = _hinted(base_model)
-        row, base = hint.row, base or hint.base_id
+        row, behind = _behind(base_model)
+        base = base or behind
     known = row is not None
     info = row or (newest_of_family(base) if base else unnamed_model())
     return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hint:
-    """What ``base_model`` names: a row of the catalogue, if it is there, and the base id."""
-
-    row: ModelInfo | None
-    base_id: str
-
-
-def _hinted(base_model: str) -> _Hint:
+def _behind(base_model: str) -> tuple[ModelInfo | None, str]:
+    """Return the row of what ``base_model`` names, if it is in the catalogue, and the base id."""
     row = find(base_model)
     exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
     family = any(info.family in base_model for info in all_models())
@@ -195,7 +184,7 @@ def _hinted(base_model: str) -> _Hint:
             platform="bedrock",
         )
     given = exact[2] if exact else ""
-    return _Hint(row, (row.bedrock_id if row else None) or given)
+    return row, (row.bedrock_id if row else None) or given
 
 
 def _choose_profile(
@@ -211,12 +200,6 @@ def _choose_profile(
         wanted += ["apac"] if lies_within(geography, "apac") else []
         offered = row.bedrock_prefixes if row else INFERENCE_PROFILES
         return next((prefix for prefix in wanted if prefix in offered), None)
-    if inference_profile not in INFERENCE_PROFILES:
-        raise ConfigurationError(
-            f"inference_profile {_shown(inference_profile)} is unknown: use 'auto', None, or one "
-            f"of {', '.join(INFERENCE_PROFILES)}.",
-            platform="bedrock",
-        )
     if row and inference_profile not in row.bedrock_prefixes:
         has = ", ".join(row.bedrock_prefixes) or "none"
         raise ConfigurationError(

@@ -20,7 +20,7 @@ from langchain_claude_cloud.config.checks import (
     read_guardrail,
     refusal,
 )
-from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
+from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, InferenceProfile
 
 
 def _check_session(session: object) -> object:
@@ -92,9 +92,7 @@ class Bedrock(CloudConfig):
     role_session_name: str | None = None
     base_url: str | None = None
     api: BedrockApiName = "invoke"
-    inference_profile: (
-        Literal["auto", "global", "us", "eu", "jp", "apac", "au", "in", "us-gov"] | None
-    ) = "auto"
+    inference_profile: Literal["auto"] | InferenceProfile | None = "auto"
     base_model: str | None = None
     guardrail: Annotated[dict[str, str] | None, BeforeValidator(read_guardrail)] = None
     guard_last_turn_only: bool = False

@@ -19,6 +19,9 @@ Cloud: TypeAlias = Literal["vertex", "bedrock"]
 BedrockApiName: TypeAlias = Literal["invoke", "messages", "mantle", "claude-platform"]
 """Which of Bedrock's APIs is called."""
 
+InferenceProfile: TypeAlias = Literal["global", "us", "eu", "jp", "apac", "au", "in", "us-gov"]
+"""The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
+
 LABELS: Final[Mapping[Cloud, str]] = {"vertex": "Vertex AI", "bedrock": "Amazon Bedrock"}
 """What the clouds are called in messages."""
 

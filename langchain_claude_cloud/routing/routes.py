@@ -29,7 +29,6 @@ from langchain_claude_cloud.catalogue.geography import lies_within, region_geogr
 from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
     cloud_of,
-    is_platform_specific,
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -314,7 +313,7 @@ def make_routes(
         )
     model = expand_alias(model)
     clouds = {config.cloud for config in platforms}
-    if len(clouds) > 1 and is_platform_specific(model):
+    if len(clouds) > 1 and cloud_of(model) is not None:
         raise ConfigurationError(
             f"model {model!r} is an exact id of one cloud, but the platforms are on "
             f"{' and '.join(sorted(clouds))}. Use the model's plain name, which each resolves."
