@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import Literal
 
@@ -168,7 +168,6 @@ class ModelInfo:
         return model_id is not None and self.lifecycle(cloud).status != "retired"
 
 
-@lru_cache(maxsize=256)
 def find(text: str) -> ModelInfo | None:
     """Return the row of a name or id in any form, whatever its date and version."""
     text = text.removeprefix(VERTEX_PUBLISHER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher, get_close_matches
+from functools import lru_cache
 
 from langchain_claude_cloud.catalogue.arns import id_in_arn
 from langchain_claude_cloud.catalogue.models import (
@@ -39,6 +40,7 @@ def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
     return tuple(name for name in best[:limit] if likeness[name] >= _ALIKE)
 
 
+@lru_cache(maxsize=256)
 def vertex_region_variables(name: str) -> tuple[str, ...]:
     """Return the environment variables that name a model's own region, first one first.
 
@@ -57,6 +59,7 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
 
 
+@lru_cache(maxsize=256)
 def catalogue_name(model: str) -> str | None:
     """Return the catalogue's name of a model that is given in any form, or None."""
     named = id_in_arn(model)

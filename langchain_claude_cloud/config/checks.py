@@ -38,6 +38,21 @@ _BEDROCK_PROJECT = (
     ),
     "a project's id or ARN, such as 'proj_abc123'",
 )
+_REGIONS_OF_THE_OTHER: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "Vertex": (
+        re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}"),
+        (
+            "a region of AWS. Google Cloud's are spelled like 'us-east5' or 'europe-west1'; "
+            "'global', 'us' and 'eu' serve most models."
+        ),
+    ),
+    "Bedrock": (
+        re.compile(r"[a-z]+-[a-z]+\d{1,2}"),
+        "a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
+    ),
+}
+"""How each cloud's users may spell a region that is the other's."""
+
 _SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
     "Bedrock.project": _BEDROCK_PROJECT,
     "region": _REGION,
@@ -85,55 +100,37 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
         ConfigurationError: It is empty, has control characters or blanks around it, or
             the wrong shape.
     """
-    refused = None
-    try:
-        _check_text(owner, field, value, source)
-    except ConfigurationError as error:
-        refused = error.with_traceback(None)
+    place = f"{source} (for {field})" if source else field
+    problem = _problem(owner, field, value)
     del value  # error trackers store what frames hold
-    if refused is not None:
-        raise refused
+    if problem is not None:
+        raise refusal(owner, f"{place} {problem}")
 
 
-def _check_text(owner: str, field: str, value: object, source: str | None) -> None:
-    secret = isinstance(value, SecretStr)
+def _problem(owner: str, field: str, value: object) -> str | None:
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str):
-        return
-    place = f"{source} (for {field})" if source else field
+        return None
     if not text:
-        raise refusal(owner, f"{place} is empty. Leave it out, or give a value.")
+        return "is empty. Leave it out, or give a value."
     if _CONTROL.search(text) or text != text.strip():
-        raise refusal(
-            owner, f"{place} has a line break, control character or blank at one end. Remove it."
-        )
+        return "has a line break, control character or blank at one end. Remove it."
     if field == "base_url":
-        if (problem := url_problem(text)) is not None:
-            raise refusal(owner, f"{place} {problem}.")
-    elif not secret and (known := _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)):
-        pattern, shape = known
-        if field in ("region", "count_tokens_region"):
-            _refuse_other_spelling(owner, place, text)
-        if not pattern.fullmatch(text):
-            raise refusal(owner, f"{place} {_shown(text)} is malformed. It is {shape}.")
+        problem = url_problem(text)
+        return problem and f"{problem}."
+    return None if isinstance(value, SecretStr) else _shape_problem(owner, field, text)
 
 
-def _refuse_other_spelling(owner: str, place: str, region: str) -> None:
-    """Refuse a region that is spelled as the other cloud spells its own."""
-    amazon = re.fullmatch(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}", region)
-    google = re.fullmatch(r"[a-z]+-[a-z]+\d{1,2}", region)
-    if amazon and owner == "Vertex":
-        raise refusal(
-            owner,
-            f"{place} {region!r} is a region of AWS. Google Cloud's are spelled like 'us-east5' or "
-            "'europe-west1'; 'global', 'us' and 'eu' serve most models.",
-        )
-    if google and owner == "Bedrock":
-        raise refusal(
-            owner,
-            f"{place} {region!r} is a region of Google Cloud. AWS's are spelled like 'us-east-1' "
-            "or 'eu-west-1'.",
-        )
+def _shape_problem(owner: str, field: str, text: str) -> str | None:
+    known = _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)
+    if known is None:
+        return None
+    if known is _REGION and owner in _REGIONS_OF_THE_OTHER:
+        pattern, told = _REGIONS_OF_THE_OTHER[owner]
+        if pattern.fullmatch(text):
+            return f"{text!r} is {told}"
+    pattern, shape = known
+    return None if pattern.fullmatch(text) else f"{_shown(text)} is malformed. It is {shape}."
 
 
 def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None:
