@@ -26,7 +26,7 @@ from langchain_claude_cloud.response.blocks import (
     CallNames,
 )
 from langchain_claude_cloud.response.tool_arguments import dump_arguments
-from langchain_claude_cloud.response.usage import add_usage, fold_usage
+from langchain_claude_cloud.response.usage import add_usage
 
 T = TypeVar("T")
 
@@ -129,11 +129,6 @@ class MessageAccumulator(Generic[T]):
         self._paused_blocks = 0
         self._own_usage: JsonObject = {}
 
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the model stopped, as far as it is known."""
-        return self.fields.get("stop_reason")
-
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
 
@@ -147,9 +142,8 @@ class MessageAccumulator(Generic[T]):
             raise TypeError("content is not a list")
         self._handler = IGNORE_EVENTS
         self.add({"type": "message_start", "message": message})
-        last = self.blocks[-1] if self.blocks else None
-        if last and last.kind == "client_tool" and self.stop_reason in CUTTING_STOP_REASONS:
-            last.parsed_call = None
+        if self.blocks and self.fields.get("stop_reason") in CUTTING_STOP_REASONS:
+            self.blocks[-1].parsed_call = None
         self._message_stop()
 
     def add(self, event: JsonObject) -> Sequence[T]:
@@ -192,12 +186,12 @@ class MessageAccumulator(Generic[T]):
             for block in self.blocks
             if not block.ended or (block.kind == "client_tool" and block.parsed_call is None)
         ]
+        stop_reason = self.fields.get("stop_reason")
         for block in undecided:
             if block.kind != "client_tool":
                 continue
-            if self.stop_reason in CUTTING_STOP_REASONS:
-                cut = f"truncated: the answer was cut by {self.stop_reason}"
-                block.parsed_call = block.invalid(cut)
+            if stop_reason in CUTTING_STOP_REASONS:
+                block.parsed_call = block.invalid(f"truncated: the answer was cut by {stop_reason}")
             elif not block.ended:
                 block.parsed_call = block.invalid("truncated: the block never ended")
             else:
@@ -226,7 +220,16 @@ class MessageAccumulator(Generic[T]):
             self._block_stop(self._by_index[index])
 
     def _add_usage(self, report: JsonObject | None) -> None:
-        self._own_usage = fold_usage(self._own_usage, report)
+        """Add a report of the current message's usage.
+
+        Usage comes in two places: `message_start` and `message_delta`. The values of the second
+        are cumulative and differ from the first in one of five first-party streams; where it
+        does not mention a count, the first still holds (Bedrock and Vertex AI only repeat
+        `output_tokens`). So: a later value that is not null wins, an absent one keeps the
+        earlier. Source: the API's documentation of streaming, and recorded streams.
+        """
+        news = {key: value for key, value in (report or {}).items() if value is not None}
+        self._own_usage = {**self._own_usage, **news}
         self.usage = self._own_usage
         if self._paused_usage:
             self.usage = add_usage(self._paused_usage, self._own_usage)
@@ -334,18 +337,20 @@ class MessageAccumulator(Generic[T]):
 
     def _message_stop(self) -> None:
         self.complete = True
+        stop_reason = self.fields.get("stop_reason")
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)
-        if self.stop_reason == "tool_use" and has_text_of_call and not has_call:
+        if stop_reason == "tool_use" and has_text_of_call and not has_call:
             self.fields["stop_reason"] = "end_turn"
         for block in self.finalize():
             self._block_stop(block)
         # A call needs the client first; anything else the API can continue by itself.
-        self.is_paused = self.stop_reason == PAUSED and self._pauses_left > 0 and not has_call
+        self.is_paused = stop_reason == PAUSED and self._pauses_left > 0 and not has_call
         if self.is_paused:
             self._pauses_left -= 1
             self._paused_blocks = len(self.blocks)
-            self._paused_fields = {k: v for k, v in self.fields.items() if k not in _OF_THE_LAST}
+            kept = [key for key in self.fields if key not in _OF_THE_LAST]
+            self._paused_fields = {key: self.fields[key] for key in kept}
             self._paused_usage = self.usage
         else:
             self._outputs += self._handler.message_stop(self)

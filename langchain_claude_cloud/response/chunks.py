@@ -75,49 +75,41 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def __new__(cls, *_: object, **fields: Any) -> Any:  # noqa: ANN401 - see the first lines
         """Make a chunk; from the fields of a dump, the standard type that was dumped."""
         dumped = _DUMPED_AS.get(fields.get("type", ""))
-        return dumped(**fields) if dumped else super().__new__(cls)
+        return dumped(**fields) if dumped else object.__new__(cls)
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
         """Derive the calls from fragments and parsed calls; core would repair them here."""
-        fragments: dict[int, ToolCallChunk] = {}
-        for number, fragment in enumerate(self.tool_call_chunks):
-            index = fragment.get("index")
-            fragments[index if isinstance(index, int) else _NO_POSITION + number] = fragment
         calls: dict[int, ParsedToolCall] = dict(self.parsed_calls)
         is_last = self.chunk_position == "last"
-        for position, fragment in fragments.items():
-            if position not in calls and (is_last or fragment["name"]):
-                calls[position] = (
-                    unfinished_call(fragment) if is_last else self._show(position, fragment)
-                )
-        if fragments or calls:
+        for number, fragment in enumerate(self.tool_call_chunks):
+            index = fragment.get("index")
+            position = index if isinstance(index, int) else _NO_POSITION + number
+            if position not in calls and is_last:
+                calls[position] = unfinished_call(fragment)
+            elif position not in calls and fragment["name"]:
+                calls[position] = self._show(position, fragment)
+        if calls or self.tool_call_chunks:
             in_order = [calls[position] for position in sorted(calls)]
             self.tool_calls, self.invalid_tool_calls = split_calls(in_order)
             if is_last:
-                self._finish(fragments, calls)
+                self.parsed_calls = calls
         return self
 
     @model_validator(mode="after")
     def init_server_tool_calls(self) -> Self:
-        """Finish the content of a finished chunk, in place of core's step for v1 alone."""
+        """Finish a finished chunk, in place of core's step for the content of v1 alone.
+
+        Forgets the fragments of invalid calls: nothing must be able to repair them.
+        """
         if self.chunk_position == "last":
             self.content = finish_content(self.content, self.parsed_calls, strip_index=False)
+            valid = {call["id"] for call in self.tool_calls}
+            self.tool_call_chunks = [each for each in self.tool_call_chunks if each["id"] in valid]
+            if self.invalid_tool_calls:
+                # By this name `messages_to_dict` makes it load as a message; see `standard`.
+                self.type = "ai"  # type: ignore[assignment]
         return self
-
-    def _finish(
-        self, fragments: Mapping[int, ToolCallChunk], calls: dict[int, ParsedToolCall]
-    ) -> None:
-        """Forget the fragments of invalid calls: nothing must be able to repair them."""
-        self.parsed_calls = calls
-        if self.invalid_tool_calls:
-            # By this name `messages_to_dict` makes it load as a message; see `standard`.
-            self.type = "ai"  # type: ignore[assignment]
-        self.tool_call_chunks = [
-            fragment
-            for position, fragment in fragments.items()
-            if calls[position]["type"] == "tool_call"
-        ]
 
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""

@@ -210,7 +210,7 @@ class ResponseStream(Generic[T]):
             raise self.interrupted(what)
         self._has_message |= is_start
         self._has_ending |= kind == "message_delta"
-        has_ending = self._has_ending or self.accumulator.stop_reason is not None
+        has_ending = self._has_ending or self.accumulator.fields.get("stop_reason") is not None
         if kind == "message_stop" and not has_ending:
             # The API never leaves it out: something between here and the cloud lost it, and
             # without the stop reason that it brings an answer that was cut looks whole.

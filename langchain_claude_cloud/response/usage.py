@@ -1,12 +1,4 @@
-"""Merges the usage reports of the API and makes LangChain's usage metadata from them.
-
-Usage comes in two places: `message_start` and `message_delta`. The values of the second
-are cumulative and differ from the first in one of five first-party streams; where it does
-not mention a count, the first still holds (Bedrock and Vertex AI only repeat
-`output_tokens`). So: a later value that is not null wins, an absent one keeps the earlier.
-
-Source: https://docs.claude.com/en/api/messages-streaming, and recorded streams.
-"""
+"""Adds up the usage that the API reports, and makes LangChain's usage metadata from it."""
 
 from __future__ import annotations
 
@@ -17,12 +9,6 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_claude_cloud.errors.types import JsonObject
 
 _TTL_COUNTS = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-
-
-def fold_usage(earlier: JsonObject, later: JsonObject | None) -> JsonObject:
-    """Return usage with the later report's values laid over the earlier one's."""
-    news = {key: value for key, value in (later or {}).items() if value is not None}
-    return {**earlier, **news}
 
 
 def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
