@@ -34,7 +34,6 @@ from langchain_claude_cloud.response.blocks import ParsedToolCall
 from langchain_claude_cloud.response.content import (
     finish_content,
     merge_contents,
-    open_calls,
     unfinished_call,
 )
 from langchain_claude_cloud.response.message import split_calls
@@ -182,18 +181,22 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
     """
     kept = {key: value for key, value in fields.items() if key not in _CHUNK_ONLY}
     parsed_calls = fields.get("parsed_calls") or {}
-    content = kept.pop("content", "")
+    content = finish_content(kept.pop("content", ""), parsed_calls, strip_index=True)
+    calls, broken = kept.pop("tool_calls", []), [*kept.pop("invalid_tool_calls", [])]
     valid = {call["id"] for call in parsed_calls.values() if call["type"] == "tool_call"}
-    calls = kept.pop("tool_calls", [])
-    broken = [*kept.pop("invalid_tool_calls", []), *open_calls(content, parsed_calls)]
-    named = {call["id"] for call in broken}
-    broken += [
-        unfinished_call({**call, "args": dump_arguments(call["args"])})
-        for call in calls
-        if call["id"] not in valid and call["id"] not in named
+    known = valid | {call["id"] for call in broken}
+    unfinished = [
+        block
+        for block in (content if isinstance(content, list) else [])
+        if isinstance(block, dict) and block.get("type") == "invalid_tool_call"
     ]
+    unfinished += [{**call, "args": dump_arguments(call["args"])} for call in calls]
+    for call in unfinished:
+        if call.get("id") not in known:
+            known.add(call.get("id"))
+            broken.append(unfinished_call(call))
     return AIMessage(
-        content=finish_content(content, parsed_calls, strip_index=True),
+        content=content,
         tool_calls=[call for call in calls if call["id"] in valid],
         invalid_tool_calls=broken,
         **kept,

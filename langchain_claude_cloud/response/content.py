@@ -141,18 +141,6 @@ def _finish(streamed: JsonObject, parsed_calls: ParsedToolCalls) -> JsonObject:
     return block
 
 
-def open_calls(content: Content, parsed_calls: ParsedToolCalls) -> list[InvalidToolCall]:
-    """Return, as invalid, the calls in streamed content that were not parsed yet."""
-    return [
-        unfinished_call(block)
-        for block in content
-        if isinstance(block, dict)
-        and block.get("type") in ("tool_use", "tool_call_chunk")
-        and "index" in block
-        and block["index"] not in parsed_calls
-    ]
-
-
 def unfinished_call(call: Mapping[str, Any]) -> InvalidToolCall:
     """Return a call that never ended, from its block or its fragments, as an invalid one."""
     given = call.get("input")
