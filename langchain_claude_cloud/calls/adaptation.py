@@ -29,7 +29,7 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
-from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.schema import refers_to_itself
 from langchain_claude_cloud.request.tools import schema_tool
@@ -225,7 +225,8 @@ def _learns_of_endpoint(error: ClaudeCloudError, text: str, sent: Sent, place: H
     news = unsupported_features(text, sent) - known
     if news:
         _remember(place, news, REMEMBERED_SECONDS)
-        what = f"{', '.join(sorted(news))} is left out for {sent.model.model_id}"
+        where = f"{sent.model.model_id} on {LABELS[sent.model.cloud]}"
+        what = f"{', '.join(sorted(news))} is left out for {where}"
         _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
         return True
     if "invalid beta flag" in text and known:

@@ -122,7 +122,8 @@ class CallDriver(Generic[T]):
         self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
         # Tokens are counted by a quota of its own.
-        limit = NO_LIMIT if operation == "count_tokens" else call.limit
+        self._is_count = operation == "count_tokens"
+        limit = NO_LIMIT if self._is_count else call.limit
         self._budget = CallBudget(limit, MEMORY.minute)
         self._output_weight = 1
         self._spent_before = 0.0
@@ -134,6 +135,7 @@ class CallDriver(Generic[T]):
         self._ticket = Ticket()
         self._request = _NO_REQUEST
         self._resolved: ResolvedModel
+        self._model_id = ""
         self._reader: ResponseStream[T] | None = None
 
     def steps(self) -> Steps:
@@ -165,34 +167,34 @@ class CallDriver(Generic[T]):
     def _attempt(self) -> Steps:
         """Send the request to the current route, and take in what it answers."""
         attempts, route = self._attempts, self._attempts.route
-        is_count = self._operation == "count_tokens"
         self._reader, self._request = None, _NO_REQUEST
         self._ticket = Ticket(tries=attempts.tries[attempts.current])
-        self._quota = ("count_tokens", route.place) if is_count else route.place
+        self._quota = ("count_tokens", route.place) if self._is_count else route.place
         outgoing = yield from self.request()
         yield from self._wait_for_room()
-        model_id = self._resolved.base_id if is_count else self._resolved.model_id
+        platform, limits = route.platform, self._timeouts()
         if self._operation == "stream":
-            yield Stream(route.platform, outgoing, model_id, self._timeouts(), self._begin)
+            yield Stream(platform, outgoing, self._model_id, limits, self._begin)
         else:
-            self._take((yield Send(route.platform, outgoing, model_id, self._timeouts())))
+            self._take((yield Send(platform, outgoing, self._model_id, limits)))
         self._ended()
 
     def request(self) -> Generator[Step, Any, OutgoingRequest]:
         """Build the current route's request."""
         route, platform = self._attempts.route, self._attempts.route.platform
-        yield Prepare(platform, self._timeouts())
-        yield from find_arn_target(route, self._timeouts())
-        request = self._request = build_request(self._messages, self._settle(), self._resolved)
+        limits = self._timeouts()
+        yield Prepare(platform, limits)
+        yield from find_arn_target(route, limits)
+        options = self._settle()
+        request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
         routing = route.global_routing(platform.region)
         if routing:
             MEMORY.say_once(routing)
-        body = yield from self._media.get(request.body, platform.max_body_bytes, self._timeouts)
-        model_id, operation = self._resolved.model_id, self._operation
-        if operation == "count_tokens":
-            model_id = self._resolved.base_id
+        body = yield from self._media.get(request.body, platform.max_body_bytes, limits)
+        model_id, operation = self._model_id, self._operation
+        if self._is_count:
             body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
         body, headers = platform.rewrite(
             body, request.betas, model_id=model_id, operation=operation
@@ -203,8 +205,9 @@ class CallDriver(Generic[T]):
     def _settle(self) -> RequestOptions:
         """Return the options as the current route takes them. It must have been prepared."""
         route = self._attempts.route
-        self._resolved = route.resolved(MEMORY.arns.get(route.place))
-        options = self._adaptation.settle(route.place, self._resolved)
+        resolved = self._resolved = route.resolved(MEMORY.arns.get(route.place))
+        self._model_id = resolved.base_id if self._is_count else resolved.model_id
+        options = self._adaptation.settle(route.place, resolved)
         config = route.config
         if isinstance(config, Bedrock) and config.guardrail is not None:
             options = replace(
@@ -273,7 +276,7 @@ class CallDriver(Generic[T]):
     def _take(self, response: HttpResponse) -> None:
         """Take in a response that was not streamed."""
         source, platform = self._source(response.headers), self._attempts.route.platform
-        if self._operation == "count_tokens":
+        if self._is_count:
             self.count = read_json(response, platform, source, _count_in)
             return
         self.answer.take(response, platform, source, self._request.names)

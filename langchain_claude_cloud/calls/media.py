@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
@@ -41,13 +40,13 @@ class CallMedia:
         self._cache = cache
         self._found: dict[str, FetchedMedia | InvalidInputError] = {}
 
-    def get(self, body: JsonObject, most_bytes: int, timeouts: Callable[[], Timeouts]) -> Steps:
+    def get(self, body: JsonObject, most_bytes: int, timeouts: Timeouts) -> Steps:
         """Get what a body names and is not there yet; return the body with the data in it.
 
         Args:
             body: A Messages API body.
             most_bytes: How large a request may be; in it media is a third larger.
-            timeouts: Says how much is left of the call's whole time.
+            timeouts: How much is left of the call's whole time.
 
         Raises:
             InvalidInputError: Something that the user has sent last cannot be got.
@@ -69,11 +68,11 @@ class CallMedia:
         return inline_sources(body, self._found)
 
     def _fetch(
-        self, urls: list[str], optional: frozenset[str], left: int, timeouts: Callable[[], Timeouts]
+        self, urls: list[str], optional: frozenset[str], left: int, timeouts: Timeouts
     ) -> Steps:
         self.is_fetching = True
         try:
-            outcomes = yield Fetch(urls, optional, left, timeouts())
+            outcomes = yield Fetch(urls, optional, left, timeouts)
         except RequestTooLargeError:
             self.is_fetching = False  # another cloud may take more
             raise

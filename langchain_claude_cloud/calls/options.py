@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
+from langchain_claude_cloud.config.checks import check_max_retries
 from langchain_claude_cloud.config.migration import advice
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -60,7 +61,6 @@ _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structure
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
     "model": (str, "the name of a model"),
     "max_tokens": (int, "a number of tokens"),
-    "max_retries": (int, "a number of retries"),
     "model_kwargs": (Mapping, "a mapping of fields of the body"),
     "default_headers": (Mapping, "a mapping of names to values"),
 }
@@ -103,6 +103,7 @@ def read_options(
 
     Raises:
         InvalidInputError: An argument is not known, or of another kind.
+        ConfigurationError: ``max_retries`` is no whole number of 0 or more.
     """
     _check_names(arguments)
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
@@ -116,6 +117,7 @@ def read_options(
     plain_json(given)  # refuses what is nested too deeply, before anything else reads it
     asked = {**own, **given}
     _check_kinds(asked)
+    check_max_retries(asked["max_retries"])
     return CallOptions(
         model=asked["model"],
         request=RequestOptions(

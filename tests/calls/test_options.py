@@ -8,7 +8,7 @@ import pytest
 
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.options import CallOptions, read_options
-from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 
 MODEL = ChatClaudeCloud(
     model="claude-sonnet-5-5", platform=Vertex(project="p", access_token="t"), betas=["own"]
@@ -39,3 +39,10 @@ def test_a_limit_is_a_number(given: Any) -> None:
     """Whether an answer is streamed internally depends on it, before anything is sent."""
     with pytest.raises(InvalidInputError, match="max_tokens is a number"):
         _read(max_tokens=given)
+
+
+@pytest.mark.parametrize("given", ["2", -1, True])
+def test_retries_of_a_call_are_a_number(given: Any) -> None:
+    """It would be an error of Python's after the first failure, else."""
+    with pytest.raises(ConfigurationError, match="max_retries"):
+        _read(max_retries=given)
