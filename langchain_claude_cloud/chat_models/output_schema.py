@@ -25,7 +25,7 @@ from pydantic import BaseModel, TypeAdapter
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema, resolve_root, without_titles
-from langchain_claude_cloud.request.tools import schema_of_type
+from langchain_claude_cloud.request.tool_descriptions import schema_of_type
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError

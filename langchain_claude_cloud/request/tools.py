@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
-
-from langchain_core.utils.function_calling import convert_to_openai_function
-from pydantic import PydanticUserError, TypeAdapter
-from typing_extensions import is_typeddict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -22,9 +17,9 @@ from langchain_claude_cloud.request.schema import (
     refuse_maps,
     resolve_root,
     transform_schema,
-    without_titles,
 )
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
+from langchain_claude_cloud.request.tool_descriptions import describe_tool, schema_of_class
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -188,7 +183,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     if response_format is None:
         return None
     if not isinstance(response_format, dict):
-        return _format(_schema_of(response_format))
+        return _format(schema_of_class(response_format))
     schema: object = response_format
     kind = response_format.get("type")
     if kind == "text":
@@ -196,7 +191,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     if kind == "json_schema":
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
-        schema = _schema_of(schema) if isinstance(schema, type) else schema
+        schema = schema_of_class(schema) if isinstance(schema, type) else schema
     if not isinstance(schema, dict) or kind == "json_object":
         raise InvalidInputError(
             f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
@@ -229,25 +224,6 @@ def _format(schema: JsonObject) -> JsonObject:
     return {"type": "json_schema", "schema": transform_schema(schema)}
 
 
-def _schema_of(given: object) -> JsonObject:
-    """Return the JSON schema of a pydantic class or a `TypedDict`."""
-    schema = _described_schema(given)
-    if schema is not None:
-        return schema
-    function = _openai_function(given)
-    return {"title": function["name"], **function.get("parameters", {})}
-
-
-def _described_schema(given: object) -> JsonObject | None:
-    """Return a schema itself, or that of a pydantic class of either version; else None."""
-    for method in ("model_json_schema", "schema"):
-        describe = getattr(given, method, None)
-        if inspect.isclass(given) and callable(describe):
-            given = describe()
-            break
-    return given if isinstance(given, dict) else None
-
-
 def _is_native(tool: JsonObject) -> bool:
     """Whether a dict is a tool of Anthropic's, which goes as it is."""
     kind = tool.get("type")
@@ -264,15 +240,12 @@ def _definition(tool: object) -> JsonObject:
             if "name" not in tool:
                 raise InvalidInputError(f"{tool!r:.200} is no tool: it has no name.")
             return tool
-    function = _openai_function(tool)
-    wire: JsonObject = {"name": function["name"]}
-    if function.get("description"):
-        wire["description"] = function["description"]
-    wire["input_schema"] = function.get("parameters") or {}
-    if function.get("strict") is not None:
-        wire["strict"] = function["strict"]
+    function = describe_tool(tool)
+    wire = {key: function.get(key) for key in ("description", "strict")}
+    wire = {key: value for key, value in wire.items() if value not in (None, "")}
     beside = tool if isinstance(tool, dict) else {}
-    return wire | {key: beside[key] for key in _EXTRAS if key in beside}
+    wire |= {key: beside[key] for key in _EXTRAS if key in beside}
+    return {"name": function["name"], **wire, "input_schema": function.get("parameters") or {}}
 
 
 def _with_input_schema(tool: JsonObject) -> JsonObject:
@@ -283,14 +256,14 @@ def _with_input_schema(tool: JsonObject) -> JsonObject:
     key = next((key for key in _SCHEMA_KEYS if key in tool), None)
     if key is None:
         return dict(tool)
+    schema = _unwrapped_schema(tool[key])
+    if key == "input_schema":
+        return {**tool, key: schema}
     kept = (*_EXTRAS, "name", "description", "type")
     wire = {name: tool[name] for name in kept if tool.get(name) is not None}
-    schema = tool[key]
-    if key == "input_schema":
-        wire = {name: value for name, value in tool.items() if name != key}
-    elif not wire.get("description") and tool.get("title"):
+    if not wire.get("description") and tool.get("title"):
         wire["description"] = tool["title"]
-    return {**wire, "input_schema": _unwrapped_schema(schema)}
+    return {**wire, "input_schema": schema}
 
 
 def _unwrapped_schema(schema: object) -> object:
@@ -307,9 +280,8 @@ def _unwrapped_schema(schema: object) -> object:
 
 def _with_schema(wire: JsonObject) -> ConvertedTool:
     """Return a tool with its schema as the API takes it, and the rest of it in words."""
-    given = wire["input_schema"]
     try:
-        read = read_input_schema(given)
+        read = read_input_schema(wire["input_schema"])
     except UnfitSchemaError as error:
         return ConvertedTool(wire, unfit=str(error))
     wire["input_schema"] = read.schema
@@ -320,89 +292,6 @@ def _with_schema(wire: JsonObject) -> ConvertedTool:
     if read.rules:
         wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
     return ConvertedTool(wire, notes=read.notes)
-
-
-def _openai_function(tool: object) -> JsonObject:
-    """Let langchain-core describe a tool: ``{"name", "description", "parameters", "strict"}``."""
-    if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
-        tool = tool["function"]
-    elif isinstance(tool, dict) and tool.get("type") == "function":
-        tool = {key: value for key, value in tool.items() if key != "type"}
-    try:
-        own = None if isinstance(tool, dict) else _own_schema(tool)
-        if own is not None:
-            return _described(tool, own)
-        function = convert_to_openai_function(tool)  # type: ignore[arg-type]
-    except (ValueError, TypeError, RecursionError) as error:
-        if is_typeddict(tool):
-            return _described(tool, schema_of_type(tool))
-        raise InvalidInputError(
-            f"{tool!r:.200} is not a tool: {error}. A tool is a BaseTool, a pydantic class, a "
-            "TypedDict, a function with type hints, or a dict with 'name' and 'input_schema'."
-        ) from error
-    if "parameters" not in function and isinstance(tool, dict) and "title" in tool:
-        # langchain-core keeps what a schema says only if it has properties.
-        rest = {key: value for key, value in tool.items() if key not in ("title", "description")}
-        return {**function, "parameters": rest}
-    return function
-
-
-def schema_of_type(given: object) -> JsonObject:
-    """Return the schema of a type that langchain-core cannot describe.
-
-    Such are unions, ``list[int]``, and a `TypedDict` with `NotRequired` or that holds itself.
-
-    Raises:
-        InvalidInputError: It is no type, or pydantic cannot describe it either.
-    """
-    try:
-        if given is not None:
-            adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
-            return adapter.json_schema()
-        problem = "it is None."
-    except (PydanticUserError, NameError, TypeError) as error:
-        problem = f"{str(error).splitlines()[0].rstrip('.')}."
-    raise InvalidInputError(
-        f"{given!r:.200} has no JSON schema: {problem} Give a pydantic class, a TypedDict, a type "
-        "or a dict that is a JSON schema."
-    )
-
-
-def _own_schema(tool: object) -> JsonObject | None:
-    """Return the schema of a class or a `BaseTool` itself; None if it has none.
-
-    langchain-core puts definitions in the place of the references to them, and what refers to
-    itself becomes empty there.
-    """
-    if inspect.isfunction(tool):
-        # Importing it would cost 6 ms at start.
-        from langchain_core.tools.base import create_schema_from_function  # noqa: PLC0415
-
-        schema: object = create_schema_from_function(
-            tool.__name__,
-            tool,
-            filter_args=(),
-            parse_docstring=True,
-            error_on_invalid_docstring=False,
-            include_injected=False,
-        )
-    elif isinstance(tool, type):
-        schema = tool
-    else:
-        schema = tool.tool_call_schema if getattr(tool, "args_schema", None) else None  # type: ignore[attr-defined]
-    return _described_schema(schema)
-
-
-def _described(tool: object, schema: JsonObject) -> JsonObject:
-    """Return a tool with a schema of its own: ``{"name", "description", "parameters"}``."""
-    own = None if isinstance(tool, type) else tool
-    name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
-    rest = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return {
-        "name": name or getattr(tool, "__name__", None),
-        "description": getattr(own, "description", None) or schema.get("description"),
-        "parameters": without_titles(rest),
-    }
 
 
 def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:
