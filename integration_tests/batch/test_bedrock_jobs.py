@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -327,14 +328,17 @@ def test_what_cannot_work_is_refused_first(
 def test_a_missing_permission_is_named_and_nothing_is_lost(
     emulator: CloudEmulator, llm: ChatClaudeCloud, tmp_path: Path, permission: str
 ) -> None:
-    """The upload stays; the same call again creates the job."""
+    """The upload stays; the same call again creates the job, with options that were mended."""
     emulator.deny(permission)
+    wrong = replace(OPTIONS, role=f"{ROLE}/wrong")
     with pytest.raises(PermissionDeniedError, match=permission):
-        submit(llm, rows(4), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
+        submit(llm, rows(4), storage=STORAGE, reference=tmp_path / "ref", options=wrong)
     emulator.allow_all()
+    submit(llm, rows(4), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
     job = submit(llm, [], storage=STORAGE, reference=tmp_path / "ref")
     ended(job)
     assert len(list(job.results())) == 4
+    assert json.loads((tmp_path / "ref").read_text())["options"]["role"] == ROLE
 
 
 def test_the_role_that_may_not_read_is_told_by_the_status(
@@ -406,8 +410,11 @@ def test_another_process_goes_on_from_the_reference(
 
 
 def test_a_reference_is_of_one_batch(llm: ChatClaudeCloud, tmp_path: Path) -> None:
-    """Another storage or a file of another kind is refused."""
+    """Another storage, other inputs or a file of another kind is refused."""
     submit(llm, rows(4), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
+    for others in (rows(3), rows(5)):
+        with pytest.raises(ConfigurationError, match="other inputs"):
+            submit(llm, others, storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
     with pytest.raises(ConfigurationError, match="another reference"):
         submit(llm, rows(4), storage="s3://prompts/b", reference=tmp_path / "ref", options=OPTIONS)
     (tmp_path / "other").write_text("[1]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,9 @@ def _submit(
         service.check()
         store.check(storage)
     batch = known or _new(path, cloud, storage, store, route, settings, note)
+    batch.options = settings
+    if batch.is_uploaded and reader.is_repeatable:
+        _check_same_inputs(batch, reader)
     if not batch.is_uploaded:
         batch.save()
         with ShardWriter(batch, store, service.limits) as writer:
@@ -221,7 +225,9 @@ def _blamed_on(one: Input, reader: InputReader) -> Iterator[None]:
     except Exception as error:
         if not _is_of_input(error):
             raise
-        raise reader.error(one.row, str(error)) from error
+        ours = isinstance(error, ClaudeCloudError)
+        problem = str(error) if ours else f"{type(error).__name__}: {error}"
+        raise reader.error(one.row, problem) from error
 
 
 def _is_of_input(error: Exception) -> bool:
@@ -255,15 +261,37 @@ def _skip_uploaded(batch: Reference, inputs: Iterator[Input]) -> None:
         ConfigurationError: The inputs are others now.
     """
     for shard in batch.shards:
+        if shard.ids is None:  # it asks again for records of the others
+            continue
         digest = hashlib.sha256()
         for _ in range(shard.records):
             one = next(inputs, None)
             digest.update(f"{one.id if one else None}\n".encode())
         if digest.hexdigest() != shard.digest:
-            raise ConfigurationError(
-                f"{batch.path} is of a batch with other inputs: their ids, or their order, are not "
-                "those that were uploaded. Name another reference."
-            )
+            raise _other_inputs(batch)
+
+
+def _check_same_inputs(batch: Reference, reader: InputReader) -> None:
+    """Refuse other inputs than those that were uploaded; none at all are no others.
+
+    Raises:
+        ConfigurationError: They are others.
+    """
+    inputs = iter(reader)
+    first = next(inputs, None)
+    if first is None:
+        return
+    inputs = itertools.chain([first], inputs)
+    _skip_uploaded(batch, inputs)
+    if next(inputs, None) is not None:
+        raise _other_inputs(batch)
+
+
+def _other_inputs(batch: Reference) -> ConfigurationError:
+    return ConfigurationError(
+        f"{batch.path} is of a batch with other inputs: their ids, or their order, are not those "
+        "that were uploaded. Name another reference."
+    )
 
 
 def _settings_of(route: Route) -> JsonObject:
