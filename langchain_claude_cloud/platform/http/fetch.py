@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -62,21 +62,6 @@ class FetchedMedia:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """How much a fetch may take.
-
-    Attributes:
-        max_bytes: The size of one piece of media.
-        seconds: The time for one, redirects included.
-        redirects: How many redirects are followed.
-    """
-
-    max_bytes: int = 32_000_000
-    seconds: float = 30.0
-    redirects: int = 3
-
-
 def _internet(address: str, port: int) -> tuple[str, int]:
     """Say that an address is reached at that address."""
     return address, port
@@ -120,14 +105,18 @@ class MediaFetcher:
     Attributes:
         optional: URLs whose failure is returned in place of what they give, not raised.
         most_bytes: How many bytes all together may have; None: as many as they have.
-        limits: How much each may take.
+        max_bytes: The size of one.
+        seconds: The time for one, redirects included.
+        redirects: How many redirects are followed.
         resolver: Looks names up; what it returns is checked.
         network: Says where the checked addresses are reached.
     """
 
     optional: Container[str] = frozenset()
     most_bytes: int | None = None
-    limits: FetchLimits = field(default_factory=FetchLimits)
+    max_bytes: int = 32_000_000
+    seconds: float = 30.0
+    redirects: int = 3
     resolver: LookUp = look_up
     network: Network = _internet
 
@@ -168,10 +157,10 @@ class MediaFetcher:
 
     async def _fetch(self, url: str, budget: MediaBudget) -> FetchedMedia:
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(self.seconds):
                 return await self._follow(url, budget)
         except TimeoutError:
-            reason = f"it took longer than {self.limits.seconds:g} s"
+            reason = f"it took longer than {self.seconds:g} s"
         except _RefusedError as cause:
             reason = str(cause)
         except TRANSPORT_FAILURES as cause:
@@ -182,12 +171,12 @@ class MediaFetcher:
         )
 
     async def _follow(self, url: str, budget: MediaBudget) -> FetchedMedia:
-        for _ in range(self.limits.redirects + 1):
+        for _ in range(self.redirects + 1):
             outcome = await self._get(url, budget)
             if isinstance(outcome, FetchedMedia):
                 return outcome
             url = outcome
-        raise _RefusedError(f"it redirects more than {self.limits.redirects} times")
+        raise _RefusedError(f"it redirects more than {self.redirects} times")
 
     async def _get(self, url: str, budget: MediaBudget) -> FetchedMedia | str:
         """Return the data of a URL, or the URL that it redirects to."""
@@ -195,8 +184,7 @@ class MediaFetcher:
         addresses = await self._addresses(parsed)
         transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
         headers = {"user-agent": user_agent(), "accept": _ACCEPT, "accept-encoding": "identity"}
-        seconds = self.limits.seconds
-        timeouts = Timeouts(connect=seconds, start=seconds, idle=seconds)
+        timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
         response = await transport.handle_async_request(request)
         try:
@@ -249,8 +237,8 @@ class MediaFetcher:
             pieces.append(piece)
             size += len(piece)
             budget.take(len(piece))
-            if size > self.limits.max_bytes:
-                raise _RefusedError(f"it is larger than {self.limits.max_bytes:,} bytes")
+            if size > self.max_bytes:
+                raise _RefusedError(f"it is larger than {self.max_bytes:,} bytes")
         data = b"".join(pieces)
         return FetchedMedia(media_type_of(data, response.headers.get("content-type")), data)
 

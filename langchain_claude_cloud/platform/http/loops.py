@@ -16,16 +16,18 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
     from langchain_claude_cloud.platform.http.pool import SocksTransport
 
@@ -35,14 +37,8 @@ _FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
 _states: weakref.WeakSet[LoopState] = weakref.WeakSet()
 _states_lock = shared_lock()
-_open_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-
-
-class Session(Protocol):
-    """What has connections open on a loop."""
-
-    async def close(self) -> None:
-        """Close all of them at once; on a closed loop this does not wait."""
+open_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+"""Sockets of ours, so that a forked child does not hold them open."""
 
 
 class LoopState:
@@ -59,7 +55,7 @@ class LoopState:
         self.flights: dict[Hashable, asyncio.Task[Any]] = {}
         self.pools: dict[Hashable, LoopTransport | SocksTransport] = {}
         self.retiring: set[asyncio.Task[None]] = set()
-        self.sessions: set[Session] = set()
+        self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS
         self._loop = weakref.ref(loop)
@@ -82,7 +78,7 @@ class LoopState:
             self._sockets = {known for known in self._sockets if known.fileno() >= 0}
             self._most_sockets = max(_FEW_SOCKETS, 2 * len(self._sockets))
         self._sockets.add(each)
-        remember_socket(each)
+        open_sockets.add(each)
 
     async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
         try:
@@ -100,7 +96,8 @@ class LoopState:
         while self.sessions:
             with suppress(StopIteration, RuntimeError):
                 self.sessions.pop().close().send(None)
-        close_sockets(self._sockets)
+        for each in self._sockets:
+            each.close()
 
     def __del__(self) -> None:
         # aiohttp would log an error for a session that nobody closed.
@@ -117,37 +114,21 @@ def loop_state() -> LoopState:
     loop = asyncio.get_running_loop()
     state = getattr(loop, _ATTRIBUTE, None)
     if not isinstance(state, LoopState):
-        _sweep()
         state = LoopState(loop)
         setattr(loop, _ATTRIBUTE, state)
         with _states_lock:
+            stale = [each for each in _states if each.is_stale]
             _states.add(state)
+        for each in stale:  # closed without being shut down
+            each.abandon()
     return state
-
-
-def _sweep() -> None:
-    """Close what loops left open that were closed without being shut down."""
-    with _states_lock:
-        stale = [state for state in _states if state.is_stale]
-    for state in stale:
-        state.abandon()
-
-
-def close_sockets(sockets: Iterable[socket.socket]) -> None:
-    """Close sockets whose loop does not watch them any more."""
-    for each in list(sockets):
-        each.close()
-
-
-def remember_socket(each: socket.socket) -> None:
-    """Note a socket, so that a forked child does not hold it open."""
-    _open_sockets.add(each)
 
 
 def _forget_in_child() -> None:
     # The copies only: the connections stay the parent's, and nothing is sent. A child that
     # kept them would keep a stream running that the parent has abandoned.
-    close_sockets(list(_open_sockets))
+    for each in list(open_sockets):
+        each.close()
 
 
 if hasattr(os, "register_at_fork"):

@@ -24,7 +24,7 @@ from langchain_claude_cloud.platform.http.environment import (
     is_address,
     keepalive_options,
 )
-from langchain_claude_cloud.platform.http.loops import remember_socket, run_within
+from langchain_claude_cloud.platform.http.loops import open_sockets, run_within
 
 call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", default=math.inf)
 """When the time of the call is up that this thread sends a request for."""
@@ -154,7 +154,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._is_asking_proxy = False
         connected = inner.get_extra_info("socket")
         if isinstance(connected, socket.socket):
-            remember_socket(connected)
+            open_sockets.add(connected)
 
     def allow(self, seconds: float) -> None:
         """Limit the time until the next piece of the body is there."""

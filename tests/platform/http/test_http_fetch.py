@@ -27,7 +27,6 @@ from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.connector import look_up
 from langchain_claude_cloud.platform.http.fetch import (
     FetchedMedia,
-    FetchLimits,
     MediaFetcher,
     media_type_of,
 )
@@ -448,10 +447,9 @@ async def test_a_response_that_is_out_of_order_is_an_error(
         await exchange.send(head)
         await exchange.finish()
 
-    limits = FetchLimits(seconds=5.0)
     with Server(answer, tls) as server, pytest.raises(InvalidInputError):
         await afetch_media(
-            "https://cloud.test/", resolver=Names(), network=Network(server), limits=limits
+            "https://cloud.test/", resolver=Names(), network=Network(server), seconds=5.0
         )
 
 
@@ -502,11 +500,10 @@ async def test_the_size_is_limited(tls: ssl.SSLContext, is_declared: bool) -> No
             await exchange.chunk(b"x" * 1_000)
             await asyncio.sleep(0)
 
-    limits = FetchLimits(max_bytes=10_000)
     with Server(answer, tls) as server:
         with pytest.raises(InvalidInputError, match="larger than 10,000"):
             await afetch_media(
-                "https://cloud.test/", resolver=Names(), network=Network(server), limits=limits
+                "https://cloud.test/", resolver=Names(), network=Network(server), max_bytes=10_000
             )
         await asyncio.to_thread(server.wait_closed, 1)
 
@@ -545,7 +542,7 @@ async def test_the_time_is_limited(tls: ssl.SSLContext, where: str) -> None:
                 "https://cloud.test/",
                 resolver=Slow(),
                 network=Network(server),
-                limits=FetchLimits(seconds=0.2),
+                seconds=0.2,
             )
         assert time.monotonic() - began < 20
 
