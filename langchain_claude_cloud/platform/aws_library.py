@@ -126,44 +126,45 @@ def explained() -> Iterator[None]:
         ConfigurationError: The AWS configuration cannot be used.
         ConnectionFailedError: A credential service cannot be reached, or failed.
     """
-    from botocore import exceptions  # noqa: PLC0415  on first use
-
     try:
         with quiet_libraries():
             yield
     except ClaudeCloudError:
         raise
-    except (
-        exceptions.ProfileNotFound,
-        exceptions.PartialCredentialsError,
-        exceptions.ParamValidationError,
-    ) as error:
-        raise ConfigurationError(
+    except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
+        raise _explanation(error) from None
+
+
+def _explanation(error: Exception) -> ClaudeCloudError:
+    from botocore import exceptions  # noqa: PLC0415  on first use
+
+    cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
+    if isinstance(error, (*cannot, exceptions.ParamValidationError)):
+        return ConfigurationError(
             f"The AWS configuration cannot be used: {_reason(error)}.", platform="bedrock"
-        ) from None
-    except exceptions.ClientError as error:
-        raise _refused(cast("JsonObject", error.response), error) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        raise ConnectionFailedError(
+        )
+    if isinstance(error, exceptions.ClientError):
+        return _refused(cast("JsonObject", error.response), error)
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        return ConnectionFailedError(
             f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
             "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
             "certificates.",
             platform="bedrock",
-        ) from None
-    except (exceptions.BotoCoreError, RuntimeError, OSError, ValueError) as error:
-        raise AuthenticationError(
+        )
+    if isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
+        return AuthenticationError(
             f"The AWS credentials cannot be used: {_reason(error)}. {WAYS}", platform="bedrock"
-        ) from None
-    except EOFError:  # a session of the user's asks for an MFA code by itself
-        raise no_terminal() from None
-    except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
-        # botocore takes apart what a process or a service answered without looking at it first.
-        raise AuthenticationError(
-            "The AWS credentials cannot be used: their source (credential_process, a "
-            "container's or a metadata service, a custom `session`) returned "
-            f"something else ({type(error).__name__}). {WAYS}",
-            platform="bedrock",
-        ) from None
+        )
+    if isinstance(error, EOFError):  # a session of the user's asks for an MFA code by itself
+        return no_terminal()
+    # botocore takes apart what a process or a service answered without looking at it first.
+    return AuthenticationError(
+        "The AWS credentials cannot be used: their source (credential_process, a "
+        "container's or a metadata service, a custom `session`) returned "
+        f"something else ({type(error).__name__}). {WAYS}",
+        platform="bedrock",
+    )
 
 
 def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:

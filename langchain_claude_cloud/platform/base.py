@@ -157,26 +157,6 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
 _SHORTEST_SECRET: Final = 8
 
 
-def without_secrets(body: bytes, secrets: Iterable[str | None]) -> bytes:
-    """Return a refusal's body without the credentials of the request that it may quote.
-
-    Args:
-        body: The body, in which gateways and debugging endpoints may echo a request.
-        secrets: The credentials themselves, so that no pattern has to guess what one is.
-            What is too short to be one is left alone.
-    """
-    for secret in secrets:
-        if secret is not None and len(secret) >= _SHORTEST_SECRET:
-            for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
-                body = body.replace(form.encode(), b"[redacted]")
-    return body
-
-
-def credentials_in(headers: Mapping[str, str]) -> list[str]:
-    """Return the values of headers that are credentials."""
-    return [value for name, value in headers.items() if is_credential(name, value)]
-
-
 def read_refusal(
     platform: Platform,
     status: int,
@@ -185,12 +165,31 @@ def read_refusal(
     *,
     model: str,
     secrets: Iterable[str | None],
+    extra_headers: Mapping[str, str],
 ) -> ClaudeCloudError:
-    """Turn a platform's refusal into an exception that shows none of its secrets."""
+    """Turn a platform's refusal into an exception that shows no credentials of the request.
+
+    Gateways and debugging endpoints may quote it.
+
+    Args:
+        platform: Whose refusal it is.
+        status: The HTTP status.
+        headers: The response's headers.
+        body: The response's body.
+        model: The model's id there.
+        secrets: The credentials themselves, so that no pattern has to guess what one is. What is
+            too short to be one is left alone.
+        extra_headers: What the user's settings added to the request.
+    """
+    added = [value for name, value in extra_headers.items() if is_credential(name, value)]
+    for secret in (*added, *secrets):
+        if secret is not None and len(secret) >= _SHORTEST_SECRET:
+            for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
+                body = body.replace(form.encode(), b"[redacted]")
     return error_from_response(
         status,
         headers,
-        without_secrets(body, secrets),
+        body,
         platform=platform.name,
         model=model,
         region=platform.region,

@@ -29,7 +29,6 @@ from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,
     check_region,
-    credentials_in,
     read_refusal,
 )
 from langchain_claude_cloud.platform.bedrock_auth import BedrockApiKey, identity_of
@@ -88,6 +87,8 @@ class BedrockPlatform:
             check_base_url(settings.base_url, platform="bedrock") if settings.base_url else None
         )
         self._identity = identity_of(settings)
+        # AWS's configuration files are read for the keys in them.
+        self._reads_files = self._identity is not None and self._identity.keys is None
         is_key = self._identity is None and not settings.unsigned
         self._credentials: AwsSource | BedrockApiKey | None = (
             BedrockApiKey(settings.api_key) if is_key and settings.api_key else None
@@ -138,11 +139,6 @@ class BedrockPlatform:
             importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
             self._credentials = source
         self._is_started = True
-
-    @property
-    def _reads_files(self) -> bool:
-        """Whether AWS's configuration files are read, for the keys in them."""
-        return self._identity is not None and self._identity.keys is None
 
     def _default_base_url(self, configuration: AwsSource | None = None) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
@@ -236,10 +232,18 @@ class BedrockPlatform:
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        secrets: list[str | None] = [*credentials_in(self._settings.extra_headers)]
+        secrets: list[str | None] = []
         with suppress(AuthenticationError):  # none are loaded yet
             secrets += self._credentials.secrets() if self._credentials is not None else []
-        return read_refusal(self, status, headers, body, model=model, secrets=secrets)
+        return read_refusal(
+            self,
+            status,
+            headers,
+            body,
+            model=model,
+            secrets=secrets,
+            extra_headers=self._settings.extra_headers,
+        )
 
 
 def _find_region(source: AwsSource, arn_region: str | None) -> str:

@@ -32,7 +32,6 @@ from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     check_base_url,
     check_region,
-    credentials_in,
     read_refusal,
 )
 from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
@@ -250,12 +249,20 @@ class VertexPlatform:
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception."""
-        secrets: list[str | None] = [*credentials_in(self._settings.extra_headers)]
+        secrets: list[str | None] = []
         if self._tokens is not None:
             with suppress(AuthenticationError):  # another thread may have found them refused
                 authorization = self._tokens.headers().get("authorization", "")
                 secrets.append(authorization.removeprefix("Bearer "))
-        return read_refusal(self, status, headers, body, model=model, secrets=secrets)
+        return read_refusal(
+            self,
+            status,
+            headers,
+            body,
+            model=model,
+            secrets=secrets,
+            extra_headers=self._settings.extra_headers,
+        )
 
     def _project(self) -> str:
         project = self._settings.project or (self._tokens and self._tokens.project)

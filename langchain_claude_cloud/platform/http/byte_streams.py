@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import httpx
 
@@ -63,10 +63,6 @@ class _Response:
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
 
-    def _refusal_seconds(self) -> float:
-        timeouts = self.where.timeouts
-        return timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
-
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
@@ -86,12 +82,13 @@ class ByteStream(_Response):
         super().__init__(response, where)
         network = response.extensions.get("network_stream")
         self._network = network if isinstance(network, DeadlineStream) else None
+        self._stream = cast("httpx.SyncByteStream", response.stream)
         self._seconds = math.nan
         self._iterators: list[Iterator[bytes]] = []
         if response.is_stream_consumed:  # by a hook of the caller's client
             self._iterators.append(iter([response.content]))
         elif self._network is not None:
-            self._iterators.append(_pieces(response))
+            self._iterators.append(iter(self._stream))
 
     def __enter__(self) -> Self:
         return self
@@ -122,9 +119,10 @@ class ByteStream(_Response):
     def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
         body = b""
+        timeouts = self.where.timeouts
         try:
             with suppress(*TRANSPORT_FAILURES):
-                ends = time.monotonic() + self._refusal_seconds()
+                ends = time.monotonic() + timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
                 while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
                     piece = self._read(left, REFUSAL_LIMIT)
                     if not piece:
@@ -176,12 +174,7 @@ class ByteStream(_Response):
         # the response.
         self._seconds = seconds
         self._response.request.extensions["timeout"]["read"] = seconds
-        self._iterators.append(_pieces(self._response))
-
-
-def _pieces(response: httpx.Response) -> Iterator[bytes]:
-    stream = response.stream
-    return iter(stream if isinstance(stream, httpx.SyncByteStream) else ())
+        self._iterators.append(iter(self._stream))
 
 
 class AsyncByteStream(_Response):
@@ -236,9 +229,10 @@ class AsyncByteStream(_Response):
     async def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
         body = b""
+        timeouts = self.where.timeouts
         try:
             with suppress(*TRANSPORT_FAILURES):
-                ends = time.monotonic() + self._refusal_seconds()
+                ends = time.monotonic() + timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
                 while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
                     piece = await self._read(left, REFUSAL_LIMIT)
                     if not piece:

@@ -24,6 +24,9 @@ from langchain_claude_cloud.platform.locks import shared_lock
 KEEPALIVE_SECONDS = 60.0
 """How long a connection is kept that is not in use."""
 
+USER_AGENT = f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"
+"""What the package calls itself to servers."""
+
 _REPLACING = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where AWS's tools and requests, which google-auth uses, look for a company's certificates.
 _ADDED = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
@@ -39,11 +42,6 @@ except ImportError:  # Windows
 _contexts: dict[Certificates, ssl.SSLContext] = {}
 _contexts_lock = shared_lock()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def user_agent() -> str:
-    """Return the ``User-Agent`` of the package."""
-    return f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"
 
 
 @dataclass(frozen=True, slots=True)

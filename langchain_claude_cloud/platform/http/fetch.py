@@ -26,10 +26,10 @@ from langchain_claude_cloud.platform.http.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
+    USER_AGENT,
     is_address,
     proxy_for,
     tls_context,
-    user_agent,
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
 from langchain_claude_cloud.platform.http.loops import start_thread
@@ -183,7 +183,7 @@ class MediaFetcher:
         parsed = _parse(url)
         addresses = await self._addresses(parsed)
         transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
-        headers = {"user-agent": user_agent(), "accept": _ACCEPT, "accept-encoding": "identity"}
+        headers = {"user-agent": USER_AGENT, "accept": _ACCEPT, "accept-encoding": "identity"}
         timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
         response = await transport.handle_async_request(request)

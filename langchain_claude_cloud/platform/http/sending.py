@@ -22,7 +22,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.http import failures
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
-from langchain_claude_cloud.platform.http.environment import user_agent
+from langchain_claude_cloud.platform.http.environment import USER_AGENT
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where
 from langchain_claude_cloud.platform.http.loops import in_single_flight, in_thread
 from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
@@ -81,7 +81,7 @@ class _Call:
         limit = platform.max_body_bytes
         if len(request.content) > limit:
             raise failures.too_large(where, len(request.content), limit)
-        defaults = {"user-agent": user_agent(), "accept-encoding": "identity"}
+        defaults = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
         headers = _checked({**defaults, **request.headers}, where)
         return cls(platform, replace(request, headers=headers), where)
 
@@ -107,10 +107,6 @@ class _Call:
             content=self.outgoing.content,
             extensions={"timeout": timeout.as_dict(), "limits": limits},
         )
-
-    def refusal(self, stream: ByteStream | AsyncByteStream, body: bytes) -> ClaudeCloudError:
-        """Return the error for a response that is none of 2xx."""
-        return failures.refused(self.platform, self.where, stream.status, stream.headers, body)
 
     def failure(self, cause: Exception) -> ClaudeCloudError:
         """Return the error for what a client raised, perhaps the caller's own."""
@@ -189,7 +185,8 @@ def _exchange(call: _Call, client: httpx.Client | None) -> ByteStream:
         stream = ByteStream(response, call.where)
         if response.is_success:
             return stream
-        error = call.refusal(stream, stream.read_refusal())
+        body = stream.read_refusal()
+        error = failures.refused(call.platform, call.where, stream.status, stream.headers, body)
         renew = partial(call.platform.refresh, signed)
         if not (
             may_renew
@@ -243,7 +240,8 @@ async def _aexchange(call: _Call, client: httpx.AsyncClient | None) -> AsyncByte
         stream = AsyncByteStream(response, call.where)
         if response.is_success:
             return stream
-        error = call.refusal(stream, await stream.read_refusal())
+        body = await stream.read_refusal()
+        error = failures.refused(call.platform, call.where, stream.status, stream.headers, body)
         renew = partial(call.platform.refresh, signed)
         if not (
             may_renew
