@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import copy
 import os
-import threading
 import time
 from dataclasses import astuple, dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
-from weakref import WeakSet
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform.aws_library import (
@@ -25,7 +23,7 @@ from langchain_claude_cloud.platform.aws_library import (
     explained,
     make_session,
 )
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.locks import open_in_child, shared_lock
 from langchain_claude_cloud.platform.shared_sources import SharedSources, fingerprint
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
@@ -65,18 +63,6 @@ class AwsIdentity:
     region: str | None = None
 
 
-_SOURCES: WeakSet[AwsSource] = WeakSet()
-
-
-def _forget_renewals() -> None:
-    for source in list(_SOURCES):
-        source.forget_renewal()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_renewals)
-
-
 class AwsSource:
     """Frozen AWS keys, renewed by one caller at a time.
 
@@ -97,7 +83,6 @@ class AwsSource:
         self._failure: ClaudeCloudError | None = None
         self._failures = 0
         self._lock = shared_lock()
-        _SOURCES.add(self)
 
     def needs_prepare(self) -> bool:
         """Whether there are no keys, or keys that this caller should renew."""
@@ -195,21 +180,13 @@ class AwsSource:
         with self._lock, explained():
             return reader(self._get_session())
 
-    def forget_renewal(self) -> None:
-        """Start over in a forked child, if a thread of the parent was renewing the keys.
-
-        botocore's own lock is closed then, and nobody is there to open it.
-        """
-        lock = getattr(self._credentials, "_refresh_lock", None)
-        if lock is not None and lock.locked():
-            setattr(self._credentials, "_refresh_lock", threading.Lock())  # noqa: B010  not ours
-            self._session = self._credentials = self._frozen = None
-
     def _load(self, credentials: BotoCredentials) -> BotoCredentials:
         self._next_attempt = time.monotonic() + _EARLY_RETRY
         with explained():
             self._frozen = _freeze(credentials)
         self._credentials = credentials
+        # botocore holds a lock of its own while it renews them.
+        open_in_child(getattr(credentials, "_refresh_lock", None))
         return credentials
 
     def _find(self, *, anew: bool = False) -> BotoCredentials:

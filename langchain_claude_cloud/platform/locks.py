@@ -16,8 +16,14 @@ def shared_lock() -> threading.Lock:
     them would leave the child's copy of a plain lock closed for ever.
     """
     lock = threading.Lock()
-    _locks.add(lock)
+    open_in_child(lock)
     return lock
+
+
+def open_in_child(lock: object) -> None:
+    """Let a forked child find a lock open that is not ours; anything else is left alone."""
+    if isinstance(lock, type(threading.Lock())):
+        _locks.add(lock)
 
 
 def _open_locks() -> None:
