@@ -344,7 +344,7 @@ def test_a_clients_second_event_loop_is_an_error_that_says_so(
 
     asyncio.run(ask(given))
     for way in (ask, stream):
-        with pytest.raises(ConfigurationError, match=r"each loop.*http_async_client"):
+        with pytest.raises(ConfigurationError, match=r"client for each.*http_async_client"):
             asyncio.run(way(given))
     for way in (ask, stream):
         asyncio.run(way(given.model_copy(update={"http_async_client": None})))
