@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata, resources
 
 import pytest
@@ -82,9 +83,11 @@ def test_the_emulator_is_imported_without_its_server() -> None:
 
 
 def test_data_files_are_installed() -> None:
-    """The catalogue, and the mark that says that the package is typed."""
+    """The catalogue, tables of facts, and the mark that says that the package is typed."""
     assert (ROOT / "py.typed").is_file()
     assert json.loads((ROOT / "catalogue" / "models.json").read_text(encoding="utf-8"))["models"]
+    for table in ("errors/known_errors.toml", "config/migration.toml"):
+        assert tomllib.loads(ROOT.joinpath(*table.split("/")).read_text(encoding="utf-8"))
 
 
 def test_requirements_are_the_promised_ones() -> None:
