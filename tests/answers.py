@@ -21,9 +21,9 @@ WRITERS: dict[str, Callable[[ResponseSource], ChunkHandler]] = {
 Event = dict[str, Any]
 
 
-def state_of(message: Event) -> MessageAccumulator:
+def state_of(message: Event) -> MessageAccumulator[Any]:
     """Return the state of a message that was not streamed."""
-    accumulator = MessageAccumulator()
+    accumulator: MessageAccumulator[Any] = MessageAccumulator()
     accumulator.add_message(message)
     return accumulator
 
@@ -89,7 +89,7 @@ def sse(events: Iterable[Event]) -> bytes:
     return "".join(parts).encode()
 
 
-def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator, list[Any]]:
+def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator[Any], list[Any]]:
     """Return the fold of a stream and what a writer made of it."""
     stream: ResponseStream[Any] = ResponseStream(
         "sse", MessageAccumulator(writer), ORIGIN, cloud="vertex"

@@ -42,7 +42,7 @@ def test_input_and_output_have_prices_of_their_own() -> None:
     """The list price of Sonnet 5.5: 2 dollars in, 10 out, a million tokens each."""
     cost = cost_of(answer("vertex"))
     assert cost is not None
-    assert (cost.input, cost.output, cost.total) == (2, 10, 12)
+    assert (cost.input, cost.output, cost.total) == (Decimal(2), Decimal(10), Decimal(12))
     assert cost.notes == ()
     assert str(cost) == "$12.0000"
 

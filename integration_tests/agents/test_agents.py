@@ -203,10 +203,11 @@ async def test_an_agent_does_not_execute_a_cut_call(
     question: Any = {"messages": [HumanMessage("Write a poem to /tmp/poem.txt.")]}
     queue_cut_call(emulator)
     modes = ["values", "messages"]
-    parts = [part async for part in agent.astream(question, stream_mode=modes)]
+    parts: list[Any] = [part async for part in agent.astream(question, stream_mode=modes)]
     check_cut(parts[-1][1]["messages"])
     queue_cut_call(emulator)
-    check_cut(list(agent.stream(question, stream_mode=modes))[-1][1]["messages"])
+    parts = list(agent.stream(question, stream_mode=modes))
+    check_cut(parts[-1][1]["messages"])
     assert written == []
 
 
@@ -316,4 +317,6 @@ async def test_events_v3_of_a_graph_stream_tool_arguments(
             deltas += bool(chunk.get("args"))
     assert deltas > 30
     assert written == [f"poem.txt: {LONG}"]
-    assert isinstance((await run.output())["messages"][-2], ToolMessage)
+    output = await run.output()
+    assert output is not None
+    assert isinstance(output["messages"][-2], ToolMessage)

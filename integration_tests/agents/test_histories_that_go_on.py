@@ -72,7 +72,13 @@ HISTORIES: Final[dict[str, Any]] = {
         AIMessage(
             "",
             invalid_tool_calls=[
-                InvalidToolCall(name="look", args='{"a": 1e400}', id="toolu_1", error=None)
+                InvalidToolCall(
+                    type="invalid_tool_call",
+                    name="look",
+                    args='{"a": 1e400}',
+                    id="toolu_1",
+                    error=None,
+                )
             ],
         ),
         ASK,

@@ -441,11 +441,15 @@ def test_the_commands(
 ) -> None:
     """From a file of prompts to a file of answers that follow a schema."""
     for cloud in environment_variables(emulator, tmp_path).values():
-        for name, value in cloud.items():
-            monkeypatch.setenv(name, value)
+        for name, setting in cloud.items():
+            monkeypatch.setenv(name, setting)
     path, schema, output = (tmp_path / name for name in ("in.jsonl", "schema.json", "out.jsonl"))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows(4)))
-    value = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    value: dict[str, Any] = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+    }
     schema.write_text(json.dumps({"title": "Answer", **value}))
 
     def command(*arguments: str) -> tuple[int, str]:

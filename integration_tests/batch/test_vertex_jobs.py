@@ -127,6 +127,7 @@ def test_results_come_in_the_order_of_the_inputs(
     assert [result.id for result in results] == [f"row-{n}" for n in range(110)]
     assert all(f'"Prompt {n}."' in str(results[n].output) for n in range(110))
     assert isinstance(results[0].output, AIMessage)
+    assert results[0].message is not None
     assert results[0].message.response_metadata["platform"] == "vertex"
     assert not [each for each in emulator.requests if each.operation == "invoke"]
 
@@ -142,7 +143,7 @@ def test_bound_tools_and_structured_output(
     job = submit(
         llm.bind_tools([get_weather]), prompts(2), storage=storage, reference=tmp_path / "t.json"
     )
-    messages = [result.message for result in finished(job)[1]]
+    messages = [result.message for result in finished(job)[1] if result.message]
     cut = [message for message in messages if message.invalid_tool_calls]
     assert len(cut) == 1
     assert not cut[0].tool_calls

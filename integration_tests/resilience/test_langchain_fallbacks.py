@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from clouds import make_model
@@ -73,4 +74,5 @@ def test_the_raw_usage_is_in_the_output_of_a_call(emulator: CloudEmulator, cloud
     assert result.llm_output["model_name"] == message.response_metadata["model_name"]
     assert list(message.response_metadata)[:2] == ["model_provider", "model_name"]
     assert message.usage_metadata is not None
-    assert message.usage_metadata["input_token_details"]["ephemeral_5m_input_tokens"] == 150
+    details: Mapping[str, object] = message.usage_metadata["input_token_details"]
+    assert details["ephemeral_5m_input_tokens"] == 150

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -16,7 +17,9 @@ from langchain_claude_cloud.testing import CloudEmulator
 ACCOUNT: Final = "123456789012"
 HAIKU: Final = "anthropic.claude-haiku-4-5-20251001-v1:0"
 
-IMAGE: Final = [{"type": "image", "url": "https://images.example.com/a.png"}]
+IMAGE: Final[list[str | dict[str, Any]]] = [
+    {"type": "image", "url": "https://images.example.com/a.png"}
+]
 
 
 async def _stream(llm: ChatClaudeCloud) -> None:
@@ -32,7 +35,7 @@ ASKED: Final[dict[str, Callable[[ChatClaudeCloud], object]]] = {
     "batch": lambda llm: llm.batch(["Hello", "Hi"]),
     "count": lambda llm: llm.count_tokens([("human", "Hello")]),
     "acount": lambda llm: asyncio.run(llm.acount_tokens([("human", "Hello")])),
-    "media": lambda llm: llm.invoke([("human", IMAGE)]),
+    "media": lambda llm: llm.invoke([HumanMessage(IMAGE)]),
 }
 
 

@@ -270,12 +270,12 @@ async def test_the_time_of_a_call_holds_while_a_url_is_fetched(
         released.wait(60.0)
         return b""
 
-    picture = [{"type": "image", "url": "https://example.com/a.png"}]
+    picture: list[str | dict[str, Any]] = [{"type": "image", "url": "https://example.com/a.png"}]
     timeout = {"total": 0.4}
     model = make_model(emulator, cloud, timeout=timeout, url_fetcher=fetch)
     ask = partial(asyncio.to_thread, model.invoke) if way is invoke else model.ainvoke
     with pytest.raises(RequestTimeoutError, match=r"0\.4 s"):
-        await ask([("human", picture)])
+        await ask([HumanMessage(picture)])
     released.set()
     assert asked(emulator) == []
 
@@ -581,6 +581,7 @@ async def test_names_tools_and_schemas_fit_the_cloud_that_answers(
 
 async def test_no_route_leaves_the_residency(emulator: CloudEmulator) -> None:
     """Every route is checked, not the first alone; and the one that answers lies inside."""
+    inside: list[Bedrock | Vertex]
     inside = [emulator.bedrock(region="eu-west-1"), emulator.vertex(region="eu")]
     given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "residency": "eu"}
     for outside in (emulator.vertex(), emulator.bedrock(region="us-east-1")):

@@ -65,7 +65,8 @@ def traced_message(client: RecordingClient) -> BaseMessage:
     ended = [run["outputs"] for run in client.sent if run.get("outputs")]
     (generation,) = ended[-1]["generations"][0]
     assert "langchain_claude_cloud" not in json.dumps(generation["message"]["id"])
-    return load(generation["message"], allowed_objects="core")
+    message: BaseMessage = load(generation["message"], allowed_objects="core")
+    return message
 
 
 @pytest.mark.parametrize("way", ["invoke", "stream", "astream"])

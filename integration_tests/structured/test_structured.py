@@ -62,7 +62,7 @@ def test_a_dict_grows_while_it_is_written(
     """Values only get longer, and the last one is the whole."""
     _script(emulator, method, WHOLE)
     schema = {**Joke.model_json_schema(), "title": "Joke"}
-    values = list(chat.with_structured_output(schema, method=method).stream("A joke."))
+    values: list[Any] = list(chat.with_structured_output(schema, method=method).stream("A joke."))
     assert len(values) > 4
     setups = [value.get("setup", "") for value in values]
     assert all(later.startswith(earlier) for earlier, later in pairwise(setups))
@@ -136,12 +136,12 @@ def test_the_raw_message_comes_along_on_request(
     """`include_raw` gives the message, the value, and the error in place of raising it."""
     structured = chat.with_structured_output(Joke, method=method, include_raw=True)
     _script(emulator, method, WHOLE)
-    good = structured.invoke("A joke.")
+    good: Any = structured.invoke("A joke.")
     assert good["parsed"] == Joke(**VALUE)
     assert good["raw"].usage_metadata
     assert good["parsing_error"] is None
     _script(emulator, method, WHOLE[:30], stop_reason="max_tokens")
-    cut = structured.invoke("A joke.")
+    cut: Any = structured.invoke("A joke.")
     assert cut["parsed"] is None
     assert isinstance(cut["parsing_error"], StructuredOutputError)
 
@@ -316,4 +316,4 @@ async def test_a_cut_or_refused_reply_is_never_a_result(
 
 def _name(kind: str) -> str:
     schema = SCHEMAS[kind]
-    return schema["title"] if isinstance(schema, dict) else schema.__name__
+    return str(schema["title"] if isinstance(schema, dict) else schema.__name__)

@@ -148,7 +148,10 @@ def test_demo_fails_when_the_wire_says_something_else(emulator: CloudEmulator) -
     def repaired(_: Any) -> list[dict[str, Any]]:
         """Return what would be sent if the cut call were repaired."""
         turns = emulator.requests[-1].body["messages"]
-        return json.loads(json.dumps(turns).replace("INVALID_JSON", "content"))
+        changed: list[dict[str, Any]] = json.loads(
+            json.dumps(turns).replace("INVALID_JSON", "content")
+        )
+        return changed
 
     write_script(emulator)
     with pytest.raises(CommandError, match="something else than its raw text"):
@@ -469,7 +472,7 @@ def test_batch_run_goes_on(
     value = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     schema.write_text(json.dumps({"title": "Answer", **value}), encoding="utf-8")
     output = tmp_path / "out.jsonl"
-    options = ("--platform", "vertex", "--system", "Be brief.", "--schema", str(schema))
+    options = ["--platform", "vertex", "--system", "Be brief.", "--schema", str(schema)]
     options += ("--input", "question", "--id", "key", "--tokens-per-minute", "100000")
     for done in ("2 answered, 0 failed, 0 skipped", "0 answered, 0 failed, 2 skipped"):
         code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)

@@ -662,6 +662,7 @@ def test_the_bearer_token_of_the_environment_is_for_those_who_gave_nothing(
     assert bedrock_settings(config).api_key is None
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
     api_key = bedrock_settings(config).api_key
+    assert not callable(api_key)
     assert (api_key.get_secret_value() if api_key else None) == (
         "from-environment" if used else None
     )

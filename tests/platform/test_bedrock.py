@@ -423,9 +423,11 @@ def test_headers() -> None:
 def botocores_headers(operation: str) -> set[str]:
     """Return the headers that AWS's own model of an operation has."""
     model = botocore.session.Session().get_service_model("bedrock-runtime")
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
     return {
         member.serialization["name"].lower()
-        for member in model.operation_model(operation).input_shape.members.values()
+        for member in shape.members.values()
         if member.serialization.get("location") == "header"
     }
 

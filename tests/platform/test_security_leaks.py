@@ -372,7 +372,7 @@ def test_a_proxys_password_does_not_show(
         lambda: Vertex(access_token=f"{TOKEN}\n"),
         lambda: Vertex(credentials_info=SECRET),
         lambda: Vertex(credentials=SECRET),
-        lambda: Vertex(acess_token=TOKEN),  # type: ignore[call-arg]  a typo
+        lambda: Vertex(acess_token=TOKEN),  # type: ignore[call-arg]  # a typo
         lambda: Bedrock(region="us-east-1", secret_access_key=SECRET),
         lambda: Bedrock(region="us-east-1", api_key=f"{API_KEY} "),
         lambda: Bedrock(region="us-east-1", session=SECRET),

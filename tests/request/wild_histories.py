@@ -90,7 +90,9 @@ def calls(draw: st.DrawFn, call_id: str) -> Json:
     """Draw what content says of a call, in one of the forms there are."""
     name, kind = draw(NAMES), draw(st.sampled_from(["tool_use", "tool_call", "invalid_tool_call"]))
     if kind == "tool_use":
-        more = draw(st.sampled_from([{}, {"partial_json": "{", "index": 1}, {"caller": None}]))
+        more: Json = draw(
+            st.sampled_from([{}, {"partial_json": "{", "index": 1}, {"caller": None}])
+        )
         return {"type": kind, "id": call_id, "name": name, "input": draw(ARGUMENTS), **more}
     args = draw(ARGUMENTS) if kind == "tool_call" else draw(RAW)
     return {"type": kind, "id": call_id, "name": name, "args": args}

@@ -82,7 +82,8 @@ def _with_empty_chunk(message: BaseMessage) -> BaseMessage:
 
 def _serde(message: BaseMessage) -> BaseMessage:
     serializer = JsonPlusSerializer()
-    return serializer.loads_typed(serializer.dumps_typed(message))
+    loaded: BaseMessage = serializer.loads_typed(serializer.dumps_typed(message))
+    return loaded
 
 
 TRIPS: dict[str, Callable[[Any], Any]] = {

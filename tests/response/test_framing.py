@@ -187,6 +187,7 @@ def test_the_vendors_vectors_decode(name: str, data: bytes, case: dict[str, Any]
     del name, case
     buffer = EventStreamBuffer()
     buffer.add_data(data)
+    expected: Any
     (expected,) = list(buffer)
     decoder = EventStreamDecoder()
     decoder.feed(data)

@@ -54,7 +54,7 @@ def test_without_an_intervention_the_reason_is_claudes() -> None:
 
 def test_a_continued_message_keeps_the_intervention_of_its_first_part() -> None:
     """A pause of the API does not make a blocked answer whole."""
-    accumulator = MessageAccumulator(pauses=1)
+    accumulator: MessageAccumulator[Any] = MessageAccumulator(pauses=1)
     first = {"content": [], "stop_reason": "pause_turn", ACTION: "INTERVENED"}
     accumulator.add_message(first)
     accumulator.add_message({"content": [], "stop_reason": "end_turn", ACTION: "NONE"})

@@ -86,7 +86,7 @@ def test_the_parts_are_one_message(version: str) -> None:
     """Its blocks in order, usage added up, the id of the first and the stop reason of the last."""
     made = read([first_part(), second_part()], version)
     merged = message_chunk_to_message(made[0] + made[1:])
-    answer = MessageAccumulator(pauses=3)
+    answer: MessageAccumulator[Any] = MessageAccumulator(pauses=3)
     answer.add_message(whole(first_part(), [{"type": "text", "text": "Let me see."}, SEARCH]))
     assert answer.is_paused
     answer.add_message(whole(second_part(), [FOUND, {"type": "text", "text": "Found."}]))
@@ -127,7 +127,7 @@ def test_a_bound_on_pauses_ends_the_answer_with_the_pause() -> None:
 
 def test_a_part_that_breaks_off_is_forgotten_when_it_is_asked_for_again() -> None:
     """Nothing of the first try is left, not even its usage."""
-    answer = MessageAccumulator(WRITERS["v0"](ORIGIN), pauses=3)
+    answer: MessageAccumulator[Any] = MessageAccumulator(WRITERS["v0"](ORIGIN), pauses=3)
     for events in (first_part(), second_part()[:-3], second_part()):
         reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN, cloud="vertex")
         list(reader.feed(sse(events)))
@@ -184,7 +184,7 @@ def test_text_alone_stays_a_string_until_a_block_joins_it() -> None:
     paused = [start(), *text(0, "One. "), *finish("pause_turn")]
     made = read([paused, [start(), *text(0, "Two."), *finish()]], "v0")
     merged = message_chunk_to_message(made[0] + made[1:])
-    answer = MessageAccumulator(pauses=1)
+    answer: MessageAccumulator[Any] = MessageAccumulator(pauses=1)
     answer.add_message(whole(paused, [{"type": "text", "text": "One. "}]))
     answer.add_message(whole([start(), *finish()], [{"type": "text", "text": "Two."}]))
     assert merged.content == build_message(answer, ORIGIN, version="v0").content

@@ -52,7 +52,9 @@ def _name(row: dict[str, Any]) -> str:
     return f"{row['file']}-{row['line']}"
 
 
-def _outputs(row: dict[str, Any], writer: Any, size: int) -> tuple[MessageAccumulator, list[Any]]:
+def _outputs(
+    row: dict[str, Any], writer: Any, size: int
+) -> tuple[MessageAccumulator[Any], list[Any]]:
     framing = "sse" if row["kind"] == "sse" else "event-stream"
     stream: ResponseStream[Any] = ResponseStream(
         framing, MessageAccumulator(writer), ORIGIN, cloud="vertex"

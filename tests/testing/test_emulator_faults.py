@@ -93,7 +93,7 @@ def test_a_gateways_own_limit(emulator: CloudEmulator, cloud: str) -> None:
 def test_a_policy_of_the_organization(emulator: CloudEmulator, client: Client) -> None:
     """Structured outputs and strict tools are refused in Google's shape, with the constraint."""
     emulator.fault(FaultKind.ORGANIZATION_POLICY, times=None)
-    strict = {**WEATHER, "strict": True}
+    strict: dict[str, Any] = {**WEATHER, "strict": True}
     strict["input_schema"] = {**strict["input_schema"], "additionalProperties": False}
     for body in (ask("Hi", output_config=FORMAT), ask("Hi", tools=[strict])):
         error = client.vertex(body).json()["error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 from botocore.eventstream import EventStreamBuffer
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ def test_frames_are_read_back(headers: dict[str, str], payload: bytes) -> None:
     data = frame(headers, payload)
     buffer = EventStreamBuffer()
     buffer.add_data(data + data)
+    message: Any
     for message in buffer:
         assert (message.headers, message.payload) == (headers, payload)
     assert list(read_frames(data + data + data[:-1])) == [(headers, payload)] * 2

@@ -260,7 +260,7 @@ def test_errors_in_mid_stream(emulator: CloudEmulator, client: Client) -> None:
     aws = client.bedrock(ask("Hi"), operation="invoke-with-response-stream")
     buffer = EventStreamBuffer()
     buffer.add_data(aws.content)
-    final = list(buffer)[-1]
+    final: Any = list(buffer)[-1]
     assert final.headers == {
         ":exception-type": "throttlingException",
         ":content-type": "application/json",

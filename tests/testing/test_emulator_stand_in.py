@@ -53,7 +53,8 @@ def message(client: Client, body: dict[str, Any], **options: Any) -> dict[str, A
     """Return the message of a non-streaming call on Vertex."""
     response = client.vertex(body, **options)
     assert response.status_code == 200, response.text
-    return response.json()
+    received: dict[str, Any] = response.json()
+    return received
 
 
 def words(answer: dict[str, Any]) -> str:

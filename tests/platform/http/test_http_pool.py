@@ -10,6 +10,7 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, receive
@@ -248,7 +249,8 @@ async def test_connections_that_were_idle_too_long_are_closed() -> None:
     """An expired connection is neither used nor kept, also one that never comes up again."""
     with Server(_slow) as server:
         await asyncio.gather(_asend(server), _asend(server))
-        loop_transport(server.url).client.connector._keepalive_timeout = 0.0  # type: ignore[attr-defined]
+        transport: Any = loop_transport(server.url)
+        transport.client.connector._keepalive_timeout = 0.0
         await _asend(server)
         await asyncio.to_thread(server.wait_closed, 2)
         assert server.opened == 3

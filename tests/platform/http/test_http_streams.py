@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 
 import anyio
@@ -159,12 +159,12 @@ async def test_draining_gives_up_soon_on_a_loop() -> None:
         server.wait_closed(1)
 
 
-def _pieces(server: Server) -> Iterator[bytes]:
+def _pieces(server: Server) -> Generator[bytes, None, None]:
     with open_stream(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK) as stream:
         yield from stream
 
 
-async def _apieces(server: Server) -> AsyncIterator[bytes]:
+async def _apieces(server: Server) -> AsyncGenerator[bytes, None]:
     async with await aopen_stream(
         FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
     ) as stream:
