@@ -27,6 +27,7 @@ from langchain_claude_cloud.errors import (
     ContextOverflowError,
     InvalidInputError,
     InvalidRequestError,
+    LocalLimitError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -595,10 +596,14 @@ def test_a_list_answers_whenever_a_member_alone_would_have(
     assert found or not able
 
 
-def test_a_limit_of_this_machine_blames_no_route(world: World) -> None:
+@pytest.mark.parametrize("kind", [ConnectionFailedError, LocalLimitError])
+def test_a_limit_of_this_machine_blames_no_route(
+    world: World, kind: type[ClaudeCloudError]
+) -> None:
     """The same route is asked again after a while, and no other for it."""
-    full = ConnectionFailedError("not reached")
-    full.__cause__ = OSError(24, "Too many open files")
+    full = kind("not reached")
+    if kind is ConnectionFailedError:
+        full.__cause__ = OSError(24, "Too many open files")
     plan = world.plan(A, B, max_retries=1)
     plan.failed(full)
     assert region_of(plan) == A
