@@ -2,7 +2,7 @@
 
 A route is one platform with one model on it. What a model is called there, and whether all
 of it lies inside the demanded residency, is decided here; which of several routes answers
-is decided by `langchain_claude_cloud.calls.failover`.
+is decided by `langchain_claude_cloud.calls.retries`.
 """
 
 from __future__ import annotations
