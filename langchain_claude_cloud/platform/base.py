@@ -7,9 +7,9 @@ Here is also what both clouds check of an address, and take out of a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 from urllib.parse import quote
 
 from langchain_claude_cloud.catalogue.names import unknown_model_note
@@ -157,41 +157,47 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
 _SHORTEST_SECRET: Final = 8
 
 
-def read_refusal(
-    platform: Platform,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    model: str,
-    secrets: Iterable[str | None],
-    extra_headers: Mapping[str, str],
-) -> ClaudeCloudError:
-    """Turn a platform's refusal into an exception that shows no credentials of the request.
-
-    Gateways and debugging endpoints may quote it.
+class CloudPlatform:
+    """What the platforms of both clouds have in common.
 
     Args:
-        platform: Whose refusal it is.
-        status: The HTTP status.
-        headers: The response's headers.
-        body: The response's body.
-        model: The model's id there.
-        secrets: The credentials themselves, so that no pattern has to guess what one is. What is
-            too short to be one is left alone.
-        extra_headers: What the user's settings added to the request.
+        name: Which cloud it is.
+        extra_headers: What the user's settings add to each request.
     """
-    added = [value for name, value in extra_headers.items() if is_credential(name, value)]
-    for secret in (*added, *secrets):
-        if secret is not None and len(secret) >= _SHORTEST_SECRET:
-            for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
-                body = body.replace(form.encode(), b"[redacted]")
-    return error_from_response(
-        status,
-        headers,
-        body,
-        platform=platform.name,
-        model=model,
-        region=platform.region,
-        note_if_not_found=unknown_model_note,
-    )
+
+    region: str
+
+    def __init__(self, name: Cloud, extra_headers: Mapping[str, str]) -> None:
+        self.name: Final = name
+        self._extra_headers = {key.lower(): value for key, value in extra_headers.items()}
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return itself: settings do not change, and credentials are shared."""
+        return self
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
+    ) -> ClaudeCloudError:
+        """Turn a refusal into an exception.
+
+        It shows no credentials of the request, which gateways and debugging endpoints may quote.
+        They are known, so that no pattern has to guess what one is.
+        """
+        added = [value for key, value in self._extra_headers.items() if is_credential(key, value)]
+        for secret in (*added, *self._secrets()):
+            if secret is not None and len(secret) >= _SHORTEST_SECRET:
+                for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
+                    body = body.replace(form.encode(), b"[redacted]")
+        return error_from_response(
+            status,
+            headers,
+            body,
+            platform=self.name,
+            model=model,
+            region=self.region,
+            note_if_not_found=unknown_model_note,
+        )
+
+    def _secrets(self) -> list[str | None]:
+        """Return the credentials, as far as they are known."""
+        raise NotImplementedError

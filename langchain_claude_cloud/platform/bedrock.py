@@ -19,17 +19,16 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
 )
 from langchain_claude_cloud.errors.types import (
-    Cloud,
     Framing,
     JsonObject,
     Operation,
 )
 from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity, AwsSource
 from langchain_claude_cloud.platform.base import (
+    CloudPlatform,
     OutgoingRequest,
     check_base_url,
     check_region,
-    read_refusal,
 )
 from langchain_claude_cloud.platform.bedrock_auth import BedrockApiKey, identity_of
 from langchain_claude_cloud.platform.bedrock_bodies import (
@@ -60,7 +59,7 @@ Bedrock's own names alone: a gateway must not get a signature for another servic
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
 
-class BedrockPlatform:
+class BedrockPlatform(CloudPlatform):
     """A Bedrock endpoint: implements `langchain_claude_cloud.platform.base.Platform`.
 
     Args:
@@ -76,10 +75,10 @@ class BedrockPlatform:
         ConfigurationError: The region or base URL cannot be one, or half a key pair is given.
     """
 
-    name: Final[Cloud] = "bedrock"
     max_body_bytes: Final = 20_000_000
 
     def __init__(self, settings: BedrockSettings) -> None:
+        super().__init__("bedrock", settings.extra_headers)
         self._settings = settings
         self._api = bedrock_apis()[settings.api]
         self.region = check_region(settings.region, platform="bedrock") if settings.region else ""
@@ -101,10 +100,6 @@ class BedrockPlatform:
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
-
-    def __deepcopy__(self, memo: dict[int, object]) -> BedrockPlatform:
-        """Return itself: settings do not change, and credentials are shared."""
-        return self
 
     def needs_prepare(self) -> bool:
         """Whether the region or the credentials are missing, or the latter are to be renewed."""
@@ -190,8 +185,7 @@ class BedrockPlatform:
         else:
             name = self._api.name_of(model_id)
             rewritten, headers = rewrite_for_messages(self._settings, body, betas, name, operation)
-        extra = {name.lower(): value for name, value in self._settings.extra_headers.items()}
-        return rewritten, {**headers, **self._settings.api_headers, **extra}
+        return rewritten, {**headers, **self._settings.api_headers, **self._extra_headers}
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
         """Return the signature's headers, or the bearer token of an API key.
@@ -228,22 +222,11 @@ class BedrockPlatform:
             return self._named_service != self._service
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
-    ) -> ClaudeCloudError:
-        """Turn a refusal into an exception."""
+    def _secrets(self) -> list[str | None]:
         secrets: list[str | None] = []
         with suppress(AuthenticationError):  # none are loaded yet
             secrets += self._credentials.secrets() if self._credentials is not None else []
-        return read_refusal(
-            self,
-            status,
-            headers,
-            body,
-            model=model,
-            secrets=secrets,
-            extra_headers=self._settings.extra_headers,
-        )
+        return secrets
 
 
 def _find_region(source: AwsSource, arn_region: str | None) -> str:

@@ -26,13 +26,13 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
 )
-from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.base import (
     NOT_COUNTED,
+    CloudPlatform,
     OutgoingRequest,
     check_base_url,
     check_region,
-    read_refusal,
 )
 from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
 
@@ -102,7 +102,7 @@ def count_tokens_region(region: str) -> str:
     return counting if stays else region
 
 
-class VertexPlatform:
+class VertexPlatform(CloudPlatform):
     """A Vertex AI endpoint: implements `langchain_claude_cloud.platform.base.Platform`.
 
     Args:
@@ -118,12 +118,12 @@ class VertexPlatform:
         ConfigurationError: The project, a region or the base URL cannot be one.
     """
 
-    name: Final[Cloud] = "vertex"
     framing: Final[Framing] = "sse"
     ca_bundle: Final = None
     max_body_bytes: Final = 30_000_000
 
     def __init__(self, settings: VertexSettings) -> None:
+        super().__init__("vertex", settings.extra_headers)
         self._settings = settings
         self.region = check_region(settings.region, platform="vertex")
         self.count_tokens_region = check_region(
@@ -141,10 +141,6 @@ class VertexPlatform:
 
     def __repr__(self) -> str:
         return f"VertexPlatform(project={self._settings.project!r}, region={self.region!r})"
-
-    def __deepcopy__(self, memo: dict[int, object]) -> VertexPlatform:
-        """Return itself: settings do not change, and credentials are shared."""
-        return self
 
     def needs_prepare(self) -> bool:
         """Whether there is no token yet, or a stale one."""
@@ -217,8 +213,7 @@ class VertexPlatform:
         return rewritten, self._headers(betas, body.get("anthropic_beta"))
 
     def _headers(self, betas: Sequence[str], in_body: object) -> dict[str, str]:
-        headers = {"content-type": "application/json"}
-        headers |= {name.lower(): value for name, value in self._settings.extra_headers.items()}
+        headers = {"content-type": "application/json", **self._extra_headers}
         if self._settings.request_type:
             headers["x-vertex-ai-llm-request-type"] = self._settings.request_type
         listed = headers.get("anthropic-beta", "").split(",")
@@ -245,24 +240,13 @@ class VertexPlatform:
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
-    ) -> ClaudeCloudError:
-        """Turn a refusal into an exception."""
+    def _secrets(self) -> list[str | None]:
         secrets: list[str | None] = []
         if self._tokens is not None:
             with suppress(AuthenticationError):  # another thread may have found them refused
                 authorization = self._tokens.headers().get("authorization", "")
                 secrets.append(authorization.removeprefix("Bearer "))
-        return read_refusal(
-            self,
-            status,
-            headers,
-            body,
-            model=model,
-            secrets=secrets,
-            extra_headers=self._settings.extra_headers,
-        )
+        return secrets
 
     def _project(self) -> str:
         project = self._settings.project or (self._tokens and self._tokens.project)

@@ -82,14 +82,10 @@ class Where:
     timeouts: Timeouts
 
     @property
-    def host(self) -> str:
-        """The endpoint's host."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
-
-    @property
     def label(self) -> str:
         """The endpoint in words."""
-        return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {self.host})"
+        host = urlsplit(self.url).netloc.rpartition("@")[2]
+        return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {host})"
 
 
 def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
