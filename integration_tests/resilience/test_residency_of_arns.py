@@ -119,3 +119,18 @@ def test_without_a_residency_nothing_is_refused(emulator: CloudEmulator) -> None
         model=arn("some-new-kind"), platform=emulator.bedrock(region="eu-west-1"), max_retries=0
     )
     assert llm.profile
+
+
+@pytest.mark.parametrize("name", ["anthropic.claude:1", "anthropic.claude-haiku-4-5-20251001-v1:0"])
+def test_a_router_that_is_called_like_a_model_is_looked_up(
+    emulator: CloudEmulator, name: str
+) -> None:
+    """AWS's default router has a model's name, and leads to profiles that nothing tells."""
+    llm = ChatClaudeCloud(
+        model=arn("default-prompt-router", name),
+        platform=emulator.bedrock(region="eu-west-1"),
+        residency="eu",
+    )
+    with pytest.raises(ConfigurationError, match="bedrock:GetPromptRouter"):
+        llm.invoke("Hello")
+    assert emulator.requests == []

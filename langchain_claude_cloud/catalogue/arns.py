@@ -17,6 +17,8 @@ _ARN = re.compile(
 
 
 _IN_ITS_REGION = frozenset(("foundation-model", "custom-model", "imported-model"))
+_NAMED = frozenset(("foundation-model", "custom-model", "inference-profile"))
+"""Kinds of resources whose ARN names a model; AWS's own router is called "anthropic.claude:1"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def id_in_arn(text: str) -> tuple[str | None, str] | None:
     A custom model's ARN names what it was made from, before a slash and its own id.
     """
     parts = split_arn(text)
-    named = BEDROCK_ID.fullmatch(parts[1].partition("/")[0]) if parts else None
+    if parts is None or parts[0] not in _NAMED:
+        return None
+    named = BEDROCK_ID.fullmatch(parts[1].partition("/")[0])
     return (named[1], named[2]) if named else None
 
 
