@@ -290,7 +290,7 @@ def test_a_profile_of_another_vendors_model_is_said_to_be_one(
     with httpx.Client(transport=transport) as client:
         find(route_to(emulator, arn), client)
     [notice] = notices(caplog)
-    assert "does not stand for a Claude model" in notice
+    assert "does not stand for a known Claude model" in notice
     assert emulator.control_requests == []
 
 

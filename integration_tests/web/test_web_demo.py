@@ -208,6 +208,25 @@ async def test_nonsense_is_refused(served: Served, body: str) -> None:
     assert response.json()["error"].startswith("Write a prompt")
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "https://elsewhere.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "rebound.example"}, 400),
+        ({"host": "rebound.example", "origin": "http://rebound.example"}, 400),
+    ],
+)
+async def test_another_site_cannot_start_a_run(
+    served: Served, headers: dict[str, str], status: int
+) -> None:
+    """With --live a run costs money, and any page in the same browser can send requests."""
+    asked = {"prompt": "Plan.", "model": "claude-sonnet-5-5", "cloud": "vertex"}
+    async with httpx.AsyncClient() as client:
+        response = await client.post(f"{served.url}/runs", json=asked, headers=headers)
+    assert response.status_code == status
+
+
 async def test_a_run_can_be_followed_without_a_browser(served: Served) -> None:
     """Its events are JSON, and the new characters add up to the file."""
     asked = {

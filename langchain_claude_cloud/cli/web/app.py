@@ -11,6 +11,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -89,6 +91,8 @@ def make_app(open_platform: OpenPlatform, model: str, *, live: bool) -> Starlett
         )
 
     async def runs(request: Request) -> Response:
+        if not _is_own_page(request):
+            return JSONResponse({"error": "Only the page itself may start a run."}, status_code=403)
         try:
             asked = _read(await request.body())
         except ValueError as error:
@@ -104,8 +108,15 @@ def make_app(open_platform: OpenPlatform, model: str, *, live: bool) -> Starlett
             Route("/", page),
             Route("/options", options),
             Route("/runs", runs, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
+
+
+def _is_own_page(request: Request) -> bool:
+    """Whether another site asks, which must not spend the reader's money; browsers say so."""
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"http://{request.headers.get('host')}"
 
 
 async def _events(asked: Asked, open_platform: OpenPlatform) -> AsyncIterator[str]:
