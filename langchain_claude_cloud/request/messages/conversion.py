@@ -179,7 +179,7 @@ class _ConversationBuilder:
         turn.plain = False
         for item in map(native_block, content):
             if isinstance(item, dict) and item.get("type") == "tool_result":
-                turn.results.append(convert_tool_result(item, notices=self._notices))
+                turn.results.append(convert_tool_result(item, self._notices))
             else:
                 add_block(turn.content, convert_item(item), item)
 

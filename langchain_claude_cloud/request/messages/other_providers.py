@@ -155,12 +155,7 @@ def _tool_use(held: JsonObject) -> JsonObject | None:
     call_id = held.get("toolUseId")
     if not isinstance(call_id, str):
         return None
-    return {
-        "type": "tool_use",
-        "id": call_id,
-        "name": held.get("name"),
-        "input": held.get("input") or {},
-    }
+    return _call(call_id, held.get("name"), held.get("input") or {})
 
 
 def _tool_result(held: JsonObject) -> JsonObject | None:

@@ -39,37 +39,33 @@ def convert_tool_message(message: ToolMessage, notices: list[str]) -> list[JsonO
     Raises:
         InvalidInputError: No ``tool_call_id``.
     """
-    is_error = message.status == "error"
+    head = {"tool_use_id": message.tool_call_id, "is_error": message.status == "error"}
     content = content_of(message)
-    head: JsonObject = {"tool_use_id": message.tool_call_id}
     results = [] if isinstance(content, str) else [_as_result(block) for block in content]
-    if results and None not in results:
-        return [
-            convert_tool_result({**head, **block}, notices=notices, is_error=is_error)
-            for block in results
-            if block is not None
-        ]
-    return [_build(head, content, notices, is_error=is_error)]
+    if not results or None in results:
+        results = [{"content": content}]
+    return [convert_tool_result({**head, **each}, notices) for each in results if each is not None]
 
 
-def convert_tool_result(
-    block: JsonObject, *, notices: list[str], is_error: bool = False
-) -> JsonObject:
-    """Convert a native ``tool_result`` block, with what is nested in it."""
-    rest = without_leftovers(block)
-    content = rest.pop("content", None)
-    is_error = bool(rest.pop("is_error", is_error))
-    return _build(rest, content or "", notices, is_error=is_error)
+def convert_tool_result(block: JsonObject, notices: list[str]) -> JsonObject:
+    """Convert a native ``tool_result`` block, with what is nested in it.
 
+    Args:
+        block: The block; not changed.
+        notices: Gets a line for each block that is described instead of sent.
 
-def _build(head: JsonObject, content: Content, notices: list[str], *, is_error: bool) -> JsonObject:
-    call_id = head.get("tool_use_id")
+    Raises:
+        InvalidInputError: It does not say which call it answers.
+    """
+    result = without_leftovers(block)
+    content, is_error = result.pop("content", None) or "", result.pop("is_error", False)
+    call_id = result.get("tool_use_id")
     if not call_id or not isinstance(call_id, str):
         raise InvalidInputError(
             "a tool result needs the id of its call: set tool_call_id to the 'id' of the entry "
             "in the AIMessage's tool_calls that it answers."
         )
-    result = {"type": "tool_result", **head, "tool_use_id": wire_id(call_id)}
+    result |= {"type": "tool_result", "tool_use_id": wire_id(call_id)}
     nested = _convert_content(content, result, notices)
     if is_error:
         result["is_error"] = True
