@@ -140,17 +140,16 @@ def _marker(body: JsonObject, section: str, ttl: str | None) -> JsonObject:
 
 def _markers(body: JsonObject) -> list[tuple[int, JsonObject]]:
     """Return the breakpoints of a body, with the index of their section; the automatic one last."""
-    found = []
-    for place, section in enumerate(_SECTIONS):
-        holders = body.get(section)
-        if not isinstance(holders, list):
-            continue
-        if section == "messages":
-            contents = [holder.get("content") for holder in holders]
-            holders = [b for content in contents if isinstance(content, list) for b in content]
-        found += [(place, holder.get("cache_control")) for holder in holders]
-    found.append((len(_SECTIONS), body.get("cache_control")))
-    return [(place, marker) for place, marker in found if isinstance(marker, dict)]
+    lists = [body[section] if isinstance(body.get(section), list) else [] for section in _SECTIONS]
+    contents = [message.get("content") for message in lists[-1]]
+    lists[-1] = [block for content in contents if isinstance(content, list) for block in content]
+    lists.append([body])
+    return [
+        (place, holder["cache_control"])
+        for place, holders in enumerate(lists)
+        for holder in holders
+        if isinstance(holder.get("cache_control"), dict)
+    ]
 
 
 def _mark_tools(body: JsonObject, marker: JsonObject) -> bool:

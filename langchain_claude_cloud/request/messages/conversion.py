@@ -7,7 +7,7 @@ some models also take them behind a user's turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -130,26 +130,13 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It cannot be sent.
         """
-        kind: str | None = message.type.removesuffix("MessageChunk").lower()
-        if kind == "chat":
-            role = message.role if isinstance(message, ChatMessage) else ""
-            kind = _KINDS.get(role.lower())
-            if kind is None:
-                raise InvalidInputError(
-                    f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
-                )
-        adders = {
-            "human": self._add_user,
-            "ai": self._add_assistant,
-            "system": self._add_system,
-            "tool": self._add_tool_result,
-        }
-        if kind not in adders:
+        kind = message.type if message.type in _ADDERS else _kind_of(message)
+        if kind not in _ADDERS:
             raise InvalidInputError(
                 f"messages of type {message.type!r} cannot be sent to Claude. Use HumanMessage, "
                 "AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
             )
-        adders[kind](message, position)
+        _ADDERS[kind](self, message, position)
 
     def finish(self) -> Conversation:
         """Return the conversation.
@@ -169,7 +156,8 @@ class _ConversationBuilder:
         messages = [turn.wire() for turn in turns]
         return Conversation(self._prompt.wire()["content"] or None, messages, tuple(self._notices))
 
-    def _add_user(self, message: BaseMessage, position: int) -> None:
+    def add_user(self, message: BaseMessage, position: int) -> None:
+        """Add a user's message."""
         turn = self._open("user", position)
         content = content_of(message)
         if isinstance(content, str):
@@ -183,7 +171,8 @@ class _ConversationBuilder:
             else:
                 add_block(turn.content, convert_item(item), item)
 
-    def _add_tool_result(self, message: BaseMessage, position: int) -> None:
+    def add_tool_result(self, message: BaseMessage, position: int) -> None:
+        """Add the results of tools to the user's turn."""
         results = convert_tool_message(cast("ToolMessage", message), self._notices)
         for result in results:
             content = result.get("content")
@@ -192,7 +181,7 @@ class _ConversationBuilder:
                     block["tool_name"] = self._names.wire_name(block["tool_name"])
         self._open("user", position).results += results
 
-    def _add_assistant(self, message: BaseMessage, position: int) -> None:
+    def add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
@@ -208,7 +197,8 @@ class _ConversationBuilder:
         is_text = len(added.blocks) == 1 and added.blocks[0]["type"] == "text"
         turn.plain = is_first and is_text and isinstance(message.content, str)
 
-    def _add_system(self, message: BaseMessage, position: int) -> None:
+    def add_system(self, message: BaseMessage, position: int) -> None:
+        """Add a system message, wherever it stands."""
         content = content_of(message)
         blocks: list[JsonObject] = []
         for item in [content] if isinstance(content, str) else content:
@@ -282,6 +272,19 @@ class _ConversationBuilder:
             )
 
 
+def _kind_of(message: BaseMessage) -> str:
+    """Return the type of a message that is a chunk, or that says by its role what it is."""
+    kind = message.type.removesuffix("MessageChunk").lower()
+    if kind != "chat":
+        return kind
+    role = message.role if isinstance(message, ChatMessage) else ""
+    if role.lower() not in _KINDS:
+        raise InvalidInputError(
+            f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
+        )
+    return _KINDS[role.lower()]
+
+
 def _convert_system_item(item: str | JsonObject) -> JsonObject | None:
     block = {"type": "text", "text": item} if isinstance(item, str) else item
     while block.get("type") == "non_standard":
@@ -295,3 +298,11 @@ def _convert_system_item(item: str | JsonObject) -> JsonObject | None:
             "HumanMessage."
         )
     return convert_text(block)
+
+
+_ADDERS: Final[Mapping[str, Callable[[_ConversationBuilder, BaseMessage, int], None]]] = {
+    "human": _ConversationBuilder.add_user,
+    "ai": _ConversationBuilder.add_assistant,
+    "system": _ConversationBuilder.add_system,
+    "tool": _ConversationBuilder.add_tool_result,
+}
