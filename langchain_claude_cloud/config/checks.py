@@ -1,7 +1,12 @@
-"""Checks of settings of the user and the environment, which never show a secret."""
+"""Checks of the settings of the user and the environment, which never show a secret.
+
+Regions, projects and addresses become parts of a URL that credentials are sent to, so the clouds'
+files and libraries are held to the same forms as the user.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -9,15 +14,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from langchain_claude_cloud.config.shapes import PROJECT, REGION, url_problem
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import MASK
 from langchain_claude_cloud.errors.types import Cloud
 
+REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+"""A label of a host name: anything else could send credentials elsewhere."""
+
+PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
+"""A project's id or number of Google Cloud. Dots in a row could climb out of a URL's path."""
+
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
+_NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -131,6 +143,35 @@ def _shape_problem(owner: str, field: str, text: str) -> str | None:
             return f"{text!r} is {told}"
     pattern, shape = known
     return None if pattern.fullmatch(text) else f"{_shown(text)} is malformed. It is {shape}."
+
+
+def url_problem(text: str) -> str | None:
+    """Return why a text is no base URL to send credentials to, or None."""
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return _NO_ADDRESS
+    if not url.hostname or not text.isprintable() or re.search(r"[\s\\]", text):
+        return _NO_ADDRESS
+    if url.username is not None or url.password is not None or "?" in text or "#" in text:
+        return "must have no user name, password, query or fragment in it"
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
+        return (
+            "must start with https://, since credentials travel with each request; "
+            "http:// is for 127.0.0.0/8, ::1 and localhost only"
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final, Protocol, Self
 from urllib.parse import quote
 
 from langchain_claude_cloud.catalogue.names import unknown_model_note
-from langchain_claude_cloud.config.shapes import REGION, url_problem
+from langchain_claude_cloud.config.checks import REGION, url_problem
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, error_from_response
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation

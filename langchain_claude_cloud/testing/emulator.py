@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from langchain_claude_cloud.config.shapes import is_loopback
+from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.batches import EmulatedBatches
 from langchain_claude_cloud.testing.blocks import Block, as_block

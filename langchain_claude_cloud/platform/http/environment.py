@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 import langchain_claude_cloud
-from langchain_claude_cloud.config.shapes import is_loopback
+from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.locks import shared_lock
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from langchain_claude_cloud.config.shapes import is_loopback
+from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.http import failures
