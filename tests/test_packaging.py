@@ -22,7 +22,7 @@ CORE = (
 
 
 FOR_CALLS = (
-    *("errors.parsing", "errors.classification", "errors.hints"),
+    *("errors.parsing", "errors.known_errors", "errors.explanation"),
     *("calls.retries", "calls.exchange", "platform.http.sending"),
 )
 """What no model needs before it is called."""

@@ -37,7 +37,7 @@ from langchain_claude_cloud.calls.steps import (
 )
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
-from langchain_claude_cloud.errors.hints import name_tools
+from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
     REQUEST_ID_HEADERS,

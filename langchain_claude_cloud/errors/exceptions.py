@@ -14,7 +14,7 @@ from langchain_core import exceptions as core
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.errors.hints import Explanation
+    from langchain_claude_cloud.errors.explanation import Explanation
     from langchain_claude_cloud.errors.known_errors import ErrorKind
     from langchain_claude_cloud.errors.parsing import ParsedError
 
@@ -231,12 +231,12 @@ def _build(
     region: str | None,
     describe: Callable[[str], str] | None = None,
 ) -> ClaudeCloudError:
-    from langchain_claude_cloud.errors import classification, hints  # noqa: PLC0415  no call that succeeds needs it
+    from langchain_claude_cloud.errors import explanation  # noqa: PLC0415  no call that succeeds needs it
 
-    kind, known = classification.classify(parsed, platform)
+    kind, known = explanation.classify(parsed, platform)
     note = describe(model) if describe and model and kind == "not_found" else ""
     error = CLASSES[kind](
-        hints.Explanation(parsed, kind, known, platform, model, region, note),
+        explanation.Explanation(parsed, kind, known, platform, model, region, note),
         platform=platform,
         model=model,
         region=region,
@@ -246,6 +246,6 @@ def _build(
         retry_after=parsed.retry_after,
         body=parsed.body,
     )
-    if classification.is_hopeless(parsed, kind):
+    if explanation.is_hopeless(parsed, kind):
         error.is_retryable = False
     return error

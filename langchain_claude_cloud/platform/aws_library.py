@@ -21,7 +21,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.errors.hints import clock_hint, is_clock_skew
+from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.library_logging import quiet_libraries
