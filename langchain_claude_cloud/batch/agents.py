@@ -1,4 +1,4 @@
-"""Gives an agent its input: a state with messages."""
+"""Makes the input of an agent, a state with messages, from an input of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many inputs are under way, and how fast they are begun."""
+"""Limits how many inputs are answered at once, and how fast they are started."""
 
 from __future__ import annotations
 

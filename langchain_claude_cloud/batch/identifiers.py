@@ -1,4 +1,4 @@
-"""Knows which inputs a run has seen and which are done, whatever their number."""
+"""Remembers which inputs a run has seen and which are answered, in constant memory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The files that a run writes: one record for each finished input, at once.
+"""Writes the records of a run to a file, each as soon as its input is finished.
 
-A process may be killed at any moment. What it had written is read by the next run; a line that
-it was about to write is removed.
+A process may be killed at any moment. The next run reads the complete records, and removes an
+incomplete last line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listens to the calls that one input takes: their number, tokens, cost and throttles."""
+"""Counts the calls of one input: their number, tokens, cost and throttles."""
 
 from __future__ import annotations
 

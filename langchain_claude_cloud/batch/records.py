@@ -1,4 +1,4 @@
-"""What is written about each finished input."""
+"""The record of a finished input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has done so far."""
+"""The report of a run."""
 
 from __future__ import annotations
 

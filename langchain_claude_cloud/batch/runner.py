@@ -1,4 +1,4 @@
-"""Runs many inputs through a runnable, on one event loop, and writes down each result."""
+"""Runs many inputs through a runnable, on one event loop, and writes a record of each result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One budget for the workers of a Ray cluster: an actor hands out what may be sent."""
+"""Shares one rate limit among the workers of a Ray cluster, in an actor."""
 
 from __future__ import annotations
 

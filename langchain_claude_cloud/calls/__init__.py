@@ -1,1 +1,1 @@
-"""One call: sent, retried, moved to another route, continued and adapted until it is answered."""
+"""Sends one call, with retries, failover, adaptation and continuation."""

@@ -1,13 +1,13 @@
-"""Send a request again without what the cloud does not take, where the package added that itself.
+"""Sends a request again without a field that the package added and the cloud refused.
 
-The catalogue says what a model takes on a cloud, and the clouds change faster than it does. So
-a refusal that names something which the package added is answered by one request without it.
-What the user asked for is never dropped: not a beta or a field that the user set, and not the
-feature that a beta was added for.
+The catalogue lists what a model supports on each cloud, but the clouds change faster. So if a
+refusal names something that the package added, the request is sent once more without it. What the
+user asked for is never left out: neither a beta or field that the user set, nor the feature that
+needs a beta.
 
-Two kinds of refusal are told apart. "This field is not supported" is true of the endpoint, for
-this identity: it is remembered by `Route.place`, for some hours. A complaint about one schema,
-one history or one length is true of this call alone.
+There are two kinds of refusals. "This field is not supported" holds for the endpoint and this
+identity, and is remembered for some hours, by `Route.place`. A complaint about one schema, one
+history or one length holds only for this call.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The answer of a call, over the responses that pauses split it into.
+"""Joins the responses of a call that the API paused into one answer.
 
-A response can end with the stop reason `pause_turn`: the API's own tools have worked for long,
-and the model goes on when its message is sent back as it is
-(https://docs.claude.com/en/api/handling-stop-reasons). That is done a bounded number of times,
-where the first request went.
+A response can end with the stop reason `pause_turn`, if the API's own tools have worked for a long
+time. The model continues when its message is sent back unchanged
+(https://docs.claude.com/en/api/handling-stop-reasons). This is done a limited number of times, at
+the endpoint that answered first.
 """
 
 from __future__ import annotations

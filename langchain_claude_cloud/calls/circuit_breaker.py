@@ -1,8 +1,9 @@
-"""Circuit breakers: which endpoints of this process fail at the moment, and for how long.
+"""Circuit breakers: they remember which endpoints fail at the moment, and for how long.
 
 An endpoint's circuit is closed while it answers. A failure opens it for a while; then it is
 half-open: one call at a time is let through as a probe, and its outcome closes the circuit or
-opens it again. A thousand tasks that return at once would bring down what has just recovered.
+opens it again. Otherwise a thousand tasks at once could overload an endpoint that has just
+recovered.
 """
 
 from __future__ import annotations

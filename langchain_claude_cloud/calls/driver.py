@@ -1,4 +1,4 @@
-"""Drive one call: what to do next, given what came of it. No I/O, no waiting, no clock of its own.
+"""Decides what a call does next. It does no I/O, does not wait, and has no clock.
 
 The driver is a generator in the manner of `httpx.Auth.auth_flow`. It yields steps and is sent
 their outcomes, by an executor in a thread or on an event loop. It sends a request, sends it

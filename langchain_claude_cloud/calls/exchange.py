@@ -1,7 +1,7 @@
 """Send a call and return the cloud's answer: what the chat model calls.
 
-Everything that decides is in `langchain_claude_cloud.calls.driver`; what differs between threads
-and event loops in `langchain_claude_cloud.calls.executors`.
+`langchain_claude_cloud.calls.driver` makes the decisions. `langchain_claude_cloud.calls.executors`
+has the differences between threads and event loops.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Do what a driver asks for, in a thread or on an event loop.
+"""Executes the steps of a driver, in a thread or on an event loop.
 
-These two are the only place where sync and async calls differ. What is done next is decided by
-the driver; how bytes travel is the business of `langchain_claude_cloud.platform.http`.
+Only here do sync and async calls differ. The driver decides what is done next, and
+`langchain_claude_cloud.platform.http` sends and receives the bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ask a control plane, as steps of a call: for a list of models, or for what an ARN stands for."""
+"""Asks a cloud's control plane for its models, or for the model that an ARN stands for."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What outlives a call: the one owner of the state that the calls of a process share.
+"""Owns all state that the calls of a process share.
 
-Each table says whose its entries are: the key is `Route.place`, which tells endpoints and
-identities apart, or begins with it. Each has a bound, and its entries expire. A test that wants
-a process which has seen nothing yet calls `MEMORY.reset()`.
+The key of each entry is, or begins with, `Route.place`, which identifies an endpoint and an
+identity. Each table has a size limit, and its entries expire. A test that needs a fresh process
+calls `MEMORY.reset()`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Calls whose requests and answers travel by other means than HTTP, such as batch inference.
+"""Builds the requests and reads the answers of calls that are not sent one by one: batch jobs.
 
-The request is the one that a call would send, and its answer is read as a call reads it.
+Request and answer are the same as those of a single call.
 """
 
 from __future__ import annotations

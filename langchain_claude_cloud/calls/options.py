@@ -1,7 +1,7 @@
-"""Reads what one call asks for from a model's fields and the call's arguments.
+"""Reads the options of one call from a model's fields and the call's arguments.
 
-The same names are taken in both places; what the call says wins. Unknown names are refused
-with the nearest known one: a silently ignored argument is a bug that nobody sees.
+Both have the same names, and the call's arguments win. An unknown name is refused, and the error
+suggests the nearest known one: a silently ignored argument would be a bug that nobody sees.
 """
 
 from __future__ import annotations

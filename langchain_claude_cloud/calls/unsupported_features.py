@@ -1,4 +1,4 @@
-"""What the package adds to requests by itself, and how clouds say that they do not support it."""
+"""The features that the package adds to requests, and how clouds refuse them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Which Claude models there are, what each cloud calls them, and what they can do."""
+"""The Claude models: their ids on each cloud, their limits and their features."""

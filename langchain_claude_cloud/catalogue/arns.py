@@ -1,4 +1,4 @@
-"""Bedrock's ARNs: what each names, and how to find out what those stand for that name no model."""
+"""Parses Bedrock's ARNs, and says how to look up those that do not name a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bedrock's APIs: where each is, how it is signed for, and which settings it has.
+"""Bedrock's APIs: the address, signature and settings of each.
 
 The rows are in ``models.json``, with their evidence. An API that is like one of these is a row
 there, its name in `errors.types`, and a field of `Bedrock` for each setting that it alone has.

@@ -1,4 +1,4 @@
-"""Where regions lie, for promises about residency and for the choice of a profile."""
+"""The geography of each region, for residency and for the choice of an inference profile."""
 
 from __future__ import annotations
 

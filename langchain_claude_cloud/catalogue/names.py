@@ -1,4 +1,4 @@
-"""The names of models: those that look alike, and the environment variables made of them."""
+"""Finds similar model names, and the environment variables that belong to a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find what a model is called on a cloud, and what is known about it.
+"""Finds a model's id on a cloud, and its entry in the catalogue.
 
 A user names a model by its catalogue name, a first-party name, a cloud's exact id or an ARN.
 A model that is not in the catalogue resolves too: the newest of its family stands in for it.

@@ -1,4 +1,4 @@
-"""What LangChain calls: `ChatClaudeCloud`, and what belongs to it."""
+"""`ChatClaudeCloud`, the chat model that LangChain calls."""
 
 from langchain_claude_cloud.chat_models.arguments import (
     Effort,

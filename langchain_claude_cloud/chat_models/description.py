@@ -1,4 +1,4 @@
-"""What LangChain is told about a model: for its caches, for traces, and as a ``ModelProfile``."""
+"""Describes a model to LangChain: for caches, for traces, and as a ``ModelProfile``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`ChatClaudeCloud`: LangChain's chat model interface over the exchange with a cloud.
 
-Here are the fields and the glue; the work is done by `langchain_claude_cloud.calls.exchange`.
+This module connects LangChain's methods with `langchain_claude_cloud.calls.exchange`, which sends
+the calls.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Counts the tokens of a prompt: as a cloud counts them, or as an estimate.
 
 LangChain counts the same history again and again: `trim_messages` first asks about all of it,
-then about slices of it, in a binary search and often in reverse. One request has to do for all
-of them. So what is a part of a list that was counted is derived from that list's count, in
-proportion to its size; what no cloud counts is estimated from its size alone.
+then about slices of it, in a binary search and often in reverse. One request has to be enough for
+all of them. So the count of a part of a list is derived from the count of the whole list, in
+proportion to its size. What no cloud counts is estimated from its size alone.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a cloud is asked about itself: its models, inference profiles, what an ARN stands for."""
+"""Asks the clouds' control planes for models, inference profiles, and the model of an ARN."""

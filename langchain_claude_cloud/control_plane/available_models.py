@@ -1,4 +1,4 @@
-"""Which models a cloud says it has.
+"""Lists the models that a cloud has.
 
 `ask_for_models` is a generator: it yields requests, is sent the answer of each (or has its
 error raised), and returns what was made of the answers.

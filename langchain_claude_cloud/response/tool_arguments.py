@@ -1,8 +1,7 @@
-"""Reads the raw text of a tool call's arguments, whole or while it is written.
+"""Parses the raw text of a tool call's arguments, complete or still growing.
 
-Whole arguments are accepted only if they are one JSON object, strictly: what a model left out
-is never made up, because the call is executed. `PartialJsonReader` shows what is known of
-unfinished ones.
+Complete arguments must be one strictly valid JSON object: nothing that the model left out is filled
+in, because the call is executed. `PartialJsonReader` reads unfinished arguments.
 """
 
 from __future__ import annotations

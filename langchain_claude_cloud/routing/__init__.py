@@ -1,1 +1,1 @@
-"""Which platforms a call may go to, and what the model is called there."""
+"""Finds the platforms that a call may go to, and the model's id on each."""

@@ -1,8 +1,8 @@
 """Finds the endpoints that a call may go to from a model's fields.
 
-A route is one platform with one model on it. What a model is called there, and whether all
-of it lies inside the demanded residency, is decided here; which of several routes answers
-is decided by `langchain_claude_cloud.calls.retries`.
+A route is one platform with one model on it. This module finds the model's id there, and checks
+that the route lies inside the demanded residency. `langchain_claude_cloud.calls.retries` chooses
+among several routes.
 """
 
 from __future__ import annotations

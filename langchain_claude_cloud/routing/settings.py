@@ -1,4 +1,4 @@
-"""The plain settings that a platform works with, made from what the user set."""
+"""Makes a platform's plain settings from the user's `Vertex` or `Bedrock`."""
 
 from __future__ import annotations
 

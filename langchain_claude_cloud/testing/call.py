@@ -1,4 +1,4 @@
-"""A model request after its envelope was read, before its body is judged."""
+"""A model request whose address and headers were read, but whose body is not validated yet."""
 
 from __future__ import annotations
 

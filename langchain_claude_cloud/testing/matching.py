@@ -1,4 +1,4 @@
-"""Decides which scripted entry a request gets: by what it says, by its fields, by its betas."""
+"""Decides whether a scripted entry fits a request, by its text, its fields and its betas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each Claude model takes and refuses, derived from its id.
+"""The rules of each Claude model, derived from its id: what it supports and what it refuses.
 
 Written apart from the package's own catalogue on purpose: a wrong line there must be
 refused here. Facts: platform.claude.com models overview, migration guides and the

@@ -1,4 +1,4 @@
-"""What the server's parts hand each other: a request, a response, a refusal.
+"""The requests, responses and refusals that the parts of the server exchange.
 
 No HTTP library.
 """

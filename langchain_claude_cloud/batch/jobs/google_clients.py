@@ -1,4 +1,4 @@
-"""Google's storage clients: made with the platform's identity, their errors turned into ours.
+"""Makes Google's storage clients with the platform's identity, and converts their errors.
 
 google-cloud-storage and google-cloud-bigquery are the extra ``batch-vertex``, imported on first
 use. Their own variables lead them to an emulator: ``STORAGE_EMULATOR_HOST`` and

@@ -1,4 +1,4 @@
-"""Asks again for the records that have no answer after all jobs have ended."""
+"""Submits the records again that have no answer after all jobs have ended."""
 
 from __future__ import annotations
 

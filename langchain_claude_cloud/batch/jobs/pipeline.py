@@ -1,4 +1,4 @@
-"""Takes a runnable apart: what comes before its one call of the model, and what comes after."""
+"""Splits a runnable into the steps before its one call of the model, and the steps after it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The reference file of a batch: all that another process needs to continue it.
+"""The reference file of a batch, with which another process can continue it.
 
-It is JSON, written anew as a whole at each step, and holds no secrets: credentials come from the
-runnable, or from the environment.
+It is JSON, and is replaced as a whole at each step. It holds no secrets: credentials come from the
+runnable or the environment.
 """
 
 from __future__ import annotations

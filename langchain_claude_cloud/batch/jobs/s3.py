@@ -1,4 +1,4 @@
-"""Lines in Amazon S3, by boto3's client."""
+"""Keeps a batch's lines in Amazon S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cloud's batch inference must offer, and where its files lie: the seam between both clouds.
+"""The interfaces that each cloud implements for batch inference: its jobs and its storage.
 
 A cloud implements `BatchService` (its control plane and the form of its lines) and `ObjectStore`
 (where lines are kept); `langchain_claude_cloud.batch.jobs.clouds` chooses them by the storage's

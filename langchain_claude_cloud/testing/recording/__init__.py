@@ -1,6 +1,6 @@
 """Records what a test exchanges with the real clouds, and replays it without a network.
 
-vcrpy (extra ``record``) takes hold of the HTTP clients and finds the recorded answer to a
-request. What is here: which requests are recorded, what is taken out of them, and files that
+vcrpy (extra ``record``) intercepts the HTTP clients and finds the recorded answer to a request.
+This package decides which requests are recorded, removes secrets from them, and writes files that
 people can read.
 """

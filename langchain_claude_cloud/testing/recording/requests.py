@@ -1,4 +1,4 @@
-"""What is recorded of a request, and how two requests differ.
+"""Converts requests to their recorded form, and compares them.
 
 A request is recorded as if it had gone to the cloud's own address, whatever gateway or emulator it
 went through, and without what changes from one run to the next: signatures, dates, tokens.

@@ -1,4 +1,4 @@
-"""What is recorded of a response: its events, decoded, or its JSON; and the bytes made of them."""
+"""Converts responses to their recorded form, and back to bytes."""
 
 from __future__ import annotations
 

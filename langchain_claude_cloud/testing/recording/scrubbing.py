@@ -1,4 +1,4 @@
-"""Takes out of a recording what says whose account it was made with."""
+"""Removes credentials, accounts and projects from a recording."""
 
 from __future__ import annotations
 

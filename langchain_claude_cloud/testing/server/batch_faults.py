@@ -1,4 +1,4 @@
-"""What a test can have go wrong with the next batch job of a cloud."""
+"""The faults that a test can cause in the next batch job of a cloud."""
 
 from __future__ import annotations
 

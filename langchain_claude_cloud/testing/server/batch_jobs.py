@@ -1,4 +1,4 @@
-"""Batch jobs of both clouds, as far as an emulator remembers them.
+"""The batch jobs of both clouds that an emulator remembers.
 
 What a job's state is shown as advances with each look at it, so that no test waits for a clock.
 """

@@ -1,4 +1,4 @@
-"""The stand-in for the model: small, deterministic, and obedient to tools and schemas."""
+"""The stand-in for the model: small, deterministic, and able to follow tools and schemas."""
 
 from __future__ import annotations
 
