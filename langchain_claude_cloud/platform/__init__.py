@@ -1,1 +1,1 @@
-"""Messages API JSON in, bytes on the wire out: one module a cloud, all HTTP in `http`."""
+"""Sends requests to the clouds: one module for each cloud, and all HTTP in `http`."""

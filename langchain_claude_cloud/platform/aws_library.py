@@ -1,4 +1,4 @@
-"""botocore, as far as it is used for credentials: its objects as types, sessions, exceptions.
+"""Wraps the parts of botocore that load credentials: types, sessions, exceptions.
 
 botocore is imported on first use. Asking for credentials is bounded in time, is not repeated by
 botocore, since the call's own retries do that, and does not read an MFA code where there is no

@@ -1,8 +1,8 @@
-"""The protocol of a platform: what the package must know about a cloud to call it.
+"""The interface that each cloud implements, so that the package can call it.
 
 A platform turns a Messages API body into a request and reads refusals. It knows no LangChain,
 HTTP client or event loop: `platform.http` drives it from threads and from event loops alike.
-Here is also what both clouds check of an address, and take out of a refusal.
+It also has what both clouds share: the checks of an address, and the parsing of refusals.
 """
 
 from __future__ import annotations

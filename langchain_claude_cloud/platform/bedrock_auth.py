@@ -1,6 +1,6 @@
-"""Who asks Bedrock: an identity of AWS that signs, an API key, or nobody.
+"""Authenticates requests to Bedrock: by a signature, by an API key, or not at all.
 
-Without a signature a request goes to a gateway that signs it itself.
+Requests without a signature are for a gateway that signs them.
 """
 
 from __future__ import annotations

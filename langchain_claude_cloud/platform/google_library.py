@@ -1,4 +1,4 @@
-"""google-auth, as far as it is used: loading credentials, its transport, its exceptions.
+"""Wraps the parts of google-auth that are used: loading, transport, exceptions.
 
 google-auth is imported on first use. Its transport is ``requests``, which honours HTTPS_PROXY
 and REQUESTS_CA_BUNDLE.

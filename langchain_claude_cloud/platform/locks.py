@@ -1,4 +1,4 @@
-"""Locks that a forked child finds open."""
+"""Locks that are released in a forked child process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks which texts of a request a guardrail of Bedrock looks at.
+"""Marks the texts of a request that a guardrail of Bedrock checks.
 
 On InvokeModel that is done by tags around the texts, with a suffix that the body names
 (https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tagging.html). Without any tag

@@ -1,4 +1,4 @@
-"""Turns the schema of a tool's arguments into one that the API takes as ``input_schema``.
+"""Converts the schema of a tool's arguments to one that the API accepts as ``input_schema``.
 
 The API wants an object at the root, and none of ``anyOf``, ``oneOf`` and ``allOf`` beside it
 ("input_schema does not support oneOf, allOf, or anyOf at the top level", 400). Servers of the

@@ -1,9 +1,9 @@
 """Checks the parameters of a call against the model and writes them as the API does.
 
-The catalogue says what a model takes. A sampling parameter that it refuses is left out with a
+The catalogue says what a model supports. A sampling parameter that it refuses is left out with a
 notice, because that changes little. A thinking mode or an effort that it refuses is an error,
-because leaving it out would change what was asked for. Models that the catalogue does not know
-are not second-guessed.
+because leaving it out would change what was asked for. For models that the catalogue does not know,
+nothing is left out or refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes sure that a body can be written as JSON that the API takes."""
+"""Checks that a body can be written as JSON that the API accepts."""
 
 from __future__ import annotations
 

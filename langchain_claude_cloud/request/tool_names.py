@@ -1,8 +1,8 @@
-"""What tools, their property keys and their calls are called in requests.
+"""Replaces names of tools, keys of arguments and ids of calls that the API refuses.
 
-The API refuses some names, keys and ids; those of other models' histories among them. What takes
-their place depends on the text alone: a call and its result still match, and a cached prompt
-stays the same from request to request.
+Histories of other models may contain such names, keys and ids. A replacement depends only on the
+original text, so that a call and its result still match, and a cached prompt stays the same in
+every request.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Builds up a message from the events of a stream.
 
 This is the only place that knows how Claude's events make a message. Chunks, protocol events
-and whole messages are all made from its state, which is why all paths agree. A handler is
-told of each event and returns what it hands out for it.
+and whole messages are all made from its state, which is why all paths agree. A handler receives
+each event and returns its output for it.
 
 The events: https://docs.claude.com/en/api/messages-streaming. Blocks and deltas that are not
 known here are kept as they come.
 
-When the API's own tools work for long, it ends a message with the stop reason `pause_turn`;
-sent back as it is, it is continued in a further message
-(https://docs.claude.com/en/api/handling-stop-reasons). To LangChain all that is one answer.
+If the API's own tools work for a long time, a message ends with the stop reason `pause_turn`. Sent
+back unchanged, it continues in another message
+(https://docs.claude.com/en/api/handling-stop-reasons). LangChain gets all of them as one answer.
 """
 # ruff: noqa: ARG002 - the handler that has nothing to hand out does not use what it is told.
 

@@ -1,4 +1,4 @@
-"""Makes what LangChain streams from the events of a message: chunks, and protocol events.
+"""Converts the events of a message to LangChain's chunks and protocol events.
 
 Chunks have what LangChain merges by ``index``: in output version v0 the API's own blocks, in
 v1 LangChain's standard blocks. Each key of the response metadata is on one chunk, because core

@@ -1,7 +1,7 @@
-"""Makes LangChain's message and its metadata from what has arrived.
+"""Builds LangChain's message and its metadata from an accumulated answer.
 
-Everything that all paths must agree on is here: the form of the content in both output
-versions, the response metadata, the translation to standard content blocks.
+All ways of calling a model share this code: the content in both output versions, the response
+metadata, and the translation to standard content blocks.
 """
 
 from __future__ import annotations

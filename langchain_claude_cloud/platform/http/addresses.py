@@ -1,7 +1,7 @@
-"""Which addresses a server may be made to fetch from: the public internet's.
+"""Decides whether an address is public, and may be fetched from.
 
-Whoever can put a URL into a prompt could otherwise read the cloud's metadata service, or
-whatever else only this machine sees.
+Otherwise a URL in a prompt could reach the cloud's metadata service, or other servers that only
+this machine can reach.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The body of a response, as the rest of the package sees it.
+"""Reads the body of a response.
 
 It is read piece by piece, with a limit on the wait for each. Its connection serves the next
 request if it was read to the end, and is closed at once if not.

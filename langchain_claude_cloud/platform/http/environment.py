@@ -1,4 +1,4 @@
-"""What a process's surroundings say about HTTP: certificates, proxies, files, this machine."""
+"""Reads certificates, proxies and limits for HTTP from the environment."""
 
 from __future__ import annotations
 

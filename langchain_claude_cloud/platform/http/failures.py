@@ -1,7 +1,7 @@
-"""What the HTTP library says went wrong, as the package's own errors.
+"""Converts errors of the HTTP library to errors of this package.
 
-The original is not chained to them: it refers to the request and so to its credentials, and some
-of its kinds quote headers. What it says is in the text.
+The original error is not chained, because it refers to the request and its credentials, and may
+quote headers. Its text is in the new error's message.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What belongs to one event loop: its pools of connections and the work that its tasks share.
+"""The state of one event loop: its pools of connections, and the work that its tasks share.
 
 The state of a loop is made on first use and kept as an attribute of the loop, so that both go at
 the same time. (A dictionary with weak keys would not do: connections refer to their loop, so a

@@ -1,4 +1,4 @@
-"""What a call needs before its request can be built: credentials, and this stage's modules.
+"""Prepares a call before its request is built: loads the credentials and the HTTP modules.
 
 On an event loop whatever may block runs in a thread, once for all tasks that wait for it. This
 module is light, so that a first call on an event loop does not import httpx there.

@@ -1,7 +1,7 @@
 """Sending a request to a cloud, from a thread or from an event loop.
 
-Whatever goes wrong becomes an error of ours that names the platform, model and region. There is
-one attempt, and one more with renewed credentials; retries are the caller's business.
+Every failure becomes an error of this package that names the platform, model and region. There is
+one attempt, and a second one with renewed credentials; the caller does the retries.
 """
 
 from __future__ import annotations

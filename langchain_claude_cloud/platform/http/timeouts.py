@@ -1,4 +1,4 @@
-"""How long to wait for each phase of a request, and for all of it."""
+"""The timeouts of a request: for each phase, and for the whole call."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A turn of the conversation, and what the API demands of all turns.
+"""The turns of a conversation, and the API's rules for them.
 
-Each tool call has exactly one result. What the history itself explains is repaired: calls whose
-arguments never were valid, and calls that somebody removed. Anything else is an error that names
-the id of the call.
+Each tool call must have exactly one result. A call with invalid arguments gets an error result, and
+a call that was removed from ``tool_calls`` is left out. Anything else is an error that names the id
+of the call.
 """
 
 from __future__ import annotations
