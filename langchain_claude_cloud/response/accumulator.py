@@ -201,7 +201,7 @@ class MessageAccumulator(Generic[T]):
     def _message_start(self, event: JsonObject) -> None:
         message = event["message"]
         is_first = self._paused_fields is None
-        fields = _own_fields(message, null=is_first)
+        fields = _own_fields(message)
         self.complete = self.is_paused = False
         self._by_index.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
@@ -288,7 +288,7 @@ class MessageAccumulator(Generic[T]):
         kind = delta["type"]
         key = _TEXT_OF_DELTA.get(kind)
         if key is not None:
-            text = _string(delta[key])
+            text = _string(delta[key] or "")
             if key == "signature":
                 block.signature = text
             elif key == "partial_json" and not block.is_structured_output:
@@ -356,12 +356,12 @@ class MessageAccumulator(Generic[T]):
             self._outputs += self._handler.message_stop(self)
 
 
-def _own_fields(fields: Mapping[str, object], *, null: bool = False) -> JsonObject:
-    """Return the API's own fields of a message without its content; null ones if wanted."""
+def _own_fields(fields: Mapping[str, object]) -> JsonObject:
+    """Return the API's own fields of a message that are not null, without its content."""
     return {
         key: value
         for key, value in fields.items()
-        if key != "content" and not key.startswith(BEDROCK_PREFIX) and (null or value is not None)
+        if value is not None and key != "content" and not key.startswith(BEDROCK_PREFIX)
     }
 
 
