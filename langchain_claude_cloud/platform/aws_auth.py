@@ -11,7 +11,6 @@ import copy
 import os
 import time
 from dataclasses import astuple, dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
@@ -24,7 +23,7 @@ from langchain_claude_cloud.platform.aws_library import (
     make_session,
 )
 from langchain_claude_cloud.platform.locks import open_in_child, shared_lock
-from langchain_claude_cloud.platform.shared_sources import SharedSources, fingerprint
+from langchain_claude_cloud.platform.shared_sources import SharedSources, surroundings
 from langchain_claude_cloud.platform.sigv4 import AwsKeys
 
 if TYPE_CHECKING:
@@ -281,6 +280,7 @@ def _freeze(credentials: BotoCredentials) -> AwsKeys:
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
 
 
+_VARIABLES: Final = ("AWS_", "HOME")
 _FILES: Final = (
     ("AWS_CONFIG_FILE", "~/.aws/config"),
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
@@ -301,17 +301,14 @@ class AwsSources(SharedSources[AwsSource]):
 
     def _get(self, identity: AwsIdentity, base: AwsSource | None) -> AwsSource:
         # A session may not be hashable. The source keeps it, so its address stays its own.
-        key = (replace(identity, session=None), id(identity.session), _surroundings())
+        files = [os.environ.get(name, default) for name, default in _FILES]
+        key = (
+            replace(identity, session=None),
+            id(identity.session),
+            surroundings(_VARIABLES, files),
+        )
         return self.share(key, lambda: AwsSource(identity, base))
 
 
 AWS_SOURCES: Final = AwsSources()
 """The sources of this process."""
-
-
-def _surroundings() -> bytes:
-    """Return a digest of everything in the environment that decides who signs."""
-    names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
-    parts = [f"{name}={os.environ[name]}" for name in names]
-    parts += [f"{name}:{fingerprint(os.environ.get(name, path))}" for name, path in _FILES]
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()

@@ -29,12 +29,15 @@ from langchain_claude_cloud.platform.google_library import (
     transport,
 )
 from langchain_claude_cloud.platform.locks import shared_lock
-from langchain_claude_cloud.platform.shared_sources import SharedSources, fingerprint
+from langchain_claude_cloud.platform.shared_sources import SharedSources, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from google.auth.transport.requests import Request
+
+_VARIABLES: Final = ("GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_METADATA_", "HOME", "APPDATA")
+"""How the names of the variables begin that say which default credentials are meant."""
 
 _STALE_RETRY = 30.0
 """Seconds between attempts to renew a token that still works. The metadata server hands
@@ -67,10 +70,15 @@ def token_source(
     if credentials is not None:
         identity = ("object", id(credentials))
     elif credentials_info is not None:
-        secret = credentials_info.get_secret_value()
-        identity = ("info", hashlib.sha256(secret.encode()).digest())
+        digest = hashlib.sha256(credentials_info.get_secret_value().encode()).digest()
+        identity = ("info", digest)
     else:
-        identity = _default_identity(needs_project=needs_project)
+        home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
+        files = (
+            os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"),
+            f"{home}/application_default_credentials.json",
+        )
+        identity = ("default", needs_project, surroundings(_VARIABLES, files))
     given = credentials if credentials is not None else credentials_info
     return GOOGLE_SOURCES.share(
         identity, lambda: CredentialsSource(given, needs_project=needs_project)
@@ -235,22 +243,3 @@ TokenSource: TypeAlias = StaticToken | CredentialsSource
 
 GOOGLE_SOURCES: Final[SharedSources[CredentialsSource]] = SharedSources()
 """The sources of this process."""
-
-
-def _default_identity(*, needs_project: bool) -> tuple[object, ...]:
-    """Return everything that decides which application default credentials are meant."""
-    names = (
-        "GOOGLE_APPLICATION_CREDENTIALS",
-        "CLOUDSDK_CONFIG",
-        "HOME",
-        "APPDATA",
-        "GOOGLE_CLOUD_PROJECT",
-        "GCLOUD_PROJECT",
-        "GOOGLE_CLOUD_QUOTA_PROJECT",
-        "GCE_METADATA_HOST",
-        "GCE_METADATA_IP",
-    )
-    settings = tuple(os.environ.get(name) for name in names)
-    home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
-    files = (settings[0], f"{home}/application_default_credentials.json")
-    return ("default", needs_project, *settings, *map(fingerprint, files))

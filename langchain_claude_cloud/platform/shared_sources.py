@@ -7,9 +7,12 @@ and what the environment and the clouds' configuration files say at that time.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -70,10 +73,17 @@ class SharedSources(Generic[S]):
         return len(self._sources)
 
 
-def fingerprint(path: str | None) -> tuple[int, ...] | None:
-    """Return what changes when a file does; None where there is no file."""
-    try:
-        status = Path(path).expanduser().stat() if path else None
-    except (OSError, RuntimeError, ValueError):
-        return None
-    return status and (status.st_ino, status.st_mtime_ns, status.st_size)
+def surroundings(prefixes: tuple[str, ...], files: Iterable[str | None]) -> bytes:
+    """Return a digest of everything in the environment that decides whose credentials are found.
+
+    Args:
+        prefixes: How the names of the variables begin.
+        files: The files that are read; they may be missing.
+    """
+    variables = sorted(item for item in os.environ.items() if item[0].startswith(prefixes))
+    parts = [f"{name}={value}" for name, value in variables]
+    for path in filter(None, files):
+        with suppress(OSError, RuntimeError, ValueError):
+            status = Path(path).expanduser().stat()
+            parts.append(f"{path}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}")
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()

@@ -87,9 +87,9 @@ class Where:
         host = urlsplit(self.url).netloc.rpartition("@")[2]
         return f"{LABELS[self.cloud]} ({self.model}, region {self.region}, {host})"
 
-
-def _build(kind: type[ClaudeCloudError], where: Where, message: str) -> ClaudeCloudError:
-    return kind(message, platform=where.cloud, model=where.model, region=where.region)
+    def error(self, kind: type[ClaudeCloudError], message: str) -> ClaudeCloudError:
+        """Return an error that says where it happened."""
+        return kind(message, platform=self.cloud, model=self.model, region=self.region)
 
 
 def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudError:
@@ -106,16 +106,14 @@ def failure(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudErro
         return _timed_out(cause, where, phase)
     if isinstance(cause, _LOCAL):
         # h11 quotes the header that it refuses, which may be the one with the secret.
-        return _build(
+        return where.error(
             ConfigurationError,
-            where,
             f"The request to {where.label} cannot be put on the wire "
             f"({type(cause).__name__}). Check base_url and default_headers.",
         )
     if phase == "body":
-        return _build(
+        return where.error(
             StreamInterruptedError,
-            where,
             f"{where.label} broke off in the middle of its response{_reason(cause)}. What "
             "arrived is incomplete; send the request again.",
         )
@@ -132,9 +130,8 @@ def _chain(cause: BaseException | None) -> Iterator[BaseException]:
 
 def _local_limit(cause: BaseException, where: Where) -> ClaudeCloudError:
     """Return the error for what this machine ran out of; no other endpoint can help."""
-    return _build(
+    return where.error(
         LocalLimitError,
-        where,
         f"This machine has no files, memory or ports left for a connection to {where.label}"
         f"{_reason(cause)}. Raise the limit of open files (ulimit -n), or do less at once: "
         "max_concurrency in the config of batch and abatch.",
@@ -170,7 +167,7 @@ def _timed_out(cause: BaseException, where: Where, phase: Phase) -> ClaudeCloudE
     text = f"{happened} {seconds:g} s. {advice}"
     if limits.is_over:
         text = f"{happened} the rest of the call's {limits.total:g} s."
-    error = _build(RequestTimeoutError, where, text)
+    error = where.error(RequestTimeoutError, text)
     if may_be_written:
         # The model may well be writing the answer, and it is billed for each time.
         error.is_retryable = False
@@ -181,9 +178,8 @@ def _not_connected(cause: BaseException, where: Where) -> ClaudeCloudError:
     text = str(cause)
     # Once the request was on its way the cloud, or something in its place, was reached.
     happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
-    error = _build(
+    error = where.error(
         ConnectionFailedError,
-        where,
         f"{where.label} {happened}{_reason(cause)}. {_connection_remedy(cause, where)}",
     )
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -219,9 +215,8 @@ def refused(
         return platform.read_error(status, headers, body, model=where.model)
     target = urlsplit(headers.get("location", ""))
     place = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "a path"
-    error = _build(
+    error = where.error(
         InvalidRequestError,
-        where,
         f"{where.label} answered with a redirect (HTTP {status}) to {place}. Redirects are not "
         "followed, because they would receive the credentials. Set base_url to the final "
         "address, and check that no captive portal or proxy answers instead of the cloud.",
@@ -234,9 +229,8 @@ def failed_client(cause: Exception, where: Where) -> ClaudeCloudError:
     """Return the error for what a caller's client raised that no HTTP client raises."""
     text = clean(str(cause), _SHOWN)
     is_of_loop = isinstance(cause, RuntimeError) and "loop" in text
-    return _build(
+    return where.error(
         ConfigurationError,
-        where,
         f"The client that was given for requests to {where.label} raised "
         f"{type(cause).__name__} ({text}). "
         + (_OTHER_LOOP if is_of_loop else "Check its hooks and transport, and that it is open."),
@@ -245,9 +239,8 @@ def failed_client(cause: Exception, where: Where) -> ClaudeCloudError:
 
 def too_large(where: Where, size: int, limit: int) -> ClaudeCloudError:
     """Return the error for a request body over the cloud's limit."""
-    return _build(
+    return where.error(
         RequestTooLargeError,
-        where,
         f"The request is {size:,} bytes, more than the {limit:,} that {where.label} accepts. "
         "Send fewer or smaller images and documents, or a shorter history.",
     )
@@ -255,9 +248,8 @@ def too_large(where: Where, size: int, limit: int) -> ClaudeCloudError:
 
 def answer_too_large(where: Where, limit: int) -> ClaudeCloudError:
     """Return the error for a response body over our own limit."""
-    error = _build(
+    error = where.error(
         ServerError,
-        where,
         f"{where.label} answered with more than {limit:,} bytes, which no message has. Check "
         "that base_url is the cloud's endpoint.",
     )
@@ -267,9 +259,8 @@ def answer_too_large(where: Where, limit: int) -> ClaudeCloudError:
 
 def insecure(where: Where) -> ClaudeCloudError:
     """Return the error for credentials that would go over plain http."""
-    return _build(
+    return where.error(
         ConfigurationError,
-        where,
         f"{where.label} would be sent credentials without TLS. Use an https base_url; plain "
         "http is for this machine only (localhost, 127.0.0.1, ::1).",
     )
@@ -277,9 +268,8 @@ def insecure(where: Where) -> ClaudeCloudError:
 
 def bad_header(where: Where, name: str) -> ClaudeCloudError:
     """Return the error for a header that HTTP cannot carry; its value stays unsaid."""
-    return _build(
+    return where.error(
         ConfigurationError,
-        where,
         f"The header {name!r} for {where.label} holds a line break, a control character or "
         "one outside of ASCII. Check where its value comes from: a copied key or token often "
         "ends in a line break.",
