@@ -66,6 +66,15 @@ def test_what_the_table_promises_is_there() -> None:
         ("reasoning_effort", "Did you mean 'effort'"),
         ("frequency_penalty", "no equivalent here: Claude does not take it"),
         ("max_tokenz", "Did you mean 'max_tokens'"),
+        ("aws_region", "platform=Bedrock\\(region=...\\)"),
+        ("aws_profile", "platform=Bedrock\\(profile=...\\)"),
+        ("vertex_location", "platform=Vertex\\(region=...\\)"),
+        ("request_timeout", "Did you mean 'timeout'"),
+        ("api_base", "Did you mean 'base_url'"),
+        ("bearer_token", "Did you mean 'api_key'"),
+        ("inference_profile_arn", "Did you mean 'model'"),
+        ("http_proxy", "set HTTPS_PROXY"),
+        ("system_prompt", "give a SystemMessage"),
     ],
 )
 def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
