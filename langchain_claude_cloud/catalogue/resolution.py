@@ -220,6 +220,10 @@ def _refuse_unsafe(model: str, cloud: Cloud) -> None:
     if shaped and not climbs and len(model) <= _LONGEST_ID:
         return
     hint = " Leave out '[1m]' and set context_1m=True." if model.endswith("[1m]") else ""
+    if row := find(model.rpartition("/")[2]):
+        hint = f" Here it is {row.name!r}."
+        if model.startswith("projects/"):
+            hint += " The project and the region belong to Vertex(project=..., region=...)."
     raise ConfigurationError(
         f"model {_shown(model)} is not a model's name or id: letters, digits, '-', '.', '_', ':' "
         f"and '@' only, and '/' only inside a Bedrock ARN.{hint} Use a catalogue name such as "

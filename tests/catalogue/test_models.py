@@ -501,6 +501,25 @@ def test_what_is_no_claude_name_is_refused_with_the_nearest(model: str, names: s
             resolve(model, cloud)
 
 
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("vertex_ai/claude-sonnet-5-5", "Here it is 'claude-sonnet-5-5'"),
+        ("bedrock/us.anthropic.claude-sonnet-5-5", "Here it is 'claude-sonnet-5-5'"),
+        ("anthropic/claude-opus-5-latest", "Here it is 'claude-opus-5'"),
+        (
+            "projects/p/locations/us/publishers/anthropic/models/claude-sonnet-5-5",
+            r"'claude-sonnet-5-5'.*Vertex\(project=..., region=...\)",
+        ),
+    ],
+)
+def test_the_name_in_another_packages_form_is_found(model: str, says: str) -> None:
+    """Routers put the cloud in front; Google's full name holds project and region."""
+    for cloud in get_args(Cloud):
+        with pytest.raises(ConfigurationError, match=says):
+            resolve(model, cloud)
+
+
 def test_claude_codes_context_suffix_is_explained() -> None:
     """``ANTHROPIC_MODEL`` may hold ``[1m]``, which is an argument here."""
     with pytest.raises(ConfigurationError, match="context_1m=True"):
