@@ -79,7 +79,7 @@ def _build(
     if tools.tools:
         body["tools"] = tools.tools
     notices = [*conversation.notices, *tools.notices]
-    notices += add_parameters(body, options, tools.wire_choice(options.tool_choice), model, betas)
+    notices += add_parameters(body, options, tools.choice, model, betas)
     _merge_raw_fields(body, raw)
     notices += add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]

@@ -8,7 +8,7 @@ on both clouds, some of them behind a beta.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
@@ -65,50 +65,42 @@ class PreparedTools:
         betas: The betas that they need.
         notices: What was left out or changed, one line each.
         names: What they are called in the request.
-        left_out: Why tools are not in it, by their names.
+        choice: The ``tool_choice``, which names the tool as the request does.
     """
 
     tools: list[JsonObject]
     betas: list[str]
     notices: list[str]
     names: ToolNames = NO_NAMES
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-    def wire_choice(self, choice: JsonObject | None) -> JsonObject | None:
-        """Return a choice of tools that names the tool as the request does.
-
-        Raises:
-            InvalidInputError: The tool is left out.
-        """
-        name = (choice or {}).get("name")
-        if choice is None or not isinstance(name, str):
-            return choice
-        if name in self.left_out:
-            raise InvalidInputError(
-                f"tool_choice asks for the tool {name!r}, which cannot be sent: "
-                f"{self.left_out[name]}."
-            )
-        return {**choice, "name": self.names.wire_name(name)}
+    choice: JsonObject | None = None
 
 
 def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTools:
     """Return the tools as the model takes them on its cloud.
 
     Args:
-        options: Holds the tools, and whether their arguments are to stream as written.
+        options: Holds the tools and the choice of them, and whether arguments are to stream as
+            written.
         model: Says how: by a field of each tool, by a beta of the request, or not.
 
     Raises:
-        InvalidInputError: Two tools of one name, or a server tool the cloud does not run.
+        InvalidInputError: Two tools of one name, a server tool the cloud does not run, or a
+            choice of a tool whose schema cannot be sent.
     """
     converted = [convert_tool(tool) for tool in options.tools]
     left_out = {str(tool.get("name")): tool.unfit for tool in converted if tool.unfit}
     fit = [tool for tool in converted if not tool.unfit]
+    choice = options.tool_choice
+    chosen = (choice or {}).get("name")
+    if chosen in left_out:
+        raise InvalidInputError(
+            f"tool_choice asks for the tool {chosen!r}, which cannot be sent: {left_out[chosen]}."
+        )
     notices = [f"tool {name!r} left out: {reason}" for name, reason in left_out.items()]
     if not fit:
-        unused = options.tool_choice and not left_out
+        unused = choice and not left_out
         notices += ["tool_choice left out: there are no tools"] if unused else []
-        return PreparedTools([], [], notices, left_out=left_out)
+        return PreparedTools([], [], notices)
     _check_anthropic_tools(fit, model)
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
@@ -119,7 +111,9 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(named, options):
         betas.append(FINE_GRAINED_BETA)
     tools = [_taken(tool, options, model) for tool in named]
-    return PreparedTools(tools, betas, notices, names, left_out)
+    if choice and isinstance(chosen, str):
+        choice = {**choice, "name": names.wire_name(chosen)}
+    return PreparedTools(tools, betas, notices, names, choice)
 
 
 def _names(tools: list[ConvertedTool]) -> ToolNames:

@@ -138,6 +138,7 @@ def test_a_converse_image_may_be_in_a_result() -> None:
         (POINT, FIVE),
         ({"cachePoint": {"type": "default", "ttl": "1h"}}, HOUR),
         ({"cache_point": {"type": "default"}}, FIVE),
+        ({"cachePoint": {}}, FIVE),
     ],
 )
 def test_a_cache_point_marks_the_block_before_it(point: Any, marker: Any) -> None:
