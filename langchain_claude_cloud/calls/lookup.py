@@ -75,17 +75,17 @@ class Inquiry(Generic[T]):
         """
         yield Prepare(self.route.platform)
         questions = self.questions(self.route)
-        advance: Callable[[], OutgoingRequest] = partial(next, questions)
-        while True:
-            try:
-                request = advance()
-            except StopIteration as ended:
-                self.result = ended.value
-                return
-            try:
-                advance = partial(questions.send, (yield from self._answer(request)))
-            except ClaudeCloudError as error:
-                advance = partial(questions.throw, error)
+        try:
+            request = next(questions)
+            while True:
+                try:
+                    answer = yield from self._answer(request)
+                except ClaudeCloudError as error:
+                    request = questions.throw(error)
+                else:
+                    request = questions.send(answer)
+        except StopIteration as ended:
+            self.result = ended.value
 
     def _answer(self, request: OutgoingRequest) -> Steps:
         platform = self.route.platform
