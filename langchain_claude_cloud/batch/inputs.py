@@ -203,7 +203,10 @@ class InputReader:
             if argument == "input" and {"role", "content"} <= row.keys():
                 return [row]
             columns = ", ".join(map(str, row)) or "none"
-            problem = f"there is no column {column!r} (columns: {columns}). Name it: {argument}=."
+            problem = (
+                f"there is no column {column!r} (columns: {columns}). Name it: {argument}=, or "
+                f"--{argument} on the command line."
+            )
             raise self.error(number, problem)
         if argument == "input" and isinstance(row, str | BaseMessage | PromptValue | list | tuple):
             if isinstance(row, list) and any(map(_is_other_row, row)):
