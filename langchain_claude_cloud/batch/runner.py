@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -28,6 +25,7 @@ from langchain_claude_cloud.batch.progress import Progress, ProgressOption, make
 from langchain_claude_cloud.batch.recorder import CallRecorder, sum_of_costs
 from langchain_claude_cloud.batch.records import Record, record_of_error, record_of_output
 from langchain_claude_cloud.batch.report import RunReport
+from langchain_claude_cloud.batch.signals import interruptible
 from langchain_claude_cloud.calls.rate_limit import RateLimit, Reservation
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -192,7 +190,7 @@ class Run:
 
     async def until_signal(self, output: str | Path, progress: ProgressOption) -> RunReport:
         """Run until all is done, or Ctrl-C or SIGTERM comes."""
-        with _signals(self._interrupt):
+        with interruptible(self._interrupt):
             return await self.run(output, progress)
 
     async def run(self, output: str | Path | Output, progress: ProgressOption) -> RunReport:
@@ -385,23 +383,3 @@ class Run:
             error = self._hopeless[0]
             error.add_note(f"One input after another failed so; the run was ended: {self.report()}")
             raise error
-
-
-@contextlib.contextmanager
-def _signals(interrupt: Any) -> Iterator[None]:  # noqa: ANN401 - as asyncio takes it
-    """Call a function at Ctrl-C and SIGTERM, where that can be had."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(one) for one in signals]
-    try:
-        for one in signals:
-            with contextlib.suppress(NotImplementedError):  # Windows
-                loop.add_signal_handler(one, interrupt)
-        yield
-    finally:
-        for one, handler in zip(signals, before, strict=True):
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(one)
-            signal.signal(one, handler)
