@@ -81,17 +81,15 @@ class SseDecoder:
 
     def close(self) -> list[bytes]:
         """Return the last event if only its closing blank line is missing."""
-        payload = _event_data(_unix_line_ends(bytes(self._buffer), final=True))
-        self._buffer.clear()
-        return [payload] if payload else []
+        return self.feed(b"\n\n")
 
 
-def _unix_line_ends(buffer: bytes, *, final: bool = False) -> bytes:
+def _unix_line_ends(buffer: bytes) -> bytes:
     """Turn CRLF and CR into LF, leaving a CR at the end whose LF may still come."""
     if b"\r" not in buffer:
         return buffer
-    held = b"\r" if buffer.endswith(b"\r") and not final else b""
-    body = buffer[: len(buffer) - len(held)]
+    held = b"\r" if buffer.endswith(b"\r") else b""
+    body = buffer.removesuffix(b"\r")
     return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
 
