@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Final
 
-from langchain_claude_cloud.config.checks import check_max_retries
-from langchain_claude_cloud.config.migration import advice
+from langchain_claude_cloud.config.checks import FIELD_ALIASES, check_max_retries, suggestion
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
@@ -23,7 +21,6 @@ from langchain_claude_cloud.request.tools import (
     convert_tools,
 )
 
-_ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
 _REQUEST_FIELDS: Final = (
     "max_tokens",
     "temperature",
@@ -66,7 +63,9 @@ _KINDS: Final[Mapping[str, tuple[type, str]]] = {
 }
 """What is read before a request is built; the other arguments are checked there."""
 
-CALL_NAMES: Final = frozenset({*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_ALIASES, *_IGNORED})
+CALL_NAMES: Final = frozenset(
+    {*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *FIELD_ALIASES, *_IGNORED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def read_options(
     _check_names(arguments)
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
     given = {
-        _ALIASES.get(name, name): value
+        FIELD_ALIASES.get(name, name): value
         for name, value in arguments.items()
         if name not in _IGNORED and value is not None
     }
@@ -140,11 +139,9 @@ def _check_names(names: Iterable[str]) -> None:
     known = sorted(CALL_NAMES)
     for name in names:
         if name not in CALL_NAMES:
-            near = get_close_matches(name, known, n=2)
-            hint = advice("ChatClaudeCloud", name, known)
-            hint = hint or (f"Did you mean {' or '.join(near)}?" if near else "")
+            hint = suggestion("ChatClaudeCloud", name, known)
             raise InvalidInputError(
-                f"The argument {name!r} is not known. {hint}{' ' * bool(hint)}A field of the "
+                f"The argument {name!r} is not known. {f'{hint} ' if hint else ''}A field of the "
                 "Messages API that this package does not know goes into model_kwargs, and is "
                 "sent unchanged."
             )

@@ -24,6 +24,7 @@ from pydantic import (
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
+    FIELD_ALIASES,
     CheckedArguments,
     check_max_retries,
     refuse_unknown,
@@ -46,8 +47,6 @@ else:  # what an instance needs, not the import
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
-# Not pydantic's aliases: type checkers would then know the fields by those names alone.
-_ALIASES: Final = {"model_name": "model", "stop": "stop_sequences"}
 
 
 class ModelBase(CheckedArguments, BaseChatModel):
@@ -99,7 +98,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _read_arguments(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        given = {_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
+        # Not pydantic's aliases: type checkers would then know the fields by those names alone.
+        given = {FIELD_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
         _refuse_settings_of_platforms(given, cls.model_fields)
         refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")

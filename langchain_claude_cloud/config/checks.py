@@ -28,6 +28,9 @@ REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
 """A project's id or number of Google Cloud. Dots in a row could climb out of a URL's path."""
 
+FIELD_ALIASES: Mapping[str, str] = {"model_name": "model", "stop": "stop_sequences"}
+"""Other names of the model's fields; LangChain uses them."""
+
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -272,17 +275,17 @@ def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -
     known = list(fields)
     for name in given:
         if name not in known:
-            meant = _meant(owner, str(name), known)
+            meant = suggestion(owner, str(name), known) or f"It has: {', '.join(known)}."
             raise refusal(owner, f"there is no field {_shown(str(name))}. {meant}")
 
 
-def _meant(owner: str, name: str, known: Sequence[str]) -> str:
+def suggestion(owner: str, name: str, known: Sequence[str]) -> str | None:
+    """Say what was probably meant by an argument that is not known; None if nothing is like it."""
     from langchain_claude_cloud.config.migration import advice  # noqa: PLC0415  for an error only
 
     close = [field for field in known if name.startswith(f"{field}_")]
     close = close or get_close_matches(name, known, 1, 0.5)
-    near = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
-    return advice(owner, name, known) or near
+    return advice(owner, name, known) or (f"Did you mean {close[0]!r}?" if close else None)
 
 
 class CheckedArguments:
