@@ -96,4 +96,9 @@ def as_block(value: Block | str | Mapping[str, object]) -> Block:
         return value
     if isinstance(value, str):
         return text(value)
+    if "type" not in value:
+        raise ValueError(
+            f"{value!r:.80} is no block: give a text, text(...), tool_use(...), or a dict with its "
+            "'type'."
+        )
     return Block(kind="json", payload=dict(value))

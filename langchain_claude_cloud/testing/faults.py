@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Unpack
@@ -124,6 +125,10 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Settings of a fault that do nothing without one of some others."""
 
+_COUNTED: Final = (
+    *("retry_after", "delay_start", "cut_after_events", "cut_after_bytes", "stall_after_events"),
+    *("stall", "bad_checksum_at", "after_events"),
+)
 _IN_STREAMS: Final = ("cut_after_events", "stall_after_events", "bad_checksum_at")
 
 
@@ -162,6 +167,11 @@ def _check_effect(entry: Fault, answer: tuple[Block, ...]) -> None:
     changed = {name for name in names if getattr(entry, name) != getattr(plain, name)}
     if not changed - {each.name for each in dataclasses.fields(Filter)} - {"blocks"}:
         raise ValueError("Nothing goes wrong with that fault. Give status=429, or another.")
+    if entry.status is not None and entry.status not in range(300, 600):
+        raise ValueError(f"status={entry.status!r} is no refusal: give 300 to 599.")
+    for name in sorted(changed & {*_COUNTED}):
+        if not 0 <= getattr(entry, name) < math.inf:
+            raise ValueError(f"{name}={getattr(entry, name)!r} has no effect: give 0 or more.")
     for name, needed in _NEEDS.items():
         if name in changed and not changed & {*needed}:
             raise ValueError(f"{name} has no effect without {' or '.join(needed)}.")

@@ -75,6 +75,8 @@ class Filter:
         """
         _check("platform", self.platform, _PLATFORMS)
         _check("operation", self.operation, _OPERATIONS)
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times={self.times!r} fits no request: give 1 or more, or None.")
 
     def fits(
         self,

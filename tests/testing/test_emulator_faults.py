@@ -119,6 +119,8 @@ def test_a_policy_of_the_organization(emulator: CloudEmulator, client: Client) -
         {"after_events": 5},
         {"cut_after_events": 5, "operation": "invoke"},
         {"bad_checksum_at": 5, "operation": "count_tokens"},
+        {"cut_after_events": -1},
+        {"status": 429, "retry_after": -1},
     ],
     ids=str,
 )
@@ -126,6 +128,25 @@ def test_a_fault_without_effect_is_refused(emulator: CloudEmulator, settings: An
     """A test that queues one would test nothing."""
     with pytest.raises(ValueError, match=r"no effect|Nothing goes wrong"):
         emulator.fault(**settings)
+    assert emulator.pending == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"status": 200}, "300 to 599"),
+        ({"status": 1000}, "300 to 599"),
+        ({"status": 429, "times": 0}, "times=0 fits no request"),
+    ],
+)
+def test_a_setting_that_no_answer_has_is_refused(
+    emulator: CloudEmulator, settings: Any, says: str
+) -> None:
+    """A status that refuses nothing, and a fault that is for no request."""
+    with pytest.raises(ValueError, match=says):
+        emulator.fault(**settings)
+    with pytest.raises(ValueError, match="is no block"):
+        emulator.reply({"text": "Hi"})
     assert emulator.pending == 0
 
 
