@@ -461,6 +461,9 @@ def test_the_commands(
         said: dict[str, Any] = json.loads(command(*arguments, "--json")[1])
         return said
 
+    code, said = command("status", str(path))
+    assert code == 1
+    assert "in.jsonl was not submitted" in said
     submitting = ("submit", str(path), "--storage", STORAGE, "--model", "claude-sonnet-5-5")
     options = ("--system", "Be brief.", "--schema", str(schema), "--role", ROLE)
     code, said = command(*submitting, *options, "--option", "colour=1")

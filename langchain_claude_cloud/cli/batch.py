@@ -242,6 +242,10 @@ def _load(path: str) -> BatchJob:
     from langchain_claude_cloud.batch import BatchJob  # noqa: PLC0415  # the model
 
     beside = Path(f"{path}{_ENDING}")
+    if path.endswith((".jsonl", ".csv", ".parquet")) and not beside.exists():
+        raise CommandError(
+            f"{path} was not submitted: there is no {beside}. Submit it, or name its reference file."
+        )
     job = BatchJob.load(beside if beside.exists() else path)
     schema = job.note.get("schema")
     if schema is None:

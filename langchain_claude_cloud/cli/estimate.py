@@ -47,13 +47,14 @@ def show_estimate(console: Console, found: Estimate, answer_tokens: float) -> No
     for name in ("", "now (batch run)", "batch jobs (batch submit)"):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("dollars", _dollars(found.live_dollars), _dollars(found.batch_dollars))
-    table.add_row("time", _duration(found.live_seconds), "within a day, mostly; not promised")
+    table.add_row("time", _duration(found.live_seconds), "mostly within a day, not promised")
     jobs = f"at least {found.fewest} inputs needed" if found.jobs is None else f"{found.jobs:,}"
     table.add_row("jobs", "-", jobs)
     console.print(table)
     console.print(
-        f"Tokens in are estimated by size, within {ESTIMATE_ERROR:.0%} mostly; an answer is taken "
-        f"to have {answer_tokens:,.0f} (--answer-tokens). Prices are list prices.",
+        f"The tokens of the prompts are estimated from their size, mostly within "
+        f"{ESTIMATE_ERROR:.0%}; answers are assumed to have {answer_tokens:,.0f} tokens "
+        "(--answer-tokens). Prices are list prices.",
         style="dim",
     )
     if found.live_seconds is None:
