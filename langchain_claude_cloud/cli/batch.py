@@ -244,7 +244,7 @@ def _load(path: str) -> BatchJob:
     beside = Path(f"{path}{_ENDING}")
     if path.endswith((".jsonl", ".csv", ".parquet")) and not beside.exists():
         raise CommandError(
-            f"{path} was not submitted: there is no {beside}. Submit it, or name its reference file."
+            f"{path} was not submitted: there is no {beside}. Submit it, or name its reference."
         )
     job = BatchJob.load(beside if beside.exists() else path)
     schema = job.note.get("schema")
