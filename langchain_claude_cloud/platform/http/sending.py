@@ -180,6 +180,7 @@ def _exchange(call: _Call, client: httpx.Client | None) -> ByteStream:
         if client is None:
             pool = thread_transport(call.outgoing.url, call.platform.ca_bundle)
             response = pool.handle_request(request)
+            response.request = request  # as a client does, for who stands in for the network
         else:
             response = client.send(request, auth=None, stream=True, follow_redirects=False)
         stream = ByteStream(response, call.where)
@@ -235,6 +236,7 @@ async def _aexchange(call: _Call, client: httpx.AsyncClient | None) -> AsyncByte
         if client is None:
             pool = loop_transport(call.outgoing.url, call.platform.ca_bundle)
             response = await pool.handle_async_request(request)
+            response.request = request
         else:
             response = await client.send(request, auth=None, stream=True, follow_redirects=False)
         stream = AsyncByteStream(response, call.where)
