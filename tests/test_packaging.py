@@ -108,6 +108,7 @@ def test_requirements_are_the_promised_ones() -> None:
         "jsonschema",
         "referencing",
         "tenacity",
+        "typing-extensions",
     }
     extras = metadata.metadata("langchain-claude-cloud").get_all("Provides-Extra")
     assert set(extras or ()) == {
