@@ -29,6 +29,7 @@ SHOWN = {
         "partial: 300 inputs, 200 answered",
         "answered: 300 first: river-100 last: river-399",
     ],
+    "batch_on_vertex.py": ["expired: 20 inputs, 12 answered", "completed: 20 inputs, 20 answered"],
     "langgraph_agent.py": ["needs approval: order_book", "You ordered 'Rivers of Iberia'."],
     # Its last line ends the process, with the status of the tests that it runs.
     "emulator_in_tests.py": ["8 passed"],
@@ -71,7 +72,7 @@ def test_examples(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     outputs = ended.stdout.split(END)
