@@ -87,6 +87,7 @@ class Simulation:
         seed: Of the random numbers.
         is_paced: Whether the calls of a process are paced together.
         sending: How many seconds it takes to send a request.
+        stagger: How many seconds a process begins after the one before.
         busy: No process goes on with a call before so many seconds: it begins the others first.
     """
 
@@ -100,6 +101,7 @@ class Simulation:
     max_retries: int = 2
     is_paced: bool = True
     sending: float = 0.0003
+    stagger: float = 0.01
     busy: float = 0.0
     now: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
@@ -118,7 +120,7 @@ class Simulation:
             most = self.concurrency or len(calls)
             for position in range(min(most, len(calls))):
                 # A process sends one request after another.
-                at = position * self.sending + process * 0.01
+                at = position * self.sending + process * self.stagger
                 heapq.heappush(queue, (at, count, self._chain(calls)))
                 count += 1
         while queue:
@@ -174,17 +176,20 @@ def main() -> None:
         "window, refusals take 0.3 s": lambda: Simulation(Quota(100), latency=0.3),
         "window, 64 at a time": lambda: Simulation(Quota(100), concurrency=64),
         "window, 4 processes": lambda: Simulation(Quota(100), processes=4),
+        "window, 4 processes, one a second": lambda: Simulation(
+            Quota(100), processes=4, stagger=1.0
+        ),
         "window, 8 processes": lambda: Simulation(Quota(100), calls=4000, processes=8),
         "bucket of 10, 4 processes": lambda: Simulation(Bucket(100, 10), processes=4),
         "300 a minute, 600 calls": lambda: Simulation(Quota(300, 60.0), calls=600),
     }
-    print(f"{'':32}{'lost':>8}{'refused':>9}{'seconds':>9}{'a second':>10}{'waits':>8}")
+    print(f"{'':34}{'lost':>8}{'refused':>9}{'seconds':>9}{'a second':>10}{'waits':>8}")
     for name, make in cases.items():
         found = make().run()
         rate = found.answered / max(found.seconds, 0.001)
         total = found.answered + found.lost
         print(
-            f"{name:32}{found.lost / total:8.2%}{found.refused:9}{found.seconds:9.1f}{rate:10.1f}"
+            f"{name:34}{found.lost / total:8.2%}{found.refused:9}{found.seconds:9.1f}{rate:10.1f}"
             f"{found.waits:8}"
         )
 
