@@ -23,7 +23,7 @@ and failover; clouds and clocks are simulated. Nothing here was measured at a cl
 | --- | --- |
 | up to some thousand prompts, answers needed now | `batch.run`, with `requests_per_minute` a little below your quota |
 | answers needed within a day, a hundred prompts or more | `batch.submit`: half the price, and the quota of calls stays free |
-| more than your quota answers in a day | `batch.submit`: its time hardly grows up to {at_once} jobs of {records:,} |
+| more than your quota answers in a day | `batch.submit`: its time hardly grows up to {at_once} jobs of {records:,} on Vertex AI, 20 of 50,000 on Bedrock |
 | a large quota ({large:,} a minute), answers needed now | an engine: one process ends near {one:.0f} calls a second |
 | the table is in Ray, Spark or Dask already | `batch.engines`, with a limit for all workers |
 | a small quota, other regions allowed | `batch.run` with a list of platforms: nearly the sum of their quotas |
