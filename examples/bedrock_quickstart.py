@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from run_example import is_live
+from run_example import is_live, short_errors
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud
 
@@ -31,7 +31,8 @@ async def main(platform: Bedrock) -> None:
 
 if __name__ == "__main__":
     if is_live():
-        asyncio.run(main(Bedrock()))
+        with short_errors():
+            asyncio.run(main(Bedrock()))
     else:
         from langchain_claude_cloud.testing import CloudEmulator
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from run_example import MODEL, is_live
+from run_example import MODEL, is_live, short_errors
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 
@@ -24,7 +24,8 @@ def main(platforms: list[Bedrock | Vertex]) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     if is_live():
-        main([Bedrock(region="us-east-1"), Vertex()])
+        with short_errors():
+            main([Bedrock(region="us-east-1"), Vertex()])
     else:
         from langchain_claude_cloud.testing import CloudEmulator
 

@@ -33,6 +33,19 @@ def is_live() -> bool:
 
 
 @contextmanager
+def short_errors() -> Iterator[None]:
+    """End the example with one line if the cloud cannot be used.
+
+    Raises:
+        SystemExit: It cannot; the message says what to do.
+    """
+    try:
+        yield
+    except ClaudeCloudError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+@contextmanager
 def example_model(
     script: Callable[[CloudEmulator], None] | None = None,
 ) -> Iterator[ChatClaudeCloud]:
@@ -48,10 +61,8 @@ def example_model(
         SystemExit: The real cloud cannot be used; the message says what to do.
     """
     if is_live():
-        try:
+        with short_errors():
             yield ChatClaudeCloud(model=MODEL, max_tokens=4000)
-        except ClaudeCloudError as error:
-            sys.exit(f"{type(error).__name__}: {error}")
         return
     with CloudEmulator(event_delay=0.005) as emulator:
         if script is not None:

@@ -6,7 +6,7 @@ It runs offline on the emulator; ``--live`` asks the real cloud.
 
 from __future__ import annotations
 
-from run_example import is_live
+from run_example import is_live, short_errors
 
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
 
@@ -27,7 +27,8 @@ def main(platform: Vertex) -> None:
 
 if __name__ == "__main__":
     if is_live():
-        main(Vertex())
+        with short_errors():
+            main(Vertex())
     else:
         from langchain_claude_cloud.testing import CloudEmulator
 
