@@ -97,6 +97,8 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     )
     if as_json:  # else it is on stderr already
         _echo(report, as_json=True)
+    if report.failed:
+        typer.echo(f"Each failed input has its error in {output}.", err=True)
     raise typer.Exit(int(bool(report.failed or report.interrupted)))
 
 

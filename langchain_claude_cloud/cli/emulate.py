@@ -58,7 +58,9 @@ def _until_signalled(stopped: threading.Event) -> Iterator[None]:
 
 
 def _instructions(emulator: CloudEmulator, folder: Path) -> str:
-    lines = [f"# Both clouds are at {emulator.url}. Ctrl-C stops them. In another shell:"]
+    lines = [
+        f"# Both clouds are at {emulator.url}. Ctrl-C stops them. In another shell, at each start:"
+    ]
     for cloud, variables in environment_variables(emulator, folder).items():
         lines += ["", f"# {CLOUD_NAMES[cloud]}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
