@@ -10,11 +10,6 @@ from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
 
 
-def is_storage(request: Incoming) -> bool:
-    """Whether a request is for Cloud Storage."""
-    return PATH.fullmatch(request.raw_path) is not None
-
-
 def serve(state: State, request: Incoming) -> Outgoing:
     """Answer a request for Cloud Storage."""
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
@@ -189,8 +188,3 @@ def sign(canonical: str, timestamp: str, scope: str, secret: str) -> str:
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-
-
-def header_map(request: Incoming) -> Mapping[str, str]:
-    """Return a request's headers by name; the last of several wins."""
-    return dict(request.headers)
