@@ -22,7 +22,7 @@ from langchain_claude_cloud.platform.http.timeouts import Timeouts
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.catalogue.arns import Lookup
+    from langchain_claude_cloud.catalogue.bedrock import Lookup
     from langchain_claude_cloud.platform.http.sending import HttpResponse
 
 logger = logging.getLogger("langchain_claude_cloud")

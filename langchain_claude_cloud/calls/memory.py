@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
-from langchain_claude_cloud.catalogue.arns import ArnTarget
+from langchain_claude_cloud.catalogue.bedrock import ArnTarget
 from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:

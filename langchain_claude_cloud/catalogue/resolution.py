@@ -1,4 +1,4 @@
-"""Finds a model's id on a cloud, and its entry in the catalogue.
+"""Finds a model's id on a cloud, its entry in the catalogue, and where a region lies.
 
 A user names a model by its catalogue name, a first-party name, a cloud's exact id or an ARN.
 A model that is not in the catalogue resolves too: the newest of its family stands in for it.
@@ -7,12 +7,13 @@ A model that is not in the catalogue resolves too: the newest of its family stan
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 from typing import Final, NoReturn, get_args
 
-from langchain_claude_cloud.catalogue import arns as _arns
-from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
+from langchain_claude_cloud.catalogue.bedrock import id_in_arn, split_arn
 from langchain_claude_cloud.catalogue.models import (
     BEDROCK_ID,
     VERTEX_PUBLISHER,
@@ -22,9 +23,9 @@ from langchain_claude_cloud.catalogue.models import (
     find,
     models_by_name,
     newest_of_family,
+    served_by_family,
     unnamed_model,
 )
-from langchain_claude_cloud.catalogue.names import nearest_names
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud, InferenceProfile
 
@@ -161,7 +162,7 @@ def _bedrock_base(name: str) -> str:
 
 
 def _resolve_arn(model: str, base_model: str | None, base_id: str | None) -> ResolvedModel:
-    prefix, base = _arns.id_in_arn(model) or (None, base_id)
+    prefix, base = id_in_arn(model) or (None, base_id)
     row = find(base) if base else None
     if row is None and base_model:
         row, behind = _behind(base_model)
@@ -213,7 +214,7 @@ def _choose_profile(
 
 def _refuse_unsafe(model: str, cloud: Cloud) -> None:
     """Refuse what could change the path of the URL."""
-    arn = _arns.split_arn(model)
+    arn = split_arn(model)
     parts = arn[1].split("/") if arn else [model]
     shaped = arn or _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
     climbs = ".." in model or not all(part.strip(".") for part in parts)
@@ -266,3 +267,119 @@ def _example() -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 100 else f"{text[:100]}...")  # noqa: PLR2004  one line
+
+
+# As difflib's own for close matches.
+_ALIKE = 0.6
+
+
+def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
+    """Return the catalogue's names that look most like ``model``, best first.
+
+    Of names that are equally like it the newest goes first; for a family without a version,
+    such as ``sonnet``, those are the newest of the family.
+    """
+    text = model.lower()[:100].removeprefix("claude-")
+    if not re.search(r"\d", text):
+        families = served_by_family()
+        words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
+        named = next((family for close in words for family in close), None)
+        if named is not None:
+            return tuple(info.name for info in families[named][:limit])
+    matcher = SequenceMatcher(b=text)
+    likeness: dict[str, float] = {}
+    for info in all_models():
+        matcher.set_seq1(info.name.removeprefix("claude-"))
+        likeness[info.name] = matcher.ratio()
+    best = sorted(likeness, key=lambda name: -likeness[name])
+    return tuple(name for name in best[:limit] if likeness[name] >= _ALIKE)
+
+
+@lru_cache(maxsize=256)
+def vertex_region_variables(name: str) -> tuple[str, ...]:
+    """Return the environment variables that name a model's own region, first one first.
+
+    Claude Code spells them in both orders: ``VERTEX_REGION_CLAUDE_HAIKU_4_5`` and
+    ``VERTEX_REGION_CLAUDE_4_5_HAIKU``, and ``4_0`` where the name says ``4``.
+    """
+    row = find(name)
+    plain = name.removeprefix(VERTEX_PUBLISHER).partition("@")[0]
+    words = (row.name if row else plain).removeprefix("claude-").split("-")
+    versions = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
+    others = [word for word in words if word not in versions and word != "v2"]
+    spelled = [words]
+    for digits in [versions] if len(versions) != 1 else [versions, [*versions, "0"]]:
+        spelled += [others + digits, digits + others]
+    names = ("_".join(("VERTEX_REGION_CLAUDE", *spelling)).upper() for spelling in spelled)
+    return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
+
+
+@lru_cache(maxsize=256)
+def catalogue_name(model: str) -> str | None:
+    """Return the catalogue's name of a model that is given in any form, or None."""
+    named = id_in_arn(model)
+    row = find(named[1] if named else model)
+    return row.name if row else None
+
+
+def unknown_model_note(model: str) -> str:
+    """Say that the catalogue does not have a model, and what may be meant; empty if it has it."""
+    if model.startswith("arn:") or find(model) is not None:
+        return ""
+    names = nearest_names(model.rpartition("anthropic.")[2])
+    meant = f"; did you mean {' or '.join(names)}?" if names else "."
+    return f"{model} is not in the catalogue{meant}"
+
+
+# Switzerland and the United Kingdom are in Europe, but a promise about the EU excludes them.
+_OUTSIDE_THE_EU = frozenset({"eu-west-2", "eu-central-2", "europe-west2", "europe-west6"})
+_GEOGRAPHIES: Mapping[Cloud, tuple[tuple[str, str], ...]] = {
+    "bedrock": (
+        ("us-gov-", "us-gov"),
+        ("us-", "us"),
+        ("eu-", "eu"),
+        ("ap-northeast-1", "jp"),
+        ("ap-northeast-3", "jp"),
+        ("ap-southeast-2", "au"),
+        ("ap-southeast-4", "au"),
+        ("ap-south-", "in"),
+        ("ap-", "apac"),
+    ),
+    "vertex": (
+        ("us", "us"),
+        ("europe-", "eu"),
+        ("asia-northeast1", "jp"),
+        ("asia-northeast2", "jp"),
+        ("australia-", "au"),
+        ("asia-south1", "in"),
+        ("asia-south2", "in"),
+        ("asia-", "apac"),
+    ),
+}
+_PARTS_OF = {"apac": frozenset({"jp", "au", "in"}), "us": frozenset({"us-gov"})}
+
+
+def region_geography(cloud: Cloud, region: str) -> str | None:
+    """Return the geography that a region lies in, named as Bedrock's profiles are.
+
+    Args:
+        cloud: Whose region it is.
+        region: Such as ``eu-central-1``, ``europe-west1``, ``us`` or ``global``.
+
+    Returns:
+        ``us``, ``eu`` (the European Union: neither London nor Zurich), ``jp``, ``apac``,
+        ``au``, ``in`` or ``us-gov``; None for ``global`` and for regions elsewhere.
+    """
+    if region in _OUTSIDE_THE_EU:
+        return None
+    if region in {"us", "eu"}:
+        return region
+    for start, geography in _GEOGRAPHIES[cloud]:
+        if region.startswith(start):
+            return geography
+    return None
+
+
+def lies_within(geography: str | None, residency: str) -> bool:
+    """Whether a geography (of a region or an inference profile) lies inside another."""
+    return geography == residency or geography in _PARTS_OF.get(residency, frozenset())

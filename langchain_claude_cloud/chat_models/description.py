@@ -8,8 +8,7 @@ from typing import Any, Final, cast
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 
-from langchain_claude_cloud.catalogue.names import catalogue_name
-from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.fields import ModelBase
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors.types import JsonObject

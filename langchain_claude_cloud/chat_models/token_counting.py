@@ -19,7 +19,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_claude_cloud.calls import exchange
 from langchain_claude_cloud.calls.driver import Call
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,

@@ -19,8 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_claude_cloud import __version__
-from langchain_claude_cloud.catalogue.names import vertex_region_variables
-from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel, vertex_region_variables
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
 from langchain_claude_cloud.cli.probes import Check, logged, probe, tell

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.calls import exchange
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex

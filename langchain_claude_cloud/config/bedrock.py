@@ -11,8 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, field_serializer
 
-from langchain_claude_cloud.catalogue.arns import region_of, split_arn
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of, split_arn
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import (
     check_request_metadata,

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from langchain_claude_cloud.catalogue.names import vertex_region_variables
+from langchain_claude_cloud.catalogue.resolution import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import from_environment, read_credentials_info, refusal
 from langchain_claude_cloud.errors.types import Cloud

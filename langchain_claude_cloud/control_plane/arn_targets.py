@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from langchain_claude_cloud.catalogue.arns import ArnTarget, Lookup, id_in_arn, region_of
+from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, id_in_arn, region_of
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.control_plane.requests import bedrock_address, resource
 from langchain_claude_cloud.errors.types import JsonObject

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from langchain_claude_cloud.catalogue.arns import id_in_arn
+from langchain_claude_cloud.catalogue.bedrock import id_in_arn
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self
 from urllib.parse import quote
 
-from langchain_claude_cloud.catalogue.names import unknown_model_note
+from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config.checks import REGION, url_problem
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, error_from_response
 from langchain_claude_cloud.errors.redaction import is_credential

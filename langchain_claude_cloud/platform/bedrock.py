@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,

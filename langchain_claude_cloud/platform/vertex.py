@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue.geography import region_geography
+from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config.checks import PROJECT
 from langchain_claude_cloud.errors import (
     AuthenticationError,

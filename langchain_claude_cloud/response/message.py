@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
-from langchain_claude_cloud.catalogue.names import catalogue_name
+from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.accumulator import (
     GUARDRAIL_ACTION,

@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue.arns import (
+from langchain_claude_cloud.catalogue.bedrock import (
     ArnTarget,
     Lookup,
+    bedrock_apis,
     lookup_of,
     region_of,
     tells_where_it_leads,
 )
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
-from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
 from langchain_claude_cloud.catalogue.resolution import (
     ResolvedModel,
     cloud_of,
+    lies_within,
+    region_geography,
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from langchain_claude_cloud.catalogue.arns import region_of, split_arn
+from langchain_claude_cloud.catalogue.bedrock import region_of, split_arn
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import check_headers, refusal
 from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings

@@ -19,10 +19,14 @@ from hypothesis import strategies as st
 from langchain_core.language_models import model_profile as core_profile
 
 from langchain_claude_cloud import Bedrock
-from langchain_claude_cloud.catalogue import models, names, resolution
-from langchain_claude_cloud.catalogue.geography import lies_within, region_geography
+from langchain_claude_cloud.catalogue import models, resolution
 from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo
-from langchain_claude_cloud.catalogue.resolution import INFERENCE_PROFILES, resolve
+from langchain_claude_cloud.catalogue.resolution import (
+    INFERENCE_PROFILES,
+    lies_within,
+    region_geography,
+    resolve,
+)
 from langchain_claude_cloud.chat_models.description import model_profile
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
@@ -550,9 +554,9 @@ def test_an_arn_that_names_no_model_gets_what_every_served_model_takes() -> None
 
 def test_nearest_names_come_best_first() -> None:
     """A typing error finds the model that was meant."""
-    assert names.nearest_names("claude-sonet-4-5")[0] == "claude-sonnet-4-5"
-    assert names.nearest_names("claude-3.5-sonnet")[0] == "claude-3-5-sonnet"
-    assert names.nearest_names("zzz") == ()
+    assert resolution.nearest_names("claude-sonet-4-5")[0] == "claude-sonnet-4-5"
+    assert resolution.nearest_names("claude-3.5-sonnet")[0] == "claude-3-5-sonnet"
+    assert resolution.nearest_names("zzz") == ()
 
 
 @pytest.mark.parametrize("text", ["sonnet", "Sonnet", "claude-sonnet", "sonnnet", "claude sonet"])
@@ -560,12 +564,12 @@ def test_a_family_alone_is_answered_with_its_newest_models(text: str) -> None:
     """Who writes no version wants the newest, not what happens to be spelled most alike."""
     newest = [row.name for row in ROWS.values() if row.family == "sonnet"][:3]
     assert newest[0] == NEWEST_SONNET
-    assert list(names.nearest_names(text)) == newest
+    assert list(resolution.nearest_names(text)) == newest
 
 
 def test_the_newest_of_equally_similar_names_goes_first() -> None:
     """A version that does not exist is as far from the oldest as from the newest."""
-    suggested = names.nearest_names("sonnet-7")
+    suggested = resolution.nearest_names("sonnet-7")
     assert suggested[0] == "claude-sonnet-5"
     dates = [ROWS[name].released for name in suggested[:2]]
     assert dates == sorted(dates, reverse=True)
@@ -749,7 +753,7 @@ def test_a_geography_may_be_part_of_another() -> None:
 )
 def test_the_region_variables_of_a_model(name: str, variables: list[str]) -> None:
     """Both spellings that are in use are looked up, the model's own order first."""
-    found = names.vertex_region_variables(name)
+    found = resolution.vertex_region_variables(name)
     assert found[0] == variables[0]
     assert set(variables) <= set(found)
 
@@ -784,6 +788,6 @@ def test_importing_the_module_reads_no_file() -> None:
 )
 def test_a_model_that_the_catalogue_lacks_is_said_to_be_missing(model: str, note: str) -> None:
     """It goes out as it is, since it may be newer; where it is not found, this is the reason."""
-    assert names.unknown_model_note(model) == note or (
-        note and note in names.unknown_model_note(model)
+    assert resolution.unknown_model_note(model) == note or (
+        note and note in resolution.unknown_model_note(model)
     )

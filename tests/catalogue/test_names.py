@@ -6,8 +6,7 @@ import pytest
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.catalogue.models import all_models, find
-from langchain_claude_cloud.catalogue.names import catalogue_name
-from langchain_claude_cloud.catalogue.resolution import resolve
+from langchain_claude_cloud.catalogue.resolution import catalogue_name, resolve
 from langchain_claude_cloud.chat_models.description import model_profile
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError

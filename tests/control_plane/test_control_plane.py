@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue import arns as _arns
+from langchain_claude_cloud.catalogue import bedrock as _arns
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from vcr.request import Request
 
-from langchain_claude_cloud.catalogue.bedrock_apis import bedrock_apis
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform import bedrock_endpoint, vertex
 from langchain_claude_cloud.testing.recording.scrubbing import PROJECT, scrub, scrub_text

@@ -1,0 +1,190 @@
+"""Bedrock's APIs, and the ARNs of its resources.
+
+The rows of the APIs are in ``models.json``, with their evidence: the address, signature and
+settings of each. An API that is like one of these is a row there, its name in `errors.types`, and a
+field of `Bedrock` for each setting that it alone has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, Literal, NamedTuple
+
+from langchain_claude_cloud.catalogue.models import BEDROCK_ID, bedrock_api_rows
+from langchain_claude_cloud.errors.types import BedrockApiName, Framing, JsonObject, Operation
+
+_ARN = re.compile(
+    r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?:\d{12})?:([a-z-]+)/([A-Za-z0-9][A-Za-z0-9._:/-]*)",
+    re.ASCII,
+)
+"""The region is empty in what a global inference profile leads to."""
+
+
+_IN_ITS_REGION = frozenset(("foundation-model", "custom-model", "imported-model"))
+_NAMED = frozenset(("foundation-model", "custom-model", "inference-profile"))
+"""Kinds of resources whose ARN names a model; AWS's own router is called "anthropic.claude:1"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How the control plane is asked what an ARN stands for.
+
+    Attributes:
+        path: What comes before the percent-encoded ARN in the URL's path.
+        permission: The IAM action that the question takes.
+    """
+
+    path: str
+    permission: str
+
+
+LOOKUPS: Final[Mapping[str, Lookup]] = {
+    "application-inference-profile": Lookup("inference-profiles", "bedrock:GetInferenceProfile"),
+    "inference-profile": Lookup("inference-profiles", "bedrock:GetInferenceProfile"),
+    "provisioned-model": Lookup(
+        "provisioned-model-throughput", "bedrock:GetProvisionedModelThroughput"
+    ),
+    "custom-model-deployment": Lookup(
+        "model-customization/custom-model-deployments", "bedrock:GetCustomModelDeployment"
+    ),
+    "prompt-router": Lookup("prompt-routers", "bedrock:GetPromptRouter"),
+    "default-prompt-router": Lookup("prompt-routers", "bedrock:GetPromptRouter"),
+}
+"""By the ARN's kind of resource (botocore's model of ``bedrock``, 2023-04-20). An imported
+model is not Anthropic's; a foundation model and a custom model are named in their ARNs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArnTarget:
+    """What an ARN stands for.
+
+    Attributes:
+        base_id: The id of the model; None where that could not be found out.
+        regions: Where requests may be served; an empty one stands for anywhere.
+    """
+
+    base_id: str | None
+    regions: frozenset[str] = frozenset()
+
+
+def split_arn(text: str) -> tuple[str, str] | None:
+    """Return an ARN's kind of resource and what follows it; None for what is no ARN of Bedrock."""
+    found = _ARN.fullmatch(text)
+    return (found[1], found[2]) if found else None
+
+
+def id_in_arn(text: str) -> tuple[str | None, str] | None:
+    """Return the inference profile's prefix and the base id of the model that an ARN names.
+
+    A custom model's ARN names what it was made from, before a slash and its own id.
+    """
+    parts = split_arn(text)
+    if parts is None or parts[0] not in _NAMED:
+        return None
+    named = BEDROCK_ID.fullmatch(parts[1].partition("/")[0])
+    return (named[1], named[2]) if named else None
+
+
+def lookup_of(text: str) -> Lookup | None:
+    """Return how to find out what an ARN stands for; None if it says so, or nothing can."""
+    parts = split_arn(text)
+    if parts is None or id_in_arn(text) is not None:
+        return None
+    return LOOKUPS.get(parts[0])
+
+
+def tells_where_it_leads(arn: str) -> bool:
+    """Whether an ARN says where requests may be answered, or the control plane can be asked.
+
+    A model that an account made or took in answers in its own region.
+    """
+    parts = split_arn(arn)
+    if parts is None:
+        return False
+    return parts[0] in _IN_ITS_REGION or parts[0] in LOOKUPS or id_in_arn(arn) is not None
+
+
+def region_of(arn: str) -> str:
+    """Return the region in an ARN; empty if it has none."""
+    return arn.split(":")[3]
+
+
+_VERSION: Final = re.compile(r"-v\d+(:\d+)?$")
+_DATE: Final = re.compile(r"-\d{8}$")
+
+
+class HeaderSetting(NamedTuple):
+    """A setting that an API needs as a header.
+
+    Attributes:
+        header: The header's name.
+        variable: The environment variable that stands in for the setting.
+    """
+
+    header: str
+    variable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockApi:
+    """An API of Bedrock: where it is, how it is signed for, and the form of its requests.
+
+    Attributes:
+        host: The first label of the host name.
+        signing_name: The service in the signature's scope.
+        framing: How it frames a stream.
+        paths: The path of each operation, with ``{model}`` to fill in where the model is in it.
+        base_path: What the vendor's clients count as a part of the address, and this package
+            does not.
+        base_url_variables: Environment variables with another address, the first that is set
+            counts.
+        aws_variable: AWS's own variable for that, if it has one.
+        api_key_variable: The environment variable with an API key.
+        has_dual_stack_only: Whether its hosts are those with IPv6 addresses only.
+        has_fips: Whether it has endpoints with FIPS 140 validated cryptography.
+        model_ids: Whether models are named by inference ``profile``, by their ``short`` id on
+            Bedrock, or as ``anthropic`` names them.
+        may_answer_anywhere: Whether nothing says where it answers.
+        headers: The settings that it alone has, and that it needs.
+        lacks: The settings of InvokeModel that it does not have.
+    """
+
+    host: str
+    signing_name: str
+    framing: Framing
+    paths: Mapping[Operation, str]
+    base_url_variables: Sequence[str]
+    base_path: str = ""
+    aws_variable: str | None = None
+    api_key_variable: str = "AWS_BEARER_TOKEN_BEDROCK"
+    has_dual_stack_only: bool = False
+    has_fips: bool = True
+    model_ids: Literal["profile", "short", "anthropic"] = "profile"
+    may_answer_anywhere: bool = False
+    headers: Mapping[str, HeaderSetting] = field(default_factory=dict)
+    lacks: Sequence[str] = ()
+
+    def is_invoke_model(self, operation: Operation) -> bool:
+        """Whether an operation has InvokeModel's form: the model in the URL, not in the body."""
+        return "{model}" in self.paths[operation]
+
+    def name_of(self, model_id: str) -> str:
+        """Return what the API calls a model."""
+        if self.model_ids == "profile":
+            return model_id
+        name = _VERSION.sub("", model_id)
+        return _DATE.sub("", name) if self.model_ids == "short" else name.removeprefix("anthropic.")
+
+
+@cache
+def bedrock_apis() -> Mapping[BedrockApiName, BedrockApi]:
+    """Return Bedrock's APIs by the names that users give them."""
+    return {name: _read(row["endpoint"]) for name, row in bedrock_api_rows().items()}
+
+
+def _read(row: JsonObject) -> BedrockApi:
+    headers = {name: HeaderSetting(**told) for name, told in row.get("headers", {}).items()}
+    return BedrockApi(**{**row, "headers": headers})
