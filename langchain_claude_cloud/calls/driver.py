@@ -45,7 +45,7 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools

@@ -27,7 +27,7 @@ from langchain_claude_cloud.control_plane.available_models import (
     Models,
     ask_for_models,
 )
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.response.accumulator import IGNORE_EVENTS
 from langchain_claude_cloud.routing.routes import Route
 

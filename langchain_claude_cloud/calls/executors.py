@@ -25,6 +25,7 @@ from langchain_claude_cloud.calls.steps import (
     Stream,
     Wait,
 )
+from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import clean
@@ -272,7 +273,7 @@ def _fetch_by(
             found.append(error)
         else:
             budget.take(len(data))
-            found.append(fetch.FetchedMedia(fetch.media_type_of(data, None), data))
+            found.append(fetch.FetchedMedia(media_type_of(data, None), data))
     return found
 
 

@@ -8,7 +8,7 @@ from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
 from langchain_claude_cloud.calls.steps import Fetch, Steps
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
     find_url_sources,
     inline_sources,

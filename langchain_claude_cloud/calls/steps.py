@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:

@@ -14,6 +14,10 @@ _SIGNATURES: Final = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", PDF),
 )
+_UNKNOWN: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_TEXT_SAMPLE: Final = 4_096
+# PDF readers accept the signature anywhere in the first kilobyte.
+_PDF_WINDOW: Final = 1_024
 
 
 def media_type_by_signature(head: bytes) -> str | None:
@@ -26,3 +30,38 @@ def media_type_by_signature(head: bytes) -> str | None:
         if head.startswith(signature):
             return media_type
     return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+
+
+def media_type_of(data: bytes, declared: str | None) -> str:
+    """Return the MIME type of some bytes: by content, else as declared.
+
+    Servers and object stores often call an image ``application/octet-stream``, or a PNG a
+    JPEG, which the API refuses.
+
+    Args:
+        data: The bytes.
+        declared: The ``Content-Type`` header, if there is one.
+
+    Returns:
+        A MIME type in lower case, without parameters.
+    """
+    by_content = media_type_by_signature(data)
+    if by_content:
+        return by_content
+    name = (declared or "").split(";", 1)[0].strip().lower()
+    if name == PDF or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
+        return PDF
+    if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
+        return "text/plain"
+    return name or "application/octet-stream"
+
+
+def _looks_like_text(sample: bytes) -> bool:
+    if b"\x00" in sample:
+        return False
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        # The sample may end within a character.
+        return cause.start >= len(sample) - 3 and len(sample) == _TEXT_SAMPLE
+    return True

@@ -39,11 +39,11 @@ from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.calls import memory, rate_limit
-    from langchain_claude_cloud.platform.http import timeouts
+    from langchain_claude_cloud.platform import timeouts
 else:  # what an instance needs, not the import
     memory = LazyModule("langchain_claude_cloud.calls.memory")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
-    timeouts = LazyModule("langchain_claude_cloud.platform.http.timeouts")
+    timeouts = LazyModule("langchain_claude_cloud.platform.timeouts")
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")

@@ -16,7 +16,7 @@ from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.platform.http.fetch import FetchedMedia
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 BASE = "https://media.example"

@@ -13,7 +13,7 @@ from typing import Any, Self
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError, error_from_response
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.sending import aopen_stream, asend, open_stream, send
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 QUICK = Timeouts(connect=2.0, start=2.0, idle=2.0)
 PATIENT = Timeouts(connect=30.0, start=30.0, idle=30.0)

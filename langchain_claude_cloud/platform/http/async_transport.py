@@ -28,7 +28,7 @@ from langchain_claude_cloud.platform.http.connector import (
     look_up,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
+from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 _READ_SIZE = 16_384
 _PIECE = _LONGEST_HEADER = 65_536

@@ -26,7 +26,7 @@ from langchain_claude_cloud.platform.http.environment import (
     keepalive_options,
 )
 from langchain_claude_cloud.platform.http.loops import in_single_flight, loop_state
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
 """Turns a host name and a port into IP addresses and ports."""

@@ -30,7 +30,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 from langchain_claude_cloud.platform.base import Platform
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 Phase: TypeAlias = Literal["start", "body"]
 """Whether the response's headers had arrived."""

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from langchain_claude_cloud.catalogue.media_types import PDF, media_type_by_signature
+from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.http.addresses import is_public
+from langchain_claude_cloud.platform.addresses import is_public
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
@@ -33,7 +33,7 @@ from langchain_claude_cloud.platform.http.environment import (
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
 from langchain_claude_cloud.platform.http.loops import start_thread
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""
@@ -43,10 +43,6 @@ _OK = 200
 _ACCEPT = "image/png, image/jpeg, image/gif, image/webp, application/pdf, text/*, */*;q=0.5"
 _AT_ONCE = 8
 _LAST_PORT = 65_535
-_UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-_TEXT_SAMPLE = 4_096
-# PDF readers accept the signature anywhere in the first kilobyte.
-_PDF_WINDOW = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,38 +264,3 @@ def without_query(url: str) -> str:
         return urlunsplit((parts.scheme, host, parts.path, "", ""))[:300]
     except ValueError:
         return "The URL"
-
-
-def media_type_of(data: bytes, declared: str | None) -> str:
-    """Return the MIME type of some bytes: by content, else as declared.
-
-    Servers and object stores often call an image ``application/octet-stream``, or a PNG a
-    JPEG, which the API refuses.
-
-    Args:
-        data: The bytes.
-        declared: The ``Content-Type`` header, if there is one.
-
-    Returns:
-        A MIME type in lower case, without parameters.
-    """
-    by_content = media_type_by_signature(data)
-    if by_content:
-        return by_content
-    name = (declared or "").split(";", 1)[0].strip().lower()
-    if name == PDF or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
-        return PDF
-    if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
-        return "text/plain"
-    return name or "application/octet-stream"
-
-
-def _looks_like_text(sample: bytes) -> bool:
-    if b"\x00" in sample:
-        return False
-    try:
-        sample.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        # The sample may end within a character.
-        return cause.start >= len(sample) - 3 and len(sample) == _TEXT_SAMPLE
-    return True

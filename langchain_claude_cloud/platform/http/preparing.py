@@ -15,7 +15,7 @@ from typing import TypeVar
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.base import Platform
 from langchain_claude_cloud.platform.http.loops import in_single_flight, run_within
-from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
+from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 T = TypeVar("T")
 _NO_LIMIT = Timeouts()

@@ -28,7 +28,7 @@ from langchain_claude_cloud.platform.http.loops import in_single_flight, in_thre
 from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
 from langchain_claude_cloud.platform.http.preparing import aprepare, prepare, within_call
 from langchain_claude_cloud.platform.http.sync_transport import call_ends
-from langchain_claude_cloud.platform.http.timeouts import Timeouts, finite
+from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""

@@ -166,7 +166,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     """What constructors need of this stage costs no import of httpx."""
     script = (
         "import sys, langchain_core.exceptions; before = set(sys.modules); "
-        "from langchain_claude_cloud.platform.http.timeouts import Timeouts; "
+        "from langchain_claude_cloud.platform.timeouts import Timeouts; "
         "import langchain_claude_cloud.platform.http.preparing; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
@@ -381,7 +381,7 @@ sys.path.insert(0, {tests!r})
 from http_fakes import MODEL, FakePlatform
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.sending import asend
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 request = OutgoingRequest("POST", {url!r}, {{}}, b"1")

@@ -17,7 +17,7 @@ from http_fakes import MODEL, PATIENT, QUICK, Exchange, FakePlatform, Server, re
 from langchain_claude_cloud.platform.http.pool import thread_transport
 from langchain_claude_cloud.platform.http.sending import aopen_stream, open_stream
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 PIECES = [b"event: a\n\n", b"x" * 70_000, "データ".encode(), b"\r\n0\r\n\r\n"]

@@ -8,29 +8,10 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-# Beside what `is_global` says, which differs between patch releases of Python: the special
-# registries of RFC 6890 in full, multicast, 6to4 relays, and Azure's wire server, whose
-# address looks public and is answered by the host.
+# What `is_global` lets through: protocol assignments (in part, before 3.11.9 and 3.12.4), relays of
+# 6to4, and Azure's wire server, whose address looks public and is answered by the host.
 _CLOSED_V4 = tuple(
-    IPv4Network(network)
-    for network in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "168.63.129.16/32",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-    )
+    IPv4Network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
 )
 # The only block of IPv6 that is handed out to networks, less Teredo, ORCHID, benchmarking
 # and the like (2001::/23), documentation, and 6to4, which carries an IPv4 address.
@@ -63,7 +44,9 @@ def is_public(address: str) -> bool:
 
 
 def _is_public_v4(address: IPv4Address) -> bool:
-    return address.is_global and not any(address in network for network in _CLOSED_V4)
+    if not address.is_global or address.is_multicast:
+        return False
+    return not any(address in network for network in _CLOSED_V4)
 
 
 def _is_public_v6(address: IPv6Address) -> bool:

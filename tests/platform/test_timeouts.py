@@ -1,4 +1,4 @@
-"""Timeouts and retries: pure functions of what was configured and what went wrong."""
+"""Timeouts: what was configured, and what is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_claude_cloud.errors import (
     ConfigurationError,
 )
-from langchain_claude_cloud.platform.http.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 
 @pytest.mark.parametrize(
