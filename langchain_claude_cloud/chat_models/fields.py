@@ -35,7 +35,8 @@ from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
-from langchain_claude_cloud.routing.routes import Route, choose_platforms, make_routes, place_key
+from langchain_claude_cloud.routing.platforms import choose_platforms, place_key
+from langchain_claude_cloud.routing.routes import Route, make_routes
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.calls import memory, rate_limit

@@ -14,7 +14,7 @@ from rich.console import Console
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.routing.routes import choose_platforms
+from langchain_claude_cloud.routing.platforms import choose_platforms
 
 DEFAULT_MODEL: Final = "claude-sonnet-5-5"
 """What is asked when neither an option nor ``ANTHROPIC_MODEL`` names a model."""

@@ -1,0 +1,108 @@
+"""Chooses the platforms of a model: from the argument, the environment or the model's id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import SecretStr
+
+from langchain_claude_cloud.catalogue.resolution import cloud_of
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.errors import ConfigurationError
+
+_KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
+_SWITCHES: Final = (
+    ("vertex", "CLAUDE_CODE_USE_VERTEX"),
+    ("bedrock", "CLAUDE_CODE_USE_BEDROCK"),
+)
+_WAYS: Final = (
+    'Give platform: "vertex", "bedrock", Vertex(project=..., region=...), Bedrock(region=...) or '
+    "a list of them; or set CLAUDE_CODE_USE_VERTEX=1 or CLAUDE_CODE_USE_BEDROCK=1; or give the "
+    "model by an exact id of one cloud."
+)
+
+
+def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Vertex | Bedrock]:
+    """Return the platforms that an argument, the environment or the model's id names.
+
+    Args:
+        given: What the user gave as ``platform``: a name stands for the platform with all its
+            settings from the environment.
+        model: The model, whose id may belong to one cloud.
+
+    Raises:
+        ConfigurationError: Nothing tells which cloud to ask, a name is not known, or something
+            is no platform.
+    """
+    if isinstance(given, list | tuple):
+        if not given:
+            raise ConfigurationError(f"platform is an empty list. {_WAYS}")
+        return [_named_platform(one) for one in given]
+    if given is not None:
+        return _named_platform(given)
+    wanted = [cloud for cloud, name in _SWITCHES if os.environ.get(name, "") in ("1", "true")]
+    if len(wanted) > 1:
+        raise ConfigurationError(
+            "Both CLAUDE_CODE_USE_VERTEX and CLAUDE_CODE_USE_BEDROCK are set: unset one, or give "
+            "platform."
+        )
+    cloud = wanted[0] if wanted else cloud_of(expand_alias(model))
+    if cloud is None:
+        raise ConfigurationError(f"Nothing says which cloud to ask. {_WAYS}")
+    return _named_platform(cloud)
+
+
+def _named_platform(given: object) -> Vertex | Bedrock:
+    if isinstance(given, Vertex | Bedrock):
+        return given
+    if isinstance(given, str):
+        kind = _KINDS.get(given.strip().lower())
+        if kind is None:
+            raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
+        return kind()
+    if isinstance(given, type) and issubclass(given, Vertex | Bedrock):
+        raise ConfigurationError(
+            f"platform is the class {given.__name__}: give an instance, {given.__name__}()."
+        )
+    if isinstance(given, Mapping):  # a region alone could be of either
+        raise ConfigurationError(
+            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
+            "Bedrock(...) with the same arguments."
+        )
+    raise ConfigurationError(
+        f"platform is a {type(given).__name__}: give Vertex(...), Bedrock(...), their names, or a "
+        "list of them."
+    )
+
+
+def place_key(
+    platforms: Sequence[Vertex | Bedrock], *, api_key: SecretStr | None, base_url: str | None
+) -> tuple[Vertex | Bedrock, ...]:
+    """Give LangChain's standard ``api_key`` and ``base_url`` to the one platform there is.
+
+    Raises:
+        ConfigurationError: There are several platforms, or the one has credentials or an
+            address of its own.
+    """
+    given = {"api_key": api_key, "base_url": base_url}
+    names = [name for name, value in given.items() if value is not None]
+    if not names:
+        return tuple(platforms)
+    if len(platforms) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(names)} cannot be shared by {len(platforms)} platforms: give each "
+            "platform its own, as in Bedrock(api_key=...) or Vertex(access_token=...)."
+        )
+    (config,) = platforms
+    renamed = {"api_key": "access_token"} if isinstance(config, Vertex) else {}
+    update = {renamed.get(name, name): given[name] for name in names}
+    for name in update:
+        if getattr(config, name) is not None:
+            raise ConfigurationError(
+                f"{type(config).__name__} already has {name}: give it there or on the model, "
+                "not in both places."
+            )
+    return (config.model_copy(update=update),)
