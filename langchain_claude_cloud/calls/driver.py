@@ -189,9 +189,8 @@ class CallDriver(Generic[T]):
         request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
-        routing = route.global_routing(platform.region)
-        if routing:
-            MEMORY.say_once(routing)
+        if route.known_region() is None and (routing := route.global_routing(platform.region)):
+            MEMORY.say_once(routing)  # elsewhere it was said when the route was made
         body = yield from self._media.get(request.body, platform.max_body_bytes, limits)
         model_id, operation = self._model_id, self._operation
         if self._is_count:

@@ -136,7 +136,7 @@ def find_arn_target(route: Route, timeouts: Timeouts = NO_LIMIT) -> Steps:
     Raises:
         ConfigurationError: It leads out of the demanded residency, or nothing tells where.
     """
-    lookup = route.lookup()
+    lookup = route.lookup
     if lookup is None:
         return
     if MEMORY.arns.get(route.place) is None:

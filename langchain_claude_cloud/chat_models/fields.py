@@ -117,10 +117,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         timeouts.Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
-        for route in self._routes_for(self.model, self.default_headers or {}):
-            notice = route.global_routing(route.known_region())
-            if notice:
-                memory.MEMORY.say_once(notice)
+        self._routes_for(self.model, self.default_headers or {})
         return self
 
     def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
@@ -149,12 +146,19 @@ class ModelBase(CheckedArguments, BaseChatModel):
         A call uses what it gets here, whatever another thread puts in the cache. The key holds
         copies: lists and dicts of the caller's may change.
         """
-        platforms = self._platforms()
-        key = (model, self.residency, platforms, dict(headers))
+        given = self.platform
+        platforms = tuple(given) if isinstance(given, list | tuple) else given
+        key = (model, self.residency, platforms, self.api_key, self.base_url, dict(headers))
         cached = self._routes
         if cached is not None and cached[0] == key:
             return cached[1]
-        routes = make_routes(platforms, model, residency=self.residency, default_headers=headers)
+        routes = make_routes(
+            self._platforms(), model, residency=self.residency, default_headers=headers
+        )
+        for route in routes:
+            notice = route.global_routing(route.known_region())
+            if notice:
+                memory.MEMORY.say_once(notice)
         self._routes = (key, routes)
         return routes
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
@@ -23,6 +23,7 @@ from langchain_claude_cloud.catalogue.bedrock import (
     bedrock_apis,
     lookup_of,
     region_of,
+    split_arn,
     tells_where_it_leads,
 )
 from langchain_claude_cloud.catalogue.resolution import (
@@ -34,18 +35,18 @@ from langchain_claude_cloud.catalogue.resolution import (
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.config.checks import check_headers, refusal
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform import bedrock, vertex
+    from langchain_claude_cloud.platform import bedrock, bedrock_endpoint, vertex
     from langchain_claude_cloud.platform.base import Platform
-    from langchain_claude_cloud.routing import settings
 else:
     bedrock = LazyModule("langchain_claude_cloud.platform.bedrock")
-    settings = LazyModule("langchain_claude_cloud.routing.settings")
+    bedrock_endpoint = LazyModule("langchain_claude_cloud.platform.bedrock_endpoint")
     vertex = LazyModule("langchain_claude_cloud.platform.vertex")
 
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
@@ -83,14 +84,17 @@ class Route:
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
     default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _resolved: dict[tuple[str | None, str | None], ResolvedModel] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def platform(self) -> Platform:
         """The platform, made on first use; that reads no file and no network."""
         config, headers = self.config, self.default_headers
         if isinstance(config, Vertex):
-            return vertex.VertexPlatform(settings.vertex_settings(config, self.model, headers))
-        return bedrock.BedrockPlatform(settings.bedrock_settings(config, headers, model=self.model))
+            return vertex.VertexPlatform(vertex_settings(config, self.model, headers))
+        return bedrock.BedrockPlatform(bedrock_settings(config, headers, model=self.model))
 
     def resolved(self, target: ArnTarget | None = None) -> ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
@@ -141,25 +145,33 @@ class Route:
             ConfigurationError: The model id is no good here, or something lies outside the
                 residency.
         """
-        if isinstance(self.config, Vertex):
+        key = (region, target.base_id if target else None)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(*key)
+        return self._resolved[key]
+
+    def _resolve(self, region: str | None, base_id: str | None) -> ResolvedModel:
+        config = self.config
+        if isinstance(config, Vertex):
             resolved = resolve(self.model, "vertex")
         else:
-            self.config.check_project(self.model, region)
+            config.check_project(self.model, region)
             resolved = resolve(
                 self.model,
                 "bedrock",
                 region=region,
-                inference_profile=self._profile_for(region),
-                base_model=self.config.base_model,
-                base_id=target.base_id if target else None,
+                inference_profile=self._profile_for(config, region),
+                base_model=config.base_model,
+                base_id=base_id,
             )
-            resolved = replace(resolved, api=self.config.api)
+            resolved = replace(resolved, api=config.api)
         if region is not None and self.residency is not None:
-            self._check_residency(resolved, region, self.residency)
+            self._check_residency(resolved, region)
         return resolved
 
+    @cached_property
     def lookup(self) -> Lookup | None:
-        """Return how to find out what the model's ARN stands for; None if there is no need.
+        """How to find out what the model's ARN stands for; None if there is no need.
 
         Where a residency is demanded, ``base_model`` does not do: it says which model answers,
         not where.
@@ -178,19 +190,16 @@ class Route:
         """
         if self.residency is None:
             return
-        lookup = self.lookup()
-        if target.base_id is None and lookup is not None:
+        if target.base_id is None and self.lookup is not None:
             raise self._outside(
                 f"what {self.model} stands for could not be found out. Allow the identity "
-                f"{lookup.permission}, or give the model by an id that names it"
+                f"{self.lookup.permission}, or give the model by an id that names it"
             )
-        for region in sorted(target.regions):
-            geography = region_geography("bedrock", region) if region else "global"
-            if not lies_within(geography, self.residency):
-                raise self._outside(
-                    f"{self.model} may be served in {region or 'any region of the world'}. Use a "
-                    "profile that stays there"
-                )
+        served = {
+            f"{self.model} may be served in {region or 'any region of the world'}, which": region
+            for region in sorted(target.regions)
+        }
+        self._refuse_outside({what: _geography("bedrock", at) for what, at in served.items()})
 
     def global_routing(self, region: str | None) -> str | None:
         """Return a notice for a region whose requests may be served elsewhere; None if not so."""
@@ -204,14 +213,12 @@ class Route:
             f'{geography}. Set residency="{geography}" to keep them inside.'
         )
 
-    def _profile_for(self, region: str | None) -> str | None:
+    def _profile_for(self, config: Bedrock, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
-        config = cast("Bedrock", self.config)
         if bedrock_apis()[config.api].model_ids != "profile":
             return None
-        wanted = config.inference_profile
-        if wanted != "auto" or self.residency is None or region is None:
-            return wanted
+        if config.inference_profile != "auto" or self.residency is None or region is None:
+            return config.inference_profile
         geography = region_geography("bedrock", region)
         try:
             resolve(self.model, "bedrock", region=region, inference_profile=geography)
@@ -219,39 +226,41 @@ class Route:
             return None
         return geography
 
-    def _check_residency(self, resolved: ResolvedModel, region: str, residency: str) -> None:
-        if isinstance(self.config, Bedrock) and bedrock_apis()[self.config.api].may_answer_anywhere:
-            raise self._outside(
-                f"api={self.config.api!r} may answer anywhere. Use another `api` of Bedrock"
-            )
-        places = {"region": region_geography(self.config.cloud, region)}
+    def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
+        config, model = self.config, self.model
+        places = {f"the region {region}": _geography(config.cloud, region)}
         if resolved.inference_profile is not None:
-            places["inference profile"] = resolved.inference_profile
-        if self.model.startswith("arn:"):
-            places["ARN"] = region_geography("bedrock", region_of(self.model))
-            if not tells_where_it_leads(self.model):
-                raise self._outside(
-                    f"{self.model} does not say where its requests go. Give the model by its id",
-                    region,
-                )
-        if isinstance(self.config, Vertex) and self.config.count_tokens_region:
-            counting = self.config.count_tokens_region
-            places["count_tokens_region"] = region_geography("vertex", counting)
+            places["the inference profile"] = resolved.inference_profile
+        if isinstance(config, Bedrock) and bedrock_apis()[config.api].may_answer_anywhere:
+            places[f"api={config.api!r}, which may answer anywhere,"] = None
+        if isinstance(config, Vertex) and config.count_tokens_region:
+            places["count_tokens_region"] = _geography("vertex", config.count_tokens_region)
+        if model.startswith("arn:"):
+            places["the ARN's region"] = _geography("bedrock", region_of(model))
+            if not tells_where_it_leads(model):
+                places[f"{model}, which does not say where its requests go,"] = None
+        self._refuse_outside(places)
+
+    def _refuse_outside(self, places: Mapping[str, str | None]) -> None:
+        """Refuse the first of some places whose geography is not in the demanded residency."""
         for what, geography in places.items():
-            if not lies_within(geography, residency):
+            if not lies_within(geography, self.residency or ""):
                 raise self._outside(
-                    f"the {what} of {type(self.config).__name__} ({geography or 'elsewhere'}) is "
-                    "outside. Choose a region, multi-region or inference profile there",
-                    region,
+                    f"{what} is outside ({geography or 'elsewhere'}). Choose a region, "
+                    "multi-region, inference profile or model id that stays inside"
                 )
 
-    def _outside(self, what: str, region: str | None = None) -> ConfigurationError:
+    def _outside(self, what: str) -> ConfigurationError:
         return ConfigurationError(
             f"residency={self.residency!r} is set, but {what}, or leave out residency.",
             platform=self.config.cloud,
             model=self.model,
-            region=region or self.known_region(),
+            region=self.known_region(),
         )
+
+
+def _geography(cloud: Cloud, region: str) -> str | None:
+    return region_geography(cloud, region) if region else "global"
 
 
 class _Object:
@@ -314,3 +323,73 @@ def make_routes(
     for route in routes:
         route.resolve_in(route.known_region())
     return routes
+
+
+def vertex_settings(
+    config: Vertex, model: str, default_headers: Mapping[str, str] | None = None
+) -> vertex.VertexSettings:
+    """Return what the platform needs to ask a model on Vertex AI.
+
+    Args:
+        config: What the user set.
+        model: The model's name, for its region.
+        default_headers: Headers to send besides the platform's own.
+
+    Raises:
+        ConfigurationError: A variable or header is malformed, or the config is a copy that
+            lost a secret.
+    """
+    decided = {
+        "project": config.effective_project(),
+        "region": config.region_for(model),
+        "credentials": config.given_object("credentials"),
+        "access_token": config.secret("access_token"),
+        "credentials_info": config.effective_credentials_info(),
+        "base_url": config.effective_base_url(),
+        "extra_headers": check_headers("Vertex", default_headers),
+    }
+    return vertex.VertexSettings(**_same_fields(config, vertex.VertexSettings) | decided)
+
+
+def bedrock_settings(
+    config: Bedrock, default_headers: Mapping[str, str] | None = None, *, model: str = ""
+) -> bedrock_endpoint.BedrockSettings:
+    """Return what the platform needs to ask a model on Bedrock.
+
+    Args:
+        config: What the user set.
+        default_headers: Headers to send besides the platform's own.
+        model: The model's name, whose region stands in for a missing one if it is an ARN.
+
+    Raises:
+        ConfigurationError: A variable or header is malformed, or the config is a copy that
+            lost a secret.
+    """
+    decided = {
+        "region": config.effective_region(),
+        "arn_region": (region_of(model) or None) if split_arn(model) else None,
+        "access_key_id": config.secret("access_key_id"),
+        "secret_access_key": config.secret("secret_access_key"),
+        "session_token": config.effective_session_token(),
+        "api_key": config.effective_api_key(),
+        "session": config.given_object("session"),
+        "base_url": config.effective_base_url(),
+        "api_headers": config.api_headers(),
+        "extra_headers": check_headers("Bedrock", default_headers),
+    }
+    if config.unsigned and not decided["base_url"]:
+        raise refusal("Bedrock", "unsigned requests need base_url: AWS itself refuses them.")
+    return bedrock_endpoint.BedrockSettings(
+        **_same_fields(config, bedrock_endpoint.BedrockSettings) | decided
+    )
+
+
+def _same_fields(
+    config: Vertex | Bedrock,
+    settings: type[vertex.VertexSettings | bedrock_endpoint.BedrockSettings],
+) -> dict[str, Any]:
+    """Return what goes from the user to the platform under one name."""
+    shared = type(config).model_fields.keys() & {field.name for field in fields(settings)}
+    values = {name: getattr(config, name) for name in shared}
+    # Mappings are copied: the caller's own may be changed later.
+    return {name: dict(v) if isinstance(v, dict) else v for name, v in values.items()}

@@ -24,8 +24,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.routing.routes import make_routes
-from langchain_claude_cloud.routing.settings import bedrock_settings, vertex_settings
+from langchain_claude_cloud.routing.routes import bedrock_settings, make_routes, vertex_settings
 
 CANARY = "CANARY7f3a"
 Config = Vertex | Bedrock

@@ -16,7 +16,7 @@ from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
-from langchain_claude_cloud.routing.settings import bedrock_settings
+from langchain_claude_cloud.routing.routes import bedrock_settings
 
 REFUSALS = (ConfigurationError, InvalidInputError)
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

@@ -32,8 +32,7 @@ from langchain_claude_cloud.control_plane.requests import bedrock_address
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, NotFoundError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.routing.routes import Route
-from langchain_claude_cloud.routing.settings import bedrock_settings
+from langchain_claude_cloud.routing.routes import Route, bedrock_settings
 
 _RECORDS: Final = 50_000
 _FEWEST: Final = 100
