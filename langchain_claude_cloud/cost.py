@@ -62,7 +62,12 @@ class Cost:
 
     def __str__(self) -> str:
         """Return the total, as a price."""
-        return f"${self.total:.4f}"
+        return f"${format_dollars(self.total, 4)}"
+
+
+def format_dollars(amount: Decimal, digits: int) -> str:
+    """Return an amount with some decimals; more for a small amount, until two digits show."""
+    return f"{amount:,.{max(digits, 1 - amount.adjusted())}f}"
 
 
 def cost_of(message: AIMessage) -> Cost | None:

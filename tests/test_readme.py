@@ -24,13 +24,16 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def test_blocks_run(emulated_clouds: CloudEmulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every block runs by itself, and both clouds are asked."""
+    """Every block runs by itself and prints something, and both clouds are asked."""
     assert len(BLOCKS) > 6
+    printed = []
     for block in BLOCKS:
         namespace: dict[str, Any] = {"__name__": "readme"}
         line = TEXT[: TEXT.index(block)].count("\n")
         exec(compile("\n" * line + block, str(README), "exec"), namespace)  # noqa: S102  # the README is ours
-    out = capsys.readouterr().out
+        printed.append(capsys.readouterr().out)
+    assert all(printed)
+    out = "".join(printed)
     assert "write_file so far:" in out
     assert "wrote " in out
     assert {request.platform for request in emulated_clouds.requests} == {"vertex", "bedrock"}

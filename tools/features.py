@@ -256,8 +256,7 @@ def _by_model(tell: Callable[[Capabilities], str]) -> tuple[str, str]:
 
 
 def _offers(kind: str) -> Callable[[Capabilities], str]:
-    shown = f"`{kind}*`" if kind.endswith("_") else f"`{kind}`"
-    return lambda takes: shown if kind in takes.server_tools else "no"
+    return lambda takes: "yes" if kind in takes.server_tools else "no"
 
 
 def _native(takes: Capabilities) -> str:
@@ -276,40 +275,59 @@ def _either(cells: tuple[str, str], both: str) -> tuple[str, str]:
 
 
 def what_works_where() -> str:
-    """Return the README's table, with its markers."""
+    """Return the README's lists and table, with their markers."""
+    rows = _features_by_cloud()
+    every, some = ("yes", "yes"), ("by model", "by model")
+    differ = [row for row in rows if row[1:] not in (every, some)]
+    return "\n".join(
+        [
+            BEGIN,
+            "**On both clouds, with every current model:**",
+            "",
+            *(f"* {row[0]}" for row in rows if row[1:] == every),
+            "",
+            "**On both clouds, with some models:**",
+            "",
+            *(f"* {row[0]}" for row in rows if row[1:] == some),
+            "",
+            "**Where the clouds differ:**",
+            "",
+            *_table([("", "Vertex AI", "Bedrock"), *differ]),
+            END,
+        ]
+    )
+
+
+def _features_by_cloud() -> list[tuple[str, str, str]]:
+    """Return each feature, and what Vertex AI and Bedrock have of it."""
     ways = "a field or a beta, by model"
     counting = _by_model(lambda takes: takes.counts_prompts)
-    rows = [
-        ("", "Vertex AI", "Bedrock"),
-        ("`invoke`, `stream`, `batch` and their async twins", "yes", "yes"),
-        ("the cloud's batch inference (`batch.submit`)", "Cloud Storage, BigQuery", "S3"),
-        ("tool arguments as they are written", *_either(_by_model(_written), ways)),
+    return [
+        ("`invoke`, `stream`, `batch`, and their async forms", "yes", "yes"),
         ('content-block events (v3), `output_version="v1"`', "yes", "yes"),
-        ("invalid tool calls kept apart, and sent back", "yes", "yes"),
-        (
-            "`iter_tool_calls`, `InvalidToolCallMiddleware`, `PromptCachingMiddleware`",
-            "yes",
-            "yes",
-        ),
-        (
-            "structured output, else by a tool",
-            *_either(_by_model(_native), "native by model"),
-        ),
-        ("strict tools", *_by_model(_yes("strict_tools"))),
-        ("forced tool choice, else only asked for", *_by_model(_yes("forced_tool_choice"))),
+        ("invalid tool calls are kept apart, and sent back to the model", "yes", "yes"),
+        ("`iter_tool_calls`, and the middleware for agents", "yes", "yes"),
+        ("images", *_by_model(_yes("image_input"))),
+        ("PDFs", *_by_model(_yes("pdf_input"))),
+        ("media by https URL: the package fetches them", "yes", "yes"),
+        ("text documents, search results, citations", "yes", "yes"),
+        ("prompt caching, for 5 minutes or 1 hour", *_by_model(_yes("explicit_caching"))),
+        ("context editing (a beta)", *_by_model(_yes("context_editing"))),
+        ("tool search, as a server tool", *_by_model(_offers("tool_search_tool_"))),
+        ("failover, `residency`", "yes", "yes"),
         ("thinking", *_either(_by_model(_thinking), "by model")),
         ("effort", *_by_model(lambda takes: "yes" if takes.effort_levels else "no")),
-        ("prompt caching (5 minutes, 1 hour)", *_by_model(_yes("explicit_caching"))),
+        (
+            "forced tool choice; the other models are only asked to call the tool",
+            *_by_model(_yes("forced_tool_choice")),
+        ),
+        ("the cloud's batch inference (`batch.submit`)", "Cloud Storage, BigQuery", "S3"),
+        ("tool arguments as they are written", *_either(_by_model(_written), ways)),
+        ("structured output", *_either(_by_model(_native), "native by model, else by a tool")),
+        ("strict tools", *_by_model(_yes("strict_tools"))),
         ("automatic prompt caching", *_by_model(_yes("automatic_caching"))),
-        ("context editing (a beta)", *_by_model(_yes("context_editing"))),
         ("compaction (a beta)", *_by_model(_yes("compaction"))),
-        ("images", *_by_model(_yes("image_input"))),
-        ("PDF", *_by_model(_yes("pdf_input"))),
-        ("text documents, search results, citations", "yes", "yes"),
-        ("media by https URL", "fetched by the package", "fetched by the package"),
-        ("media in `gs://`, `s3://`", "refused, with what to do", "refused, with what to do"),
-        ("server tools: web search", *_by_model(_offers("web_search_20250305"))),
-        ("server tools: tool search", *_by_model(_offers("tool_search_tool_"))),
+        ("web search, as a server tool", *_by_model(_offers("web_search_20250305"))),
         (
             "token counting",
             f"{counting[0]}, in the region's geography or `count_tokens_region`",
@@ -318,10 +336,8 @@ def what_works_where() -> str:
         ("`list_models()`", "what is published", "what the account has, with its profiles"),
         ("provisioned throughput", "`request_type`", "an ARN as `model`"),
         ("guardrails, service tier, latency, request metadata", "no", "yes"),
-        ("failover, `residency`", "yes", "yes"),
         ("largest request", "30 MB", "20 MB"),
     ]
-    return "\n".join([BEGIN, *_table(rows), END])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -332,7 +348,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def replace_section(readme: str) -> str:
-    """Return the README with the table between its markers made anew.
+    """Return the README with the section between its markers made anew.
 
     Raises:
         ValueError: The markers are missing.

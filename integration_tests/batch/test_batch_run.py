@@ -154,7 +154,7 @@ def test_another_s_file_is_left_alone(llm: ChatClaudeCloud, tmp_path: Path, text
     """A wrong name of the output destroys nothing."""
     output = tmp_path / "notes.jsonl"
     output.write_text(text)
-    with pytest.raises(ValueError, match="no record of a run"):
+    with pytest.raises(ValueError, match="not a record of a run"):
         quiet(llm, ["Hi"], output)
     assert output.read_text() == text
 
@@ -293,18 +293,18 @@ def test_a_duplicate_id_names_both_rows(llm: ChatClaudeCloud, tmp_path: Path, ag
 
 
 FILES = {
-    "a.jsonl": (b'{"input": "a"}\n{"input": \n', "line 2: this is no JSON"),
+    "a.jsonl": (b'{"input": "a"}\n{"input": \n', "line 2: this line is not JSON"),
     "b.jsonl": (b'{"input": "a"}\n\n{"text": "b"}\n', "line 3: there is no column 'input'"),
     "c.jsonl": (b'"a"\n" "\n', "line 2: the input is empty"),
-    "d.jsonl": (b'"a"\n"\xff"\n', "line 2: this is no JSON"),
+    "d.jsonl": (b'"a"\n"\xff"\n', "line 2: this line is not JSON"),
     "e.csv": (b"id,input\n1,a\n2,b,c\n", "line 3: it has more values"),
-    "f.csv": (b"id,input\n1,a\n,b\n", "line 3: '' is no id"),
+    "f.csv": (b"id,input\n1,a\n,b\n", "line 3: '' cannot be an id"),
     "g.jsonl": (b"5\n", "line 1: a int has no columns"),
     "h.jsonl": (b'[{"input": "a"}]\n', "line 1: a list is the messages of one input"),
     "i.JSONL": (b'{"id": "\\ud800", "input": "a"}\n', "line 1: .* it holds half a character"),
-    "j.csv": (b"id,input\n1,a\n2,f\xfcr\n", "line 3: this is no CSV"),
+    "j.csv": (b"id,input\n1,a\n2,f\xfcr\n", "line 3: this is not CSV"),
     "k.csv": (b"id,input\n1,a\n2\n", "line 3: the input is empty"),
-    "l.parquet": (b"PAR1 and no more", "row 1: this is no Parquet"),
+    "l.parquet": (b"PAR1 and no more", "row 1: this is not Parquet"),
 }
 
 

@@ -124,7 +124,7 @@ class InputReader:
                 try:
                     yield number, json.loads(line.decode("utf-8-sig"))
                 except (ValueError, RecursionError) as error:
-                    raise self.error(number, f"this is no JSON: {error}.") from None
+                    raise self.error(number, f"this line is not JSON: {error}.") from None
 
     def _read_csv(self, path: Path) -> Iterator[tuple[int, Row]]:
         # Python's own limit is 131,072 characters, which prompts exceed.
@@ -140,7 +140,7 @@ class InputReader:
                         raise self.error(reader.line_num, problem)
                     yield reader.line_num, row
             except (csv.Error, UnicodeDecodeError) as error:
-                raise self.error(reader.line_num + 1, f"this is no CSV: {error}.") from None
+                raise self.error(reader.line_num + 1, f"this is not CSV: {error}.") from None
 
     def _read_parquet(self, path: Path) -> Iterator[tuple[int, Row]]:
         try:
@@ -156,7 +156,7 @@ class InputReader:
                         number += 1
                         yield number, row
         except (ArrowException, OSError) as error:
-            raise self.error(number + 1, f"this is no Parquet: {error}") from None
+            raise self.error(number + 1, f"this is not Parquet: {error}") from None
 
     def _value(self, number: int, row: Row) -> object:
         value = self._cell(number, row, self._column, "input")
@@ -181,11 +181,13 @@ class InputReader:
         if isinstance(found, int) and not isinstance(found, bool):
             return found
         if found is None or isinstance(found, bool | float | Mapping | list) or not str(found):
-            raise self.error(number, f"{found!r} is no id: give a text or a whole number.")
+            raise self.error(number, f"{found!r} cannot be an id: give a text or a whole number.")
         try:
             str(found).encode()
         except UnicodeEncodeError:
-            raise self.error(number, f"{found!r} is no id: it holds half a character.") from None
+            raise self.error(
+                number, f"{found!r} cannot be an id: it holds half a character."
+            ) from None
         return str(found)
 
     def _cell(self, number: int, row: Row, column: Column, argument: str) -> object:

@@ -98,7 +98,7 @@ class JsonLinesOutput:
                 record["id"], record["error"]
             except (ValueError, TypeError, KeyError):
                 raise InvalidInputError(
-                    f"{self._path}, line {number} is no record of a run. Name another output."
+                    f"{self._path}, line {number} is not a record of a run. Name another output."
                 ) from None
             yield record
 
@@ -166,7 +166,7 @@ def _repair(file: IO[bytes], path: Path) -> None:
     except ValueError:
         if not last.startswith(_BEGINNING[: len(last)]):
             raise InvalidInputError(
-                f"The last line of {path} is no record of a run. Name another output."
+                f"The last line of {path} is not a record of a run. Name another output."
             ) from None
         file.truncate(start)
     else:
@@ -210,7 +210,7 @@ class SqliteOutput:
         except sqlite3.Error as error:
             self.close()
             raise InvalidInputError(
-                f"{path} is no database of a run ({error}). Name another output."
+                f"{path} is not the database of a run ({error}). Name another output."
             ) from error
 
     def finished(self) -> Iterator[tuple[str, bool]]:

@@ -186,7 +186,7 @@ class Run:
         self._total: int | None = None
         self._began = time.monotonic()
         self._output: Output
-        self._progress: Progress
+        self._progress: Progress = make_progress(False)  # noqa: FBT003 - as users write it
 
     async def until_signal(self, output: str | Path, progress: ProgressOption) -> RunReport:
         """Run until all is done, or Ctrl-C or SIGTERM comes."""
@@ -200,11 +200,11 @@ class Run:
             InputRowError: An input cannot be used.
             ClaudeCloudError: No call can succeed.
         """
-        self._progress = make_progress(progress)
         self._output = open_output(output) if isinstance(output, str | Path) else output
         ids = Identifiers()
         try:
             await self._prepare(ids)
+            self._progress = make_progress(progress)
             await self._begin_all(ids)
             await self._finish()
         except InputRowError as error:

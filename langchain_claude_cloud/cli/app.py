@@ -239,6 +239,11 @@ def emulate(
     strict: Annotated[
         bool, typer.Option(help="Refuse the requests that the clouds would refuse.")
     ] = True,
+    bucket: Annotated[
+        list[str] | None,
+        typer.Option(help="Create a bucket for batch jobs, in Cloud Storage and S3. Repeatable."),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Emulate both clouds on this machine, for tests, until Ctrl-C.
 
@@ -246,7 +251,9 @@ def emulate(
     """
     from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
 
-    run_emulator(host, port, event_delay=event_delay, strict=strict)
+    run_emulator(
+        host, port, event_delay=event_delay, strict=strict, buckets=bucket or (), as_json=as_json
+    )
 
 
 @app.command()

@@ -73,6 +73,10 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     schema: Schema = None,
     column: Column = "input",
     id_column: IdColumn = None,
+    max_in_flight: Annotated[
+        int | None,
+        typer.Option(help="Answer at most this many at once. Default: it adapts.", min=1),
+    ] = None,
     requests_per_minute: Annotated[
         float | None, typer.Option(help="Send at most this many.")
     ] = None,
@@ -92,6 +96,7 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
         output,
         id=id_column,
         input=column,
+        max_in_flight=max_in_flight or "auto",
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
     )
@@ -282,7 +287,9 @@ def _runnable(target: Target, system: str | None, schema: str | None) -> Any:  #
 
     from langchain_claude_cloud.chat_models import ChatClaudeCloud  # noqa: PLC0415  # the model
 
-    llm = ChatClaudeCloud(model=target.model_name, platform=target.config())
+    config = target.config()
+    target.warn_of_unknown_model()
+    llm = ChatClaudeCloud(model=target.model_name, platform=config)
     runnable: Any = llm if schema is None else llm.with_structured_output(_schema(schema))
     if system is None:
         return runnable
@@ -304,5 +311,5 @@ def _schema(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as the user wrote it
             schema: dict[str, Any] = json.load(file)
     except ValueError as error:
-        raise CommandError(f"{path} is no JSON schema: {error}") from error
+        raise CommandError(f"{path} is not a JSON schema: {error}") from error
     return schema

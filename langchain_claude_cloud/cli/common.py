@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
@@ -11,6 +12,7 @@ import typer
 from langchain_core.messages import AIMessage
 from rich.console import Console
 
+from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError
@@ -32,7 +34,12 @@ class CloudName(StrEnum):
 
 
 Platform: TypeAlias = Annotated[
-    CloudName | None, typer.Option(help="Which cloud.", show_default=False)
+    CloudName | None,
+    typer.Option(
+        help="Which cloud. Default: chosen by CLAUDE_CODE_USE_VERTEX=1 or "
+        "CLAUDE_CODE_USE_BEDROCK=1, else by the form of the model's id.",
+        show_default=False,
+    ),
 ]
 Model: TypeAlias = Annotated[
     str | None,
@@ -41,9 +48,23 @@ Model: TypeAlias = Annotated[
         f"{DEFAULT_MODEL}."
     ),
 ]
-Project: TypeAlias = Annotated[str | None, typer.Option(help="Google Cloud project (Vertex AI).")]
-Region: TypeAlias = Annotated[str | None, typer.Option(help="Region, on either cloud.")]
-Profile: TypeAlias = Annotated[str | None, typer.Option(help="AWS profile (Bedrock).")]
+Project: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Google Cloud project (Vertex AI). Default: ANTHROPIC_VERTEX_PROJECT_ID, "
+        "GOOGLE_CLOUD_PROJECT, or the credentials' own."
+    ),
+]
+Region: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Region, on either cloud. Default: CLOUD_ML_REGION, else global, on Vertex AI; "
+        "AWS_REGION, or the profile's, on Bedrock."
+    ),
+]
+Profile: TypeAlias = Annotated[
+    str | None, typer.Option(help="AWS profile (Bedrock). Default: AWS_PROFILE.")
+]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The options that several commands have."""
 
@@ -74,6 +95,11 @@ class Target:
     def model_name(self) -> str:
         """The model to ask for."""
         return self.model or os.environ.get("ANTHROPIC_MODEL") or DEFAULT_MODEL
+
+    def warn_of_unknown_model(self) -> None:
+        """Say on stderr if the catalogue does not have the model, and what may be meant."""
+        if note := unknown_model_note(self.model_name):
+            sys.stderr.write(f"claude-cloud: {note}\n")
 
     def config(self, platform: CloudName | None = None) -> Vertex | Bedrock:
         """Return the platform that the options, or else the environment, choose.

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from langchain_claude_cloud.catalogue.models import find
+from langchain_claude_cloud.catalogue.names import unknown_model_note
 from langchain_claude_cloud.cli.common import CommandError, Target
 from langchain_claude_cloud.cli.count import count_file
 from langchain_claude_cloud.config.aliases import expand_alias
-from langchain_claude_cloud.cost import cost_of
+from langchain_claude_cloud.cost import cost_of, format_dollars
 
 _MILLION: Final = 1_000_000
 _SHORT: Final = 1_000
@@ -144,7 +145,8 @@ def run_cost(
         raise CommandError(str(error)) from error
     rows = {name: prices for name, prices in rows.items() if prices}
     if not rows:
-        raise CommandError(f"The price table of genai-prices does not have {model}.")
+        note = unknown_model_note(model)
+        raise CommandError(f"The price table of genai-prices does not have {model}. {note}".strip())
     if as_json:
         console.out(json.dumps(_as_json(model, rows, lengths, grows=grows), indent=2))
         return
@@ -190,5 +192,5 @@ def _table(rows: Mapping[str, Row], digits: int) -> Table:
     for kind in kinds:
         table.add_column(kind, justify="right")
     for name, row in rows.items():
-        table.add_row(name, *(f"{row[kind]:.{digits}f}" for kind in kinds))
+        table.add_row(name, *(format_dollars(row[kind], digits) for kind in kinds))
     return table

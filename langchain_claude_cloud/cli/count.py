@@ -51,6 +51,7 @@ def count_file(target: Target, path: str) -> int:
     if not text.strip():
         raise CommandError("There is no text to count.")
     config = target.config()
+    target.warn_of_unknown_model()
     llm = ChatClaudeCloud(model=target.model_name, platform=config)
     count = llm.count_tokens([HumanMessage(text)])
     who = f"counted by {CLOUD_NAMES[config.cloud]}"

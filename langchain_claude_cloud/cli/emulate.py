@@ -6,12 +6,14 @@ the emulator, ready to be pasted into a shell.
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,28 +22,66 @@ from langchain_claude_cloud.testing import CloudEmulator
 from langchain_claude_cloud.testing.environment import environment_variables
 
 
-def run_emulator(host: str, port: int, *, event_delay: float, strict: bool) -> None:
+def run_emulator(
+    host: str,
+    port: int,
+    *,
+    event_delay: float,
+    strict: bool,
+    buckets: Sequence[str] = (),
+    as_json: bool = False,
+) -> None:
     """Serve until SIGINT or SIGTERM.
+
+    Args:
+        host: A loopback address.
+        port: The port; 0 for a free one.
+        event_delay: Seconds between events.
+        strict: Whether to refuse what the clouds would refuse.
+        buckets: Created in Cloud Storage, and in Amazon S3 if moto is installed.
+        as_json: Whether to print the variables as one line of JSON.
 
     Raises:
         CommandError: The address is not loopback, the port is taken, or uvicorn is missing.
     """
     stopped = threading.Event()
     try:
-        emulator = CloudEmulator(host, port, event_delay=event_delay, strict=strict)
+        emulator = CloudEmulator(
+            host, port, event_delay=event_delay, strict=strict, activity_logging=True
+        )
         with (
             emulator,
             tempfile.TemporaryDirectory(prefix="claude-cloud-") as folder,
             _until_signalled(stopped),
         ):
-            sys.stdout.write(_instructions(emulator, Path(folder)))
+            without_s3 = _create(emulator, buckets)
+            show = _as_json if as_json else _instructions
+            sys.stdout.write(show(emulator, Path(folder)))
             sys.stdout.flush()
+            sys.stderr.write(without_s3)
             stopped.wait()
     except (ValueError, ImportError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"The emulator cannot listen on {host}:{port}: {error}") from error
-    sys.stdout.write("# stopped\n")
+    if not as_json:
+        sys.stdout.write("# stopped\n")
+
+
+def _create(emulator: CloudEmulator, buckets: Sequence[str]) -> str:
+    """Create buckets on both clouds; return why there is no Amazon S3, or an empty text."""
+    for bucket in buckets:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+            raise CommandError(
+                f"--bucket {bucket!r}: use 3 to 63 lower-case letters, digits, hyphens and dots."
+            )
+        emulator.create_bucket(bucket)
+    try:
+        for bucket in buckets:
+            emulator.create_s3_bucket(bucket)
+    except ImportError as error:
+        return f"claude-cloud: {error}\n"
+    return ""
 
 
 @contextmanager
@@ -57,6 +97,16 @@ def _until_signalled(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _as_json(emulator: CloudEmulator, folder: Path) -> str:
+    found = {
+        "url": emulator.url,
+        "environment": environment_variables(emulator, folder),
+        "access_token": emulator.access_token,
+        "bedrock_api_key": emulator.bedrock_api_key,
+    }
+    return json.dumps(found) + "\n"
+
+
 def _instructions(emulator: CloudEmulator, folder: Path) -> str:
     lines = [
         f"# Both clouds are at {emulator.url}. Ctrl-C stops them. In another shell, at each start:"
@@ -64,6 +114,8 @@ def _instructions(emulator: CloudEmulator, folder: Path) -> str:
     for cloud, variables in environment_variables(emulator, folder).items():
         lines += ["", f"# {CLOUD_NAMES[cloud]}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    if not emulator.has_s3:
+        lines += ["", "# Batch jobs need a bucket: start with --bucket NAME."]
     lines += [
         "",
         "# Where a program does not say which cloud it asks, one of:",

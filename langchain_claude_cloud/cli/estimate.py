@@ -10,6 +10,7 @@ from rich.table import Table
 
 from langchain_claude_cloud.batch.estimate import BATCH_PRICE, Estimate, Prices
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError
+from langchain_claude_cloud.cost import format_dollars
 from langchain_claude_cloud.request.token_estimation import ESTIMATE_ERROR
 
 _FORM = '{"claude-sonnet-5-5": {"input": 2, "output": 10}}, in dollars per million tokens'
@@ -65,7 +66,7 @@ def show_estimate(console: Console, found: Estimate, answer_tokens: float) -> No
 
 
 def _dollars(amount: Decimal | None) -> str:
-    return "unknown: give --prices" if amount is None else f"{amount:,.2f}"
+    return "unknown: give --prices" if amount is None else format_dollars(amount, 2)
 
 
 def _duration(seconds: float | None) -> str:

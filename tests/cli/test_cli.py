@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import requests
 from rich.console import Console
 
 from langchain_claude_cloud import ChatClaudeCloud, __version__
@@ -300,6 +303,21 @@ def test_count_asks_the_cloud(
     assert "cannot be read" in err
 
 
+def test_a_misspelt_model_gets_a_near_name(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """On stderr, of each command that takes any name, because a new model has none here either."""
+    (tmp_path / "text.jsonl").write_text('"Hello"\n')
+    file, wrong = (
+        str(tmp_path / "text.jsonl"),
+        ("--platform", "vertex", "--model", "claude-sonet-5"),
+    )
+    for name in (["count", file], ["batch", "estimate", file], ["cost", "--output-tokens", "1"]):
+        _, _, err = command(capsys, *name, *wrong)
+        assert "claude-sonet-5 is not in the catalogue; did you mean claude-sonnet-5" in err
+    assert [request.operation for request in environment_of.requests] == ["count_tokens"]
+
+
 # models
 
 
@@ -444,6 +462,36 @@ def test_emulate_prints_what_clients_need(monkeypatch: pytest.MonkeyPatch) -> No
     assert not Path(exports["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
 
 
+def test_emulate_has_buckets_for_batch_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Cloud Storage and in S3; requests are logged, so that `doctor` has nothing to warn of."""
+    process = start("emulate", "--port", "0", "--bucket", "prompts", "--json")
+    try:
+        assert process.stdout is not None
+        found = json.loads(process.stdout.readline())
+        for variables in found["environment"].values():
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+        with closing(boto3.client("s3")) as client:
+            assert [each["Name"] for each in client.list_buckets()["Buckets"]] == ["prompts"]
+        with closing(boto3.client("bedrock")) as client:
+            assert "loggingConfig" in client.get_model_invocation_logging_configuration()
+        objects = f"{found['url']}/storage/v1/b/prompts/o"
+        sent = {"Authorization": f"Bearer {found['access_token']}"}
+        assert requests.get(objects, headers=sent, timeout=10).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[0] == ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_emulate_refuses_a_name_that_no_bucket_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with a traceback."""
+    code, _, err = command(capsys, "emulate", "--port", "0", "--bucket", "My Bucket")
+    assert code == 1
+    assert "--bucket 'My Bucket': use 3 to 63 lower-case letters" in err
+
+
 def test_emulate_says_that_a_port_is_taken(
     emulator: CloudEmulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -486,6 +534,19 @@ def test_batch_run_goes_on(
     assert all("a" in record["parsed"] for record in records)
 
 
+def test_batch_run_says_nothing_but_what_is_wrong_with_its_input(
+    environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """No report of a run that did not begin."""
+    (tmp_path / "in.jsonl").write_text('{"input": \n', encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("in.jsonl", "out.jsonl")]
+    options = ("--platform", "vertex", "--max-in-flight", "2")
+    code, out, err = command(capsys, "batch", "run", *files, *options)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert "in.jsonl, line 1: this line is not JSON" in err
+    assert not environment_of.requests
+
+
 def test_batch_estimate_compares_calls_with_jobs(
     environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -507,7 +568,7 @@ def test_batch_estimate_compares_calls_with_jobs(
     given = ["--prices", str(prices), *options[:-1]]
     code, out, err = command(capsys, "batch", "estimate", str(inputs), *given)
     assert code == 0, err
-    assert "0.01  " in out
+    assert "0.010  " in out
     assert "at least 100 inputs needed" in out
     prices.write_text("{}", encoding="utf-8")
     code, _, err = command(capsys, "batch", "estimate", str(inputs), *given)
@@ -528,6 +589,17 @@ def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> Non
     code, out, _ = command(capsys, name, "--help")
     assert code == 0
     assert f" {name} [OPTIONS]" in plain(out)
+
+
+def test_help_says_which_variables_do_what_the_options_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those that are read where an option is left out."""
+    out = plain(command(capsys, "chat", "--help")[1])
+    for name in ("CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_MODEL"):
+        assert name in out
+    for name in ("ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION", "AWS_REGION", "AWS_PROFILE"):
+        assert name in out
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,13 @@ def test_a_prompt_of_a_known_length_is_priced(capsys: Output) -> None:
     assert "Bedrock, global" not in out
 
 
+def test_a_small_sum_is_not_rounded_to_nothing(capsys: Output) -> None:
+    """Two digits of it show."""
+    tokens = ("--input-tokens", "5", "--output-tokens", "3", "--platform", "vertex")
+    _, out, _ = cost(capsys, "--model", "claude-sonnet-5-5", *tokens)
+    assert "0.000010  0.000030  0.000040" in out
+
+
 def test_programs_read_the_prices(capsys: Output) -> None:
     """As JSON: each place by its cloud and profile, per million tokens or for two lengths."""
     code, out, _ = cost(capsys, "--model", "claude-sonnet-4-5", "--json")

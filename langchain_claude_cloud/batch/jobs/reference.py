@@ -137,7 +137,7 @@ class Reference:
         except FileNotFoundError:
             raise ConfigurationError(f"The reference {path} is not there.") from None
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise ConfigurationError(f"{path} is no reference of a batch.") from None
+            raise ConfigurationError(f"{path} is not the reference of a batch.") from None
 
     @classmethod
     def _of(cls, path: Path, data: Mapping[str, object]) -> Self:

@@ -153,7 +153,7 @@ def _split(address: str) -> tuple[str, str]:
     scheme, _, rest = address.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise ConfigurationError(f"{address!r} is no address in S3: s3://bucket/folder.")
+        raise ConfigurationError(f"{address!r} is not an address in S3: give s3://bucket/folder.")
     return bucket, key
 
 

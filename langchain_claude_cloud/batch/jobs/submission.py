@@ -164,8 +164,8 @@ def _reference_path(inputs: Inputs, reference: str | Path | None) -> Path:
     if isinstance(inputs, str | Path):
         return Path(f"{inputs}.batch.json")
     raise ConfigurationError(
-        "Give reference=, the file that the batch is found by again: inputs is no file to put it "
-        "beside."
+        "Give reference=, the file that the batch is found by again: inputs is not a file that it "
+        "could stand beside."
     )
 
 
