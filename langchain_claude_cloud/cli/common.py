@@ -12,7 +12,7 @@ import typer
 from langchain_core.messages import AIMessage
 from rich.console import Console
 
-from langchain_claude_cloud.catalogue.names import unknown_model_note
+from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from langchain_claude_cloud.catalogue.models import find
-from langchain_claude_cloud.catalogue.names import unknown_model_note
+from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.cli.common import CommandError, Target
 from langchain_claude_cloud.cli.count import count_file
 from langchain_claude_cloud.config.aliases import expand_alias
