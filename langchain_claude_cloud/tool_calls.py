@@ -23,16 +23,13 @@ from langchain_core.messages.tool import invalid_tool_call
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
+    NEVER_ENDED,
     ParsedToolCall,
+    dump_arguments,
     parse_tool_call,
 )
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
-from langchain_claude_cloud.response.content import NEVER_ENDED
-from langchain_claude_cloud.response.tool_arguments import (
-    PartialJsonReader,
-    TextChange,
-    dump_arguments,
-)
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, TextChange
 
 __all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
 

@@ -19,12 +19,9 @@ from langchain_core.tools import tool as as_tool
 from profiled_calls import calls_made
 
 from langchain_claude_cloud import ChatClaudeCloud
+from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.tool_arguments import (
-    ArgumentsError,
-    PartialJsonReader,
-    parse_arguments,
-)
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 from langchain_claude_cloud.testing import CloudEmulator, tool_use
 from langchain_claude_cloud.testing import text as said
 from langchain_claude_cloud.tool_calls import ToolCallUpdate, aiter_tool_calls, iter_tool_calls

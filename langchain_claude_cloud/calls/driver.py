@@ -51,9 +51,8 @@ from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
-from langchain_claude_cloud.response.message import OutputVersion, ResponseSource
+from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.usage import quota_tokens
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:

@@ -28,11 +28,8 @@ from langchain_claude_cloud.request.tools import (
     convert_tool,
     schema_tool,
 )
-from langchain_claude_cloud.response.tool_arguments import (
-    ArgumentsError,
-    PartialJsonReader,
-    parse_arguments,
-)
+from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

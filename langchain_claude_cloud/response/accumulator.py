@@ -16,7 +16,7 @@ back unchanged, it continues in another message
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
@@ -24,9 +24,8 @@ from langchain_claude_cloud.response.blocks import (
     KINDS,
     Block,
     CallNames,
+    dump_arguments,
 )
-from langchain_claude_cloud.response.tool_arguments import dump_arguments
-from langchain_claude_cloud.response.usage import add_usage
 
 T = TypeVar("T")
 
@@ -385,3 +384,25 @@ def _grow(start: JsonObject, delta: JsonObject) -> None:
         held = start.get(key)
         appends = isinstance(held, str) and isinstance(value, str) and not replaces
         start[key] = held + value if appends else value
+
+
+def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
+    """Return the usage of two requests together: counts are added, also nested ones.
+
+    Of anything else, such as the service tier, the second's holds.
+    """
+    return {**one, **{key: _add(one.get(key), value) for key, value in other.items()}}
+
+
+def _add(one: object, other: object) -> object:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return add_usage(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        return [*one, *other]
+    if isinstance(one, int | float) and _is_count(other):
+        return one + other
+    return other
+
+
+def _is_count(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

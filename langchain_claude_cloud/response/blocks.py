@@ -1,23 +1,27 @@
 """The content blocks of a message while they arrive, and the tool calls that they hold.
 
-Whether the call of a client's tool is valid is decided here, and nowhere else.
+Whether the call of a client's tool is valid is decided here, and nowhere else. Complete arguments
+must be one strictly valid JSON object: nothing that the model left out is filled in, because the
+call is executed.
+
+In chunks, blocks carry an ``index`` by which fragments find each other, and tools carry the raw
+text of their arguments. `finish_content` turns that into what a whole message has, in both output
+versions; what it does to a finished block changes nothing.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+from jiter import from_json
 from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.tool_arguments import (
-    ArgumentsError,
-    check_numbers,
-    dump_arguments,
-    parse_arguments,
-)
 
 
 class KeyRenamer(Protocol):
@@ -58,6 +62,78 @@ KINDS: Final[dict[str, Kind]] = {
 CUTTING_STOP_REASONS: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
 """Stop reasons under which the last block may have been cut
 (https://docs.claude.com/en/api/handling-stop-reasons)."""
+
+Content: TypeAlias = str | list[str | dict[Any, Any]]
+"""The type of ``AIMessage.content``."""
+
+NEVER_ENDED: Final = "truncated: the stream stopped before the block ended"
+
+ParsedToolCalls: TypeAlias = Mapping[int, ParsedToolCall]
+
+_MAY_OVERFLOW = re.compile(r"[0-9][eE]\+?[0-9]{2}|[0-9]{300}")
+"""What a number beyond the range of a float contains, so that few texts are checked."""
+_POSITION = re.compile(r" at line (\d+) column (\d+)$")
+
+
+class ArgumentsError(ValueError):
+    """A tool call's arguments are not one whole JSON object; the text says why."""
+
+
+def parse_arguments(raw: str) -> JsonObject:
+    """Parse complete arguments.
+
+    Args:
+        raw: The concatenated fragments. Empty text is what a call without arguments sends.
+
+    Returns:
+        The arguments.
+
+    Raises:
+        ArgumentsError: The text is not a JSON object by the letter of RFC 8259: cut off,
+            trailing text, duplicate keys, NaN, numbers beyond the range of a float, raw control
+            characters, lone surrogates, nested too deeply.
+    """
+    if not raw:
+        return {}
+    data = raw.encode("utf-8", "surrogatepass")
+    try:
+        value = from_json(data, partial_mode=False, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise ArgumentsError(_explain(str(error), data)) from None
+    if not isinstance(value, dict):
+        raise ArgumentsError(f"malformed: a JSON object was expected, not {type(value).__name__}")
+    if _MAY_OVERFLOW.search(raw):
+        check_numbers(value)
+    return value
+
+
+def check_numbers(arguments: JsonObject) -> None:
+    """Check that all numbers are finite: the API takes no others when the call goes back.
+
+    Raises:
+        ArgumentsError: A number is beyond the range of a float, which parses as infinite.
+    """
+    try:
+        json.dumps(arguments, allow_nan=False)
+    except ValueError:
+        raise ArgumentsError("malformed: a number is beyond the range of a float") from None
+
+
+def dump_arguments(value: object) -> str:
+    """Serialize arguments that came parsed, as the raw text of a call that is invalid."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _explain(reason: str, data: bytes) -> str:
+    """Name the character where parsing stopped, as jiter names a line and a column."""
+    found = _POSITION.search(reason)
+    if not found:
+        return f"malformed JSON: {reason}"
+    line, column = int(found[1]), int(found[2])
+    lines = data.split(b"\n")
+    offset = sum(len(before) + 1 for before in lines[: line - 1]) + column
+    character = len(data[:offset].decode("utf-8", "replace"))
+    return f"malformed JSON at character {character}: {reason[: found.start()]}"
 
 
 @dataclass(slots=True, eq=False)
@@ -124,6 +200,15 @@ class Block:
         return dict(self.start)
 
 
+def split_calls(
+    parsed_calls: Sequence[ParsedToolCall],
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """Sort calls into the valid and the invalid ones."""
+    calls = [call for call in parsed_calls if call["type"] == "tool_call"]
+    broken = [call for call in parsed_calls if call["type"] == "invalid_tool_call"]
+    return calls, broken
+
+
 def client_call(start: JsonObject, parsed_call: ParsedToolCall) -> JsonObject:
     """Return a client tool's call as content: an invalid one is never a `tool_use`.
 
@@ -173,3 +258,57 @@ def parse_tool_call(
     except ArgumentsError as error:
         return invalid_tool_call(name=name, args=raw, id=call_id, error=str(error))
     return tool_call(name=name, args=parsed, id=call_id)
+
+
+def finish_content(
+    content: Content, parsed_calls: ParsedToolCalls, *, strip_index: bool
+) -> Content:
+    """Turn streamed content into that of a whole message.
+
+    Args:
+        content: Merged content; it is not changed.
+        parsed_calls: What is known of the calls, by block position. A call that it does not
+            name never ended.
+        strip_index: Whether to take out the positions, which only merging needs.
+    """
+    if isinstance(content, str):
+        return content
+    finished: list[str | JsonObject] = []
+    for block in content:
+        if isinstance(block, dict):
+            rest = _finish(block, parsed_calls)
+            index = {"index": block["index"]} if "index" in block and not strip_index else {}
+            finished.append({**rest, **index})
+        else:
+            finished.append(block)
+    return finished
+
+
+def _finish(streamed: JsonObject, parsed_calls: ParsedToolCalls) -> JsonObject:
+    """Return a block as it is in a whole message, without its index."""
+    block = {key: value for key, value in streamed.items() if key != "index"}
+    call = parsed_calls.get(streamed.get("index", -1))
+    match block.get("type"):
+        case "tool_use" if "index" in streamed:
+            block.pop("partial_json", None)
+            return client_call(block, call or unfinished_call(streamed))
+        case "tool_call_chunk":
+            extras = {"extras": block["extras"]} if "extras" in block else {}
+            call = call or unfinished_call(streamed)
+            # As core writes a valid call, with the type first.
+            kind = {"type": "tool_call"} if call["type"] == "tool_call" else {}
+            return {**kind, **call, **extras}
+        case "server_tool_use" | "mcp_tool_use" if "partial_json" in block:
+            raw = block.pop("partial_json")
+            return {**block, **server_input(raw)}
+        case "server_tool_call_chunk":
+            args = server_input(block.get("args") or "")["input"]
+            return {**block, "type": "server_tool_call", "args": args}
+    return block
+
+
+def unfinished_call(call: Mapping[str, Any]) -> InvalidToolCall:
+    """Return a call that never ended, from its block or its fragments, as an invalid one."""
+    given = call.get("input")
+    raw = call.get("partial_json") or call.get("args") or (dump_arguments(given) if given else "")
+    return invalid_tool_call(name=call.get("name"), args=raw, id=call.get("id"), error=NEVER_ENDED)

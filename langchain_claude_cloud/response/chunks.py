@@ -15,9 +15,10 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import reduce
+from itertools import groupby
 from typing import Any, Final, Generic, Literal, Self, TypeVar, cast
 
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -25,19 +26,20 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessageChunk,
 from langchain_core.messages.ai import add_usage
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
-from langchain_core.utils._merge import merge_dicts
+from langchain_core.utils._merge import merge_dicts, merge_lists
 from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
 from pydantic import BaseModel, Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import ParsedToolCall
-from langchain_claude_cloud.response.content import (
+from langchain_claude_cloud.response.blocks import (
+    Content,
+    ParsedToolCall,
+    dump_arguments,
     finish_content,
-    merge_contents,
+    split_calls,
     unfinished_call,
 )
-from langchain_claude_cloud.response.message import split_calls
-from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, dump_arguments
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 
 _GROWTH: Final = 1.02
 """Arguments are read further once their text grew by this factor: a chunk keeps a reader of its
@@ -244,6 +246,76 @@ def _merge_fragments(chunks: Sequence[AIMessageChunk]) -> list[ToolCallChunk]:
             tool_call_chunk(name=head["name"], args=args, id=head["id"], index=head.get("index"))
         )
     return merged
+
+
+_TEXT_OF_DELTA: Final = {
+    "text": "text",
+    "thinking": "thinking",
+    "reasoning": "reasoning",
+    "input_json_delta": "partial_json",
+    "tool_call_chunk": "args",
+}
+_DELTA_KEYS: Final = 3
+
+
+def merge_contents(contents: Iterable[Content]) -> Content:
+    """Merge the contents of chunks: blocks by their index, as langchain-core does it.
+
+    core looks through all blocks for each one that is added, which takes a minute for an
+    answer with 20,000 tool calls. Here each index is merged by itself.
+
+    Text that came as strings becomes a block as soon as another block joins it: a model that
+    thinks by default starts with one and continues with the other.
+    """
+    given = list(contents)
+    begin = next((n for n, content in enumerate(given) if not isinstance(content, str)), len(given))
+    text = "".join(cast("list[str]", given[:begin]))
+    if begin == len(given):
+        return text
+    groups: dict[object, list[Any]] = {}
+    if text:
+        groups[0] = [{"type": "text", "text": text, "index": 0}]
+    for content in given[begin:]:
+        if isinstance(content, str):
+            last = next(reversed(groups.values()), [])
+            if last and isinstance(last[0], str):
+                last.append(content)
+            elif content:
+                groups["alone", len(groups)] = [content]
+            continue
+        for block in content:
+            index = block.get("index") if isinstance(block, dict) else None
+            key = index if isinstance(index, int | str) else ("alone", len(groups))
+            groups.setdefault(key, []).append(block)
+    return [block for group in groups.values() for block in _merged(group)]
+
+
+def _merged(group: list[Any]) -> list[str | JsonObject]:
+    """Merge what has one index, or strings that follow each other."""
+    if isinstance(group[0], str):
+        return ["".join(group)]
+    return merge_lists(*[[block] for block in _join_runs(group)]) or []
+
+
+def _join_runs(blocks: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Join deltas that follow each other, so that each is copied once.
+
+    Merged one by one, the text so far is copied with every delta: 4 GB of copies for an
+    argument of 400 kB in 20,000 fragments.
+    """
+    for key, run in groupby(blocks, _key_of_delta):
+        if key is None:
+            yield from run
+        else:
+            first, *others = run
+            yield {**first, key: first[key] + "".join([other[key] for other in others])}
+
+
+def _key_of_delta(block: JsonObject) -> str | None:
+    """Return the key of the text, if a block only adds text to a position."""
+    key = _TEXT_OF_DELTA.get(str(block.get("type")))
+    only_text = key and len(block) == _DELTA_KEYS and isinstance(block.get(key), str)
+    return key if only_text else None
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

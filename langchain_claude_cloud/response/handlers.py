@@ -19,19 +19,18 @@ from langchain_core.messages import ToolCallChunk
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
-from langchain_claude_cloud.response.blocks import Block
+from langchain_claude_cloud.response.blocks import Block, Content
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk, event_chunk
 from langchain_claude_cloud.response.message import (
-    Content,
     OutputVersion,
     ResponseSource,
     closing_blocks,
     end_metadata,
     standard_block,
     start_metadata,
+    usage_metadata,
 )
 from langchain_claude_cloud.response.translator import PROVIDER
-from langchain_claude_cloud.response.usage import usage_metadata
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData

@@ -7,11 +7,11 @@ metadata, and the translation to standard content blocks.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.errors.types import JsonObject
@@ -20,14 +20,10 @@ from langchain_claude_cloud.response.accumulator import (
     INTERVENED,
     MessageAccumulator,
 )
-from langchain_claude_cloud.response.blocks import ParsedToolCall
+from langchain_claude_cloud.response.blocks import Content, ParsedToolCall, split_calls
 from langchain_claude_cloud.response.translator import PROVIDER
-from langchain_claude_cloud.response.usage import usage_metadata
 
 OutputVersion: TypeAlias = Literal["v0", "v1"]
-Content: TypeAlias = str | list[str | dict[Any, Any]]
-"""The type of ``AIMessage.content``."""
-
 HAS_FINISH_FIELDS: Final = (
     importlib.util.find_spec("langchain_core.language_models._finish_reason") is not None
 )
@@ -41,6 +37,7 @@ _NORMALIZED_FINISH_REASONS: Final = {
     "refusal": "refusal",
 }
 
+_TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 _NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usage"})
 
 
@@ -161,15 +158,6 @@ def build_message(
     )
 
 
-def split_calls(
-    parsed_calls: Sequence[ParsedToolCall],
-) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Sort calls into the valid and the invalid ones."""
-    calls = [call for call in parsed_calls if call["type"] == "tool_call"]
-    broken = [call for call in parsed_calls if call["type"] == "invalid_tool_call"]
-    return calls, broken
-
-
 def _provider_content(blocks: list[JsonObject]) -> Content:
     """Return content in the API's own form: a string while the answer is text alone."""
     if not blocks:
@@ -203,3 +191,53 @@ def standard_block(wire: JsonObject, parsed_call: ParsedToolCall | None = None) 
     )
     (block,) = message.content_blocks
     return cast("JsonObject", block)
+
+
+def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
+    """Return LangChain's view of a message's usage, or None where there is none.
+
+    ``input_tokens`` is the whole prompt: what was read from and written to the cache
+    included. Cache writes are told apart by time to live where the API does. Then
+    ``cache_creation`` is what is left of the total: 0, as in langchain-anthropic, unless
+    `message_delta` raised the total without a new split.
+    """
+    if not usage:
+        return None
+    cache_read = _count(usage, "cache_read_input_tokens")
+    created = usage.get("cache_creation") or {}
+    by_ttl = {key: _count(created, key) for key in _TTL_COUNTS}
+    split = sum(by_ttl.values())
+    written = _count(usage, "cache_creation_input_tokens") or split
+    details = {"cache_read": cache_read, "cache_creation": max(written - split, 0)}
+    input_tokens = _count(usage, "input_tokens") + cache_read + written
+    output_tokens = _count(usage, "output_tokens")
+    result = UsageMetadata(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+        input_token_details=InputTokenDetails(**details, **(by_ttl if split else {})),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
+    )
+    reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
+    if reasoning is not None:
+        result["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
+    return result
+
+
+def quota_tokens(usage: JsonObject, output_weight: int) -> float:
+    """Return how many tokens of a quota a message took.
+
+    What is read from the cache takes none (AWS, How tokens are counted in Amazon Bedrock).
+
+    Args:
+        usage: The API's own report.
+        output_weight: How many tokens of the quota one of the answer takes.
+    """
+    prompt = _count(usage, "input_tokens") + _count(usage, "cache_creation_input_tokens")
+    return prompt + output_weight * _count(usage, "output_tokens")
+
+
+def _count(usage: JsonObject, key: str) -> int:
+    value = usage.get(key)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{key} is {value!r}, which is no count")
+    return value or 0

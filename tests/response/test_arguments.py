@@ -11,11 +11,8 @@ from data import load_vector, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.response.tool_arguments import (
-    ArgumentsError,
-    PartialJsonReader,
-    parse_arguments,
-)
+from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),

@@ -19,12 +19,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.blocks import parse_arguments
 from langchain_claude_cloud.response.handlers import (
     ChunkHandler,
     ProtocolEventHandler,
 )
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.tool_arguments import parse_arguments
 from langchain_claude_cloud.testing.reply.framing import frame
 
 Framing = Any

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from reference_fold import events_of
 
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
+from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.tool_arguments import ArgumentsError, parse_arguments
 
 
 def _recorded_inputs() -> list[str]:
