@@ -14,22 +14,40 @@ __version__ = "0.2.0"
 
 __all__ = ["AvailableModel", "Bedrock", "ChatClaudeCloud", "Vertex", "__version__"]
 
+
+class LazyModule:
+    """Stands in for a module until an attribute of it is asked for.
+
+    Importing the package is to cost little more than LangChain itself; what only a call needs
+    is imported by the first call.
+
+    Args:
+        name: The module's full name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        """Import the module and return what it has under that name; remember it."""
+        value: object = getattr(importlib.import_module(self._name), name)
+        self.__dict__[name] = value
+        return value
+
+
 _HOMES = {
-    "AvailableModel": "langchain_claude_cloud.control_plane.available_models",
-    "Bedrock": "langchain_claude_cloud.config",
-    "ChatClaudeCloud": "langchain_claude_cloud.chat_models",
-    "Vertex": "langchain_claude_cloud.config",
+    "AvailableModel": LazyModule("langchain_claude_cloud.control_plane.available_models"),
+    "Bedrock": LazyModule("langchain_claude_cloud.config"),
+    "ChatClaudeCloud": LazyModule("langchain_claude_cloud.chat_models"),
+    "Vertex": LazyModule("langchain_claude_cloud.config"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use: ``import langchain_claude_cloud`` costs nothing."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+    if name in _HOMES:
+        return getattr(_HOMES[name], name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

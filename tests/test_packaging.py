@@ -22,7 +22,7 @@ CORE = (
 
 
 FOR_CALLS = (
-    *("errors.parsing", "errors.known_errors", "errors.explanation"),
+    *("errors.parsing", "errors.explanation"),
     *("calls.retries", "calls.exchange", "platform.http.sending"),
 )
 """What no model needs before it is called."""

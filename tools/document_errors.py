@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.errors.exceptions import CLASSES
-from langchain_claude_cloud.errors.known_errors import KnownError, known_errors
+from langchain_claude_cloud.errors.explanation import CLASSES, KnownError, known_errors
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "errors.md"

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.steps import (
     Clients,
@@ -27,7 +28,6 @@ from langchain_claude_cloud.calls.steps import (
 )
 from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
-from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.platform.http.loops import in_thread
 from langchain_claude_cloud.platform.http.preparing import (

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
@@ -30,7 +31,6 @@ from langchain_claude_cloud.config.checks import (
     refuse_unknown,
 )
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.plain_json import plain_json

@@ -22,9 +22,9 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.chat_models.description import DescribedModel
 from langchain_claude_cloud.chat_models.fields import safe_to_show
-from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.types import JsonObject
 
 if TYPE_CHECKING:

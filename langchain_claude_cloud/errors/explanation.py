@@ -1,24 +1,54 @@
 """Says which kind of error a cloud's answer is, and writes its message.
 
-The message tells what the cloud said, about which model and where, and what to do.
+The message tells what the cloud said, about which model and where, and what to do. What the clouds
+are known to say is in ``known_errors.toml``, which is read when the first error is classified and
+which ``docs/errors.md`` is made from.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from http import HTTPStatus
-from typing import Final
+from importlib import resources
+from typing import Final, Literal, TypeAlias
 
-from langchain_claude_cloud.errors.known_errors import (
-    ErrorKind,
-    KnownError,
-    is_error_status,
-    known_errors,
-)
+from pydantic import TypeAdapter
+
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import LABELS, Cloud
+
+ErrorKind: TypeAlias = Literal[
+    "authentication",
+    "permission",
+    "not_found",
+    "invalid",
+    "too_large",
+    "overflow",
+    "rate_limit",
+    "server",
+    "overloaded",
+    "timeout",
+]
+"""Which exception class an error becomes."""
+
+CLASSES: Final[Mapping[ErrorKind, type[errors.ClaudeCloudError]]] = {
+    "authentication": errors.AuthenticationError,
+    "permission": errors.PermissionDeniedError,
+    "not_found": errors.NotFoundError,
+    "invalid": errors.InvalidRequestError,
+    "too_large": errors.RequestTooLargeError,
+    "overflow": errors.ContextOverflowError,
+    "rate_limit": errors.RateLimitError,
+    "server": errors.ServerError,
+    "overloaded": errors.OverloadedError,
+    "timeout": errors.RequestTimeoutError,
+}
+"""Which class each kind of error becomes."""
 
 _SPENT = re.compile(
     r"spend(?:ing)?[ _-]limit|usage limits?\b.*regain access|credit balance is too low"
@@ -40,40 +70,135 @@ _WORTH_SAYING: Final = 60.0
 _LARGEST_REQUEST: Final[Mapping[Cloud, str]] = {"vertex": "30", "bedrock": "20"}
 
 
-def classify(parsed: ParsedError, platform: Cloud) -> tuple[ErrorKind, KnownError | None]:
+@dataclass(frozen=True, slots=True)
+class ErrorName:
+    """What an error's own name stands for.
+
+    Attributes:
+        status: The HTTP status, for where none came with it.
+        kind: The kind of error.
+        is_exact: Whether the name is more exact than the status that it comes with.
+    """
+
+    status: int
+    kind: ErrorKind
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownError:
+    """One thing that a cloud says.
+
+    Attributes:
+        says: The cloud's words, shortened, for the documentation.
+        patterns: What is searched for in the message, the error's type and its reasons.
+        meaning: What it means, for the documentation.
+        hint: What to do. Named groups of the pattern and the facts about the call may be used.
+        cloud: The cloud that says it; None for both.
+        kind: What it is, where the status says otherwise.
+        only: The kinds of error, by status and type, that the text is looked for in.
+    """
+
+    says: str
+    patterns: tuple[str, ...]
+    meaning: str
+    hint: str
+    cloud: Cloud | None = None
+    kind: ErrorKind | None = None
+    only: frozenset[ErrorKind] = frozenset(
+        ("authentication", "permission", "not_found", "invalid", "too_large")
+    )
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return where a text says it."""
+        return re.search("|".join(self.patterns), text, re.IGNORECASE)
+
+    def search_in(self, parsed: ParsedError) -> re.Match[str] | None:
+        """Return where an error says it, in its message, its type or its reasons.
+
+        A message that begins with a field of the request may quote what the user wrote. It is about
+        that field: a known text counts right behind it only, and not if it is about the account.
+        """
+        field = _FIELD.match(parsed.message)
+        if field:
+            found = self.search(parsed.message)
+            counts = found and found.start() == field.end() and self.kind not in _ABOUT_ACCOUNT
+            return found if counts else None
+        texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
+        return next((found for text in texts if (found := self.search(text))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownErrors:
+    """The table.
+
+    Attributes:
+        statuses: What a status stands for where the error's name does not tell.
+        names: What the names of errors stand for.
+        hints: What to do about an error whose text tells nothing more.
+        errors: What texts say, the most exact first within a cloud.
+    """
+
+    statuses: Mapping[int, ErrorKind]
+    names: Mapping[str, ErrorName]
+    hints: Mapping[Literal["vertex", "bedrock", "both"], Mapping[ErrorKind, str]]
+    errors: tuple[KnownError, ...]
+
+
+@cache
+def known_errors() -> KnownErrors:
+    """Return the table."""
+    file = resources.files("langchain_claude_cloud.errors").joinpath("known_errors.toml")
+    data = tomllib.loads(file.read_text(encoding="utf-8"))
+    return TypeAdapter(KnownErrors).validate_python(data)
+
+
+def explained(
+    parsed: ParsedError, place: errors.Place, describe: Callable[[str], str] | None = None
+) -> errors.ClaudeCloudError:
+    """Return the exception that an error becomes.
+
+    Args:
+        parsed: What the cloud said.
+        place: What was asked.
+        describe: Says what is known about a model that the cloud does not have.
+    """
+    named = known_errors().names.get(parsed.error_type or "")
+    status = parsed.status or (named.status if named else HTTPStatus.INTERNAL_SERVER_ERROR)
+    parsed = replace(parsed, status=status)
+    kind, known = _classify(parsed, named, place["platform"])
+    model = place["model"]
+    note = describe(model) if describe and model and kind == "not_found" else ""
+    error = CLASSES[kind](
+        Explanation(parsed, kind, known, **place, note=note),
+        **place,
+        status_code=status,
+        error_type=parsed.error_type,
+        request_id=parsed.request_id,
+        retry_after=parsed.retry_after,
+        body=parsed.body,
+    )
+    if is_hopeless(parsed, kind):
+        error.is_retryable = False
+    return error
+
+
+def _classify(
+    parsed: ParsedError, named: ErrorName | None, platform: Cloud
+) -> tuple[ErrorKind, KnownError | None]:
     """Return the kind of an error, and what is known about its text.
 
     The error's name and status give the kind; a known text may say that it is another.
     """
-    kind = _kind_by_name(parsed)
+    if named and (named.is_exact or parsed.status == named.status):
+        kind = named.kind
+    else:
+        refused = parsed.status and parsed.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        kind = known_errors().statuses.get(parsed.status or 0, "invalid" if refused else "server")
     for known in known_errors().errors:
-        if known.cloud in (None, platform) and kind in known.only and search(known, parsed):
+        if known.cloud in (None, platform) and kind in known.only and known.search_in(parsed):
             return known.kind or kind, known
     return kind, None
-
-
-def search(known: KnownError, parsed: ParsedError) -> re.Match[str] | None:
-    """Return where an error says what is known, in its message, its type or its reasons.
-
-    A message that begins with a field of the request may quote what the user wrote. It is about
-    that field: a known text counts right behind it only, and not if it is about the account.
-    """
-    field = _FIELD.match(parsed.message)
-    if field:
-        found = known.search(parsed.message)
-        counts = found and found.start() == field.end() and known.kind not in _ABOUT_ACCOUNT
-        return found if counts else None
-    texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
-    return next((found for text in texts if (found := known.search(text))), None)
-
-
-def _kind_by_name(parsed: ParsedError) -> ErrorKind:
-    status = parsed.status or 0
-    name = known_errors().names.get(parsed.error_type or "")
-    if name and (name.is_exact or status == name.status or not is_error_status(status)):
-        return name.kind
-    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return known_errors().statuses.get(status, "invalid" if refused else "server")
 
 
 def is_hopeless(parsed: ParsedError, kind: ErrorKind) -> bool:
@@ -138,8 +263,7 @@ class Explanation:
         if is_hopeless(self.parsed, self.kind):
             waiting = "Not retried: a quota (zero in a new project) or spending limit must be"
             return f"{waiting} raised. {general.format_map(facts)}"
-        found = self.known and search(self.known, self.parsed)
-        if self.known and found:
+        if self.known and (found := self.known.search_in(self.parsed)):
             given = {name: text for name, text in found.groupdict().items() if text}
             return self.known.hint.format_map({**facts, **given})
         return general.format_map(facts)

@@ -17,30 +17,30 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Final
 
-from langchain_claude_cloud.errors.known_errors import is_error_status, status_of
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
 
-BODY_LIMIT = 4_000
+BODY_LIMIT: Final = 4_000
 """How many characters of a body an exception keeps."""
 
-MESSAGE_LIMIT = 2_000
+MESSAGE_LIMIT: Final = 2_000
 """How many characters of what the cloud said an exception quotes."""
 
-NAME_LIMIT = 200
+NAME_LIMIT: Final = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
-NOT_JSON = "not JSON"
+NOT_JSON: Final = "not JSON"
 """The reason of an error whose body no cloud would have written."""
 
-_READ_BYTES = 4 * BODY_LIMIT
-_MOST_DETAILS = 20
-_MILLISECONDS = ("retry-after-ms", "x-amz-retry-after")
+_READ_BYTES: Final = 4 * BODY_LIMIT
+_MOST_DETAILS: Final = 20
+_MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
-_LONGEST_NUMBER = 64
-_AWS_TEXTS = ("originalMessage", "message", "Message", "error_description", "detail")
-_INNER_JSON = re.compile(
+_LONGEST_NUMBER: Final = 64
+_TEXTS: Final = ("originalMessage", "message", "Message", "error_description", "detail", "error")
+_INNER_JSON: Final = re.compile(
     r"\s*(?:[^{}\[\]]{0,200}(?:errors?|failed|response|returned)\s*:\s*)?([\[{].*)", re.DOTALL
 )
 
@@ -50,7 +50,7 @@ class ParsedError:
     """An error as the cloud told it.
 
     Attributes:
-        status: The HTTP status, or the one that an in-stream error stands for.
+        status: The HTTP status, or the one that an error inside a body or a stream tells.
         error_type: Anthropic's ``error.type``, Google's status, or AWS's exception name.
         message: What the cloud said, without credentials.
         request_id: The cloud's id of the request.
@@ -79,14 +79,12 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     parsed = _read(payload, text)
     ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
     wait = _retry_after(lower)
-    if not is_error_status(status):
-        status = parsed.status or status_of(parsed.error_type)
-    elif status == HTTPStatus.FAILED_DEPENDENCY and parsed.status is not None:
-        status = parsed.status  # Bedrock says that the model refused; the body says with what
+    # With FAILED_DEPENDENCY, Bedrock says that the model refused; the body says with what.
+    if is_error_status(status) and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status):
+        parsed = replace(parsed, status=status)
     return replace(
         parsed,
-        status=status,
-        error_type=_exception_name(lower.get("x-amzn-errortype", "")) or parsed.error_type,
+        error_type=_aws_name(lower.get("x-amzn-errortype")) or parsed.error_type,
         message=parsed.message or f"HTTP {status} without an explanation",
         request_id=next(filter(None, ids), None),
         retry_after=parsed.retry_after if wait is None else wait,
@@ -97,7 +95,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
 
 
 def from_event(payload: JsonObject) -> ParsedError:
-    """Parse an ``error`` event; the status is the one its type stands for."""
+    """Parse an ``error`` event."""
     parsed = _read(payload, "")
     try:
         text = json.dumps(payload, ensure_ascii=False)
@@ -110,18 +108,18 @@ def from_exception_frame(exception_type: str, payload: bytes) -> ParsedError:
     """Parse an exception frame: its type is the frame's, its text the model's own."""
     text = payload[:_READ_BYTES].decode("utf-8", "replace")
     parsed = _read(_load(payload), text)
-    name = _exception_name(exception_type) or parsed.error_type
+    name = _aws_name(exception_type) or parsed.error_type
     return _inside_stream(replace(parsed, error_type=name), text)
 
 
 def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
-    meant = status_of(parsed.error_type)
-    return replace(
-        parsed,
-        status=meant if parsed.status is None else parsed.status,
-        message=parsed.message or "the stream reported an error without an explanation",
-        body=clean(body, BODY_LIMIT),
-    )
+    message = parsed.message or "the stream reported an error without an explanation"
+    return replace(parsed, message=message, body=clean(body, BODY_LIMIT))
+
+
+def is_error_status(status: object) -> bool:
+    """Whether an HTTP status says that something failed."""
+    return isinstance(status, int) and 400 <= status < 600  # noqa: PLR2004  HTTP's errors
 
 
 def _load(body: bytes) -> object:
@@ -142,48 +140,37 @@ def _read(payload: object, text: str) -> ParsedError:
     if isinstance(output, dict) and "__type" in output:
         payload = output
     error = payload.get("error")
-    if isinstance(error, dict):
-        return _read_error_object(payload, error)
-    texts = (*map(payload.get, _AWS_TEXTS), error)
-    message = next((text for text in texts if text and isinstance(text, str)), "")
-    name = _text(payload.get("__type")) or _text(payload.get("code")) or ""
-    status = payload.get("originalStatusCode")
-    return _unwrap(_parsed(status, _exception_name(name), message), message)
-
-
-def _read_error_object(payload: JsonObject, error: JsonObject) -> ParsedError:
-    """Read the error that Google or Anthropic put into an object of its own."""
-    details = error.get("details")
-    reasons, wait = _read_details(details if isinstance(details, list) else [details])
-    message = error.get("message")
-    name = _text(error.get("type")) or _text(error.get("status"))
-    parsed = replace(
-        _parsed(error.get("code"), name, message),
+    if isinstance(error, dict):  # Google's or Anthropic's
+        name = _text(error.get("type")) or _text(error.get("status"))
+        status = error.get("code")
+    else:
+        error, status = payload, payload.get("originalStatusCode")
+        name = _aws_name(payload.get("__type")) or _aws_name(payload.get("code"))
+    said = next((each for key in _TEXTS if isinstance(each := error.get(key), str) and each), "")
+    reasons, wait = _read_details(error.get("details"))
+    parsed = ParsedError(
+        status=status if is_error_status(status) else None,
+        error_type=name,
+        message=_text(said, MESSAGE_LIMIT) or "",
         request_id=_text(payload.get("request_id")),
         retry_after=wait,
         reasons=reasons,
     )
-    return _unwrap(parsed, message) if isinstance(message, str) else parsed
+    return _unwrap(parsed, said)
 
 
-def _parsed(status: object, name: str | None, message: object) -> ParsedError:
-    known = status if isinstance(status, int) and is_error_status(status) else None
-    return ParsedError(known, name, _text(message, MESSAGE_LIMIT) or "")
-
-
-def _unwrap(parsed: ParsedError, message: str) -> ParsedError:
+def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
     """Read an error in JSON that a message consists of, or ends with after "... errors:".
 
     Bedrock passes on what Claude answered, a gateway what the cloud answered.
     """
-    wrapped = _INNER_JSON.match(message)
+    wrapped = _INNER_JSON.match(said)
     inside = _load(wrapped[1].encode("utf-8", "replace")) if wrapped else None
     if isinstance(inside, list) and inside:
         inside = inside[0]
-    error = inside.get("error") if isinstance(inside, dict) else None
-    if not isinstance(inside, dict) or not isinstance(error, dict):
+    if not isinstance(inside, dict) or not isinstance(inside.get("error"), dict):
         return parsed
-    nested = _read_error_object(inside, error)
+    nested = _read(inside, "")
     return replace(
         nested,
         status=parsed.status,
@@ -195,27 +182,27 @@ def _unwrap(parsed: ParsedError, message: str) -> ParsedError:
     )
 
 
-def _read_details(details: list[object]) -> tuple[frozenset[str], float | None]:
-    reasons: set[str] = set()
+def _read_details(given: object) -> tuple[frozenset[str], float | None]:
+    reasons: set[str | None] = set()
     wait: float | None = None
-    for detail in details[:_MOST_DETAILS]:
-        if not isinstance(detail, dict):
-            continue
+    details = given[:_MOST_DETAILS] if isinstance(given, list) else [given]
+    for detail in (each for each in details if isinstance(each, dict)):
+        reasons |= {_text(detail.get("reason")), _text(detail.get("error_code"))}
         metadata = detail.get("metadata")
         limit = metadata.get("quota_limit_value") if isinstance(metadata, dict) else None
-        reasons.update(name for key in ("reason", "error_code") if (name := _text(detail.get(key))))
         # A number, written as a string by those who keep to protobuf's JSON.
-        reasons.update([f"quota={limit}"[:NAME_LIMIT]] if isinstance(limit, str | int) else [])
-        delay = _duration(detail.get("retryDelay"))
-        wait = delay if delay is not None else wait
-    return frozenset(reasons), wait
+        reasons.add(f"quota={limit}"[:NAME_LIMIT] if isinstance(limit, str | int) else None)
+        if isinstance(delay := detail.get("retryDelay"), str | dict):
+            seconds = _seconds(delay)
+            wait = wait if seconds is None else seconds
+    return frozenset(filter(None, reasons)), wait
 
 
-def _exception_name(raw: str) -> str | None:
+def _aws_name(raw: object) -> str | None:
     # A header may append ":http://internal.amazon.com/coral/...", a body may prepend
     # "com.amazon...#", and a frame spells the name with a small first letter.
-    name = _text(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip())
-    return name[0].upper() + name[1:] if name else None
+    name = _text(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip()) if isinstance(raw, str) else None
+    return name and name[0].upper() + name[1:]
 
 
 def _text(value: object, limit: int = NAME_LIMIT) -> str | None:
@@ -225,36 +212,30 @@ def _text(value: object, limit: int = NAME_LIMIT) -> str | None:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that headers ask to wait; their names are in lower case."""
     for name in _MILLISECONDS:
-        if (milliseconds := _number(headers.get(name, ""))) is not None:
+        if (milliseconds := _seconds(headers.get(name))) is not None:
             return milliseconds / 1000
     plain = headers.get("retry-after", "")
-    if (seconds := _number(plain)) is not None:
+    if (seconds := _seconds(plain)) is not None:
         return seconds
     since = _seconds_since(plain)
     return None if since is None else max(0.0, -since)
 
 
-def _duration(value: object) -> float | None:
-    """Return the seconds of a ``google.protobuf.Duration``.
+def _seconds(value: object) -> float | None:
+    """Return a length of time: of a header, or a ``google.protobuf.Duration``.
 
-    It is ``"33s"`` or ``"0.5s"`` in JSON, an object where a proxy re-encodes.
+    That is ``"33s"`` or ``"0.5s"`` in JSON, an object where a proxy re-encodes.
     """
     if isinstance(value, dict):
-        seconds, nanos = (_number(value.get(key, 0)) for key in ("seconds", "nanos"))
+        seconds, nanos = (_seconds(value.get(key, 0)) for key in ("seconds", "nanos"))
         return None if seconds is None or nanos is None else seconds + nanos / 1e9
-    return _number(value.removesuffix("s")) if isinstance(value, str) else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
-        return None
+    if isinstance(value, str):
+        value = value.removesuffix("s") if len(value) <= _LONGEST_NUMBER else ""
     try:
-        number = float(value)
+        number = float(value) if isinstance(value, int | float | str) else math.nan
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if 0 <= number < math.inf else None
 
 
 def _seconds_since(date: str) -> float | None:

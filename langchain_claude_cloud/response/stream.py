@@ -11,13 +11,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final, Generic, TypedDict, TypeVar
+from typing import Final, Generic, TypeVar
 
 from jiter import from_json
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
+    Place,
     StreamInterruptedError,
     error_from_event,
     error_from_exception_frame,
@@ -41,14 +42,6 @@ _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionE
 
 _CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
 _ORDERED: Final = _CONTENT_EVENTS | {"message_start", "content_block_delta", "content_block_stop"}
-
-
-class _Place(TypedDict):
-    """Where the response comes from, as errors name it."""
-
-    platform: Cloud
-    model: str
-    region: str
 
 
 class ResponseStream(Generic[T]):
@@ -86,7 +79,7 @@ class ResponseStream(Generic[T]):
         self.has_emitted = False
         self._decoder = DECODERS[framing]()
         self._source = source
-        self._place: _Place = {"platform": cloud, "model": source.model, "region": source.region}
+        self._place: Place = {"platform": cloud, "model": source.model, "region": source.region}
         self._version = version
         self._held: list[T] | None = []
         self._size = 0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.bedrock import (
     ArnTarget,
     Lookup,
@@ -37,7 +38,6 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.aliases import expand_alias
 from langchain_claude_cloud.config.checks import check_headers, refusal
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.lazy import LazyModule
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
 

@@ -25,7 +25,7 @@ from langchain_claude_cloud.errors import (
     ServerError,
     error_from_response,
 )
-from langchain_claude_cloud.errors.known_errors import known_errors
+from langchain_claude_cloud.errors.explanation import known_errors
 from langchain_claude_cloud.errors.types import Cloud
 
 IAM: Final = ("Allow the identity", "Grant the caller", "bedrock:Invoke", "aiplatform.user")

@@ -6,7 +6,7 @@ import runpy
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.errors.known_errors import known_errors
+from langchain_claude_cloud.errors.explanation import known_errors
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
 

@@ -15,7 +15,7 @@ import re
 from typing import Final
 
 from langchain_claude_cloud.batch.jobs.services import Answer
-from langchain_claude_cloud.errors import parsing
+from langchain_claude_cloud.errors import error_from_event
 from langchain_claude_cloud.errors.types import JsonObject
 
 _CUSTOM_ID: Final = re.compile(r"record-(\d+)")
@@ -75,7 +75,10 @@ def _read_error(error: JsonObject, text: str) -> tuple[int, JsonObject]:
     """Return the status and body of an error that may have its parts one level down."""
     inner = error["error"] if isinstance(error.get("error"), dict) else error
     code = inner.get("code")
-    named = parsing.from_event({"error": inner}).status if inner.get("type") else None
+    named = None
+    if inner.get("type"):
+        read = error_from_event({"error": inner}, platform="vertex", model=None, region=None)
+        named = read.status_code
     words = next((status for word, status in _WORDS if word in text.lower()), _SERVER_ERROR)
     status = named or (_CODES.get(code, code) if isinstance(code, int) else words)
     valid = 400 <= status < 600  # noqa: PLR2004  HTTP's errors
