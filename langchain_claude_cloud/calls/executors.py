@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -29,10 +28,11 @@ from langchain_claude_cloud.calls.steps import (
 from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.platform.http.loops import in_thread
-from langchain_claude_cloud.platform.http.preparing import (
+from langchain_claude_cloud.platform.http.blocking import (
     aprepare,
     awithin_call,
+    in_single_flight,
+    in_thread,
     prepare,
     within_call,
 )
@@ -47,9 +47,6 @@ else:  # they import httpx, which `aprepare` does off the event loop
 _SHOWN = 300
 _NOT_FETCHED = "The images and documents were not fetched"
 _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
-_Flights = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[None]]]
-_flights: _Flights = WeakKeyDictionary()
-"""What is being found out on each event loop; an entry goes when its task is done."""
 
 
 def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
@@ -70,13 +67,7 @@ def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
             last = []
             try:
                 if isinstance(step, Stream):
-                    with sending.open_stream(
-                        step.platform,
-                        step.request,
-                        model=step.model,
-                        timeouts=step.timeouts,
-                        client=clients.client,
-                    ) as response:
+                    with sending.open_stream(step, clients.client) as response:
                         reader = step.begin(response.headers)
                         for data in response:
                             for output in reader.feed(data):
@@ -112,13 +103,7 @@ async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
             last = []
             try:
                 if isinstance(step, Stream):
-                    async with await sending.aopen_stream(
-                        step.platform,
-                        step.request,
-                        model=step.model,
-                        timeouts=step.timeouts,
-                        client=clients.async_client,
-                    ) as response:
+                    async with await sending.aopen_stream(step, clients.async_client) as response:
                         reader = step.begin(response.headers)
                         async for data in response:
                             for output in reader.feed(data):
@@ -182,13 +167,7 @@ def _do(step: Step, clients: Clients) -> object:
         case Prepare():
             prepare(step.platform, step.timeouts)
         case Send():
-            return sending.send(
-                step.platform,
-                step.request,
-                model=step.model,
-                timeouts=step.timeouts,
-                client=clients.client,
-            )
+            return sending.send(step, clients.client)
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
@@ -212,13 +191,7 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Prepare():
             await aprepare(step.platform, step.timeouts)
         case Send():
-            return await sending.asend(
-                step.platform,
-                step.request,
-                model=step.model,
-                timeouts=step.timeouts,
-                client=clients.async_client,
-            )
+            return await sending.asend(step, clients.async_client)
         case Fetch():
             fetcher = clients.url_fetcher
             fetching = (
@@ -233,7 +206,7 @@ async def _ado(step: Step, clients: Clients) -> object:
                 await manager.on_retry(step.retry())
             await asyncio.sleep(step.seconds)
         case Once():
-            finding = _in_one_flight(step, clients)
+            finding = in_single_flight(step.key, lambda: arun(step.steps(), clients))
             await awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
     return None
 
@@ -242,16 +215,6 @@ def _find_out(step: Once, clients: Clients) -> None:
     with MEMORY.lock_for(step.key):
         if not step.is_known():
             run(step.steps(), clients)
-
-
-async def _in_one_flight(step: Once, clients: Clients) -> None:
-    """Run steps in a task that is shared; one who is cancelled leaves it to the others."""
-    flights = _flights.setdefault(asyncio.get_running_loop(), {})
-    flight = flights.get(step.key)
-    if flight is None:
-        flight = flights[step.key] = asyncio.create_task(arun(step.steps(), clients))
-        flight.add_done_callback(lambda _: flights.pop(step.key, None))
-    await asyncio.shield(flight)
 
 
 def _media_fetcher(step: Fetch) -> fetch.MediaFetcher:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
+from langchain_claude_cloud.platform.base import Platform, PlatformRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -69,21 +69,10 @@ class Fetch:
     timeouts: Timeouts = NO_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a request; the outcome is an `HttpResponse`.
+class Send(PlatformRequest):
+    """Send a request; the outcome is an `HttpResponse`."""
 
-    Attributes:
-        platform: Signs the request, and reads a refusal.
-        request: The request.
-        model: The model's id there, for errors.
-        timeouts: The limits.
-    """
-
-    platform: Platform
-    request: OutgoingRequest
-    model: str
-    timeouts: Timeouts
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +83,7 @@ class Stream(Send):
         begin: Returns the decoder, given the response's headers.
     """
 
+    is_stream: ClassVar[bool] = True
     begin: Callable[[Mapping[str, str]], ResponseStream[Any]]
 
 

@@ -2,21 +2,32 @@
 
 A platform turns a Messages API body into a request and reads refusals. It knows no LangChain,
 HTTP client or event loop: `platform.http` drives it from threads and from event loops alike.
-It also has what both clouds share: the checks of an address, and the parsing of refusals.
+It also has what both clouds share: the checks of an address and of a request, and the parsing of
+refusals.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, Self
-from urllib.parse import quote
+from http import HTTPStatus
+from typing import ClassVar, Final, Protocol, Self
+from urllib.parse import quote, urlsplit
 
+import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
-from langchain_claude_cloud.config.checks import REGION, url_problem
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, error_from_response
+from langchain_claude_cloud.config.checks import REGION, is_loopback, url_problem
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    InvalidRequestError,
+    RequestTooLargeError,
+    error_from_response,
+)
 from langchain_claude_cloud.errors.redaction import is_credential
-from langchain_claude_cloud.errors.types import Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 NOT_COUNTED: Final = frozenset(
     {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"}
@@ -201,3 +212,101 @@ class CloudPlatform:
     def _secrets(self) -> list[str | None]:
         """Return the credentials, as far as they are known."""
         raise NotImplementedError
+
+
+USER_AGENT: Final = f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"
+"""What the package calls itself to servers."""
+
+_OWN_HEADERS: Final = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRequest:
+    """A request to a platform.
+
+    Attributes:
+        is_stream: Whether the response is made piece by piece; else it is asked for only once.
+        platform: Signs the request, and reads a refusal.
+        request: The request, unsigned.
+        model: The model's id there, for errors.
+        timeouts: The limits.
+    """
+
+    is_stream: ClassVar[bool] = False
+    platform: Platform
+    request: OutgoingRequest
+    model: str
+    timeouts: Timeouts
+
+    @property
+    def label(self) -> str:
+        """The endpoint in words."""
+        host = urlsplit(self.request.url).netloc.rpartition("@")[2]
+        return f"{LABELS[self.platform.name]} ({self.model}, region {self.platform.region}, {host})"
+
+    def error(self, kind: type[ClaudeCloudError], message: str) -> ClaudeCloudError:
+        """Return an error that says where it happened."""
+        platform = self.platform
+        return kind(message, platform=platform.name, model=self.model, region=platform.region)
+
+    def check(self) -> None:
+        """Refuse what must not be sent.
+
+        Raises:
+            ConfigurationError: The credentials would go over plain http.
+            RequestTooLargeError: The body is over the cloud's limit.
+        """
+        parts = urlsplit(self.request.url)
+        host = parts.hostname or ""
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        if not host or not is_safe:
+            raise self.error(
+                ConfigurationError,
+                f"{self.label} would be sent credentials without TLS. Use an https base_url; plain "
+                "http is for this machine only (localhost, 127.0.0.1, ::1).",
+            )
+        size, limit = len(self.request.content), self.platform.max_body_bytes
+        if size > limit:
+            raise self.error(
+                RequestTooLargeError,
+                f"The request is {size:,} bytes, more than the {limit:,} that {self.label} "
+                "accepts. Send fewer or smaller images and documents, or a shorter history.",
+            )
+
+    def headers(self, signed: Mapping[str, str]) -> dict[str, str]:
+        """Return all headers, checked before a library quotes those that HTTP cannot carry.
+
+        Args:
+            signed: The credential headers.
+
+        Raises:
+            ConfigurationError: HTTP cannot carry one; its value stays unsaid.
+        """
+        headers = {**_OWN_HEADERS, **self.request.headers, **signed}
+        for name, value in headers.items():
+            is_sound = value.isascii() and (value.isprintable() or not value)
+            if not (is_sound and _HEADER_NAME.fullmatch(name)):
+                raise self.error(
+                    ConfigurationError,
+                    f"The header {name!r} for {self.label} holds a line break, a control character "
+                    "or one outside of ASCII. Check where its value comes from: a copied key or "
+                    "token often ends in a line break.",
+                )
+        return headers
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> ClaudeCloudError:
+        """Return the error for a response that is none of 2xx."""
+        if status >= HTTPStatus.BAD_REQUEST:
+            return self.platform.read_error(status, headers, body, model=self.model)
+        target = urlsplit(headers.get("location", ""))
+        host = target.netloc.rpartition("@")[2]
+        place = f"{target.scheme}://{host}" if target.netloc else "a path"
+        error = self.error(
+            InvalidRequestError,
+            f"{self.label} answered with a redirect (HTTP {status}) to {place}. Redirects are not "
+            "followed, because they would receive the credentials. Set base_url to the final "
+            "address, and check that no captive portal or proxy answers instead of the cloud.",
+        )
+        error.status_code = status
+        return error

@@ -25,7 +25,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import redact, shown_path
-from langchain_claude_cloud.platform.http.loops import run_within
+from langchain_claude_cloud.platform.http.blocking import run_within
 from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 if TYPE_CHECKING:

@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import httpx
+
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError, error_from_response
-from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.sending import aopen_stream, asend, open_stream, send
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, PlatformRequest
+from langchain_claude_cloud.platform.http import sending
+from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 QUICK = Timeouts(connect=2.0, start=2.0, idle=2.0)
@@ -260,6 +263,59 @@ class Server:
             self.requests.append(exchange)
             self._changed.notify_all()
         return exchange
+
+
+class _Streamed(PlatformRequest):
+    __slots__ = ()
+    is_stream = True
+
+
+def open_stream(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.Client | None = None,
+) -> ByteStream:
+    """Open a stream from a thread."""
+    return sending.open_stream(_Streamed(platform, request, model, timeouts), client)
+
+
+async def aopen_stream(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.AsyncClient | None = None,
+) -> AsyncByteStream:
+    """Open a stream from an event loop."""
+    return await sending.aopen_stream(_Streamed(platform, request, model, timeouts), client)
+
+
+def send(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.Client | None = None,
+) -> sending.HttpResponse:
+    """Send from a thread."""
+    return sending.send(PlatformRequest(platform, request, model, timeouts), client)
+
+
+async def asend(
+    platform: Platform,
+    request: OutgoingRequest,
+    *,
+    model: str,
+    timeouts: Timeouts,
+    client: httpx.AsyncClient | None = None,
+) -> sending.HttpResponse:
+    """Send from an event loop."""
+    return await sending.asend(PlatformRequest(platform, request, model, timeouts), client)
 
 
 def receive(mode: str, platform: FakePlatform, request: OutgoingRequest, **options: Any) -> Any:

@@ -11,57 +11,72 @@ import math
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self, cast
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
-from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where, failure
+from langchain_claude_cloud.platform.base import PlatformRequest
+from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, failure
 from langchain_claude_cloud.platform.http.sync_transport import DeadlineStream
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopBody
 
-REFUSAL_LIMIT = 1_000_000
-"""How many bytes of a refusal are read."""
-
-# After message_stop a body should end at once. If it does not, a new connection is cheaper
-# than the wait: a TLS handshake takes one to three tenths of a second.
-DRAIN_SECONDS = 0.25
-"""How long a stream that was left after its last event may take to end."""
+RESPONSE_LIMIT = 64_000_000
+"""How many bytes a response that is not streamed may have."""
 
 BODY = "langchain_claude_cloud_body"
 """The extension of a response with the body of a connection of ours, on an event loop."""
 
-_DRAIN_LIMIT = 65_536
 # The status is known already; the text is not worth a long wait.
-_REFUSAL_SECONDS = 10.0
+_REFUSAL = (1_000_000, 10.0)
+"""How many bytes of a refusal are read, in how many seconds."""
+
+# After message_stop a body should end at once. If it does not, a new connection is cheaper
+# than the wait: a TLS handshake takes one to three tenths of a second.
+_DRAIN = (65_536, 0.25)
+"""How many bytes may follow the last event of a stream, in how many seconds."""
+
 # Whoever needs longer for what arrived than the server needs to send more would keep the loop.
 _TURN_SECONDS = 0.01
 _ANY_WRAPPER = 47  # zlib's number for "gzip or zlib, as the first bytes say"
 
 
 class _Response:
-    """What is known of a response before its body is read.
+    """A response whose body is read.
 
     Attributes:
         status: The HTTP status.
         headers: Header names, in lower case, to values.
-        where: Which endpoint was asked for what.
     """
 
-    def __init__(self, response: httpx.Response, where: Where) -> None:
+    def __init__(self, response: httpx.Response, request: PlatformRequest) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers)
-        self.where = where
+        self._request = request
         self._response = response
         self._is_at_end = False
+        self._size = 0
         # A proxy may compress although it is asked not to.
         coding = self.headers.get("content-encoding", "").strip().lower()
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
+
+    def _counted(self, piece: bytes) -> bytes:
+        """Return a piece, unless a response that is kept whole is too large with it."""
+        self._size += len(piece)
+        if self._request.is_stream or self._size <= RESPONSE_LIMIT:
+            return piece
+        error = self._request.error(
+            ServerError,
+            f"{self._request.label} answered with more than {RESPONSE_LIMIT:,} bytes, which no "
+            "message has. Check that base_url is the cloud's endpoint.",
+        )
+        error.is_retryable = False
+        raise error
 
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
@@ -69,8 +84,13 @@ class _Response:
             known = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
             error.request_id = next(filter(None, known), None)
 
+    def _ends(self, seconds: float) -> float:
+        """Return when the time is over for what is read only as far as it comes."""
+        timeouts = self._request.timeouts
+        return time.monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
 
-class ByteStream(_Response):
+
+class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"]):
     """The body of a response, for a thread.
 
     Leaving its context normally, after the last event, drains what is left of the body (for a
@@ -78,8 +98,8 @@ class ByteStream(_Response):
     exception, ``GeneratorExit`` included, closes the connection at once.
     """
 
-    def __init__(self, response: httpx.Response, where: Where) -> None:
-        super().__init__(response, where)
+    def __init__(self, response: httpx.Response, request: PlatformRequest) -> None:
+        super().__init__(response, request)
         network = response.extensions.get("network_stream")
         self._network = network if isinstance(network, DeadlineStream) else None
         self._stream = cast("httpx.SyncByteStream", response.stream)
@@ -90,47 +110,31 @@ class ByteStream(_Response):
         elif self._network is not None:
             self._iterators.append(iter(self._stream))
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Let go of the connection."""
         if error is None:
-            self._drain()
+            self._read_rest(*_DRAIN)
         else:
             self._identify(error)
         self.close()
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
     def __next__(self) -> bytes:
-        timeouts = self.where.timeouts
+        """Return the next piece."""
+        timeouts = self._request.timeouts
         try:
             piece = self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self.where, "body")
+            broken = failure(cause, self._request, "body")
         else:
             if piece:
-                return piece
-            self._is_at_end = True
+                return self._counted(piece)
             raise StopIteration
         raise broken
 
     def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
-        body = b""
-        timeouts = self.where.timeouts
-        try:
-            with suppress(*TRANSPORT_FAILURES):
-                ends = time.monotonic() + timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
-                while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
-                    piece = self._read(left, REFUSAL_LIMIT)
-                    if not piece:
-                        break
-                    body += piece
-        finally:
-            self.close()
-        return body[:REFUSAL_LIMIT]
+        with self:
+            return self._read_rest(*_REFUSAL)
 
     def close(self) -> None:
         """Let go of the connection: closed at once unless its end is here already."""
@@ -141,15 +145,14 @@ class ByteStream(_Response):
         with suppress(*TRANSPORT_FAILURES):
             self._response.close()
 
-    def _drain(self) -> None:
-        """Read what little is left, so that the connection can be used again."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        left = _DRAIN_LIMIT
+    def _read_rest(self, most: int, seconds: float) -> bytes:
+        rest, ends = b"", self._ends(seconds)
         with suppress(*TRANSPORT_FAILURES):
-            while not self._is_at_end and left > 0 and time.monotonic() < deadline:
-                piece = self._read(DRAIN_SECONDS)
-                left -= len(piece)
-                self._is_at_end = not piece
+            while len(rest) < most and (left := ends - time.monotonic()) > 0:
+                if self._is_at_end:
+                    break
+                rest += self._read(left, most)
+        return rest[:most]
 
     def _read(self, seconds: float, most: int = 0) -> bytes:
         """Return the next piece, or nothing at the end.
@@ -166,6 +169,7 @@ class ByteStream(_Response):
             found = piece if self._unpacker is None else self._unpacker.decompress(piece, most)
             if found:
                 return found
+        self._is_at_end = True
         return b""
 
     def _restart(self, seconds: float) -> None:
@@ -177,15 +181,17 @@ class ByteStream(_Response):
         self._iterators.append(iter(self._stream))
 
 
-class AsyncByteStream(_Response):
+class AsyncByteStream(
+    _Response, AsyncIterator[bytes], AbstractAsyncContextManager["AsyncByteStream"]
+):
     """The body of a response, for a task: as `ByteStream`.
 
     Cancellation closes the connection at once. One of ours is closed without a turn of the loop,
     so that several generators that are ended at the same time do not get in each other's way.
     """
 
-    def __init__(self, response: httpx.Response, where: Where) -> None:
-        super().__init__(response, where)
+    def __init__(self, response: httpx.Response, request: PlatformRequest) -> None:
+        super().__init__(response, request)
         self._body: LoopBody | None = response.extensions.get(BODY)
         self._pieces = (
             response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
@@ -193,68 +199,52 @@ class AsyncByteStream(_Response):
         self._resumed = time.monotonic()
         self._busy = 0.0
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Let go of the connection."""
         try:
             if error is None:
-                await self._drain()
+                await self._read_rest(*_DRAIN)
             else:
                 self._identify(error)
         finally:
             await self.aclose()
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
     async def __anext__(self) -> bytes:
+        """Return the next piece."""
         self._busy += time.monotonic() - self._resumed
         if self._busy > _TURN_SECONDS:
             self._busy = 0.0
             await asyncio.sleep(0)
-        timeouts = self.where.timeouts
+        timeouts = self._request.timeouts
         try:
             piece = await self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self.where, "body")
+            broken = failure(cause, self._request, "body")
         else:
             self._resumed = time.monotonic()
             if piece:
-                return piece
-            self._is_at_end = True
+                return self._counted(piece)
             raise StopAsyncIteration
         raise broken
 
     async def read_refusal(self) -> bytes:
         """Return the body of a refusal as far as it comes, and let go of the connection."""
-        body = b""
-        timeouts = self.where.timeouts
-        try:
-            with suppress(*TRANSPORT_FAILURES):
-                ends = time.monotonic() + timeouts.bounded(min(timeouts.idle, _REFUSAL_SECONDS))
-                while len(body) < REFUSAL_LIMIT and (left := ends - time.monotonic()) > 0:
-                    piece = await self._read(left, REFUSAL_LIMIT)
-                    if not piece:
-                        break
-                    body += piece
-        finally:
-            await self.aclose()
-        return body[:REFUSAL_LIMIT]
+        async with self:
+            return await self._read_rest(*_REFUSAL)
 
     async def aclose(self) -> None:
         """Let go of the connection: closed at once unless all was read."""
         with suppress(*TRANSPORT_FAILURES):
             await self._response.aclose()
 
-    async def _drain(self) -> None:
-        left = _DRAIN_LIMIT
+    async def _read_rest(self, most: int, seconds: float) -> bytes:
+        rest, ends = b"", self._ends(seconds)
         with suppress(*TRANSPORT_FAILURES):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while not self._is_at_end and left > 0:
-                    piece = await self._read(DRAIN_SECONDS)
-                    left -= len(piece)
-                    self._is_at_end = not piece
+            while len(rest) < most and (left := ends - time.monotonic()) > 0:
+                if self._is_at_end:
+                    break
+                rest += await self._read(left, most)
+        return rest[:most]
 
     async def _read(self, seconds: float, most: int = 0) -> bytes:
         while True:
@@ -263,6 +253,7 @@ class AsyncByteStream(_Response):
             else:
                 async with asyncio.timeout(seconds):
                     piece = await anext(self._pieces, b"")
+            self._is_at_end = not piece
             if self._unpacker is None or not piece:
                 return piece
             if found := self._unpacker.decompress(piece, most):

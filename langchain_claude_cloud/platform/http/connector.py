@@ -20,12 +20,13 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from langchain_claude_cloud.platform.http.blocking import in_single_flight, in_thread
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     connection_limit,
     keepalive_options,
 )
-from langchain_claude_cloud.platform.http.loops import in_single_flight, loop_state
+from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
@@ -78,7 +79,7 @@ async def look_up(
     """
     # Not in the loop's executor: a silent name server would hold up the end of the program.
     work = partial(ask, host, port, type=socket.SOCK_STREAM)
-    found = await in_single_flight(("look up", ask, host, port), work)
+    found = await in_single_flight(("look up", ask, host, port), partial(in_thread, work))
     return list(dict.fromkeys((str(address[0]), port) for *_, address in found))
 
 

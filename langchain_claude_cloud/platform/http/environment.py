@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-import langchain_claude_cloud
 from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.locks import shared_lock
@@ -23,9 +22,6 @@ from langchain_claude_cloud.platform.locks import shared_lock
 # without a word, and below the minutes that front ends and firewalls usually grant.
 KEEPALIVE_SECONDS = 60.0
 """How long a connection is kept that is not in use."""
-
-USER_AGENT = f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"
-"""What the package calls itself to servers."""
 
 _REPLACING = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where AWS's tools and requests, which google-auth uses, look for a company's certificates.

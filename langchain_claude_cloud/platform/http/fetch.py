@@ -23,16 +23,16 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
 )
 from langchain_claude_cloud.platform.addresses import is_public
+from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
+from langchain_claude_cloud.platform.http.blocking import start_thread
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
-    USER_AGENT,
     is_address,
     proxy_for,
     tls_context,
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
-from langchain_claude_cloud.platform.http.loops import start_thread
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]

@@ -9,20 +9,13 @@ connections itself; those of a loop that is merely closed or forgotten are close
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import copy
-import math
 import os
 import socket
-import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Hashable
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.locks import shared_lock
 
 if TYPE_CHECKING:
@@ -133,81 +126,3 @@ def _forget_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
-
-
-def start_thread(work: Callable[[], T]) -> Future[T]:
-    """Run blocking work in a thread of its own, which the end of the program does not wait for."""
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as cause:  # noqa: BLE001  handed to the one who waits
-            outcome.set_exception(cause)
-
-    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
-    return outcome
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread of its own and return what it returns.
-
-    Not in the loop's executor: that has few threads, which the whole program shares, and
-    it holds up the end of ``asyncio.run`` until the last of them is done. Loading
-    credentials may wait ten seconds for a metadata server that is not there.
-    """
-    loop = asyncio.get_running_loop()
-    is_done = asyncio.Event()
-
-    def wake(_: Future[T]) -> None:
-        with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
-            loop.call_soon_threadsafe(is_done.set)
-
-    outcome = start_thread(work)
-    outcome.add_done_callback(wake)
-    await is_done.wait()
-    return outcome.result()
-
-
-def run_within(seconds: float, work: Callable[[], T]) -> T:
-    """Run blocking work for so many seconds at most, and return what it returns.
-
-    Raises:
-        TimeoutError: It is not done; it continues in a thread of its own.
-    """
-    return work() if math.isinf(seconds) else start_thread(work).result(seconds)
-
-
-async def in_single_flight(key: Hashable, work: Callable[[], T]) -> T:
-    """Run blocking work in a thread, once for all tasks that ask while it runs.
-
-    Args:
-        key: What the work is, and whose: tasks with an equal key share it. An object in it is named
-            by itself, not by its ``id``, which another object may have later.
-        work: The work.
-
-    Returns:
-        What the work returned. A task that is cancelled leaves it to the others.
-
-    Raises:
-        ClaudeCloudError: The work raised it; each task gets a copy of its own, to which it may
-            add what it was doing.
-    """
-    flights = loop_state().flights
-    flight: asyncio.Task[T] | None = flights.get(key)
-    if flight is None:
-        flight = flights[key] = asyncio.create_task(in_thread(work))
-        flight.add_done_callback(partial(_land, flights, key))
-    try:
-        return await asyncio.shield(flight)
-    except ClaudeCloudError as shared:
-        own = copy.copy(shared)
-    raise own
-
-
-def _land(
-    flights: dict[Hashable, asyncio.Task[Any]], key: Hashable, flight: asyncio.Task[Any]
-) -> None:
-    flights.pop(key, None)
-    if not flight.cancelled():
-        flight.exception()  # Seen, even if everybody who waited was cancelled.

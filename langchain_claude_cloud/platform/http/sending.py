@@ -7,33 +7,29 @@ one attempt, and a second one with renewed credentials; the caller does the retr
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 
-from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.http import failures
+from langchain_claude_cloud.platform.base import PlatformRequest
+from langchain_claude_cloud.platform.http.blocking import (
+    aprepare,
+    in_single_flight,
+    in_thread,
+    prepare,
+    within_call,
+)
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
-from langchain_claude_cloud.platform.http.environment import USER_AGENT
-from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, Where
-from langchain_claude_cloud.platform.http.loops import in_single_flight, in_thread
+from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, client_failure
 from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
-from langchain_claude_cloud.platform.http.preparing import aprepare, prepare, within_call
 from langchain_claude_cloud.platform.http.sync_transport import call_ends
-from langchain_claude_cloud.platform.timeouts import Timeouts, finite
+from langchain_claude_cloud.platform.timeouts import finite
 
-RESPONSE_LIMIT = 64_000_000
-"""How many bytes a response that is not streamed may have."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_RENEWED = "The credentials were not renewed"
 # Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
 _LARGE_BODY = 1_000_000
 
@@ -53,101 +49,12 @@ class HttpResponse:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request on its way: what both the threads' and the tasks' side need."""
-
-    platform: Platform
-    outgoing: OutgoingRequest
-    where: Where
-
-    @classmethod
-    def check(
-        cls,
-        platform: Platform,
-        request: OutgoingRequest,
-        *,
-        model: str,
-        timeouts: Timeouts,
-        is_stream: bool,
-    ) -> Self:
-        """Refuse what must not be sent, before credentials are even loaded."""
-        where = Where(platform.name, platform.region, model, request.url, is_stream, timeouts)
-        parts = urlsplit(request.url)
-        host = parts.hostname or ""
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        if not host or not is_safe:
-            raise failures.insecure(where)
-        limit = platform.max_body_bytes
-        if len(request.content) > limit:
-            raise failures.too_large(where, len(request.content), limit)
-        defaults = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
-        headers = _checked({**defaults, **request.headers}, where)
-        return cls(platform, replace(request, headers=headers), where)
-
-    def sign(self) -> dict[str, str]:
-        """Return the credential headers."""
-        return _checked(self.platform.sign(self.outgoing), self.where)
-
-    def build(
-        self, client: httpx.Client | httpx.AsyncClient | None, signed: Mapping[str, str]
-    ) -> httpx.Request:
-        """Return the request as a client or a transport of ours sends it."""
-        limits = self.where.timeouts
-        timeout = httpx.Timeout(
-            connect=limits.bounded(limits.connect),
-            read=limits.bounded(limits.start),
-            write=limits.bounded(limits.idle),
-            pool=finite(limits.remaining()),
-        )
-        return (httpx.Request if client is None else client.build_request)(
-            self.outgoing.method,
-            self.outgoing.url,
-            headers={**self.outgoing.headers, **signed},
-            content=self.outgoing.content,
-            extensions={"timeout": timeout.as_dict(), "limits": limits},
-        )
-
-    def failure(self, cause: Exception) -> ClaudeCloudError:
-        """Return the error for what a client raised, perhaps the caller's own."""
-        if isinstance(cause, httpx.HTTPStatusError):  # a hook of the caller's client
-            response = cause.response
-            body = response.content if response.is_stream_consumed else b""
-            return failures.refused(
-                self.platform, self.where, response.status_code, dict(response.headers), body
-            )
-        if isinstance(cause, TRANSPORT_FAILURES):
-            return failures.failure(cause, self.where, "start")
-        return failures.failed_client(cause, self.where)
-
-
-def _checked(headers: dict[str, str], where: Where) -> dict[str, str]:
-    """Refuse headers that HTTP cannot carry, before a library quotes them."""
-    for name, value in headers.items():
-        is_sound = value.isascii() and (value.isprintable() or not value)
-        if not (is_sound and _HEADER_NAME.fullmatch(name)):
-            raise failures.bad_header(where, name)
-    return headers
-
-
-def open_stream(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.Client | None = None,
-    is_stream: bool = True,
-) -> ByteStream:
+def open_stream(request: PlatformRequest, client: httpx.Client | None = None) -> ByteStream:
     """Send a request and return its response's body as it comes.
 
     Args:
-        platform: Signs the request and reads a refusal.
-        request: The request, unsigned.
-        model: The model's id on that cloud, for errors.
-        timeouts: The limits.
+        request: What to send, and where.
         client: The caller's own client instead of the shared one.
-        is_stream: Whether the response is made piece by piece; else it is asked for only once.
 
     Returns:
         The body, an iterable of bytes, and the context manager that closes it.
@@ -155,149 +62,134 @@ def open_stream(
     Raises:
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
-    prepare(platform, timeouts)
-    token = call_ends.set(time.monotonic() + timeouts.remaining())
+    request.check()
+    prepare(request.platform, request.timeouts)
+    token = call_ends.set(time.monotonic() + request.timeouts.remaining())
     try:
-        return _exchange(call, client)
-    except ClaudeCloudError as cause:
-        problem = cause.with_traceback(None)  # whose frames hold the credentials
-    except Exception as cause:
-        if client is None and not isinstance(cause, TRANSPORT_FAILURES):
-            raise
-        problem = call.failure(cause)
+        return _exchange(request, client)
+    except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
+        problem = _problem(cause, request, client)
     finally:
         call_ends.reset(token)
     raise problem
 
 
-def _exchange(call: _Call, client: httpx.Client | None) -> ByteStream:
-    """Send the request; once more with other credentials if the cloud calls them expired."""
-    may_renew = True
-    while True:
-        signed = call.sign()
-        request = call.build(client, signed)
-        if client is None:
-            pool = thread_transport(call.outgoing.url, call.platform.ca_bundle)
-            response = pool.handle_request(request)
-            response.request = request  # as a client does, for who stands in for the network
-        else:
-            response = client.send(request, auth=None, stream=True, follow_redirects=False)
-        stream = ByteStream(response, call.where)
-        if response.is_success:
-            return stream
-        body = stream.read_refusal()
-        error = failures.refused(call.platform, call.where, stream.status, stream.headers, body)
-        renew = partial(call.platform.refresh, signed)
-        if not (
-            may_renew
-            and call.platform.is_expired(error)
-            and within_call(call.where.timeouts, renew, "The credentials were not renewed")
-        ):
-            raise error
-        may_renew = False
-
-
 async def aopen_stream(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.AsyncClient | None = None,
-    is_stream: bool = True,
+    request: PlatformRequest, client: httpx.AsyncClient | None = None
 ) -> AsyncByteStream:
     """Send a request and return its response's body as it comes, as `open_stream` does.
 
     Raises:
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
-    call = _Call.check(platform, request, model=model, timeouts=timeouts, is_stream=is_stream)
-    await aprepare(platform, timeouts)
+    request.check()
+    await aprepare(request.platform, request.timeouts)
     try:
-        async with asyncio.timeout(finite(timeouts.remaining())):
-            return await _aexchange(call, client)
-    except ClaudeCloudError as cause:
-        problem = cause.with_traceback(None)  # whose frames hold the credentials
-    except Exception as cause:
-        if client is None and not isinstance(cause, TRANSPORT_FAILURES):
-            raise
-        problem = call.failure(cause)
+        async with asyncio.timeout(finite(request.timeouts.remaining())):
+            return await _aexchange(request, client)
+    except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
+        problem = _problem(cause, request, client)
     raise problem
 
 
-async def _aexchange(call: _Call, client: httpx.AsyncClient | None) -> AsyncByteStream:
+def _problem(
+    cause: Exception, request: PlatformRequest, client: httpx.Client | httpx.AsyncClient | None
+) -> Exception:
+    """Return what to raise for what came of an exchange."""
+    if isinstance(cause, ClaudeCloudError):
+        return cause.with_traceback(None)  # whose frames hold the credentials
+    if client is None and not isinstance(cause, TRANSPORT_FAILURES):
+        return cause
+    return client_failure(cause, request)
+
+
+def _exchange(
+    request: PlatformRequest, client: httpx.Client | None, *, may_renew: bool = True
+) -> ByteStream:
+    """Send the request; once more with other credentials if the cloud calls them expired."""
+    platform = request.platform
+    signed = platform.sign(request.request)
+    built = _build(request, client, signed)
+    if client is None:
+        response = thread_transport(request.request.url, platform.ca_bundle).handle_request(built)
+        response.request = built  # as a client does, for who stands in for the network
+    else:
+        response = client.send(built, auth=None, stream=True, follow_redirects=False)
+    stream = ByteStream(response, request)
+    if response.is_success:
+        return stream
+    error = request.refusal(stream.status, stream.headers, stream.read_refusal())
+    if not may_renew or not platform.is_expired(error):
+        raise error
+    if not within_call(request.timeouts, partial(platform.refresh, signed), _NOT_RENEWED):
+        raise error
+    return _exchange(request, client, may_renew=False)
+
+
+async def _aexchange(
+    request: PlatformRequest, client: httpx.AsyncClient | None, *, may_renew: bool = True
+) -> AsyncByteStream:
     """Send the request, as `_exchange` does; whatever may block runs in a thread."""
-    is_large = len(call.outgoing.content) > _LARGE_BODY
-    may_renew = True
-    while True:
-        signed = await in_thread(call.sign) if is_large else call.sign()
-        request = call.build(client, signed)
-        if client is None:
-            pool = loop_transport(call.outgoing.url, call.platform.ca_bundle)
-            response = await pool.handle_async_request(request)
-            response.request = request
-        else:
-            response = await client.send(request, auth=None, stream=True, follow_redirects=False)
-        stream = AsyncByteStream(response, call.where)
-        if response.is_success:
-            return stream
-        body = await stream.read_refusal()
-        error = failures.refused(call.platform, call.where, stream.status, stream.headers, body)
-        renew = partial(call.platform.refresh, signed)
-        if not (
-            may_renew
-            and call.platform.is_expired(error)
-            and await in_single_flight(("refresh", call.platform.refresh), renew)
-        ):
-            raise error
-        may_renew = False
+    platform, sign = request.platform, partial(request.platform.sign, request.request)
+    signed = await in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
+    built = _build(request, client, signed)
+    if client is None:
+        pool = loop_transport(request.request.url, platform.ca_bundle)
+        response = await pool.handle_async_request(built)
+        response.request = built
+    else:
+        response = await client.send(built, auth=None, stream=True, follow_redirects=False)
+    stream = AsyncByteStream(response, request)
+    if response.is_success:
+        return stream
+    error = request.refusal(stream.status, stream.headers, await stream.read_refusal())
+    if not may_renew or not platform.is_expired(error):
+        raise error
+    renew = partial(in_thread, partial(platform.refresh, signed))
+    if not await in_single_flight(("refresh", platform.refresh), renew):
+        raise error
+    return await _aexchange(request, client, may_renew=False)
 
 
-def send(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.Client | None = None,
-) -> HttpResponse:
+def _build(
+    request: PlatformRequest,
+    client: httpx.Client | httpx.AsyncClient | None,
+    signed: Mapping[str, str],
+) -> httpx.Request:
+    """Return the request as a client or a transport of ours sends it."""
+    outgoing, limits = request.request, request.timeouts
+    timeout = httpx.Timeout(
+        connect=limits.bounded(limits.connect),
+        read=limits.bounded(limits.start),
+        write=limits.bounded(limits.idle),
+        pool=finite(limits.remaining()),
+    )
+    return (httpx.Request if client is None else client.build_request)(
+        outgoing.method,
+        outgoing.url,
+        headers=request.headers(signed),
+        content=outgoing.content,
+        extensions={"timeout": timeout.as_dict(), "limits": limits},
+    )
+
+
+def send(request: PlatformRequest, client: httpx.Client | None = None) -> HttpResponse:
     """Send a request and read the whole response.
 
     Takes and raises what `open_stream` does.
     """
-    with open_stream(
-        platform, request, model=model, timeouts=timeouts, client=client, is_stream=False
-    ) as stream:
-        body = bytearray()
-        for piece in stream:
-            body += piece
-            if len(body) > RESPONSE_LIMIT:
-                raise failures.answer_too_large(stream.where, RESPONSE_LIMIT)
-        return HttpResponse(stream.status, stream.headers, bytes(body))
+    with open_stream(request, client) as stream:
+        return HttpResponse(stream.status, stream.headers, b"".join(stream))
 
 
-async def asend(
-    platform: Platform,
-    request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
-    client: httpx.AsyncClient | None = None,
-) -> HttpResponse:
+async def asend(request: PlatformRequest, client: httpx.AsyncClient | None = None) -> HttpResponse:
     """Send a request and read the whole response, as `send` does, on an event loop.
 
     Takes and raises what `open_stream` does.
     """
-    async with await aopen_stream(
-        platform, request, model=model, timeouts=timeouts, client=client, is_stream=False
-    ) as stream:
-        body = bytearray()
-        async for piece in stream:
-            body += piece
-            if len(body) > RESPONSE_LIMIT:
-                raise failures.answer_too_large(stream.where, RESPONSE_LIMIT)
-        return HttpResponse(stream.status, stream.headers, bytes(body))
+    async with await aopen_stream(request, client) as stream:
+        body = b"".join([piece async for piece in stream])
+        return HttpResponse(stream.status, stream.headers, body)
 
 
 def check_client(name: str, client: object, *, is_async: bool) -> None:

@@ -18,13 +18,14 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
+from langchain_claude_cloud.platform.http.blocking import run_within
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     connection_limit,
     is_address,
     keepalive_options,
 )
-from langchain_claude_cloud.platform.http.loops import open_sockets, run_within
+from langchain_claude_cloud.platform.http.loops import open_sockets
 
 call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", default=math.inf)
 """When the time of the call is up that this thread sends a request for."""

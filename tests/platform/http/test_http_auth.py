@@ -8,12 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
+from langchain_claude_cloud.platform.http.blocking import aprepare, prepare
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.preparing import aprepare, prepare
-from langchain_claude_cloud.platform.http.sending import asend
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -30,8 +30,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import sending
-from langchain_claude_cloud.platform.http.sending import asend
+from langchain_claude_cloud.platform.http import byte_streams
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
@@ -336,7 +335,7 @@ def test_a_request_over_the_clouds_limit_is_not_sent(mode: str) -> None:
 @both
 def test_an_answer_without_end_is_given_up(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole response has a limit, since it is held in memory."""
-    monkeypatch.setattr(sending, "RESPONSE_LIMIT", 10_000)
+    monkeypatch.setattr(byte_streams, "RESPONSE_LIMIT", 10_000)
 
     async def flood(exchange: Exchange) -> None:
         await exchange.begin()
@@ -389,7 +388,7 @@ def test_an_idle_connection_that_the_server_closed_is_not_used(mode: str) -> Non
 
     async def on_a_loop(server: Server) -> None:
         for count in range(1, 4):
-            await sending.asend(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+            await asend(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
             await asyncio.to_thread(server.wait_closed, count)
 
     with Server(once) as server:

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, receive
+from http_fakes import (
+    MODEL,
+    QUICK,
+    Exchange,
+    FakePlatform,
+    Server,
+    asend,
+    receive,
+    send,
+)
 
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
@@ -26,14 +35,12 @@ from langchain_claude_cloud.platform.http.pool import (
     loop_transport,
     thread_transport,
 )
-from langchain_claude_cloud.platform.http.sending import asend, send
 
 _FORK = """
 import asyncio, os, sys, time
 sys.path.insert(0, {tests!r})
-from http_fakes import MODEL, QUICK, FakePlatform
+from http_fakes import MODEL, QUICK, FakePlatform, aopen_stream, asend, open_stream, send
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.sending import aopen_stream, asend, open_stream, send
 
 platform = FakePlatform(version=1)
 request = OutgoingRequest("POST", {url!r}, {{}}, b"1")
@@ -167,7 +174,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     script = (
         "import sys, langchain_core.exceptions; before = set(sys.modules); "
         "from langchain_claude_cloud.platform.timeouts import Timeouts; "
-        "import langchain_claude_cloud.platform.http.preparing; "
+        "import langchain_claude_cloud.platform.http.blocking; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
     )
@@ -378,9 +385,8 @@ os._exit(0)
 _FEW_FILES = """
 import asyncio, os, resource, sys
 sys.path.insert(0, {tests!r})
-from http_fakes import MODEL, FakePlatform
+from http_fakes import MODEL, FakePlatform, asend
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.sending import asend
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

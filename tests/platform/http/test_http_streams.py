@@ -12,10 +12,20 @@ from contextlib import aclosing, closing
 import anyio
 import httpx
 import pytest
-from http_fakes import MODEL, PATIENT, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+from http_fakes import (
+    MODEL,
+    PATIENT,
+    QUICK,
+    Exchange,
+    FakePlatform,
+    Server,
+    aopen_stream,
+    open_stream,
+    read_stream,
+    receive,
+)
 
 from langchain_claude_cloud.platform.http.pool import thread_transport
-from langchain_claude_cloud.platform.http.sending import aopen_stream, open_stream
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 from langchain_claude_cloud.platform.timeouts import Timeouts
 

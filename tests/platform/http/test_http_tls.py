@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 import requests.certs
 from http_certificate import server_context
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, read_stream, receive
+from http_fakes import (
+    MODEL,
+    QUICK,
+    Exchange,
+    FakePlatform,
+    Server,
+    aopen_stream,
+    open_stream,
+    read_stream,
+    receive,
+)
 
 from langchain_claude_cloud.errors import (
     ConfigurationError,
@@ -23,7 +33,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.pool import close_pools
-from langchain_claude_cloud.platform.http.sending import aopen_stream, open_stream
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])

@@ -1,0 +1,182 @@
+"""Runs work that blocks: in a thread, for a limited time, once for all tasks that wait for it.
+
+Above all that is loading the credentials. This module is light, so that a first call on an event
+loop does not import httpx there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+import importlib
+import math
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
+from langchain_claude_cloud.platform.base import Platform
+from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.timeouts import Timeouts, finite
+
+T = TypeVar("T")
+_NO_LIMIT = Timeouts()
+_NEEDED = (
+    "langchain_claude_cloud.platform.http.sending",
+    "langchain_claude_cloud.platform.http.async_transport",
+)
+_ISSUERS = {
+    "bedrock": "AWS sent no credentials",
+    "vertex": "Google sent no credentials",
+}
+_loaded = [False]
+
+
+def start_thread(work: Callable[[], T]) -> Future[T]:
+    """Run blocking work in a thread of its own, which the end of the program does not wait for."""
+    outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()  # whoever no longer waits leaves it to run
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as cause:  # noqa: BLE001  handed to the one who waits
+            outcome.set_exception(cause)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    return outcome
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread of its own and return what it returns.
+
+    Not in the loop's executor: that has few threads, which the whole program shares, and
+    it holds up the end of ``asyncio.run`` until the last of them is done. Loading
+    credentials may wait ten seconds for a metadata server that is not there.
+    """
+    return await asyncio.wrap_future(start_thread(work))
+
+
+def run_within(seconds: float, work: Callable[[], T]) -> T:
+    """Run blocking work for so many seconds at most, and return what it returns.
+
+    Raises:
+        TimeoutError: It is not done; it continues in a thread of its own.
+    """
+    return work() if math.isinf(seconds) else start_thread(work).result(seconds)
+
+
+async def in_single_flight(key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do some work in a task, once for all tasks of the loop that ask while it runs.
+
+    Args:
+        key: What the work is, and whose: tasks with an equal key share it. An object in it is named
+            by itself, not by its ``id``, which another object may have later.
+        work: Starts the work.
+
+    Returns:
+        What the work returned. A task that is cancelled leaves it to the others.
+
+    Raises:
+        ClaudeCloudError: The work raised it; each task gets a copy of its own, to which it may
+            add what it was doing.
+    """
+    flights = loop_state().flights
+    flight: asyncio.Task[T] | None = flights.get(key)
+    if flight is None:
+        flight = flights[key] = asyncio.create_task(work())
+        flight.add_done_callback(partial(_land, flights, key))
+    try:
+        return await asyncio.shield(flight)
+    except ClaudeCloudError as shared:
+        own = copy.copy(shared)
+    raise own
+
+
+def _land(
+    flights: dict[Hashable, asyncio.Task[Any]], key: Hashable, flight: asyncio.Task[Any]
+) -> None:
+    flights.pop(key, None)
+    if not flight.cancelled():
+        flight.exception()  # Seen, even if everybody who waited was cancelled.
+
+
+def prepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
+    """Load or renew a platform's credentials, as `aprepare` does for tasks.
+
+    Args:
+        platform: The platform.
+        timeouts: Limits the wait to what is left of the call's whole time.
+
+    Raises:
+        ClaudeCloudError: No usable credentials, or not in time.
+    """
+    if platform.needs_prepare():
+        within_call(timeouts, platform.prepare, _ISSUERS[platform.name])
+
+
+async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
+    """Load or renew a platform's credentials, once for all tasks that wait.
+
+    Args:
+        platform: The platform.
+        timeouts: Limits the wait to what is left of the call's whole time.
+
+    Raises:
+        ClaudeCloudError: No usable credentials, or not in time.
+    """
+    if not _loaded[0]:
+        await in_single_flight(("load",), partial(in_thread, _load))
+    if platform.needs_prepare():
+        work = partial(in_thread, platform.prepare)
+        flight = in_single_flight(("prepare", platform.prepare), work)
+        await awithin_call(timeouts, flight, _ISSUERS[platform.name])
+
+
+def within_call(timeouts: Timeouts, work: Callable[[], T], what: str) -> T:
+    """Run blocking work, in a thread of its own if the call's whole time is limited.
+
+    Args:
+        timeouts: Says how much of it is left.
+        work: The work.
+        what: What did not happen if it takes too long, as the beginning of a sentence.
+
+    Raises:
+        RequestTimeoutError: It takes longer.
+    """
+    try:
+        return run_within(timeouts.remaining(), work)
+    except TimeoutError:
+        late = timeouts.ran_out(what)
+    raise late
+
+
+async def awithin_call(timeouts: Timeouts, work: Awaitable[T], what: str) -> T:
+    """Wait for something as long as the call's whole time allows, as `within_call` does.
+
+    Raises:
+        RequestTimeoutError: It takes longer.
+    """
+    try:
+        async with asyncio.timeout(finite(timeouts.remaining())):
+            return await work
+    except TimeoutError:
+        late = timeouts.ran_out(what)
+    raise late
+
+
+def _load() -> None:
+    """Import what sends requests, and make the TLS context: 150-250 ms of CPU together."""
+    for name in _NEEDED:
+        importlib.import_module(name)
+    with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
+        from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
+            tls_context,
+        )
+
+        tls_context()
+    _loaded[0] = True
