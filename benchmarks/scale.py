@@ -22,7 +22,7 @@ from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit
 from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
-from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide
+from langchain_claude_cloud.calls.retries import Attempts, decide
 from langchain_claude_cloud.errors import RateLimitError
 
 SIZES = tuple(10**power for power in range(3, 8))
@@ -167,8 +167,8 @@ class Simulation:
         ]
         attempts = Attempts(routes, memory=memory)
         while True:
-            place = attempts.current
-            ticket = Ticket(tries=attempts.tries[place])
+            place = int(str(attempts.route.place))
+            ticket = Ticket(tries=attempts.current.tries)
             while seconds := memory.pacing.wait(place, ticket):
                 yield seconds
             if self.quotas[place].take(self.now):
@@ -181,13 +181,12 @@ class Simulation:
             self.refused += 1
             process.limit.throttled(began, self.now)
             memory.pacing.throttled(place, ticket, None)
-            action = decide(RateLimitError("", status_code=429), attempts)
-            if isinstance(action, GiveUp):
+            try:
+                yield decide(RateLimitError("", status_code=429), attempts)
+            except RateLimitError:
                 self.again += 1
                 self.pending += 1  # the next run asks again
                 return
-            attempts.go_to(action.index)
-            yield action.seconds
 
     def _note_answer(self) -> None:
         self.answered += 1

@@ -24,7 +24,7 @@ from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, CallBudget, RateLimit
-from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide, log_retry
+from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
     Clients,
@@ -167,7 +167,7 @@ class CallDriver(Generic[T]):
         """Send the request to the current route, and take in what it answers."""
         attempts, route = self._attempts, self._attempts.route
         self._reader, self._request = None, _NO_REQUEST
-        self._ticket = Ticket(tries=attempts.tries[attempts.current])
+        self._ticket = Ticket(tries=attempts.current.tries)
         self._quota = ("count_tokens", route.place) if self._is_count else route.place
         outgoing = yield from self.request()
         yield from self._wait_for_room()
@@ -333,12 +333,9 @@ class CallDriver(Generic[T]):
             if reacted is None:
                 return
             error = reacted
-        action = decide(error, attempts, is_of_call=is_of_call)
-        if isinstance(action, GiveUp):
-            raise action.error
-        attempts.go_to(action.index)
-        log_retry(attempts, action.seconds)
-        yield Wait(action.seconds, partial(self._retry_state, error, action.seconds))
+        seconds = decide(error, attempts, is_of_call=is_of_call)
+        log_retry(attempts, seconds)
+        yield Wait(seconds, partial(self._retry_state, error, seconds))
 
     def _complete(self, error: ClaudeCloudError) -> None:
         """Add what an error does not know: credentials fail whatever the model, for example."""

@@ -99,17 +99,19 @@ def _is_local_limit(error: ClaudeCloudError) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
-    """An attempt of a call that failed.
+@dataclass(slots=True)
+class Candidate:
+    """A route that a request may go to.
 
     Attributes:
-        route: Where it went.
-        error: Why it failed.
+        route: The route.
+        tries: How often it was tried.
+        ready_at: When it may be tried again; None: it is ruled out for this request.
     """
 
     route: Route
-    error: ClaudeCloudError
+    tries: int = 0
+    ready_at: float | None = -math.inf
 
 
 @dataclass
@@ -121,10 +123,8 @@ class Attempts:
         max_retries: How often a route is asked again at most.
         remaining: Says how many seconds the call has left.
         memory: What is known of the endpoints.
-        failures: The attempts that failed, in order.
+        failures: The attempts that failed, in order: where each went, and why it failed.
         current: Which route the attempt goes to.
-        tries: How often each route was tried.
-        ready_at: When each route may be tried again; None: it is ruled out for this request.
         count: How many requests were sent, or kept from being sent by an error.
         has_content: Whether a part of the answer was handed out.
     """
@@ -133,66 +133,65 @@ class Attempts:
     max_retries: int = 2
     remaining: Callable[[], float] = lambda: math.inf
     memory: Memory = MEMORY
-    failures: list[FailedAttempt] = field(default_factory=list)
-    current: int = 0
-    tries: list[int] = field(init=False)
-    ready_at: list[float | None] = field(init=False)
+    failures: list[tuple[Route, ClaudeCloudError]] = field(default_factory=list)
+    current: Candidate = field(init=False)
     count: int = 0
     has_content: bool = False
-    _began: float = 0.0
     _probe: object = field(default_factory=object)
 
     def __post_init__(self) -> None:
-        self.tries = [0] * len(self.routes)
-        self.ready_at = [-math.inf] * len(self.routes)
+        self._candidates = [Candidate(route) for route in self.routes]
         # Of a single route nothing is known but what this call finds out: it is asked anyway.
         self._circuits = self.memory.circuits if len(self.routes) > 1 else None
-        self.go_to(self.next_untried() or 0)
+        self.go_to(self.following() or self._candidates[0])
 
-    def go_to(self, index: int) -> None:
+    @property
+    def route(self) -> Route:
+        """Where the attempt goes."""
+        return self.current.route
+
+    def go_to(self, candidate: Candidate) -> None:
         """Send the next attempt to a route."""
-        self.current, self.route = index, self.routes[index]
-        self._began = self.memory.clock()
+        self.current, self._began = candidate, self.memory.clock()
 
-    def next_untried(self) -> int | None:
-        """Return the route to try first: a healthy one in the user's order, else the soonest."""
-        untried = [
-            index
-            for index, tries in enumerate(self.tries)
-            if not tries and self.ready_at[index] is not None
-        ]
+    def following(self, *, is_tried: bool = False) -> Candidate | None:
+        """Return the route to try next; None if all are ruled out.
+
+        What was not tried yet comes first: a healthy route in the user's order, else the one that
+        may be healthy soonest. Then that which may be tried again soonest.
+
+        Args:
+            is_tried: Only routes that were tried count.
+        """
+        able = [each for each in self._candidates if each.ready_at is not None]
+        untried = [] if is_tried else [each for each in able if not each.tries]
         circuits = self._circuits
-        if not circuits or not untried:
-            return untried[0] if untried else None
-        for index in untried:
-            if circuits.admit(self.routes[index].place, self._probe):
-                return index
-        return min(untried, key=lambda index: circuits.remaining(self.routes[index].place))
-
-    def next_ready(self) -> tuple[int, float] | None:
-        """Return the tried route that may be tried again soonest, and in how many seconds."""
-        tried = ((at, index) for index, at in enumerate(self.ready_at) if self.tries[index])
-        ready = [(at, index) for at, index in tried if at is not None]
-        if not ready:
-            return None
-        at, index = min(ready)
-        return index, max(0.0, at - self.memory.clock())
+        if not untried:
+            tried = (each for each in able if each.tries)
+            return min(tried, key=lambda each: each.ready_at or 0.0, default=None)
+        if not circuits:
+            return untried[0]
+        for each in untried:
+            if circuits.admit(each.route.place, self._probe):
+                return each
+        return min(untried, key=lambda each: circuits.remaining(each.route.place))
 
     def record(self, error: ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
-        self.failures.append(FailedAttempt(self.route, error))
-        self.tries[self.current] += 1
+        current, memory = self.current, self.memory
+        self.failures.append((current.route, error))
+        current.tries += 1
         delay = None
         if scope in ("endpoint", "machine"):
-            tries, draw = self.tries[self.current], self.memory.draw
-            delay = delay_before_retry(error, tries, self.max_retries, draw)
-        self.ready_at[self.current] = None if delay is None else self.memory.clock() + delay
+            delay = delay_before_retry(error, current.tries, self.max_retries, memory.draw)
+        current.ready_at = None if delay is None else memory.clock() + delay
         if scope == "request":
             # What is wrong with it is wrong further down the list, too. Routes before this one
             # were passed over, or may pass: they are asked all the same.
-            self.ready_at[self.current :] = [None] * (len(self.routes) - self.current)
+            for each in self._candidates[self._candidates.index(current) :]:
+                each.ready_at = None
         if scope == "endpoint" and self._circuits:
-            self._circuits.record_failure(self.route.place, error.retry_after)
+            self._circuits.record_failure(current.route.place, error.retry_after)
         else:
             self.release()
 
@@ -208,50 +207,26 @@ class Attempts:
 
     def metadata(self) -> tuple[JsonObject, ...]:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
-        if all(failed.route is self.route for failed in self.failures):
+        if all(route is self.route for route, _ in self.failures):
             return ()
         told: list[JsonObject] = []
-        for failed in self.failures:
+        for route, error in self.failures:
             known = {
-                "platform": failed.route.config.cloud,
-                "region": failed.error.region or failed.route.known_region(),
-                "error": type(failed.error).__name__,
-                "status_code": failed.error.status_code,
-                "error_type": failed.error.error_type,
-                "request_id": failed.error.request_id,
+                "platform": route.config.cloud,
+                "region": error.region or route.known_region(),
+                "error": type(error).__name__,
+                "status_code": error.status_code,
+                "error_type": error.error_type,
+                "request_id": error.request_id,
             }
             told.append({key: value for key, value in known.items() if value is not None})
         return tuple(told)
 
 
-@dataclass(frozen=True, slots=True)
-class SendAgain:
-    """Send the request again.
+def decide(error: ClaudeCloudError, attempts: Attempts, *, is_of_call: bool = False) -> float:
+    """Return in how many seconds the request is sent again, to ``attempts.route``, or end the call.
 
-    Attributes:
-        index: Which of the routes it goes to.
-        seconds: How long to wait before.
-    """
-
-    index: int
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """End the call.
-
-    Attributes:
-        error: The error that the caller gets.
-    """
-
-    error: ClaudeCloudError
-
-
-def decide(
-    error: ClaudeCloudError, attempts: Attempts, *, is_of_call: bool = False
-) -> SendAgain | GiveUp:
-    """Return what follows a failed attempt. The first rule that applies decides.
+    The first rule that applies decides.
 
     * The call's time is over, or what it needs from elsewhere is missing: the call ends.
     * A part of the answer was handed out: nothing is sent again. A stream is cut by whatever
@@ -271,60 +246,57 @@ def decide(
         error: Why the attempt failed.
         attempts: The attempts so far, this one not recorded yet.
         is_of_call: Whether the error is about the call as a whole, whatever its route.
+
+    Raises:
+        ClaudeCloudError: The call ends with it.
     """
     is_cut = attempts.has_content and not isinstance(error, RateLimitError | ServerError)
     scope = "call" if is_of_call or is_cut else scope_of(error)
     attempts.record(error, scope)
+    failures = attempts.failures
     if scope == "call" or attempts.has_content:
-        return GiveUp(_chain(error, attempts.failures))
-    has_time = attempts.remaining() > 0
-    following = attempts.next_untried() if scope != "machine" and has_time else None
-    if following is not None:
-        return SendAgain(following)
-    ready = attempts.next_ready()
-    if ready is None:
-        return GiveUp(_chain(_most_telling(error, attempts), attempts.failures))
-    if ready[1] >= attempts.remaining():
-        return GiveUp(_chain(_out_of_time(error, attempts, ready[1]), attempts.failures))
-    return SendAgain(*ready)
+        raise _chain(error, failures)
+    left = attempts.remaining()
+    following = attempts.following(is_tried=scope == "machine" or left <= 0)
+    if following is None or following.ready_at is None:
+        raise _chain(_most_telling(failures), failures)
+    seconds = max(0.0, following.ready_at - attempts.memory.clock())
+    if seconds >= left:
+        error = _most_telling(failures)
+        error.add_note(
+            f"Not sent again: the call has {max(0.0, left):.1f} s left, and the next attempt would "
+            f"be in {seconds:.1f} s. Raise timeout={{'total': seconds}} to allow it."
+        )
+        raise _chain(error, failures)
+    attempts.go_to(following)
+    return seconds
 
 
-def _most_telling(error: ClaudeCloudError, attempts: Attempts) -> ClaudeCloudError:
+def _most_telling(failures: Sequence[tuple[Route, ClaudeCloudError]]) -> ClaudeCloudError:
     """Return the error to raise.
 
     What a cloud says of the request itself comes first. Then what may pass: whoever retries the
     whole call goes by ``is_retryable``. What was refused here comes last, and of that the first,
-    as the user's first platform is what matters most.
+    as the user's first platform is what matters most. Else the newest counts.
     """
-    errors = [failed.error for failed in attempts.failures]
-    about_request = [other for other in errors if scope_of(other) == "request"]
-    if about_request:
-        return about_request[-1]
-    last = {id(failed.route): failed.error for failed in attempts.failures}
-    passing = [other for other in last.values() if other.is_retryable]
-    if passing:
-        return error if error.is_retryable else passing[-1]
-    if scope_of(error) != "fit":
-        return error
-    said = [other for other in last.values() if scope_of(other) != "fit"]
-    return said[-1] if said else errors[0]
-
-
-def _out_of_time(error: ClaudeCloudError, attempts: Attempts, wait: float) -> ClaudeCloudError:
-    error = _most_telling(error, attempts)
-    error.add_note(
-        f"Not sent again: the call has {max(0.0, attempts.remaining()):.1f} s left, and the next "
-        f"attempt would be in {wait:.1f} s. Raise timeout={{'total': seconds}} to allow it."
-    )
-    return error
+    newest_of_route: dict[int, ClaudeCloudError] = {}
+    for route, error in reversed(failures):
+        newest_of_route.setdefault(id(route), error)
+    telling = [
+        *(error for _, error in reversed(failures) if scope_of(error) == "request"),
+        *(error for error in newest_of_route.values() if error.is_retryable),
+        *(error for error in newest_of_route.values() if scope_of(error) != "fit"),
+        failures[0][1],
+    ]
+    return telling[0]
 
 
 def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
-    failed, route = attempts.failures[-1], attempts.route
-    error, level = failed.error, logging.INFO
+    (failed, error), route = attempts.failures[-1], attempts.route
+    level = logging.INFO
     what, following = "failed with", "the request is sent again"
-    if failed.route is not route:
+    if failed is not route:
         level = logging.WARNING
         following = f"the call moves to {route.config.cloud} in {route.known_region()}"
         if isinstance(error, InvalidRequestError | ConfigurationError):
@@ -332,8 +304,8 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     logger.log(
         level,
         "%s in %s %s %s (HTTP %s, request id %s); %s in %.2f s (attempt %d).",
-        failed.route.config.cloud,
-        failed.route.known_region(),
+        failed.config.cloud,
+        failed.known_region(),
         what,
         type(error).__name__,
         error.status_code,
@@ -344,9 +316,11 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     )
 
 
-def _chain(error: ClaudeCloudError, failures: Sequence[FailedAttempt]) -> ClaudeCloudError:
+def _chain(
+    error: ClaudeCloudError, failures: Sequence[tuple[Route, ClaudeCloudError]]
+) -> ClaudeCloudError:
     """Let an error show the attempts before it, as its causes and in a note."""
-    others = [failed.error for failed in failures if failed.error is not error]
+    others = [other for _, other in failures if other is not error]
     if not others:
         return error
     seen: set[int] = set()

@@ -18,7 +18,7 @@ from langchain_claude_cloud.calls.circuit_breaker import (
     CircuitBreakers,
 )
 from langchain_claude_cloud.calls.memory import Memory
-from langchain_claude_cloud.calls.retries import Attempts, GiveUp, decide
+from langchain_claude_cloud.calls.retries import Attempts, decide
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -79,11 +79,7 @@ class Plan(Attempts):
 
     def failed(self, error: ClaudeCloudError) -> float:
         """Let an attempt fail, and return how long to wait for the next one."""
-        action = decide(error, self)
-        if isinstance(action, GiveUp):
-            raise action.error
-        self.go_to(action.index)
-        return action.seconds
+        return decide(error, self)
 
 
 def routes_in(*regions: str) -> Sequence[Route]:
@@ -279,8 +275,9 @@ def test_what_ends_a_call_for_another_reason_is_chained_too(world: World) -> Non
     plan = world.plan(A, B)
     first = throttled()
     plan.failed(first)
-    action = decide(ended := RequestTimeoutError("time is up"), plan, is_of_call=True)
-    assert action == GiveUp(ended)
+    with pytest.raises(RequestTimeoutError) as caught:
+        decide(ended := RequestTimeoutError("time is up"), plan, is_of_call=True)
+    assert caught.value is ended
     assert ended.__cause__ is first
     assert region_of(world.plan(B, A)) == B
 
@@ -290,7 +287,9 @@ def test_a_stream_that_the_cloud_broke_counts_against_its_route(world: World) ->
     for error, region in ((StreamInterruptedError("cut"), A), (OverloadedError(""), B)):
         plan = world.plan(A, B)
         plan.has_content = True
-        assert decide(error, plan) == GiveUp(error)
+        with pytest.raises(type(error)) as caught:
+            decide(error, plan)
+        assert caught.value is error
         assert region_of(world.plan(A, B)) == region
 
 
@@ -339,9 +338,13 @@ def test_threads_agree_on_who_tries(world: World) -> None:
     assert sorted(went) == [A] + [B] * 19  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize(
-    "end", [Plan.release, lambda plan: decide(RequestTimeoutError(""), plan, is_of_call=True)]
-)
+def _end(plan: Plan) -> None:
+    """End a call for a reason of its own."""
+    with pytest.raises(RequestTimeoutError):
+        decide(RequestTimeoutError(""), plan, is_of_call=True)
+
+
+@pytest.mark.parametrize("end", [Plan.release, _end])
 def test_the_next_call_tries_where_the_first_has_no_verdict(
     world: World, end: Callable[[Plan], object]
 ) -> None:
