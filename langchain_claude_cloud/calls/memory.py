@@ -13,9 +13,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from langchain_claude_cloud.calls.circuit_breaker import CircuitBreakers
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget
@@ -31,6 +31,20 @@ logger = logging.getLogger("langchain_claude_cloud")
 HOUR: Final = 3600.0
 MEDIA_BYTES: Final = 64_000_000
 """How much fetched media is kept for the process: two of the largest requests."""
+
+OPEN_SECONDS: Final = 30.0
+"""For an endpoint that failed without saying for how long; doubled each time in a row."""
+
+LONGEST_OPEN_SECONDS: Final = 300.0
+"""How far repeated failures lengthen that."""
+
+_LONGEST_ASKED: Final = 3600.0
+# Spreads the return of many processes; later than asked, never sooner.
+_JITTER: Final = 0.2
+# A call that takes its time does not keep others from probing.
+_PROBE_SECONDS: Final = 30.0
+_FORGOTTEN_AFTER: Final = 600.0
+_MOST_PLACES: Final = 1000
 
 _draw = random.SystemRandom().random
 
@@ -97,6 +111,120 @@ class ExpiringTable(Generic[V]):
     def __len__(self) -> int:
         """Return how many entries there are, expired ones included."""
         return len(self._entries)
+
+
+@dataclass
+class _Circuit:
+    """An open or half-open circuit.
+
+    Attributes:
+        open_until: From then on it is half-open.
+        failed_at: When the endpoint failed last.
+        openings: How often it was opened in a row.
+        probe_until: Until when nobody else probes.
+        prober: The call that probes.
+    """
+
+    open_until: float
+    failed_at: float
+    openings: int = 0
+    probe_until: float = 0.0
+    prober: object = None
+
+
+class CircuitBreakers:
+    """The circuit breakers of all endpoints of a process, by `Route.place`.
+
+    They remember which endpoints fail at the moment, and for how long. An endpoint's circuit is
+    closed while it answers. A failure opens it for a while; then it is half-open: one call at a
+    time is let through as a probe, and its outcome closes the circuit or opens it again.
+    Otherwise a thousand tasks at once could overload an endpoint that has just recovered.
+
+    Args:
+        clock: Returns the time in seconds.
+        draw: Returns a random number in [0, 1).
+    """
+
+    def __init__(self, clock: Callable[[], float], draw: Callable[[], float]) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._circuits: dict[Hashable, _Circuit] = {}
+        self._lock = shared_lock()
+
+    def remaining(self, place: Hashable) -> float:
+        """Return for how many seconds no other call should go there; 0 for a closed circuit."""
+        circuit = self._circuits.get(place)
+        if circuit is None:
+            return 0.0
+        return max(0.0, max(circuit.open_until, circuit.probe_until) - self._clock())
+
+    def admit(self, place: Hashable, call: object) -> bool:
+        """Whether a call may go there: the circuit is closed, or this call is its probe.
+
+        Args:
+            place: The endpoint.
+            call: Stands for the call, which ends its probe by `release`. It is kept.
+        """
+        if place not in self._circuits:
+            return True
+        with self._lock:
+            circuit, now = self._circuits.get(place), self._clock()
+            if circuit is None:
+                return True
+            if now < max(circuit.open_until, circuit.probe_until):
+                return False
+            circuit.probe_until, circuit.prober = now + _PROBE_SECONDS, call
+            return True
+
+    def record_failure(self, place: Hashable, asked: float | None = None) -> None:
+        """Open a circuit.
+
+        Args:
+            place: The endpoint.
+            asked: For how many seconds, if it said so.
+        """
+        with self._lock:
+            now = self._clock()
+            circuit = self._circuits.setdefault(place, _Circuit(now, now))
+            is_open = now < circuit.open_until
+            if now - circuit.open_until > _FORGOTTEN_AFTER:
+                circuit.openings = 0
+            # Calls that were under way when it failed say nothing new when they fail, too.
+            circuit.openings += 0 if is_open else 1
+            if not is_open or asked is not None:
+                base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
+                doubled = base * 2.0 ** min(circuit.openings - 1, 16)
+                seconds = max(base, min(doubled, LONGEST_OPEN_SECONDS))
+                until = now + seconds * (1.0 + _JITTER * self._draw())
+                circuit.open_until = max(circuit.open_until, until)
+            circuit.failed_at = now
+            circuit.probe_until, circuit.prober = 0.0, None
+            if len(self._circuits) > _MOST_PLACES:
+                del self._circuits[min(self._circuits, key=lambda p: self._circuits[p].open_until)]
+
+    def record_success(self, place: Hashable, sent_at: float) -> None:
+        """Close a circuit.
+
+        Args:
+            place: The endpoint.
+            sent_at: When the answered call was sent; if it failed after that, that counts more.
+        """
+        if place not in self._circuits:
+            return
+        with self._lock:
+            circuit = self._circuits.get(place)
+            if circuit is not None and sent_at >= circuit.failed_at:
+                del self._circuits[place]
+
+    def release(self, place: Hashable, call: object) -> None:
+        """End a call's probe without an outcome; another call's probe stays.
+
+        It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
+        so also while this very thread holds the lock.
+        """
+        circuit = self._circuits.get(place)
+        if circuit is not None and circuit.prober is call:
+            circuit.probe_until, circuit.prober = 0.0, None
 
 
 class Memory:

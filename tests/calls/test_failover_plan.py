@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, Vertex
-from langchain_claude_cloud.calls.circuit_breaker import (
+from langchain_claude_cloud.calls.memory import (
     LONGEST_OPEN_SECONDS,
     OPEN_SECONDS,
     CircuitBreakers,
+    Memory,
 )
-from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.retries import Attempts, decide
 from langchain_claude_cloud.errors import (
     AuthenticationError,
