@@ -56,12 +56,14 @@ def route_to(emulator: CloudEmulator, model: str, **settings: Any) -> Route:
 
 def find(route: Route, client: httpx.Client | None = None) -> None:
     """Find out what a route's ARN stands for."""
-    run(find_arn_target(route), Clients(client=client))
+    if route.lookup is not None:
+        run(find_arn_target(route, route.lookup), Clients(client=client))
 
 
 async def afind(route: Route) -> None:
     """Find it out on an event loop."""
-    await arun(find_arn_target(route), Clients())
+    if route.lookup is not None:
+        await arun(find_arn_target(route, route.lookup), Clients())
 
 
 def resolved(route: Route) -> ResolvedModel:

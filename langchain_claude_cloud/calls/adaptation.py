@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
@@ -63,29 +63,29 @@ _BOUND_THINKING: Final = re.compile(
 _PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
 
+@dataclass
 class Adaptation:
     """What one call asks for, and what it does without.
 
-    Args:
+    Attributes:
         asked: What the call asks for.
         is_structured: Whether the package binds a tool for a schema.
     """
 
-    def __init__(self, asked: RequestOptions, *, is_structured: bool = False) -> None:
-        self._asked = asked
-        self._is_structured = is_structured
-        self._for_this_call: frozenset[str] = frozenset()
-        self._sent: Sent | None = None
-        self._first: InvalidRequestError | None = None
-        self._widened = False
-        self._resends = 0
+    asked: RequestOptions
+    is_structured: bool = False
+    _for_this_call: frozenset[str] = frozenset()
+    _sent: Sent | None = None
+    _first: InvalidRequestError | None = None
+    _widened: bool = False
+    _resends: int = 0
 
     def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
         """Return the options as this endpoint takes them, as far as that is known."""
         known = _unsupported(place) | self._for_this_call
-        options = self._asked
+        options = self.asked
         if known:
-            options = _without(options, known, is_structured=self._is_structured)
+            options = _without(options, known, is_structured=self.is_structured)
         if "bound_thinking" in self._for_this_call and "block_binding" in known:
             options = replace(options, bound_thinking="leave_out")
         if options.max_tokens is None:
@@ -96,7 +96,7 @@ class Adaptation:
             or refers_to_itself(options.output_format["schema"])
         ):
             options = _format_as_tool(options, options.output_format)
-        self._sent = Sent(self._asked, options, model, self._is_structured)
+        self._sent = Sent(self.asked, options, model, self.is_structured)
         return options
 
     def react(self, error: ClaudeCloudError, place: Hashable) -> ClaudeCloudError | None:
@@ -163,12 +163,12 @@ class Adaptation:
         if found and sent.default_max_tokens == int(found[2]):
             room = int(found[3]) - int(found[1])
             if room > 0:
-                self._asked = replace(self._asked, max_tokens=room)
+                self.asked = replace(self.asked, max_tokens=room)
                 return True
         known = _unsupported(place)
         can = sent.model.capabilities.context_1m == "beta" and "context_1m" not in known
-        if self._asked.context_1m is None and can:
-            self._asked = replace(self._asked, context_1m=True)
+        if self.asked.context_1m is None and can:
+            self.asked = replace(self.asked, context_1m=True)
             self._widened = True
             return True
         return False

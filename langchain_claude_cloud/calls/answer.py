@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from jiter import from_json
@@ -49,28 +50,24 @@ _NOT_AN_ANSWER: Final = (
 )
 
 
+@dataclass
 class PausableAnswer(Generic[T]):
     """An answer, whatever pauses it has.
 
-    Args:
+    Attributes:
         handler_for: Makes the handler, once it is known where the answer comes from.
         version: The form of the content.
         with_usage: Whether the message carries usage metadata.
-
-    Attributes:
         paused: The answer as it was when it was paused last, for exceptions.
     """
 
-    def __init__(
-        self, handler_for: HandlerFor[T], *, version: OutputVersion, with_usage: bool
-    ) -> None:
-        self.paused: AIMessage | None = None
-        self._handler_for = handler_for
-        self._version = version
-        self._with_usage = with_usage
-        self._accumulator: MessageAccumulator[T] = MessageAccumulator()
-        self._source: ResponseSource | None = None
-        self._whole: AIMessage | None = None
+    handler_for: HandlerFor[T]
+    version: OutputVersion
+    with_usage: bool
+    paused: AIMessage | None = None
+    _accumulator: MessageAccumulator[T] = field(default_factory=MessageAccumulator)
+    _source: ResponseSource | None = None
+    _whole: AIMessage | None = None
 
     def begin(self, source: ResponseSource, names: ToolNames) -> MessageAccumulator[T]:
         """Return what accumulates a response that has begun.
@@ -83,7 +80,7 @@ class PausableAnswer(Generic[T]):
         """
         if self._source is None or self.paused is None:
             self._source = source
-            self._accumulator = MessageAccumulator(self._handler_for(source), pauses=MAX_PAUSES)
+            self._accumulator = MessageAccumulator(self.handler_for(source), pauses=MAX_PAUSES)
         self._accumulator.names = names
         return self._accumulator
 
@@ -104,7 +101,7 @@ class PausableAnswer(Generic[T]):
 
         def read(body: JsonObject) -> None:
             self.begin(source, names).add_message(body)
-            self._whole = self._build(self._version)
+            self._whole = self._build(self.version)
 
         read_json(response, platform, source, read)
 
@@ -122,13 +119,13 @@ class PausableAnswer(Generic[T]):
 
     def message(self) -> AIMessage:
         """Return the answer as far as it has arrived."""
-        return self._whole or self._build(self._version)
+        return self._whole or self._build(self.version)
 
     def _build(self, version: OutputVersion) -> AIMessage:
         if self._source is None:  # nothing ends that has not begun
             raise RuntimeError("no response has come yet")
         return build_message(
-            self._accumulator, self._source, version=version, with_usage=self._with_usage
+            self._accumulator, self._source, version=version, with_usage=self.with_usage
         )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
 from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, read_json
@@ -23,7 +23,7 @@ from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import CallOptions
 from langchain_claude_cloud.calls.pacing import Ticket
-from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, CallBudget, RateLimit
+from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, RateLimit, Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
@@ -47,6 +47,7 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
+from langchain_claude_cloud.request.messages.media import find_url_sources
 from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
+    from langchain_claude_cloud.calls.rate_limit import MinuteWindow
     from langchain_claude_cloud.catalogue.resolution import ResolvedModel
     from langchain_claude_cloud.platform.http.sending import HttpResponse
 
@@ -109,30 +111,28 @@ class CallDriver(Generic[T]):
     """
 
     def __init__(self, call: Call, operation: Operation, handler_for: HandlerFor[T]) -> None:
-        self.answer = PausableAnswer(handler_for, version=call.version, with_usage=call.with_usage)
+        self.answer = PausableAnswer(handler_for, call.version, call.with_usage)
         self.count = 0
         self._call = call
         self._operation = operation
         self._messages = call.messages
-        self._adaptation = Adaptation(
-            call.options.request, is_structured=call.options.is_structured
-        )
+        options = call.options
+        self._adaptation = Adaptation(options.request, options.is_structured)
         self._media = CallMedia(None if call.clients.url_fetcher else MEMORY.media)
-        self._total = Timeouts.for_cloud("vertex", call.options.timeout).total
+        self._total = Timeouts.for_cloud("vertex", options.timeout).total
         self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
         # Tokens are counted by a quota of its own.
         self._is_count = operation == "count_tokens"
-        limit = NO_LIMIT if self._is_count else call.limit
-        self._budget = CallBudget(limit, MEMORY.minute)
-        self._output_weight = 1
-        self._spent_before = 0.0
-        self._is_over = False
         self._waited = 0.0
-        self._attempts = Attempts(call.routes, call.options.max_retries, self.remaining)
+        self._attempts = Attempts(call.routes, options.max_retries, self.remaining)
         # What is known of the current attempt:
         self._quota: Hashable = None
         self._ticket = Ticket()
+        self._window: MinuteWindow | None = None
+        self._reservation = Reservation()
+        self._spent_before = 0.0
         self._request = _NO_REQUEST
+        self._limits = Timeouts()
         self._resolved: ResolvedModel
         self._model_id = ""
         self._reader: ResponseStream[T] | None = None
@@ -143,16 +143,16 @@ class CallDriver(Generic[T]):
         Raises:
             ClaudeCloudError: Why there is none, with what had arrived of it.
         """
+        is_over = False
         try:
-            while not self._is_over:
+            while not is_over:
                 try:
-                    yield from self._attempt()
+                    is_over = yield from self._attempt()
                 except ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
             self._attempts.release()
-            self._budget.release()
-            MEMORY.pacing.release(self._quota, self._ticket)
+            self._release()
 
     def remaining(self) -> float:
         """Return how many seconds the call has left; no end to a stream that has content."""
@@ -163,41 +163,52 @@ class CallDriver(Generic[T]):
         """Whether a part of the answer was handed out: from then on nothing is sent again."""
         return self._reader is not None and self._reader.has_emitted
 
-    def _attempt(self) -> Steps:
-        """Send the request to the current route, and take in what it answers."""
+    def _attempt(self) -> Generator[Step, Any, bool]:
+        """Send the request to the current route; return whether the answer is complete then."""
         attempts, route = self._attempts, self._attempts.route
-        self._reader, self._request = None, _NO_REQUEST
+        self._reader, self._request, self._window = None, _NO_REQUEST, None
         self._ticket = Ticket(tries=attempts.current.tries)
         self._quota = ("count_tokens", route.place) if self._is_count else route.place
         outgoing = yield from self.request()
-        yield from self._wait_for_room()
-        platform, limits = route.platform, self._timeouts()
+        if any(self._call.limit) and not self._is_count:
+            yield from self._reserve()
+        yield from self._wait_until(partial(MEMORY.pacing.wait, self._quota, self._ticket))
         if self._operation == "stream":
-            yield Stream(platform, outgoing, self._model_id, limits, self._begin)
+            yield Stream(route.platform, outgoing, self._model_id, self._limits, self._begin)
         else:
-            self._take((yield Send(platform, outgoing, self._model_id, limits)))
-        self._ended()
+            self._take((yield Send(route.platform, outgoing, self._model_id, self._limits)))
+        attempts.succeeded()
+        self._correct_reservation()
+        paused = self.answer.go_on()
+        if paused is not None:
+            self._continue(paused)
+        return paused is None
 
     def request(self) -> Generator[Step, Any, OutgoingRequest]:
         """Build the current route's request."""
-        route, platform = self._attempts.route, self._attempts.route.platform
-        limits = self._timeouts()
+        route, operation = self._attempts.route, self._operation
+        platform = route.platform
+        timeouts = Timeouts.for_cloud(route.config.cloud, self._call.options.timeout)
+        limits = timeouts if self._total is None else timeouts.within(self.remaining)
+        self._limits = limits
         yield Prepare(platform, limits)
-        yield from find_arn_target(route, limits)
+        if route.lookup is not None:
+            yield from find_arn_target(route, route.lookup, limits)
         options = self._settle()
         request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
         if route.known_region() is None and (routing := route.global_routing(platform.region)):
             MEMORY.say_once(routing)  # elsewhere it was said when the route was made
-        body = yield from self._media.get(request.body, platform.max_body_bytes, limits)
-        model_id, operation = self._model_id, self._operation
+        body = request.body
+        if urls := find_url_sources(body):
+            body = yield from self._media.get(body, urls, platform.max_body_bytes, limits)
         if self._is_count:
             body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
         body, headers = platform.rewrite(
-            body, request.betas, model_id=model_id, operation=operation
+            body, request.betas, model_id=self._model_id, operation=operation
         )
-        url = platform.endpoint(model_id, operation)
+        url = platform.endpoint(self._model_id, operation)
         return OutgoingRequest("POST", url, headers, dump_json(body))
 
     def _settle(self) -> RequestOptions:
@@ -213,50 +224,51 @@ class CallDriver(Generic[T]):
             )
         return options
 
-    def _wait_for_room(self) -> Steps:
-        """Wait until the limit of the model's user and the pace of the endpoint have room."""
-        pace = partial(MEMORY.pacing.wait, self._quota, self._ticket)
-        waits: dict[str, Callable[[], float]] = {_NO_TIME: pace}
-        if any(self._budget.limit):
-            self._reserve()
-            no_room = f"{self._budget.limit} left no room for the request."
-            waits = {no_room: self._budget.wait, **waits}
-        for reason, wait in waits.items():
-            while seconds := wait():
-                left = self.remaining()
-                if left <= 0:
-                    raise RequestTimeoutError(reason)
-                yield Wait(min(seconds, left))
+    def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps:
+        """Wait as long as a function says, and the call has time.
 
-    def _reserve(self) -> None:
-        """Reserve tokens of the user's limit for the request."""
-        tokens = 0.0
-        if self._budget.limit.tokens is not None:
+        Raises:
+            RequestTimeoutError: It has no time, for a reason.
+        """
+        while True:
+            seconds, left = wait(), self.remaining()
+            if left <= 0:
+                raise RequestTimeoutError(reason)
+            if not seconds:
+                return
+            yield Wait(min(seconds, left))
+
+    def _reserve(self) -> Steps:
+        """Wait until the limit of the model's user has room, and reserve tokens of it."""
+        limit, tokens = self._call.limit, 0.0
+        if limit.tokens is not None:
             tokens = quota_tokens_of(self._messages, self._request.body, self._resolved)
-        self._output_weight = self._resolved.capabilities.output_quota_weight
         self._spent_before = self._spent() if self.answer.paused else 0.0
-        self._budget.begin(self._attempts.route.place, tokens)
+        self._reservation = Reservation(tokens)
+        self._window = MEMORY.minute(self._attempts.route.place, limit)
+        wait = partial(self._window.wait, self._reservation)
+        yield from self._wait_until(wait, f"{limit} left no room for the request.")
 
     def _spent(self) -> float:
         """Return how many tokens of a quota the answer has taken so far."""
-        return quota_tokens(self.answer.usage, self._output_weight)
+        return quota_tokens(self.answer.usage, self._resolved.capabilities.output_quota_weight)
 
-    def _correct_limit(self) -> None:
+    def _correct_reservation(self) -> None:
         """Count what the request used in place of what was reserved for it."""
-        if self._budget.limit.tokens is not None:
-            self._budget.used(max(0.0, self._spent() - self._spent_before))
+        if self._window is not None and self._call.limit.tokens is not None:
+            used = max(0.0, self._spent() - self._spent_before)
+            self._window.correct(self._reservation, used)
+
+    def _release(self) -> None:
+        """Leave the queues that the request may wait in."""
+        MEMORY.pacing.release(self._quota, self._ticket)
+        if self._window is not None:
+            self._window.release(self._reservation)
 
     def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
         """Say where an answer comes from that was not asked for from here, and its tools' names."""
         options = self._settle()
         return self._source(headers), prepare_tools(options, self._resolved).names
-
-    def _timeouts(self) -> Timeouts:
-        if self.remaining() <= 0:
-            raise RequestTimeoutError(_NO_TIME)
-        cloud = self._attempts.route.config.cloud
-        timeouts = Timeouts.for_cloud(cloud, self._call.options.timeout)
-        return timeouts if self._total is None else timeouts.within(self.remaining)
 
     def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun."""
@@ -279,14 +291,8 @@ class CallDriver(Generic[T]):
             return
         self.answer.take(response, platform, source, self._request.names)
 
-    def _ended(self) -> None:
-        """Note that the current response is complete, and see whether the API only paused."""
-        self._attempts.succeeded()
-        self._correct_limit()
-        paused = self.answer.go_on()
-        if paused is None:
-            self._is_over = True
-            return
+    def _continue(self, paused: AIMessage) -> None:
+        """Send an answer back that the API paused, so that the model goes on with it."""
         self._messages = [*self._messages, paused]
         if self._has_content:
             self._ends = math.inf
@@ -316,24 +322,22 @@ class CallDriver(Generic[T]):
         """
         attempts = self._attempts
         self._complete(error)
-        self._budget.release()
+        self._release()
         if error.status_code is not None:
-            self._correct_limit()
-        MEMORY.pacing.release(self._quota, self._ticket)
+            self._correct_reservation()
         if isinstance(error, RateLimitError) and error.is_retryable:
             MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
         attempts.count += 1
-        attempts.has_content = self._has_content
         is_of_call = self._media.is_fetching
         is_late = self.remaining() <= 0 and error.status_code is None
         if is_late and isinstance(error, RequestTimeoutError):
             error, is_of_call = self._out_of_time(error), True
-        if not attempts.has_content and not is_of_call:
+        if not self._has_content and not is_of_call:
             reacted = self._adaptation.react(error, attempts.route.place)
             if reacted is None:
                 return
             error = reacted
-        seconds = decide(error, attempts, is_of_call=is_of_call)
+        seconds = decide(error, attempts, is_of_call=is_of_call, has_content=self._has_content)
         log_retry(attempts, seconds)
         yield Wait(seconds, partial(self._retry_state, error, seconds))
 

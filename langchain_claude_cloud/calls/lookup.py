@@ -123,22 +123,20 @@ class Inquiry(Generic[T]):
         )
 
 
-def find_arn_target(route: Route, timeouts: Timeouts = NO_LIMIT) -> Steps:
-    """Find out what a route's ARN stands for, if nothing says so: once for all who wait.
+def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_LIMIT) -> Steps:
+    """Find out what a route's ARN stands for, once for all who wait.
 
     A call does not fail because of this: where the answer cannot be had, what all models take
     is sent. Unless a residency is demanded: then nothing is sent that may leave it.
 
     Args:
         route: The platform must have been prepared.
+        lookup: How the control plane is asked.
         timeouts: How much is left of the call's whole time.
 
     Raises:
         ConfigurationError: It leads out of the demanded residency, or nothing tells where.
     """
-    lookup = route.lookup
-    if lookup is None:
-        return
     if MEMORY.arns.get(route.place) is None:
         known = partial(MEMORY.arns.get, route.place)
         yield Once(("arn", route.place), known, partial(_find_out, route, lookup), timeouts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
@@ -10,7 +12,6 @@ from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeErro
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
-    find_url_sources,
     inline_sources,
     needed_urls,
 )
@@ -22,6 +23,7 @@ KEPT_SECONDS: Final = 3600.0
 """How long media is kept by its URL: the turns of a conversation name it again and again."""
 
 
+@dataclass
 class CallMedia:
     """The media of one call.
 
@@ -29,22 +31,22 @@ class CallMedia:
     other calls. What a caller's own `url_fetcher` returns is not: it may depend on who asks.
 
     Attributes:
-        is_fetching: Whether it is being got; what fails then fails on every route.
-
-    Args:
         cache: Where it is kept, by URL; None: it is not.
+        is_fetching: Whether it is being got; what fails then fails on every route.
     """
 
-    def __init__(self, cache: ExpiringTable[FetchedMedia] | None) -> None:
-        self.is_fetching = False
-        self._cache = cache
-        self._found: dict[str, FetchedMedia | InvalidInputError] = {}
+    cache: ExpiringTable[FetchedMedia] | None
+    is_fetching: bool = False
+    _found: dict[str, FetchedMedia | InvalidInputError] = field(default_factory=dict)
 
-    def get(self, body: JsonObject, most_bytes: int, timeouts: Timeouts) -> Steps:
+    def get(
+        self, body: JsonObject, urls: Sequence[str], most_bytes: int, timeouts: Timeouts
+    ) -> Steps:
         """Get what a body names and is not there yet; return the body with the data in it.
 
         Args:
             body: A Messages API body.
+            urls: Those that it names.
             most_bytes: How large a request may be; in it media is a third larger.
             timeouts: How much is left of the call's whole time.
 
@@ -53,11 +55,8 @@ class CallMedia:
             RequestTooLargeError: All together is too large.
         """
         self.is_fetching = False
-        urls = find_url_sources(body)
-        if not urls:
-            return body
-        if self._cache is not None:
-            kept = {url: self._cache.get(url) for url in urls if url not in self._found}
+        if self.cache is not None:
+            kept = {url: self.cache.get(url) for url in urls if url not in self._found}
             self._found.update((url, media) for url, media in kept.items() if media)
         missing = [url for url in urls if url not in self._found]
         if missing:
@@ -83,5 +82,5 @@ class CallMedia:
                 MEMORY.say_once(
                     f"An earlier image or document is sent as a line of text: {outcome}"
                 )
-            elif self._cache is not None:
-                self._cache.put(url, outcome, KEPT_SECONDS)
+            elif self.cache is not None:
+                self.cache.put(url, outcome, KEPT_SECONDS)

@@ -103,7 +103,8 @@ class OfflineCalls:
 
         def steps() -> Steps:
             yield Prepare(self._route.platform)
-            yield from find_arn_target(self._route)
+            if self._route.lookup is not None:
+                yield from find_arn_target(self._route, self._route.lookup)
 
         run(steps(), NO_CLIENTS)
         return self._driver(()).offline_source(_BATCH)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -201,39 +201,3 @@ class MinuteWindow:
             oldest.sent_at = None
         if not self._sent:
             self._tokens = 0.0  # no rounding adds up
-
-
-class CallBudget:
-    """What the requests of one call take of its model's limit.
-
-    Args:
-        limit: The limit.
-        window_for: Returns the window of an endpoint under a limit.
-    """
-
-    def __init__(
-        self, limit: RateLimit, window_for: Callable[[Hashable, RateLimit], MinuteWindow]
-    ) -> None:
-        self.limit = limit
-        self._window_for = window_for
-        self._window: MinuteWindow | None = None
-        self._reservation = Reservation()
-
-    def begin(self, place: Hashable, tokens: float) -> None:
-        """Begin a request, which reserves tokens."""
-        self._window = self._window_for(place, self.limit)
-        self._reservation = Reservation(tokens)
-
-    def wait(self) -> float:
-        """Return how many seconds the request waits before it asks again; 0: it is sent now."""
-        return self._window.wait(self._reservation) if self._window else 0.0
-
-    def used(self, tokens: float) -> None:
-        """Say how many tokens the request took."""
-        if self._window:
-            self._window.correct(self._reservation, tokens)
-
-    def release(self) -> None:
-        """End the wait, if the call ends while it waits; see `MinuteWindow.release`."""
-        if self._window:
-            self._window.release(self._reservation)

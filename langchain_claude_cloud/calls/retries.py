@@ -126,7 +126,6 @@ class Attempts:
         failures: The attempts that failed, in order: where each went, and why it failed.
         current: Which route the attempt goes to.
         count: How many requests were sent, or kept from being sent by an error.
-        has_content: Whether a part of the answer was handed out.
     """
 
     routes: Sequence[Route]
@@ -136,7 +135,6 @@ class Attempts:
     failures: list[tuple[Route, ClaudeCloudError]] = field(default_factory=list)
     current: Candidate = field(init=False)
     count: int = 0
-    has_content: bool = False
     _probe: object = field(default_factory=object)
 
     def __post_init__(self) -> None:
@@ -223,7 +221,13 @@ class Attempts:
         return tuple(told)
 
 
-def decide(error: ClaudeCloudError, attempts: Attempts, *, is_of_call: bool = False) -> float:
+def decide(
+    error: ClaudeCloudError,
+    attempts: Attempts,
+    *,
+    is_of_call: bool = False,
+    has_content: bool = False,
+) -> float:
     """Return in how many seconds the request is sent again, to ``attempts.route``, or end the call.
 
     The first rule that applies decides.
@@ -246,15 +250,16 @@ def decide(error: ClaudeCloudError, attempts: Attempts, *, is_of_call: bool = Fa
         error: Why the attempt failed.
         attempts: The attempts so far, this one not recorded yet.
         is_of_call: Whether the error is about the call as a whole, whatever its route.
+        has_content: Whether a part of the answer was handed out.
 
     Raises:
         ClaudeCloudError: The call ends with it.
     """
-    is_cut = attempts.has_content and not isinstance(error, RateLimitError | ServerError)
+    is_cut = has_content and not isinstance(error, RateLimitError | ServerError)
     scope = "call" if is_of_call or is_cut else scope_of(error)
     attempts.record(error, scope)
     failures = attempts.failures
-    if scope == "call" or attempts.has_content:
+    if scope == "call" or has_content:
         raise _chain(error, failures)
     left = attempts.remaining()
     following = attempts.following(is_tried=scope == "machine" or left <= 0)

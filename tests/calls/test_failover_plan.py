@@ -286,9 +286,8 @@ def test_a_stream_that_the_cloud_broke_counts_against_its_route(world: World) ->
     """An overload in mid-answer does, a cut connection does not."""
     for error, region in ((StreamInterruptedError("cut"), A), (OverloadedError(""), B)):
         plan = world.plan(A, B)
-        plan.has_content = True
         with pytest.raises(type(error)) as caught:
-            decide(error, plan)
+            decide(error, plan, has_content=True)
         assert caught.value is error
         assert region_of(world.plan(A, B)) == region
 
