@@ -14,7 +14,7 @@ from typing import Final
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.turns import THINKING
+from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.options import RequestOptions
 
 _THINKING_TYPES: Final = frozenset({"adaptive", "between_tools", "disabled", "enabled"})

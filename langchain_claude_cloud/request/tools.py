@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
-from langchain_claude_cloud.request.messages.other_providers import cache_marker
+from langchain_claude_cloud.request.messages.blocks import cache_marker
 from langchain_claude_cloud.request.messages.tool_calls import parse_object
 from langchain_claude_cloud.request.property_keys import KeyNames
 from langchain_claude_cloud.request.schema import (

@@ -19,7 +19,7 @@ def wire(content: Any, **fields: Any) -> list[dict[str, Any]]:
     """Return the blocks that a message with this content becomes."""
     message = AIMessage(content=content, **fields)
     before = copy.deepcopy(message)
-    blocks = convert_assistant(message).blocks
+    blocks = convert_assistant(message).content
     assert message == before
     return blocks
 
@@ -382,7 +382,7 @@ def test_merged_chunks_of_other_integrations_are_read() -> None:
         response_metadata=CLAUDE,
         chunk_position="last",
     )
-    assert convert_assistant(chunk).blocks == [
+    assert convert_assistant(chunk).content == [
         {"type": "text", "text": "hi"},
         {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}},
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from langchain_claude_cloud.catalogue.media_types import media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages.blocks import convert_block, convert_blocks
+from langchain_claude_cloud.request.messages.blocks import convert_blocks
 from langchain_claude_cloud.request.messages.sources import LARGEST_IMAGE
 
 
@@ -30,6 +30,11 @@ EPHEMERAL = {"type": "ephemeral", "ttl": "1h"}
 PNG_SOURCE = {"type": "base64", "media_type": "image/png", "data": PNG}
 PDF_SOURCE = {"type": "base64", "media_type": "application/pdf", "data": PDF}
 URL = "https://example.org/a.png"
+
+
+def converted(given: Any) -> dict[str, Any] | None:
+    """Return what one block becomes."""
+    return next(iter(convert_blocks([given])), None)
 
 
 def text_source(text: str) -> dict[str, Any]:
@@ -311,7 +316,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("no data", {"type": "image"}, "no base64, url or text"),
     ("data URI without a comma", {"type": "image", "url": "data:image/png;base64"}, "no comma"),
     ("empty image_url", {"type": "image_url", "image_url": {}}, "image_url.url"),
-    ("no type", {"cachePoint": {"type": "default"}}, "needs a 'type'.*cache_control"),
+    ("no type", {"cachePoints": {"type": "default"}}, "needs a 'type'.*cache_control"),
     ("type that is no string", {"type": ["text"]}, "needs a 'type'"),
     ("not a dict", 3, "not int"),
     ("text that is no string", {"type": "text", "text": 3}, "must be a string"),
@@ -339,22 +344,22 @@ REFUSED: list[tuple[str, Any, str]] = [
 def test_a_block_is_refused_with_what_to_do(given: Any, says: str) -> None:
     """What cannot be sent is an error before anything is sent."""
     with pytest.raises(InvalidInputError, match=says):
-        convert_block(given)
+        converted(given)
 
 
 def test_images_are_limited_by_their_encoded_size() -> None:
     """The clouds count base64 characters, not the image's bytes."""
     start = PNG[: len(PNG) // 4 * 4 - 4]
     fits = start + "A" * (LARGEST_IMAGE - len(start))
-    assert convert_block({"type": "image", "base64": fits}) is not None
+    assert converted({"type": "image", "base64": fits}) is not None
     with pytest.raises(InvalidInputError, match="5,242,884 bytes as base64"):
-        convert_block({"type": "image", "base64": fits + "A"})
+        converted({"type": "image", "base64": fits + "A"})
 
 
 def test_line_breaks_in_base64_are_taken_out() -> None:
     """MIME encoders wrap lines; the API wants none."""
     wrapped = base64.encodebytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 200).decode("ascii")
-    block = convert_block({"type": "image", "base64": wrapped})
+    block = converted({"type": "image", "base64": wrapped})
     assert block is not None
     assert block["source"]["data"] == wrapped.replace("\n", "")
 
@@ -366,7 +371,7 @@ def test_line_breaks_in_base64_are_taken_out() -> None:
 def test_the_signature_of_an_image_wins(data: str, media_type: str) -> None:
     """A caller's MIME type may be wrong; the API refuses a wrong one."""
     given = {"type": "image", "base64": data, "mime_type": "image/jpg"}
-    block = convert_block(given)
+    block = converted(given)
     assert block == image({"type": "base64", "media_type": media_type, "data": data})
 
 

@@ -92,6 +92,12 @@ def test_all_calls_edited_away() -> None:
     assert only["content"] == [{"type": "text", "text": "q"}, {"type": "text", "text": "n"}]
 
 
+def test_a_call_edited_away_may_be_in_the_last_message() -> None:
+    """What is left of the answer is a prefill."""
+    message = AIMessage(["so", use("a")], response_metadata=FROM_CLAUDE)
+    assert turns(message) == [{"role": "assistant", "content": [{"type": "text", "text": "so"}]}]
+
+
 def test_a_call_that_only_content_knows_stays_if_it_is_answered() -> None:
     """Hand-written histories often lack tool_calls."""
     for metadata in ({}, FROM_CLAUDE):

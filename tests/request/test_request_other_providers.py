@@ -275,8 +275,7 @@ def test_calls_and_results_of_converse_and_openai(block: Any, result: BaseMessag
             {"image": {"format": "png", "source": {}}},
             {
                 "type": "text",
-                "text": "[a block cannot be shown: this image holds no bytes and no text. Pass it "
-                "as base64.]",
+                "text": "[an image cannot be shown: this image block has no base64, url or text.]",
             },
         ),
         (
@@ -323,6 +322,21 @@ def test_a_cache_point_behind_calls_and_results_marks_them() -> None:
     ).messages
     assert sent[1]["content"][1] == {**_SENT_USE, "cache_control": FIVE}
     assert sent[2]["content"][0]["cache_control"] == FIVE
+
+
+def test_cache_points_within_results_and_behind_blocks_of_other_apis() -> None:
+    """Wherever they stand, they mark what is before them."""
+    wrapped = {"type": "non_standard", "value": {"type": "text", "text": "b"}}
+    said = [{"type": "output_text", "text": "a"}, POINT, wrapped]
+    sent = _convert(
+        HumanMessage([*said, POINT]),
+        AIMessage([_USE]),
+        HumanMessage([_result({"text": "found"}, POINT)]),
+    ).messages
+    assert [block["cache_control"] for block in sent[0]["content"]] == [FIVE, FIVE]
+    (told,) = sent[2]["content"]
+    assert told["content"] == [{"type": "text", "text": "found"}]
+    assert told["cache_control"] == FIVE
 
 
 def test_the_text_of_a_cited_answer_of_converse_stays() -> None:

@@ -142,7 +142,7 @@ def test_a_phantom_call_of_a_server_tool_is_none() -> None:
     """ChatAnthropicVertex, ChatBedrock and ChatBedrockConverse make one of such a stream."""
     phantom = {"type": "tool_call", "name": "", "args": {"query": "q"}, "id": None}
     message = AIMessage([TEXT], tool_calls=[phantom], response_metadata=BEDROCK)
-    assert convert_assistant(message).blocks == [TEXT]
+    assert convert_assistant(message).content == [TEXT]
 
 
 @needs_data
@@ -157,7 +157,7 @@ def test_recorded_redacted_thinking_of_converse_is_that_of_the_messages_api() ->
                 data = base64.b64decode(block["reasoningContent"]["redactedContent"])
                 held = {"redacted_content": data}
                 given = [{"type": "reasoning_content", "reasoning_content": held}]
-                (wire,) = convert_assistant(AIMessage(given, response_metadata=CONVERSE)).blocks
+                (wire,) = convert_assistant(AIMessage(given, response_metadata=CONVERSE)).content
                 # A protobuf message, as in the data that the Messages API gives.
                 assert base64.b64decode(wire["data"])[0] == 0x12
                 found += 1

@@ -10,29 +10,25 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from functools import partial
+from typing import Final
 
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
     Converter,
-    add_block,
+    content_of,
     convert_annotations,
     convert_block,
     convert_blocks,
     convert_text,
     nothing,
-    unwrap,
     without_leftovers,
-)
-from langchain_claude_cloud.request.messages.other_providers import (
-    fold_cache_points,
-    native_block,
 )
 from langchain_claude_cloud.request.messages.tool_calls import MessageCalls, parse_object
 from langchain_claude_cloud.request.messages.tool_results import describe
+from langchain_claude_cloud.request.messages.turns import Turn
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
@@ -57,50 +53,33 @@ _RESULT_TYPES: Final = {
 }
 
 
-@dataclass(slots=True)
-class AssistantContent:
-    """What one message adds to an assistant turn.
-
-    Attributes:
-        blocks: The API's blocks.
-        calls: Which of them are calls that a result must answer, and in what state.
-        paused: Whether the API paused this turn, and continues it when it is sent back.
-    """
-
-    blocks: list[JsonObject]
-    calls: MessageCalls
-    paused: bool
-
-
-def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES) -> AssistantContent:
+def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position: int = 0) -> Turn:
     """Convert an answer, of Claude or of another model.
 
     Args:
         message: A message or chunk.
         names: What the tools are called in the request.
+        position: The index of the message.
 
     Returns:
-        The blocks, possibly none: blank text, unsigned thinking and another model's
+        A turn, possibly without blocks: blank text, unsigned thinking and another model's
         private blocks are left out.
 
     Raises:
         InvalidInputError: A call without an id, or a block that cannot be sent.
     """
-    metadata = message.response_metadata
-    claude = is_claude(metadata)
-    parsed = bool(metadata.keys() - {"output_version"})
-    calls = MessageCalls.read(message, parsed=parsed, names=names)
-    content = fold_cache_points(message.content)
-    if isinstance(content, str):
-        blocks = convert_blocks(content)
-    else:
-        handle = _claude_block if claude else _foreign_block
-        blocks = []
-        for item in content:
-            block = {"type": "text", "text": item} if isinstance(item, str) else item
-            add_block(blocks, handle(cast("JsonObject", native_block(block)), calls), block)
-    blocks += calls.remaining()
-    return AssistantContent(blocks, calls, metadata.get("stop_reason") in _PAUSES)
+    metadata, content = message.response_metadata, content_of(message)
+    calls = MessageCalls.read(message, names)
+    convert = _claude_block if is_claude(metadata) else _foreign_block
+    blocks = convert_blocks(content, partial(convert, calls=calls)) + calls.remaining()
+    return Turn(
+        "assistant",
+        position,
+        blocks,
+        plain=isinstance(content, str),
+        unanswered=calls.unanswered,
+        paused=metadata.get("stop_reason") in _PAUSES,
+    )
 
 
 def is_claude(metadata: Mapping[str, object]) -> bool:
@@ -118,8 +97,6 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
 
 def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
     kind = str(block.get("type") or "")
-    if kind == "non_standard":
-        return _claude_block(cast("JsonObject", native_block(unwrap(block))), calls)
     if kind in _CALLS:
         return calls.convert(block)
     if kind in _SERVER_TOOLS:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
+from langchain_core.messages import BaseMessage
+
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -27,8 +29,11 @@ _LANGCHAIN_KEYS: Final = frozenset(
 )
 _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
-    "document": ("cache_control", "citations", "context", "title"),
+    "document": ("cache_control", "citations", "context", "filename", "title"),
 }
+_DOCUMENTS: Final = ("document", "file", "input_file", "media", "text-plain")
+_CHECKED_SOURCES: Final = ("base64", "file", "url")
+_DATA_KEYS: Final = ("base64", "data", "file_data")
 _TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block of OpenAI's which does not say it."""
 
@@ -51,7 +56,10 @@ _KIND_BY_FIELD: Final = (
 # Fields of an answer that a request refuses (file_id), or of streams (index).
 _ANSWER_ONLY: Final = frozenset({"file_id", "index"})
 
-_UNMARKED: Final = ("thinking", "redacted_thinking")
+THINKING: Final = ("thinking", "redacted_thinking")
+"""The types of blocks that hold what the model thought."""
+
+_CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 
 
@@ -61,69 +69,100 @@ class GuardedText(str):
     __slots__ = ()
 
 
-def is_blank(text: str) -> bool:
-    """Whether the API would refuse a text block with this text."""
-    return not text or text.isspace()
+def content_of(message: BaseMessage) -> str | list[JsonObject]:
+    """Return a message's content: text, or blocks with the cache markers that they have.
+
+    ChatAnthropicVertex takes a marker for the last block from ``additional_kwargs``.
+
+    Args:
+        message: Of any type; not changed.
+
+    Raises:
+        InvalidInputError: An item is neither text nor a block.
+    """
+    marker = message.additional_kwargs.get("cache_control")
+    if not isinstance(marker, dict):
+        return message.content if isinstance(message.content, str) else blocks_of(message.content)
+    blocks = blocks_of(message.content)
+    if blocks:
+        blocks[-1] = {**blocks[-1], "cache_control": blocks[-1].get("cache_control") or marker}
+    return blocks
 
 
-def convert_blocks(content: str | Iterable[object]) -> list[JsonObject]:
-    """Convert the content of a message that is not the model's.
+def blocks_of(content: str | Iterable[object]) -> list[JsonObject]:
+    """Return content as blocks of the types that this module knows.
+
+    Args:
+        content: Text, or a list of texts and blocks. Cache points of Converse, which stand
+            behind the block that they mark, become markers on it.
+
+    Raises:
+        InvalidInputError: An item is neither text nor a block.
+    """
+    blocks: list[JsonObject] = []
+    for item in [content] if isinstance(content, str) else content:
+        marker = cache_marker(item)
+        if marker is None:
+            blocks.append(native_block(item))
+        elif blocks:
+            blocks[-1] = {**blocks[-1], "cache_control": marker}
+    return blocks
+
+
+def cache_marker(item: object) -> JsonObject | None:
+    """Return the cache marker that a cache point of Converse stands for; None for anything else."""
+    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
+        return None
+    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
+    if point is None:
+        return None
+    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
+
+
+def convert_block(block: JsonObject) -> JsonObject | None:
+    """Convert one of `blocks_of`; None if there is nothing to send.
+
+    Raises:
+        InvalidInputError: A block that Claude or the clouds do not take.
+    """
+    kind = block.get("type")
+    convert = _CONVERTERS.get(kind, without_leftovers) if isinstance(kind, str) else _untyped
+    return convert(block)
+
+
+def convert_blocks(
+    content: str | Iterable[object],
+    convert: Converter = convert_block,
+    before: list[JsonObject] | None = None,
+) -> list[JsonObject]:
+    """Convert the content of a message.
 
     Args:
         content: Text, or a list of texts and content blocks.
+        convert: Converts one of `blocks_of`.
+        before: The API's blocks before it, to which its own are added.
 
     Returns:
-        The API's blocks; blank text is left out.
+        The API's blocks. Blank text is left out, as is all that becomes None; a cache marker on
+        it moves to the block before it.
 
     Raises:
         InvalidInputError: A block that Claude or the clouds do not take.
     """
+    wire = [] if before is None else before
     if isinstance(content, str):
-        return [] if is_blank(content) else [{"type": "text", "text": content}]
-    wire: list[JsonObject] = []
-    for item in content:
-        add_block(wire, convert_item(item), item)
+        wire += [{"type": "text", "text": content}] if content.strip() else []
+        return wire
+    for block in blocks_of(content):
+        converted = convert(block)
+        if converted is not None:
+            wire.append(converted)
+            continue
+        marker = _found(block, ("cache_control",))
+        last = next((each for each in reversed(wire) if each["type"] not in THINKING), None)
+        if marker and last is not None:
+            last.setdefault("cache_control", marker["cache_control"])
     return wire
-
-
-def add_block(wire: list[JsonObject], block: JsonObject | None, item: object) -> None:
-    """Add a converted block to those before it.
-
-    The cache marker of one that is left out, as blank text is, moves to the block before it.
-
-    Args:
-        wire: The blocks before.
-        block: The block; None if nothing is sent of it.
-        item: What it was converted from.
-    """
-    if block is not None:
-        wire.append(block)
-        return
-    marker = _found(item, ("cache_control",)) if isinstance(item, dict) else {}
-    last = next((each for each in reversed(wire) if each["type"] not in _UNMARKED), None)
-    if marker and last is not None:
-        last.setdefault("cache_control", marker["cache_control"])
-
-
-def convert_item(item: object) -> JsonObject | None:
-    """Convert one item of a message's content: a text or a content block."""
-    return convert_block({"type": "text", "text": item} if isinstance(item, str) else item)
-
-
-def convert_block(block: object) -> JsonObject | None:
-    """Convert one content block; None if there is nothing to send.
-
-    Raises:
-        InvalidInputError: A block that Claude or the clouds do not take.
-    """
-    block = native_block(block)
-    if not isinstance(block, dict):
-        raise InvalidInputError(
-            f"a content block must be text or a dict with a type, not {type(block).__name__}."
-        )
-    kind = block.get("type")
-    convert = _CONVERTERS.get(kind) if isinstance(kind, str) else _untyped
-    return convert(block) if convert else without_leftovers(block)
 
 
 def without_leftovers(block: JsonObject) -> JsonObject:
@@ -140,7 +179,7 @@ def convert_text(block: JsonObject) -> JsonObject | None:
     text = block.get("text")
     if not isinstance(text, str):
         raise InvalidInputError(f"a text block's text must be a string, not {text!r:.80}.")
-    if is_blank(text):
+    if not text.strip():
         return None
     if len(block) == 2 and "type" in block:  # noqa: PLR2004  type and text: by far the most common
         return {"type": "text", "text": text}
@@ -150,18 +189,6 @@ def convert_text(block: JsonObject) -> JsonObject | None:
     if "citations" in wire:
         wire["citations"] = convert_citations(wire["citations"])
     return wire if wire.get("citations", True) else {k: wire[k] for k in wire if k != "citations"}
-
-
-def unwrap(block: JsonObject) -> JsonObject:
-    """Return what a standard ``non_standard`` block wraps.
-
-    Raises:
-        InvalidInputError: It wraps no block.
-    """
-    value = block.get("value")
-    if not isinstance(value, dict):
-        raise InvalidInputError("a non_standard block must hold a block under 'value'.")
-    return value
 
 
 def _untyped(block: JsonObject) -> JsonObject | None:
@@ -178,13 +205,17 @@ def _untyped(block: JsonObject) -> JsonObject | None:
 
 def _media(block: JsonObject, *, image: bool) -> JsonObject:
     """Convert an image or a document of Anthropic's form, of LangChain's or of OpenAI's."""
-    source, given = block.get("source"), block.get("file")
+    source, file = block.get("source"), block.get("file")
     if isinstance(source, dict) and block["type"] in _DETAILS:
         return {**without_leftovers(block), "source": _native_source(source, image=image)}
-    if isinstance(given, dict):
-        return _openai_file({**block, **given})
-    kind = "image" if image else "document"
-    return _with_details(kind, _standard_source(block, image=image), block)
+    block = {**block, **file} if isinstance(file, dict) else block
+    source = _source(block, image=image)
+    kind = "image" if image or source.get("media_type") in IMAGE_TYPES else "document"
+    details = _found(block, _DETAILS[kind])
+    filename = details.pop("filename", None)
+    if filename:
+        details.setdefault("title", filename)
+    return {"type": kind, "source": source, **details}
 
 
 def _image_url(block: JsonObject) -> JsonObject:
@@ -192,57 +223,34 @@ def _image_url(block: JsonObject) -> JsonObject:
     url = given.get("url") if isinstance(given, dict) else given
     if not isinstance(url, str):
         raise InvalidInputError("an image_url block needs a URL under image_url.url.")
-    return _with_details("image", sources.located_source(url, None, image=True), block)
-
-
-def _openai_file(block: JsonObject) -> JsonObject:
-    data = block.get("file_data")
-    if not isinstance(data, str):
-        raise sources.refuse_file_id(block.get("file_id"))
-    return _with_details("document", sources.data_source(data, None, image=False), block)
+    return _media({**block, "url": url}, image=True)
 
 
 def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
-    kind = source.get("type")
-    if kind == "file":
-        raise sources.refuse_file_id(source.get("file_id"))
-    if kind == "url":
-        return sources.located_source(str(source.get("url")), None, image=image)
-    if kind == "base64":
-        data, media_type = source.get("data"), source.get("media_type")
-        return {**source, **sources.data_source(data, media_type, image=image)}
-    if kind == "content" and isinstance(source.get("content"), list):
+    if source.get("type") == "content" and isinstance(source.get("content"), list):
         return {**source, "content": convert_blocks(source["content"])}
-    return source
+    return _source(source, image=image) if source.get("type") in _CHECKED_SOURCES else source
 
 
-def _standard_source(block: JsonObject, *, image: bool) -> JsonObject:
-    """Return the source of a standard image, file or text block, of either version."""
-    media_type, text, url = block.get("mime_type"), block.get("text"), block.get("url")
-    if block["type"] == "text-plain" and isinstance(text, str):
+def _source(held: JsonObject, *, image: bool) -> JsonObject:
+    """Return the source for what a block holds, or Anthropic's own source, of any form."""
+    media_type = held.get("mime_type", held.get("media_type"))
+    text, url = held.get("text"), held.get("url")
+    if text is None and held.get("source_type") == "text":
+        text = url  # version 0 keeps the text of a file under either key
+    if isinstance(text, str) and not image:
         return sources.text_source(text)
-    data = block.get("base64", block.get("data"))
+    data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
     if data is not None:
         return sources.data_source(data, media_type, image=image)
-    if block.get("source_type") == "text":
-        # Version 0 keeps the text of a file under one of these keys.
-        return sources.text_source(str(block.get("text", url)))
     if isinstance(url, str):
         return sources.located_source(url, media_type, image=image)
-    if "file_id" in block or "id" in block:
-        raise sources.refuse_file_id(block.get("file_id") or block.get("id"))
-    raise InvalidInputError(f"this {block['type']} block has no base64, url or text.")
-
-
-def _with_details(kind: str, source: JsonObject, block: JsonObject) -> JsonObject:
-    """Return a block around a source, with what the caller said beside it."""
-    if source.get("media_type") in IMAGE_TYPES:
-        kind = "image"
-    details = _found(block, _DETAILS[kind])
-    filename = _found(block, ("filename",)).get("filename")
-    if kind == "document" and filename:
-        details.setdefault("title", filename)
-    return {"type": kind, "source": source, **details}
+    if "file_id" in held or "id" in held:
+        raise InvalidInputError(
+            f"file id {held.get('file_id') or held.get('id')!r}: there is no Files API on Vertex "
+            "AI and Amazon Bedrock. Read the file and pass its content as base64."
+        )
+    raise InvalidInputError(f"this {held['type']} block has no base64, url or text.")
 
 
 def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
@@ -275,26 +283,27 @@ def _guarded(block: JsonObject) -> JsonObject | None:
     while isinstance(held, dict) and "text" in held:
         held = held["text"]
     if isinstance(held, str):
-        return None if is_blank(held) else {"type": "text", "text": GuardedText(held)}
+        return {"type": "text", "text": GuardedText(held)} if held.strip() else None
     image = held.get("image") if isinstance(held, dict) else None
     if isinstance(image, dict):
-        return convert_block({"image": image})  # guardrails look at images without a mark
+        return convert_block(
+            native_block({"image": image})
+        )  # guardrails look at images without a mark
     raise InvalidInputError("a guard_content block must hold a text or an image.")
 
 
-def _unwrapped(block: JsonObject) -> JsonObject | None:
-    return convert_block(unwrap(block))
+def _hollow(block: JsonObject) -> JsonObject:
+    raise InvalidInputError(f"a {block['type']} block must hold a block under 'value'.")
 
 
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": convert_text,
     "image": partial(_media, image=True),
     "image_url": _image_url,
-    **dict.fromkeys(("document", "file", "media", "text-plain"), partial(_media, image=False)),
+    **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
     "input_text": convert_text,
     "input_image": _image_url,
-    "input_file": _openai_file,
-    "non_standard": _unwrapped,
+    "non_standard": _hollow,
     "guard_content": _guarded,
     "reasoning": nothing,
     "refusal": nothing,
@@ -304,8 +313,7 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
 
 def convert_citations(citations: object) -> list[JsonObject]:
     """Return native citations in their request form; those of other APIs are left out."""
-    found = (_clean(citation) for citation in _mappings(citations) if citation.get("type"))
-    return list(found)
+    return [_clean(citation) for citation in _mappings(citations) if citation.get("type")]
 
 
 def convert_annotations(annotations: object) -> list[JsonObject]:
@@ -315,9 +323,7 @@ def convert_annotations(annotations: object) -> list[JsonObject]:
 
 
 def _mappings(values: object) -> Iterable[JsonObject]:
-    return (
-        (value for value in values if isinstance(value, dict)) if isinstance(values, list) else ()
-    )
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
 def _clean(citation: JsonObject) -> JsonObject:

@@ -8,8 +8,8 @@ some models also take them behind a user's turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import dataclass, field
+from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 
@@ -18,25 +18,18 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.blocks import (
-    add_block,
+    THINKING,
+    content_of,
+    convert_block,
     convert_blocks,
-    convert_item,
     convert_text,
-    unwrap,
     without_leftovers,
 )
-from langchain_claude_cloud.request.messages.other_providers import content_of, native_block
 from langchain_claude_cloud.request.messages.tool_results import (
-    convert_tool_message,
     convert_tool_result,
+    result_blocks,
 )
-from langchain_claude_cloud.request.messages.turns import (
-    THINKING,
-    Role,
-    Turn,
-    finalize_turns,
-    pair_results,
-)
+from langchain_claude_cloud.request.messages.turns import Role, Turn, finish_turns
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
@@ -102,7 +95,7 @@ def convert_messages(
             result, a result without its call, an empty turn, a prefill that the model
             refuses. The message names the place.
     """
-    builder = _ConversationBuilder(model, names, with_thinking=with_thinking)
+    builder = _ConversationBuilder(model, names, with_thinking)
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
@@ -112,17 +105,27 @@ def convert_messages(
     return builder.finish()
 
 
+@dataclass(slots=True)
 class _ConversationBuilder:
-    """A conversation while its messages are added one after another."""
+    """A conversation while its messages are added one after another.
 
-    def __init__(self, model: ResolvedModel, names: ToolNames, *, with_thinking: bool) -> None:
-        self._model = model
-        self._names = names
-        self._with_thinking = with_thinking
-        self._turns: list[Turn] = []
-        self._notices: list[str] = []
-        self._prompt = Turn("system", 0)
-        self._waiting = Turn("system", 0)  # for the next place that takes a system turn
+    Attributes:
+        model: Decides on mid-conversation system messages and on prefill.
+        names: What the tools are called in the request.
+        with_thinking: Whether thinking of earlier answers is sent back.
+        turns: The turns so far; consecutive ones have different roles.
+        prompt: The system prompt.
+        waiting: System messages for the next place that takes a system turn.
+        notices: What was moved or left out.
+    """
+
+    model: ResolvedModel
+    names: ToolNames
+    with_thinking: bool
+    turns: list[Turn] = field(default_factory=list)
+    prompt: Turn = field(default_factory=lambda: Turn("system", 0))
+    waiting: Turn | None = None
+    notices: list[str] = field(default_factory=list)
 
     def add(self, message: BaseMessage, position: int) -> None:
         """Add a message.
@@ -144,130 +147,110 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It is not one that the API takes.
         """
-        self._place_system()
-        turns = finalize_turns(pair_results(self._turns, self._notices))
+        if self.waiting is not None:
+            self._place_waiting()
+        turns = finish_turns(self.turns, self.notices)
         if not turns:
             raise InvalidInputError(
                 "there is no message to answer: add a HumanMessage (system messages alone are "
                 "not a conversation, and empty AIMessages are left out)."
             )
         self._check_ends(turns)
-        self._finish_prompt()
+        if self.waiting is not None:
+            self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
         messages = [turn.wire() for turn in turns]
-        return Conversation(self._prompt.wire()["content"] or None, messages, tuple(self._notices))
+        system = self.prompt.wire()["content"] if self.prompt.content else None
+        return Conversation(system, messages, tuple(self.notices))
 
     def add_user(self, message: BaseMessage, position: int) -> None:
-        """Add a user's message."""
+        """Add a user's message, or the result of a tool."""
+        content = (
+            result_blocks(message) if isinstance(message, ToolMessage) else content_of(message)
+        )
         turn = self._open("user", position)
-        content = content_of(message)
-        if isinstance(content, str):
-            turn.plain = not turn.content and not turn.results
-            turn.content += convert_blocks(content)
-            return
-        turn.plain = False
-        for item in map(native_block, content):
-            if isinstance(item, dict) and item.get("type") == "tool_result":
-                turn.results.append(convert_tool_result(item, self._notices))
-            else:
-                add_block(turn.content, convert_item(item), item)
-
-    def add_tool_result(self, message: BaseMessage, position: int) -> None:
-        """Add the results of tools to the user's turn."""
-        results = convert_tool_message(cast("ToolMessage", message), self._notices)
-        for result in results:
-            content = result.get("content")
-            for block in content if isinstance(content, list) else ():
-                if block["type"] == "tool_reference" and isinstance(block.get("tool_name"), str):
-                    block["tool_name"] = self._names.wire_name(block["tool_name"])
-        self._open("user", position).results += results
+        turn.plain = isinstance(content, str) and not turn.content
+        convert_blocks(content, self._user_block, turn.content)
 
     def add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
-        added = convert_assistant(message, self._names)
-        if not self._with_thinking:
-            added.blocks = [block for block in added.blocks if block["type"] not in THINKING]
-        if not added.blocks:
-            return
-        self._place_system()
-        turn = self._open("assistant", position)
-        is_first = not turn.content
-        turn.extend(added)
-        is_text = len(added.blocks) == 1 and added.blocks[0]["type"] == "text"
-        turn.plain = is_first and is_text and isinstance(message.content, str)
+        turn = convert_assistant(message, self.names, position)
+        if not self.with_thinking:
+            turn.content = [block for block in turn.content if block["type"] not in THINKING]
+        if turn.content:
+            self._place_waiting()
+            self._open("assistant", position).extend(turn)
 
     def add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
         content = content_of(message)
-        blocks: list[JsonObject] = []
-        for item in [content] if isinstance(content, str) else content:
-            add_block(blocks, _convert_system_item(item), item)
+        blocks = convert_blocks(content, _system_block)
+        turn = Turn("system", position, blocks, plain=isinstance(content, str))
         if not blocks:
             return
-        if self._turns and self._model.capabilities.mid_conversation_system:
-            if not self._waiting.content:
-                self._waiting = Turn("system", position)
-            self._waiting.content += blocks
-            return
-        if self._turns:
-            self._notices.append(
-                f"messages[{position}] is a system message inside the conversation, which this "
-                "model does not take there; it goes into the system prompt"
+        if not self.turns or not self.model.capabilities.mid_conversation_system:
+            inside = (
+                "a system message inside the conversation, which this model does not take there"
             )
-        self._prompt.plain = isinstance(content, str) and not self._prompt.content
-        self._prompt.content += blocks
+            self._add_to_prompt(turn, inside if self.turns else None)
+        else:
+            self.waiting = self.waiting or Turn("system", position)
+            self.waiting.content += blocks
 
     def _open(self, role: Role, position: int) -> Turn:
         """Return the turn that is open, or a new one of that role."""
-        if not self._turns or self._turns[-1].role != role:
-            self._turns.append(Turn(role, position))
-        return self._turns[-1]
+        if not self.turns or self.turns[-1].role != role:
+            self.turns.append(Turn(role, position))
+        return self.turns[-1]
 
-    def _place_system(self) -> None:
+    def _user_block(self, block: JsonObject) -> JsonObject | None:
+        if block.get("type") == "tool_result":
+            return convert_tool_result(block, self.names, self.notices)
+        return convert_block(block)
+
+    def _place_waiting(self) -> None:
         """Put waiting system messages where the API takes them: behind a user's turn.
 
         Also behind an assistant turn that ends with a server tool's result. They must be
         followed by the assistant or nothing, and never by each other
         (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages).
         """
-        if not self._turns or not self._waiting.content:
+        if self.waiting is None or not self.turns:
             return
-        last = self._turns[-1]
+        last = self.turns[-1]
         if last.role == "user" or last.ends_with_server_result():
-            self._turns.append(self._waiting)
-            self._waiting = Turn("system", 0)
+            self.turns.append(self.waiting)
+            self.waiting = None
 
-    def _finish_prompt(self) -> None:
-        """Add what still waits for a place in the conversation to the system prompt."""
-        if self._waiting.content:
-            self._notices.append(
-                f"messages[{self._waiting.position}] is a system message with no user turn to "
-                "follow; it goes into the system prompt"
+    def _add_to_prompt(self, turn: Turn, reason: str | None) -> None:
+        """Add a system message to the system prompt, with the reason if it stood elsewhere."""
+        if reason is not None:
+            self.notices.append(
+                f"messages[{turn.position}] is {reason}; it goes into the system prompt"
             )
-            self._prompt.plain = False
-            self._prompt.content += self._waiting.content
-        for block in self._prompt.content:
+        for block in turn.content:
             if block["type"] in TOOL_CHANGES:
                 raise InvalidInputError(
                     f"a {block['type']} block is allowed only in a system message after a user "
                     "turn, on a model that takes system messages there."
                 )
+        self.prompt.extend(turn)
 
     def _check_ends(self, turns: list[Turn]) -> None:
         if turns[0].role != "user":
             turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
-            self._notices.append(
+            self.notices.append(
                 "the conversation starts with an AIMessage; a user turn with the text "
                 f"{_OPENING!r} is added before it, since the API requires one"
             )
         last = turns[-1]
-        if last.role != "assistant" or self._model.capabilities.prefill or not self._model.known:
+        if last.role != "assistant" or self.model.capabilities.prefill or not self.model.known:
             return
         if not last.is_continued_by_the_api():
             raise InvalidInputError(
                 f"messages[{last.position}]: the conversation ends with an AIMessage, which "
-                f"{self._model.info.name} does not continue (prefill). End with a HumanMessage; to "
+                f"{self.model.info.name} does not continue (prefill). End with a HumanMessage; to "
                 "shape the answer, use with_structured_output or the system prompt."
             )
 
@@ -285,10 +268,7 @@ def _kind_of(message: BaseMessage) -> str:
     return _KINDS[role.lower()]
 
 
-def _convert_system_item(item: str | JsonObject) -> JsonObject | None:
-    block = {"type": "text", "text": item} if isinstance(item, str) else item
-    while block.get("type") == "non_standard":
-        block = unwrap(block)
+def _system_block(block: JsonObject) -> JsonObject | None:
     kind = block.get("type", "text" if "text" in block else None)
     if kind in TOOL_CHANGES:
         return without_leftovers(block)
@@ -304,5 +284,5 @@ _ADDERS: Final[Mapping[str, Callable[[_ConversationBuilder, BaseMessage, int], N
     "human": _ConversationBuilder.add_user,
     "ai": _ConversationBuilder.add_assistant,
     "system": _ConversationBuilder.add_system,
-    "tool": _ConversationBuilder.add_tool_result,
+    "tool": _ConversationBuilder.add_user,
 }

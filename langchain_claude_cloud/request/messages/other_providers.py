@@ -1,9 +1,8 @@
-"""Translates content that was written for other LangChain integrations.
+"""Translates content blocks that were written for other LangChain integrations.
 
-ChatBedrockConverse uses the blocks of Bedrock's Converse API, and cache points, which stand behind
-the block that they mark. Converse tells the kind of a block by its one key instead of a ``type``;
-stored histories hold such blocks with a ``type`` beside it, or without. ChatAnthropicVertex takes
-a cache marker from ``additional_kwargs``.
+ChatBedrockConverse uses the blocks of Bedrock's Converse API, which tells the kind of a block by
+its one key instead of a ``type``; stored histories hold such blocks with a ``type`` beside it, or
+without.
 """
 
 from __future__ import annotations
@@ -11,16 +10,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
-
-from langchain_core.messages import BaseMessage
+from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 
-Content: TypeAlias = str | list[str | JsonObject]
-
-_CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _MEDIA_TYPES: Final = {
     "pdf": "application/pdf",
     **dict.fromkeys(("csv", "html", "md", "txt"), "text/plain"),
@@ -30,33 +24,24 @@ _BESIDE: Final = ("cache_control", "index")
 """What may stand beside the one key of a block that has no ``type``; more, and it is data."""
 
 
-def content_of(message: BaseMessage) -> Content:
-    """Return a message's content with its cache markers on the blocks that they mark.
+def native_block(item: object) -> JsonObject:
+    """Return what a message's content holds as a block of a type that `blocks` knows.
 
     Args:
-        message: Of a user, a tool or the system; not changed.
-    """
-    content = fold_cache_points(message.content)
-    marker = message.additional_kwargs.get("cache_control") if message.additional_kwargs else None
-    if not isinstance(marker, dict) or not content:
-        return content
-    items = [content] if isinstance(content, str) else content
-    last = _block(items[-1])
-    return [*items[:-1], {**last, "cache_control": last.get("cache_control") or marker}]
-
-
-def native_block(item: object) -> object:
-    """Return a block of Converse's or OpenAI's in a form that `blocks` knows; else the item.
-
-    Args:
-        item: What a message's content holds; not changed.
+        item: A text, or a block of any API's; not changed. What is unknown stays as it is.
 
     Raises:
-        InvalidInputError: It is an image or a document that holds nothing.
+        InvalidInputError: It is neither.
     """
+    if isinstance(item, str):
+        return {"type": "text", "text": item}
     if not isinstance(item, dict):
-        return item
+        raise InvalidInputError(
+            f"a content block must be text or a dict with a type, not {type(item).__name__}."
+        )
     kind = item.get("type")
+    if kind == "non_standard" and isinstance(item.get("value"), dict):
+        return native_block(item["value"])
     if kind in (None, "function") and isinstance(item.get("function"), dict):
         return _chat_call(item) or item
     translate = _OPENAI_ITEMS.get(kind) if isinstance(kind, str) else None
@@ -100,40 +85,8 @@ _OPENAI_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
 }
 
 
-def cache_marker(item: object) -> JsonObject | None:
-    """Return the cache marker that a cache point of Converse stands for; None for anything else."""
-    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
-        return None
-    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
-    if point is None:
-        return None
-    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
-
-
-def fold_cache_points(content: Content) -> Content:
-    """Return content with cache points as markers of the blocks in front of them."""
-    if isinstance(content, str):
-        return content
-    folded: list[str | JsonObject] = []
-    for item in content:
-        marker = cache_marker(item)
-        if marker is None:
-            folded.append(item)
-        elif folded:
-            folded[-1] = {**_block(folded[-1]), "cache_control": marker}
-    return folded
-
-
-def _block(item: str | JsonObject) -> JsonObject:
-    return {"type": "text", "text": item} if isinstance(item, str) else item
-
-
 def _from_converse(block: JsonObject) -> JsonObject:
-    """Return a block of Converse's in a form that `blocks` knows; any other block itself.
-
-    Raises:
-        InvalidInputError: It is an image or a document that holds nothing.
-    """
+    """Return a block of Converse's in a form that `blocks` knows; any other block itself."""
     if _FORMS.keys().isdisjoint(block):
         return block
     for key, (kind, translate) in _FORMS.items():
@@ -218,8 +171,7 @@ def _media(kind: str, held: JsonObject) -> JsonObject | None:
         return {"type": kind, "url": str(bucket.get("uri")), "mime_type": media_type, **details}
     data = source.get("bytes")
     if not data:
-        name = "image" if kind == "image" else "document"
-        raise InvalidInputError(f"this {name} holds no bytes and no text. Pass it as base64.")
+        return {"type": kind, **details}
     encoded = base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
     return {"type": kind, "base64": encoded, "mime_type": media_type, **details}
 

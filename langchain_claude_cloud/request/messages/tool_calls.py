@@ -7,10 +7,11 @@ The content gives the order, and what LangChain has no field for.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -23,58 +24,39 @@ INVALID_JSON: Final = "INVALID_JSON"
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A call of a tool: its name, its arguments, and what is wrong with them, if anything."""
-
-    name: str
-    arguments: JsonObject
-    error: str | None = None
-
-    @classmethod
-    def invalid(cls, name: str | None, raw: object, error: str | None) -> _Call:
-        """Return a call whose arguments are no JSON object."""
-        error = error or "The arguments are not valid JSON."
-        return cls(name or "", {INVALID_JSON: raw or ""}, error)
-
-
 @dataclass(slots=True)
 class MessageCalls:
     """The tool calls of one message, and which of them have their block already.
 
     Attributes:
-        known: LangChain's calls, by id.
+        names: What the tools are called in the request.
+        known: LangChain's calls, valid and invalid, by id.
         parsed: Whether LangChain's own lists are the truth: a call that only content knows
             was then removed by somebody.
-        names: What the tools are called in the request.
-        broken: Ids of converted invalid calls, in their wire form, with what is wrong.
-        optional: Wire ids of converted calls that only content knows: they stay if a result
-            answers them.
+        unanswered: See `Turn.unanswered`.
         converted: Ids that have their block.
         server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
-    known: dict[str, _Call]
-    parsed: bool
     names: ToolNames
-    broken: dict[str, str] = field(default_factory=dict)
-    optional: set[str] = field(default_factory=set)
+    known: dict[str, ToolCall | InvalidToolCall] = field(default_factory=dict)
+    parsed: bool = False
+    unanswered: dict[str, str | None] = field(default_factory=dict)
     converted: set[str] = field(default_factory=set)
     server_names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, message: AIMessage, *, parsed: bool, names: ToolNames) -> MessageCalls:
+    def read(cls, message: AIMessage, names: ToolNames) -> MessageCalls:
         """Read the calls of a message.
 
         Args:
             message: The message.
-            parsed: Whether a model integration filled in its lists.
             names: What the tools are called in the request.
 
         Raises:
             InvalidInputError: A call without an id, or two with the same.
         """
-        known: dict[str, _Call] = {}
+        known: dict[str, ToolCall | InvalidToolCall] = {}
         for call in message.tool_calls:
             call_id = call.get("id")
             if not call_id and not call["name"]:
@@ -83,12 +65,13 @@ class MessageCalls:
                 raise _refuse_without_id(call["name"])
             if call_id in known:
                 raise InvalidInputError(f"two tool calls have the same id, {call_id!r}.")
-            known[call_id] = _Call(call["name"], call["args"])
+            known[call_id] = call
         for broken in message.invalid_tool_calls:
             if broken["id"]:  # one without cannot be answered; the rest of its turn goes back
-                invalid = _Call.invalid(broken.get("name"), broken.get("args"), broken.get("error"))
-                known.setdefault(broken["id"], invalid)
-        return cls(known, parsed or bool(known), names)
+                known.setdefault(broken["id"], broken)
+        # Only a model integration leaves metadata.
+        parsed = bool(known) or bool(message.response_metadata.keys() - {"output_version"})
+        return cls(names, known, parsed)
 
     def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
@@ -103,12 +86,11 @@ class MessageCalls:
             return None
         if call_id in self.converted:
             return None
-        call = self.known.get(call_id)
-        if call is None:
-            call = _read_block(block)
-            if self.parsed:
-                self.optional.add(wire_id(call_id))
-        return self._tool_use(call_id, call, block)
+        if call_id in self.known:
+            return self._tool_use(call_id, self.known[call_id], block)
+        if self.parsed:
+            self.unanswered[wire_id(call_id)] = None
+        return self._tool_use(call_id, {**block, "args": _arguments(block)}, block)
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
@@ -118,32 +100,34 @@ class MessageCalls:
             if call_id not in self.converted
         ]
 
-    def _tool_use(self, call_id: str, call: _Call, block: JsonObject) -> JsonObject:
+    def _tool_use(self, call_id: str, call: Mapping[str, object], block: JsonObject) -> JsonObject:
+        """Return the block of a call; one whose arguments are no object is invalid."""
         self.converted.add(call_id)
-        if call.error is not None:
-            self.broken[wire_id(call_id)] = call.error
+        name, arguments = str(call.get("name") or ""), call.get("args")
+        if not isinstance(arguments, dict):
+            error = call.get("error") or "The arguments are not valid JSON."
+            self.unanswered[wire_id(call_id)] = str(error)
+            arguments = {INVALID_JSON: arguments or ""}
         wire = {
             "type": "tool_use",
             "id": wire_id(call_id),
-            "name": self.names.wire_name(call.name),
-            "input": self.names.wire_input(call.name, call.arguments),
+            "name": self.names.wire_name(name),
+            "input": self.names.wire_input(name, arguments),
         }
         extras = block.get("extras")
         held = {**extras, **block} if isinstance(extras, dict) else block
         return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
 
 
-def _read_block(block: JsonObject) -> _Call:
-    """Read a call that only content knows."""
-    given = block.get("input", block.get("args"))
-    if block.get("partial_json") and not given:
-        given = block["partial_json"]
-    name = block.get("name") or ""
-    arguments = given if isinstance(given, dict) else parse_object(str(given)) if given else {}
-    if arguments is None or block.get("type") == "invalid_tool_call":
-        raw = "" if isinstance(given, dict) or not given else str(given)
-        return _Call.invalid(name, raw, block.get("error"))
-    return _Call(name, arguments)
+def _arguments(block: JsonObject) -> JsonObject | str:
+    """Return the arguments of a call that only content knows; text if they are invalid."""
+    given = block.get("input", block.get("args")) or block.get("partial_json") or {}
+    if block.get("type") == "invalid_tool_call":
+        return "" if isinstance(given, dict) else str(given)
+    if isinstance(given, dict):
+        return given
+    parsed = parse_object(str(given))
+    return str(given) if parsed is None else parsed
 
 
 def _refuse_without_id(name: str) -> InvalidInputError:

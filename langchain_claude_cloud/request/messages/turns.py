@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.assistant import AssistantContent
+from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.messages.tool_calls import INVALID_JSON
-
-THINKING: Final = ("thinking", "redacted_thinking")
-"""The types of blocks that hold what the model thought."""
 
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 
@@ -31,30 +29,28 @@ class Turn:
     Attributes:
         role: Whose turn it is.
         position: The index of the first message in it.
-        content: Blocks but for a user's tool results.
-        results: Tool results of a user's turn: the API wants them first.
+        content: The blocks.
         plain: Whether it is one message that was given as a string.
-        broken: Of an assistant's turn: ids of calls with invalid arguments, and why.
-        optional: Of an assistant's turn: ids of calls that go unless a result answers them.
-        paused: Of an assistant's turn: whether the API paused it.
+        unanswered: Of an assistant's turn: what becomes of a call without a result, by its id.
+            A text is why its arguments are invalid, and goes into a result. None: the call is
+            left out. One that is not in here must have a result.
+        paused: Of an assistant's turn: whether the API paused it, and continues it when it is
+            sent back.
     """
 
     role: Role
     position: int
     content: list[JsonObject] = field(default_factory=list)
-    results: list[JsonObject] = field(default_factory=list)
     plain: bool = False
-    broken: dict[str, str] = field(default_factory=dict)
-    optional: set[str] = field(default_factory=set)
+    unanswered: dict[str, str | None] = field(default_factory=dict)
     paused: bool = False
 
-    def extend(self, added: AssistantContent) -> None:
-        """Add a message to an assistant's turn."""
-        self.plain = False
-        self.content += added.blocks
-        self.broken.update(added.calls.broken)
-        self.optional |= added.calls.optional
-        self.paused = added.paused
+    def extend(self, turn: Turn) -> None:
+        """Add a turn of the same role."""
+        self.plain = turn.plain and not self.content
+        self.content += turn.content
+        self.unanswered |= turn.unanswered
+        self.paused = turn.paused
 
     def is_continued_by_the_api(self) -> bool:
         """Whether a request may end with this assistant turn on every model.
@@ -62,7 +58,7 @@ class Turn:
         After a pause the API takes up its own turn again, which is no prefill.
         """
         last = self.content[-1]["type"] if self.content else ""
-        return self.paused or is_server_block(last) or last == "compaction"
+        return self.paused or _is_server_block(last) or last == "compaction"
 
     def ends_with_server_result(self) -> bool:
         """Whether this is an assistant's turn that ends with a result of the API's own tools.
@@ -70,49 +66,61 @@ class Turn:
         One with calls that wait for the user's results is not at its end.
         """
         kinds = [block["type"] for block in self.content] if self.role == "assistant" else []
-        is_result = bool(kinds) and is_server_block(kinds[-1]) and kinds[-1].endswith("_result")
+        is_result = bool(kinds) and _is_server_block(kinds[-1]) and kinds[-1].endswith("_result")
         return is_result and "tool_use" not in kinds
 
     def wire(self) -> JsonObject:
-        """Return the API's message."""
-        if self.plain and len(self.content) == 1 and not self.results:
-            return {"role": self.role, "content": self.content[0]["text"]}
-        return {"role": self.role, "content": self.results + self.content}
+        """Return the API's message.
+
+        Raises:
+            InvalidInputError: There is nothing in it.
+        """
+        if not self.content:
+            raise InvalidInputError(
+                f"messages[{self.position}] is empty, and so is the whole {self.role} turn: Claude "
+                "does not accept an empty message. Give it text, or leave it out."
+            )
+        is_text = self.plain and len(self.content) == 1 and self.content[0]["type"] == "text"
+        return {"role": self.role, "content": self.content[0]["text"] if is_text else self.content}
 
 
-def is_server_block(kind: str) -> bool:
+def _is_server_block(kind: str) -> bool:
     """Whether a block is a server tool's call or result."""
     return kind in _SERVER_CALLS or (kind.endswith("_tool_result") and kind != "tool_result")
 
 
-def finalize_turns(turns: list[Turn]) -> list[Turn]:
-    """Take from assistant turns what must not be at their end; drop those left empty.
+def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
+    """Give each call its result, and take out what the API does not take back.
 
     Args:
-        turns: The paired turns; changed in place.
+        turns: The turns in order, with no system turn between calls and the user; changed in
+            place.
+        notices: Gets a line for each result that is left out.
 
     Returns:
-        The turns, alternating.
+        The turns, alternating, with one more where the last call still lacked its result.
 
     Raises:
-        InvalidInputError: A user turn with nothing in it.
+        InvalidInputError: A call without a result, or a result without a call.
     """
+    paired: list[Turn] = []
+    used: set[str] = set()
+    for turn in turns:
+        if turn.role == "user":
+            _pair_results(paired[-1] if paired else None, turn, used, notices)
+        paired.append(turn)
+    if paired and paired[-1].role == "assistant":
+        results = Turn("user", paired[-1].position)
+        _pair_results(paired[-1], results, used, notices)
+        paired += [results] if results.content else []
     finished: list[Turn] = []
     called: set[object] = set()
-    for index, turn in enumerate(turns):
+    for turn, following in zip_longest(paired, paired[1:]):
         if turn.role == "assistant":
-            following = turns[index + 1] if index + 1 < len(turns) else None
-            _drop_stray_server_results(turn, called)
-            _trim_end(turn, following)
-            if not turn.content:
-                continue
-        _append(finished, turn)
-    for turn in finished:
-        if not turn.content and not turn.results:
-            raise InvalidInputError(
-                f"messages[{turn.position}] is empty, and so is the whole {turn.role} turn: Claude "
-                "does not accept an empty message. Give it text, or leave it out."
-            )
+            _match_server_blocks(turn, following, called)
+            _trim_end(turn, is_last=following is None)
+        if turn.content or turn.role == "user":
+            _append(finished, turn)
     return finished
 
 
@@ -125,151 +133,111 @@ def _append(finished: list[Turn], turn: Turn) -> None:
         _append(finished, turn)
         finished.append(last)
     elif last is not None and last.role == turn.role:
-        last.content += turn.content
-        last.results += turn.results
-        last.plain = False
+        last.extend(turn)
     else:
         finished.append(turn)
 
 
-def _trim_end(turn: Turn, following: Turn | None) -> None:
-    if following is not None and following.role == "user" and not following.results:
-        _drop_dangling_server_calls(turn)
-    if following is None and turn.paused:
+def _trim_end(turn: Turn, *, is_last: bool) -> None:
+    if is_last and turn.paused:
         return
     # "The final block in an assistant message cannot be `thinking`" (400): an answer that was
     # cut while the model was thinking (forgecode#2107).
     while turn.content and turn.content[-1]["type"] in THINKING:
         turn.content.pop()
-    if following is None and turn.content and turn.content[-1]["type"] == "text":
+    if is_last and turn.content and turn.content[-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace" (400).
         turn.content[-1]["text"] = turn.content[-1]["text"].rstrip()
 
 
-def _drop_stray_server_results(turn: Turn, called: set[object]) -> None:
-    """Take out results of server tools whose call is not in the conversation.
+def _match_server_blocks(turn: Turn, following: Turn | None, called: set[object]) -> None:
+    """Take out calls and results of server tools that have lost each other.
 
-    Histories that were cut or edited hold them; the API refuses each that it cannot match
-    with a ``server_tool_use`` (400). A result may come some turns after its call: client
-    tools that the server's code calls are answered in between.
+    Histories that were cut or edited hold results without their call; the API refuses each that
+    it cannot match with a ``server_tool_use`` (400). A result may come some turns after its call:
+    client tools that the server's code calls are answered in between. A call without its result
+    was cut off, unless such answers follow, or nothing.
     """
-    if not any(is_server_block(block["type"]) for block in turn.content):
-        return
-    kept = []
+    answered: set[object] = set()
+    kept: list[JsonObject] = []
     for block in turn.content:
         kind = block["type"]
         if kind in _SERVER_CALLS:
             called.add(block.get("id"))
-        elif is_server_block(kind) and block.get("tool_use_id") not in called:
-            continue
+        elif _is_server_block(kind):
+            if block.get("tool_use_id") not in called:
+                continue
+            answered.add(block["tool_use_id"])
         kept.append(block)
+    if following is not None and following.role == "user" and not _has_results(following):
+        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or b.get("id") in answered]
     turn.content = kept
 
 
-def _drop_dangling_server_calls(turn: Turn) -> None:
-    """Take out server tool calls that were cut off before their result.
+def _has_results(turn: Turn) -> bool:
+    return bool(turn.content) and turn.content[0]["type"] == "tool_result"
 
-    One beside client tools may be waiting for their results: the caller looks out for that.
+
+def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> None:
+    """Match the results of a user's turn with the calls of the turn before it; put them first.
+
+    Histories get a second result when LangChain patches them: "each tool_use must have a
+    single result" (400). The first is sent.
     """
-    calls = [block["id"] for block in turn.content if block["type"] in _SERVER_CALLS]
-    if calls:
-        answered = {block.get("tool_use_id") for block in turn.content}
-        dangling = {call_id for call_id in calls if call_id not in answered}
-        turn.content = [block for block in turn.content if block.get("id") not in dangling]
-
-
-def pair_results(turns: list[Turn], notices: list[str]) -> list[Turn]:
-    """Check and complete the results of all tool calls.
-
-    Args:
-        turns: The turns in order, with no system turn between calls and the user; changed in
-            place.
-        notices: Gets a line for each result that is left out.
-
-    Returns:
-        The turns, with one more where the last call still lacked its result.
-
-    Raises:
-        InvalidInputError: A call without a result, a result without a call, or two calls
-            with one id.
-    """
-    paired: list[Turn] = []
-    used: set[str] = set()
-    calling: Turn | None = None
-    for turn in turns:
-        if turn.role == "user":
-            _match_results(calling, turn, used, notices)
-            calling = None
-        elif turn.role == "assistant" and any(b["type"] == "tool_use" for b in turn.content):
-            calling = turn
-        paired.append(turn)
-    if calling is not None:
-        paired.append(_match_results(calling, Turn("user", calling.position), used, notices))
-    return paired
-
-
-def _match_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> Turn:
-    """Match the results of a user's turn with the calls of the turn before it."""
-    results = _by_call(turn, notices) if turn.results else {}
-    missing = []
-    kept = []
-    calling = calling or Turn("assistant", turn.position)
-    for block in calling.content:
-        if block["type"] == "tool_use":
-            call_id = block["id"]
-            result = results.pop(call_id, None)
-            if result is None and call_id in calling.optional and call_id not in calling.broken:
-                continue
-            if result is None:
-                result = _failure(block, calling)
-                missing.append(result)
-            _link(block, result, used)
-        kept.append(block)
+    results: dict[str, JsonObject] = {}
+    others: list[JsonObject] = []
+    for block in turn.content:
+        if block["type"] != "tool_result":
+            others.append(block)
+        elif results.setdefault(block["tool_use_id"], block) is not block:
+            call_id = block["tool_use_id"]
+            notices.append(f"tool call {call_id!r} has two results; the first one is sent")
+    given = list(results.values())
+    missing = _answer_calls(calling, results, used) if calling is not None else []
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
             "AIMessage with that tool call. Results belong right behind the message that made "
             "the calls; when shortening a history, keep or drop both."
         )
+    turn.content = missing + given + others
+
+
+def _answer_calls(
+    calling: Turn, results: dict[str, JsonObject], used: set[str]
+) -> list[JsonObject]:
+    """Take its result for each call; leave out calls that need none, and make what is missing."""
+    missing: list[JsonObject] = []
+    kept: list[JsonObject] = []
+    for block in calling.content:
+        if block["type"] == "tool_use":
+            result = results.pop(block["id"], None)
+            if result is None and calling.unanswered.get(block["id"], "") is None:
+                continue
+            if result is None:
+                result = _failure(block, calling)
+                missing.append(result)
+            _link(block, result, used)
+        kept.append(block)
     calling.content = kept
-    turn.results = missing + turn.results
-    turn.plain = turn.plain and not turn.results
-    return turn
+    return missing
 
 
-def _by_call(turn: Turn, notices: list[str]) -> dict[str, JsonObject]:
-    """Index a turn's results by call, keeping the first of each.
-
-    Histories get a second result when LangChain patches them: "each tool_use must have a
-    single result" (400).
-    """
-    results: dict[str, JsonObject] = {}
-    twice = [
-        result["tool_use_id"]
-        for result in turn.results
-        if results.setdefault(result["tool_use_id"], result) is not result
-    ]
-    notices += [
-        f"tool call {call_id!r} has two results; the first one is sent" for call_id in twice
-    ]
-    turn.results = list(results.values())
-    return results
-
-
-def _failure(block: JsonObject, calling: Turn) -> JsonObject:
+def _failure(call: JsonObject, calling: Turn) -> JsonObject:
     """Return the result of a call whose arguments never were valid.
 
     Raises:
         InvalidInputError: The call was valid: somebody forgot to answer it.
     """
-    call_id = block["id"]
-    if call_id not in calling.broken:
+    call_id = call["id"]
+    error = calling.unanswered.get(call_id)
+    if error is None:
         raise InvalidInputError(
-            f"messages[{calling.position}]: tool call {call_id!r} ({block['name']}) has no result. "
+            f"messages[{calling.position}]: tool call {call_id!r} ({call['name']}) has no result. "
             f"Add a ToolMessage(tool_call_id={call_id!r}) right behind the AIMessage, or take the "
             "call out of its tool_calls."
         )
-    told = {INVALID_JSON: block["input"].get(INVALID_JSON, ""), "error": calling.broken[call_id]}
+    told = {INVALID_JSON: call["input"].get(INVALID_JSON, ""), "error": error}
     return {
         "type": "tool_result",
         "tool_use_id": call_id,
