@@ -10,7 +10,7 @@ from langchain_core.language_models.model_profile import ModelProfile
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.fields import ModelBase
-from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors.types import JsonObject
 
 _IDENTIFYING: Final = (

@@ -16,7 +16,7 @@ from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.cli.common import CommandError, Target
 from langchain_claude_cloud.cli.count import count_file
-from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.cost import cost_of, format_dollars
 
 _MILLION: Final = 1_000_000

@@ -25,10 +25,10 @@ from langchain_claude_cloud.config.checks import (
     CheckedArguments,
     check_text,
     from_environment,
-    read_marker,
     refusal,
     refuse_unknown,
 )
+from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
 
 
@@ -70,18 +70,19 @@ class CloudConfig(CheckedArguments, Serializable):
         if not isinstance(data, Mapping):
             return handler(data)
         values = dict(data)
-        owner = cls.__name__
-        withheld = read_marker(owner, values.pop("withheld", ()), cls._names_of_secrets())
-        refuse_unknown(owner, values, cls.model_fields)
+        withheld = values.pop("withheld", ())
+        secrets = cls._names_of_secrets()
+        if not isinstance(withheld, list | tuple | frozenset) or not {*withheld} <= {*secrets}:
+            raise refusal(
+                cls.__name__, f"withheld lists names of secrets, of: {', '.join(secrets)}."
+            )
+        refuse_unknown(cls.__name__, values, cls.model_fields)
         config = handler(values)
-        config._accept(withheld)  # noqa: SLF001  it is an instance of this class
+        config._withheld = frozenset(withheld)  # noqa: SLF001  it is an instance of this class
+        for name in cls.model_fields:
+            check_text(cls.__name__, name, getattr(config, name))
+        config._refuse_contradictions()  # noqa: SLF001  as above
         return config
-
-    def _accept(self, withheld: frozenset[str]) -> None:
-        self._withheld = withheld
-        for name in type(self).model_fields:
-            check_text(type(self).__name__, name, getattr(self, name))
-        self._refuse_contradictions()
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -92,9 +93,7 @@ class CloudConfig(CheckedArguments, Serializable):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).model_fields:  # pydantic's own refusal would show the value
-            raise refusal(
-                type(self).__name__, f"{name} cannot be changed; use model_copy(update=...)."
-            )
+            raise self._refusal(f"{name} cannot be changed; use model_copy(update=...).")
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[object, object]:
@@ -134,37 +133,35 @@ class CloudConfig(CheckedArguments, Serializable):
         """Raise ConfigurationError for fields that do not go together."""
         raise NotImplementedError
 
-    def secret(self, name: str) -> SecretStr | None:
-        """Return a secret, from the environment if this instance lost it on the way.
+    def _refusal(self, text: str) -> ConfigurationError:
+        return refusal(type(self).__name__, text)
+
+    def _effective(self, field: str, *variables: str) -> str | None:
+        """Return a field's text, from the first environment variable that is set if it has none."""
+        value: str | None = getattr(self, field)
+        return value or from_environment(type(self).__name__, field, variables)
+
+    def _from_environment(self, field: str, variable: str) -> SecretStr | None:
+        """Return a secret that the environment holds in place of a field."""
+        text = from_environment(type(self).__name__, field, (variable,))
+        return SecretStr(text) if text else None
+
+    def given(self, name: str) -> object | None:
+        """Return a secret, or an object such as a session, that was given.
+
+        A copy that lost a secret on the way reads it from its environment variable.
 
         Raises:
-            ConfigurationError: It is not in the environment either.
-        """
-        value: SecretStr | None = getattr(self, name)
-        if value is not None or name not in self._withheld:
-            return value
-        variable = self._secret_variables[name]
-        text = from_environment(type(self).__name__, name, (variable,))
-        if text is None:
-            raise refusal(
-                type(self).__name__,
-                f"{name} was given explicitly, and a pickled or serialized copy does not keep it; "
-                f"{variable} is not set either. Set {variable}, or pass {name} again. No other "
-                "credentials are used instead.",
-            )
-        return SecretStr(text)
-
-    def given_object(self, name: str) -> object | None:
-        """Return an object that was given, such as credentials or a session.
-
-        Raises:
-            ConfigurationError: This is a copy, which does not keep it.
+            ConfigurationError: It is not there either, or a copy lost an object.
         """
         value: object | None = getattr(self, name)
-        if value is None and name in self._withheld:
-            raise refusal(
-                type(self).__name__,
-                f"{name} was given as an object, and a pickled or serialized copy does not keep "
-                f"it. Pass {name} again. No other credentials are used instead.",
-            )
-        return value
+        if value is not None or name not in self._withheld:
+            return value
+        variable = self._secret_variables.get(name)
+        if variable and (value := self._from_environment(name, variable)):
+            return value
+        unset = f"{variable} is not set either. Set it, or pass" if variable else "Pass"
+        raise self._refusal(
+            f"{name} was given explicitly, and a pickled or serialized copy does not keep it. "
+            f"{unset} {name} again. No other credentials are used instead."
+        )

@@ -5,21 +5,55 @@ Nothing here reads a file, imports a cloud's library or touches the network.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, field_serializer
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of, split_arn
 from langchain_claude_cloud.config.base import CloudConfig
-from langchain_claude_cloud.config.checks import (
-    check_request_metadata,
-    from_environment,
-    read_guardrail,
-    refusal,
-)
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, InferenceProfile
+
+_GUARDRAIL = {
+    "guardrailIdentifier": re.compile(
+        r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
+    ),
+    "guardrailVersion": re.compile(r"[1-9][0-9]{0,7}|DRAFT"),
+    "tagSuffix": re.compile(r"[A-Za-z0-9]{1,20}"),
+}
+# The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
+_LONGEST_METADATA = 8500
+
+
+def _read_guardrail(value: object) -> object:
+    """Return a guardrail as the mapping that the API names, from that or ``id:version``."""
+    if isinstance(value, str):
+        name, _, number = value.rpartition(":")
+        value = {"guardrailIdentifier": name, "guardrailVersion": number}
+    if not isinstance(value, Mapping):
+        return value
+    given = {str(name): str(part) for name, part in value.items()}
+    needed = {"guardrailIdentifier", "guardrailVersion"}
+    shaped = needed <= set(given) <= set(_GUARDRAIL) and all(
+        _GUARDRAIL[name].fullmatch(part) for name, part in given.items()
+    )
+    if not shaped:
+        raise ValueError(
+            "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN) and "
+            "guardrailVersion (a number or DRAFT), perhaps tagSuffix (1 to 20 letters and digits), "
+            "and nothing else; trace is a field of its own"
+        )
+    return given
+
+
+def _check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
+    """Return request metadata that fits into its header."""
+    if value is not None and len(json.dumps(value)) > _LONGEST_METADATA:
+        raise ValueError(f"as JSON it may have {_LONGEST_METADATA} characters, and has more")
+    return value
 
 
 def _check_session(session: object) -> object:
@@ -93,13 +127,13 @@ class Bedrock(CloudConfig):
     api: BedrockApiName = "invoke"
     inference_profile: Literal["auto"] | InferenceProfile | None = "auto"
     base_model: str | None = None
-    guardrail: Annotated[dict[str, str] | None, BeforeValidator(read_guardrail)] = None
+    guardrail: Annotated[dict[str, str] | None, BeforeValidator(_read_guardrail)] = None
     guard_last_turn_only: bool = False
     service_tier: Literal["priority", "default", "flex", "reserved"] | None = None
     latency: Literal["standard", "optimized"] | None = None
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None
     project: str | None = None
-    request_metadata: Annotated[dict[str, str] | None, AfterValidator(check_request_metadata)] = (
+    request_metadata: Annotated[dict[str, str] | None, AfterValidator(_check_request_metadata)] = (
         None
     )
     workspace: str | None = None
@@ -119,8 +153,7 @@ class Bedrock(CloudConfig):
 
         None leaves it to the profile or the session, at the first call.
         """
-        names = ("AWS_REGION", "AWS_DEFAULT_REGION")
-        return self.region or from_environment("Bedrock", "region", names)
+        return self._effective("region", "AWS_REGION", "AWS_DEFAULT_REGION")
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
@@ -130,7 +163,7 @@ class Bedrock(CloudConfig):
         ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
         if api.aws_variable is not None and not ignored:
             names += [api.aws_variable, "AWS_ENDPOINT_URL"]
-        url = self.base_url or from_environment("Bedrock", "base_url", names)
+        url = self._effective("base_url", *names)
         return url.rstrip("/").removesuffix(api.base_path).rstrip("/") if url else None
 
     def api_headers(self) -> dict[str, str]:
@@ -141,12 +174,10 @@ class Bedrock(CloudConfig):
         """
         headers = {}
         for name, (header, variable) in bedrock_apis()[self.api].headers.items():
-            value = getattr(self, name) or from_environment("Bedrock", name, (variable,))
+            value = self._effective(name, variable)
             if not value:
-                raise refusal(
-                    "Bedrock", f"api={self.api!r} needs {name}: pass it, or set {variable}."
-                )
-            headers[header] = str(value)
+                raise self._refusal(f"api={self.api!r} needs {name}: pass it, or set {variable}.")
+            headers[header] = value
         return headers
 
     def through(self, api: BedrockApiName) -> Bedrock:
@@ -172,15 +203,13 @@ class Bedrock(CloudConfig):
         if project.rpartition("/")[2] == "default":
             return
         if project.startswith("arn:") and region not in (None, region_of(project)):
-            raise refusal(
-                "Bedrock",
+            raise self._refusal(
                 f"project {project} is in another region than {region}, which is called. Give a "
                 "project of that region.",
             )
         kind = (split_arn(model) or ("foundation-model",))[0]
         if kind not in ("foundation-model", "inference-profile"):
-            raise refusal(
-                "Bedrock",
+            raise self._refusal(
                 f"project {project} cannot be used with {model}: only foundation models and "
                 "system-defined inference profiles take a project. Leave out project, or name "
                 "the model itself.",
@@ -188,24 +217,20 @@ class Bedrock(CloudConfig):
 
     def effective_session_token(self) -> SecretStr | None:
         """Return the session token, from the environment if the keys are from there."""
-        token = self.secret("session_token")
+        token = cast("SecretStr | None", self.given("session_token"))
         if token is None and self.access_key_id is None and "access_key_id" in self._withheld:
             # The keys come from the environment now, and its three variables belong together.
-            text = from_environment("Bedrock", "session_token", ("AWS_SESSION_TOKEN",))
-            return SecretStr(text) if text else None
+            return self._from_environment("session_token", "AWS_SESSION_TOKEN")
         return token
 
     def effective_api_key(self) -> SecretStr | Callable[[], str] | None:
         """Return the API key, from the environment if no other identity is given."""
         if self.unsigned:
             return None
-        if self.api_key is not None and not isinstance(self.api_key, SecretStr):
-            return self.api_key
         if self._identities() or self.role_arn:
-            return self.secret("api_key")
+            return cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
         # A secret of one service is never shown to another.
-        text = from_environment("Bedrock", "api_key", (bedrock_apis()[self.api].api_key_variable,))
-        return SecretStr(text) if text else None
+        return self._from_environment("api_key", bedrock_apis()[self.api].api_key_variable)
 
     def _identities(self) -> list[str]:
         """Return which kinds of explicit credentials there are."""
@@ -226,21 +251,18 @@ class Bedrock(CloudConfig):
             ("role_session_name", "role_arn"),
         ):
             if self._has(name) and not self._has(partner):
-                raise refusal("Bedrock", f"{name} needs {partner}, which is missing.")
+                raise self._refusal(f"{name} needs {partner}, which is missing.")
         self._refuse_what_the_api_lacks()
         self.api_headers()
         identities = [*self._identities(), *(["role_arn"] if self.role_arn else [])]
         if len(self._identities()) > 1 or {"api_key", "role_arn"} <= set(identities):
-            raise refusal(
-                "Bedrock",
+            raise self._refusal(
                 f"explicit credentials conflict: {' and '.join(identities)}. Give one identity: "
                 "access_key_id with secret_access_key, profile, session or api_key; role_arn can "
                 "be added to each of them except api_key.",
             )
         if self.unsigned and identities:
-            raise refusal(
-                "Bedrock", f"unsigned requests have no identity: leave out {identities[0]}."
-            )
+            raise self._refusal(f"unsigned requests have no identity: leave out {identities[0]}.")
 
     def _refuse_what_the_api_lacks(self) -> None:
         api = bedrock_apis()[self.api]
@@ -253,8 +275,7 @@ class Bedrock(CloudConfig):
         if api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
             lacking.append("inference_profile")
         if lacking:
-            raise refusal(
-                "Bedrock",
+            raise self._refusal(
                 f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which would "
                 f"ignore it. Leave it out, or use {self._apis_with(lacking)}.",
             )

@@ -7,17 +7,16 @@ files and libraries are held to the same forms as the user.
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from langchain_claude_cloud.catalogue.models import served_by_family
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import MASK
 from langchain_claude_cloud.errors.types import Cloud
@@ -31,58 +30,61 @@ PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
 FIELD_ALIASES: Mapping[str, str] = {"model_name": "model", "stop": "stop_sequences"}
 """Other names of the model's fields; LangChain uses them."""
 
+_HAIKU: Final = "ANTHROPIC_DEFAULT_HAIKU_MODEL"
+_ALIASES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "opus": ("opus", ("ANTHROPIC_DEFAULT_OPUS_MODEL",)),
+    "sonnet": ("sonnet", ("ANTHROPIC_DEFAULT_SONNET_MODEL",)),
+    "haiku": ("haiku", (_HAIKU,)),
+    "small": ("haiku", ("ANTHROPIC_SMALL_FAST_MODEL", _HAIKU)),
+}
+"""Each alias: its family, and the environment variables that name another model (Claude Code's)."""
+
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_GUARDRAIL = {
-    "guardrailIdentifier": re.compile(
-        r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
-    ),
-    "guardrailVersion": re.compile(r"[1-9][0-9]{0,7}|DRAFT"),
-    "tagSuffix": re.compile(r"[A-Za-z0-9]{1,20}"),
-}
-# The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
-_LONGEST_METADATA = 8500
-_REGION = (REGION, "a region such as 'us-east-1': a-z, 0-9 and '-' only")
-_PROJECT = (PROJECT, "a project's id or number, such as 'my-project'")
-_BEDROCK_PROJECT = (
-    re.compile(
-        r"[a-zA-Z0-9_-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[a-zA-Z0-9_-]+"
-    ),
-    "a project's id or ARN, such as 'proj_abc123'",
+_REGION = (
+    REGION,
+    "is malformed. It is a region such as 'us-east-1': a-z, 0-9 and '-' only.",
 )
-_REGIONS_OF_THE_OTHER: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "Vertex": (
-        re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}"),
+_NO_REGION_OF_AWS = (
+    re.compile(r"(?![a-z]{2}(?:-[a-z]+)+-\d{1,2}$).*"),
+    "is a region of AWS. Google Cloud's are spelled like 'us-east5'; 'global' serves most models.",
+)
+_NO_REGION_OF_GOOGLE = (
+    re.compile(r"(?![a-z]+-[a-z]+\d{1,2}$).*"),
+    "is a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
+)
+_PROJECT = (PROJECT, "is malformed. It is a project's id or number, such as 'my-project'.")
+_SHAPES: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
+    "Vertex.region": (_NO_REGION_OF_AWS, _REGION),
+    "Vertex.count_tokens_region": (_NO_REGION_OF_AWS, _REGION),
+    "Vertex.project": (_PROJECT,),
+    "Vertex.quota_project": (_PROJECT,),
+    "Bedrock.region": (_NO_REGION_OF_GOOGLE, _REGION),
+    "Bedrock.project": (
         (
-            "a region of AWS. Google Cloud's are spelled like 'us-east5' or 'europe-west1'; "
-            "'global', 'us' and 'eu' serve most models."
+            re.compile(
+                r"[\w-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[\w-]+", re.ASCII
+            ),
+            "is malformed. It is a project's id or ARN, such as 'proj_abc123'.",
         ),
     ),
-    "Bedrock": (
-        re.compile(r"[a-z]+-[a-z]+\d{1,2}"),
-        "a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
+    "Bedrock.role_arn": (
+        (
+            re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"),
+            "is malformed. It is a role's ARN, such as 'arn:aws:iam::123456789012:role/name'.",
+        ),
+    ),
+    "Bedrock.role_session_name": (
+        (
+            re.compile(r"[A-Za-z0-9+=,.@_-]{2,64}"),
+            "is malformed. It is 2 to 64 letters, digits or any of '+=,.@_-'.",
+        ),
     ),
 }
-"""How each cloud's users may spell a region that is the other's."""
-
-_SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "Bedrock.project": _BEDROCK_PROJECT,
-    "region": _REGION,
-    "count_tokens_region": _REGION,
-    "project": _PROJECT,
-    "quota_project": _PROJECT,
-    "role_arn": (
-        re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"),
-        "a role's ARN, such as 'arn:aws:iam::123456789012:role/name'",
-    ),
-    "role_session_name": (
-        re.compile(r"[A-Za-z0-9+=,.@_-]{2,64}"),
-        "2 to 64 letters, digits or any of '+=,.@_-'",
-    ),
-}
+"""The forms of fields, and what is said of a text that has not the form."""
 
 
 def check_max_retries(max_retries: object) -> None:
@@ -91,10 +93,10 @@ def check_max_retries(max_retries: object) -> None:
     Raises:
         ConfigurationError: It is not a whole number of 0 or more.
     """
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int):
-        raise ConfigurationError(f"max_retries is {max_retries!r}: give a whole number.")
-    if max_retries < 0:
-        raise ConfigurationError(f"max_retries is {max_retries}: give 0 or more.")
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        raise ConfigurationError(
+            f"max_retries is {max_retries!r}: give a whole number of 0 or more."
+        )
 
 
 def refusal(owner: str, text: str) -> ConfigurationError:
@@ -118,7 +120,7 @@ def check_text(owner: str, field: str, value: object, source: str | None = None)
     place = f"{source} (for {field})" if source else field
     problem = _problem(owner, field, value)
     del value  # error trackers store what frames hold
-    if problem is not None:
+    if problem:
         raise refusal(owner, f"{place} {problem}")
 
 
@@ -133,19 +135,9 @@ def _problem(owner: str, field: str, value: object) -> str | None:
     if field == "base_url":
         problem = url_problem(text)
         return problem and f"{problem}."
-    return None if isinstance(value, SecretStr) else _shape_problem(owner, field, text)
-
-
-def _shape_problem(owner: str, field: str, text: str) -> str | None:
-    known = _SHAPES.get(f"{owner}.{field}") or _SHAPES.get(field)
-    if known is None:
-        return None
-    if known is _REGION and owner in _REGIONS_OF_THE_OTHER:
-        pattern, told = _REGIONS_OF_THE_OTHER[owner]
-        if pattern.fullmatch(text):
-            return f"{text!r} is {told}"
-    pattern, shape = known
-    return None if pattern.fullmatch(text) else f"{_shown(text)} is malformed. It is {shape}."
+    shapes = () if isinstance(value, SecretStr) else _SHAPES.get(f"{owner}.{field}", ())
+    wrong = (told for pattern, told in shapes if not pattern.fullmatch(text))
+    return next((f"{_shown(text)} {told}" for told in wrong), None)
 
 
 def url_problem(text: str) -> str | None:
@@ -190,6 +182,26 @@ def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None
     return None
 
 
+def expand_alias(model: str) -> str:
+    """Return the model that an alias stands for; any other name as it is.
+
+    Args:
+        model: ``opus``, ``sonnet``, ``haiku``, ``small``, or the name, id or ARN of a model.
+    """
+    alias = _ALIASES.get(model)
+    if alias is None:
+        return model
+    family, variables = alias
+    given = from_environment("ChatClaudeCloud", "model", variables)
+    if given is not None and given not in _ALIASES:
+        return given
+    return next(
+        row.name
+        for row in served_by_family()[family]
+        if row.is_served("vertex") and row.is_served("bedrock")
+    )
+
+
 def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, str]:
     """Return headers that can be sent.
 
@@ -218,56 +230,6 @@ def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, st
                 "serialized copy does not keep its value. Pass default_headers again.",
             )
     return dict(headers or {})
-
-
-def read_guardrail(value: object) -> object:
-    """Return a guardrail as the mapping that the API names, from that or ``id:version``."""
-    if isinstance(value, str):
-        name, _, number = value.rpartition(":")
-        value = {"guardrailIdentifier": name, "guardrailVersion": number}
-    if not isinstance(value, Mapping):
-        return value
-    given = {str(name): str(part) for name, part in value.items()}
-    needed = {"guardrailIdentifier", "guardrailVersion"}
-    shaped = needed <= set(given) <= set(_GUARDRAIL) and all(
-        _GUARDRAIL[name].fullmatch(part) for name, part in given.items()
-    )
-    if not shaped:
-        raise ValueError(
-            "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN) and "
-            "guardrailVersion (a number or DRAFT), perhaps tagSuffix (1 to 20 letters and digits), "
-            "and nothing else; trace is a field of its own"
-        )
-    return given
-
-
-def read_credentials_info(value: object) -> SecretStr | None:
-    """Return the contents of a Google key file as JSON, from that or a mapping."""
-    given = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if given is None:
-        return None
-    with suppress(ValueError, TypeError, RecursionError):
-        info = json.loads(given) if isinstance(given, str | bytes) else given
-        if isinstance(info, Mapping) and isinstance(info.get("type"), str):
-            return SecretStr(json.dumps(dict(info)))
-    raise ValueError(
-        "it is the contents of a key file, as a mapping or as JSON, with a field named type"
-    )
-
-
-def check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
-    """Return request metadata that fits into its header."""
-    if value is not None and len(json.dumps(value)) > _LONGEST_METADATA:
-        raise ValueError(f"as JSON it may have {_LONGEST_METADATA} characters, and has more")
-    return value
-
-
-def read_marker(owner: str, withheld: object, known: Iterable[str]) -> frozenset[str]:
-    """Return which secrets a pickled or serialized copy lacks."""
-    names = frozenset(withheld) if isinstance(withheld, list | tuple | frozenset) else None
-    if names is None or not names <= frozenset(known):
-        raise refusal(owner, f"withheld lists names of secrets, of: {', '.join(known)}.")
-    return names
 
 
 def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:

@@ -5,15 +5,17 @@ Nothing here reads a file, imports a cloud's library or touches the network.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from langchain_claude_cloud.catalogue.resolution import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
-from langchain_claude_cloud.config.checks import from_environment, read_credentials_info, refusal
+from langchain_claude_cloud.config.checks import refusal
 from langchain_claude_cloud.errors.types import Cloud
 
 
@@ -26,6 +28,20 @@ def _check_credentials(credentials: object) -> object:
             "credentials_info.",
         )
     return credentials
+
+
+def _read_credentials_info(value: object) -> SecretStr | None:
+    """Return the contents of a Google key file as JSON, from that or a mapping."""
+    given = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if given is None:
+        return None
+    with suppress(ValueError, TypeError, RecursionError):
+        info = json.loads(given) if isinstance(given, str | bytes) else given
+        if isinstance(info, Mapping) and isinstance(info.get("type"), str):
+            return SecretStr(json.dumps(dict(info)))
+    raise ValueError(
+        "it is the contents of a key file, as a mapping or as JSON, with a field named type"
+    )
 
 
 class Vertex(CloudConfig):
@@ -55,7 +71,7 @@ class Vertex(CloudConfig):
         default=None, exclude=True, repr=False
     )
     access_token: SecretStr | None = None
-    credentials_info: Annotated[SecretStr | None, BeforeValidator(read_credentials_info)] = None
+    credentials_info: Annotated[SecretStr | None, BeforeValidator(_read_credentials_info)] = None
     base_url: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     count_tokens_region: str | None = None
@@ -72,7 +88,7 @@ class Vertex(CloudConfig):
     def effective_project(self) -> str | None:
         """Return the project as far as arguments and environment tell it."""
         names = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
-        return self.project or from_environment("Vertex", "project", names)
+        return self._effective("project", *names)
 
     def region_for(self, model: str) -> str:
         """Return the region that a model is asked in.
@@ -81,10 +97,9 @@ class Vertex(CloudConfig):
             ConfigurationError: It does not have the throughput that is asked for.
         """
         names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
-        region = self.region or from_environment("Vertex", "region", names) or "global"
+        region = self._effective("region", *names) or "global"
         if self.request_type == "dedicated" and region == "global":
-            raise refusal(
-                "Vertex",
+            raise self._refusal(
                 "request_type='dedicated' asks for provisioned throughput, which the global "
                 "endpoint does not have. Give the region that the throughput was bought in.",
             )
@@ -92,8 +107,7 @@ class Vertex(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of Google's, without a slash at its end."""
-        names = ("ANTHROPIC_VERTEX_BASE_URL",)
-        url = self.base_url or from_environment("Vertex", "base_url", names)
+        url = self._effective("base_url", "ANTHROPIC_VERTEX_BASE_URL")
         return url.rstrip("/") if url else None
 
     def effective_credentials_info(self) -> SecretStr | None:
@@ -102,18 +116,18 @@ class Vertex(CloudConfig):
         Raises:
             ConfigurationError: They are not there, or are not what a key file holds.
         """
-        given = self.secret("credentials_info")
+        given = self.given("credentials_info")
         try:
-            return read_credentials_info(given)
+            return _read_credentials_info(given)
         except ValueError as error:
             problem = str(error)
-        raise refusal("Vertex", f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
+        raise self._refusal(f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
 
     def _refuse_contradictions(self) -> None:
         given = [name for name in self._names_of_secrets() if self._has(name)]
         if len(given) > 1:
-            raise refusal(
-                "Vertex", f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
+            raise self._refusal(
+                f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
             )
         if self.region is not None:
             self.region_for("")

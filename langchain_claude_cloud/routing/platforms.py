@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.resolution import cloud_of
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.aliases import expand_alias
+from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}

@@ -35,8 +35,7 @@ from langchain_claude_cloud.catalogue.resolution import (
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.aliases import expand_alias
-from langchain_claude_cloud.config.checks import check_headers, refusal
+from langchain_claude_cloud.config.checks import check_headers, expand_alias, refusal
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
@@ -342,8 +341,8 @@ def vertex_settings(
     decided = {
         "project": config.effective_project(),
         "region": config.region_for(model),
-        "credentials": config.given_object("credentials"),
-        "access_token": config.secret("access_token"),
+        "credentials": config.given("credentials"),
+        "access_token": config.given("access_token"),
         "credentials_info": config.effective_credentials_info(),
         "base_url": config.effective_base_url(),
         "extra_headers": check_headers("Vertex", default_headers),
@@ -368,11 +367,11 @@ def bedrock_settings(
     decided = {
         "region": config.effective_region(),
         "arn_region": (region_of(model) or None) if split_arn(model) else None,
-        "access_key_id": config.secret("access_key_id"),
-        "secret_access_key": config.secret("secret_access_key"),
+        "access_key_id": config.given("access_key_id"),
+        "secret_access_key": config.given("secret_access_key"),
         "session_token": config.effective_session_token(),
         "api_key": config.effective_api_key(),
-        "session": config.given_object("session"),
+        "session": config.given("session"),
         "base_url": config.effective_base_url(),
         "api_headers": config.api_headers(),
         "extra_headers": check_headers("Bedrock", default_headers),
