@@ -91,9 +91,7 @@ def sse(events: Iterable[Event]) -> bytes:
 
 def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator[Any], list[Any]]:
     """Return the fold of a stream and what a writer made of it."""
-    stream: ResponseStream[Any] = ResponseStream(
-        "sse", MessageAccumulator(writer), ORIGIN, cloud="vertex"
-    )
+    stream: ResponseStream[Any] = ResponseStream("sse", MessageAccumulator(writer), ORIGIN)
     outputs = [*stream.feed(sse(events)), *stream.close()]
     return stream.accumulator, outputs
 

@@ -278,7 +278,6 @@ class CallDriver(Generic[T]):
             route.platform.framing,
             self.answer.begin(source, self._request.names),
             source,
-            cloud=route.config.cloud,
             version=self._call.version,
         )
         return self._reader

@@ -15,7 +15,7 @@ back unchanged, it continues in another message
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
@@ -40,7 +40,6 @@ PAUSED: Final = "pause_turn"
 _OF_THE_FIRST: Final = frozenset({"id", "model", "type", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _FIELDS_OF_DELTA: Final = 3
-_ENVELOPE: Final = frozenset({"type", "delta", "usage"})
 _TEXT_OF_DELTA: Final = {
     "text_delta": "text",
     "thinking_delta": "thinking",
@@ -56,7 +55,7 @@ class EventHandler(Generic[T]):
     """
 
     def message_start(self, state: MessageAccumulator[T]) -> Sequence[T]:
-        """The message started."""
+        """The message has something to hand out, for the first time."""
         return ()
 
     def block_start(self, block: Block) -> Sequence[T]:
@@ -97,8 +96,6 @@ class MessageAccumulator(Generic[T]):
 
     Attributes:
         fields: The fields of `message_start` and `message_delta`, laid over each other.
-        usage: Usage, merged the same way. Each message of a paused answer is a request, and
-            billed as one: their counts add up.
         blocks: The content blocks that have something to show, in order.
         complete: Whether `message_stop` arrived.
         is_paused: Whether the API paused: the next message that is added continues this one.
@@ -113,7 +110,6 @@ class MessageAccumulator(Generic[T]):
             pauses: How often the message may be continued; after that a pause ends it.
         """
         self.fields: JsonObject = {}
-        self.usage: JsonObject = {}
         self.blocks: list[Block] = []
         self.complete = False
         self.is_paused = False
@@ -123,10 +119,18 @@ class MessageAccumulator(Generic[T]):
         self._by_index: dict[object, Block] = {}
         self._pauses_left = pauses
         # What the messages before the current one add up to, if they were paused.
-        self._paused_fields: JsonObject | None = None
+        self._paused_fields: JsonObject = {}
         self._paused_usage: JsonObject = {}
         self._paused_blocks = 0
         self._own_usage: JsonObject = {}
+
+    @property
+    def usage(self) -> JsonObject:
+        """Usage, merged as the fields are.
+
+        Each message of a paused answer is a request, and billed as one: their counts add up.
+        """
+        return add_usage(self._paused_usage, self._own_usage)
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -154,7 +158,7 @@ class MessageAccumulator(Generic[T]):
         self._outputs = []
         kind = event["type"]
         if kind != "content_block_delta" or len(event) > _FIELDS_OF_DELTA:
-            self._keep_bedrock_fields(event)
+            self._keep(event, BEDROCK_PREFIX)
         match kind:
             case "content_block_delta":
                 self._block_delta(self._by_index[event["index"]], event["delta"])
@@ -167,9 +171,8 @@ class MessageAccumulator(Generic[T]):
             case "message_start":
                 self._message_start(event)
             case "message_delta":
-                news = {key: event[key] for key in event if key not in _ENVELOPE} | event["delta"]
-                self.fields.update(_own_fields(news))
-                self._add_usage(event.get("usage"))
+                self._keep({key: event[key] for key in event if key not in ("type", "delta")})
+                self._keep(event["delta"])
             case "message_stop":
                 self._message_stop()
         return self._outputs
@@ -199,27 +202,31 @@ class MessageAccumulator(Generic[T]):
 
     def _message_start(self, event: JsonObject) -> None:
         message = event["message"]
-        is_first = self._paused_fields is None
-        fields = _own_fields(message)
         self.complete = self.is_paused = False
         self._by_index.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
         del self.blocks[self._paused_blocks :]
-        kept = {key: fields[key] for key in fields if is_first or key not in _OF_THE_FIRST}
-        self.fields = {**(self._paused_fields or {}), **kept}
+        first = {
+            key: self._paused_fields[key] for key in _OF_THE_FIRST & self._paused_fields.keys()
+        }
+        self.fields = self._paused_fields.copy()
         self._own_usage = {}
-        self._keep_bedrock_fields(message)
-        self._keep_bedrock_fields(event)
-        self._add_usage(message.get("usage"))
-        if is_first:
-            self._outputs += self._handler.message_start(self)
+        self._keep({**message, **first})
+        self._keep(event, BEDROCK_PREFIX)
         for number, block in enumerate(message.get("content") or ()):
             index = f"message_start/{number}"
             self._block_start(index, block)
             self._block_stop(self._by_index[index])
 
-    def _add_usage(self, report: JsonObject | None) -> None:
-        """Add a report of the current message's usage.
+    def _keep(self, news: JsonObject, prefix: str = "") -> None:
+        """Lay fields of a message over those that are known, but for its content.
+
+        Args:
+            news: The fields.
+            prefix: What the names of the fields begin with that are kept.
+
+        Which event brings what a guardrail of Bedrock did is not documented, and later ones may
+        say NONE: that it intervened once holds for the message.
 
         Usage comes in two places: `message_start` and `message_delta`. The values of the second
         are cumulative and differ from the first in one of five first-party streams; where it
@@ -227,11 +234,14 @@ class MessageAccumulator(Generic[T]):
         `output_tokens`). So: a later value that is not null wins, an absent one keeps the
         earlier. Source: the API's documentation of streaming, and recorded streams.
         """
-        news = {key: value for key, value in (report or {}).items() if value is not None}
-        self._own_usage = {**self._own_usage, **news}
-        self.usage = self._own_usage
-        if self._paused_usage:
-            self.usage = add_usage(self._paused_usage, self._own_usage)
+        for key, value in news.items():
+            has_intervened = key == GUARDRAIL_ACTION and self.fields.get(key) == INTERVENED
+            if value is None or key == "content" or has_intervened or not key.startswith(prefix):
+                continue
+            if key == "usage":
+                self._own_usage |= {name: n for name, n in value.items() if n is not None}
+            else:
+                self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
         given = announced.get("input")
@@ -264,6 +274,8 @@ class MessageAccumulator(Generic[T]):
 
     def _show(self, block: Block) -> None:
         """Give a block its place, the first time that there is something to show of it."""
+        if not self.blocks:
+            self._outputs += self._handler.message_start(self)
         block.position = len(self.blocks)
         self.blocks.append(block)
         self._outputs += self._handler.block_start(block)
@@ -322,18 +334,6 @@ class MessageAccumulator(Generic[T]):
         if block.position >= 0:
             self._outputs += self._handler.block_stop(block)
 
-    def _keep_bedrock_fields(self, event: JsonObject) -> None:
-        """Keep what Bedrock says beside an event: its metrics, what a guardrail did.
-
-        Which event brings the guardrail's action is not documented, and later ones may say
-        NONE: that it intervened once holds for the message.
-        """
-        for key, value in event.items():
-            if not key.startswith(BEDROCK_PREFIX) or value is None:
-                continue
-            if key != GUARDRAIL_ACTION or self.fields.get(key) != INTERVENED:
-                self.fields[key] = value
-
     def _message_stop(self) -> None:
         self.complete = True
         stop_reason = self.fields.get("stop_reason")
@@ -351,17 +351,10 @@ class MessageAccumulator(Generic[T]):
             kept = [key for key in self.fields if key not in _OF_THE_LAST]
             self._paused_fields = {key: self.fields[key] for key in kept}
             self._paused_usage = self.usage
-        else:
-            self._outputs += self._handler.message_stop(self)
-
-
-def _own_fields(fields: Mapping[str, object]) -> JsonObject:
-    """Return the API's own fields of a message that are not null, without its content."""
-    return {
-        key: value
-        for key, value in fields.items()
-        if value is not None and key != "content" and not key.startswith(BEDROCK_PREFIX)
-    }
+            return
+        if not self.blocks:
+            self._outputs += self._handler.message_start(self)
+        self._outputs += self._handler.message_stop(self)
 
 
 def _string(value: object) -> str:

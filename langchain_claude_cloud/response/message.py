@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.response.accumulator import (
     GUARDRAIL_ACTION,
     INTERVENED,
@@ -57,7 +57,7 @@ class ResponseSource:
         latency: The latency that Bedrock says it served the request with.
     """
 
-    platform: str
+    platform: Cloud
     region: str
     model: str
     request_id: str | None = None

@@ -24,7 +24,7 @@ from langchain_claude_cloud.errors import (
     error_from_exception_frame,
     error_from_response,
 )
-from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing
+from langchain_claude_cloud.errors.types import LABELS, Framing
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.framing import DECODERS, ExceptionFrameError
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
@@ -40,20 +40,26 @@ _ERROR_WORDS: Final = (b'"error"', b'"__type"')
 
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
-_CONTENT_EVENTS: Final = frozenset({"content_block_start", "message_delta", "message_stop"})
-_ORDERED: Final = _CONTENT_EVENTS | {"message_start", "content_block_delta", "content_block_stop"}
+_ORDERED: Final = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    }
+)
 
 
 class ResponseStream(Generic[T]):
     """Decodes one response.
 
-    What the handler makes of `message_start` is held back until there is content: an error
-    before that can still be answered by sending the request again.
-
     Attributes:
         accumulator: The message as far as it has arrived.
         complete: Whether the message of this response is whole.
-        has_emitted: Whether anything was returned: from then on nothing may be sent again.
+        has_emitted: Whether anything was returned: from then on nothing may be sent again. There
+            is nothing to return before there is content.
     """
 
     def __init__(
@@ -62,7 +68,6 @@ class ResponseStream(Generic[T]):
         accumulator: MessageAccumulator[T],
         source: ResponseSource,
         *,
-        cloud: Cloud,
         version: OutputVersion = "v0",
     ) -> None:
         """Begin.
@@ -71,7 +76,6 @@ class ResponseStream(Generic[T]):
             framing: How the events are wrapped.
             accumulator: What the events are added to: a fresh one, or that of a paused message.
             source: Where the response comes from.
-            cloud: The cloud, for errors.
             version: The form of a partial answer's content.
         """
         self.accumulator = accumulator
@@ -79,14 +83,16 @@ class ResponseStream(Generic[T]):
         self.has_emitted = False
         self._decoder = DECODERS[framing]()
         self._source = source
-        self._place: Place = {"platform": cloud, "model": source.model, "region": source.region}
+        self._place: Place = {
+            "platform": source.platform,
+            "model": source.model,
+            "region": source.region,
+        }
         self._version = version
-        self._held: list[T] | None = []
         self._size = 0
         self._has_begun = False
         self._json: bytes | None = None
-        self._has_message = False
-        self._has_ending = False
+        self._seen: set[str] = set()
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take bytes, yield what they complete.
@@ -116,7 +122,7 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
-        label = LABELS[self._place["platform"]]
+        label = LABELS[self._source.platform]
         arrived = (
             "partial_message of this exception has what had arrived. Send the request again."
             if self.accumulator.fields
@@ -181,29 +187,22 @@ class ResponseStream(Generic[T]):
         kind = event["type"]
         if kind == "error":
             raise self.attach(error_from_event(event, **self._place))
-        if kind != "content_block_delta" or not self._has_message:
+        if kind != "content_block_delta" or not self._seen:
             self._check_order(kind)
         outputs = self.accumulator.add(event)
         if kind == "message_stop":
             if self.accumulator.is_paused:
                 self._build(with_usage=True)  # no handler sees it whole, and it is sent back
             self.complete = True
-        return outputs if self._held is None else self._hold(kind, outputs)
-
-    def _hold(self, kind: str, outputs: Sequence[T]) -> Sequence[T]:
-        """Hold outputs back until there is content, then give all of them."""
-        held = [*(self._held or ()), *outputs]
-        self._held = None if kind in _CONTENT_EVENTS else held
-        return held if self._held is None else ()
+        return outputs
 
     def _check_order(self, kind: str) -> None:
         is_start = kind == "message_start"
-        if is_start == self._has_message and kind in _ORDERED:
+        if kind in _ORDERED and is_start == ("message_start" in self._seen):
             what = "a second message_start came" if is_start else f"{kind} came before a start"
             raise self.interrupted(what)
-        self._has_message |= is_start
-        self._has_ending |= kind == "message_delta"
-        has_ending = self._has_ending or self.accumulator.fields.get("stop_reason") is not None
+        self._seen.add(kind)
+        has_ending = "message_delta" in self._seen or self.accumulator.fields.get("stop_reason")
         if kind == "message_stop" and not has_ending:
             # The API never leaves it out: something between here and the cloud lost it, and
             # without the stop reason that it brings an answer that was cut looks whole.

@@ -166,7 +166,7 @@ def test_any_stream_of_events_ends_in_an_exception_of_the_tree(
     """No payload of an event brings another exception out of the reader of a stream."""
     wire = b"".join(b"event: x\ndata: %s\n\n" % data.replace(b"\n", b" ") for data in payloads)
     reader: ResponseStream[object] = ResponseStream(
-        "sse", MessageAccumulator(), ResponseSource("vertex", "r", "m"), cloud=cloud
+        "sse", MessageAccumulator(), ResponseSource(cloud, "r", "m")
     )
     with pytest.raises(ClaudeCloudError) as caught:
         read_all(reader, wire)
@@ -244,7 +244,7 @@ def test_an_event_that_is_nested_too_deeply_breaks_the_stream(depth: int) -> Non
     """JSON parsers give up at some depth, each in its own way."""
     wire = b"data: " + b'{"type":' * depth + b"1" + b"}" * depth + b"\n\n"
     reader: ResponseStream[object] = ResponseStream(
-        "sse", MessageAccumulator(), ResponseSource("vertex", "r", "m"), cloud="vertex"
+        "sse", MessageAccumulator(), ResponseSource("vertex", "r", "m")
     )
     with pytest.raises(StreamInterruptedError):
         read_all(reader, wire)

@@ -186,9 +186,7 @@ def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
 
 def _read(row: Json, writer: Any) -> AIMessage:
     framing: Any = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(
-        framing, MessageAccumulator(writer), ORIGIN, cloud="vertex"
-    )
+    stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
     outputs = [*stream.feed(row["body"]), *stream.close()]
     if not isinstance(writer, ProtocolEventHandler):
         message = message_chunk_to_message(outputs[0] + outputs[1:])

@@ -50,7 +50,7 @@ def test_json_in_place_of_a_stream_is_the_error_that_it_holds(
 ) -> None:
     """Bedrock answers an unknown path so, gateways an overload; however it is cut."""
     stream: ResponseStream[Any] = ResponseStream(
-        framing, MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN, cloud="bedrock"
+        framing, MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN
     )
     for start in range(0, len(body), size):
         assert list(stream.feed(body[start : start + size])) == []
@@ -64,7 +64,7 @@ def test_events_that_are_cut_anywhere_are_events() -> None:
     """A piece in mid-stream may begin with a brace."""
     for size in range(1, 9):
         stream: ResponseStream[Any] = ResponseStream(
-            "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN, cloud="vertex"
+            "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN
         )
         whole = sse(WHOLE)
         outputs = [

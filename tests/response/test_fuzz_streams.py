@@ -108,7 +108,7 @@ def read_all(framing: Framing, pieces: Sequence[bytes]) -> list[AIMessage]:
 
 def _read(framing: Framing, pieces: Sequence[bytes], name: str) -> list[AIMessage]:
     stream: ResponseStream[Any] = ResponseStream(
-        framing, MessageAccumulator(WRITERS[name]()), ORIGIN, cloud="vertex"
+        framing, MessageAccumulator(WRITERS[name]()), ORIGIN
     )
     outputs: list[Any] = []
     messages: list[AIMessage] = []

@@ -62,9 +62,7 @@ def test_a_pause_that_no_message_can_be_made_of_is_an_error(writer: Any) -> None
     """No writer sees its end, and it would be sent back."""
     events = first_part()
     events[-2]["usage"] = {"output_tokens": "many"}
-    stream = ResponseStream(
-        "sse", MessageAccumulator(writer(ORIGIN), pauses=3), ORIGIN, cloud="vertex"
-    )
+    stream = ResponseStream("sse", MessageAccumulator(writer(ORIGIN), pauses=3), ORIGIN)
     with pytest.raises(StreamInterruptedError, match="documented form"):
         list(stream.feed(sse(events)))
 
@@ -75,7 +73,7 @@ def read(parts: list[list[dict[str, Any]]], version: str, pauses: int = 3) -> li
     answer: MessageAccumulator[Any] = MessageAccumulator(writer, pauses=pauses)
     outputs: list[Any] = []
     for events in parts:
-        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN, cloud="vertex")
+        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN)
         outputs += reader.feed(sse(events))
         outputs += reader.close()
     return outputs
@@ -129,7 +127,7 @@ def test_a_part_that_breaks_off_is_forgotten_when_it_is_asked_for_again() -> Non
     """Nothing of the first try is left, not even its usage."""
     answer: MessageAccumulator[Any] = MessageAccumulator(WRITERS["v0"](ORIGIN), pauses=3)
     for events in (first_part(), second_part()[:-3], second_part()):
-        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN, cloud="vertex")
+        reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN)
         list(reader.feed(sse(events)))
         if events[-1]["type"] == "message_stop":
             list(reader.close())

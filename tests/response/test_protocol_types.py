@@ -58,7 +58,6 @@ def test_events_of_every_recorded_stream_conform() -> None:
             framing,  # type: ignore[arg-type]
             MessageAccumulator(ProtocolEventHandler(ORIGIN, message_id="lc_run--1")),
             ORIGIN,
-            cloud="bedrock",
         )
         _check([*stream.feed(row["body"]), *stream.close()])
         checked += 1

@@ -56,9 +56,7 @@ def _outputs(
     row: dict[str, Any], writer: Any, size: int
 ) -> tuple[MessageAccumulator[Any], list[Any]]:
     framing = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(
-        framing, MessageAccumulator(writer), ORIGIN, cloud="vertex"
-    )
+    stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
     body = row["body"]
     outputs: list[Any] = []
     for start in range(0, len(body), size):

@@ -74,7 +74,7 @@ def test_a_recorded_input_survives_any_split(raw: str) -> None:
     for version in ("v0", "v1"):
         assert _valid(_message(chunks(events, version))) == expected
     stream: ResponseStream[Any] = ResponseStream(
-        "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN, cloud="vertex"
+        "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN
     )
     events = [start(), *tool(0, raw, size=7), *finish("tool_use")]
     body = "".join(

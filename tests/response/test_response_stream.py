@@ -41,9 +41,7 @@ WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use
 
 def _stream(version: str = "v0") -> ResponseStream[Any]:
     writer = WRITERS[version](ORIGIN)
-    return ResponseStream(
-        "sse", MessageAccumulator(writer), ORIGIN, cloud="vertex", version=version
-    )  # type: ignore[arg-type]
+    return ResponseStream("sse", MessageAccumulator(writer), ORIGIN, version=version)  # type: ignore[arg-type]
 
 
 def _message(events: list[dict[str, Any]], version: str = "v0") -> AIMessage:
@@ -253,7 +251,6 @@ def test_any_bytes_are_one_of_our_errors(data: bytes) -> None:
             framing,  # type: ignore[arg-type]
             MessageAccumulator(WRITERS["v0"](ORIGIN)),
             ORIGIN,
-            cloud="bedrock",
         )
         with pytest.raises(ClaudeCloudError):
             _drain(stream, data)
