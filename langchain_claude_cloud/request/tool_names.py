@@ -1,30 +1,46 @@
 """Replaces names of tools, keys of arguments and ids of calls that the API refuses.
 
-Histories of other models may contain such names, keys and ids. A replacement depends only on the
-original text, so that a call and its result still match, and a cached prompt stays the same in
-every request.
+The API wants keys to match ``^[a-zA-Z0-9_.-]{1,64}$``, at every level, and refuses the whole
+request for one that does not: "tools.3.custom.input_schema.properties: Property keys should
+match pattern" (400). OData's ``$filter`` and keys with a space are common in tools of others.
+
+A new key is found nowhere else in the tool's arguments, so that it can be named back wherever it
+stands: a schema in which some keys are free gets keys that nobody would write. A new name or id
+depends only on the original text, so that a call and its result still match, and a cached prompt
+stays the same in every request.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.property_keys import (
-    KeyNames,
-    KeyRenamer,
-    fitting_name,
-    rename_keys,
-)
+from langchain_claude_cloud.request.subschemas import every_schema, map_schemas
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 128
+_KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
+_LONGEST: Final = 64
+_HASH: Final = 8
+_DEEPEST: Final = 200
+"""How deep arguments are followed; deeper ones are refused."""
+
+_TELLING: Final = frozenset(
+    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
+)
+"""Keywords of which one says what a value is."""
+
+_KEY_IN_JSON: Final = re.compile(r'"([a-zA-Z0-9_.-]{1,64})"(?=\s*:)')
+_KEY_AT_END: Final = re.compile(r'"[a-zA-Z0-9_.-]{0,64}(?:"\s*)?\Z')
+"""What may be a key, or the beginning of one, at the end of a fragment of JSON."""
 
 
 def wire_id(call_id: str) -> str:
@@ -49,6 +65,129 @@ def wire_names(names: Sequence[str]) -> dict[str, str]:
         for name in names
         if name not in taken
     }
+
+
+def fitting_name(
+    name: str, unfit: re.Pattern[str], longest: int, taken: set[str], *, hashed: bool = False
+) -> str:
+    """Return a name like another that the API accepts and that is not taken.
+
+    Args:
+        name: The name; the result depends on it and on those taken only.
+        unfit: What the API does not accept in it.
+        longest: How many characters it accepts.
+        taken: The names that there are; the new one is added.
+        hashed: Whether it has to be one that nobody else would use.
+    """
+    fitting = unfit.sub("_", name).strip("_") or "unnamed"
+    if hashed or len(fitting) > longest or fitting in taken:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
+        fitting = f"{fitting[: longest - _HASH - 1]}_{digest}"
+    taken.add(fitting)
+    return fitting
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """What the property keys of one tool are called in requests.
+
+    Attributes:
+        wire: For each key that the API refuses, the one that is sent.
+        own: The same the other way round.
+    """
+
+    wire: Mapping[str, str]
+    own: Mapping[str, str]
+
+    @classmethod
+    def of(cls, schema: JsonObject) -> KeyNames:
+        """Find the keys of a schema that the API refuses, and names for them."""
+        parts = list(every_schema(schema))
+        keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
+        taken = {key for key in keys if _KEY.fullmatch(key)}
+        unfit = [key for key in keys if key not in taken]
+        hashed = bool(unfit) and any(map(_has_free_keys, parts))
+        wire = {key: fitting_name(key, _UNFIT, _LONGEST, taken, hashed=hashed) for key in unfit}
+        return cls(wire, {name: key for key, name in wire.items()})
+
+    def wire_schema(self, schema: JsonObject) -> JsonObject:
+        """Return a schema as it is sent, in which each renamed property says its own name."""
+        if not self.wire:
+            return schema
+        sent = map_schemas(schema, self.wire_schema)
+        for key in self.wire.keys() & (sent.get("properties") or {}).keys():
+            sent["properties"][key] = _naming(sent["properties"][key], key)
+        for keyword in sent.keys() & {"dependentRequired", "dependentSchemas", "properties"}:
+            sent[keyword] = {self.wire.get(key, key): held for key, held in sent[keyword].items()}
+        for key, names in (sent.get("dependentRequired") or {}).items():
+            sent["dependentRequired"][key] = [self.wire.get(name, name) for name in names]
+        if "required" in sent:
+            sent["required"] = [self.wire.get(name, name) for name in sent["required"]]
+        return sent
+
+
+@dataclass(slots=True)
+class KeyRenamer:
+    """Gives streamed JSON arguments the tool's own keys, fragment by fragment.
+
+    What may be a renamed key is held back until it is whole; everything else passes at once.
+
+    Attributes:
+        own: The tool's own keys, by those that were sent.
+    """
+
+    own: Mapping[str, str]
+    _held: str = field(default="", init=False)
+
+    def feed(self, fragment: str) -> str:
+        """Take a fragment of the text, return what can be passed on."""
+        text = self._held + fragment
+        end = len(text)
+        found = _KEY_AT_END.search(text)
+        if found and any(f'"{key}"'.startswith(found[0].rstrip()) for key in self.own):
+            end = found.start()
+        self._held = text[end:]
+        return _KEY_IN_JSON.sub(self._own_key, text[:end])
+
+    def close(self) -> str:
+        """Return what is still held back."""
+        held, self._held = self._held, ""
+        return held
+
+    def _own_key(self, found: re.Match[str]) -> str:
+        own = self.own.get(found[1])
+        return found[0] if own is None else json.dumps(own, ensure_ascii=False)
+
+
+def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
+    """Return arguments with their keys renamed, at every level."""
+    renamed = _renamed(arguments, names, _DEEPEST)
+    return renamed if isinstance(renamed, dict) else arguments
+
+
+def _renamed(value: object, names: Mapping[str, str], depth: int) -> object:
+    if isinstance(value, dict) and depth:
+        return {names.get(k, k): _renamed(held, names, depth - 1) for k, held in value.items()}
+    if isinstance(value, list) and depth:
+        return [_renamed(item, names, depth - 1) for item in value]
+    return value
+
+
+def _has_free_keys(schema: JsonObject) -> bool:
+    """Whether a value may have keys that its schema does not name."""
+    if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
+        return True
+    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
+    is_map = "object" in kind and "properties" not in schema
+    return is_map or ("array" in kind and schema.get("items", True) is True)
+
+
+def _naming(part: object, own_name: str) -> JsonObject:
+    """Return the schema of a renamed property, which says its own name."""
+    schema = part if isinstance(part, dict) else {}
+    note = f"The tool itself calls this {own_name!r}."
+    description = schema.get("description")
+    return {**schema, "description": f"{description} {note}" if description else note}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.blocks import cache_marker
 from langchain_claude_cloud.request.messages.tool_calls import parse_object
-from langchain_claude_cloud.request.property_keys import KeyNames
 from langchain_claude_cloud.request.schema import (
     modern_schema,
     refuse_maps,
@@ -20,6 +19,7 @@ from langchain_claude_cloud.request.schema import (
 )
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_descriptions import describe_tool, schema_of_class
+from langchain_claude_cloud.request.tool_names import KeyNames
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from langchain_claude_cloud.request.property_keys import KeyNames, KeyRenamer, rename_keys
+from langchain_claude_cloud.request.tool_names import KeyNames, KeyRenamer, rename_keys
 
 TEXT = {"type": "string"}
 CLOSED = {"type": "object", "properties": {"$filter": TEXT, "first name": TEXT, "filter": TEXT}}
