@@ -31,8 +31,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
-from langchain_claude_cloud.request.schema import refers_to_itself
-from langchain_claude_cloud.request.tools import schema_tool
+from langchain_claude_cloud.request.schema import refers_to_itself, schema_tool
 
 logger = logging.getLogger("langchain_claude_cloud")
 

@@ -49,9 +49,9 @@ from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.messages.media import find_url_sources
 from langchain_claude_cloud.request.plain_json import dump_json
-from langchain_claude_cloud.request.prepared_tools import prepare_tools
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
+from langchain_claude_cloud.request.tools import prepare_tools
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.routing.routes import Route

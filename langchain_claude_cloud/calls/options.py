@@ -15,11 +15,8 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.plain_json import plain_json
-from langchain_claude_cloud.request.tools import (
-    convert_response_format,
-    convert_tool_choice,
-    convert_tools,
-)
+from langchain_claude_cloud.request.schema import convert_response_format
+from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
 
 _REQUEST_FIELDS: Final = (
     "max_tokens",

@@ -9,7 +9,7 @@ from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
-from langchain_claude_cloud.request.prepared_tools import FINE_GRAINED_BETA
+from langchain_claude_cloud.request.tools import FINE_GRAINED_BETA
 
 LIMIT: Final = "max_tokens above "
 """What the names of features begin with that are limits of answers."""

@@ -24,8 +24,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import modern_schema, resolve_root, without_titles
-from langchain_claude_cloud.request.tool_descriptions import schema_of_type
+from langchain_claude_cloud.request.schema import modern_schema, resolve_root
+from langchain_claude_cloud.request.tool_definitions import schema_of, schema_of_type
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError
@@ -110,14 +110,11 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
         if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
             given = _standard(given)
         return modern_schema(given)
-    if inspect.isclass(given) and is_basemodel_subclass(given):
-        describe = "model_json_schema" if issubclass(given, BaseModel) else "schema"
-        described = getattr(given, describe)()
-        return {**without_titles(described), "title": described.get("title") or given.__name__}
     try:
-        return convert_to_json_schema(given)
-    except (TypeError, ValueError, RecursionError):
-        return schema_of_type(given)
+        schema = schema_of(given)
+    except InvalidInputError:
+        schema = schema_of_type(given)
+    return modern_schema(schema, keep_titles=False)
 
 
 def _standard(given: JsonObject) -> JsonObject:

@@ -22,12 +22,13 @@ from pydantic import ValidationError
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import has_open_object, refers_to_itself
-from langchain_claude_cloud.request.tools import (
+from langchain_claude_cloud.request.schema import (
     convert_response_format,
-    convert_tool,
+    has_open_object,
+    refers_to_itself,
     schema_tool,
 )
+from langchain_claude_cloud.request.tools import convert_tool
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 

@@ -19,7 +19,7 @@ from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, con
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.plain_json import plain_json
-from langchain_claude_cloud.request.prepared_tools import CONTEXT_MANAGEMENT_BETA, prepare_tools
+from langchain_claude_cloud.request.tools import CONTEXT_MANAGEMENT_BETA, prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 

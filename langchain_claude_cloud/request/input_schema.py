@@ -108,11 +108,12 @@ class _Root:
                 self.rules.append(f"{start} {condition}, then {consequence}")
 
 
-def read_input_schema(given: object) -> InputSchema:
+def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema:
     """Return the schema of a tool's arguments as the API takes it.
 
     Args:
         given: A JSON schema of any draft, or nothing; not changed.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
@@ -121,7 +122,7 @@ def read_input_schema(given: object) -> InputSchema:
         given = {}
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
-    rewriter = SchemaRewriter(dict(given))
+    rewriter = SchemaRewriter(dict(given), keep_titles=keep_titles)
     wire = rewriter.rewrite(given, "input_schema")
     # References within the root remain; the root itself is none.
     root = resolve_root(wire, rewriter.definitions) if isinstance(wire, dict) else {}

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import reduce
+from graphlib import CycleError, TopologicalSorter
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import SchemaRewriter, UnfitSchemaError
-from langchain_claude_cloud.request.subschemas import DEFINITIONS, every_schema, map_schemas
+from langchain_claude_cloud.request.subschemas import DEFINITIONS, every_schema
+from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _STRING_FORMATS: Final = frozenset(
@@ -58,15 +60,62 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     return wire
 
 
-def without_titles(schema: JsonObject) -> JsonObject:
-    """Return a schema without the titles that pydantic makes of the names of fields.
+def convert_response_format(response_format: object) -> JsonObject | None:
+    """Convert a response format to the API's ``output_config.format``.
 
     Args:
-        schema: A JSON schema; not changed.
+        response_format: OpenAI's ``{"type": "json_schema", "json_schema": {"schema": ...}}``,
+            Anthropic's ``{"type": "json_schema", "schema": ...}``, a JSON schema, a pydantic
+            class or `TypedDict`; None or ``{"type": "text"}`` for free text.
+
+    Returns:
+        ``{"type": "json_schema", "schema": ...}`` with the schema as the API takes it, or None.
+
+    Raises:
+        InvalidInputError: There is no schema in it, or one with a map, which would be empty.
     """
-    plain = map_schemas(schema, without_titles)
-    plain.pop("title", None)
-    return plain
+    if response_format is None:
+        return None
+    if not isinstance(response_format, dict):
+        return _format(schema_of(response_format))
+    schema: object = response_format
+    kind = response_format.get("type")
+    if kind == "text":
+        return None
+    if kind == "json_schema":
+        named = response_format.get("json_schema") or response_format
+        schema = named.get("schema") if isinstance(named, dict) else None
+        schema = schema_of(schema) if isinstance(schema, type) else schema
+    if not isinstance(schema, dict) or kind == "json_object":
+        raise InvalidInputError(
+            f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
+            'one: pass {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}, a '
+            "pydantic class or a TypedDict."
+        )
+    return _format(schema)
+
+
+def schema_tool(name: str, schema: JsonObject) -> JsonObject:
+    """Return a tool whose arguments are the answer, as a schema describes it."""
+    return {
+        "name": name,
+        # Some models refuse a forced choice, and are only asked.
+        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
+        "input_schema": schema,
+    }
+
+
+def _format(schema: JsonObject) -> JsonObject:
+    schema = resolve_root(modern_schema(schema))
+    if schema.get("type", "object") != "object" or (
+        "properties" not in schema and any(key in schema for key in _UNIONS)
+    ):
+        raise InvalidInputError(
+            "response_format must be an object at its root, not a list, a union or a plain value. "
+            "Put it into a property of an object, or use with_structured_output, which does that."
+        )
+    refuse_maps(schema, str(schema.get("title", "response_format")))
+    return {"type": "json_schema", "schema": transform_schema(schema)}
 
 
 def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = None) -> JsonObject:
@@ -90,18 +139,16 @@ def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = 
 
 def refers_to_itself(schema: JsonObject) -> bool:
     """Whether a schema is recursive, which structured outputs do not take; tools do."""
-    definitions = {
-        f"#/{holder}/{name}": part
+    references = {
+        f"#/{holder}/{name}": _references(part)
         for holder in DEFINITIONS
         for name, part in schema.get(holder, {}).items()
     }
-    reached = {name: _references(part) for name, part in definitions.items()}
-    for _ in definitions:
-        reached = {
-            name: found.union(*(reached.get(other, set()) for other in found))
-            for name, found in reached.items()
-        }
-    return "#" in _references(schema) or any(name in found for name, found in reached.items())
+    try:
+        TopologicalSorter({"#": _references(schema), **references}).prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _references(schema: object) -> set[str]:
@@ -146,16 +193,17 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
         )
 
 
-def modern_schema(schema: JsonObject) -> JsonObject:
+def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject:
     """Return a schema of an answer as one of the draft that the API and the check of values know.
 
     Args:
         schema: A JSON schema of any draft; not changed.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Raises:
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
-    rewriter, wire = SchemaRewriter(schema), None
+    rewriter, wire = SchemaRewriter(schema, keep_titles=keep_titles), None
     try:
         wire = rewriter.rewrite(schema, "the schema")
     except UnfitSchemaError as error:

@@ -50,12 +50,14 @@ class SchemaRewriter:
         notes: What was lost, one phrase each.
     """
 
-    def __init__(self, root: JsonObject) -> None:
+    def __init__(self, root: JsonObject, *, keep_titles: bool = True) -> None:
         """Begin.
 
         Args:
             root: The schema in which references are looked up; not changed.
+            keep_titles: Whether properties keep the titles that pydantic makes of their names.
         """
+        self._keep_titles = keep_titles
         self.definitions: dict[str, JsonObject | bool] = {}
         self.notes: list[str] = []
         self._root = root
@@ -156,9 +158,13 @@ class SchemaRewriter:
             return {}  # PHP writes an empty object as an empty list
         if not isinstance(value, Mapping):
             raise UnfitSchemaError(f"{path} is {_shown(value)}, but must be an object")
-        return {
+        parts = {
             str(name): self._part(part, f"{path}.{name}", depth) for name, part in value.items()
         }
+        for name, part in parts.items():
+            if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
+                del part["title"]
+        return parts
 
     def _part(self, schema: object, path: str, depth: int) -> JsonObject:
         """Rewrite a schema as an object: not everybody knows those that are true or false."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -18,27 +18,6 @@ SCHEMAS: Final = frozenset(
 SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
 DEFINITIONS: Final = ("$defs", "definitions")
-
-
-def map_schemas(schema: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
-    """Return a schema with each schema right within it as a function returns it.
-
-    Args:
-        schema: A JSON schema; not changed.
-        change: Takes a schema that is an object; those that are true or false stay.
-    """
-    wire = dict(schema)
-    for key, held in schema.items():
-        if key in SCHEMA_MAPS or key in DEFINITIONS:
-            if isinstance(held, dict):
-                parts = held.items()
-                wire[key] = {n: change(p) if isinstance(p, dict) else p for n, p in parts}
-        elif key in SCHEMAS or key in SCHEMA_LISTS:
-            if isinstance(held, dict):
-                wire[key] = change(held)
-            elif isinstance(held, list):
-                wire[key] = [change(p) if isinstance(p, dict) else p for p in held]
-    return wire
 
 
 def every_schema(schema: object) -> Iterator[JsonObject]:

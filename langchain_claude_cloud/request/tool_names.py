@@ -15,12 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.subschemas import every_schema, map_schemas
+from langchain_claude_cloud.request.subschemas import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -37,6 +37,9 @@ _TELLING: Final = frozenset(
     {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
 )
 """Keywords of which one says what a value is."""
+
+_BY_KEY: Final = ("dependentRequired", "dependentSchemas", "properties")
+_VALUES: Final = ("const", "default", "enum", "examples")
 
 _KEY_IN_JSON: Final = re.compile(r'"([a-zA-Z0-9_.-]{1,64})"(?=\s*:)')
 _KEY_AT_END: Final = re.compile(r'"[a-zA-Z0-9_.-]{0,64}(?:"\s*)?\Z')
@@ -55,16 +58,6 @@ def wire_id(call_id: str) -> str:
     if _ID.fullmatch(call_id):
         return call_id
     return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
-
-
-def wire_names(names: Sequence[str]) -> dict[str, str]:
-    """Return the names that are sent for those of a request's tools that the API refuses."""
-    taken = {name for name in names if _NAME.fullmatch(name)}
-    return {
-        name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken)
-        for name in names
-        if name not in taken
-    }
 
 
 def fitting_name(
@@ -112,18 +105,27 @@ class KeyNames:
 
     def wire_schema(self, schema: JsonObject) -> JsonObject:
         """Return a schema as it is sent, in which each renamed property says its own name."""
-        if not self.wire:
-            return schema
-        sent = map_schemas(schema, self.wire_schema)
-        for key in self.wire.keys() & (sent.get("properties") or {}).keys():
-            sent["properties"][key] = _naming(sent["properties"][key], key)
-        for keyword in sent.keys() & {"dependentRequired", "dependentSchemas", "properties"}:
-            sent[keyword] = {self.wire.get(key, key): held for key, held in sent[keyword].items()}
-        for key, names in (sent.get("dependentRequired") or {}).items():
-            sent["dependentRequired"][key] = [self.wire.get(name, name) for name in names]
-        if "required" in sent:
-            sent["required"] = [self.wire.get(name, name) for name in sent["required"]]
-        return sent
+
+        def renamed(held: object, keyword: str = "") -> object:
+            if keyword == "required" and isinstance(held, list):
+                return [self.wire.get(key, key) for key in held]
+            if isinstance(held, list):
+                return [renamed(part) for part in held]
+            if not isinstance(held, dict) or keyword in _VALUES:
+                return held
+            if keyword not in _BY_KEY:
+                return {key: renamed(part, key) for key, part in held.items()}
+            inner = "required" if keyword == "dependentRequired" else ""
+            parts = {self.wire.get(key, key): renamed(part, inner) for key, part in held.items()}
+            for key in self.wire.keys() & held.keys() if keyword == "properties" else ():
+                note = f"The tool itself calls this {key!r}."
+                given = parts[self.wire[key]]
+                part = given if isinstance(given, dict) else {}
+                described = f"{part.get('description') or ''} {note}".strip()
+                parts[self.wire[key]] = {**part, "description": described}
+            return parts
+
+        return cast("JsonObject", renamed(schema)) if self.wire else schema
 
 
 @dataclass(slots=True)
@@ -161,16 +163,13 @@ class KeyRenamer:
 
 def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
     """Return arguments with their keys renamed, at every level."""
-    renamed = _renamed(arguments, names, _DEEPEST)
-    return renamed if isinstance(renamed, dict) else arguments
 
+    def renamed(value: object, depth: int) -> object:
+        if isinstance(value, dict) and depth:
+            return {names.get(key, key): renamed(held, depth - 1) for key, held in value.items()}
+        return [renamed(item, depth - 1) for item in value] if isinstance(value, list) else value
 
-def _renamed(value: object, names: Mapping[str, str], depth: int) -> object:
-    if isinstance(value, dict) and depth:
-        return {names.get(k, k): _renamed(held, names, depth - 1) for k, held in value.items()}
-    if isinstance(value, list) and depth:
-        return [_renamed(item, names, depth - 1) for item in value]
-    return value
+    return cast("JsonObject", renamed(arguments, _DEEPEST))
 
 
 def _has_free_keys(schema: JsonObject) -> bool:
@@ -180,14 +179,6 @@ def _has_free_keys(schema: JsonObject) -> bool:
     kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
     is_map = "object" in kind and "properties" not in schema
     return is_map or ("array" in kind and schema.get("items", True) is True)
-
-
-def _naming(part: object, own_name: str) -> JsonObject:
-    """Return the schema of a renamed property, which says its own name."""
-    schema = part if isinstance(part, dict) else {}
-    note = f"The tool itself calls this {own_name!r}."
-    description = schema.get("description")
-    return {**schema, "description": f"{description} {note}" if description else note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +194,32 @@ class ToolNames:
     wire: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, KeyNames] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, keys: Mapping[str, KeyNames]) -> ToolNames:
+        """Find names for those of a request's tools that the API refuses.
+
+        Args:
+            keys: For each tool, by its own name, those of its keys.
+        """
+        taken = {name for name in keys if _NAME.fullmatch(name)}
+        unfit = [name for name in keys if name not in taken]
+        wire = {name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken) for name in unfit}
+        own = {new: name for name, new in wire.items()}
+        return cls(wire, own, {name: held for name, held in keys.items() if held.wire})
+
+    def wire_tool(self, tool: JsonObject) -> JsonObject:
+        """Return the definition of a tool with the names and keys that are sent."""
+        name = str(tool.get("name"))
+        if name not in self.wire and name not in self.keys:
+            return tool
+        wire: JsonObject = {**tool, "name": self.wire.get(name, name)}
+        if name in self.keys:
+            wire["input_schema"] = self.keys[name].wire_schema(tool["input_schema"])
+        if isinstance(tool.get("input_examples"), list):
+            examples = tool["input_examples"]
+            wire["input_examples"] = [self.wire_input(name, example) for example in examples]
+        return wire
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""

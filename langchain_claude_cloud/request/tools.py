@@ -1,25 +1,27 @@
-"""Converts LangChain's forms of tools, tool choices and response formats to the API's."""
+"""Converts tools and the choice of them to the API's, and prepares them for a model on its cloud.
+
+Among them may be Anthropic's own. Server tools run on Anthropic's side and exist only where a
+cloud offers them. Bash, text editor, memory and computer tools run on the caller's side and exist
+on both clouds, some of them behind a beta.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.messages.blocks import cache_marker
-from langchain_claude_cloud.request.messages.tool_calls import parse_object
-from langchain_claude_cloud.request.schema import (
-    modern_schema,
-    refuse_maps,
-    resolve_root,
-    transform_schema,
-)
+from langchain_claude_cloud.request.options import RequestOptions
+from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
-from langchain_claude_cloud.request.tool_descriptions import describe_tool, schema_of_class
-from langchain_claude_cloud.request.tool_names import KeyNames
+from langchain_claude_cloud.request.tool_definitions import define_tool
+from langchain_claude_cloud.request.tool_names import NO_NAMES, KeyNames, ToolNames
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -28,24 +30,43 @@ ToolLike: TypeAlias = "JsonObject | type | Callable[..., object] | BaseTool"
 """What LangChain calls a tool: a `BaseTool`, a pydantic class, a `TypedDict`, a function, or a
 dict (Anthropic's, OpenAI's or Bedrock Converse's form of a tool, or a JSON schema with a title)."""
 
-_EXTRAS: Final = (
-    "allowed_callers",
-    "cache_control",
-    "defer_loading",
-    "eager_input_streaming",
-    "input_examples",
-    "strict",
-)
-"""What a `BaseTool` may say in its ``extras`` about how it is offered to Claude."""
+FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
+CONTEXT_MANAGEMENT_BETA: Final = "context-management-2025-06-27"
+_TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
+_TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
-_SCHEMA_KEYS: Final = ("input_schema", "inputSchema")
-_MCP_FIELDS: Final = ("name", "title", "description", "inputSchema")
-"""Of a `Tool` of the mcp package that Claude is told."""
-
-_SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
-_SCHEMA_TYPES: Final = frozenset({"object", "function", "custom"})
-_ROOT_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
+_EAGER: Final = "eager_input_streaming"
+_DEFERRED: Final = "defer_loading"
+
+_SERVER_TOOLS: Final = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "tool_search_tool_",
+    "advisor_",
+    "mcp_toolset",
+)
+"""What the types of tools that the API runs start with. A type that is not here passes."""
+
+_COMPUTER_TOOLS: Final = ("computer_20241022", "computer_20250124", "computer_20251124")
+_COMPUTER_TOOLSET: Final = "computer_toolset_20260801"
+
+_BETAS: Final[Mapping[str, str]] = {
+    "computer_20241022": "computer-use-2024-10-22",
+    "bash_20241022": "computer-use-2024-10-22",
+    "text_editor_20241022": "computer-use-2024-10-22",
+    "computer_20250124": "computer-use-2025-01-24",
+    "computer_20251124": "computer-use-2025-11-24",
+    "memory_20250818": CONTEXT_MANAGEMENT_BETA,
+}
+"""Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
+2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
+
+_WEB_SEARCH_BETA: Final = "web-search-2025-03-05"
+"""Google wants it where the first-party API does without: "Input tag 'web_search_20250305' found
+using 'type' does not match any of the expected tags" (400, ax#457), and its page on web search
+with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
 
 
 class ConvertedTool(dict[str, Any]):
@@ -98,22 +119,23 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
     """
     if isinstance(tool, ConvertedTool) and (strict is None or "strict" in tool):
         return tool
-    # Only an instance of BaseTool has extras; importing the class would cost 6 ms at start.
-    extras = {} if isinstance(tool, dict | type) else (getattr(tool, "extras", None) or {})
-    native = extras.get("provider_tool_definition")
-    if isinstance(native, dict):
-        tool = native
-    if isinstance(tool, dict) and _is_native(tool):
-        return ConvertedTool(tool)
-    if not isinstance(tool, dict | type) and isinstance(getattr(tool, "inputSchema", None), dict):
-        tool = {key: getattr(tool, key, None) for key in _MCP_FIELDS}
-    wire = _definition(tool)
-    wire.update({key: extras[key] for key in _EXTRAS if key in extras})
+    wire = define_tool(tool)
+    if "input_schema" not in wire:
+        return ConvertedTool(wire)
     if strict is not None:
-        wire.setdefault("strict", strict)
-    if not isinstance(wire["name"], str) or not wire["name"]:
-        raise InvalidInputError(f"{tool!r:.200} is no tool: its name must be a text.")
-    return _with_schema(wire)
+        wire = {"strict": strict, **wire}
+    try:
+        read = read_input_schema(wire["input_schema"], keep_titles=isinstance(tool, dict))
+    except UnfitSchemaError as error:
+        return ConvertedTool(wire, unfit=str(error))
+    wire["input_schema"] = read.schema
+    if wire.get("strict"):
+        # Strict tools take what structured outputs take: no minimum, no pattern and so on.
+        refuse_maps(read.schema, f"the strict tool {wire['name']}")
+        wire["input_schema"] = transform_schema(read.schema)
+    if read.rules:
+        wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
+    return ConvertedTool(wire, notes=read.notes)
 
 
 def convert_tools(
@@ -153,170 +175,196 @@ def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject
     Raises:
         InvalidInputError: No tool has the name; the message lists those there are.
     """
-    names = list(tool_names)
     if choice is None or choice is False:
         return None
+    names = list(tool_names)
     if choice is True:
-        return _by_name(names[0], names) if len(names) == 1 else {"type": "any"}
+        choice = {"name": names[0]} if len(names) == 1 else {"any": {}}
     if isinstance(choice, str):
-        kind = None if choice in names else _PLAIN_CHOICES.get(choice)
-        return {"type": kind} if kind else _by_name(choice, names)
-    if isinstance(choice, dict):
-        return _choice_from_dict(choice, names)
-    raise InvalidInputError(f"tool_choice must be a string, a dict or a bool, not {choice!r:.80}.")
-
-
-def convert_response_format(response_format: object) -> JsonObject | None:
-    """Convert a response format to the API's ``output_config.format``.
-
-    Args:
-        response_format: OpenAI's ``{"type": "json_schema", "json_schema": {"schema": ...}}``,
-            Anthropic's ``{"type": "json_schema", "schema": ...}``, a JSON schema, a pydantic
-            class or `TypedDict`; None or ``{"type": "text"}`` for free text.
-
-    Returns:
-        ``{"type": "json_schema", "schema": ...}`` with the schema as the API takes it, or None.
-
-    Raises:
-        InvalidInputError: There is no schema in it, or one with a map, which would be empty.
-    """
-    if response_format is None:
-        return None
-    if not isinstance(response_format, dict):
-        return _format(schema_of_class(response_format))
-    schema: object = response_format
-    kind = response_format.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_schema":
-        named = response_format.get("json_schema") or response_format
-        schema = named.get("schema") if isinstance(named, dict) else None
-        schema = schema_of_class(schema) if isinstance(schema, type) else schema
-    if not isinstance(schema, dict) or kind == "json_object":
+        is_kind = choice in _PLAIN_CHOICES and choice not in names
+        choice = {"type": choice} if is_kind else {"name": choice}
+    if not isinstance(choice, dict):
         raise InvalidInputError(
-            f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
-            'one: pass {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}, a '
-            "pydantic class or a TypedDict."
+            f"tool_choice must be a string, a dict or a bool, not {choice!r:.80}."
         )
-    return _format(schema)
-
-
-def schema_tool(name: str, schema: JsonObject) -> JsonObject:
-    """Return a tool whose arguments are the answer, as a schema describes it."""
-    return {
-        "name": name,
-        # Some models refuse a forced choice, and are only asked.
-        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
-        "input_schema": schema,
-    }
-
-
-def _format(schema: JsonObject) -> JsonObject:
-    schema = resolve_root(modern_schema(schema))
-    if schema.get("type", "object") != "object" or (
-        "properties" not in schema and any(key in schema for key in _ROOT_UNIONS)
-    ):
-        raise InvalidInputError(
-            "response_format must be an object at its root, not a list, a union or a plain value. "
-            "Put it into a property of an object, or use with_structured_output, which does that."
-        )
-    refuse_maps(schema, str(schema.get("title", "response_format")))
-    return {"type": "json_schema", "schema": transform_schema(schema)}
-
-
-def _is_native(tool: JsonObject) -> bool:
-    """Whether a dict is a tool of Anthropic's, which goes as it is."""
-    kind = tool.get("type")
-    if not isinstance(kind, str) or kind in _SCHEMA_TYPES:
-        return False
-    return not any(key in tool for key in (*_SCHEMA_KEYS, "function", "toolSpec"))
-
-
-def _definition(tool: object) -> JsonObject:
-    """Return a tool with its schema as it was given, and without what other APIs say of it."""
-    if isinstance(tool, dict):
-        tool = _with_input_schema(tool)
-        if "input_schema" in tool:
-            if "name" not in tool:
-                raise InvalidInputError(f"{tool!r:.200} is no tool: it has no name.")
-            return tool
-    function = describe_tool(tool)
-    wire = {key: function.get(key) for key in ("description", "strict")}
-    wire = {key: value for key, value in wire.items() if value not in (None, "")}
-    beside = tool if isinstance(tool, dict) else {}
-    wire |= {key: beside[key] for key in _EXTRAS if key in beside}
-    return {"name": function["name"], **wire, "input_schema": function.get("parameters") or {}}
-
-
-def _with_input_schema(tool: JsonObject) -> JsonObject:
-    """Return a tool of MCP's or Converse's form in Anthropic's; any other a copy of itself."""
-    spec = tool.get("toolSpec")
-    if isinstance(spec, dict):
-        tool = {**{key: tool[key] for key in _EXTRAS if key in tool}, **spec}
-    key = next((key for key in _SCHEMA_KEYS if key in tool), None)
-    if key is None:
-        return dict(tool)
-    schema = _unwrapped_schema(tool[key])
-    if key == "input_schema":
-        return {**tool, key: schema}
-    kept = (*_EXTRAS, "name", "description", "type")
-    wire = {name: tool[name] for name in kept if tool.get(name) is not None}
-    if not wire.get("description") and tool.get("title"):
-        wire["description"] = tool["title"]
-    return {**wire, "input_schema": schema}
-
-
-def _unwrapped_schema(schema: object) -> object:
-    """Return what Converse's ``json``, or another client's ``jsonSchema``, holds."""
-    while isinstance(schema, dict) and len(schema) == 1:
-        (key,) = schema
-        if key not in _SCHEMA_WRAPPERS or not isinstance(schema[key], dict | str):
-            break
-        schema = schema[key]
-    if isinstance(schema, str):
-        return parse_object(schema) or schema
-    return schema
-
-
-def _with_schema(wire: JsonObject) -> ConvertedTool:
-    """Return a tool with its schema as the API takes it, and the rest of it in words."""
-    try:
-        read = read_input_schema(wire["input_schema"])
-    except UnfitSchemaError as error:
-        return ConvertedTool(wire, unfit=str(error))
-    wire["input_schema"] = read.schema
-    if wire.get("strict"):
-        # Strict tools take what structured outputs take: no minimum, no pattern and so on.
-        refuse_maps(read.schema, f"the strict tool {wire['name']}")
-        wire["input_schema"] = transform_schema(read.schema)
-    if read.rules:
-        wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
-    return ConvertedTool(wire, notes=read.notes)
-
-
-def _choice_from_dict(choice: JsonObject, names: list[str]) -> JsonObject:
-    function = choice.get("function")
-    name = function.get("name") if isinstance(function, dict) else choice.get("name")
-    kind = choice.get("type")
-    if kind is None and len(choice) == 1:
-        # Converse's form: {"auto": {}}, {"any": {}} or {"tool": {"name": ...}}.
-        ((key, held),) = choice.items()
-        if key in _PLAIN_CHOICES:
-            return {"type": _PLAIN_CHOICES[key]}
-        if key == "tool" and isinstance(held, dict):
-            return _by_name(str(held.get("name")), names)
-    if kind == "function" or (kind is None and name):
-        return _by_name(str(name), names)
-    if kind == "tool":
-        return {**choice, **_by_name(str(name), names)}
-    return {**choice, "type": _PLAIN_CHOICES.get(str(kind), kind)}
-
-
-def _by_name(name: str, names: list[str]) -> JsonObject:
-    if name not in names:
+    wire = _choice_from_dict(choice)
+    if wire["type"] == "tool" and wire.get("name") not in names:
         offered = ", ".join(sorted(names)) or "none are bound"
         raise InvalidInputError(
-            f"tool_choice names the tool {name!r}, which is not among the tools: {offered}. "
-            "Use one of those, 'auto', 'any' or 'none'."
+            f"tool_choice names the tool {wire.get('name')!r}, which is not among the tools: "
+            f"{offered}. Use one of those, 'auto', 'any' or 'none'."
         )
-    return {"type": "tool", "name": name}
+    return wire
+
+
+def _choice_from_dict(choice: JsonObject) -> JsonObject:
+    match choice:
+        case {"function": {"name": name}} | {"tool": {"name": name}}:
+            return {"type": "tool", "name": name}
+        case {"type": "tool"}:
+            return dict(choice)
+        case {"type": str(kind)} if kind != "function":
+            return {**choice, "type": _PLAIN_CHOICES.get(kind, kind)}
+        case {"auto": _} | {"any": _} | {"required": _} | {"none": _}:  # Converse's form
+            return {"type": _PLAIN_CHOICES[next(iter(choice))]}
+    return {"type": "tool", "name": choice.get("name")}
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTools:
+    """Tools as a request sends them.
+
+    Attributes:
+        tools: The ``tools`` of the body.
+        betas: The betas that they need.
+        notices: What was left out or changed, one line each.
+        names: What they are called in the request.
+        choice: The ``tool_choice``, which names the tool as the request does.
+    """
+
+    tools: list[JsonObject]
+    betas: list[str]
+    notices: list[str]
+    names: ToolNames = NO_NAMES
+    choice: JsonObject | None = None
+
+
+def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTools:
+    """Return the tools as the model takes them on its cloud.
+
+    Args:
+        options: Holds the tools and the choice of them, and whether arguments are to stream as
+            written.
+        model: Says how: by a field of each tool, by a beta of the request, or not.
+
+    Raises:
+        InvalidInputError: Two tools of one name, a server tool the cloud does not run, or a
+            choice of a tool whose schema cannot be sent.
+    """
+    converted = [convert_tool(tool) for tool in options.tools]
+    left_out = {str(tool.get("name")): tool.unfit for tool in converted if tool.unfit}
+    fit = [tool for tool in converted if not tool.unfit]
+    choice = options.tool_choice or {}
+    chosen = choice.get("name")
+    if chosen in left_out:
+        raise InvalidInputError(
+            f"tool_choice asks for the tool {chosen!r}, which cannot be sent: {left_out[chosen]}."
+        )
+    notices = [f"tool {name!r} left out: {reason}" for name, reason in left_out.items()]
+    if not fit:
+        notices += ["tool_choice left out: there are no tools"] if choice and not left_out else []
+        return PreparedTools([], [], notices)
+    notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
+    if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
+        notices.append(f"strict left out of tools: {model.info.name} does not take it here")
+    names = _names(fit)
+    betas = [beta for tool in fit for beta in _betas(tool, model)]
+    if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
+        betas.append(FINE_GRAINED_BETA)
+    tools = [_taken(names.wire_tool(tool), options, model) for tool in fit]
+    if isinstance(chosen, str):
+        choice = {**choice, "name": names.wire_name(chosen)}
+    return PreparedTools(tools, betas, notices, names, choice or None)
+
+
+def _names(tools: Iterable[ConvertedTool]) -> ToolNames:
+    """Find names for the tools and the property keys that the API refuses."""
+    keys: dict[str, KeyNames] = {}
+    for tool in tools:
+        name = tool.get("name")
+        if name in keys:
+            raise InvalidInputError(
+                f"two tools are called {name!r}; the API requires unique names. Rename one."
+            )
+        if isinstance(name, str):
+            keys[name] = tool.key_names
+    return ToolNames.of(keys)
+
+
+def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
+    """Return the betas that a tool needs on the model's cloud.
+
+    Raises:
+        InvalidInputError: It is one of Anthropic's that the model has not there.
+    """
+    betas: list[str] = []
+    kind = str(tool.get("type") or "")
+    if kind:
+        _refuse_missing(kind, model)
+        betas += [_BETAS[kind]] if kind in _BETAS else []
+        is_search = model.cloud == "vertex" and kind.startswith("web_search_")
+        betas += [_WEB_SEARCH_BETA] if is_search else []
+    if model.capabilities.tool_search_without_beta:
+        return betas
+    if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
+        betas.append(_TOOL_SEARCH_BETA)
+    return [*betas, _TOOL_EXAMPLES_BETA] if tool.get("input_examples") else betas
+
+
+def _wants_fine_grained(tools: Sequence[JsonObject], options: RequestOptions) -> bool:
+    """Whether to turn fine-grained streaming on for the whole request.
+
+    The API refuses the beta beside a set of Anthropic's own tools (400).
+    """
+    if not options.stream or any("_toolset_" in str(tool.get("type")) for tool in tools):
+        return False
+    return any(
+        options.fine_grained_tool_streaming if tool.get(_EAGER) is None else tool[_EAGER]
+        for tool in tools
+        if "input_schema" in tool
+    )
+
+
+def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> JsonObject:
+    """Return a tool with the fields that the model takes.
+
+    The one for fine-grained streaming is sent without streaming too: thinking may be bound to
+    the tools as well, and then an answer that was streamed could not be sent back by a request
+    that is not.
+    """
+    refused = [] if model.capabilities.strict_tools else ["strict"]
+    if tool.get(_DEFERRED) is False:
+        # What is the default anyway is refused by models that know it only by beta.
+        refused.append(_DEFERRED)
+    if model.capabilities.fine_grained_tools != "field":
+        refused.append(_EAGER)
+    elif options.fine_grained_tool_streaming and "input_schema" in tool:
+        tool = {**tool, _EAGER: True if tool.get(_EAGER) is None else tool[_EAGER]}
+    return {key: tool[key] for key in tool if key not in refused}
+
+
+def _refuse_missing(kind: str, model: ResolvedModel) -> None:
+    """Refuse a tool of Anthropic's own that the model has not on its cloud, and say what it has."""
+    offered = model.capabilities.server_tools
+    if kind in _COMPUTER_TOOLS and model.known and not model.capabilities.computer_tool:
+        raise InvalidInputError(
+            f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
+            f"{{'type': {_COMPUTER_TOOLSET!r}}}, whose actions are tools of their own, or "
+            "another model."
+        )
+    if kind.startswith(_SERVER_TOOLS) and not kind.startswith(tuple(offered)):
+        names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
+        raise InvalidInputError(
+            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
+            f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
+            f"for it, or another platform.\n{_table(model)}"
+        )
+
+
+def _table(model: ResolvedModel) -> str:
+    """Return what each cloud runs for a model, a line a kind of server tool."""
+    width = max(map(len, _SERVER_TOOLS))
+    rows = [f"  {'server tool':{width + 1}} {'Vertex AI':11} Amazon Bedrock"]
+    for kind in _SERVER_TOOLS:
+        cells = [_version_offered(kind, model, cloud) for cloud in ("vertex", "bedrock")]
+        rows.append(f"  {kind.rstrip('_'):{width + 1}} {cells[0]:11} {cells[1]}")
+    return "\n".join(rows)
+
+
+def _version_offered(kind: str, model: ResolvedModel, cloud: Cloud) -> str:
+    """Return ``yes``, ``no``, or the one version of a kind of tools that a cloud runs."""
+    offered = model.info.capabilities(cloud).server_tools
+    found = sorted(name for name in offered if name.startswith(kind))
+    if not found:
+        return "no"
+    return "yes" if found == [kind] else ", ".join(name.removeprefix(kind) for name in found)

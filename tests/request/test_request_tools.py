@@ -14,11 +14,8 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.tools import (
-    convert_response_format,
-    convert_tool,
-    convert_tool_choice,
-)
+from langchain_claude_cloud.request.schema import convert_response_format
+from langchain_claude_cloud.request.tools import convert_tool, convert_tool_choice
 
 
 class Weather(BaseModel):
