@@ -11,7 +11,7 @@ import pytest
 from langchain_claude_cloud.catalogue.media_types import media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.messages.blocks import convert_blocks
-from langchain_claude_cloud.request.messages.sources import LARGEST_IMAGE
+from langchain_claude_cloud.request.messages.media import LARGEST_IMAGE
 
 
 def b64(data: bytes) -> str:

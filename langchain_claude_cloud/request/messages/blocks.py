@@ -16,7 +16,11 @@ from langchain_core.messages import BaseMessage
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages import sources
+from langchain_claude_cloud.request.messages.media import (
+    data_source,
+    located_source,
+    text_source,
+)
 from langchain_claude_cloud.request.messages.other_providers import native_block
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
@@ -239,12 +243,12 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
     if text is None and held.get("source_type") == "text":
         text = url  # version 0 keeps the text of a file under either key
     if isinstance(text, str) and not image:
-        return sources.text_source(text)
+        return text_source(text)
     data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
     if data is not None:
-        return sources.data_source(data, media_type, image=image)
+        return data_source(data, media_type, image=image)
     if isinstance(url, str):
-        return sources.located_source(url, media_type, image=image)
+        return located_source(url, media_type, image=image)
     if "file_id" in held or "id" in held:
         raise InvalidInputError(
             f"file id {held.get('file_id') or held.get('id')!r}: there is no Files API on Vertex "

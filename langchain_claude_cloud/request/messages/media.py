@@ -1,22 +1,200 @@
-"""Finds the images and documents in a body that are given by URL, and fills in their content.
+"""Builds the ``source`` of images and documents, and fills in what was fetched from URLs.
 
-Neither cloud fetches URLs ("URL sources are not supported"). The package fetches them, but not
-here: this module does no I/O.
+Neither cloud fetches URLs ("URL sources are not supported") or files, so a source is base64 or
+text. An ``https`` URL stays one until the package has fetched it, which is not done here: this
+module does no I/O.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import binascii
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
 
-from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.sources import data_source
+
+LARGEST_IMAGE: Final = 5 * 1024 * 1024
+"""Characters of base64 in one image: both clouds count the encoded form, and answer 400
+"image exceeds 5 MB maximum: 6405384 bytes > 5242880 bytes" (langchain#21654, measured on
+InvokeModel; lobehub#14711)."""
+
+_HEAD: Final = 24
+"""Characters of base64 that hold the longest signature (WebP's, 12 bytes)."""
 
 _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_TEXT_TYPES: Final = frozenset(
+    {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
+)
+_TAKES: Final = (
+    "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text, as base64, "
+    "as text, or by https URL."
+)
+
+
+def plain_base64(data: object) -> str:
+    """Return base64 as the API takes it: the standard alphabet, in one line, padded.
+
+    Args:
+        data: Base64 with or without line breaks, of either alphabet, as text or bytes.
+
+    Raises:
+        InvalidInputError: It is no base64, such as the bytes of an image itself.
+    """
+    if isinstance(data, bytes) and data.isascii():
+        data = data.decode("ascii")
+    if not isinstance(data, str):
+        raise InvalidInputError(
+            f"base64 data must be text, not {type(data).__name__}: pass "
+            "base64.b64encode(data).decode()."
+        )
+    if any(blank in data for blank in "\n\r\t "):
+        data = "".join(data.split())
+    if "-" in data or "_" in data:
+        data = data.translate(_URL_SAFE)
+    return data if len(data) % 4 == 0 else data.rstrip("=") + "=" * (-len(data.rstrip("=")) % 4)
+
+
+def _check_base64(data: str) -> None:
+    """Refuse what the API refuses: "Invalid base64 data", "image cannot be empty"."""
+    try:
+        if binascii.a2b_base64(data, strict_mode=True):
+            return
+        reason = "it is empty"
+    except ValueError as error:
+        reason = str(error)
+    raise InvalidInputError(
+        f"this base64 data is not valid ({reason}): pass base64.b64encode(data).decode()."
+    )
+
+
+def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObject:
+    """Return the source of base64, which may be that of a ``data:`` URI.
+
+    Args:
+        data: The image or the document.
+        media_type: What the caller says it is, if anything; its own signature wins.
+        image: Whether only an image will do.
+
+    Returns:
+        Base64 for an image or a PDF, also where a document was given that is an image; text for
+        text.
+
+    Raises:
+        InvalidInputError: It is nothing that Claude takes, or too large an image.
+    """
+    if isinstance(data, str) and data[:5].lower() == "data:":
+        data, declared = _read_data_uri(data)
+        media_type = declared or media_type
+    data = plain_base64(data)
+    said, actual = _normal(media_type), _sniff(data)
+    if image or actual in IMAGE_TYPES:
+        _check_image(data, actual or said, media_type)
+        kind = actual or said
+    elif PDF in (said, actual):
+        kind = PDF
+    elif said is None or said.startswith("text/") or said in _TEXT_TYPES:
+        return text_source(_decode_text(data, said))
+    else:
+        raise InvalidInputError(
+            f"A file of type {said} is not something Claude reads. {_TAKES} Convert it first."
+        )
+    _check_base64(data)
+    return {"type": "base64", "media_type": kind, "data": data}
+
+
+def _check_image(data: str, kind: str | None, said: str | None) -> None:
+    if kind not in IMAGE_TYPES:
+        given = f" (given as {said})" if said else ""
+        raise InvalidInputError(
+            f"This image{given} is {kind or 'of an unknown type'}, which Claude does not take "
+            f"as an image. {_TAKES}"
+        )
+    if len(data) > LARGEST_IMAGE:
+        raise InvalidInputError(
+            f"This image is {len(data):,} bytes as base64; the clouds take at most "
+            f"{LARGEST_IMAGE:,} (about 3.9 MB before encoding). Send a smaller image."
+        )
+
+
+def text_source(text: str) -> JsonObject:
+    """Return the source of a plain text document."""
+    return {"type": "text", "media_type": "text/plain", "data": text}
+
+
+def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObject:
+    """Return the source for a URL: ``data:`` is taken apart, ``https:`` stays a URL.
+
+    Args:
+        url: Where the image or document is.
+        media_type: What the caller says it is, if anything.
+        image: Whether only an image will do.
+
+    Raises:
+        InvalidInputError: Another scheme; the message says what to do instead.
+    """
+    scheme = url[:8].lower()
+    if scheme.startswith("data:"):
+        return data_source(url, media_type, image=image)
+    if scheme == "https://":
+        return {"type": "url", "url": url}
+    raise InvalidInputError(f"{_shown(url)} cannot be sent: {_remedy(scheme)}")
+
+
+def _sniff(data: str) -> str | None:
+    head = data[: 2 * _HEAD].lstrip()[:_HEAD]
+    try:
+        return media_type_by_signature(base64.b64decode(head))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _normal(media_type: str | None) -> str | None:
+    """Return a media type without parameters, in lower case; ``image/jpg`` is JPEG."""
+    if not media_type:
+        return None
+    plain = media_type.partition(";")[0].strip().lower()
+    return "image/jpeg" if plain == "image/jpg" else plain
+
+
+def _decode_text(data: str, said: str | None) -> str:
+    try:
+        return base64.b64decode(data).decode("utf-8")
+    except ValueError:
+        given = f"given as {said}, but it" if said else "given without a mime_type, and it"
+        raise InvalidInputError(f"This file is {given} is no UTF-8 text. {_TAKES}") from None
+
+
+def _read_data_uri(url: str) -> tuple[str, str | None]:
+    """Return the base64 data and the media type of a ``data:`` URI."""
+    head, comma, data = url.partition(",")
+    if not comma:
+        raise InvalidInputError(f"{_shown(url)} is not a data URI: it has no comma.")
+    media_type, *parameters = head[len("data:") :].split(";")
+    if "base64" not in (parameter.strip().lower() for parameter in parameters):
+        data = base64.b64encode(unquote_to_bytes(data)).decode("ascii")
+    return data, media_type or None
+
+
+def _remedy(scheme: str) -> str:
+    if scheme.startswith(("gs://", "s3://")):
+        return (
+            "neither cloud reads buckets for Claude. Download the object and pass it as base64, "
+            "or pass a signed https URL."
+        )
+    if scheme.startswith("http://"):
+        return "only https URLs are fetched. Use https, or pass the data as base64."
+    return "pass base64, a data: URI, or an https URL."
+
+
+def _shown(url: str) -> str:
+    return repr(url if len(url) <= 80 else f"{url[:80]}...")  # noqa: PLR2004  one line
 
 
 class Media(Protocol):
@@ -37,8 +215,8 @@ def find_url_sources(body: JsonObject) -> list[str]:
     Args:
         body: A Messages API body; media may be nested in tool results and in documents.
     """
-    contents = [message.get("content") for message in body.get("messages", ())]
-    return list(dict.fromkeys(url for content in contents for url in _urls(content)))
+    urls = (url for message in body["messages"] for url, *_ in _places(message))
+    return list(dict.fromkeys(urls))
 
 
 def needed_urls(body: JsonObject) -> frozenset[str]:
@@ -47,11 +225,8 @@ def needed_urls(body: JsonObject) -> frozenset[str]:
     Args:
         body: A Messages API body. What tools returned, and what was said earlier, is not in it.
     """
-    messages = body.get("messages", ())
-    index = _last_of_user(messages)
-    content = messages[index].get("content") if index is not None else None
-    blocks = content if isinstance(content, list) else []
-    return frozenset(_urls([block for block in blocks if block.get("type") != "tool_result"]))
+    places = _places(_last_of_user(body), needed=True)
+    return frozenset(url for url, _, _, needed in places if needed)
 
 
 def inline_sources(
@@ -65,90 +240,67 @@ def inline_sources(
         body: A Messages API body; not changed.
         fetched: The data by URL, or why it could not be fetched. Other URLs stay as they are.
 
-    Returns:
-        A body that shares all with the given one but what leads to a replaced block.
-
     Raises:
         InvalidInputError: Claude does not read the data of a URL there, or it is too large.
     """
-    messages = body.get("messages", ())
-    last = _last_of_user(messages)
-    filled = [
-        _filled(message, fetched, lenient=index != last) for index, message in enumerate(messages)
-    ]
-    return {**body, "messages": filled}
+    last, messages = _last_of_user(body), []
+    for message in body["messages"]:
+        filled = copy.deepcopy(message) if any(_places(message)) else message
+        for url, content, index, needed in list(_places(filled, needed=message is last)):
+            if url in fetched:
+                content[index] = _filled(content[index], fetched[url], needed=needed)
+        messages.append(filled)
+    return {**body, "messages": messages}
 
 
-def _last_of_user(messages: Sequence[JsonObject]) -> int | None:
-    """Return where the user's last words are; a turn of tool results alone has none."""
-    for index in reversed(range(len(messages))):
-        content = messages[index].get("content")
-        if messages[index].get("role") != "user":
-            continue
-        if not isinstance(content, list) or any(
-            block.get("type") != "tool_result" for block in content
-        ):
-            return index
-    return None
+def _last_of_user(body: JsonObject) -> JsonObject:
+    """Return the message with the user's last words; a turn of tool results alone has none."""
+    for message in reversed(body["messages"]):
+        content = message["content"]
+        kinds = ["text"] if isinstance(content, str) else [block["type"] for block in content]
+        if message["role"] == "user" and any(kind != "tool_result" for kind in kinds):
+            found: JsonObject = message
+            return found
+    return {}
 
 
-def _urls(content: object) -> Iterator[str]:
-    """Yield the URLs of the media in a content, those in tool results and documents included."""
-    for block in content if isinstance(content, list) else ():
-        if block.get("type") == "tool_result":
-            yield from _urls(block.get("content"))
-        elif block.get("type") in _MEDIA and isinstance(block.get("source"), dict):
-            source = block["source"]
-            if source.get("type") == "url":
-                yield str(source["url"])
-            elif source.get("type") == "content":
-                yield from _urls(source.get("content"))
-
-
-def _filled(
-    holder: JsonObject, fetched: Mapping[str, Media | InvalidInputError], *, lenient: bool
-) -> JsonObject:
-    """Return a dict with the media in its ``content`` filled in; itself if nothing is.
+def _places(
+    holder: JsonObject, *, needed: bool = False
+) -> Iterator[tuple[str, list[JsonObject], int, bool]]:
+    """Yield each URL in a message, a tool result or the source of a document, and where it stands.
 
     Args:
-        holder: A message, a tool result or the source of a document.
-        fetched: The data by URL, or why it could not be fetched.
-        lenient: Whether text takes the place of what cannot be sent.
+        holder: What has the media in its ``content``.
+        needed: Whether the user has sent it last.
     """
     content = holder.get("content")
     if not isinstance(content, list):
-        return holder
-    new = [_filled_block(block, fetched, lenient=lenient) for block in content]
-    changed = any(after is not before for after, before in zip(new, content, strict=True))
-    return {**holder, "content": new} if changed else holder
+        return
+    for index, block in enumerate(content):
+        source = block.get("source")
+        if block["type"] == "tool_result":
+            yield from _places(block)
+        elif block["type"] in _MEDIA and isinstance(source, dict):
+            if source.get("type") == "url":
+                yield source["url"], content, index, needed
+            elif source.get("type") == "content":
+                yield from _places(source, needed=needed)
 
 
-def _filled_block(
-    block: JsonObject, fetched: Mapping[str, Media | InvalidInputError], *, lenient: bool
-) -> JsonObject:
-    kind, source = block.get("type"), block.get("source")
-    if kind == "tool_result":
-        return _filled(block, fetched, lenient=True)
-    if kind not in _MEDIA or not isinstance(source, dict):
-        return block
-    if source.get("type") == "content":
-        inner = _filled(source, fetched, lenient=lenient)
-        return block if inner is source else {**block, "source": inner}
-    media = fetched.get(source["url"]) if source.get("type") == "url" else None
-    if media is None:
-        return block
+def _filled(block: JsonObject, media: Media | InvalidInputError, *, needed: bool) -> JsonObject:
+    """Return a block with its data; if there is none and it is not needed, a line of text."""
     try:
         if isinstance(media, InvalidInputError):
             raise media
-        return _inlined(block, source["url"], media)
+        return _with_data(block, media)
     except InvalidInputError as error:
-        if not lenient:
+        if needed:
             raise
-        return {"type": "text", "text": f"[{kind} cannot be shown: {error}]"}
+        return {"type": "text", "text": f"[{block['type']} cannot be shown: {error}]"}
 
 
-def _inlined(block: JsonObject, url: str, media: Media) -> JsonObject:
-    data = base64.b64encode(media.data).decode("ascii")
+def _with_data(block: JsonObject, media: Media) -> JsonObject:
+    data, url = base64.b64encode(media.data).decode("ascii"), block["source"]["url"]
     try:
         source = data_source(data, media.media_type, image=block["type"] == "image")
     except InvalidInputError as error:
