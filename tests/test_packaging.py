@@ -23,7 +23,7 @@ CORE = (
 
 FOR_CALLS = (
     *("errors.parsing", "errors.explanation"),
-    *("calls.retries", "calls.exchange", "platform.http.sending"),
+    *("calls.retries", "calls.driver", "platform.http.sending"),
 )
 """What no model needs before it is called."""
 

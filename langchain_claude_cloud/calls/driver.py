@@ -9,28 +9,24 @@ that the API paused.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
-from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, read_json
+from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, WholeMessage, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
-from langchain_claude_cloud.calls.options import CallOptions
+from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.calls.pacing import Ticket
-from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, RateLimit, Reservation
+from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import (
-    NO_CLIENTS,
-    Clients,
     Prepare,
     Send,
-    Step,
     Steps,
     Stream,
     Wait,
@@ -52,9 +48,9 @@ from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools
-from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, quota_tokens
+from langchain_claude_cloud.response.accumulator import IGNORE_EVENTS
+from langchain_claude_cloud.response.message import ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -67,34 +63,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+STREAMED_FROM_MAX_TOKENS: Final = 21_333
+"""Above this, an answer may take over ten minutes: it is streamed internally then.
+
+The vendor's SDK refuses such requests, by the formula 3600 s * max_tokens / 128,000 > 600 s.
+"""
+
 _NO_REQUEST: Final = MessagesRequest({}, (), ())
 _NO_TIME: Final = "No time is left to send the request."
 _BODY_OF_COUNT: Final = frozenset(
     {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
 )
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call, before it is known which route answers it.
-
-    Attributes:
-        messages: The conversation; never changed.
-        options: What is asked for.
-        routes: Where it may go, in the user's order.
-        version: The form of the answer's content.
-        with_usage: Whether messages carry usage metadata.
-        clients: The clients and the fetcher of the caller, if it has its own.
-        limit: How many requests and tokens a minute the model's user allows an endpoint.
-    """
-
-    messages: Sequence[BaseMessage]
-    options: CallOptions
-    routes: Sequence[Route]
-    version: OutputVersion = "v0"
-    with_usage: bool = True
-    clients: Clients = NO_CLIENTS
-    limit: RateLimit = NO_LIMIT
 
 
 class CallDriver(Generic[T]):
@@ -137,7 +116,7 @@ class CallDriver(Generic[T]):
         self._model_id = ""
         self._reader: ResponseStream[T] | None = None
 
-    def steps(self) -> Steps:
+    def steps(self) -> Steps[None]:
         """Yield what to do, until the answer is complete.
 
         Raises:
@@ -163,7 +142,7 @@ class CallDriver(Generic[T]):
         """Whether a part of the answer was handed out: from then on nothing is sent again."""
         return self._reader is not None and self._reader.has_emitted
 
-    def _attempt(self) -> Generator[Step, Any, bool]:
+    def _attempt(self) -> Steps[bool]:
         """Send the request to the current route; return whether the answer is complete then."""
         attempts, route = self._attempts, self._attempts.route
         self._reader, self._request, self._window = None, _NO_REQUEST, None
@@ -184,7 +163,7 @@ class CallDriver(Generic[T]):
             self._continue(paused)
         return paused is None
 
-    def request(self) -> Generator[Step, Any, OutgoingRequest]:
+    def request(self) -> Steps[OutgoingRequest]:
         """Build the current route's request."""
         route, operation = self._attempts.route, self._operation
         platform = route.platform
@@ -224,7 +203,7 @@ class CallDriver(Generic[T]):
             )
         return options
 
-    def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps:
+    def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps[None]:
         """Wait as long as a function says, and the call has time.
 
         Raises:
@@ -238,7 +217,7 @@ class CallDriver(Generic[T]):
                 return
             yield Wait(min(seconds, left))
 
-    def _reserve(self) -> Steps:
+    def _reserve(self) -> Steps[None]:
         """Wait until the limit of the model's user has room, and reserve tokens of it."""
         limit, tokens = self._call.limit, 0.0
         if limit.tokens is not None:
@@ -313,7 +292,7 @@ class CallDriver(Generic[T]):
             latency=headers.get(LATENCY_HEADER),
         )
 
-    def _after(self, error: ClaudeCloudError) -> Steps:
+    def _after(self, error: ClaudeCloudError) -> Steps[None]:
         """Do what follows a failed attempt.
 
         Raises:
@@ -387,3 +366,28 @@ class CallDriver(Generic[T]):
 
 def _count_in(body: dict[str, Any]) -> int:
     return int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])
+
+
+def complete(call: Call) -> Steps[AIMessage]:
+    """Send a call and return the whole answer.
+
+    Raises:
+        ClaudeCloudError: The cloud refused, or what it sent is not an answer.
+    """
+    limit = call.options.request.max_tokens
+    is_long = limit is None or limit > STREAMED_FROM_MAX_TOKENS
+    handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
+    driver = CallDriver(call, "stream" if is_long else "invoke", handler)
+    yield from driver.steps()
+    return driver.answer.message()
+
+
+def count_tokens(call: Call) -> Steps[int]:
+    """Ask a cloud how many tokens a call's prompt has.
+
+    Raises:
+        ClaudeCloudError: The cloud refused; not every region counts for every model.
+    """
+    driver = CallDriver(call, "count_tokens", lambda _: IGNORE_EVENTS)
+    yield from driver.steps()
+    return driver.count

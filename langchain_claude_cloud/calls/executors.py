@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from langchain_claude_cloud import LazyModule
+from langchain_claude_cloud.calls.media import fetcher_of
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.steps import (
+    NO_CLIENTS,
     Clients,
     Fetch,
     Once,
@@ -25,31 +28,27 @@ from langchain_claude_cloud.calls.steps import (
     Stream,
     Wait,
 )
-from langchain_claude_cloud.catalogue.media_types import media_type_of
-from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
-from langchain_claude_cloud.errors.redaction import clean
+from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.http.blocking import (
     aprepare,
     awithin_call,
     in_single_flight,
-    in_thread,
     prepare,
     within_call,
 )
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http import fetch, sending
-    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
-else:  # they import httpx, which `aprepare` does off the event loop
-    fetch = LazyModule("langchain_claude_cloud.platform.http.fetch")
+    from langchain_claude_cloud.platform.http import sending
+else:  # it imports httpx, which `aprepare` does off the event loop
     sending = LazyModule("langchain_claude_cloud.platform.http.sending")
 
-_SHOWN = 300
+T = TypeVar("T")
+
 _NOT_FETCHED = "The images and documents were not fetched"
 _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 
 
-def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
+def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
     """Do the steps, and yield what is decoded of streams.
 
     What the end of a response makes is yielded when its connection is free again, and the
@@ -88,7 +87,7 @@ def execute(steps: Steps, clients: Clients) -> Iterator[Any]:
     yield from last
 
 
-async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
+async def aexecute(steps: Steps[None], clients: Clients) -> AsyncIterator[Any]:
     """Do what `execute` does, on an event loop.
 
     Raises:
@@ -125,7 +124,7 @@ async def aexecute(steps: Steps, clients: Clients) -> AsyncIterator[Any]:
         yield output
 
 
-def _next_step(steps: Steps, outcome: object) -> Step | None:
+def _next_step(steps: Steps[None], outcome: object) -> Step | None:
     """Tell the driver what came of a step; return the next one, None at the end."""
     try:
         if isinstance(outcome, ClaudeCloudError):
@@ -150,16 +149,39 @@ def _forget_suppressed(error: BaseException) -> None:
         link = link.__cause__ or link.__context__
 
 
-def run(steps: Steps, clients: Clients) -> None:
-    """Do the steps of a driver that hands nothing out."""
-    for _ in execute(steps, clients):
-        pass
+@dataclass
+class _Returning(Generic[T]):
+    """Steps, and what they return at their end."""
+
+    steps: Steps[T]
+    value: T = field(init=False)
+
+    def __call__(self) -> Steps[None]:
+        self.value = yield from self.steps
 
 
-async def arun(steps: Steps, clients: Clients) -> None:
-    """Do what `run` does, on an event loop."""
-    async for _ in aexecute(steps, clients):
+def run(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
+    """Do the steps of a driver that hands nothing out, and return what it returns.
+
+    Raises:
+        ClaudeCloudError: The driver raised it.
+    """
+    returning = _Returning(steps)
+    for _ in execute(returning(), clients):
         pass
+    return returning.value
+
+
+async def arun(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
+    """Do what `run` does, on an event loop.
+
+    Raises:
+        ClaudeCloudError: The driver raised it.
+    """
+    returning = _Returning(steps)
+    async for _ in aexecute(returning(), clients):
+        pass
+    return returning.value
 
 
 def _do(step: Step, clients: Clients) -> object:
@@ -169,12 +191,7 @@ def _do(step: Step, clients: Clients) -> object:
         case Send():
             return sending.send(step, clients.client)
         case Fetch():
-            fetcher = clients.url_fetcher
-            fetching = (
-                partial(_media_fetcher(step).fetch, step.urls)
-                if fetcher is None
-                else partial(_fetch_by, fetcher, step)
-            )
+            fetching = partial(fetcher_of(step, clients.url_fetcher).fetch, step.urls)
             return within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
@@ -193,12 +210,7 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Send():
             return await sending.asend(step, clients.async_client)
         case Fetch():
-            fetcher = clients.url_fetcher
-            fetching = (
-                _media_fetcher(step).afetch(step.urls)
-                if fetcher is None
-                else in_thread(partial(_fetch_by, fetcher, step))
-            )
+            fetching = fetcher_of(step, clients.url_fetcher).afetch(step.urls)
             return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.async_run_manager
@@ -215,42 +227,3 @@ def _find_out(step: Once, clients: Clients) -> None:
     with MEMORY.lock_for(step.key):
         if not step.is_known():
             run(step.steps(), clients)
-
-
-def _media_fetcher(step: Fetch) -> fetch.MediaFetcher:
-    return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
-
-
-def _fetch_by(
-    fetcher: Callable[[str], bytes], step: Fetch
-) -> list[FetchedMedia | InvalidInputError]:
-    """Get media the caller's own way; their types are told by their content."""
-    found: list[FetchedMedia | InvalidInputError] = []
-    budget = fetch.MediaBudget(step.most_bytes)
-    for url in step.urls:
-        try:
-            data = _get(fetcher, url)
-        except InvalidInputError as error:
-            if url not in step.optional:
-                raise
-            found.append(error)
-        else:
-            budget.take(len(data))
-            found.append(fetch.FetchedMedia(media_type_of(data, None), data))
-    return found
-
-
-def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
-    try:
-        data: object = fetcher(url)
-    except ClaudeCloudError:
-        raise
-    except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
-        # Signed URLs carry their secret in the query, and such errors name the URL.
-        said = clean(str(cause).replace(url, fetch.without_query(url)), _SHOWN)
-        happened = f"raised {type(cause).__name__} ({said})"
-    else:
-        if isinstance(data, bytes | bytearray):
-            return bytes(data)
-        happened = f"returned a {type(data).__name__}, not bytes"
-    raise InvalidInputError(f"url_fetcher {happened} for {fetch.without_query(url)}.")

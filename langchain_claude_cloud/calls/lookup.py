@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
 from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.arn_targets import UNKNOWN, ask_for_target
+from langchain_claude_cloud.control_plane.available_models import (
+    HINTS,
+    PERMISSIONS,
+    SUBJECT,
+    Models,
+    ask_for_models,
+)
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.redaction import redact
@@ -42,11 +49,19 @@ _AGAIN_SECONDS: Final = 300.0
 _SHOWN_BYTES: Final = 4096
 
 
-@dataclass
-class Inquiry(Generic[T]):
-    """What a control plane is asked.
+def ask(
+    route: Route,
+    questions: Callable[[Route], Questions[T]],
+    *,
+    subject: str,
+    permissions: Sequence[str],
+    hint: str = "",
+    max_retries: int = 2,
+    timeouts: Timeouts | None = None,
+) -> Steps[T]:
+    """Ask the control plane of a route's cloud, and return what came of it.
 
-    Attributes:
+    Args:
         route: Whose identity, region and headers are used.
         questions: Makes a generator that yields requests, is sent the answer of each (or has its
             error raised), and returns the result. It is called when the platform is prepared.
@@ -54,76 +69,93 @@ class Inquiry(Generic[T]):
         permissions: What the identity must be allowed, for a refusal's advice.
         hint: What else a refusal advises.
         max_retries: How often a failed request is sent again at most.
-        timeouts: The limits of a request.
-        result: What came of it, when the steps were done.
+        timeouts: The limits of a request; None for those of a call.
+
+    Raises:
+        ClaudeCloudError: An error that the generator does not put up with.
     """
-
-    route: Route
-    questions: Callable[[Route], Questions[T]]
-    subject: str
-    permissions: Sequence[str]
-    hint: str = ""
-    max_retries: int = 2
-    timeouts: Timeouts = NO_LIMIT
-    result: T = field(init=False)
-
-    def steps(self) -> Steps:
-        """Send what the generator asks, one request after another.
-
-        Raises:
-            ClaudeCloudError: An error that the generator does not put up with.
-        """
-        yield Prepare(self.route.platform)
-        questions = self.questions(self.route)
-        try:
-            request = next(questions)
-            while True:
-                try:
-                    answer = yield from self._answer(request)
-                except ClaudeCloudError as error:
-                    request = questions.throw(error)
-                else:
-                    request = questions.send(answer)
-        except StopIteration as ended:
-            self.result = ended.value
-
-    def _answer(self, request: OutgoingRequest) -> Steps:
-        platform = self.route.platform
-        own = {name.lower(): value for name, value in self.route.default_headers.items()}
-        headers = {**own, **request.headers}
-        whole = replace(request, headers=headers, signing_name=SIGNING_NAME)
-        attempt = 0
+    platform = route.platform
+    limits = timeouts or Timeouts.for_cloud(route.config.cloud)
+    own = {name.lower(): value for name, value in route.default_headers.items()}
+    yield Prepare(platform)
+    asking = questions(route)
+    try:
+        request = next(asking)
         while True:
-            attempt += 1
+            headers = {**own, **request.headers}
+            whole = replace(request, headers=headers, signing_name=SIGNING_NAME)
             try:
-                response = yield Send(platform, whole, self.subject, self.timeouts)
-                return self._read(response)
+                response = yield from _send(Send(platform, whole, subject, limits), max_retries)
+                answer = _read(response, route, subject)
             except ClaudeCloudError as error:
-                explain_refusal(error, platform, self.permissions, self.hint)
-                seconds = delay_before_retry(error, attempt, self.max_retries, MEMORY.draw)
-                if seconds is None:
-                    raise
-            yield Wait(seconds)
+                explain_refusal(error, platform, permissions, hint)
+                request = asking.throw(error)
+            else:
+                request = asking.send(answer)
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
 
-    def _read(self, response: HttpResponse) -> JsonObject:
+
+def _send(request: Send, max_retries: int) -> Steps[HttpResponse]:
+    attempt = 0
+    while True:
+        attempt += 1
         try:
-            body = json.loads(response.body)
-        except (ValueError, RecursionError):
-            body = None
-        if isinstance(body, dict):
-            return body
-        raise ServerError(
-            "The control plane's answer is not of the documented form. Perhaps a proxy or a "
-            "gateway answered instead of the cloud.",
-            platform=self.route.platform.name,
-            model=self.subject,
-            region=self.route.platform.region,
-            status_code=response.status,
-            body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
-        )
+            response: HttpResponse = yield request
+        except ClaudeCloudError as error:
+            seconds = delay_before_retry(error, attempt, max_retries, MEMORY.draw)
+            if seconds is None:
+                raise
+        else:
+            return response
+        yield Wait(seconds)
 
 
-def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_LIMIT) -> Steps:
+def _read(response: HttpResponse, route: Route, subject: str) -> JsonObject:
+    try:
+        body = json.loads(response.body)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        return body
+    raise ServerError(
+        "The control plane's answer is not of the documented form. Perhaps a proxy or a gateway "
+        "answered instead of the cloud.",
+        platform=route.config.cloud,
+        model=subject,
+        region=route.platform.region,
+        status_code=response.status,
+        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+    )
+
+
+def list_models(
+    route: Route, max_retries: int, timeout: float | Mapping[str, float] | None
+) -> Steps[Models]:
+    """Return the models that a route's cloud lists, newest first.
+
+    Args:
+        route: Who is asked.
+        max_retries: How often a failed request is sent again at most.
+        timeout: As the model's field.
+
+    Raises:
+        ClaudeCloudError: The control plane refused, or was not reached.
+    """
+    cloud = route.config.cloud
+    return ask(
+        route,
+        ask_for_models,
+        subject=SUBJECT,
+        permissions=PERMISSIONS[cloud],
+        hint=HINTS[cloud],
+        max_retries=max_retries,
+        timeouts=Timeouts.for_cloud(cloud, timeout),
+    )
+
+
+def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_LIMIT) -> Steps[None]:
     """Find out what a route's ARN stands for, once for all who wait.
 
     A call does not fail because of this: where the answer cannot be had, what all models take
@@ -143,19 +175,17 @@ def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_LIMIT)
     route.check_target(MEMORY.arns.get(route.place) or UNKNOWN)
 
 
-def _find_out(route: Route, lookup: Lookup) -> Steps:
-    inquiry = Inquiry(
-        route,
-        partial(ask_for_target, lookup=lookup),
-        route.model,
-        [lookup.permission],
-        max_retries=0,
-        timeouts=_LOOKUP_TIMEOUTS,
-    )
+def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
     target, seconds = UNKNOWN, ARN_SECONDS
     try:
-        yield from inquiry.steps()
-        target = inquiry.result
+        target = yield from ask(
+            route,
+            partial(ask_for_target, lookup=lookup),
+            subject=route.model,
+            permissions=[lookup.permission],
+            max_retries=0,
+            timeouts=_LOOKUP_TIMEOUTS,
+        )
         if target is UNKNOWN:
             MEMORY.say_once(
                 f"{route.model} does not stand for a known Claude model. Give "

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
 from langchain_claude_cloud.calls.steps import Fetch, Steps
-from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
+from langchain_claude_cloud.catalogue.media_types import media_type_of
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
+from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.platform.http.blocking import in_thread
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
     inline_sources,
@@ -17,7 +22,12 @@ from langchain_claude_cloud.request.messages.media import (
 )
 
 if TYPE_CHECKING:
+    from langchain_claude_cloud.platform.http import fetch
     from langchain_claude_cloud.platform.http.fetch import FetchedMedia
+else:  # it imports httpx
+    fetch = LazyModule("langchain_claude_cloud.platform.http.fetch")
+
+_SHOWN: Final = 300
 
 KEPT_SECONDS: Final = 3600.0
 """How long media is kept by its URL: the turns of a conversation name it again and again."""
@@ -41,7 +51,7 @@ class CallMedia:
 
     def get(
         self, body: JsonObject, urls: Sequence[str], most_bytes: int, timeouts: Timeouts
-    ) -> Steps:
+    ) -> Steps[JsonObject]:
         """Get what a body names and is not there yet; return the body with the data in it.
 
         Args:
@@ -68,7 +78,7 @@ class CallMedia:
 
     def _fetch(
         self, urls: list[str], optional: frozenset[str], left: int, timeouts: Timeouts
-    ) -> Steps:
+    ) -> Steps[None]:
         self.is_fetching = True
         try:
             outcomes = yield Fetch(urls, optional, left, timeouts)
@@ -84,3 +94,66 @@ class CallMedia:
                 )
             elif self.cache is not None:
                 self.cache.put(url, outcome, KEPT_SECONDS)
+
+
+@dataclass
+class CallersFetcher:
+    """Gets media the caller's own way; their types are told by their content.
+
+    Attributes:
+        fetcher: The caller's function.
+        step: What is wanted.
+    """
+
+    fetcher: Callable[[str], bytes]
+    step: Fetch
+
+    def fetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
+        """Get images and documents, one after another.
+
+        Raises:
+            InvalidInputError: One that is wanted cannot be got.
+            RequestTooLargeError: All together is too large.
+        """
+        found: list[FetchedMedia | InvalidInputError] = []
+        budget = fetch.MediaBudget(self.step.most_bytes)
+        for url in urls:
+            try:
+                data = _get(self.fetcher, url)
+            except InvalidInputError as error:
+                if url not in self.step.optional:
+                    raise
+                found.append(error)
+            else:
+                budget.take(len(data))
+                found.append(fetch.FetchedMedia(media_type_of(data, None), data))
+        return found
+
+    async def afetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
+        """Do what `fetch` does, in a thread."""
+        return await in_thread(partial(self.fetch, urls))
+
+
+def fetcher_of(
+    step: Fetch, fetcher: Callable[[str], bytes] | None
+) -> fetch.MediaFetcher | CallersFetcher:
+    """Return what gets images and documents: the package, or a function of the caller's."""
+    if fetcher is not None:
+        return CallersFetcher(fetcher, step)
+    return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
+
+
+def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
+    try:
+        data: object = fetcher(url)
+    except ClaudeCloudError:
+        raise
+    except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
+        # Signed URLs carry their secret in the query, and such errors name the URL.
+        said = clean(str(cause).replace(url, fetch.without_query(url)), _SHOWN)
+        happened = f"raised {type(cause).__name__} ({said})"
+    else:
+        if isinstance(data, bytes | bytearray):
+            return bytes(data)
+        happened = f"returned a {type(data).__name__}, not bytes"
+    raise InvalidInputError(f"url_fetcher {happened} for {fetch.without_query(url)}.")

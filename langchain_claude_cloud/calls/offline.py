@@ -13,10 +13,11 @@ from functools import cached_property, partial
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_claude_cloud.calls.answer import PausableAnswer, WholeMessage
-from langchain_claude_cloud.calls.driver import Call, CallDriver
+from langchain_claude_cloud.calls.driver import CallDriver
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import find_arn_target
-from langchain_claude_cloud.calls.steps import NO_CLIENTS, Prepare, Steps
+from langchain_claude_cloud.calls.options import Call
+from langchain_claude_cloud.calls.steps import Prepare, Steps
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
@@ -50,14 +51,7 @@ class OfflineCalls:
         Raises:
             ClaudeCloudError: The call cannot be sent, or there are no credentials.
         """
-        driver = self._driver(messages)
-        built: list[OutgoingRequest] = []
-
-        def steps() -> Steps:
-            built.append((yield from driver.request()))
-
-        run(steps(), self._call.clients)
-        return built[0]
+        return run(self._driver(messages).request(), self._call.clients)
 
     def prompt_tokens(self, messages: Sequence[BaseMessage]) -> float:
         """Return the estimated tokens of a prompt and the tools; nothing is fetched."""
@@ -101,10 +95,10 @@ class OfflineCalls:
     def _source(self) -> tuple[ResponseSource, ToolNames]:
         """Where answers come from, and what the tools are called in the requests."""
 
-        def steps() -> Steps:
+        def steps() -> Steps[None]:
             yield Prepare(self._route.platform)
             if self._route.lookup is not None:
                 yield from find_arn_target(self._route, self._route.lookup)
 
-        run(steps(), NO_CLIENTS)
+        run(steps())
         return self._driver(()).offline_source(_BATCH)

@@ -10,6 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from langchain_core.messages import BaseMessage
+
+from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, RateLimit
+from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients
 from langchain_claude_cloud.config.checks import FIELD_ALIASES, check_max_retries, suggestion
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -17,6 +21,8 @@ from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.plain_json import plain_json
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
+from langchain_claude_cloud.response.message import OutputVersion
+from langchain_claude_cloud.routing.routes import Route
 
 _REQUEST_FIELDS: Final = (
     "max_tokens",
@@ -84,6 +90,29 @@ class CallOptions:
     max_retries: int = 2
     default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_structured: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, before it is known which route answers it.
+
+    Attributes:
+        messages: The conversation; never changed.
+        options: What is asked for.
+        routes: Where it may go, in the user's order.
+        version: The form of the answer's content.
+        with_usage: Whether messages carry usage metadata.
+        clients: The clients and the fetcher of the caller, if it has its own.
+        limit: How many requests and tokens a minute the model's user allows an endpoint.
+    """
+
+    messages: Sequence[BaseMessage]
+    options: CallOptions
+    routes: Sequence[Route]
+    version: OutputVersion = "v0"
+    with_usage: bool = True
+    clients: Clients = NO_CLIENTS
+    limit: RateLimit = NO_LIMIT
 
 
 def read_options(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import httpx
     from tenacity import RetryCallState
 
+
+T = TypeVar("T")
 
 NO_LIMIT = Timeouts()
 """The limits of a call whose whole time is not limited."""
@@ -113,12 +115,12 @@ class Once:
 
     key: Hashable
     is_known: Callable[[], object]
-    steps: Callable[[], Steps]
+    steps: Callable[[], Steps[None]]
     timeouts: Timeouts = NO_LIMIT
 
 
 Step: TypeAlias = Prepare | Fetch | Send | Wait | Once
-Steps: TypeAlias = Generator[Step, Any, Any]
-"""What a driver is; what it is sent depends on the step."""
+Steps: TypeAlias = Generator[Step, Any, T]
+"""What a driver is, and what it returns; what it is sent depends on the step."""
 
 NO_CLIENTS = Clients()

@@ -1,11 +1,12 @@
-"""`ChatClaudeCloud`: LangChain's chat model interface over the exchange with a cloud.
+"""`ChatClaudeCloud`: LangChain's chat model interface over calls of a cloud.
 
-This module connects LangChain's methods with `langchain_claude_cloud.calls.exchange`, which sends
-the calls.
+This module connects LangChain's methods with `langchain_claude_cloud.calls.driver`, which decides
+what a call does, and `langchain_claude_cloud.calls.executors`, which do it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import base as core_tools
     from langchain_protocol import protocol as core_protocol
 
-    from langchain_claude_cloud.calls import exchange, rate_limit
+    from langchain_claude_cloud.calls import driver, executors, lookup, options, rate_limit, steps
     from langchain_claude_cloud.chat_models import structured_output as structured
     from langchain_claude_cloud.chat_models import token_counting as counting
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
@@ -46,7 +47,11 @@ else:
     core_protocol = LazyModule("langchain_protocol.protocol")
     core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
-    exchange = LazyModule("langchain_claude_cloud.calls.exchange")
+    driver = LazyModule("langchain_claude_cloud.calls.driver")
+    executors = LazyModule("langchain_claude_cloud.calls.executors")
+    lookup = LazyModule("langchain_claude_cloud.calls.lookup")
+    options = LazyModule("langchain_claude_cloud.calls.options")
+    steps = LazyModule("langchain_claude_cloud.calls.steps")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     handlers = LazyModule("langchain_claude_cloud.response.handlers")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
@@ -113,18 +118,18 @@ class ChatClaudeCloud(DescribedModel):
         stream: bool,
         run_manager: CallbackManagerForLLMRun | None = None,
         async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
-    ) -> exchange.Call:
+    ) -> options.Call:
         # These are the keyword arguments of the frames above, which error trackers store.
         arguments.update(safe_to_show(arguments))
-        asked = exchange.read_options(self, arguments, stop=stop, stream=stream)
+        asked = options.read_options(self, arguments, stop=stop, stream=stream)
         self._check_clients()
-        return exchange.Call(
+        return options.Call(
             messages=messages,
             options=asked,
             routes=self._routes_for(asked.model, asked.default_headers),
             version="v1" if self.output_version == "v1" else "v0",
             with_usage=self.stream_usage or not stream,
-            clients=exchange.Clients(
+            clients=steps.Clients(
                 client=self.http_client,
                 async_client=self.http_async_client,
                 url_fetcher=self.url_fetcher,
@@ -142,7 +147,7 @@ class ChatClaudeCloud(DescribedModel):
         **kwargs: Any,
     ) -> ChatResult:
         call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
-        return _result(exchange.complete(call))
+        return _result(executors.run(driver.complete(call), call.clients))
 
     async def _agenerate(
         self,
@@ -152,7 +157,7 @@ class ChatClaudeCloud(DescribedModel):
         **kwargs: Any,
     ) -> ChatResult:
         call = self._call(messages, stop, kwargs, stream=False, async_run_manager=run_manager)
-        return _result(await exchange.acomplete(call))
+        return _result(await executors.arun(driver.complete(call), call.clients))
 
     def _stream(
         self,
@@ -163,7 +168,8 @@ class ChatClaudeCloud(DescribedModel):
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
-        for chunk in exchange.stream(call, handler):
+        answer = driver.CallDriver(call, "stream", handler).steps()
+        for chunk in executors.execute(answer, call.clients):
             yield chunks.generation_chunk(chunk)
 
     async def _astream(
@@ -175,7 +181,8 @@ class ChatClaudeCloud(DescribedModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
-        async for chunk in exchange.astream(call, handler):
+        answer = driver.CallDriver(call, "stream", handler).steps()
+        async for chunk in executors.aexecute(answer, call.clients):
             yield chunks.generation_chunk(chunk)
 
     def _stream_chat_model_events(
@@ -187,7 +194,8 @@ class ChatClaudeCloud(DescribedModel):
     ) -> Iterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        yield from exchange.stream(call, _event_handler(call, run_manager))
+        answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
+        yield from executors.execute(answer, call.clients)
 
     async def _astream_chat_model_events(
         self,
@@ -198,7 +206,8 @@ class ChatClaudeCloud(DescribedModel):
     ) -> AsyncIterator[core_protocol.MessagesData]:
         """Yield protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
-        async for event in exchange.astream(call, _event_handler(call, run_manager)):
+        answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
+        async for event in executors.aexecute(answer, call.clients):
             yield event
 
     def bind_tools(
@@ -280,18 +289,18 @@ class ChatClaudeCloud(DescribedModel):
             ClaudeCloudError: The cloud could not be asked, or refused the prompt.
         """
         call = self._count_call(messages, tools, kwargs)
-        return counting.count(call) if call.messages else 0
+        return executors.run(counting.count(call), call.clients) if call.messages else 0
 
     async def acount_tokens(
         self, messages: LanguageModelInput, *, tools: Sequence[Tool] | None = None, **kwargs: Any
     ) -> int:
         """Do what `count_tokens` does, on an event loop."""
         call = self._count_call(messages, tools, kwargs)
-        return await counting.acount(call) if call.messages else 0
+        return await executors.arun(counting.count(call), call.clients) if call.messages else 0
 
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
-    ) -> exchange.Call:
+    ) -> options.Call:
         given = {**arguments, "tools": tools} if tools else arguments
         return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
 
@@ -326,12 +335,8 @@ class ChatClaudeCloud(DescribedModel):
                 permission.
             ClaudeCloudError: Another refusal, or a control plane was not reached.
         """
-        return exchange.list_models(
-            self._routes_for(self.model, self.default_headers or {}),
-            max_retries=self.max_retries,
-            timeout=self.timeout,
-            clients=exchange.Clients(client=self.http_client),
-        )
+        clients = steps.Clients(client=self.http_client)
+        return _joined([executors.run(asking, clients) for asking in self._listings()])
 
     async def alist_models(self) -> tuple[available_models.AvailableModel, ...]:
         """Do what `list_models` does, on an event loop, asking all platforms at once.
@@ -339,12 +344,18 @@ class ChatClaudeCloud(DescribedModel):
         Raises:
             ClaudeCloudError: See `list_models`.
         """
-        return await exchange.alist_models(
-            self._routes_for(self.model, self.default_headers or {}),
-            max_retries=self.max_retries,
-            timeout=self.timeout,
-            clients=exchange.Clients(async_client=self.http_async_client),
-        )
+        clients = steps.Clients(async_client=self.http_async_client)
+        asking = [executors.arun(listing, clients) for listing in self._listings()]
+        # All are waited for: a failure leaves nothing running behind.
+        listed = await asyncio.gather(*asking, return_exceptions=True)
+        for problem in listed:
+            if isinstance(problem, BaseException):
+                raise problem
+        return _joined([each for each in listed if not isinstance(each, BaseException)])
+
+    def _listings(self) -> list[steps.Steps[available_models.Models]]:
+        routes = self._routes_for(self.model, self.default_headers or {})
+        return [lookup.list_models(route, self.max_retries, self.timeout) for route in routes]
 
     def close(self) -> None:
         """Close the connections to this model's endpoints that threads have kept open."""
@@ -366,8 +377,12 @@ class ChatClaudeCloud(DescribedModel):
         return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
 
 
+def _joined(listed: Sequence[available_models.Models]) -> available_models.Models:
+    return tuple(dict.fromkeys(model for models in listed for model in models))
+
+
 def _event_handler(
-    call: exchange.Call, run_manager: BaseRunManager | None
+    call: options.Call, run_manager: BaseRunManager | None
 ) -> partial[handlers.ProtocolEventHandler]:
     message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
     return partial(handlers.ProtocolEventHandler, message_id=message_id, with_usage=call.with_usage)

@@ -16,9 +16,11 @@ from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from langchain_claude_cloud.calls import exchange
-from langchain_claude_cloud.calls.driver import Call
+from langchain_claude_cloud.calls.driver import count_tokens
+from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
+from langchain_claude_cloud.calls.options import Call
+from langchain_claude_cloud.calls.steps import Steps
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
@@ -69,7 +71,7 @@ class EstimatedCount(int):
         return f"EstimatedCount({int(self)}, error={self.error})"
 
 
-def count(call: Call) -> int:
+def count(call: Call) -> Steps[int]:
     """Return how many tokens a prompt has, as the cloud counts them.
 
     Args:
@@ -85,23 +87,7 @@ def count(call: Call) -> int:
     refusals: list[_Refusal] = []
     for route in _counting(call.routes):
         try:
-            return exchange.count_tokens(_call_to(route, call))
-        except ClaudeCloudError as error:
-            refusals.append(_note_that_none_counts(route, error, call))
-    _tell_of(refusals)
-    return _estimate_all(call)
-
-
-async def acount(call: Call) -> int:
-    """Do what `count` does, on an event loop.
-
-    Raises:
-        ClaudeCloudError: See `count`.
-    """
-    refusals: list[_Refusal] = []
-    for route in _counting(call.routes):
-        try:
-            return await exchange.acount_tokens(_call_to(route, call))
+            return (yield from count_tokens(_call_to(route, call)))
         except ClaudeCloudError as error:
             refusals.append(_note_that_none_counts(route, error, call))
     _tell_of(refusals)
@@ -143,7 +129,7 @@ def _count_some_way(call: Call) -> int | None:
     """
     for messages, closing in _forms(call.messages):
         try:
-            counted = count(replace(call, messages=messages))
+            counted = run(count(replace(call, messages=messages)), call.clients)
         except ConfigurationError:
             raise
         except InvalidInputError:

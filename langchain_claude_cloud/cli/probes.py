@@ -10,7 +10,8 @@ from typing import Any, Final, Literal, get_args
 
 from langchain_core.messages import AIMessage
 
-from langchain_claude_cloud.calls import exchange
+from langchain_claude_cloud.calls.executors import run
+from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
@@ -112,8 +113,8 @@ def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Itera
         ("call", _call),
         ("stream", _stream),
     )
-    for what, ask in required:
-        check = _tried(what, ask, llm, config.cloud)
+    for what, trying in required:
+        check = _tried(what, trying, llm, config.cloud)
         yield check
         if check.outcome == "failed":
             return
@@ -128,13 +129,14 @@ def logged(route: Route) -> Check:
     """Whether the cloud keeps requests and answers; who may call need not be let to ask."""
     name = "activity logging"
     try:
-        found = exchange.ask(
+        asking = ask(
             route,
             ask_about_logging,
             subject=SUBJECT,
             permissions=PERMISSIONS[route.config.cloud],
             max_retries=0,
         )
+        found = run(asking)
     except ClaudeCloudError as error:
         return Check(name, "warning", f"not known, and not needed: {error}")
     if found.is_on:

@@ -26,7 +26,8 @@ from langchain_claude_cloud.batch.jobs.services import (
     ObjectStore,
     record_number,
 )
-from langchain_claude_cloud.calls.exchange import ask
+from langchain_claude_cloud.calls.executors import run
+from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane.requests import bedrock_address
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, NotFoundError
@@ -333,7 +334,7 @@ class BedrockJobs:
             headers = {"accept": "application/json", "content-type": "application/json"}
             return (yield OutgoingRequest(method, url, headers, content))
 
-        found: Any = ask(
-            self._route, questions, subject=subject, permissions=[permission], hint=hint
+        found: Any = run(
+            ask(self._route, questions, subject=subject, permissions=[permission], hint=hint)
         )
         return dict(found)

@@ -35,7 +35,8 @@ from langchain_claude_cloud.batch.jobs.services import (
     record_number,
 )
 from langchain_claude_cloud.batch.jobs.vertex_rows import read_row
-from langchain_claude_cloud.calls.exchange import ask
+from langchain_claude_cloud.calls.executors import run
+from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.retries import delay_before_retry
 from langchain_claude_cloud.config import Vertex
@@ -298,7 +299,7 @@ class VertexJobs:
 
     def _ask(self, action: str, subject: str, questions: _Questions[T], retries: int) -> T:
         also = [f"{_JOBS}.list"] if action == "create" else []
-        return ask(
+        asking = ask(
             self._route,
             questions,
             subject=subject,
@@ -306,6 +307,7 @@ class VertexJobs:
             hint=_HINT,
             max_retries=retries,
         )
+        return run(asking)
 
 
 def _say_that_global_may_be_the_reason(error: ClaudeCloudError) -> None:
