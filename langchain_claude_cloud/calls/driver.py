@@ -43,7 +43,6 @@ from langchain_claude_cloud.errors.types import (
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
-from langchain_claude_cloud.request.messages.media import find_url_sources
 from langchain_claude_cloud.request.plain_json import dump_json
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
@@ -180,8 +179,8 @@ class CallDriver(Generic[T]):
         if route.known_region() is None and (routing := route.global_routing(platform.region)):
             MEMORY.say_once(routing)  # elsewhere it was said when the route was made
         body = request.body
-        if urls := find_url_sources(body):
-            body = yield from self._media.get(body, urls, platform.max_body_bytes, limits)
+        if request.urls:
+            body = yield from self._media.get(body, request.urls, platform.max_body_bytes, limits)
         if self._is_count:
             body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
         body, headers = platform.rewrite(

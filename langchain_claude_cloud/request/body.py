@@ -89,7 +89,9 @@ def _build(
     body, replaced = plain_json(body)
     if replaced:
         notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
-    return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names)
+    return MessagesRequest(
+        body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, conversation.urls
+    )
 
 
 def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:

@@ -80,9 +80,11 @@ class MessagesRequest:
         betas: The betas to send: the user's first, each once.
         notices: What was left out or changed, one line each.
         names: What its tools are called in it: an answer calls them by those names.
+        urls: The URLs of images and documents in it, each once.
     """
 
     body: JsonObject
     betas: tuple[str, ...]
     notices: tuple[str, ...]
     names: ToolNames = NO_NAMES
+    urls: tuple[str, ...] = ()

@@ -17,7 +17,6 @@ from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.platform.http.fetch import FetchedMedia
 from langchain_claude_cloud.platform.timeouts import Timeouts
-from langchain_claude_cloud.request.messages.media import find_url_sources
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 BASE = "https://media.example"
@@ -53,7 +52,8 @@ def _body(*urls: str) -> dict[str, Any]:
 
 def _get(media: CallMedia, body: dict[str, Any], limit: int = 30_000_000) -> Fetch | None:
     """Return what a call's media has to fetch, and give it a picture for each."""
-    steps = media.get(body, find_url_sources(body), limit, Timeouts())
+    urls = [block["source"]["url"] for block in body["messages"][0]["content"]]
+    steps = media.get(body, urls, limit, Timeouts())
     step = next(steps, None)
     if step is None:
         return None

@@ -12,7 +12,7 @@ from request_models import model_with
 from test_request_blocks import PDF, PNG, b64
 
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.body import RequestOptions, build_request
+from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
 
 BASE = "https://example.org"
@@ -30,8 +30,8 @@ PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 PDF_BYTES = b"%PDF-1.4 hello world, this is a document"
 
 
-def body() -> dict[str, Any]:
-    """Return a body with media by URL at every depth."""
+def request() -> MessagesRequest:
+    """Return a request with media by URL at every depth."""
     nested = {
         "type": "document",
         "source": {"type": "content", "content": [{"type": "image", "url": f"{BASE}/deep.png"}]},
@@ -43,12 +43,12 @@ def body() -> dict[str, Any]:
         HumanMessage([nested, {"type": "image_url", "image_url": {"url": f"{BASE}/a.png"}}]),
         HumanMessage("plain"),
     ]
-    return build_request(messages, RequestOptions(), model_with()).body
+    return build_request(messages, RequestOptions(), model_with())
 
 
 def test_urls_are_found_once_each() -> None:
     """In tool results and in documents, too."""
-    assert find_url_sources(body()) == [f"{BASE}/a.png", f"{BASE}/b.pdf", f"{BASE}/deep.png"]
+    assert request().urls == (f"{BASE}/a.png", f"{BASE}/b.pdf", f"{BASE}/deep.png")
 
 
 @pytest.mark.peer_defect(
@@ -57,7 +57,7 @@ def test_urls_are_found_once_each() -> None:
 )
 def test_urls_are_replaced_by_content() -> None:
     """The given body stays as it was."""
-    given = body()
+    given = request().body
     before = copy.deepcopy(given)
     fetched = {
         f"{BASE}/a.png": Fetched("image/png", PNG_BYTES),
@@ -66,7 +66,7 @@ def test_urls_are_replaced_by_content() -> None:
     }
     filled = inline_sources(given, fetched)
     assert given == before
-    assert find_url_sources(filled) == []
+    assert not any(find_url_sources(message["content"]) for message in filled["messages"])
     image = {"type": "base64", "media_type": "image/png", "data": PNG}
     assert filled["messages"][0]["content"][1] == {"type": "image", "source": image}
     result, document, same, plain = filled["messages"][2]["content"]
@@ -84,7 +84,7 @@ def test_urls_are_replaced_by_content() -> None:
 
 def test_urls_that_were_not_fetched_stay() -> None:
     """Nothing is made up."""
-    given = body()
+    given = request().body
     given["messages"].append({"role": "assistant", "content": "plain"})
     assert inline_sources(given, {}) == given
 

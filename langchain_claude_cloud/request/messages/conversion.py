@@ -25,6 +25,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_text,
     without_leftovers,
 )
+from langchain_claude_cloud.request.messages.media import find_url_sources
 from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
     result_blocks,
@@ -64,11 +65,13 @@ class Conversation:
         system: The system prompt: a string, text blocks, or None.
         messages: The turns.
         notices: What was moved or left out, one line each.
+        urls: The URLs of its images and documents, each once.
     """
 
     system: str | list[JsonObject] | None
     messages: list[JsonObject]
     notices: tuple[str, ...]
+    urls: tuple[str, ...]
 
 
 def convert_messages(
@@ -117,6 +120,7 @@ class _ConversationBuilder:
         prompt: The system prompt.
         waiting: System messages for the next place that takes a system turn.
         notices: What was moved or left out.
+        urls: The URLs of images and documents.
     """
 
     model: ResolvedModel
@@ -126,6 +130,7 @@ class _ConversationBuilder:
     prompt: Turn = field(default_factory=lambda: Turn("system", 0))
     waiting: Turn | None = None
     notices: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def add(self, message: BaseMessage, position: int) -> None:
         """Add a message.
@@ -160,7 +165,8 @@ class _ConversationBuilder:
             self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
         messages = [turn.wire() for turn in turns]
         system = self.prompt.wire()["content"] if self.prompt.content else None
-        return Conversation(system, messages, tuple(self.notices))
+        urls = tuple(dict.fromkeys(self.urls))
+        return Conversation(system, messages, tuple(self.notices), urls)
 
     def add_user(self, message: BaseMessage, position: int) -> None:
         """Add a user's message, or the result of a tool."""
@@ -206,8 +212,11 @@ class _ConversationBuilder:
 
     def _user_block(self, block: JsonObject) -> JsonObject | None:
         if block.get("type") == "tool_result":
-            return convert_tool_result(block, self.names, self.notices)
-        return convert_block(block)
+            converted: JsonObject | None = convert_tool_result(block, self.names, self.notices)
+        else:
+            converted = convert_block(block)
+        self.urls += find_url_sources([converted]) if converted else []
+        return converted
 
     def _place_waiting(self) -> None:
         """Put waiting system messages where the API takes them: behind a user's turn.

@@ -209,14 +209,13 @@ class Media(Protocol):
         """The bytes."""
 
 
-def find_url_sources(body: JsonObject) -> list[str]:
-    """Return the URLs of a body's images and documents, each once, in order.
+def find_url_sources(content: object) -> list[str]:
+    """Return the URLs of the images and documents in a content of the API's, in order.
 
     Args:
-        body: A Messages API body; media may be nested in tool results and in documents.
+        content: Text or blocks; media may be nested in tool results and in documents.
     """
-    urls = (url for message in body["messages"] for url, *_ in _places(message))
-    return list(dict.fromkeys(urls))
+    return [url for url, *_ in _places(content)]
 
 
 def needed_urls(body: JsonObject) -> frozenset[str]:
@@ -225,7 +224,7 @@ def needed_urls(body: JsonObject) -> frozenset[str]:
     Args:
         body: A Messages API body. What tools returned, and what was said earlier, is not in it.
     """
-    places = _places(_last_of_user(body), needed=True)
+    places = _places(_last_of_user(body).get("content"), needed=True)
     return frozenset(url for url, _, _, needed in places if needed)
 
 
@@ -245,11 +244,11 @@ def inline_sources(
     """
     last, messages = _last_of_user(body), []
     for message in body["messages"]:
-        filled = copy.deepcopy(message) if any(_places(message)) else message
-        for url, content, index, needed in list(_places(filled, needed=message is last)):
+        new = copy.deepcopy(message) if any(_places(message["content"])) else message
+        for url, content, index, needed in list(_places(new["content"], needed=message is last)):
             if url in fetched:
                 content[index] = _filled(content[index], fetched[url], needed=needed)
-        messages.append(filled)
+        messages.append(new)
     return {**body, "messages": messages}
 
 
@@ -265,26 +264,25 @@ def _last_of_user(body: JsonObject) -> JsonObject:
 
 
 def _places(
-    holder: JsonObject, *, needed: bool = False
+    content: object, *, needed: bool = False
 ) -> Iterator[tuple[str, list[JsonObject], int, bool]]:
-    """Yield each URL in a message, a tool result or the source of a document, and where it stands.
+    """Yield each URL in the content of a message, a result or a document, and where it stands.
 
     Args:
-        holder: What has the media in its ``content``.
+        content: Text or blocks.
         needed: Whether the user has sent it last.
     """
-    content = holder.get("content")
     if not isinstance(content, list):
         return
     for index, block in enumerate(content):
         source = block.get("source")
         if block["type"] == "tool_result":
-            yield from _places(block)
+            yield from _places(block.get("content"))
         elif block["type"] in _MEDIA and isinstance(source, dict):
             if source.get("type") == "url":
                 yield source["url"], content, index, needed
             elif source.get("type") == "content":
-                yield from _places(source, needed=needed)
+                yield from _places(source.get("content"), needed=needed)
 
 
 def _filled(block: JsonObject, media: Media | InvalidInputError, *, needed: bool) -> JsonObject:
