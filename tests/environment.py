@@ -60,15 +60,12 @@ def clean_environment(
     # only a test that asks for a folder has its configuration files there.
     has_own = "tmp_path" in request.fixturenames
     home = request.getfixturevalue("tmp_path") if has_own else _no_folder(tmp_path_factory)
-    aws_auth = sys.modules.get("langchain_claude_cloud.platform.aws_auth")
-    google_auth = sys.modules.get("langchain_claude_cloud.platform.google_auth")
+    credentials = sys.modules.get("langchain_claude_cloud.platform.credentials")
     memory = sys.modules.get("langchain_claude_cloud.calls.memory")
     if memory is not None:
         memory.MEMORY.reset()
-    if aws_auth is not None:  # another test's endpoint may have had the same port
-        aws_auth.AWS_SOURCES.reset()
-    if google_auth is not None:
-        google_auth.GOOGLE_SOURCES.reset()
+    if credentials is not None:  # another test's endpoint may have had the same port
+        credentials.SOURCES.reset()
     keep = {"CLAUDE_CLOUD_DATA"}
     for name in list(os.environ):
         if name.startswith(_CREDENTIAL_PREFIXES) and name not in keep:

@@ -1,4 +1,4 @@
-"""Wraps the parts of botocore that load credentials: types, sessions, exceptions.
+"""Wraps the parts of botocore that load credentials: sessions, exceptions.
 
 botocore is imported on first use. Asking for credentials is bounded in time, is not repeated by
 botocore, since the call's own retries do that, and does not read an MFA code where there is no
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -22,9 +22,8 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
 )
 from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
-from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.library_logging import quiet_libraries
+from langchain_claude_cloud.platform.credentials import quiet_libraries, reason_of
 
 if TYPE_CHECKING:
     import botocore.session
@@ -40,36 +39,6 @@ WAYS = (
     "the instance, container or function."
 )
 """What to do about missing AWS credentials."""
-
-
-class BotoCredentials(Protocol):
-    """The part of botocore's credentials that is used here."""
-
-    def get_frozen_credentials(self) -> FrozenCredentials | None:
-        """Return one consistent set, renewed if that is due (which blocks)."""
-
-
-class FrozenCredentials(Protocol):
-    """botocore's ``ReadOnlyCredentials``."""
-
-    @property
-    def access_key(self) -> str | None:
-        """The access key's id."""
-
-    @property
-    def secret_key(self) -> str | None:
-        """The secret."""
-
-    @property
-    def token(self) -> str | None:
-        """The session token."""
-
-
-class BotoSession(Protocol):
-    """What a boto3 and a botocore session have in common."""
-
-    def get_credentials(self) -> BotoCredentials | None:
-        """Return the session's credentials, or None."""
 
 
 def client_config() -> Config:
@@ -138,33 +107,32 @@ def explained() -> Iterator[None]:
 def _explanation(error: Exception) -> ClaudeCloudError:
     from botocore import exceptions  # noqa: PLC0415  on first use
 
+    kind: type[ClaudeCloudError] = AuthenticationError
     cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
-    if isinstance(error, (*cannot, exceptions.ParamValidationError)):
-        return ConfigurationError(
-            f"The AWS configuration cannot be used: {_reason(error)}.", platform="bedrock"
-        )
     if isinstance(error, exceptions.ClientError):
         return _refused(cast("JsonObject", error.response), error)
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return ConnectionFailedError(
-            f"AWS's credential service cannot be reached: {_reason(error)}. Check the network "
-            "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
-            "certificates.",
-            platform="bedrock",
-        )
-    if isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
-        return AuthenticationError(
-            f"The AWS credentials cannot be used: {_reason(error)}. {WAYS}", platform="bedrock"
-        )
     if isinstance(error, EOFError):  # a session of the user's asks for an MFA code by itself
         return no_terminal()
-    # botocore takes apart what a process or a service answered without looking at it first.
-    return AuthenticationError(
-        "The AWS credentials cannot be used: their source (credential_process, a "
-        "container's or a metadata service, a custom `session`) returned "
-        f"something else ({type(error).__name__}). {WAYS}",
-        platform="bedrock",
-    )
+    if isinstance(error, (*cannot, exceptions.ParamValidationError)):
+        kind = ConfigurationError
+        text = f"The AWS configuration cannot be used: {reason_of(error)}."
+    elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        kind = ConnectionFailedError
+        text = (
+            f"AWS's credential service cannot be reached: {reason_of(error)}. Check the network "
+            "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
+            "certificates."
+        )
+    elif isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
+        text = f"The AWS credentials cannot be used: {reason_of(error)}. {WAYS}"
+    else:
+        # botocore takes apart what a process or a service answered without looking at it first.
+        text = (
+            "The AWS credentials cannot be used: their source (credential_process, a container's "
+            "or a metadata service, a custom `session`) returned something else "
+            f"({type(error).__name__}). {WAYS}"
+        )
+    return kind(text, platform="bedrock")
 
 
 def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
@@ -174,7 +142,7 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
         kind: type[ClaudeCloudError] = ConnectionFailedError
     else:
         kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
-    reason = _reason(error)
+    reason = reason_of(error)
     remedy = (
         clock_hint()
         if is_clock_skew(reason)
@@ -187,7 +155,3 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
         status_code=status or None,
         error_type=code or None,
     )
-
-
-def _reason(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:500].rstrip(".")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import ClassVar, Final, Protocol, Self
@@ -19,6 +20,7 @@ import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config.checks import REGION, is_loopback, url_problem
 from langchain_claude_cloud.errors import (
+    AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
     InvalidRequestError,
@@ -27,6 +29,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.platform.credentials import CredentialSource
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 NOT_COUNTED: Final = frozenset(
@@ -165,6 +168,27 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
     raise ConfigurationError(f"base_url of {platform} {problem}.", platform=platform)
 
 
+def fields_to_send(body: JsonObject, operation: Operation, *left_out: str) -> JsonObject:
+    """Return the fields of a Messages body that go on the wire as they are.
+
+    Args:
+        body: The body.
+        operation: Whether it is streamed or counted.
+        left_out: Fields that have another place.
+    """
+    dropped = {"stream", *left_out} | (NOT_COUNTED if operation == "count_tokens" else set())
+    kept = {name: value for name, value in body.items() if name not in dropped}
+    return {**kept, "stream": True} if operation == "stream" else kept
+
+
+def all_betas(betas: Sequence[str], body: JsonObject, header: str = "") -> list[str]:
+    """Return the betas of a request, of its body and of a header that the user set, each once."""
+    in_body = body.get("anthropic_beta")
+    also = in_body if isinstance(in_body, list) else []
+    names = (str(name).strip() for name in (*betas, *also, *header.split(",")))
+    return list(dict.fromkeys(name for name in names if name))
+
+
 _SHORTEST_SECRET: Final = 8
 
 
@@ -181,10 +205,44 @@ class CloudPlatform:
     def __init__(self, name: Cloud, extra_headers: Mapping[str, str]) -> None:
         self.name: Final = name
         self._extra_headers = {key.lower(): value for key, value in extra_headers.items()}
+        self._credentials: CredentialSource | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: settings do not change, and credentials are shared."""
         return self
+
+    def needs_prepare(self) -> bool:
+        """Whether there are no credentials yet, or stale ones."""
+        return self._credentials is None or self._credentials.needs_prepare()
+
+    def prepare(self) -> None:
+        """Find the credentials and what goes with them. Blocks.
+
+        Raises:
+            AuthenticationError: There are no usable credentials.
+            PermissionDeniedError: A role may not be assumed.
+            ConfigurationError: A project or region is missing, or a profile is unknown.
+            ConnectionFailedError: A credential service cannot be reached.
+        """
+        found = self._credentials or self._find_credentials()
+        found.prepare()
+        self._credentials = found
+
+    def refresh(self, used: Mapping[str, str]) -> bool:
+        """Renew credentials that were refused. Blocks; False if they are the user's own."""
+        return self._loaded().refresh(used)
+
+    def _find_credentials(self) -> CredentialSource:
+        raise NotImplementedError
+
+    def _loaded(self) -> CredentialSource:
+        if self._credentials is None:
+            raise AuthenticationError(
+                "No credentials are loaded yet: prepare() comes before sign().",
+                platform=self.name,
+                region=self.region,
+            )
+        return self._credentials
 
     def read_error(
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
@@ -195,7 +253,10 @@ class CloudPlatform:
         They are known, so that no pattern has to guess what one is.
         """
         added = [value for key, value in self._extra_headers.items() if is_credential(key, value)]
-        for secret in (*added, *self._secrets()):
+        secrets: list[str | None] = []
+        with suppress(AuthenticationError):  # another thread may have found them refused
+            secrets += self._loaded().secrets()
+        for secret in (*added, *secrets):
             if secret is not None and len(secret) >= _SHORTEST_SECRET:
                 for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
                     body = body.replace(form.encode(), b"[redacted]")
@@ -208,10 +269,6 @@ class CloudPlatform:
             region=self.region,
             note_if_not_found=unknown_model_note,
         )
-
-    def _secrets(self) -> list[str | None]:
-        """Return the credentials, as far as they are known."""
-        raise NotImplementedError
 
 
 USER_AGENT: Final = f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"

@@ -1,15 +1,28 @@
-"""A Bedrock endpoint, whichever of its APIs is called."""
+"""Claude on Amazon Bedrock, whichever of its APIs is called.
+
+InvokeModel and its siblings on ``bedrock-runtime`` have the model in the URL,
+``anthropic_version`` and ``anthropic_beta`` in the body, and what else there is to set in headers.
+Bodies, versions and betas of the Messages API (on ``bedrock-runtime``, ``bedrock-mantle`` and
+Claude Platform) are those of Anthropic's own API.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html;
+https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html;
+https://docs.aws.amazon.com/claude-platform/latest/userguide/making-requests.html
+"""
 
 from __future__ import annotations
 
+import base64
 import importlib
-import os
+import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from urllib.parse import quote
+
+from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.errors import (
@@ -19,34 +32,36 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
 )
 from langchain_claude_cloud.errors.types import (
+    LATENCY_HEADER,
+    SERVICE_TIER_HEADER,
+    BedrockApiName,
     Framing,
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity, AwsSource
+from langchain_claude_cloud.platform.aws_auth import (
+    AwsIdentity,
+    AwsSource,
+    aws_source,
+    sign_request,
+)
 from langchain_claude_cloud.platform.base import (
     CloudPlatform,
     OutgoingRequest,
+    all_betas,
     check_base_url,
     check_region,
-)
-from langchain_claude_cloud.platform.bedrock_auth import BedrockApiKey, identity_of
-from langchain_claude_cloud.platform.bedrock_bodies import (
-    rewrite_for_invoke_model,
-    rewrite_for_messages,
+    fields_to_send,
 )
 from langchain_claude_cloud.platform.bedrock_endpoint import (
-    BedrockSettings,
     configured_base_url,
     default_base_url,
     flag,
 )
-from langchain_claude_cloud.platform.locks import shared_lock
-from langchain_claude_cloud.platform.sigv4 import keys_of, sign_request
+from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
-
 
 _EXPIRED_TYPES: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}
@@ -57,6 +72,50 @@ _OTHER_SERVICE: Final = re.compile(r"scoped to correct service: '([a-z-]+)'")
 Bedrock's own names alone: a gateway must not get a signature for another service of AWS."""
 
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
+
+
+_VERSION: Final = "2023-06-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockSettings:
+    """What has been decided about a Bedrock endpoint.
+
+    Attributes:
+        credentials: Who signs; a Bedrock API key, or a function that returns one; None: requests
+            go without a signature or key, to a gateway that signs.
+        region: The region that is called; None: the profile's or session's.
+        arn_region: The region inside the model's ARN, for want of any other.
+        api: Which of Bedrock's APIs is called.
+        base_url: Another address.
+        guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, and ``tagSuffix`` where only
+            tagged parts of the input are to be checked.
+        service_tier: ``priority``, ``default``, ``flex`` or ``reserved``.
+        latency: ``standard`` or ``optimized``.
+        trace: ``ENABLED``, ``DISABLED`` or ``ENABLED_FULL``; True is ``ENABLED``.
+        project: The id or ARN of a Bedrock project.
+        request_metadata: Names and values for the invocation log.
+        api_headers: Headers that the API needs: Claude Platform on AWS, a workspace.
+        anthropic_version: The API version, sent in the body.
+        extra_headers: More headers for every request.
+    """
+
+    credentials: AwsIdentity | SecretStr | Callable[[], str] | None = field(
+        default_factory=AwsIdentity
+    )
+    region: str | None = None
+    arn_region: str | None = None
+    api: BedrockApiName = "invoke"
+    base_url: str | None = None
+    guardrail: Mapping[str, str] = field(default_factory=dict)
+    service_tier: str | None = None
+    latency: str | None = None
+    trace: str | bool | None = None
+    project: str | None = None
+    request_metadata: Mapping[str, str] = field(default_factory=dict)
+    api_headers: Mapping[str, str] = field(default_factory=dict)
+    anthropic_version: str = "bedrock-2023-05-31"
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class BedrockPlatform(CloudPlatform):
@@ -70,9 +129,6 @@ class BedrockPlatform(CloudPlatform):
         framing: How the API frames a stream.
         ca_bundle: The ``ca_bundle`` of the profile or session, known after `prepare`.
         max_body_bytes: 20 MB, as documented for Claude on Bedrock.
-
-    Raises:
-        ConfigurationError: The region or base URL cannot be one, or half a key pair is given.
     """
 
     max_body_bytes: Final = 20_000_000
@@ -81,67 +137,45 @@ class BedrockPlatform(CloudPlatform):
         super().__init__("bedrock", settings.extra_headers)
         self._settings = settings
         self._api = bedrock_apis()[settings.api]
-        self.region = check_region(settings.region, platform="bedrock") if settings.region else ""
-        self._base_url = (
-            check_base_url(settings.base_url, platform="bedrock") if settings.base_url else None
-        )
-        self._identity = identity_of(settings)
-        # AWS's configuration files are read for the keys in them.
-        self._reads_files = self._identity is not None and self._identity.keys is None
-        is_key = self._identity is None and not settings.unsigned
-        self._credentials: AwsSource | BedrockApiKey | None = (
-            BedrockApiKey(settings.api_key) if is_key and settings.api_key else None
-        )
+        self._base_url = settings.base_url
         self._service = self._named_service = self._api.signing_name
+        self.region = settings.region or ""
         self.framing: Framing = self._api.framing
         self.ca_bundle: str | None = None
-        self._is_started = False
-        self._starting = shared_lock()
+        given = settings.credentials
+        self._identity = given if isinstance(given, AwsIdentity) else None
+        self._token: CredentialSource | None = None
+        if not isinstance(given, AwsIdentity):
+            self._token = CredentialSource() if given is None else BearerToken(given)
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
 
-    def needs_prepare(self) -> bool:
-        """Whether the region or the credentials are missing, or the latter are to be renewed."""
-        credentials = self._credentials
-        return not self._is_started or (credentials is not None and credentials.needs_prepare())
-
-    def prepare(self) -> None:
-        """Find the region and the credentials. Blocks.
-
-        Raises:
-            AuthenticationError: There are no usable credentials.
-            ConfigurationError: There is no region, or the profile is unknown.
-            ConnectionFailedError: A credential service cannot be reached.
-        """
-        with self._starting:
-            if not self._is_started:
-                self._start()
-        if self._credentials is not None:
-            self._credentials.prepare()
-
-    def _start(self) -> None:
-        # Without an identity the configuration still names the region and the like.
-        source = AWS_SOURCES.get(self._identity or AwsIdentity(region=self._settings.region))
+    def _find_credentials(self) -> CredentialSource:
+        # Without an identity the configuration still names the region.
+        source = aws_source(self._identity or AwsIdentity())
         if not self.region:
             self.region = _find_region(source, self._settings.arn_region)
-        if self._base_url is None:
-            self._base_url = self._default_base_url(source)
-        if self._reads_files:
-            bundle = source.setting("ca_bundle")
+        # AWS's configuration files are read for the keys in them.
+        reads_files = self._identity is not None and self._identity.keys is None
+        files = source if reads_files else None
+        if files is not None:
+            bundle = files.setting("ca_bundle")
             self.ca_bundle = str(bundle) if bundle else None
-        if self._identity is not None:
-            importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
-            self._credentials = source
-        self._is_started = True
+        if self._base_url is None:
+            self._base_url = self._default_base_url(files)
+        if self._token is not None:
+            return self._token
+        importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
+        return source
 
-    def _default_base_url(self, configuration: AwsSource | None = None) -> str:
+    def _default_base_url(self, files: AwsSource | None = None) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
-        if configuration is not None and self._reads_files:
+        if files is not None:
             # A configuration file may ask for them too; it is read for its keys anyway.
-            fips = fips or configuration.setting("use_fips_endpoint") is True
-            dual_stack = dual_stack or configuration.setting("use_dualstack_endpoint") is True
-            if configured := configuration.read(partial(configured_base_url, host=self._api.host)):
+            fips = fips or files.setting("use_fips_endpoint") is True
+            dual_stack = dual_stack or files.setting("use_dualstack_endpoint") is True
+            if configured := files.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
         if fips and not self._api.has_fips:
             raise _no_fips(self._settings.api, self._api.host)
@@ -153,9 +187,7 @@ class BedrockPlatform(CloudPlatform):
         if self._named_service != self._service:
             self._service = self._named_service
             return True
-        if isinstance(self._credentials, AwsSource):
-            return self._credentials.refresh(keys_of(used, self._credentials.keys()))
-        return self._credentials is not None and self._credentials.refresh(used)
+        return super().refresh(used)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation; the id or ARN is percent-encoded as a whole.
@@ -180,12 +212,23 @@ class BedrockPlatform(CloudPlatform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return the API's form of a Messages body, and the headers that go with it."""
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        added = {**self._settings.api_headers, **self._extra_headers}
         if self._api.is_invoke_model(operation):
-            rewritten, headers = rewrite_for_invoke_model(self._settings, body, betas, operation)
-        else:
-            name = self._api.name_of(model_id)
-            rewritten, headers = rewrite_for_messages(self._settings, body, betas, name, operation)
-        return rewritten, {**headers, **self._settings.api_headers, **self._extra_headers}
+            rewritten = _invoke_model_body(self._settings, body, betas, operation)
+            if operation == "stream":
+                headers["accept"] = "application/vnd.amazon.eventstream"
+                headers["x-amzn-bedrock-accept"] = "application/json"
+            own = {} if operation == "count_tokens" else _option_headers(self._settings)
+            return rewritten, {**headers, **own, **added}
+        kept = fields_to_send(body, operation, "anthropic_version", "anthropic_beta")
+        # The default of the settings is one of InvokeModel's bodies.
+        version = self._settings.anthropic_version
+        headers["anthropic-version"] = _VERSION if version.startswith("bedrock-") else version
+        headers |= added
+        if joined := ",".join(all_betas(betas, body, headers.get("anthropic-beta", ""))):
+            headers["anthropic-beta"] = joined
+        return {"model": self._api.name_of(model_id), **kept}, headers
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
         """Return the signature's headers, or the bearer token of an API key.
@@ -193,18 +236,11 @@ class BedrockPlatform(CloudPlatform):
         Raises:
             AuthenticationError: Nothing is prepared yet.
         """
-        if isinstance(self._credentials, BedrockApiKey):
-            return self._credentials.headers()
-        if self._identity is None:
-            return {}
-        if self._credentials is None:
-            raise AuthenticationError(
-                "No AWS credentials are loaded yet: prepare() comes before sign().",
-                platform="bedrock",
-                region=self.region,
-            )
+        source = self._loaded()
+        if not isinstance(source, AwsSource):
+            return source.headers()
         service = request.signing_name or self._service
-        return sign_request(request, self._credentials.keys(), self.region, service)
+        return sign_request(request, source.keys(), self.region, service)
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
         """Whether the keys ran out or were replaced, which finding them anew may help.
@@ -214,28 +250,55 @@ class BedrockPlatform(CloudPlatform):
         """
         if not isinstance(error, AuthenticationError):
             return False
-        if isinstance(self._credentials, BedrockApiKey):
-            return self._credentials.is_renewable
+        if isinstance(self._credentials, BearerToken):
+            return True  # if a function gives the key, as `refresh` finds out
         named = _OTHER_SERVICE.search(str(error))
         if named is not None and {named[1], self._service} <= _OWN_SERVICES:
             self._named_service = named[1]
             return self._named_service != self._service
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
-    def _secrets(self) -> list[str | None]:
-        secrets: list[str | None] = []
-        with suppress(AuthenticationError):  # none are loaded yet
-            secrets += self._credentials.secrets() if self._credentials is not None else []
-        return secrets
+
+def _invoke_model_body(
+    settings: BedrockSettings, body: JsonObject, betas: Sequence[str], operation: Operation
+) -> JsonObject:
+    gone = ("model", "stream", "anthropic_beta")
+    kept = {name: value for name, value in body.items() if name not in gone}
+    rewritten: JsonObject = {"anthropic_version": settings.anthropic_version, **kept}
+    if listed := all_betas(betas, body):
+        rewritten["anthropic_beta"] = listed
+    if operation == "count_tokens":
+        # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
+        whole = json.dumps(
+            {"max_tokens": 1, **rewritten}, ensure_ascii=False, separators=(",", ":")
+        )
+        return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
+    if "tagSuffix" in settings.guardrail:
+        suffix = {"tagSuffix": settings.guardrail["tagSuffix"]}
+        rewritten.setdefault("amazon-bedrock-guardrailConfig", suffix)
+    return rewritten
+
+
+def _option_headers(settings: BedrockSettings) -> dict[str, str]:
+    guardrail, trace, metadata = settings.guardrail, settings.trace, settings.request_metadata
+    if isinstance(trace, bool):
+        trace = "ENABLED" if trace else "DISABLED"
+    options = {
+        "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier"),
+        "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion"),
+        "x-amzn-bedrock-trace": trace and trace.upper(),
+        SERVICE_TIER_HEADER: settings.service_tier,
+        LATENCY_HEADER: settings.latency,
+        "x-amzn-bedrock-projectidentifier": settings.project,
+        # ASCII by escaping: a header has no other characters.
+        "x-amzn-bedrock-request-metadata": metadata
+        and json.dumps(dict(metadata), separators=(",", ":")),
+    }
+    return {name: value for name, value in options.items() if isinstance(value, str) and value}
 
 
 def _find_region(source: AwsSource, arn_region: str | None) -> str:
-    found = (
-        source.setting("region")
-        or os.environ.get("AWS_REGION")
-        or os.environ.get("AWS_DEFAULT_REGION")
-        or arn_region
-    )
+    found = source.setting("region") or arn_region
     if not found:
         raise _no_region()
     return check_region(str(found), platform="bedrock")

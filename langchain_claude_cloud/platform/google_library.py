@@ -24,9 +24,9 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
 )
 from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
-from langchain_claude_cloud.errors.redaction import redact, shown_path
+from langchain_claude_cloud.errors.redaction import shown_path
+from langchain_claude_cloud.platform.credentials import quiet_libraries, reason_of
 from langchain_claude_cloud.platform.http.blocking import run_within
-from langchain_claude_cloud.platform.library_logging import quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,43 +64,53 @@ class GoogleCredentials(Protocol):
         """Add the token and the quota project."""
 
 
-def load_default(request: Request, *, needs_project: bool) -> tuple[GoogleCredentials, str | None]:
-    """Return the application default credentials and their project. Reads files, may send.
+def load(
+    given: object | None, request: Request, *, needs_project: bool
+) -> tuple[GoogleCredentials, str | None]:
+    """Return credentials that are good for the cloud's APIs, and their project.
 
     Args:
+        given: A google-auth credentials object, a key file's contents, or None for the
+            application default credentials.
         request: The transport for what loading asks of the metadata server.
         needs_project: Whether the project must be found too.
+
+    Raises:
+        ConfigurationError: ``given`` is not google-auth's.
     """
     import google.auth  # noqa: PLC0415  costs 33 ms: on first use
 
-    if os.environ.get(_VARIABLE):
+    is_named = bool(os.environ.get(_VARIABLE))
+    if given is None and is_named:
         _check_path()
-    path = os.environ.get(_VARIABLE)
-    if not path or needs_project:
+    if given is None and (needs_project or not is_named):
         return google.auth.default(scopes=SCOPES, request=request)
-    # default() would look up a workload identity's project in any case. What it warns
-    # about is a file of unknown origin; this one is named by the machine's owner.
-    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_file
+    project: str | None = getattr(given, "project_id", None)
+    # What is warned about is a file of unknown origin; this one is the machine's owner's.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        credentials, project = load(path, request=request)
-    return scoped(credentials), project
+        if isinstance(given, SecretStr):
+            given, project = google.auth.load_credentials_from_dict(  # type: ignore[no-untyped-call]
+                json.loads(given.get_secret_value()), request=request
+            )
+        elif given is None:  # default() would look up a workload identity's project in any case
+            given, project = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call]
+                os.environ[_VARIABLE], request=request
+            )
+    return _scoped(given), project
 
 
-def load_info(info: SecretStr, request: Request) -> tuple[GoogleCredentials, str | None]:
-    """Return the credentials of a key file's contents, and their project. Sends nothing.
+def _scoped(credentials: object) -> GoogleCredentials:
+    from google.auth import credentials as google  # noqa: PLC0415  on first use
 
-    Args:
-        info: The contents, as JSON.
-        request: The transport that the credentials may look their project up with.
-    """
-    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
-
-    load: Callable[..., tuple[object, str | None]] = google.auth.load_credentials_from_dict
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of unknown origin: it is the user's
-        credentials, project = load(json.loads(info.get_secret_value()), request=request)
-    return scoped(credentials), project
+    if not isinstance(credentials, google.Credentials):
+        raise ConfigurationError(
+            f"`credentials` is a {type(credentials).__name__}, not a "
+            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
+            platform="vertex",
+        )
+    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
+    return scope(credentials, SCOPES)
 
 
 def _check_path() -> None:
@@ -129,24 +139,6 @@ def _is_file(path: str) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):
         return False
-
-
-def scoped(credentials: object) -> GoogleCredentials:
-    """Return credentials that are good for the cloud's APIs.
-
-    Raises:
-        ConfigurationError: They are not google-auth's.
-    """
-    from google.auth import credentials as google  # noqa: PLC0415  on first use
-
-    if not isinstance(credentials, google.Credentials):
-        raise ConfigurationError(
-            f"`credentials` is a {type(credentials).__name__}, not a "
-            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
-            platform="vertex",
-        )
-    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
-    return scope(credentials, SCOPES)
 
 
 @contextmanager
@@ -187,51 +179,41 @@ def explained() -> Iterator[None]:
         AuthenticationError: There are no credentials, or they are refused.
         ConnectionFailedError: The token endpoint cannot be reached, or failed.
     """
-    from google.auth import exceptions  # noqa: PLC0415  on first use
-
     try:
         yield
     except ClaudeCloudError:
         raise
-    except exceptions.TransportError as error:
-        raise ConnectionFailedError(
-            f"Google's token endpoint cannot be reached: {_reason(error)}. Check the network, "
-            "HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
-            platform="vertex",
-        ) from None
-    except exceptions.DefaultCredentialsError as error:
-        raise AuthenticationError(
-            f"No usable Google credentials: {_reason(error)}. {WAYS}", platform="vertex"
-        ) from None
-    except (exceptions.GoogleAuthError, ValueError, OSError) as error:
-        raise _refused(error) from None
-    except (TypeError, LookupError, AttributeError):
-        # google-auth takes apart what the endpoint answered without looking at it first.
-        raise AuthenticationError(
-            "Google's token endpoint answered with something that is not a token. Perhaps a proxy "
-            f"or a captive portal answered instead of Google. Check HTTPS_PROXY. {WAYS}",
-            platform="vertex",
-        ) from None
     except Exception as error:  # noqa: BLE001  a user's own credentials may raise anything
-        raise AuthenticationError(
-            f"The Google credentials failed: {type(error).__name__}: {_reason(error)}.",
-            platform="vertex",
-        ) from None
+        raise _explanation(error) from None
 
 
-def _refused(error: Exception) -> ClaudeCloudError:
-    if getattr(error, "retryable", False):
-        return ConnectionFailedError(
-            f"Google's token endpoint failed: {_reason(error)}. Try again.", platform="vertex"
-        )
-    reason = _reason(error)
-    remedy = clock_hint() if is_clock_skew(reason) else WAYS
-    return AuthenticationError(
-        f"Google refused to issue a token: {reason}. {remedy}", platform="vertex"
-    )
+def _explanation(error: Exception) -> ClaudeCloudError:
+    from google.auth import exceptions  # noqa: PLC0415  on first use
 
-
-def _reason(error: Exception) -> str:
     # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
-    text = str(error.args[0]) if error.args else type(error).__name__
-    return redact(" ".join(text.split()))[:500].rstrip(".")
+    reason = reason_of(error.args[0] if error.args else type(error).__name__)
+    kind: type[ClaudeCloudError] = AuthenticationError
+    if isinstance(error, exceptions.TransportError):
+        kind = ConnectionFailedError
+        text = (
+            f"Google's token endpoint cannot be reached: {reason}. Check the network, "
+            "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
+        )
+    elif isinstance(error, exceptions.DefaultCredentialsError):
+        text = f"No usable Google credentials: {reason}. {WAYS}"
+    elif isinstance(error, exceptions.GoogleAuthError | ValueError | OSError):
+        if getattr(error, "retryable", False):
+            kind = ConnectionFailedError
+            text = f"Google's token endpoint failed: {reason}. Try again."
+        else:
+            remedy = clock_hint() if is_clock_skew(reason) else WAYS
+            text = f"Google refused to issue a token: {reason}. {remedy}"
+    elif isinstance(error, TypeError | LookupError | AttributeError):
+        # google-auth takes apart what the endpoint answered without looking at it first.
+        text = (
+            "Google's token endpoint answered with something that is not a token. Perhaps a proxy "
+            f"or a captive portal answered instead of Google. Check HTTPS_PROXY. {WAYS}"
+        )
+    else:
+        text = f"The Google credentials failed: {type(error).__name__}: {reason}."
+    return kind(text, platform="vertex")

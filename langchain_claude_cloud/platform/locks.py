@@ -16,7 +16,7 @@ def shared_lock() -> threading.Lock:
     them would leave the child's copy of a plain lock closed for ever.
     """
     lock = threading.Lock()
-    open_in_child(lock)
+    _locks.add(lock)
     return lock
 
 

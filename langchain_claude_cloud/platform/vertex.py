@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -21,20 +20,19 @@ from pydantic import SecretStr
 from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config.checks import PROJECT
 from langchain_claude_cloud.errors import (
-    AuthenticationError,
     ClaudeCloudError,
     ConfigurationError,
     InvalidInputError,
 )
 from langchain_claude_cloud.errors.types import Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.base import (
-    NOT_COUNTED,
     CloudPlatform,
     OutgoingRequest,
-    check_base_url,
-    check_region,
+    all_betas,
+    fields_to_send,
 )
-from langchain_claude_cloud.platform.google_auth import TokenSource, token_source
+from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
+from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
 
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
@@ -113,9 +111,6 @@ class VertexPlatform(CloudPlatform):
         count_tokens_region: The region that counts tokens.
         ca_bundle: None: Google's libraries name certificates in the environment only.
         max_body_bytes: 30 MB, as documented for Claude on Vertex AI.
-
-    Raises:
-        ConfigurationError: The project, a region or the base URL cannot be one.
     """
 
     framing: Final[Framing] = "sse"
@@ -125,51 +120,27 @@ class VertexPlatform(CloudPlatform):
     def __init__(self, settings: VertexSettings) -> None:
         super().__init__("vertex", settings.extra_headers)
         self._settings = settings
-        self.region = check_region(settings.region, platform="vertex")
-        self.count_tokens_region = check_region(
-            settings.count_tokens_region or count_tokens_region(self.region), platform="vertex"
-        )
-        self._tokens: TokenSource | None = None
-        if settings.project is not None:
-            self._project()
-        self._base_url: str | None = None
-        if settings.base_url:
-            # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
-            # then taken as it is; a bare host means Google's path below it.
-            base = check_base_url(settings.base_url, platform="vertex")
-            self._base_url = base if urlsplit(base).path.strip("/") else f"{base}/v1"
+        self.region = settings.region
+        self.count_tokens_region = settings.count_tokens_region or count_tokens_region(self.region)
+        base = settings.base_url
+        # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
+        # then taken as it is; a bare host means Google's path below it.
+        self._base_url = f"{base}/v1" if base and not urlsplit(base).path else base
 
     def __repr__(self) -> str:
         return f"VertexPlatform(project={self._settings.project!r}, region={self.region!r})"
 
-    def needs_prepare(self) -> bool:
-        """Whether there is no token yet, or a stale one."""
-        return self._tokens is None or self._tokens.needs_prepare()
-
     def prepare(self) -> None:
-        """Load the credentials and fetch a token. Blocks.
-
-        Raises:
-            AuthenticationError: There are no usable credentials.
-            ConfigurationError: There is no project.
-            ConnectionFailedError: The token endpoint cannot be reached.
-        """
-        tokens = self._tokens or token_source(
-            self._settings.credentials,
-            self._settings.access_token,
-            credentials_info=self._settings.credentials_info,
-            needs_project=self._settings.project is None,
-        )
-        tokens.prepare()
-        self._tokens = tokens
+        """Load the credentials, fetch a token, and make sure of the project. Blocks."""
+        super().prepare()
         self._project()
 
-    def refresh(self, used: Mapping[str, str]) -> bool:
-        """Renew a token that was refused. Blocks; False if it is the user's own."""
-        if self._tokens is None:
-            self.prepare()
-            return True
-        return self._tokens.refresh(used)
+    def _find_credentials(self) -> CredentialSource:
+        settings = self._settings
+        if settings.access_token is not None:
+            return BearerToken(settings.access_token)
+        given = settings.credentials_info if settings.credentials is None else settings.credentials
+        return google_source(given, needs_project=settings.project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation.
@@ -200,38 +171,22 @@ class VertexPlatform(CloudPlatform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
-        counts = operation == "count_tokens"
-        dropped = {"model", "stream"} | (NOT_COUNTED if counts else set())
         rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version}
-        rewritten |= {key: value for key, value in body.items() if key not in dropped}
-        if operation == "stream":
-            rewritten["stream"] = True
-        if counts:
+        rewritten |= fields_to_send(body, operation, "model")
+        if operation == "count_tokens":
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
-        return rewritten, self._headers(betas, body.get("anthropic_beta"))
-
-    def _headers(self, betas: Sequence[str], in_body: object) -> dict[str, str]:
         headers = {"content-type": "application/json", **self._extra_headers}
         if self._settings.request_type:
             headers["x-vertex-ai-llm-request-type"] = self._settings.request_type
-        listed = headers.get("anthropic-beta", "").split(",")
-        also = in_body if isinstance(in_body, list) else []
-        names = (str(name).strip() for name in (*betas, *also, *listed))
-        if joined := ",".join(dict.fromkeys(name for name in names if name)):
+        if joined := ",".join(all_betas(betas, body, headers.get("anthropic-beta", ""))):
             headers["anthropic-beta"] = joined
-        return headers
+        return rewritten, headers
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
-        if self._tokens is None:
-            raise AuthenticationError(
-                "No Google credentials are loaded yet: prepare() comes before sign().",
-                platform="vertex",
-                region=self.region,
-            )
-        headers = self._tokens.headers()
+        headers = self._loaded().headers()
         if self._settings.quota_project:
             headers["x-goog-user-project"] = self._settings.quota_project
         return headers
@@ -240,16 +195,9 @@ class VertexPlatform(CloudPlatform):
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
-    def _secrets(self) -> list[str | None]:
-        secrets: list[str | None] = []
-        if self._tokens is not None:
-            with suppress(AuthenticationError):  # another thread may have found them refused
-                authorization = self._tokens.headers().get("authorization", "")
-                secrets.append(authorization.removeprefix("Bearer "))
-        return secrets
-
     def _project(self) -> str:
-        project = self._settings.project or (self._tokens and self._tokens.project)
+        found = self._credentials.project if isinstance(self._credentials, GoogleSource) else None
+        project = self._settings.project or found
         if not project:
             raise ConfigurationError(
                 "Vertex AI needs a project, and the credentials name none: pass `project`, or set "

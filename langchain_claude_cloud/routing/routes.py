@@ -41,11 +41,11 @@ from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform import bedrock, bedrock_endpoint, vertex
+    from langchain_claude_cloud.platform import aws_auth, bedrock, vertex
     from langchain_claude_cloud.platform.base import Platform
 else:
+    aws_auth = LazyModule("langchain_claude_cloud.platform.aws_auth")
     bedrock = LazyModule("langchain_claude_cloud.platform.bedrock")
-    bedrock_endpoint = LazyModule("langchain_claude_cloud.platform.bedrock_endpoint")
     vertex = LazyModule("langchain_claude_cloud.platform.vertex")
 
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
@@ -352,7 +352,7 @@ def vertex_settings(
 
 def bedrock_settings(
     config: Bedrock, default_headers: Mapping[str, str] | None = None, *, model: str = ""
-) -> bedrock_endpoint.BedrockSettings:
+) -> bedrock.BedrockSettings:
     """Return what the platform needs to ask a model on Bedrock.
 
     Args:
@@ -365,30 +365,42 @@ def bedrock_settings(
             lost a secret.
     """
     decided = {
+        "credentials": _bedrock_credentials(config),
         "region": config.effective_region(),
         "arn_region": (region_of(model) or None) if split_arn(model) else None,
-        "access_key_id": config.given("access_key_id"),
-        "secret_access_key": config.given("secret_access_key"),
-        "session_token": config.effective_session_token(),
-        "api_key": config.effective_api_key(),
-        "session": config.given("session"),
         "base_url": config.effective_base_url(),
         "api_headers": config.api_headers(),
         "extra_headers": check_headers("Bedrock", default_headers),
     }
     if config.unsigned and not decided["base_url"]:
         raise refusal("Bedrock", "unsigned requests need base_url: AWS itself refuses them.")
-    return bedrock_endpoint.BedrockSettings(
-        **_same_fields(config, bedrock_endpoint.BedrockSettings) | decided
-    )
+    return bedrock.BedrockSettings(**_same_fields(config, bedrock.BedrockSettings) | decided)
+
+
+def _bedrock_credentials(
+    config: Bedrock,
+) -> aws_auth.AwsIdentity | SecretStr | Callable[[], str] | None:
+    """Return who signs, or an API key, or None where a gateway signs."""
+    api_key = config.effective_api_key()
+    if config.unsigned or api_key is not None:
+        return api_key
+    names = ("access_key_id", "secret_access_key")
+    parts: list[Any] = [*map(config.given, names), config.effective_session_token()]
+    secrets: list[Any] = [part and part.get_secret_value() for part in parts]
+    decided = {
+        "keys": aws_auth.AwsKeys(*secrets) if secrets[0] else None,
+        "session": config.given("session"),
+        "region": config.effective_region(),
+    }
+    return aws_auth.AwsIdentity(**_same_fields(config, aws_auth.AwsIdentity) | decided)
 
 
 def _same_fields(
     config: Vertex | Bedrock,
-    settings: type[vertex.VertexSettings | bedrock_endpoint.BedrockSettings],
+    settings: type[vertex.VertexSettings | bedrock.BedrockSettings | aws_auth.AwsIdentity],
 ) -> dict[str, Any]:
     """Return what goes from the user to the platform under one name."""
     shared = type(config).model_fields.keys() & {field.name for field in fields(settings)}
     values = {name: getattr(config, name) for name in shared}
     # Mappings are copied: the caller's own may be changed later.
-    return {name: dict(v) if isinstance(v, dict) else v for name, v in values.items()}
+    return {k: dict(v) if isinstance(v, dict) else v for k, v in values.items() if v is not None}

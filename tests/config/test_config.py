@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys
 from langchain_claude_cloud.routing.routes import bedrock_settings, make_routes, vertex_settings
 
 CANARY = "CANARY7f3a"
@@ -85,6 +87,11 @@ def settings_of(config: Config) -> Any:
 
 def secrets_of(settings: Any) -> dict[str, str]:
     """Return the secrets among settings, in the open."""
+    keys = getattr(settings.credentials, "keys", None)
+    if keys is not None:
+        return {name: value for name, value in asdict(keys).items() if value is not None}
+    if isinstance(settings.credentials, SecretStr):
+        return {"api_key": settings.credentials.get_secret_value()}
     return {
         name: value.get_secret_value()
         for name in type(settings).__dataclass_fields__
@@ -539,8 +546,7 @@ def test_unsigned_requests_go_to_a_gateway_and_as_nobody(
             Bedrock(unsigned=True, base_url="https://gw.example", **identity)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", CANARY)
     settings = bedrock_settings(Bedrock(unsigned=True, base_url="https://gw.example"))
-    assert settings.unsigned
-    assert settings.api_key is None
+    assert settings.credentials is None
 
 
 def test_an_api_key_may_be_a_function() -> None:
@@ -550,9 +556,11 @@ def test_an_api_key_may_be_a_function() -> None:
         return CANARY
 
     config = Bedrock(api_key=provide)
-    assert bedrock_settings(config).api_key is provide
-    assert bedrock_settings(config.model_copy(update={"region": "us-east-1"})).api_key is provide
-    assert bedrock_settings(copy.deepcopy(config)).api_key is provide
+    assert bedrock_settings(config).credentials is provide
+    assert (
+        bedrock_settings(config.model_copy(update={"region": "us-east-1"})).credentials is provide
+    )
+    assert bedrock_settings(copy.deepcopy(config)).credentials is provide
     for shown in (config.model_dump(), json.loads(config.model_dump_json())):
         assert shown["api_key"] is None
         assert shown["withheld"] == ["api_key"]
@@ -613,9 +621,6 @@ def test_settings_for_bedrock() -> None:
     """Every field arrives, and its mappings are copies."""
     fields: dict[str, Any] = {
         "region": "us-east-1",
-        "role_arn": "arn:aws:iam::123456789012:role/path/name",
-        "external_id": "partner:1",
-        "role_session_name": "agent@1",
         "base_url": "https://x.example",
         "guardrail": {"guardrailIdentifier": "abc", "guardrailVersion": "1"},
         "service_tier": "flex",
@@ -625,11 +630,17 @@ def test_settings_for_bedrock() -> None:
         "request_metadata": {"team": "a"},
         "anthropic_version": "2026-10-21",
     }
-    config = Bedrock(**fields, **KEYS, session_token="t")
+    role = {
+        "role_arn": "arn:aws:iam::123456789012:role/path/name",
+        "external_id": "partner:1",
+        "role_session_name": "agent@1",
+    }
+    config = Bedrock(**fields, **role, **KEYS, session_token="t")
     settings = bedrock_settings(config, {"x-team": "a"})
     assert {name: getattr(settings, name) for name in fields} == fields
-    assert secrets_of(settings) == {**KEYS, "session_token": "t"}
-    assert (settings.profile, settings.session) == (None, None)
+    assert settings.credentials == AwsIdentity(
+        keys=AwsKeys(*KEYS.values(), "t"), region="us-east-1", **role
+    )
     assert settings.extra_headers == {"x-team": "a"}
     assert settings.guardrail is not config.guardrail
 
@@ -638,9 +649,10 @@ def test_settings_for_bedrock() -> None:
 def test_a_session_or_profile_reaches_the_platform(session: Session | None) -> None:
     """Both are explicit identities, which boto3 resolves at the first call."""
     config = Bedrock(session=session) if session else Bedrock(profile="work")
-    settings = bedrock_settings(config)
-    assert settings.session is session
-    assert settings.profile == (None if session else "work")
+    identity = bedrock_settings(config).credentials
+    assert isinstance(identity, AwsIdentity)
+    assert identity.session is session
+    assert identity.profile == (None if session else "work")
 
 
 @pytest.mark.parametrize(
@@ -658,13 +670,11 @@ def test_the_bearer_token_of_the_environment_is_for_those_who_gave_nothing(
     monkeypatch: pytest.MonkeyPatch, config: Bedrock, *, used: bool
 ) -> None:
     """An explicit credential of any kind goes before ``AWS_BEARER_TOKEN_BEDROCK``."""
-    assert bedrock_settings(config).api_key is None
+    identity = bedrock_settings(config).credentials
+    assert isinstance(identity, AwsIdentity)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
-    api_key = bedrock_settings(config).api_key
-    assert not callable(api_key)
-    assert (api_key.get_secret_value() if api_key else None) == (
-        "from-environment" if used else None
-    )
+    now = bedrock_settings(config).credentials
+    assert now == (SecretStr("from-environment") if used else identity)
 
 
 def test_an_explicit_api_key_goes_before_the_environments(
@@ -836,7 +846,8 @@ def test_a_copy_without_its_object_asks_for_it_again(
         settings_of(copied)
     session = Session()
     repaired = copied.model_copy(update={name: session})
-    assert getattr(settings_of(repaired), name) is session
+    given = settings_of(repaired).credentials
+    assert (given if name == "credentials" else given.session) is session
 
 
 @each_copy

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from langchain_claude_cloud.catalogue import bedrock as _arns
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
 
@@ -28,8 +29,7 @@ def bedrock(region: str = "us-east-1", base_url: str | None = None) -> BedrockPl
         BedrockSettings(
             region=region,
             base_url=base_url,
-            access_key_id=SecretStr("AKIA0"),
-            secret_access_key=SecretStr("s"),
+            credentials=AwsIdentity(keys=AwsKeys("AKIA0", "s")),
         )
     )
     platform.prepare()

@@ -18,7 +18,6 @@ import pytest
 from credential_servers import Server, Sts, in_threads, serving
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -26,10 +25,16 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity, AwsSource, AwsSources
+from langchain_claude_cloud.platform.aws_auth import (
+    AwsIdentity,
+    AwsKeys,
+    AwsSource,
+    aws_source,
+    sign_request,
+)
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.sigv4 import AwsKeys, sign_request
+from langchain_claude_cloud.platform.credentials import CredentialSource, SharedSources
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
 
@@ -128,11 +133,12 @@ def test_importing_the_signer_does_not_import_botocore() -> None:
         "from pydantic import SecretStr\n"
         "from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings\n"
         "from langchain_claude_cloud.platform.base import OutgoingRequest\n"
-        "bearer = BedrockPlatform(BedrockSettings(region='us-east-1', api_key=SecretStr('k')))\n"
+        "bearer = BedrockPlatform(BedrockSettings(region='us-east-1', credentials=SecretStr('k')))\n"
         "bearer.prepare()\n"
         "bearer.sign(OutgoingRequest('POST', 'https://h.example/'))\n"
-        "keys = {'access_key_id': SecretStr('A'), 'secret_access_key': SecretStr('s')}\n"
-        "signing = BedrockPlatform(BedrockSettings(region='us-east-1', **keys))\n"
+        "from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys\n"
+        "identity = AwsIdentity(keys=AwsKeys('A', 's'))\n"
+        "signing = BedrockPlatform(BedrockSettings(region='us-east-1', credentials=identity))\n"
         "print('botocore' in sys.modules)\n"
         "signing.prepare()\n"
         "print('botocore' in sys.modules)\n"
@@ -171,26 +177,32 @@ def profile(tmp_path: Path) -> Path:
     return path
 
 
+def _used(source: AwsSource) -> dict[str, str]:
+    """Return the headers of a request that a source signed."""
+    request = OutgoingRequest("POST", "https://h.example/model/m/invoke")
+    return sign_request(request, source.keys(), "us-east-1", "bedrock")
+
+
 def test_explicit_keys_need_no_preparation() -> None:
     """They are ready at once, and nobody can renew them."""
     source = AwsSource(AwsIdentity(keys=SESSION_KEYS))
     assert not source.needs_prepare()
     assert source.keys() == SESSION_KEYS
-    assert source.refresh(SESSION_KEYS) is False
+    assert source.refresh(_used(source)) is False
 
 
 def test_the_environments_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chain's first link; rotated variables are another identity."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "envsecret")
-    source = AWS_SOURCES.get(AwsIdentity())
+    source = aws_source(AwsIdentity())
     assert source.needs_prepare()
     source.prepare()
     assert not source.needs_prepare()
     assert source.keys() == AwsKeys("AKIAENV", "envsecret")
-    assert AWS_SOURCES.get(AwsIdentity()) is source
+    assert aws_source(AwsIdentity()) is source
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAROTATED")
-    rotated = AWS_SOURCES.get(AwsIdentity())
+    rotated = aws_source(AwsIdentity())
     rotated.prepare()
     assert rotated.keys().access_key_id == "AKIAROTATED"
 
@@ -207,7 +219,7 @@ def test_an_identity_has_one_source_in_the_process() -> None:
         lambda: AwsIdentity(session=session),
         lambda: AwsIdentity(session=session, role_arn=ROLE),
     ):
-        assert AWS_SOURCES.get(make()) is AWS_SOURCES.get(make())
+        assert aws_source(make()) is aws_source(make())
     role = AwsIdentity(keys=AwsKeys("A", "s"), role_arn=ROLE, external_id="x", region="r")
     for other in (
         replace(role, keys=AwsKeys("A", "other")),
@@ -220,23 +232,23 @@ def test_an_identity_has_one_source_in_the_process() -> None:
         replace(role, keys=None, session=boto3.Session(profile_name="work")),
         replace(role, keys=None, profile="work"),
     ):
-        assert AWS_SOURCES.get(role) is not AWS_SOURCES.get(other)
+        assert aws_source(role) is not aws_source(other)
     # The region matters to STS alone.
     east, west = AwsIdentity(profile="work", region="e"), AwsIdentity(profile="work", region="w")
-    assert AWS_SOURCES.get(east) is AWS_SOURCES.get(west)
+    assert aws_source(east) is aws_source(west)
 
 
 def test_sources_are_bounded_and_forgotten_when_idle() -> None:
     """What nobody asks for makes room, and goes after an hour; a session need not be hashable."""
     now = [0.0]
-    sources = AwsSources(limit=3, idle=60.0, clock=lambda: now[0])
-    first = sources.get(AwsIdentity(profile="first"))
+    sources = SharedSources(limit=3, idle=60.0, clock=lambda: now[0])
+    first = sources.share("first", CredentialSource)
     for name in ("a", "b", "first", "c"):
-        sources.get(AwsIdentity(profile=name))
+        sources.share(name, CredentialSource)
     assert len(sources) == 3
-    assert sources.get(AwsIdentity(profile="first")) is first
+    assert sources.share("first", CredentialSource) is first
     now[0] = 61.0
-    assert sources.get(AwsIdentity(profile="first")) is not first
+    assert sources.share("first", CredentialSource) is not first
     assert len(sources) == 1
     sources.reset()
     assert len(sources) == 0
@@ -248,18 +260,18 @@ def test_sources_are_bounded_and_forgotten_when_idle() -> None:
             """Have none."""
 
     own = Unhashable()
-    assert sources.get(AwsIdentity(session=own)) is sources.get(AwsIdentity(session=own))
+    assert aws_source(AwsIdentity(session=own)) is aws_source(AwsIdentity(session=own))
 
 
 @pytest.mark.usefixtures("endpoint")
 def test_a_renewed_role_reads_its_base_anew(sts: Sts, profile: Path) -> None:
     """The file's keys were replaced meanwhile; who uses them without a role is not harmed."""
-    plain = AWS_SOURCES.get(AwsIdentity(profile="work"))
+    plain = aws_source(AwsIdentity(profile="work"))
     plain.prepare()
-    source = AWS_SOURCES.get(_role())
+    source = aws_source(_role())
     source.prepare()
     profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = new\n")
-    assert source.refresh(source.keys()) is True
+    assert source.refresh(_used(source)) is True
     assert sts.count == 2
     assert not plain.needs_prepare()
     assert plain.keys() == AwsKeys("AKIANEW", "new")
@@ -268,7 +280,7 @@ def test_a_renewed_role_reads_its_base_anew(sts: Sts, profile: Path) -> None:
 @pytest.mark.usefixtures("profile")
 def test_a_profile_has_keys_and_a_region() -> None:
     """Both come from the configuration files."""
-    source = AWS_SOURCES.get(AwsIdentity(profile="work"))
+    source = aws_source(AwsIdentity(profile="work"))
     assert source.setting("region") == "eu-north-1"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
@@ -276,9 +288,9 @@ def test_a_profile_has_keys_and_a_region() -> None:
 
 def test_a_refused_key_is_read_again_from_its_file(profile: Path) -> None:
     """Tools that write temporary keys into the file are noticed on the first refusal."""
-    source = AWS_SOURCES.get(AwsIdentity(profile="work"))
+    source = aws_source(AwsIdentity(profile="work"))
     source.prepare()
-    used = source.keys()
+    used = _used(source)
     assert source.refresh(used) is False
     profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = new\n")
     assert source.refresh(used) is True
@@ -295,7 +307,7 @@ def test_a_given_session_is_used(kind: str) -> None:
         if kind == "boto3"
         else botocore.session.Session(profile="work")
     )
-    source = AWS_SOURCES.get(AwsIdentity(session=session))
+    source = aws_source(AwsIdentity(session=session))
     assert source.setting("region") == "eu-north-1"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAWORK", "worksecret")
@@ -310,7 +322,7 @@ def test_any_object_with_credentials_is_a_session() -> None:
         def get_credentials(self) -> botocore.credentials.Credentials:
             return botocore.credentials.Credentials("AKIAOWN", "own", "token")
 
-    source = AWS_SOURCES.get(AwsIdentity(session=Own()))
+    source = aws_source(AwsIdentity(session=Own()))
     assert source.setting("region") == "eu-west-3"
     source.prepare()
     assert source.keys() == AwsKeys("AKIAOWN", "own", "token")
@@ -329,7 +341,7 @@ def test_a_role_is_assumed_with_the_other_credentials(way: str, endpoint: Server
         profile="work" if way == "profile" else None,
         session=boto3.Session(profile_name="work") if way == "session" else None,
     )
-    source = AWS_SOURCES.get(identity)
+    source = aws_source(identity)
     assert source.needs_prepare()
     source.prepare()
     assert source.keys() == AwsKeys("ASIA1", "secret1", "session1")
@@ -352,7 +364,7 @@ def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
     sts.delay = 0.1
 
     def work() -> object:
-        source = AWS_SOURCES.get(_role())
+        source = aws_source(_role())
         source.prepare()
         return source.keys()
 
@@ -364,21 +376,21 @@ def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
 def test_who_waited_for_a_refusal_shares_it(sts: Sts) -> None:
     """Fifty callers do not ask STS one after the other; a later one asks anew."""
     sts.delay, sts.refusal = 0.2, "AccessDenied"
-    outcomes = in_threads(50, lambda: AWS_SOURCES.get(_role()).prepare())
+    outcomes = in_threads(50, lambda: aws_source(_role()).prepare())
     assert {type(each) for each in outcomes} == {PermissionDeniedError}
     assert len(set(map(id, outcomes))) == 50
     assert sts.count == 1
     sts.refusal = None
-    AWS_SOURCES.get(_role()).prepare()
+    aws_source(_role()).prepare()
     assert sts.count == 2
 
 
 @pytest.mark.usefixtures("profile", "endpoint")
 def test_a_role_called_expired_is_assumed_again_once(sts: Sts) -> None:
     """Twenty refused requests lead to one more AssumeRole."""
-    source = AWS_SOURCES.get(_role())
+    source = aws_source(_role())
     source.prepare()
-    used = source.keys()
+    used = _used(source)
     assert in_threads(20, lambda: source.refresh(used)) == [True] * 20
     assert sts.count == 2
     assert source.keys() == AwsKeys("ASIA2", "secret2", "session2")
@@ -388,7 +400,7 @@ def test_a_role_called_expired_is_assumed_again_once(sts: Sts) -> None:
 def test_keys_about_to_expire_are_renewed_but_still_used(sts: Sts) -> None:
     """In botocore's advisory quarter of an hour a failing STS does no harm."""
     sts.lifetime = 800
-    source = AWS_SOURCES.get(_role())
+    source = aws_source(_role())
     source.prepare()
     sts.refusal = "AccessDenied"
     source._next_attempt = 0.0
@@ -402,7 +414,7 @@ def test_keys_about_to_expire_are_renewed_but_still_used(sts: Sts) -> None:
 def test_keys_that_expired_are_renewed_before_use(sts: Sts) -> None:
     """In the mandatory window every caller waits for new keys."""
     sts.lifetime = 300
-    source = AWS_SOURCES.get(_role())
+    source = aws_source(_role())
     source.prepare()
     assert source.needs_prepare()
     sts.lifetime = 3600
@@ -417,7 +429,7 @@ def test_web_identity(endpoint: Server, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    source = AWS_SOURCES.get(AwsIdentity())
+    source = aws_source(AwsIdentity())
     source.prepare()
     assert source.keys().session_token == "session1"
     assert endpoint.requests[0].form["WebIdentityToken"] == "a.b.c"
@@ -439,7 +451,7 @@ def test_a_role_that_is_refused(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     sts.refusal = code
     with pytest.raises(expected, match="sts:AssumeRole") as caught:
-        AWS_SOURCES.get(_role()).prepare()
+        aws_source(_role()).prepare()
     assert getattr(caught.value, "error_type", None) == code
 
 
@@ -449,20 +461,20 @@ def test_an_sts_that_is_not_there_is_a_connection_error(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(ConnectionFailedError):
-        AWS_SOURCES.get(_role()).prepare()
+        aws_source(_role()).prepare()
 
 
 def test_no_credentials_list_the_ways() -> None:
     """Nothing is configured: what to do."""
     with pytest.raises(AuthenticationError) as caught:
-        AWS_SOURCES.get(AwsIdentity()).prepare()
+        aws_source(AwsIdentity()).prepare()
     for way in ("`profile`", "AWS_PROFILE", "aws sso login", "AWS_BEARER_TOKEN_BEDROCK"):
         assert way in str(caught.value)
 
 
 def test_an_unknown_profile_is_refused_by_name() -> None:
     """A typing error in a profile never falls back to another identity."""
-    source = AWS_SOURCES.get(AwsIdentity(profile="wrok"))
+    source = aws_source(AwsIdentity(profile="wrok"))
     for call in (source.prepare, lambda: source.setting("region")):
         with pytest.raises(ConfigurationError, match="wrok"):
             call()
@@ -472,7 +484,7 @@ def test_half_a_key_pair_in_the_environment_is_refused(monkeypatch: pytest.Monke
     """Botocore calls it partial credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     with pytest.raises(ConfigurationError, match=r"(?i)aws_secret_access_key"):
-        AWS_SOURCES.get(AwsIdentity()).prepare()
+        aws_source(AwsIdentity()).prepare()
 
 
 def test_keys_before_prepare_are_an_error() -> None:
@@ -485,7 +497,7 @@ def test_keys_before_prepare_are_an_error() -> None:
 def test_a_role_that_cannot_be_one_is_refused() -> None:
     """What botocore does not even send is a matter of configuration."""
     with pytest.raises(ConfigurationError, match="RoleArn"):
-        AWS_SOURCES.get(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()
+        aws_source(AwsIdentity(role_arn="role", profile="work", region="eu-west-1")).prepare()
 
 
 @pytest.mark.parametrize(
@@ -505,7 +517,7 @@ def test_a_process_that_writes_something_else_is_an_error_of_ours(
         f"[profile odd]\ncredential_process = cat {tmp_path / 'output'}\n"
     )
     with pytest.raises(AuthenticationError, match="credential_process") as caught:
-        AWS_SOURCES.get(AwsIdentity(profile="odd")).prepare()
+        aws_source(AwsIdentity(profile="odd")).prepare()
     assert "hidden" not in str(caught.value)
 
 
@@ -516,9 +528,7 @@ def test_threads_that_share_a_platform_assume_its_role_once(sts: Sts) -> None:
     platform = BedrockPlatform(
         BedrockSettings(
             region="eu-west-1",
-            access_key_id=SecretStr("AKIAX"),
-            secret_access_key=SecretStr("secret"),
-            role_arn=ROLE,
+            credentials=AwsIdentity(keys=AwsKeys("AKIAX", "secret"), role_arn=ROLE),
         )
     )
     in_threads(20, platform.prepare)
@@ -546,7 +556,7 @@ def test_an_mfa_code_without_a_terminal_is_an_error_that_says_what_to_do(
         "session": AwsIdentity(session=AsksForCode()),
     }[how]
     with pytest.raises(AuthenticationError, match="MFA code") as caught:
-        AWS_SOURCES.get(identity).prepare()
+        aws_source(identity).prepare()
     assert "session_token" in str(caught.value)
     assert device in str(caught.value) or how == "session"
 
@@ -605,7 +615,7 @@ def test_a_session_without_usable_keys_is_an_error_of_ours(
     credentials: object, role: str | None
 ) -> None:
     """Nothing is signed with the key id ``None``; what a session raises does not leak."""
-    source = AWS_SOURCES.get(AwsIdentity(session=Incomplete(credentials), role_arn=role))
+    source = aws_source(AwsIdentity(session=Incomplete(credentials), role_arn=role))
     with pytest.raises(AuthenticationError, match="AWS credentials") as caught:
         source.prepare()
     assert "`access_key_id` and `secret_access_key`" in str(caught.value)
@@ -617,10 +627,10 @@ def test_sts_is_asked_once_and_not_waited_for_long(sts: Sts, endpoint: Server) -
     """The call has retries and a time limit of its own."""
     sts.refusal, sts.status = "InternalFailure", 500
     with pytest.raises(ConnectionFailedError) as caught:
-        AWS_SOURCES.get(_role()).prepare()
+        aws_source(_role()).prepare()
     assert caught.value.is_retryable
     assert len(endpoint.requests) == 1
-    config = AWS_SOURCES.get(_role()).read(lambda session: session.get_default_client_config())
+    config = aws_source(_role()).read(lambda session: session.get_default_client_config())
     assert config is not None
     assert (config.connect_timeout, config.read_timeout) == (5, 10)
 
@@ -630,5 +640,5 @@ def test_the_session_of_a_user_is_not_changed() -> None:
     session = boto3.Session(
         aws_access_key_id="A", aws_secret_access_key="s", region_name="eu-west-1"
     )
-    AWS_SOURCES.get(AwsIdentity(session=session)).prepare()
+    aws_source(AwsIdentity(session=session)).prepare()
     assert session._session.get_default_client_config() is None

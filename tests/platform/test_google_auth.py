@@ -37,11 +37,8 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.platform.google_auth import (
-    CredentialsSource,
-    StaticToken,
-    token_source,
-)
+from langchain_claude_cloud.platform.credentials import BearerToken
+from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
 from langchain_claude_cloud.platform.google_library import SCOPES, explained, transport
 from langchain_claude_cloud.platform.locks import shared_lock
 
@@ -82,20 +79,18 @@ def user(endpoint: Server, **more: str) -> user_credentials.Credentials:
 
 def test_a_given_token_is_used_as_it_is_and_cannot_be_renewed() -> None:
     """An access token needs nothing; its repr shows no token."""
-    source = token_source(access_token=SecretStr("ya29.secret"))
-    assert isinstance(source, StaticToken)
+    source = BearerToken(SecretStr("ya29.secret"))
     assert not source.needs_prepare()
     source.prepare()
     assert source.headers() == {"authorization": "Bearer ya29.secret"}
     assert source.refresh(source.headers()) is False
-    assert source.project is None
     assert "secret" not in repr(vars(source))
 
 
 @pytest.mark.usefixtures("key_file")
 def test_a_service_account_key_is_found_and_scoped(endpoint: Server) -> None:
     """The assertion asks for cloud-platform; the key's project is known afterwards."""
-    source = token_source()
+    source = google_source()
     assert source.needs_prepare()
     assert source.project is None
     source.prepare()
@@ -109,7 +104,7 @@ def test_a_service_account_key_is_found_and_scoped(endpoint: Server) -> None:
 @pytest.mark.usefixtures("key_file")
 def test_a_key_file_is_read_without_looking_for_the_project() -> None:
     """Where the project is known, the shorter way finds the same credentials."""
-    source = token_source(needs_project=False)
+    source = google_source(needs_project=False)
     source.prepare()
     assert source.headers() == {"authorization": "Bearer token-1"}
 
@@ -118,7 +113,7 @@ def test_a_key_file_is_read_without_looking_for_the_project() -> None:
 def test_the_quota_project_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """The quota project travels with the token, as google-auth's apply() has it."""
     monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "payer")
-    source = token_source()
+    source = google_source()
     source.prepare()
     assert source.headers()["x-goog-user-project"] == "payer"
 
@@ -126,19 +121,19 @@ def test_the_quota_project_of_the_environment_is_sent(monkeypatch: pytest.Monkey
 @pytest.mark.usefixtures("key_file")
 def test_the_default_credentials_are_shared_by_the_process(tokens: Tokens) -> None:
     """A second instance neither reads the key again nor asks for a token."""
-    first = token_source()
+    first = google_source()
     first.prepare()
     del first
-    second = token_source()
+    second = google_source()
     assert not second.needs_prepare()
     assert tokens.count == 1
 
 
 def test_another_key_is_another_identity(key_file: Path, endpoint: Server, tokens: Tokens) -> None:
     """A file that changed, and another variable, make another source."""
-    token_source().prepare()
+    google_source().prepare()
     key_file.write_text(json.dumps(service_account(endpoint.url, project_id="second-project")))
-    changed = token_source()
+    changed = google_source()
     changed.prepare()
     assert changed.project == "second-project"
     assert tokens.count == 2
@@ -150,7 +145,7 @@ def test_fifty_cold_threads_make_one_token_request(tokens: Tokens) -> None:
     tokens.delay = 0.1
 
     def work() -> object:
-        source = token_source()
+        source = google_source()
         source.prepare()
         return source.headers()
 
@@ -160,7 +155,7 @@ def test_fifty_cold_threads_make_one_token_request(tokens: Tokens) -> None:
 
 def test_credentials_of_a_user_are_refreshed(endpoint: Server) -> None:
     """A refresh token is exchanged."""
-    source = token_source(user(endpoint, quota_project_id="payer"))
+    source = google_source(user(endpoint, quota_project_id="payer"))
     source.prepare()
     assert source.headers() == {"authorization": "Bearer token-1", "x-goog-user-project": "payer"}
     assert endpoint.requests[0].form["grant_type"] == "refresh_token"
@@ -169,7 +164,7 @@ def test_credentials_of_a_user_are_refreshed(endpoint: Server) -> None:
 def test_an_unscoped_service_account_is_scoped(endpoint: Server) -> None:
     """Without a scope Google would refuse the token; the caller's object stays unscoped."""
     given = robots.Credentials.from_service_account_info(service_account(endpoint.url))
-    source = token_source(given)
+    source = google_source(given)
     source.prepare()
     assert claims(endpoint.requests[0].form["assertion"])["scope"] == SCOPES[0]
     assert given.scopes is None
@@ -180,9 +175,9 @@ def test_an_unscoped_service_account_is_scoped(endpoint: Server) -> None:
 def test_sources_are_shared_by_credentials_object(endpoint: Server, tokens: Tokens) -> None:
     """Two instances with one credentials object share its token, others do not."""
     given = user(endpoint)
-    first, second = token_source(given), token_source(given)
+    first, second = google_source(given), google_source(given)
     assert first is second
-    assert token_source(user(endpoint)) is not first
+    assert google_source(user(endpoint)) is not first
     in_threads(8, first.prepare)
     assert tokens.count == 1
 
@@ -195,7 +190,7 @@ def test_impersonation(endpoint: Server) -> None:
         target_scopes=[],
         iam_endpoint_override=f"{endpoint.url}/v1/other:generateAccessToken",
     )
-    source = token_source(given)
+    source = google_source(given)
     source.prepare()
     assert source.headers() == {"authorization": "Bearer impersonated-token-2"}
     exchange = endpoint.requests[1]
@@ -227,7 +222,7 @@ def test_workload_identity(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     if needs_project:
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "named")
-    source = token_source(needs_project=needs_project)
+    source = google_source(needs_project=needs_project)
     source.prepare()
     assert source.headers() == {"authorization": "Bearer token-1"}
     assert source.project == ("named" if needs_project else None)
@@ -252,7 +247,7 @@ def test_gclouds_login_is_found_and_goes_through_the_proxy(
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(ConnectionFailedError, match="HTTPS_PROXY"):
-        token_source().prepare()
+        google_source().prepare()
 
 
 def test_the_metadata_server(tmp_path: Path) -> None:
@@ -269,8 +264,8 @@ def test_the_metadata_server(tmp_path: Path) -> None:
         return Reply(200, json.dumps(body).encode(), flavor)
 
     program = (
-        "from langchain_claude_cloud.platform.google_auth import token_source\n"
-        "source = token_source(); source.prepare(); print(source.project, source.headers())"
+        "from langchain_claude_cloud.platform.google_auth import google_source\n"
+        "source = google_source(); source.prepare(); print(source.project, source.headers())"
     )
     with serving(answer) as server:
         host = server.url.removeprefix("http://")
@@ -289,7 +284,7 @@ def test_the_metadata_server(tmp_path: Path) -> None:
 def test_a_token_about_to_expire_is_renewed_by_one_caller(tokens: Tokens) -> None:
     """Within google-auth's 225 s the token still works: one caller renews, the rest go on."""
     tokens.lifetime = 100
-    source = token_source()
+    source = google_source()
     source.prepare()
     assert source.needs_prepare()
     tokens.delay = 0.2
@@ -303,7 +298,7 @@ def test_a_token_about_to_expire_is_renewed_by_one_caller(tokens: Tokens) -> Non
 def test_a_failed_early_renewal_keeps_the_token(tokens: Tokens) -> None:
     """While the old token works, a token endpoint that refuses does no harm."""
     tokens.lifetime = 100
-    source = token_source()
+    source = google_source()
     source.prepare()
     tokens.refusal = json_reply({"error": "invalid_grant"}, 400)
     source.prepare()
@@ -315,7 +310,7 @@ def test_a_failed_early_renewal_keeps_the_token(tokens: Tokens) -> None:
 @pytest.mark.usefixtures("key_file")
 def test_a_refused_token_is_renewed_once_for_all(tokens: Tokens) -> None:
     """Twenty requests refused with one token lead to one token request."""
-    source = token_source()
+    source = google_source()
     source.prepare()
     used = source.headers()
     tokens.delay = 0.05
@@ -329,7 +324,7 @@ def test_a_refused_token_is_renewed_once_for_all(tokens: Tokens) -> None:
 def test_a_renewal_that_gives_the_same_token_is_no_renewal(tokens: Tokens) -> None:
     """Sending again with the token that was refused has no chance."""
     tokens.same = True
-    source = token_source()
+    source = google_source()
     source.prepare()
     assert source.refresh(source.headers()) is False
     assert tokens.count == 2
@@ -338,7 +333,7 @@ def test_a_renewal_that_gives_the_same_token_is_no_renewal(tokens: Tokens) -> No
 def test_a_refused_key_is_read_again(key_file: Path, endpoint: Server, tokens: Tokens) -> None:
     """After a refusal the same source reads the file that was put in place."""
     tokens.refusal = json_reply({"error": "invalid_grant", "error_description": "Invalid JWT"}, 400)
-    source = token_source()
+    source = google_source()
     with pytest.raises(AuthenticationError, match=r"invalid_grant.*GOOGLE_APPLICATION_CREDENTIALS"):
         source.prepare()
     tokens.refusal = None
@@ -352,7 +347,7 @@ def test_a_token_endpoint_that_is_down_is_a_connection_error(tokens: Tokens) -> 
     """After google-auth's own retries a 503 is something to try again later."""
     tokens.refusal = json_reply({"error": "unavailable"}, 503)
     with pytest.raises(ConnectionFailedError) as caught:
-        token_source().prepare()
+        google_source().prepare()
     assert caught.value.is_retryable
     assert caught.value.platform == "vertex"
 
@@ -365,13 +360,13 @@ def test_a_token_endpoint_that_is_not_there_is_a_connection_error(
     path.write_text(json.dumps(service_account("http://127.0.0.1:9")))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
     with pytest.raises(ConnectionFailedError):
-        token_source().prepare()
+        google_source().prepare()
 
 
 def test_missing_credentials_list_the_ways() -> None:
     """No file, no login, no metadata server: what to do."""
     with pytest.raises(AuthenticationError) as caught:
-        token_source().prepare()
+        google_source().prepare()
     for way in (
         "gcloud auth application-default login",
         "GOOGLE_APPLICATION_CREDENTIALS",
@@ -390,12 +385,12 @@ def test_a_broken_key_file_is_an_authentication_error(
     path.write_text(text)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
     with pytest.raises(AuthenticationError):
-        token_source(needs_project=needs_project).prepare()
+        google_source(needs_project=needs_project).prepare()
 
 
 def test_credentials_of_another_kind_are_refused() -> None:
     """A string is not a credentials object; its value is not shown."""
-    source = CredentialsSource("ya29.secret")
+    source = GoogleSource("ya29.secret")
     with pytest.raises(ConfigurationError, match="access_token") as caught:
         source.prepare()
     assert "secret" not in str(caught.value)
@@ -404,7 +399,7 @@ def test_credentials_of_another_kind_are_refused() -> None:
 def test_headers_before_prepare_are_an_error() -> None:
     """Signing first is the caller's mistake, and says so."""
     with pytest.raises(AuthenticationError, match="loaded"):
-        CredentialsSource(None).headers()
+        GoogleSource(None).headers()
 
 
 def test_a_forked_child_finds_locks_open() -> None:
@@ -442,7 +437,7 @@ def test_a_key_in_place_of_its_path_is_not_shown(
     """google-auth would quote it whole; what is wanted instead is said."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", value)
     with pytest.raises(AuthenticationError, match="must be the path") as caught:
-        token_source(needs_project=needs_project).prepare()
+        google_source(needs_project=needs_project).prepare()
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
     assert "canary" not in shown
     assert value[:20] not in shown
@@ -453,17 +448,17 @@ def test_a_missing_key_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What looks like a path is shown, so that a typo is found."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/typo.json")
     with pytest.raises(AuthenticationError, match=r"/keys/typo\.json, which is no file"):
-        token_source().prepare()
+        google_source().prepare()
 
 
 def test_the_contents_of_a_key_file_are_credentials(endpoint: Server, tokens: Tokens) -> None:
     """The same contents are one identity for the process, and find their project."""
     info = SecretStr(json.dumps(service_account(endpoint.url)))
-    source = token_source(credentials_info=info)
+    source = google_source(info)
     source.prepare()
     assert source.project == "key-project"
     assert source.headers()["authorization"].startswith("Bearer ")
-    same = token_source(credentials_info=SecretStr(info.get_secret_value()))
+    same = google_source(SecretStr(info.get_secret_value()))
     assert same is source
     assert not same.needs_prepare()
     assert tokens.count == 1
@@ -495,7 +490,7 @@ def test_credentials_that_raise_what_they_like_are_an_authentication_error(
     error: Exception, *, late: bool
 ) -> None:
     """An agent catches our errors, and another route may answer."""
-    source = token_source(Failing(error, late=late))
+    source = google_source(Failing(error, late=late))
     if late:
         source.prepare()
     with pytest.raises(AuthenticationError):

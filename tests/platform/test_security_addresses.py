@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
-from langchain_claude_cloud.routing.routes import bedrock_settings
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform
+from langchain_claude_cloud.platform.vertex import VertexPlatform
+from langchain_claude_cloud.routing.routes import bedrock_settings, vertex_settings
 
 REFUSALS = (ConfigurationError, InvalidInputError)
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
@@ -73,7 +73,7 @@ def test_no_text_leads_vertex_elsewhere(
     fields |= {which: given_texts[which]}
     model_id = fields.pop("model")
     try:
-        platform = VertexPlatform(VertexSettings(**fields))  # type: ignore[arg-type]
+        platform = VertexPlatform(vertex_settings(Vertex(**fields), model_id))  # type: ignore[arg-type]
         url = platform.endpoint(model_id, operation)
     except REFUSALS:
         return
@@ -98,7 +98,7 @@ def test_no_text_leads_bedrock_elsewhere(
     asked = region if which == "region" else "us-east-1"
     model_id = model if which == "model" else ARN
     try:
-        url = BedrockPlatform(BedrockSettings(region=asked)).endpoint(model_id, operation)
+        url = BedrockPlatform(bedrock_settings(Bedrock(region=asked))).endpoint(model_id, operation)
     except REFUSALS:
         return
     host = urlsplit(url).hostname or ""
@@ -140,7 +140,7 @@ def test_no_text_for_a_field_of_the_public_classes_leads_elsewhere(text: str) ->
 
 def test_an_arn_is_one_segment() -> None:
     """Its slash and colons are encoded, and it does not choose the host."""
-    url = BedrockPlatform(BedrockSettings(region="eu-west-1")).endpoint(ARN, "invoke")
+    url = BedrockPlatform(bedrock_settings(Bedrock(region="eu-west-1"))).endpoint(ARN, "invoke")
     assert (
         url == f"https://bedrock-runtime.eu-west-1.amazonaws.com/model/{quote(ARN, safe='')}/invoke"
     )

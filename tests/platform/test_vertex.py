@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -25,22 +26,22 @@ from langchain_claude_cloud.errors import (
     NotFoundError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.google_auth import CredentialsSource
-from langchain_claude_cloud.platform.vertex import (
-    VertexPlatform,
-    VertexSettings,
-    count_tokens_region,
-)
+from langchain_claude_cloud.platform.google_auth import GoogleSource
+from langchain_claude_cloud.platform.vertex import VertexPlatform, count_tokens_region
+from langchain_claude_cloud.routing.routes import vertex_settings
 
 BODY = {"model": "claude-x", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest("POST", "https://h.example/")
 
 
-def platform(**settings: Any) -> VertexPlatform:
+def make(extra_headers: dict[str, str] | None = None, **fields: Any) -> VertexPlatform:
+    """Return a platform as a route makes it from what the user sets."""
+    return VertexPlatform(vertex_settings(Vertex(**fields), "claude-x", extra_headers))
+
+
+def platform(**fields: Any) -> VertexPlatform:
     """Return a prepared platform with a token of its own."""
-    made = VertexPlatform(
-        VertexSettings(**{"project": "p-1", "access_token": SecretStr("ya29.secret"), **settings})
-    )
+    made = make(**{"project": "p-1", "access_token": SecretStr("ya29.secret"), **fields})
     made.prepare()
     return made
 
@@ -52,7 +53,7 @@ def test_it_is_a_platform() -> None:
     assert vertex.max_body_bytes == 30_000_000
     assert "secret" not in repr(vertex)
     assert copy.deepcopy(vertex) is vertex
-    assert "secret" not in repr(VertexSettings(access_token=SecretStr("ya29.secret")))
+    assert "secret" not in repr(vertex_settings(Vertex(access_token="ya29.secret"), "claude-x"))
 
 
 @pytest.mark.parametrize(
@@ -153,17 +154,17 @@ def test_path_tricks_are_refused(model_id: str) -> None:
 def test_a_region_cannot_become_another_host(region: str) -> None:
     """The region is part of the host name that gets the token."""
     with pytest.raises(ConfigurationError):
-        VertexPlatform(VertexSettings(region=region))
+        make(region=region)
     if region:
         with pytest.raises(ConfigurationError):
-            VertexPlatform(VertexSettings(count_tokens_region=region))
+            make(count_tokens_region=region)
 
 
 @pytest.mark.parametrize("project", ["a/b", "..", "a?b", "a b", "x\n", "a%2Fb"])
 def test_a_project_cannot_change_the_path(project: str) -> None:
     """The project is one segment too; ids with a domain are projects."""
     with pytest.raises(ConfigurationError):
-        VertexPlatform(VertexSettings(project=project))
+        make(project=project)
     assert "/projects/example.com:p/" in platform(project="example.com:p").endpoint("m", "invoke")
 
 
@@ -247,7 +248,9 @@ def test_the_body_for_counting() -> None:
 def test_headers() -> None:
     """Betas are one header; names are in lower case; what the user set is sent."""
     made = platform(
-        request_type="dedicated", extra_headers={"X-Team": "a", "Anthropic-Beta": "c,a"}
+        region="us-east5",
+        request_type="dedicated",
+        extra_headers={"X-Team": "a", "Anthropic-Beta": "c,a"},
     )
     _, headers = made.rewrite(
         {**BODY, "anthropic_beta": ["d"]}, ["a", "b", "a"], model_id="m", operation="invoke"
@@ -287,7 +290,7 @@ def endpoint(tokens: Tokens) -> Iterator[Server]:
 def test_the_credentials_project_fills_in(endpoint: Server, tokens: Tokens) -> None:
     """From cold to signed: one token; the project is the key's; a refusal renews once."""
     key = robots.Credentials.from_service_account_info(service_account(endpoint.url))
-    made = VertexPlatform(VertexSettings(credentials=key, quota_project="payer"))
+    made = make(credentials=key, quota_project="payer")
     assert made.needs_prepare()
     with pytest.raises(AuthenticationError, match="prepare"):
         made.sign(REQUEST)
@@ -305,14 +308,14 @@ def test_the_credentials_project_fills_in(endpoint: Server, tokens: Tokens) -> N
 def test_an_explicit_project_wins_over_the_credentials(endpoint: Server) -> None:
     """The key's project is not used where one was named."""
     key = robots.Credentials.from_service_account_info(service_account(endpoint.url))
-    made = VertexPlatform(VertexSettings(project="named", credentials=key))
+    made = make(project="named", credentials=key)
     made.prepare()
     assert "/projects/named/" in made.endpoint("m", "invoke")
 
 
 def test_no_project_names_the_variables() -> None:
     """Before and after preparing: what to set."""
-    made = VertexPlatform(VertexSettings(access_token=SecretStr("t")))
+    made = make(access_token=SecretStr("t"))
     with pytest.raises(ConfigurationError, match="GOOGLE_CLOUD_PROJECT"):
         made.prepare()
     with pytest.raises(ConfigurationError, match="ANTHROPIC_VERTEX_PROJECT_ID"):
@@ -352,7 +355,7 @@ def test_making_a_platform_loads_no_cloud_library() -> None:
 def test_a_refusal_is_told_though_the_credentials_were_forgotten_meanwhile() -> None:
     """Another thread's renewal failed between this request and its refusal."""
     robot = robots.Credentials.from_service_account_info(service_account("https://h.example/"))
-    made = VertexPlatform(VertexSettings(project="p-1", credentials=robot))
-    made._tokens = CredentialsSource(robot)  # prepared by nobody
+    made = make(project="p-1", credentials=robot)
+    made._credentials = GoogleSource(robot)  # prepared by nobody
     refused = made.read_error(404, {}, b"{}", model="claude-x")
     assert isinstance(refused, NotFoundError)

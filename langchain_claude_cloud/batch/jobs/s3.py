@@ -18,16 +18,13 @@ from langchain_claude_cloud.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.platform.aws_auth import AWS_SOURCES, AwsIdentity
-from langchain_claude_cloud.platform.bedrock_auth import identity_of
-from langchain_claude_cloud.platform.library_logging import quiet_libraries
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, aws_source
+from langchain_claude_cloud.platform.credentials import quiet_libraries, reason_of
 
 if TYPE_CHECKING:
     import botocore.session
 
-    from langchain_claude_cloud.platform.bedrock_endpoint import BedrockSettings
-    from langchain_claude_cloud.platform.sigv4 import AwsKeys
+    from langchain_claude_cloud.platform.bedrock import BedrockSettings
 
 _ATTEMPTS: Final = 5
 _CONNECT_SECONDS: Final = 10
@@ -55,7 +52,8 @@ class S3Store:
         owner: str | None = None,
         kms_key: str | None = None,
     ) -> None:
-        self._source = AWS_SOURCES.get(identity_of(settings) or AwsIdentity(region=settings.region))
+        given = settings.credentials
+        self._source = aws_source(given if isinstance(given, AwsIdentity) else AwsIdentity())
         self._region = region
         self._owner: Any = {"ExpectedBucketOwner": owner} if owner else {}
         self._encryption = (
@@ -174,7 +172,7 @@ def _explained(address: str, permission: str) -> Iterator[None]:
         raise _refused(address, permission, response, str(error)) from None
     except (exceptions.BotoCoreError, boto_errors.Boto3Error) as error:
         raise ConnectionFailedError(
-            f"Amazon S3 was not reached for {address}: {_short(error)}.", platform="bedrock"
+            f"Amazon S3 was not reached for {address}: {reason_of(error)}.", platform="bedrock"
         ) from None
 
 
@@ -183,7 +181,7 @@ def _refused(address: str, permission: str, response: Any, text: str) -> ClaudeC
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
     kind, remedy = _remedy(code, status, permission)
     return kind(
-        f"Amazon S3 refused {address}: {_short(text)}. {remedy}",
+        f"Amazon S3 refused {address}: {reason_of(text)}. {remedy}",
         platform="bedrock",
         status_code=status,
         error_type=code or None,
@@ -200,7 +198,3 @@ def _remedy(code: str, status: int | None, permission: str) -> tuple[type[Claude
     if code in ("AccessDenied", "403") or status in (401, 403):
         return PermissionDeniedError, f"Allow the identity {permission} there."
     return ServerError, "Try again later."
-
-
-def _short(error: object) -> str:
-    return redact(" ".join(str(error).split()))[:500].rstrip(".")
