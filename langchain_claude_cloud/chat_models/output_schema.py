@@ -24,7 +24,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import modern_schema, resolve_root
+from langchain_claude_cloud.request.schema import modern_schema
 from langchain_claude_cloud.request.tool_definitions import schema_of, schema_of_type
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class OutputSchema:
     @classmethod
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
-        schema = {"title": DEFAULT_NAME, **resolve_root(_json_schema(given))}
+        schema = {"title": DEFAULT_NAME, **_json_schema(given)}
         is_object = schema.get("type", "object" if "properties" in schema else None) == "object"
         is_wrapped = not is_object or any(key in schema for key in _UNIONS)
         title = str(schema.get("title") or "")

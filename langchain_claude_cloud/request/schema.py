@@ -13,17 +13,19 @@ from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema_keywords import SchemaRewriter, UnfitSchemaError
-from langchain_claude_cloud.request.subschemas import DEFINITIONS, every_schema
+from langchain_claude_cloud.request.schema_keywords import (
+    DEFINITIONS,
+    UnfitSchemaError,
+    every_schema,
+    resolve_root,
+    rewrite_schema,
+)
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _STRING_FORMATS: Final = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 )
-_LONGEST_CHAIN: Final = 20
-"""References to references at the root are followed as far as that."""
-
 _TEXTS: Final = ("description", "title")
 _OBJECT_KEYWORDS: Final = frozenset(
     {"additionalProperties", "properties", "required", "type", *_TEXTS}
@@ -106,7 +108,7 @@ def schema_tool(name: str, schema: JsonObject) -> JsonObject:
 
 
 def _format(schema: JsonObject) -> JsonObject:
-    schema = resolve_root(modern_schema(schema))
+    schema = modern_schema(schema)
     if schema.get("type", "object") != "object" or (
         "properties" not in schema and any(key in schema for key in _UNIONS)
     ):
@@ -116,25 +118,6 @@ def _format(schema: JsonObject) -> JsonObject:
         )
     refuse_maps(schema, str(schema.get("title", "response_format")))
     return {"type": "json_schema", "schema": transform_schema(schema)}
-
-
-def resolve_root(schema: JsonObject, definitions: Mapping[str, object] | None = None) -> JsonObject:
-    """Return a schema whose root is no reference: what it refers to is put in its place.
-
-    Args:
-        schema: A JSON schema; not changed.
-        definitions: The schemas that it may refer to, by name; None for its own.
-    """
-    if definitions is None:
-        definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
-    for _ in range(_LONGEST_CHAIN):
-        name = str(schema.get("$ref", "")).rpartition("/")[2]
-        if name not in definitions:
-            break
-        target = definitions[name]  # true or false, or an object
-        beside = {key: schema[key] for key in schema if key != "$ref"}
-        schema = {**target, **beside} if isinstance(target, dict) else beside
-    return schema
 
 
 def refers_to_itself(schema: JsonObject) -> bool:
@@ -200,18 +183,19 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
         schema: A JSON schema of any draft; not changed.
         keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
+    Returns:
+        The schema, whose root is no reference.
+
     Raises:
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
-    rewriter, wire = SchemaRewriter(schema, keep_titles=keep_titles), None
     try:
-        wire = rewriter.rewrite(schema, "the schema")
+        wire, notes = rewrite_schema(schema, "the schema", keep_titles=keep_titles)
     except UnfitSchemaError as error:
-        rewriter.notes.append(str(error))
-    if rewriter.notes:
-        raise InvalidInputError(f"the schema of the answer cannot be used: {rewriter.notes[0]}.")
-    definitions = {"$defs": rewriter.definitions} if rewriter.definitions else {}
-    return {**(wire if isinstance(wire, dict) else {}), **definitions}
+        wire, notes = {}, [str(error)]
+    if notes:
+        raise InvalidInputError(f"the schema of the answer cannot be used: {notes[0]}.")
+    return resolve_root(wire, wire.get("$defs", {}))
 
 
 def _distributed(schema: JsonObject) -> JsonObject:

@@ -10,18 +10,25 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.subschemas import (
-    SCHEMA_LISTS,
-    SCHEMA_MAPS,
-    SCHEMAS,
-    every_schema,
-)
 
-TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+DEFINITIONS: Final = ("$defs", "definitions")
+_SCHEMAS: Final = frozenset(
+    {
+        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
+"""Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
+
+_SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
+
+_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
     "bool": "boolean",
     "dict": "object",
@@ -42,7 +49,62 @@ class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
 
 
-class SchemaRewriter:
+def every_schema(schema: object) -> Iterator[JsonObject]:
+    """Yield a schema and all schemas within it, but for those that are true or false."""
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += reversed(part)
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for key, held in part.items():
+            if key in _SCHEMAS or key in _SCHEMA_LISTS:
+                waiting.append(held)
+            elif (key in _SCHEMA_MAPS or key in DEFINITIONS) and isinstance(held, dict):
+                waiting += held.values()
+
+
+def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObject:
+    """Return a rewritten schema with what it refers to at its root put in its place.
+
+    Args:
+        schema: The schema; not changed. True, false and None become one without rules.
+        definitions: The schemas that it may refer to, by name.
+    """
+    found = schema if isinstance(schema, dict) else {}
+    for _ in range(_DEEPEST):
+        target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
+        if target is None:
+            break
+        beside = {key: found[key] for key in found if key != "$ref"}
+        found = {**target, **beside} if isinstance(target, dict) else beside
+    return found
+
+
+def rewrite_schema(
+    root: JsonObject, path: str, *, keep_titles: bool = True
+) -> tuple[JsonObject, list[str]]:
+    """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
+
+    Args:
+        root: The schema, in which its references are looked up; not changed.
+        path: What it is called in errors.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
+
+    Returns:
+        The schema, with the definitions that it refers to under ``$defs``; and the phrases.
+
+    Raises:
+        UnfitSchemaError: It is no schema.
+    """
+    rewriter = _Rewriter(root, keep_titles=keep_titles)
+    wire = rewriter.rewrite_object(root, path, 0)
+    return wire | ({"$defs": rewriter.definitions} if rewriter.definitions else {}), rewriter.notes
+
+
+class _Rewriter:
     """Rewrites the parts of one schema, and collects the definitions that they refer to.
 
     Attributes:
@@ -50,47 +112,83 @@ class SchemaRewriter:
         notes: What was lost, one phrase each.
     """
 
-    def __init__(self, root: JsonObject, *, keep_titles: bool = True) -> None:
-        """Begin.
-
-        Args:
-            root: The schema in which references are looked up; not changed.
-            keep_titles: Whether properties keep the titles that pydantic makes of their names.
-        """
-        self._keep_titles = keep_titles
+    def __init__(self, root: JsonObject, *, keep_titles: bool) -> None:
         self.definitions: dict[str, JsonObject | bool] = {}
         self.notes: list[str] = []
         self._root = root
-        self._names: dict[str, str] = {}
+        self._keep_titles = keep_titles
+        self._references: dict[str, str] = {}
 
-    def rewrite(self, schema: object, path: str, depth: int = 0) -> JsonObject | bool:
-        """Return a schema, with all that is in it, in the form of the 2020-12 draft.
-
-        Args:
-            schema: The schema.
-            path: Where it stands, for errors.
-            depth: How deep that is.
-
-        Raises:
-            UnfitSchemaError: It is no schema.
-        """
+    def rewrite(self, schema: object, path: str, depth: int) -> JsonObject | bool:
+        """Return a schema, with all that is in it, in its right form."""
         if depth > _DEEPEST:
             raise UnfitSchemaError(f"{path} is nested more than {_DEEPEST} levels deep")
         if isinstance(schema, bool):
             return schema
-        if schema is None:
-            return {}
         if isinstance(schema, str):
             schema = {"type": schema}
-        if not isinstance(schema, Mapping):
-            raise UnfitSchemaError(f"{path} is {_shown(schema)}, which is no JSON schema")
-        given = _modern(schema)
+        if not isinstance(schema, Mapping | None):
+            raise UnfitSchemaError(f"{path} is {schema!r:.60}, which is no JSON schema")
         wire: JsonObject = {}
-        for key, value in given.items():
-            if key not in _DROPPED and (value is not None or key in _NULLABLE):
-                self._keyword(wire, key, value, f"{path}.{key}", depth + 1)
+        for key, value in _modern(schema or {}).items():
+            if key in _NULLABLE and value is None:
+                wire[key] = None
+            elif key not in _DROPPED and value is not None:
+                kept = self._keyword(key, value, f"{path}.{key}", depth + 1)
+                if kept is not None:
+                    wire[key] = kept
         _tell_patterns(wire)
         return wire
+
+    def rewrite_object(self, schema: object, path: str, depth: int) -> JsonObject:
+        """Rewrite a schema as an object: not everybody knows those that are true or false."""
+        wire = self.rewrite(schema, path, depth)
+        if isinstance(wire, dict):
+            return wire
+        return {} if wire else {"not": {}}
+
+    def _keyword(self, key: str, value: object, path: str, depth: int) -> object:
+        """Return the value of a keyword in its right form; None to leave it out."""
+        if key in _SCHEMAS:
+            return self.rewrite(value, path, depth)
+        if key in _SCHEMA_MAPS:
+            return self._map(value, path, depth)
+        if key in _SCHEMA_LISTS:
+            parts = enumerate(_list(value))
+            return [self.rewrite_object(part, f"{path}.{n}", depth) for n, part in parts] or None
+        if key == "$ref":
+            return self._refer(str(value), depth)
+        kept = _READERS.get(key, _json)(value)
+        if key == "type" and kept is None and value != []:
+            self.notes.append(f"{path} is {value!r:.60}, which is no type")
+        return kept
+
+    def _map(self, value: object, path: str, depth: int) -> JsonObject:
+        if not value:
+            return {}  # PHP writes an empty object as an empty list
+        if not isinstance(value, Mapping):
+            raise UnfitSchemaError(f"{path} is {value!r:.60}, but must be an object")
+        parts = {str(n): self.rewrite_object(p, f"{path}.{n}", depth) for n, p in value.items()}
+        for name, part in parts.items():
+            if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
+                del part["title"]
+        return parts
+
+    def _refer(self, reference: str, depth: int) -> str | None:
+        """Return the reference to a definition, which is rewritten the first time."""
+        if reference not in self._references:
+            name = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_")
+            name = name or "root"
+            while name in self.definitions:
+                name += "_2"
+            try:
+                found = self._follow(reference)
+                self._references[reference] = f"#/$defs/{name}"
+                self.definitions[name] = {}  # keeps its place, and ends a recursion
+                self.definitions[name] = self.rewrite(found, name, depth)
+            except UnfitSchemaError as error:
+                self.notes.append(str(error))
+        return self._references.get(reference)
 
     def _follow(self, reference: str) -> object:
         """Return what a reference stands for.
@@ -99,127 +197,54 @@ class SchemaRewriter:
             UnfitSchemaError: It leads nowhere.
         """
         # referencing is imported by the first schema that needs it.
-        from referencing import Registry, Resource  # noqa: PLC0415
+        from referencing import Registry  # noqa: PLC0415
         from referencing.exceptions import Unresolvable  # noqa: PLC0415
-        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+        from referencing.jsonschema import DRAFT4, DRAFT7, DRAFT202012  # noqa: PLC0415
 
-        parts = every_schema(self._root) if reference not in ("", "#") else ()
-        for part in parts:
-            # Up to draft 7 an id names a schema, wherever it stands.
-            if part is not self._root and reference in (part.get("$id"), part.get("id")):
-                return part
-        root = {key: value for key, value in self._root.items() if key != "$schema"}
-        own = str(root.get("$id") or root.get("id") or "")
-        resource = Resource.from_contents(root, default_specification=DRAFT202012)
-        registry = Registry().with_resource(own, resource)
-        try:
-            found: object = registry.resolver(base_uri=own).lookup(reference).contents
-        except (Unresolvable, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise UnfitSchemaError(f"the reference {reference!r} leads nowhere") from error
-        return found
-
-    def _refer(self, reference: str, depth: int) -> str:
-        """Return the reference to a definition, which is rewritten the first time."""
-        if reference not in self._names:
-            found = self._follow(reference)
-            plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_")
-            name = plain = plain or "root"
-            number = 2
-            while name in self.definitions:
-                name, number = f"{plain}_{number}", number + 1
-            self._names[reference] = name
-            self.definitions[name] = {}  # keeps its place, and ends a recursion
-            self.definitions[name] = self.rewrite(found, name, depth)
-        return f"#/$defs/{self._names[reference]}"
-
-    def _keyword(self, wire: JsonObject, key: str, value: object, path: str, depth: int) -> None:
-        """Add one keyword to a schema, in its right form."""
-        if key in ("$ref", "$dynamicRef", "$recursiveRef"):
-            self._reference(wire, str(value), depth)
-        elif key == "type":
-            self._type(wire, value, path, depth)
-        elif key in SCHEMAS:
-            wire[key] = self.rewrite(value, path, depth)
-        elif key in SCHEMA_MAPS:
-            wire[key] = self._map(value, path, depth)
-        elif key in SCHEMA_LISTS:
-            parts = [self._part(part, f"{path}.{n}", depth) for n, part in enumerate(_list(value))]
-            if parts:
-                wire[key] = parts
-        elif key in _PLAIN:
-            kept = _PLAIN[key](value)
-            if kept is not None:
-                wire[key] = kept
-        elif _is_json(value):
-            wire[key] = value
-
-    def _map(self, value: object, path: str, depth: int) -> JsonObject:
-        if not value:
-            return {}  # PHP writes an empty object as an empty list
-        if not isinstance(value, Mapping):
-            raise UnfitSchemaError(f"{path} is {_shown(value)}, but must be an object")
-        parts = {
-            str(name): self._part(part, f"{path}.{name}", depth) for name, part in value.items()
-        }
-        for name, part in parts.items():
-            if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
-                del part["title"]
-        return parts
-
-    def _part(self, schema: object, path: str, depth: int) -> JsonObject:
-        """Rewrite a schema as an object: not everybody knows those that are true or false."""
-        wire = self.rewrite(schema, path, depth)
-        if isinstance(wire, dict):
-            return wire
-        return {} if wire else {"not": {}}
-
-    def _reference(self, wire: JsonObject, reference: str, depth: int) -> None:
-        try:
-            wire["$ref"] = self._refer(reference, depth)
-        except UnfitSchemaError as error:
-            if depth > _DEEPEST:
-                raise
-            self.notes.append(str(error))
-
-    def _type(self, wire: JsonObject, value: object, path: str, depth: int) -> None:
-        """Add a type; draft 3 has schemas in lists of types."""
-        kinds = [
-            _TYPE_NAMES.get(kind.lower(), kind.lower()) if isinstance(kind, str) else kind
-            for kind in _list(value)
-        ]
-        if "any" in kinds:
-            return
-        schemas = [kind for kind in kinds if isinstance(kind, Mapping)]
-        if schemas:
-            parts = [*schemas, *(kind for kind in kinds if isinstance(kind, str))]
-            wire["anyOf"] = [self.rewrite(p, f"{path}.{n}", depth) for n, p in enumerate(parts)]
-            return
-        known = list(dict.fromkeys(kind for kind in kinds if kind in TYPES))
-        if known:
-            wire["type"] = known if isinstance(value, list) and len(known) > 1 else known[0]
-        elif kinds:
-            self.notes.append(f"{path} is {_shown(value)}, which is no type")
+        for draft in (DRAFT202012, DRAFT7, DRAFT4):  # an id is a name of its own kind in each
+            resource = draft.create_resource(self._root)
+            with suppress(Unresolvable, AttributeError, LookupError, TypeError, ValueError):
+                own = resource.id() or ""
+                registry = Registry().with_resource(own, resource)
+                found: object = registry.resolver(base_uri=own).lookup(reference).contents
+                if found is not None:
+                    return found
+        raise UnfitSchemaError(f"the reference {reference!r} leads nowhere")
 
 
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
     """Return a schema with the keywords of older drafts under their names of today."""
     given = {str(key): value for key, value in schema.items()}
-    for new, old in _RENAMED.items():
+    for old, new in _RENAMED.items():
         if old in given:
             given.setdefault(new, given.pop(old))
-    items = given.get("items")
-    if isinstance(items, list):
-        del given["items"]
-        given["prefixItems"] = items
-        if "additionalItems" in given:
-            given["items"] = given["additionalItems"]
+    if isinstance(given.get("items"), list):
+        given["prefixItems"] = given.pop("items")
+        given["items"] = given.get("additionalItems")
     given.pop("additionalItems", None)
     for limit, exclusive in _EXCLUSIVE.items():
         # Draft 4 says by a boolean that the limit itself is excluded.
         if isinstance(given.get(exclusive), bool) and given.pop(exclusive) and limit in given:
             given[exclusive] = given.pop(limit)
-    _split_dependencies(given)
-    _gather_required(given)
+    for name, value in _mapping(given.pop("dependencies", None)).items():
+        names = [value] if isinstance(value, str) else value
+        key = "dependentRequired" if isinstance(names, list) else "dependentSchemas"
+        given[key] = {**_mapping(given.get(key)), name: names}
+    properties = _mapping(given.get("properties")).items()
+    flagged = [name for name, part in properties if _mapping(part).get("required") is True]
+    if flagged:  # draft 3 says it on a property
+        named = given.get("required")
+        given["required"] = [*(named if isinstance(named, list) else ()), *flagged]
+    return _modern_types(given)
+
+
+def _modern_types(given: dict[str, object]) -> dict[str, object]:
+    """Return a schema in which types are names, and null is one of them where it is taken."""
+    kinds = _list(given.get("type"))
+    if any(str(kind).lower() == "any" for kind in kinds):
+        del given["type"]
+    elif any(isinstance(kind, Mapping) for kind in kinds):
+        given["anyOf"] = sorted(_list(given.pop("type")), key=lambda kind: isinstance(kind, str))
     if given.pop("nullable", None) is True and isinstance(given.get("type"), str):
         given["type"] = [given["type"], "null"]
         if isinstance(given.get("enum"), list) and None not in _list(given["enum"]):
@@ -251,28 +276,11 @@ def _compiles(pattern: str) -> bool:
     return True
 
 
-def _split_dependencies(given: dict[str, object]) -> None:
-    dependencies = given.pop("dependencies", None)
-    if not isinstance(dependencies, Mapping):
-        return
-    for name, value in dependencies.items():
-        names = [value] if isinstance(value, str) else value
-        key = "dependentRequired" if isinstance(names, list) else "dependentSchemas"
-        held = given.get(key)
-        given[key] = {**(held if isinstance(held, Mapping) else {}), name: names}
-
-
-def _gather_required(given: dict[str, object]) -> None:
-    """Draft 3 says on a property that it is required; newer ones list names on the object."""
-    properties = given.get("properties")
-    flagged = [
-        name
-        for name, part in (properties.items() if isinstance(properties, Mapping) else ())
-        if isinstance(part, Mapping) and part.get("required") is True
-    ]
-    if flagged:
-        named = given.get("required")
-        given["required"] = [*(named if isinstance(named, list) else ()), *flagged]
+def _types(value: object) -> str | list[str] | None:
+    named = [kind.lower() for kind in _list(value) if isinstance(kind, str)]
+    known = [kind for name in named if (kind := _TYPE_NAMES.get(name, name)) in _TYPES]
+    distinct = list(dict.fromkeys(known))
+    return distinct if len(distinct) > 1 else next(iter(distinct), None)
 
 
 def _strings(value: object) -> list[str] | None:
@@ -283,37 +291,36 @@ def _strings(value: object) -> list[str] | None:
 
 
 def _string_lists(value: object) -> JsonObject | None:
-    if not isinstance(value, Mapping):
-        return None
-    return {str(name): names for name, held in value.items() if (names := _strings(held))}
+    lists = {str(name): _strings(held) for name, held in _mapping(value).items()}
+    return {name: names for name, names in lists.items() if names} or None
 
 
 def _values(value: object) -> list[object] | None:
     if not isinstance(value, list | tuple):
         return None
-    return [item for item in value if _is_json(item)] or None
+    return [item for item in value if item is None or _json(item) is not None] or None
 
 
-def _is_json(value: object) -> bool:
-    """Whether a value can be written as JSON, which knows no infinite numbers and no dates."""
+def _json(value: object) -> object:
+    """Return a value that can be written as JSON, which knows no infinite numbers and no dates."""
     try:
         json.dumps(value, allow_nan=False)
     except RecursionError:
-        return True  # refused, with its place, where the request is written
+        return value  # refused, with its place, where the request is written
     except (TypeError, ValueError):
-        return False
-    return True
+        return None
+    return value
 
 
 def _number(value: object) -> float | int | None:
     if isinstance(value, str):
         try:
-            value = float(value) if re.search(r"[.eE]", value) else int(value)
+            value = float(value)
         except ValueError:
             return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return value if math.isfinite(value) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value if math.isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _positive(value: object) -> float | int | None:
@@ -323,7 +330,7 @@ def _positive(value: object) -> float | int | None:
 
 def _count(value: object) -> int | None:
     number = _number(value)
-    return int(number) if number is not None and number >= 0 and number == int(number) else None
+    return number if isinstance(number, int) and number >= 0 else None
 
 
 def _flag(value: object) -> bool | None:
@@ -334,22 +341,24 @@ def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _shown(value: object) -> str:
-    return f"{value!r:.60}"
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
 
 
 _EXCLUSIVE: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _RENAMED: Final = {
-    "multipleOf": "divisibleBy",
-    "allOf": "extends",
-    "not": "disallow",
+    "divisibleBy": "multipleOf",
+    "extends": "allOf",
+    "disallow": "not",
+    "$dynamicRef": "$ref",
+    "$recursiveRef": "$ref",
 }
-"""Keywords of draft 3, by what they are called today."""
+"""Keywords of older drafts, with what they are called here."""
 
 _DROPPED: Final = frozenset(
     {
         *("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"),
-        *("$defs", "definitions"),
+        *DEFINITIONS,
     }
 )
 """Where a schema stands and what it defines: each reference is resolved while rewriting."""
@@ -358,7 +367,8 @@ _NULLABLE: Final = frozenset({"const", "default"})
 """Keywords for which null is a value; elsewhere it stands for nothing."""
 
 _Reader: TypeAlias = Callable[[object], object]
-_PLAIN: Final[Mapping[str, _Reader]] = {
+_READERS: Final[Mapping[str, _Reader]] = {
+    "type": _types,
     "required": _strings,
     "dependentRequired": _string_lists,
     "enum": _values,
