@@ -27,8 +27,7 @@ from langchain_claude_cloud.response.accumulator import (
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.base import Platform
-    from langchain_claude_cloud.platform.http.sending import HttpResponse
+    from langchain_claude_cloud.platform.base import HttpResponse, Platform
 
 T = TypeVar("T")
 HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from langchain_claude_cloud.calls.rate_limit import MinuteWindow
     from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-    from langchain_claude_cloud.platform.http.sending import HttpResponse
+    from langchain_claude_cloud.platform.base import HttpResponse
 
 T = TypeVar("T")
 

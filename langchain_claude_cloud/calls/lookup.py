@@ -30,7 +30,7 @@ from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.catalogue.bedrock import Lookup
-    from langchain_claude_cloud.platform.http.sending import HttpResponse
+    from langchain_claude_cloud.platform.base import HttpResponse
 
 logger = logging.getLogger("langchain_claude_cloud")
 

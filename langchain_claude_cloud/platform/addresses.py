@@ -55,3 +55,12 @@ def _is_public_v6(address: IPv6Address) -> bool:
     if address.ipv4_mapped is not None or address not in _GLOBAL_V6:
         return False
     return address.is_global and not any(address in network for network in _CLOSED_V6)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is given by its IP address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -367,3 +367,18 @@ class PlatformRequest:
         )
         error.status_code = status
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response that was read to its end.
+
+    Attributes:
+        status: The HTTP status: 2xx.
+        headers: Header names, in lower case, to values.
+        body: The body's bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

@@ -13,7 +13,12 @@ from typing import Any, Self
 import httpx
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError, error_from_response
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, PlatformRequest
+from langchain_claude_cloud.platform.base import (
+    HttpResponse,
+    OutgoingRequest,
+    Platform,
+    PlatformRequest,
+)
 from langchain_claude_cloud.platform.http import sending
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -301,7 +306,7 @@ def send(
     model: str,
     timeouts: Timeouts,
     client: httpx.Client | None = None,
-) -> sending.HttpResponse:
+) -> HttpResponse:
     """Send from a thread."""
     return sending.send(PlatformRequest(platform, request, model, timeouts), client)
 
@@ -313,7 +318,7 @@ async def asend(
     model: str,
     timeouts: Timeouts,
     client: httpx.AsyncClient | None = None,
-) -> sending.HttpResponse:
+) -> HttpResponse:
     """Send from an event loop."""
     return await sending.asend(PlatformRequest(platform, request, model, timeouts), client)
 

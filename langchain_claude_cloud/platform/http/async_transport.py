@@ -134,7 +134,7 @@ def _with_header(proxy: httpx.Proxy) -> httpx.Proxy:
     return httpx.Proxy(proxy.url, headers=headers)
 
 
-class LoopBody(httpx.AsyncByteStream):
+class LoopBody(AsyncIterator[bytes], httpx.AsyncByteStream):
     """A response's body.
 
     It is no generator: when a loop ends, asyncio closes all generators at the same time, and one
@@ -191,23 +191,17 @@ class LoopBody(httpx.AsyncByteStream):
         elif self._is_waiting:
             self._response.content.set_exception(httpx.ReadTimeout(""))
 
-    def close(self) -> None:
-        """Let go of the connection: closed at once unless all was read."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._response.close()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
     async def __anext__(self) -> bytes:
+        """Return the next piece, however long it takes."""
         if piece := await self.read(math.inf):
             return piece
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Close it, as httpx wants it."""
-        self.close()
+        """Let go of the connection: closed at once unless all was read."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._response.close()
 
 
 _KINDS: tuple[tuple[type[BaseException], type[httpx.HTTPError]], ...] = (

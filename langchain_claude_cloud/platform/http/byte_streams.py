@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -59,35 +59,26 @@ class _Response:
         self._request = request
         self._response = response
         self._is_at_end = False
-        self._size = 0
+        self._left = math.inf if request.is_stream else RESPONSE_LIMIT
         # A proxy may compress although it is asked not to.
         coding = self.headers.get("content-encoding", "").strip().lower()
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
 
-    def _counted(self, piece: bytes) -> bytes:
-        """Return a piece, unless a response that is kept whole is too large with it."""
-        self._size += len(piece)
-        if self._request.is_stream or self._size <= RESPONSE_LIMIT:
-            return piece
+    def _too_large(self) -> ClaudeCloudError:
         error = self._request.error(
             ServerError,
             f"{self._request.label} answered with more than {RESPONSE_LIMIT:,} bytes, which no "
             "message has. Check that base_url is the cloud's endpoint.",
         )
         error.is_retryable = False
-        raise error
+        return error
 
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
             known = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
             error.request_id = next(filter(None, known), None)
-
-    def _ends(self, seconds: float) -> float:
-        """Return when the time is over for what is read only as far as it comes."""
-        timeouts = self._request.timeouts
-        return time.monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
 
 
 class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"]):
@@ -111,12 +102,17 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
             self._iterators.append(iter(self._stream))
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Let go of the connection."""
+        """Let go of the connection: closed at once unless its end is here already."""
         if error is None:
             self._read_rest(*_DRAIN)
         else:
             self._identify(error)
-        self.close()
+        with suppress(*TRANSPORT_FAILURES):
+            # The end may have come with the last piece; to read on takes no wait.
+            while self._network is not None and self._read(0.0):
+                pass
+        with suppress(*TRANSPORT_FAILURES):
+            self._response.close()
 
     def __next__(self) -> bytes:
         """Return the next piece."""
@@ -126,8 +122,11 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self._request, "body")
         else:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise self._too_large()
             if piece:
-                return self._counted(piece)
+                return piece
             raise StopIteration
         raise broken
 
@@ -136,21 +135,11 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         with self:
             return self._read_rest(*_REFUSAL)
 
-    def close(self) -> None:
-        """Let go of the connection: closed at once unless its end is here already."""
-        with suppress(*TRANSPORT_FAILURES):
-            # The end may have come with the last piece; to read on takes no wait.
-            while self._network is not None and self._read(0.0):
-                pass
-        with suppress(*TRANSPORT_FAILURES):
-            self._response.close()
-
     def _read_rest(self, most: int, seconds: float) -> bytes:
-        rest, ends = b"", self._ends(seconds)
+        rest, timeouts = b"", self._request.timeouts
+        ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
         with suppress(*TRANSPORT_FAILURES):
-            while len(rest) < most and (left := ends - time.monotonic()) > 0:
-                if self._is_at_end:
-                    break
+            while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
                 rest += self._read(left, most)
         return rest[:most]
 
@@ -196,22 +185,23 @@ class AsyncByteStream(
         self._pieces = (
             response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         )
-        self._resumed = time.monotonic()
+        self._resumed = monotonic()
         self._busy = 0.0
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Let go of the connection."""
+        """Let go of the connection: closed at once unless all was read."""
         try:
             if error is None:
                 await self._read_rest(*_DRAIN)
             else:
                 self._identify(error)
         finally:
-            await self.aclose()
+            with suppress(*TRANSPORT_FAILURES):
+                await self._response.aclose()
 
     async def __anext__(self) -> bytes:
         """Return the next piece."""
-        self._busy += time.monotonic() - self._resumed
+        self._busy += monotonic() - self._resumed
         if self._busy > _TURN_SECONDS:
             self._busy = 0.0
             await asyncio.sleep(0)
@@ -221,9 +211,12 @@ class AsyncByteStream(
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self._request, "body")
         else:
-            self._resumed = time.monotonic()
+            self._resumed = monotonic()
+            self._left -= len(piece)
+            if self._left < 0:
+                raise self._too_large()
             if piece:
-                return self._counted(piece)
+                return piece
             raise StopAsyncIteration
         raise broken
 
@@ -232,17 +225,11 @@ class AsyncByteStream(
         async with self:
             return await self._read_rest(*_REFUSAL)
 
-    async def aclose(self) -> None:
-        """Let go of the connection: closed at once unless all was read."""
-        with suppress(*TRANSPORT_FAILURES):
-            await self._response.aclose()
-
     async def _read_rest(self, most: int, seconds: float) -> bytes:
-        rest, ends = b"", self._ends(seconds)
+        rest, timeouts = b"", self._request.timeouts
+        ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
         with suppress(*TRANSPORT_FAILURES):
-            while len(rest) < most and (left := ends - time.monotonic()) > 0:
-                if self._is_at_end:
-                    break
+            while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
                 rest += await self._read(left, most)
         return rest[:most]
 

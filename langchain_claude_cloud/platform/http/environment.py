@@ -7,21 +7,31 @@ import os
 import socket
 import ssl
 import urllib.request
-from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NamedTuple, Self
 
 import httpx
 
 from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.locks import shared_lock
 
 # Below the 350 s after which AWS's load balancers and NAT gateways drop an idle connection
 # without a word, and below the minutes that front ends and firewalls usually grant.
 KEEPALIVE_SECONDS = 60.0
 """How long a connection is kept that is not in use."""
+
+# The names differ between systems: macOS calls TCP_KEEPIDLE TCP_KEEPALIVE.
+_TCP_OPTIONS = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+SOCKET_OPTIONS = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in _TCP_OPTIONS.items()
+        if hasattr(socket, name)
+    ),
+]
+"""What makes the kernel notice a peer that silently went away."""
 
 _REPLACING = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where AWS's tools and requests, which google-auth uses, look for a company's certificates.
@@ -35,13 +45,8 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-_contexts: dict[Certificates, ssl.SSLContext] = {}
-_contexts_lock = shared_lock()
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
-
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(NamedTuple):
     """Which certificates are trusted.
 
     Attributes:
@@ -55,7 +60,7 @@ class Certificates:
     changes: tuple[int, ...]
 
     @classmethod
-    def of_process(cls, ca_bundle: str | None = None) -> Certificates:
+    def of_process(cls, ca_bundle: str | None = None) -> Self:
         """Return what the environment says now.
 
         ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` replace the bundled certificates;
@@ -83,15 +88,10 @@ def tls_context(certificates: Certificates | None = None) -> ssl.SSLContext:
     Raises:
         ConfigurationError: They cannot be loaded.
     """
-    trusted = certificates or Certificates.of_process()
-    with _contexts_lock:
-        if trusted not in _contexts:
-            while len(_contexts) >= _MOST_CONTEXTS:
-                del _contexts[next(iter(_contexts))]
-            _contexts[trusted] = _new_context(trusted)
-        return _contexts[trusted]
+    return _new_context(certificates or Certificates.of_process())
 
 
+@lru_cache(_MOST_CONTEXTS)
 def _new_context(trusted: Certificates) -> ssl.SSLContext:
     try:
         context = httpx.create_ssl_context(trust_env=True)
@@ -120,37 +120,6 @@ def connection_limit() -> int:
         return _WINDOWS_LIMIT
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_CONNECTIONS if files < 0 else min(max(files // 4, 1), _MOST_CONNECTIONS)
-
-
-def keepalive_options() -> list[tuple[int, int, int]]:
-    """Return socket options that make the kernel notice a peer that silently went away."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    for names, value in ((("TCP_KEEPIDLE", "TCP_KEEPALIVE"), 60), (("TCP_KEEPINTVL",), 30)):
-        known = [getattr(socket, name) for name in names if hasattr(socket, name)]
-        options += [(socket.IPPROTO_TCP, option, value) for option in known[:1]]
-    if hasattr(socket, "TCP_KEEPCNT"):
-        options.append((socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4))
-    return options
-
-
-def origin_of(url: str) -> str:
-    """Return ``scheme://host:port`` of a URL, which is what connections are pooled by.
-
-    Raises:
-        ConfigurationError: The URL is not an absolute http or https URL.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError("The endpoint is not a URL: check base_url.") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ConfigurationError(
-            "The endpoint is not an absolute https URL: check base_url, which must look like "
-            "https://host or https://host/path."
-        )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
 
 
 def proxy_for(scheme: str, host: str) -> str | None:
@@ -189,12 +158,3 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
             "pip install 'httpx[socks]'."
         )
     return proxy
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is given by its IP address."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

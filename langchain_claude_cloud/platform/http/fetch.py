@@ -22,13 +22,12 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.addresses import is_public
+from langchain_claude_cloud.platform.addresses import is_address, is_public
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 from langchain_claude_cloud.platform.http.blocking import start_thread
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
-    is_address,
     proxy_for,
     tls_context,
 )

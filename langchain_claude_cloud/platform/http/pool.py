@@ -14,12 +14,13 @@ import os
 import ssl
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
+from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.http.environment import (
     Certificates,
-    origin_of,
     proxy_settings,
     tls_context,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MOST_POOLS: Final = 64
 """How many endpoints threads keep connections to, and each event loop."""
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
@@ -63,6 +65,26 @@ class SocksTransport(httpx.AsyncHTTPTransport):
     async def retire(self) -> None:
         """Close the connections."""
         await self.aclose()
+
+
+def origin_of(url: str) -> str:
+    """Return ``scheme://host:port`` of a URL, which is what connections are pooled by.
+
+    Raises:
+        ConfigurationError: The URL is not an absolute http or https URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("The endpoint is not a URL: check base_url.") from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ConfigurationError(
+            "The endpoint is not an absolute https URL: check base_url, which must look like "
+            "https://host or https://host/path."
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}

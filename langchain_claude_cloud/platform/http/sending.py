@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import httpx
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
-from langchain_claude_cloud.platform.base import PlatformRequest
+from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
 from langchain_claude_cloud.platform.http.blocking import (
     aprepare,
     in_single_flight,
@@ -32,21 +31,6 @@ from langchain_claude_cloud.platform.timeouts import finite
 _NOT_RENEWED = "The credentials were not renewed"
 # Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
 _LARGE_BODY = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A response that was read to its end.
-
-    Attributes:
-        status: The HTTP status: 2xx.
-        headers: Header names, in lower case, to values.
-        body: The body's bytes.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def open_stream(request: PlatformRequest, client: httpx.Client | None = None) -> ByteStream:

@@ -18,12 +18,12 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
+from langchain_claude_cloud.platform.addresses import is_address
 from langchain_claude_cloud.platform.http.blocking import run_within
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
+    SOCKET_OPTIONS,
     connection_limit,
-    is_address,
-    keepalive_options,
 )
 from langchain_claude_cloud.platform.http.loops import open_sockets
 
@@ -109,7 +109,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
                 stream = self._sockets.connect_tcp(
-                    address, port, share, local_address, keepalive_options()
+                    address, port, share, local_address, SOCKET_OPTIONS
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause

@@ -25,7 +25,7 @@ from http_fakes import (
 )
 
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.http.environment import origin_of, proxy_for, tls_context
+from langchain_claude_cloud.platform.http.environment import proxy_for, tls_context
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
     MOST_POOLS,
@@ -33,6 +33,7 @@ from langchain_claude_cloud.platform.http.pool import (
     aclose_pools,
     close_pools,
     loop_transport,
+    origin_of,
     thread_transport,
 )
 
