@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from langchain_claude_cloud.catalogue.models import BEDROCK_ID, bedrock_api_rows
+from langchain_claude_cloud.catalogue.models import BEDROCK_ID, catalogue_file
 from langchain_claude_cloud.errors.types import BedrockApiName, Framing, JsonObject, Operation
 
 _ARN = re.compile(
@@ -41,20 +41,10 @@ class Lookup:
     permission: str
 
 
-LOOKUPS: Final[Mapping[str, Lookup]] = {
-    "application-inference-profile": Lookup("inference-profiles", "bedrock:GetInferenceProfile"),
-    "inference-profile": Lookup("inference-profiles", "bedrock:GetInferenceProfile"),
-    "provisioned-model": Lookup(
-        "provisioned-model-throughput", "bedrock:GetProvisionedModelThroughput"
-    ),
-    "custom-model-deployment": Lookup(
-        "model-customization/custom-model-deployments", "bedrock:GetCustomModelDeployment"
-    ),
-    "prompt-router": Lookup("prompt-routers", "bedrock:GetPromptRouter"),
-    "default-prompt-router": Lookup("prompt-routers", "bedrock:GetPromptRouter"),
-}
-"""By the ARN's kind of resource (botocore's model of ``bedrock``, 2023-04-20). An imported
-model is not Anthropic's; a foundation model and a custom model are named in their ARNs."""
+@cache
+def arn_lookups() -> Mapping[str, Lookup]:
+    """Return how the control plane is asked about each kind of resource that it knows."""
+    return {kind: Lookup(**row) for kind, row in catalogue_file()["arn_lookups"].items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,7 @@ def lookup_of(text: str) -> Lookup | None:
     parts = split_arn(text)
     if parts is None or id_in_arn(text) is not None:
         return None
-    return LOOKUPS.get(parts[0])
+    return arn_lookups().get(parts[0])
 
 
 def tells_where_it_leads(arn: str) -> bool:
@@ -104,7 +94,7 @@ def tells_where_it_leads(arn: str) -> bool:
     parts = split_arn(arn)
     if parts is None:
         return False
-    return parts[0] in _IN_ITS_REGION or parts[0] in LOOKUPS or id_in_arn(arn) is not None
+    return parts[0] in _IN_ITS_REGION or parts[0] in arn_lookups() or id_in_arn(arn) is not None
 
 
 def region_of(arn: str) -> str:
@@ -182,7 +172,7 @@ class BedrockApi:
 @cache
 def bedrock_apis() -> Mapping[BedrockApiName, BedrockApi]:
     """Return Bedrock's APIs by the names that users give them."""
-    return {name: _read(row["endpoint"]) for name, row in bedrock_api_rows().items()}
+    return {name: _read(row["endpoint"]) for name, row in catalogue_file()["bedrock_apis"].items()}
 
 
 def _read(row: JsonObject) -> BedrockApi:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Final, Literal, TypeVar, get_args
 
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, JsonObject
 
@@ -20,6 +20,7 @@ BEDROCK_ID = re.compile(
 VERTEX_PUBLISHER = "publishers/anthropic/models/"
 """What Vertex AI puts before a model's id in a resource's name."""
 
+_SETS: Final = ("thinking_types", "server_tools")
 # Stripped one after another from an id that is not in the catalogue: ":0", "-v1", a date.
 _VERSION_ENDINGS = (r":[A-Za-z0-9]+", r":[A-Za-z0-9]+", r"-v\d+", r"-(?:latest|\d{8})")
 
@@ -142,10 +143,10 @@ class ModelInfo:
     context_window: int
     max_output_tokens: int
     characters_per_token: float
-    lifecycles: Mapping[Cloud, Lifecycle]
     evidence: tuple[str, ...]
     vertex: Capabilities
     bedrock: Capabilities
+    lifecycles: Mapping[Cloud, Lifecycle] = field(default_factory=dict)
     status: str = "active"
     retires_not_before: str | None = None
     cache_minimum: int | None = None
@@ -166,6 +167,9 @@ class ModelInfo:
         """Whether a cloud has the model, and has not retired it."""
         model_id = self.vertex_id if cloud == "vertex" else self.bedrock_id
         return model_id is not None and self.lifecycle(cloud).status != "retired"
+
+
+_Row = TypeVar("_Row", Capabilities, ModelInfo)
 
 
 def find(text: str) -> ModelInfo | None:
@@ -200,8 +204,7 @@ def served_by_family() -> dict[str, list[ModelInfo]]:
 @cache
 def unnamed_model() -> ModelInfo:
     """Return the row that stands in for any model that Bedrock may serve."""
-    data = _read_file()
-    return _read_row(data["stand_in"], data["generations"])
+    return _read_row(catalogue_file()["stand_in"])
 
 
 @cache
@@ -217,13 +220,13 @@ def models_by_name() -> dict[str, ModelInfo]:
 @cache
 def all_models() -> tuple[ModelInfo, ...]:
     """Return the catalogue, newest model first."""
-    data = _read_file()
-    rows = (_read_row(row, data["generations"]) for row in data["models"])
+    rows = map(_read_row, catalogue_file()["models"])
     return tuple(sorted(rows, key=lambda row: row.released, reverse=True))
 
 
 @cache
-def _read_file() -> JsonObject:
+def catalogue_file() -> JsonObject:
+    """Return what ``models.json`` holds."""
     source = resources.files("langchain_claude_cloud.catalogue").joinpath("models.json")
     data: JsonObject = json.loads(source.read_text(encoding="utf-8"))
     return data
@@ -232,39 +235,32 @@ def _read_file() -> JsonObject:
 @cache
 def _through(invoke: Capabilities, api: BedrockApiName) -> Capabilities:
     """Return what a model takes through one of Bedrock's APIs, from what InvokeModel takes."""
-    return replace(invoke, **bedrock_api_rows()[api].get("capabilities", {}))
+    return replace(invoke, **catalogue_file()["bedrock_apis"][api].get("capabilities", {}))
 
 
-def bedrock_api_rows() -> dict[BedrockApiName, JsonObject]:
-    """Return the rows of Bedrock's APIs, as they are written."""
-    rows: dict[BedrockApiName, JsonObject] = _read_file()["bedrock_apis"]
-    return rows
-
-
-def _read_row(row: JsonObject, generations: Mapping[str, JsonObject]) -> ModelInfo:
+def _read_row(row: JsonObject) -> ModelInfo:
     layers = [row]
     while (parent := layers[0].get("generation") or layers[0].get("extends")) is not None:
-        layers.insert(0, generations[parent])
-    merged: JsonObject = {
-        **{name: _frozen(value) for layer in layers for name, value in layer.items()},
-        "lifecycles": {name: Lifecycle(**told) for name, told in row.get("lifecycles", {}).items()},
-        "evidence": tuple(fact for layer in reversed(layers) for fact in layer["evidence"]),
-        "vertex": _read_capabilities(layers, "vertex"),
-        "bedrock": _read_capabilities(layers, "bedrock"),
+        layers.insert(0, catalogue_file()["generations"][parent])
+    merged = {name: value for layer in layers for name, value in layer.items()}
+    merged["evidence"] = [fact for layer in reversed(layers) for fact in layer["evidence"]]
+    merged["lifecycles"] = {
+        cloud: Lifecycle(**told) for cloud, told in merged.get("lifecycles", {}).items()
     }
-    names = {field.name for field in fields(ModelInfo)} & merged.keys()
-    return ModelInfo(**{name: merged[name] for name in names})
+    for cloud in get_args(Cloud):
+        told = [layer.get(part, {}) for layer in layers for part in ("capabilities", cloud)]
+        merged[cloud] = _make(Capabilities, {name: v for part in told for name, v in part.items()})
+    return _make(ModelInfo, merged)
 
 
-def _read_capabilities(layers: Iterable[JsonObject], cloud: Cloud) -> Capabilities:
-    values: JsonObject = {}
-    for layer in layers:
-        values |= {**layer.get("capabilities", {}), **layer.get(cloud, {})}
-    for name in ("thinking_types", "server_tools"):
-        values[name] = frozenset(values[name])
-    frozen: JsonObject = {name: _frozen(value) for name, value in values.items()}
-    return Capabilities(**frozen)
+def _make(kind: type[_Row], values: JsonObject) -> _Row:
+    """Return a row of those values that it has fields for, with lists that cannot be changed."""
+    names = [each.name for each in fields(kind) if each.name in values]
+    frozen: JsonObject = {name: _frozen(name, values[name]) for name in names}
+    return kind(**frozen)
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _frozen(name: str, value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    return frozenset(value) if name in _SETS else tuple(value)

@@ -20,6 +20,7 @@ from langchain_claude_cloud.catalogue.models import (
     Capabilities,
     ModelInfo,
     all_models,
+    catalogue_file,
     find,
     models_by_name,
     newest_of_family,
@@ -331,31 +332,6 @@ def unknown_model_note(model: str) -> str:
     return f"{model} is not in the catalogue{meant}"
 
 
-# Switzerland and the United Kingdom are in Europe, but a promise about the EU excludes them.
-_OUTSIDE_THE_EU = frozenset({"eu-west-2", "eu-central-2", "europe-west2", "europe-west6"})
-_GEOGRAPHIES: Mapping[Cloud, tuple[tuple[str, str], ...]] = {
-    "bedrock": (
-        ("us-gov-", "us-gov"),
-        ("us-", "us"),
-        ("eu-", "eu"),
-        ("ap-northeast-1", "jp"),
-        ("ap-northeast-3", "jp"),
-        ("ap-southeast-2", "au"),
-        ("ap-southeast-4", "au"),
-        ("ap-south-", "in"),
-        ("ap-", "apac"),
-    ),
-    "vertex": (
-        ("us", "us"),
-        ("europe-", "eu"),
-        ("asia-northeast1", "jp"),
-        ("asia-northeast2", "jp"),
-        ("australia-", "au"),
-        ("asia-south1", "in"),
-        ("asia-south2", "in"),
-        ("asia-", "apac"),
-    ),
-}
 _PARTS_OF = {"apac": frozenset({"jp", "au", "in"}), "us": frozenset({"us-gov"})}
 
 
@@ -370,14 +346,10 @@ def region_geography(cloud: Cloud, region: str) -> str | None:
         ``us``, ``eu`` (the European Union: neither London nor Zurich), ``jp``, ``apac``,
         ``au``, ``in`` or ``us-gov``; None for ``global`` and for regions elsewhere.
     """
-    if region in _OUTSIDE_THE_EU:
-        return None
-    if region in {"us", "eu"}:
-        return region
-    for start, geography in _GEOGRAPHIES[cloud]:
-        if region.startswith(start):
-            return geography
-    return None
+    geographies: Mapping[str, str | None] = catalogue_file()["geographies"][cloud]
+    if region in geographies:
+        return geographies[region]
+    return next((place for start, place in geographies.items() if region.startswith(start)), None)
 
 
 def lies_within(geography: str | None, residency: str) -> bool:

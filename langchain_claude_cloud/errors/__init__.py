@@ -20,29 +20,6 @@ else:  # no call that succeeds needs them
     explanation = LazyModule("langchain_claude_cloud.errors.explanation")
     parsing = LazyModule("langchain_claude_cloud.errors.parsing")
 
-__all__ = [
-    "AuthenticationError",
-    "ClaudeCloudError",
-    "ConfigurationError",
-    "ConnectionFailedError",
-    "ContextOverflowError",
-    "InvalidInputError",
-    "InvalidRequestError",
-    "LocalLimitError",
-    "NotFoundError",
-    "OverloadedError",
-    "PermissionDeniedError",
-    "Place",
-    "RateLimitError",
-    "RequestTimeoutError",
-    "RequestTooLargeError",
-    "ServerError",
-    "StreamInterruptedError",
-    "error_from_event",
-    "error_from_exception_frame",
-    "error_from_response",
-]
-
 
 class ClaudeCloudError(core.ModelError):
     """The base class of all errors of this package.
