@@ -418,7 +418,7 @@ def test_a_reference_is_of_one_batch(llm: ChatClaudeCloud, tmp_path: Path) -> No
     with pytest.raises(ConfigurationError, match="another reference"):
         submit(llm, rows(4), storage="s3://prompts/b", reference=tmp_path / "ref", options=OPTIONS)
     (tmp_path / "other").write_text("[1]")
-    with pytest.raises(ConfigurationError, match="no reference"):
+    with pytest.raises(ConfigurationError, match="not the reference"):
         BatchJob.load(tmp_path / "other")
     with pytest.raises(ConfigurationError, match="not there"):
         BatchJob.load(tmp_path / "nothing")

@@ -21,7 +21,6 @@ from langchain_claude_cloud.batch.jobs.bedrock import BedrockBatch
 from langchain_claude_cloud.batch.jobs.pipeline import take_apart
 from langchain_claude_cloud.batch.jobs.vertex import VertexBatch
 from langchain_claude_cloud.calls.rate_limit import MINUTE, RateLimit
-from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.cost import cost_of
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
@@ -151,7 +150,7 @@ def estimate(
     quota = RateLimit(requests_per_minute, tokens_per_minute)
     quota.check()
     pipeline = take_apart(runnable)
-    route = route_to(pipeline.model, pipeline.arguments)
+    route = pipeline.route()
     region = route.known_region()
     resolved = route.resolve_in(region)
     found = Estimate(resolved.cloud, resolved.model_id)

@@ -30,7 +30,6 @@ from langchain_claude_cloud.batch.jobs.services import (
 from langchain_claude_cloud.batch.outputs import open_output
 from langchain_claude_cloud.batch.report import RunReport
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -108,7 +107,7 @@ class BatchJob:
         found = Reference.load(Path(reference))
         pipeline = Pipeline(_model_of(found)) if runnable is None else take_apart(runnable)
         _, connect = cloud_of(found.storage)
-        route = route_to(pipeline.model, pipeline.arguments, found.cloud)
+        route = pipeline.route(found.cloud)
         service, store, _ = connect(route, found.options)
         return cls(found, pipeline, service, store)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import (
     Runnable,
@@ -15,11 +17,12 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.base import RunnableBindingBase
 
+from langchain_claude_cloud.calls.exchange import Call
 from langchain_claude_cloud.calls.offline import OfflineCalls
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.chat_models.offline import offline_calls, prompt_of
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
+from langchain_claude_cloud.routing.routes import Route
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,20 @@ class Pipeline:
         Raises:
             ClaudeCloudError: The model has no route to the cloud.
         """
-        return offline_calls(self.model, self.arguments, cloud)
+        call = self._call()
+        return OfflineCalls(replace(call, routes=(_first(call.routes, cloud),)))
+
+    def route(self, cloud: Cloud | None = None) -> Route:
+        """Return the first route of the model, to a cloud or to any.
+
+        Raises:
+            ClaudeCloudError: An argument is not known, or there is no such route.
+        """
+        routes = self._call().routes
+        return routes[0] if cloud is None else _first(routes, cloud)
+
+    def _call(self) -> Call:
+        return self.model._call([], None, dict(self.arguments), stream=False)  # noqa: SLF001 - ours
 
     def prompt(self, value: object) -> list[BaseMessage]:
         """Return the prompt for an input.
@@ -54,13 +70,25 @@ class Pipeline:
         """
         for step in self.before:
             value = step.invoke(value)
-        return prompt_of(self.model, value)
+        given = cast("LanguageModelInput", value)
+        return self.model._convert_input(given).to_messages()  # noqa: SLF001 - ours
 
     def finish(self, message: object) -> object:
         """Return what the runnable makes of an answer."""
         for step in self.after:
             message = step.invoke(message)
         return message
+
+
+def _first(routes: Sequence[Route], cloud: Cloud) -> Route:
+    for route in routes:
+        if route.config.cloud == cloud:
+            return route
+    raise ConfigurationError(
+        f"The storage is of {LABELS[cloud]}, and the model's platform is another: give the model "
+        f'platform="{cloud}", or a storage of its cloud.',
+        platform=cloud,
+    )
 
 
 def take_apart(runnable: Runnable[Any, Any]) -> Pipeline:

@@ -23,7 +23,6 @@ from langchain_claude_cloud.batch.jobs.reference import Reference
 from langchain_claude_cloud.batch.jobs.services import BatchOptions
 from langchain_claude_cloud.batch.jobs.shards import ShardWriter
 from langchain_claude_cloud.batch.outputs import alone
-from langchain_claude_cloud.chat_models.offline import route_to
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -93,7 +92,7 @@ def _submit(
     note: JsonObject,
 ) -> BatchJob:
     cloud, connect = cloud_of(storage)
-    route = route_to(pipeline.model, pipeline.arguments, cloud)
+    route = pipeline.route(cloud)
     known = Reference.load(path) if path.exists() else None
     service, store, settings = connect(
         route, options if options is not None or known is None else known.options
