@@ -1,4 +1,4 @@
-"""The fields of `ChatClaudeCloud`: how they are checked, copied, pickled and serialized.
+"""The fields of `ChatClaudeCloud`: how they are checked, copied, serialized and described.
 
 None of these reveals a secret.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from pydantic import (
     ConfigDict,
@@ -22,12 +23,14 @@ from pydantic import (
 )
 
 from langchain_claude_cloud import LazyModule
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     FIELD_ALIASES,
     CheckedArguments,
     check_max_retries,
+    expand_alias,
     refuse_unknown,
 )
 from langchain_claude_cloud.errors import ConfigurationError
@@ -48,6 +51,21 @@ else:  # what an instance needs, not the import
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
+_IDENTIFYING: Final = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "thinking",
+    "effort",
+    "betas",
+    "context_1m",
+    "context_management",
+    "prompt_caching",
+    "residency",
+    "model_kwargs",
+)
 
 
 class ModelBase(CheckedArguments, BaseChatModel):
@@ -120,13 +138,6 @@ class ModelBase(CheckedArguments, BaseChatModel):
         self._routes_for(self.model, self.default_headers or {})
         return self
 
-    def _platforms(self) -> tuple[Vertex | Bedrock, ...]:
-        """Return the platforms, the standard ``api_key`` and ``base_url`` put in their place."""
-        # Again, after the constructor: pydantic checks neither assignments nor `model_copy`.
-        chosen = choose_platforms(self.platform, self.model)
-        configs = chosen if isinstance(chosen, list) else [chosen]
-        return place_key(configs, api_key=self.api_key, base_url=self.base_url)
-
     def _check_clients(self) -> None:
         """Refuse clients that are of the wrong kind, or closed."""
         if self.http_client is None and self.http_async_client is None:
@@ -152,9 +163,11 @@ class ModelBase(CheckedArguments, BaseChatModel):
         cached = self._routes
         if cached is not None and cached[0] == key:
             return cached[1]
-        routes = make_routes(
-            self._platforms(), model, residency=self.residency, default_headers=headers
-        )
+        # Again, after the constructor: pydantic checks neither assignments nor `model_copy`.
+        chosen = choose_platforms(self.platform, self.model)
+        configs = chosen if isinstance(chosen, list) else [chosen]
+        placed = place_key(configs, api_key=self.api_key, base_url=self.base_url)
+        routes = make_routes(placed, model, residency=self.residency, default_headers=headers)
         for route in routes:
             notice = route.global_routing(route.known_region())
             if notice:
@@ -177,8 +190,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if self.default_headers:
             update["default_headers"] = mask_headers(self.default_headers)
         if self.api_key is not None or self.base_url is not None:
-            (config,) = self._platforms()
-            update |= {"platform": config, "api_key": None, "base_url": None}
+            (route,) = self._routes_for(self.model, self.default_headers or {})
+            update |= {"platform": route.config, "api_key": None, "base_url": None}
         return self.model_copy(update=update) if update else self
 
     @field_serializer("default_headers")
@@ -217,6 +230,31 @@ class ModelBase(CheckedArguments, BaseChatModel):
             copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
         return copied
 
+    @property
+    def _llm_type(self) -> str:
+        # langchain's middleware tells Claude models by this name.
+        return "anthropic-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        settings = {name: getattr(self, name) for name in _IDENTIFYING}
+        given = {name: value for name, value in settings.items() if value not in (None, {})}
+        configs = self.platform if isinstance(self.platform, list) else [self.platform]
+        clouds = [getattr(config, "cloud", config) for config in configs]
+        return {"model": self.model, "platforms": clouds, **given}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop or self.stop_sequences, **kwargs)
+        # What is no name is refused by the call, which comes after this.
+        model = expand_alias(params.get("ls_model_name") or self.model)
+        name = catalogue_name(model) or model
+        return {**params, "ls_provider": "anthropic", "ls_model_name": name}
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        routes = self._routes_for(self.model, self.default_headers or {})
+        profiles = [model_profile(route.resolve_in(route.known_region())) for route in routes]
+        return cast("ModelProfile", _common(profiles))
+
 
 def safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     """Return a call's arguments, the credentials among their headers hidden."""
@@ -235,3 +273,56 @@ def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) 
                 f"{name!r} is a setting of the platform, not of the model: give "
                 f"platform={' or platform='.join(f'{owner}({name}=...)' for owner in owners)}."
             )
+
+
+def model_profile(resolved: ResolvedModel) -> dict[str, object]:
+    """Return the keys of `langchain_core.language_models.ModelProfile` for a model.
+
+    Only keys that the installed langchain-core declares: it warns about any other.
+    """
+    info, takes = resolved.info, resolved.capabilities
+    facts: dict[str, object] = {
+        "name": info.name if resolved.known else resolved.requested,
+        "open_weights": False,
+        "last_updated": info.released,  # when what is said here became so
+        "max_input_tokens": info.context_window,
+        "max_output_tokens": info.max_output_tokens,
+        "reasoning_output": bool(takes.thinking_types),
+        "temperature": takes.sampling,
+        "tool_choice": takes.forced_tool_choice,
+        "structured_output": takes.structured_output,
+        "mid_conversation_system_messages": takes.mid_conversation_system,
+        "mid_conversation_tools": False,  # a first-party beta, which neither cloud has
+        "attachment": takes.image_input or takes.pdf_input,
+    }
+    images = ("image_inputs", "image_url_inputs", "image_tool_message")
+    facts |= dict.fromkeys(images, takes.image_input)
+    facts |= dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input)
+    facts |= dict.fromkeys(
+        ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming"), True
+    )
+    facts |= dict.fromkeys(("audio_inputs", "video_inputs"), False)
+    facts |= dict.fromkeys(("image_outputs", "audio_outputs", "video_outputs"), False)
+    if resolved.known:
+        facts["release_date"] = info.released
+        active = info.lifecycle(resolved.cloud).status == "active"
+        facts["status"] = "active" if active else "deprecated"
+    if takes.effort_levels:
+        facts["reasoning_effort_levels"] = list(takes.effort_levels)
+    if takes.effort_default:
+        facts["reasoning_effort_default"] = takes.effort_default
+    return {name: fact for name, fact in facts.items() if name in ModelProfile.__annotations__}
+
+
+def _common(profiles: Sequence[JsonObject]) -> JsonObject:
+    """Return what is true of all routes: the smaller limit, the capability that all have."""
+    first, *others = profiles
+    common = dict(first)
+    for other in others:
+        for key, value in list(common.items()):
+            theirs = other.get(key)
+            if isinstance(value, bool | int) and isinstance(theirs, bool | int):
+                common[key] = min(value, theirs)
+            elif value != theirs:
+                del common[key]
+    return common

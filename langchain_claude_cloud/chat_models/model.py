@@ -24,8 +24,7 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import BaseModel
 
 from langchain_claude_cloud import LazyModule
-from langchain_claude_cloud.chat_models.description import DescribedModel
-from langchain_claude_cloud.chat_models.fields import safe_to_show
+from langchain_claude_cloud.chat_models.fields import ModelBase, safe_to_show
 from langchain_claude_cloud.errors.types import JsonObject
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ else:
 Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | core_tools.BaseTool"
 
 
-class ChatClaudeCloud(DescribedModel):
+class ChatClaudeCloud(ModelBase):
     """Claude on Vertex AI or Amazon Bedrock.
 
     Every field that goes into a request is also taken at call time, by ``invoke``, ``stream``

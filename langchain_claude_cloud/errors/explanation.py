@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -22,21 +22,7 @@ from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
-ErrorKind: TypeAlias = Literal[
-    "authentication",
-    "permission",
-    "not_found",
-    "invalid",
-    "too_large",
-    "overflow",
-    "rate_limit",
-    "server",
-    "overloaded",
-    "timeout",
-]
-"""Which exception class an error becomes."""
-
-CLASSES: Final[Mapping[ErrorKind, type[errors.ClaudeCloudError]]] = {
+CLASSES: Final[Mapping[str, type[errors.ClaudeCloudError]]] = {
     "authentication": errors.AuthenticationError,
     "permission": errors.PermissionDeniedError,
     "not_found": errors.NotFoundError,
@@ -62,9 +48,7 @@ _FIELD = re.compile(
     r"|stop_sequences|context_management)(?:\.[\w-]+)*: ?",
     re.IGNORECASE,
 )
-_ABOUT_ACCOUNT: frozenset[ErrorKind | None] = frozenset(
-    ("authentication", "permission", "not_found")
-)
+_ABOUT_ACCOUNT: Final = ("authentication", "permission", "not_found")
 _TOOL: Final = re.compile(r"\btools\.(\d+)\b")
 _WORTH_SAYING: Final = 60.0
 _LARGEST_REQUEST: Final[Mapping[Cloud, str]] = {"vertex": "30", "bedrock": "20"}
@@ -81,7 +65,7 @@ class ErrorName:
     """
 
     status: int
-    kind: ErrorKind
+    kind: str
     is_exact: bool = False
 
 
@@ -104,8 +88,8 @@ class KnownError:
     meaning: str
     hint: str
     cloud: Cloud | None = None
-    kind: ErrorKind | None = None
-    only: frozenset[ErrorKind] = frozenset(
+    kind: str | None = None
+    only: frozenset[str] = frozenset(
         ("authentication", "permission", "not_found", "invalid", "too_large")
     )
 
@@ -139,9 +123,9 @@ class KnownErrors:
         errors: What texts say, the most exact first within a cloud.
     """
 
-    statuses: Mapping[int, ErrorKind]
+    statuses: Mapping[int, str]
     names: Mapping[str, ErrorName]
-    hints: Mapping[Literal["vertex", "bedrock", "both"], Mapping[ErrorKind, str]]
+    hints: Mapping[Literal["vertex", "bedrock", "both"], Mapping[str, str]]
     errors: tuple[KnownError, ...]
 
 
@@ -185,7 +169,7 @@ def explained(
 
 def _classify(
     parsed: ParsedError, named: ErrorName | None, platform: Cloud
-) -> tuple[ErrorKind, KnownError | None]:
+) -> tuple[str, KnownError | None]:
     """Return the kind of an error, and what is known about its text.
 
     The error's name and status give the kind; a known text may say that it is another.
@@ -201,7 +185,7 @@ def _classify(
     return kind, None
 
 
-def is_hopeless(parsed: ParsedError, kind: ErrorKind) -> bool:
+def is_hopeless(parsed: ParsedError, kind: str) -> bool:
     """Whether waiting does not help a throttled request: a quota of zero, a spend limit.
 
     Google's "Please submit a quota increase request" does not tell: a new project, whose
@@ -230,7 +214,7 @@ class Explanation:
     """
 
     parsed: ParsedError
-    kind: ErrorKind
+    kind: str
     known: KnownError | None
     platform: Cloud
     model: str | None

@@ -27,7 +27,7 @@ from langchain_claude_cloud.catalogue.resolution import (
     region_geography,
     resolve,
 )
-from langchain_claude_cloud.chat_models.description import model_profile
+from langchain_claude_cloud.chat_models.fields import model_profile
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
 

@@ -7,7 +7,7 @@ import pytest
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.catalogue.models import all_models, find
 from langchain_claude_cloud.catalogue.resolution import catalogue_name, resolve
-from langchain_claude_cloud.chat_models.description import model_profile
+from langchain_claude_cloud.chat_models.fields import model_profile
 from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
