@@ -183,7 +183,7 @@ def test_nothing_that_a_model_shows_of_itself_has_a_secret(
         "fallbacks": repr(model.with_fallbacks([model])),
         "retry": repr(model.with_retry()),
         "agent": repr(create_agent(model, [lookup])),
-        "platforms": repr(model._platforms()),
+        "platforms": repr([route.config for route in model._routes_for(MODEL, {})]),
         "routes": repr([route.platform for route in model._routes_for(MODEL, {})]),
     }
     assert shown(seen, secrets) == []
@@ -195,10 +195,11 @@ def test_a_loaded_copy_says_which_header_it_lacks(
 ) -> None:
     """It never sends the mask, and nothing else in its place."""
     model, secrets = planted
-    has_contents = "credentials_info" in model._platforms()[0].model_fields_set
+    config = model._routes_for(MODEL, {})[0].config
+    has_contents = "credentials_info" in config.model_fields_set
     lacks = r"credentials_info" if has_contents else r"x-api-key.*default_headers"
     names = {"vertex": ["VERTEX_ACCESS_TOKEN"], "bedrock": ["AWS_BEARER_TOKEN_BEDROCK"]}
-    for name in names[model._platforms()[0].cloud]:
+    for name in names[config.cloud]:
         monkeypatch.setenv(name, secrets[0])
     for part in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(part, secrets[0])

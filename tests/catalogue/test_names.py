@@ -65,7 +65,7 @@ def test_an_aliass_exact_id_tells_the_cloud(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ANTHROPIC_DEFAULT_OPUS_MODEL", "claude-opus-4-5@20251101")
     monkeypatch.setenv("ANTHROPIC_VERTEX_PROJECT_ID", "p")
     llm = ChatClaudeCloud(model="opus")
-    assert [config.cloud for config in llm._platforms()] == ["vertex"]
+    assert [route.config.cloud for route in llm._routes_for("opus", {})] == ["vertex"]
 
 
 @pytest.mark.parametrize(

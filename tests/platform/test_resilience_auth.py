@@ -274,8 +274,9 @@ async def test_a_role_that_may_not_be_assumed_switches(
 ) -> None:
     """Nothing is sent to that platform; the next one answers."""
     sts.refusal = ("AccessDenied", "User is not authorized to perform sts:AssumeRole")
-    (first,) = model_with_role(emulator)._platforms()
-    model = model_with_role(emulator).model_copy(update={"platform": [first, emulator.vertex()]})
+    model = model_with_role(emulator)
+    first = model._routes_for(model.model, {})[0].config
+    model = model.model_copy(update={"platform": [first, emulator.vertex()]})
     answer = await model.ainvoke("Hi")
     assert answer.response_metadata["platform"] == "vertex"
     assert [request.platform for request in emulator.requests] == ["vertex"]
