@@ -17,8 +17,8 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.base import RunnableBindingBase
 
-from langchain_claude_cloud.calls.driver import Call
 from langchain_claude_cloud.calls.offline import OfflineCalls
+from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
