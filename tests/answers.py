@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from langchain_core.outputs import ChatGenerationChunk
+
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ChunkHandler
 from langchain_claude_cloud.response.message import ResponseSource
@@ -93,7 +95,12 @@ def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator[Any],
     """Return the fold of a stream and what a writer made of it."""
     stream: ResponseStream[Any] = ResponseStream("sse", MessageAccumulator(writer), ORIGIN)
     outputs = [*stream.feed(sse(events)), *stream.close()]
-    return stream.accumulator, outputs
+    return stream.accumulator, unpacked(outputs)
+
+
+def unpacked(outputs: Iterable[Any]) -> list[Any]:
+    """Return the messages in a stream of chunks; events stay as they are."""
+    return [each.message if isinstance(each, ChatGenerationChunk) else each for each in outputs]
 
 
 def chunks(events: Iterable[Event], version: str = "v0") -> list[Any]:

@@ -37,12 +37,11 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import chunks, handlers
+    from langchain_claude_cloud.response import handlers
 else:
     # Annotations name what is in these modules, so that `typing.get_type_hints` finds it:
     # langchain-core asks for the hints of a method when it is called through `with_fallbacks`.
     available_models = LazyModule("langchain_claude_cloud.control_plane.available_models")
-    chunks = LazyModule("langchain_claude_cloud.response.chunks")
     core_protocol = LazyModule("langchain_protocol.protocol")
     core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
@@ -168,10 +167,9 @@ class ChatClaudeCloud(ModelBase):
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
         answer = driver.CallDriver(call, "stream", handler).steps()
-        for chunk in executors.execute(answer, call.clients):
-            yield chunks.generation_chunk(chunk)
+        return executors.execute(answer, call.clients)
 
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
@@ -181,8 +179,7 @@ class ChatClaudeCloud(ModelBase):
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
         answer = driver.CallDriver(call, "stream", handler).steps()
-        async for chunk in executors.aexecute(answer, call.clients):
-            yield chunks.generation_chunk(chunk)
+        return executors.aexecute(answer, call.clients)
 
     def _stream_chat_model_events(
         self,
@@ -191,23 +188,22 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[core_protocol.MessagesData]:
-        """Yield protocol events; core looks for this hook when v3 events are wanted."""
+        """Return protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
-        yield from executors.execute(answer, call.clients)
+        return executors.execute(answer, call.clients)
 
-    async def _astream_chat_model_events(
+    def _astream_chat_model_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[core_protocol.MessagesData]:
-        """Yield protocol events; core looks for this hook when v3 events are wanted."""
+        """Return protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
         answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
-        async for event in executors.aexecute(answer, call.clients):
-            yield event
+        return executors.aexecute(answer, call.clients)
 
     def bind_tools(
         self,

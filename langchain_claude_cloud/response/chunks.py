@@ -15,7 +15,7 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import reduce
 from itertools import groupby
@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, Literal, Self, TypeVar, cast
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessageChunk, ToolCallChunk
 from langchain_core.messages.ai import add_usage
-from langchain_core.messages.tool import tool_call, tool_call_chunk
+from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils._merge import merge_dicts, merge_lists
 from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
@@ -56,9 +56,11 @@ class _FinalMessage(AIMessage):
     """
 
     def __new__(cls, *_: object, **fields: Any) -> Any:  # noqa: ANN401 - an AIMessage, or cls
-        if cls is not _FinalMessage:
-            return super().__new__(cls)
-        return finished_message(fields)
+        """Make a message; of a chunk's fields in a dump, the standard type that was dumped."""
+        if cls is _FinalMessage:
+            return finished_message(fields)
+        dumped = _DUMPED_AS.get(fields.get("type", ""))
+        return dumped(**fields) if dumped else super().__new__(cls)
 
 
 class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
@@ -72,11 +74,6 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
     parsed_calls: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
     readers: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
-
-    def __new__(cls, *_: object, **fields: Any) -> Any:  # noqa: ANN401 - see the first lines
-        """Make a chunk; from the fields of a dump, the standard type that was dumped."""
-        dumped = _DUMPED_AS.get(fields.get("type", ""))
-        return dumped(**fields) if dumped else object.__new__(cls)
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
@@ -125,16 +122,34 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does
         others = other if isinstance(other, list | tuple) else [other]
-        chunks = [chunk for chunk in others if isinstance(chunk, AIMessageChunk)]
-        if len(chunks) != len(others):
+        chunks = [self, *(chunk for chunk in others if isinstance(chunk, AIMessageChunk))]
+        if len(chunks) <= len(others):
             return super().__add__(other)
-        return _merge(type(self), [self, *chunks])
+        ours = [chunk for chunk in chunks if isinstance(chunk, ClaudeMessageChunk)]
+        reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
+        ids = [chunk.id for chunk in chunks if chunk.id]
+        # As core ranks them: a provider's is best, then a run's, then whatever there is.
+        of_provider = [name for name in ids if not name.startswith(LC_AUTO_PREFIX)]
+        of_run = [name for name in ids if name.startswith(LC_ID_PREFIX)]
+        return type(self)(
+            content=merge_contents(chunk.content for chunk in chunks),
+            additional_kwargs=merge_dicts(*[chunk.additional_kwargs for chunk in chunks]),
+            response_metadata=merge_dicts(*[chunk.response_metadata for chunk in chunks]),
+            tool_call_chunks=_merge_blocks(
+                part for each in chunks for part in each.tool_call_chunks
+            ),
+            usage_metadata=reduce(add_usage, reports) if reports else None,
+            id=next(iter([*of_provider, *of_run, *ids]), None),
+            chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
+            parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
+            readers={key: reader for chunk in ours for key, reader in chunk.readers.items()},
+        )
 
     def __radd__(self, other: object) -> BaseMessageChunk:
         """Merge a core chunk and one of ours into one of ours."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
-        return _merge(type(self), [other, self])
+        return type(self)(content="") + [other, self]  # noqa: RUF005 - merging is not unpacking
 
     def standard(self) -> AIMessage:
         """Return this chunk as a standard LangChain type, for whatever outlives the stream.
@@ -205,49 +220,6 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
     )
 
 
-def _merge(kind: type[ClaudeMessageChunk], chunks: Sequence[AIMessageChunk]) -> ClaudeMessageChunk:
-    """Merge chunks into one of ours, each field in one pass."""
-    ours = [chunk for chunk in chunks if isinstance(chunk, ClaudeMessageChunk)]
-    reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
-    ids = [chunk.id for chunk in chunks if chunk.id]
-    return kind(
-        content=merge_contents(chunk.content for chunk in chunks),
-        additional_kwargs=merge_dicts(*[chunk.additional_kwargs for chunk in chunks]),
-        response_metadata=merge_dicts(*[chunk.response_metadata for chunk in chunks]),
-        tool_call_chunks=_merge_fragments(chunks),
-        usage_metadata=reduce(add_usage, reports) if reports else None,
-        id=min(ids, key=_id_rank, default=None),
-        chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
-        parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
-        readers={key: reader for chunk in ours for key, reader in chunk.readers.items()},
-    )
-
-
-def _id_rank(candidate: str) -> int:
-    """Rank ids as core does: a provider's is best, then a run's, then whatever there is."""
-    if candidate.startswith(LC_ID_PREFIX):
-        return 1
-    return 2 if candidate.startswith(LC_AUTO_PREFIX) else 0
-
-
-def _merge_fragments(chunks: Sequence[AIMessageChunk]) -> list[ToolCallChunk]:
-    """Join the fragments of each call; those without a position stay by themselves."""
-    calls: dict[object, list[ToolCallChunk]] = {}
-    fragments = (fragment for chunk in chunks for fragment in chunk.tool_call_chunks)
-    for number, fragment in enumerate(fragments):
-        position = fragment.get("index")
-        key = ("alone", number) if position is None else position
-        calls.setdefault(key, []).append(fragment)
-    merged = []
-    for call in calls.values():
-        head = next((fragment for fragment in call if fragment["name"]), call[0])
-        args = "".join([fragment["args"] or "" for fragment in call])
-        merged.append(
-            tool_call_chunk(name=head["name"], args=args, id=head["id"], index=head.get("index"))
-        )
-    return merged
-
-
 _TEXT_OF_DELTA: Final = {
     "text": "text",
     "thinking": "thinking",
@@ -259,10 +231,7 @@ _DELTA_KEYS: Final = 3
 
 
 def merge_contents(contents: Iterable[Content]) -> Content:
-    """Merge the contents of chunks: blocks by their index, as langchain-core does it.
-
-    core looks through all blocks for each one that is added, which takes a minute for an
-    answer with 20,000 tool calls. Here each index is merged by itself.
+    """Merge the contents of chunks: text, or blocks by their index.
 
     Text that came as strings becomes a block as soon as another block joins it: a model that
     thinks by default starts with one and continues with the other.
@@ -272,49 +241,57 @@ def merge_contents(contents: Iterable[Content]) -> Content:
     text = "".join(cast("list[str]", given[:begin]))
     if begin == len(given):
         return text
-    groups: dict[object, list[Any]] = {}
-    if text:
-        groups[0] = [{"type": "text", "text": text, "index": 0}]
+    blocks: list[Any] = [{"type": "text", "text": text, "index": 0}] if text else []
     for content in given[begin:]:
-        if isinstance(content, str):
-            last = next(reversed(groups.values()), [])
-            if last and isinstance(last[0], str):
-                last.append(content)
-            elif content:
-                groups["alone", len(groups)] = [content]
-            continue
-        for block in content:
-            index = block.get("index") if isinstance(block, dict) else None
-            key = index if isinstance(index, int | str) else ("alone", len(groups))
-            groups.setdefault(key, []).append(block)
-    return [block for group in groups.values() for block in _merged(group)]
+        if isinstance(content, list):
+            blocks += content
+        elif content:
+            blocks.append({"type": "text", "text": content})
+    return _merge_blocks(blocks)
 
 
-def _merged(group: list[Any]) -> list[str | JsonObject]:
-    """Merge what has one index, or strings that follow each other."""
-    if isinstance(group[0], str):
-        return ["".join(group)]
-    return merge_lists(*[[block] for block in _join_runs(group)]) or []
+def _merge_blocks(blocks: Iterable[Any]) -> list[Any]:
+    """Merge blocks or fragments of calls by their index, as langchain-core does it.
+
+    core looks through all blocks for each one that is added, which takes a minute for an
+    answer with 20,000 tool calls. Here each index is merged by itself; what has none stays alone.
+    """
+    groups: dict[object, list[Any]] = {}
+    for block in blocks:
+        index = block.get("index") if isinstance(block, dict) else None
+        key = index if isinstance(index, int | str) else ("alone", len(groups))
+        groups.setdefault(key, []).append(block)
+    return [
+        merged
+        for group in groups.values()
+        for merged in (group if len(group) == 1 else _merge_group(group))
+    ]
 
 
-def _join_runs(blocks: Iterable[JsonObject]) -> Iterator[JsonObject]:
-    """Join deltas that follow each other, so that each is copied once.
+def _merge_group(group: list[JsonObject]) -> list[JsonObject]:
+    """Merge blocks with one index. Deltas that follow each other are joined at once.
 
     Merged one by one, the text so far is copied with every delta: 4 GB of copies for an
     argument of 400 kB in 20,000 fragments.
     """
-    for key, run in groupby(blocks, _key_of_delta):
+    joined: list[JsonObject] = []
+    for key, run in groupby(group, _key_of_delta):
+        first, *others = run
         if key is None:
-            yield from run
+            joined += [first, *others]
         else:
-            first, *others = run
-            yield {**first, key: first[key] + "".join([other[key] for other in others])}
+            joined.append({**first, key: first[key] + "".join([other[key] for other in others])})
+    return merge_lists(*[[block] for block in joined]) or []
 
 
 def _key_of_delta(block: JsonObject) -> str | None:
     """Return the key of the text, if a block only adds text to a position."""
     key = _TEXT_OF_DELTA.get(str(block.get("type")))
-    only_text = key and len(block) == _DELTA_KEYS and isinstance(block.get(key), str)
+    if key is None or not isinstance(block.get(key), str):
+        return None
+    only_text = len(block) == _DELTA_KEYS or (
+        block.get("name", "") is None and block.get("id", "") is None
+    )
     return key if only_text else None
 
 
@@ -375,39 +352,31 @@ _GENERATION: Final = Template(ChatGenerationChunk(message=ClaudeMessageChunk(con
 
 
 def event_chunk(
-    content: object, metadata: JsonObject, fragments: list[ToolCallChunk]
-) -> ClaudeMessageChunk:
+    content: Content,
+    metadata: JsonObject,
+    *,
+    text: str = "",
+    fragments: Iterable[ToolCallChunk] = (),
+) -> ChatGenerationChunk:
     """Return the chunk of an event in the midst of a block.
 
     Args:
         content: Text, or blocks by their position.
-        metadata: The response metadata; becomes the chunk's own.
-        fragments: Fragments of arguments without a name, so that no call is to be shown;
-            becomes the chunk's own.
+        metadata: The response metadata; it is copied.
+        text: The text in the content.
+        fragments: Fragments of arguments without a name, so that no call is to be shown.
     """
-    return _MESSAGE.fill(
+    message = _MESSAGE.fill(
         {
             **_MESSAGE.fields,
             "content": content,
             "additional_kwargs": {},
-            "response_metadata": metadata,
+            "response_metadata": metadata.copy(),
             "tool_calls": [],
             "invalid_tool_calls": [],
-            "tool_call_chunks": fragments,
+            "tool_call_chunks": [*fragments],
             "parsed_calls": {},
             "readers": {},
         }
     )
-
-
-def generation_chunk(message: ClaudeMessageChunk) -> ChatGenerationChunk:
-    """Return the generation chunk around a message chunk; its text is that of the message."""
-    content = message.content
-    if not isinstance(content, str):
-        content = "".join(
-            block if isinstance(block, str) else block["text"]
-            for block in content
-            if isinstance(block, str)
-            or (block.get("type") == "text" and isinstance(block.get("text"), str))
-        )
-    return _GENERATION.fill({**_GENERATION.fields, "text": content, "message": message})
+    return _GENERATION.fill({**_GENERATION.fields, "text": text, "message": message})

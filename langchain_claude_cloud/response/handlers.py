@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.messages import ToolCallChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
@@ -41,7 +43,7 @@ _HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
 """Fields that a start leaves to the finish, so that they are not sent twice (core's list)."""
 
 
-class ChunkHandler(EventHandler[ClaudeMessageChunk]):
+class ChunkHandler(EventHandler[ChatGenerationChunk]):
     """Writes chunks of either output version; those of v0 have strings while text is alone."""
 
     def __init__(
@@ -56,44 +58,51 @@ class ChunkHandler(EventHandler[ClaudeMessageChunk]):
             self._metadata["output_version"] = version
 
     def message_start(
-        self, state: MessageAccumulator[ClaudeMessageChunk]
-    ) -> Sequence[ClaudeMessageChunk]:
+        self, state: MessageAccumulator[ChatGenerationChunk]
+    ) -> Sequence[ChatGenerationChunk]:
         """Write the first chunk: no content, what is known of the message."""
         metadata = {**start_metadata(state, self._source), **self._metadata}
         return self._chunk("" if self._text_alone else [], response_metadata=metadata)
 
-    def block_start(self, block: Block) -> Sequence[ClaudeMessageChunk]:
+    def block_start(self, block: Block) -> Sequence[ChatGenerationChunk]:
         """Write the head of a tool's block; other blocks say nothing yet."""
         if block.kind != "text" or block.position > 0:
             self._text_alone = False
         if block.kind not in _CALL_CHUNKS:
             return ()
         head = _call_head(block) if self._is_standard else {**block.start, "input": {}}
-        fragments = _fragments(block, "", block.start["name"], block.start["id"])
+        fragments = []
+        if block.kind == "client_tool":
+            name, call_id = block.start["name"], block.start["id"]
+            fragments = [tool_call_chunk(name=name, args="", id=call_id, index=block.position)]
         return self._chunk([{**head, "index": block.position}], tool_call_chunks=fragments)
 
-    def text_delta(self, block: Block, text: str) -> Sequence[ClaudeMessageChunk]:
+    def text_delta(self, block: Block, text: str) -> Sequence[ChatGenerationChunk]:
         """Write text or thinking."""
-        content: Content = text
-        if not self._text_alone:
-            kind = _STANDARD_TEXT[block.kind] if self._is_standard else block.kind
-            content = [{"type": kind, kind: text, "index": block.position}]
-        return (event_chunk(content, self._metadata.copy(), []),)
+        if self._text_alone:
+            return (event_chunk(text, self._metadata, text=text),)
+        kind = _STANDARD_TEXT[block.kind] if self._is_standard else block.kind
+        content: Content = [{"type": kind, kind: text, "index": block.position}]
+        shown = text if block.kind == "text" else ""
+        return (event_chunk(content, self._metadata, text=shown),)
 
-    def arguments_delta(self, block: Block, fragment: str) -> Sequence[ClaudeMessageChunk]:
+    def arguments_delta(self, block: Block, fragment: str) -> Sequence[ChatGenerationChunk]:
         """Write a fragment of a tool's arguments."""
         delta: JsonObject = {"type": "input_json_delta", "partial_json": fragment}
         if self._is_standard:
             delta = {"type": _CALL_CHUNKS[block.kind], "args": fragment}
         delta["index"] = block.position
-        return (event_chunk([delta], self._metadata.copy(), _fragments(block, fragment)),)
+        fragments: list[ToolCallChunk] = []
+        if block.kind == "client_tool":
+            fragments = [tool_call_chunk(args=fragment, index=block.position)]
+        return (event_chunk([delta], self._metadata, fragments=fragments),)
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> Sequence[ClaudeMessageChunk]:
+    def citation_delta(self, block: Block, citation: JsonObject) -> Sequence[ChatGenerationChunk]:
         """Write a citation of a text block, in v1 an annotation."""
         self._text_alone = False
         return self._block(block, {"type": "text", "text": "", "citations": [citation]})
 
-    def block_stop(self, block: Block) -> Sequence[ClaudeMessageChunk]:
+    def block_stop(self, block: Block) -> Sequence[ChatGenerationChunk]:
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
             return self._chunk([], parsed_calls={block.position: block.parsed_call})
@@ -104,8 +113,8 @@ class ChunkHandler(EventHandler[ClaudeMessageChunk]):
         return ()
 
     def message_stop(
-        self, state: MessageAccumulator[ClaudeMessageChunk]
-    ) -> Sequence[ClaudeMessageChunk]:
+        self, state: MessageAccumulator[ChatGenerationChunk]
+    ) -> Sequence[ChatGenerationChunk]:
         """Write the last chunk: usage and stop reason."""
         content: Content = "" if self._text_alone else []
         if self._is_standard:
@@ -118,26 +127,13 @@ class ChunkHandler(EventHandler[ClaudeMessageChunk]):
             chunk_position="last",
         )
 
-    def _block(self, block: Block, wire: JsonObject) -> Sequence[ClaudeMessageChunk]:
+    def _block(self, block: Block, wire: JsonObject) -> Sequence[ChatGenerationChunk]:
         written = standard_block(wire) if self._is_standard else wire
         return self._chunk([{**written, "index": block.position}])
 
-    def _chunk(self, content: Content, **fields: Any) -> Sequence[ClaudeMessageChunk]:  # noqa: ANN401 - fields of the chunk
+    def _chunk(self, content: Content, **fields: Any) -> Sequence[ChatGenerationChunk]:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", self._metadata.copy())
-        return (ClaudeMessageChunk(content=content, **fields),)
-
-
-def _fragments(
-    block: Block, text: str, name: str | None = None, call_id: str | None = None
-) -> list[ToolCallChunk]:
-    """Return a fragment of a client tool's call, for none but those LangChain runs."""
-    if block.kind != "client_tool":
-        return []
-    return [
-        ToolCallChunk(
-            name=name, args=text, id=call_id, index=block.position, type="tool_call_chunk"
-        )
-    ]
+        return (ChatGenerationChunk(message=ClaudeMessageChunk(content=content, **fields)),)
 
 
 def _call_head(block: Block) -> JsonObject:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from answered import WAYS, stop_reason
-from answers import ORIGIN, WRITERS
+from answers import ORIGIN, WRITERS, unpacked
 from data import load_recordings, needs_data
 from intended_differences import DIFFERENCES, needed
 from langchain_core.language_models.chat_model_stream import ChatModelStream
@@ -187,7 +187,7 @@ def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
 def _read(row: Json, writer: Any) -> AIMessage:
     framing: Any = "sse" if row["kind"] == "sse" else "event-stream"
     stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
-    outputs = [*stream.feed(row["body"]), *stream.close()]
+    outputs = unpacked([*stream.feed(row["body"]), *stream.close()])
     if not isinstance(writer, ProtocolEventHandler):
         message = message_chunk_to_message(outputs[0] + outputs[1:])
         assert isinstance(message, AIMessage)

@@ -18,7 +18,6 @@ from langchain_claude_cloud.response.chunks import (
     ClaudeMessageChunk,
     Template,
     event_chunk,
-    generation_chunk,
 )
 
 METADATA = {"model_provider": "anthropic"}
@@ -37,7 +36,7 @@ CASES: dict[str, tuple[Any, list[Any]]] = {
 @pytest.mark.parametrize(("content", "fragments"), CASES.values(), ids=CASES.keys())
 def test_a_chunk_is_what_validation_makes(content: Any, fragments: list[Any]) -> None:
     """Every field, which of them count as set, and what pydantic keeps beside them."""
-    made = event_chunk(content, dict(METADATA), list(fragments))
+    made = event_chunk(content, METADATA, fragments=fragments).message
     validated = ClaudeMessageChunk(
         content=content, response_metadata=dict(METADATA), tool_call_chunks=list(fragments)
     )
@@ -54,8 +53,9 @@ def test_a_chunk_is_what_validation_makes(content: Any, fragments: list[Any]) ->
 @pytest.mark.parametrize(("content", "fragments"), CASES.values(), ids=CASES.keys())
 def test_a_generation_is_what_validation_makes(content: Any, fragments: list[Any]) -> None:
     """Its text too, which core reads from the message."""
-    message = event_chunk(content, dict(METADATA), list(fragments))
-    made, validated = generation_chunk(message), ChatGenerationChunk(message=message)
+    text = ClaudeMessageChunk(content=content).text
+    made = event_chunk(content, METADATA, text=text, fragments=fragments)
+    validated = ChatGenerationChunk(message=made.message)
     assert made == validated
     assert vars(made) == vars(validated)
     assert made.model_fields_set == validated.model_fields_set
@@ -63,7 +63,7 @@ def test_a_generation_is_what_validation_makes(content: Any, fragments: list[Any
 
 def test_chunks_share_nothing_that_can_be_changed() -> None:
     """Callers add keys to metadata and append to lists of a chunk."""
-    one, other = event_chunk("a", dict(METADATA), []), event_chunk("a", dict(METADATA), [])
+    one, other = (event_chunk("a", METADATA).message for _ in range(2))
     for name, value in vars(one).items():
         assert not isinstance(value, list | dict) or value is not vars(other)[name], name
     one.name = "changed"

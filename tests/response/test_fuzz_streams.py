@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from answers import ORIGIN, Event, finish, start, text, thinking, tool
+from answers import ORIGIN, Event, finish, start, text, thinking, tool, unpacked
 from data import load_recordings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -123,7 +123,7 @@ def _read(framing: Framing, pieces: Sequence[bytes], name: str) -> list[AIMessag
         assert isinstance(partial, AIMessage | None)
         messages += [partial] if partial is not None else []
     if name != "protocol":
-        messages += _merged(outputs)
+        messages += _merged(unpacked(outputs))
     for message in messages:
         check_message(message)
     return messages

@@ -19,6 +19,7 @@ from answers import (
     text,
     thinking,
     tool,
+    unpacked,
 )
 from langchain_core.messages import message_chunk_to_message
 
@@ -76,7 +77,7 @@ def read(parts: list[list[dict[str, Any]]], version: str, pauses: int = 3) -> li
         reader: ResponseStream[Any] = ResponseStream("sse", answer, ORIGIN)
         outputs += reader.feed(sse(events))
         outputs += reader.close()
-    return outputs
+    return unpacked(outputs)
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])

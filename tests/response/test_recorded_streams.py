@@ -7,7 +7,7 @@ import operator
 from typing import Any, Final
 
 import pytest
-from answers import state_of
+from answers import state_of, unpacked
 from data import load_recordings, needs_data
 from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -62,7 +62,7 @@ def _outputs(
     for start in range(0, len(body), size):
         outputs += stream.feed(body[start : start + size])
     outputs += stream.close()
-    return stream.accumulator, outputs
+    return stream.accumulator, unpacked(outputs)
 
 
 def _message(outputs: list[Any]) -> AIMessage:

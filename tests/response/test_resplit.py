@@ -8,7 +8,7 @@ import operator
 from typing import Any
 
 import pytest
-from answers import ORIGIN, WRITERS, chunks, finish, start, text, tool
+from answers import ORIGIN, WRITERS, chunks, finish, start, text, tool, unpacked
 from data import load_recordings, needs_data
 from langchain_core.messages import AIMessage, message_chunk_to_message
 from langchain_core.output_parsers.openai_tools import (
@@ -82,7 +82,7 @@ def test_a_recorded_input_survives_any_split(raw: str) -> None:
     ).encode()
     pieces = [body[at : at + 1] for at in range(len(body))] if len(raw) < 2_000 else [body]
     parts = [output for piece in pieces for output in stream.feed(piece)]
-    assert _valid(_message([*parts, *stream.close()])) == expected
+    assert _valid(_message(unpacked([*parts, *stream.close()]))) == expected
 
 
 def _valid(message: AIMessage) -> dict[str, Any] | None:

@@ -94,8 +94,8 @@ def test_outputs_before_an_error_are_handed_out_first() -> None:
     """What came in the same packet as the error is not lost."""
     stream = _stream()
     outputs = stream.feed(sse([*WHOLE[:3], {"type": "error", "error": {"type": "api_error"}}]))
-    assert next(outputs).content == ""
-    assert next(outputs).content == "Hel"
+    assert next(outputs).message.content == ""
+    assert next(outputs).message.content == "Hel"
     with pytest.raises(ClaudeCloudError):
         next(outputs)
 
