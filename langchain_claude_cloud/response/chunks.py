@@ -228,6 +228,7 @@ _TEXT_OF_DELTA: Final = {
     "tool_call_chunk": "args",
 }
 _DELTA_KEYS: Final = 3
+_POSITION: Final = (int, str)
 
 
 def merge_contents(contents: Iterable[Content]) -> Content:
@@ -259,7 +260,7 @@ def _merge_blocks(blocks: Iterable[Any]) -> list[Any]:
     groups: dict[object, list[Any]] = {}
     for block in blocks:
         index = block.get("index") if isinstance(block, dict) else None
-        key = index if isinstance(index, int | str) else ("alone", len(groups))
+        key = index if isinstance(index, _POSITION) else ("alone", len(groups))
         groups.setdefault(key, []).append(block)
     return [
         merged
@@ -274,14 +275,16 @@ def _merge_group(group: list[JsonObject]) -> list[JsonObject]:
     Merged one by one, the text so far is copied with every delta: 4 GB of copies for an
     argument of 400 kB in 20,000 fragments.
     """
-    joined: list[JsonObject] = []
+    merged: list[JsonObject] = []
     for key, run in groupby(group, _key_of_delta):
-        first, *others = run
+        blocks = list(run)
         if key is None:
-            joined += [first, *others]
-        else:
-            joined.append({**first, key: first[key] + "".join([other[key] for other in others])})
-    return merge_lists(*[[block] for block in joined]) or []
+            merged += blocks
+            continue
+        has_text = merged and isinstance(merged[-1].get(key), str)
+        first = merged.pop() if has_text else blocks.pop(0)
+        merged.append({**first, key: first[key] + "".join([block[key] for block in blocks])})
+    return merge_lists(*[[block] for block in merged]) or []
 
 
 def _key_of_delta(block: JsonObject) -> str | None:
@@ -289,10 +292,8 @@ def _key_of_delta(block: JsonObject) -> str | None:
     key = _TEXT_OF_DELTA.get(str(block.get("type")))
     if key is None or not isinstance(block.get(key), str):
         return None
-    only_text = len(block) == _DELTA_KEYS or (
-        block.get("name", "") is None and block.get("id", "") is None
-    )
-    return key if only_text else None
+    is_nameless = block.get("name", "") is None and block.get("id", "") is None
+    return key if is_nameless or len(block) == _DELTA_KEYS else None
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
