@@ -296,7 +296,7 @@ REFUSED: list[tuple[str, Any, str]] = [
         {"type": "image", "base64": b64(b"BM" + b"\0" * 30)},
         "unknown type",
     ),
-    ("image that is no base64", {"type": "image", "base64": "a"}, "unknown type"),
+    ("image that is no base64", {"type": "image", "base64": "a"}, "not valid"),
     (
         "TIFF",
         {"type": "image", "base64": b64(b"II*\0" * 9), "mime_type": "image/tiff"},
@@ -353,7 +353,7 @@ def test_images_are_limited_by_their_encoded_size() -> None:
     fits = start + "A" * (LARGEST_IMAGE - len(start))
     assert converted({"type": "image", "base64": fits}) is not None
     with pytest.raises(InvalidInputError, match="5,242,884 bytes as base64"):
-        converted({"type": "image", "base64": fits + "A"})
+        converted({"type": "image", "base64": fits + "AAAA"})
 
 
 def test_line_breaks_in_base64_are_taken_out() -> None:

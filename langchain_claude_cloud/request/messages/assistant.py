@@ -41,7 +41,7 @@ _MEDIA: Final = frozenset(
 )
 """What other models answer with, and what the API takes from users only."""
 
-_OTHER_TEXTS: Final = {"text": "text", "refusal": "refusal"}
+_OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
@@ -122,7 +122,8 @@ def _described(block: JsonObject) -> JsonObject | None:
     text = block.get("text")
     if not isinstance(text, str):
         text = f"[{describe(block)} is not shown here]"
-    return convert_text(_with_marker({"type": "text", "text": text}, block))
+    marker = block.get("cache_control")
+    return convert_text({"type": "text", "text": text, "cache_control": marker})
 
 
 def _without_nulls(block: JsonObject) -> JsonObject:
@@ -140,34 +141,20 @@ def _text(block: JsonObject) -> JsonObject | None:
 
 
 def _thinking(block: JsonObject) -> JsonObject | None:
-    """Convert a thinking block; the API takes none without its signature."""
-    if not block.get("signature"):
-        return None
-    thinking = block.get("thinking") or ""
-    return {"type": "thinking", "thinking": thinking, "signature": block["signature"]}
+    """Convert thinking in native or standard form; the API takes none without its signature.
 
-
-def _redacted_thinking(block: JsonObject) -> JsonObject | None:
-    """Convert a redacted block; boto3 hands out Converse's as bytes.
-
-    Recorded ones are the text of the Messages API's ``data`` already. Bytes that are no such
-    text are encoded.
+    Redacted thinking comes as bytes from boto3. Recorded ones are the text of the Messages API's
+    ``data`` already. Bytes that are no such text are encoded.
     """
-    data = block.get("data")
+    held = {**(block.get("extras") or {}), **block}
+    data, signature = held.get("redacted_content") or held.get("data"), held.get("signature")
     if isinstance(data, bytes):
         is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
         data = data.decode("ascii") if is_text else base64.b64encode(data).decode("ascii")
-    return {"type": "redacted_thinking", "data": data} if data else None
-
-
-def _reasoning(block: JsonObject) -> JsonObject | None:
-    """Translate standard reasoning back; Converse keeps redacted thinking there as well."""
-    extras = block.get("extras") or {}
-    redacted = extras.get("redacted_content") or extras.get("data")
-    if redacted:
-        return _redacted_thinking({"data": redacted})
-    signature = extras.get("signature") or block.get("signature")
-    return _thinking({"thinking": block.get("reasoning"), "signature": signature})
+    if data:
+        return {"type": "redacted_thinking", "data": data}
+    thinking = held.get("thinking") or held.get("reasoning") or ""
+    return {"type": "thinking", "thinking": thinking, "signature": signature} if signature else None
 
 
 def _server_use(block: JsonObject) -> JsonObject:
@@ -188,8 +175,8 @@ def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject 
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
-    wire = {"type": kind, "id": call_id, "name": name, "input": arguments, **extras}
-    return _with_marker(wire, block)
+    wire = {"type": kind, "id": call_id, "name": name, "input": arguments}
+    return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
 def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
@@ -201,16 +188,10 @@ def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObjec
     kind = kind or (f"{name}_tool_result" if name else None)
     if not call_id or not kind:
         return None
-    wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", []), **extras}
+    wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
     if kind == "mcp_tool_result":
         wire["is_error"] = block.get("status") == "error"
-    return _with_marker(wire, block)
-
-
-def _with_marker(wire: JsonObject, block: JsonObject) -> JsonObject:
-    """Return a translated block with the cache marker that somebody put on the standard one."""
-    marker = block.get("cache_control")
-    return without_leftovers({**wire, "cache_control": marker} if marker else wire)
+    return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
@@ -222,8 +203,8 @@ _SERVER_TOOLS: Final = {
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": _text,
     "thinking": _thinking,
-    "redacted_thinking": _redacted_thinking,
-    "reasoning": _reasoning,
+    "redacted_thinking": _thinking,
+    "reasoning": _thinking,
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
     # Thinking in no known form, and a part of a stream.

@@ -41,27 +41,24 @@ _DATA_KEYS: Final = ("base64", "data", "file_data")
 _TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block of OpenAI's which does not say it."""
 
-# Nullable, but required in a request: the name under which each kind keeps its title.
-_TITLES: Final[Mapping[str, str]] = {
-    "char_location": "document_title",
-    "page_location": "document_title",
-    "content_block_location": "document_title",
-    "web_search_result_location": "title",
-    "search_result_location": "title",
-}
-# The standard form loses the kind; the first of these fields that is there tells it.
-_KIND_BY_FIELD: Final = (
-    ("encrypted_index", "web_search_result_location"),
-    ("start_char_index", "char_location"),
-    ("start_page_number", "page_location"),
-    ("search_result_index", "search_result_location"),
-    ("start_block_index", "content_block_location"),
+# The standard form of a citation loses its kind; the first of these fields that is there tells it.
+# The title is nullable, but required in a request; each kind has its name for it.
+_LOCATIONS: Final = (
+    ("encrypted_index", "web_search_result_location", "title"),
+    ("start_char_index", "char_location", "document_title"),
+    ("start_page_number", "page_location", "document_title"),
+    ("search_result_index", "search_result_location", "title"),
+    ("start_block_index", "content_block_location", "document_title"),
 )
+_TITLES: Final = {kind: title for _, kind, title in _LOCATIONS}
 # Fields of an answer that a request refuses (file_id), or of streams (index).
 _ANSWER_ONLY: Final = frozenset({"file_id", "index"})
 
 THINKING: Final = ("thinking", "redacted_thinking")
 """The types of blocks that hold what the model thought."""
+
+TEXTS: Final = ("text", "input_text", "output_text")
+"""The types of blocks that hold text, of Anthropic's and of OpenAI's."""
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
@@ -290,9 +287,8 @@ def _guarded(block: JsonObject) -> JsonObject | None:
         return {"type": "text", "text": GuardedText(held)} if held.strip() else None
     image = held.get("image") if isinstance(held, dict) else None
     if isinstance(image, dict):
-        return convert_block(
-            native_block({"image": image})
-        )  # guardrails look at images without a mark
+        # Guardrails look at images without a mark.
+        return convert_block(native_block({"image": image}))
     raise InvalidInputError("a guard_content block must hold a text or an image.")
 
 
@@ -301,11 +297,10 @@ def _hollow(block: JsonObject) -> JsonObject:
 
 
 _CONVERTERS: Final[Mapping[str, Converter]] = {
-    "text": convert_text,
+    **dict.fromkeys(TEXTS, convert_text),
     "image": partial(_media, image=True),
     "image_url": _image_url,
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
-    "input_text": convert_text,
     "input_image": _image_url,
     "non_standard": _hollow,
     "guard_content": _guarded,
@@ -345,7 +340,7 @@ def _restore(annotation: JsonObject) -> JsonObject | None:
     extras = annotation.get("extras")
     if not isinstance(extras, dict):
         return None
-    kind = next((kind for field, kind in _KIND_BY_FIELD if field in extras), None)
+    kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
     if kind is None:
         return None
     citation = {"type": kind, "cited_text": annotation.get("cited_text", ""), **extras}

@@ -18,6 +18,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.blocks import (
+    TEXTS,
     THINKING,
     content_of,
     convert_block,
@@ -42,19 +43,6 @@ _OPENING: Final = "."
 
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 """Blocks that change the tools in the middle of a conversation; in system turns only."""
-
-_TEXTS: Final = ("text", "input_text")
-
-_KINDS: Final[Mapping[str, str]] = {
-    "user": "human",
-    "human": "human",
-    "assistant": "ai",
-    "ai": "ai",
-    "model": "ai",
-    "system": "system",
-    "developer": "system",
-}
-"""The types of messages, by the role that a `ChatMessage` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +126,14 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It cannot be sent.
         """
-        kind = message.type if message.type in _ADDERS else _kind_of(message)
+        kind = message.type.removesuffix("MessageChunk").lower()
+        if isinstance(message, ChatMessage) and message.role != "tool":
+            kind = message.role.lower()
         if kind not in _ADDERS:
             raise InvalidInputError(
-                f"messages of type {message.type!r} cannot be sent to Claude. Use HumanMessage, "
-                "AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
+                f"messages of type or role {kind!r} cannot be sent to Claude. Use HumanMessage, "
+                "AIMessage, SystemMessage, or ToolMessage with a tool_call_id; the roles of a "
+                "ChatMessage are 'user', 'assistant' and 'system'."
             )
         _ADDERS[kind](self, message, position)
 
@@ -264,24 +255,11 @@ class _ConversationBuilder:
             )
 
 
-def _kind_of(message: BaseMessage) -> str:
-    """Return the type of a message that is a chunk, or that says by its role what it is."""
-    kind = message.type.removesuffix("MessageChunk").lower()
-    if kind != "chat":
-        return kind
-    role = message.role if isinstance(message, ChatMessage) else ""
-    if role.lower() not in _KINDS:
-        raise InvalidInputError(
-            f"Claude knows no role {role!r}. Use 'user', 'assistant' or 'system'."
-        )
-    return _KINDS[role.lower()]
-
-
 def _system_block(block: JsonObject) -> JsonObject | None:
     kind = block.get("type", "text" if "text" in block else None)
     if kind in TOOL_CHANGES:
         return without_leftovers(block)
-    if kind not in _TEXTS:
+    if kind not in TEXTS:
         raise InvalidInputError(
             f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
             "HumanMessage."
@@ -290,8 +268,8 @@ def _system_block(block: JsonObject) -> JsonObject | None:
 
 
 _ADDERS: Final[Mapping[str, Callable[[_ConversationBuilder, BaseMessage, int], None]]] = {
-    "human": _ConversationBuilder.add_user,
-    "ai": _ConversationBuilder.add_assistant,
-    "system": _ConversationBuilder.add_system,
-    "tool": _ConversationBuilder.add_user,
+    **dict.fromkeys(("human", "user", "tool"), _ConversationBuilder.add_user),
+    **dict.fromkeys(("ai", "assistant", "model"), _ConversationBuilder.add_assistant),
+    **dict.fromkeys(("system", "developer"), _ConversationBuilder.add_system),
 }
+"""By the type of a message, or the role that a `ChatMessage` has."""

@@ -23,9 +23,6 @@ LARGEST_IMAGE: Final = 5 * 1024 * 1024
 "image exceeds 5 MB maximum: 6405384 bytes > 5242880 bytes" (langchain#21654, measured on
 InvokeModel; lobehub#14711)."""
 
-_HEAD: Final = 24
-"""Characters of base64 that hold the longest signature (WebP's, 12 bytes)."""
-
 _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
 _URL_SAFE: Final = str.maketrans("-_", "+/")
@@ -38,14 +35,15 @@ _TAKES: Final = (
 )
 
 
-def plain_base64(data: object) -> str:
-    """Return base64 as the API takes it: the standard alphabet, in one line, padded.
+def _decode(data: object) -> tuple[str, bytes]:
+    """Return base64 as the API takes it, in one line of the standard alphabet, and its bytes.
 
     Args:
         data: Base64 with or without line breaks, of either alphabet, as text or bytes.
 
     Raises:
-        InvalidInputError: It is no base64, such as the bytes of an image itself.
+        InvalidInputError: It is no base64, such as the bytes of an image itself, or empty: the
+            API refuses that too ("Invalid base64 data", "image cannot be empty").
     """
     if isinstance(data, bytes) and data.isascii():
         data = data.decode("ascii")
@@ -54,24 +52,21 @@ def plain_base64(data: object) -> str:
             f"base64 data must be text, not {type(data).__name__}: pass "
             "base64.b64encode(data).decode()."
         )
-    if any(blank in data for blank in "\n\r\t "):
-        data = "".join(data.split())
-    if "-" in data or "_" in data:
-        data = data.translate(_URL_SAFE)
-    return data if len(data) % 4 == 0 else data.rstrip("=") + "=" * (-len(data.rstrip("=")) % 4)
-
-
-def _check_base64(data: str) -> None:
-    """Refuse what the API refuses: "Invalid base64 data", "image cannot be empty"."""
+    # Each is a pass over up to 20 MB, which most data does not need.
+    plain = "".join(data.split()) if any(blank in data for blank in "\n\r\t ") else data
+    plain = plain.translate(_URL_SAFE) if "-" in plain or "_" in plain else plain
+    if len(plain) % 4:
+        plain = plain.rstrip("=")
+        plain += "=" * (-len(plain) % 4)
     try:
-        if binascii.a2b_base64(data, strict_mode=True):
-            return
-        reason = "it is empty"
+        raw, reason = binascii.a2b_base64(plain, strict_mode=True), "it is empty"
     except ValueError as error:
-        reason = str(error)
-    raise InvalidInputError(
-        f"this base64 data is not valid ({reason}): pass base64.b64encode(data).decode()."
-    )
+        raw, reason = b"", str(error)
+    if not raw:
+        raise InvalidInputError(
+            f"this base64 data is not valid ({reason}): pass base64.b64encode(data).decode()."
+        )
+    return plain, raw
 
 
 def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObject:
@@ -92,21 +87,18 @@ def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObj
     if isinstance(data, str) and data[:5].lower() == "data:":
         data, declared = _read_data_uri(data)
         media_type = declared or media_type
-    data = plain_base64(data)
-    said, actual = _normal(media_type), _sniff(data)
+    plain, raw = _decode(data)
+    said, actual = _normal(media_type), media_type_by_signature(raw)
     if image or actual in IMAGE_TYPES:
-        _check_image(data, actual or said, media_type)
-        kind = actual or said
-    elif PDF in (said, actual):
-        kind = PDF
-    elif said is None or said.startswith("text/") or said in _TEXT_TYPES:
-        return text_source(_decode_text(data, said))
-    else:
-        raise InvalidInputError(
-            f"A file of type {said} is not something Claude reads. {_TAKES} Convert it first."
-        )
-    _check_base64(data)
-    return {"type": "base64", "media_type": kind, "data": data}
+        _check_image(plain, actual or said, media_type)
+        return {"type": "base64", "media_type": actual or said, "data": plain}
+    if PDF in (said, actual):
+        return {"type": "base64", "media_type": PDF, "data": plain}
+    if said is None or said.startswith("text/") or said in _TEXT_TYPES:
+        return text_source(_decode_text(raw, said))
+    raise InvalidInputError(
+        f"A file of type {said} is not something Claude reads. {_TAKES} Convert it first."
+    )
 
 
 def _check_image(data: str, kind: str | None, said: str | None) -> None:
@@ -147,14 +139,6 @@ def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObje
     raise InvalidInputError(f"{_shown(url)} cannot be sent: {_remedy(scheme)}")
 
 
-def _sniff(data: str) -> str | None:
-    head = data[: 2 * _HEAD].lstrip()[:_HEAD]
-    try:
-        return media_type_by_signature(base64.b64decode(head))
-    except (binascii.Error, ValueError):
-        return None
-
-
 def _normal(media_type: str | None) -> str | None:
     """Return a media type without parameters, in lower case; ``image/jpg`` is JPEG."""
     if not media_type:
@@ -163,9 +147,9 @@ def _normal(media_type: str | None) -> str | None:
     return "image/jpeg" if plain == "image/jpg" else plain
 
 
-def _decode_text(data: str, said: str | None) -> str:
+def _decode_text(raw: bytes, said: str | None) -> str:
     try:
-        return base64.b64decode(data).decode("utf-8")
+        return raw.decode("utf-8")
     except ValueError:
         given = f"given as {said}, but it" if said else "given without a mime_type, and it"
         raise InvalidInputError(f"This file is {given} is no UTF-8 text. {_TAKES}") from None

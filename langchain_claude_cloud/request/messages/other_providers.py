@@ -73,15 +73,10 @@ def _response_result(item: JsonObject) -> JsonObject:
     }
 
 
-def _output_text(item: JsonObject) -> JsonObject:
-    return {"type": "text", "text": item.get("text") or ""}
-
-
 _OPENAI_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
     "function_call": _response_call,
     "function_call_output": _response_result,
     "custom_tool_call_output": _response_result,
-    "output_text": _output_text,
 }
 
 
@@ -149,10 +144,6 @@ def _texts(content: list[object]) -> list[str]:
     return [str(part["text"]) for part in content if isinstance(part, dict) and part.get("text")]
 
 
-def _guarded(held: JsonObject) -> JsonObject:
-    return {"type": "guard_content", "guard_content": held}
-
-
 def _media(kind: str, held: JsonObject) -> JsonObject | None:
     """Return an image or a document as LangChain's standard block."""
     source = held.get("source")
@@ -164,8 +155,7 @@ def _media(kind: str, held: JsonObject) -> JsonObject | None:
     if isinstance(source.get("text"), str):
         return {"type": "text-plain", "text": source["text"], **details}
     if isinstance(source.get("content"), list):
-        parts = [{"type": "text", "text": text} for text in _texts(source["content"])]
-        return {"type": "document", "source": {"type": "content", "content": parts}, **details}
+        return {"type": "document", "source": {**source, "type": "content"}, **details}
     bucket = source.get("s3Location")
     if isinstance(bucket, dict):
         return {"type": kind, "url": str(bucket.get("uri")), "mime_type": media_type, **details}
@@ -176,8 +166,8 @@ def _media(kind: str, held: JsonObject) -> JsonObject | None:
     return {"type": kind, "base64": encoded, "mime_type": media_type, **details}
 
 
-def _recording(kind: str, held: JsonObject) -> JsonObject:
-    """Return a video or a sound with its type; neither is for Claude."""
+def _typed(kind: str, held: JsonObject) -> JsonObject:
+    """Return what a block holds, with its type; videos and sounds are not for Claude."""
     return {**held, "type": kind}
 
 
@@ -189,10 +179,10 @@ _FORMS: Final[Mapping[str, tuple[str, _Translator]]] = {
     "reasoning_content": ("reasoning_content", _reasoning),
     "citationsContent": ("citations_content", _cited),
     "searchResult": ("search_result", _search_result),
-    "guardContent": ("guard_content", _guarded),
+    "guardContent": ("guard_content", partial(_typed, "guard_content")),
     "image": ("image", partial(_media, "image")),
     "document": ("document", partial(_media, "file")),
-    "video": ("video", partial(_recording, "video")),
-    "audio": ("audio", partial(_recording, "audio")),
+    "video": ("video", partial(_typed, "video")),
+    "audio": ("audio", partial(_typed, "audio")),
 }
 """By Converse's key: the type that others write beside it, and the translation."""
