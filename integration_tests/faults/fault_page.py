@@ -117,9 +117,9 @@ Tests begin with `MEMORY.reset()`. The other state that outlives a call is in `p
 | connections of an event loop (`http/pool.py`, `http/loops.py`) | event loop, origin, trusted certificates | as above | as above, and the loop |
 | work that tasks of a loop wait for together (`http/blocking.py`) | event loop, what it is | one entry for each | until it is done |
 | TLS contexts (`http/environment.py`) | trusted files and when they changed | 8 | the process |
-| Google credentials (`google_auth.py`) | what the user gave; else the variables and files that say which | 256 | 1 h without a call |
-| AWS credentials (`aws_auth.py`) | keys, profile, session, role, external id, region; variables and files | 256 | 1 h without a call |
-| locks and sockets to be renewed or closed in a forked child (`locks.py`, `http/loops.py`) | held weakly | what lives | what lives |
+| Google credentials (`credentials.py`) | what the user gave; else the variables and files that say which | 256, with AWS's | 1 h without a call |
+| AWS credentials (`credentials.py`) | keys, profile, session, role, external id, region; variables and files | 256, with Google's | 1 h without a call |
+| locks and sockets to be renewed or closed in a forked child (`shared_state.py`, `http/loops.py`) | held weakly | what lives | what lives |
 
 The catalogue is read once. Each model object keeps the routes of its last call.
 

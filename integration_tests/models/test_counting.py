@@ -23,7 +23,7 @@ from langchain_core.messages import (
 )
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models.token_counting import (
     PART_ERROR,
     EstimatedCount,
@@ -33,6 +33,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     InvalidRequestError,
 )
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing import CloudEmulator
 
 TOOL = {"name": "f", "description": "d" * 400, "input_schema": {"type": "object", "properties": {}}}

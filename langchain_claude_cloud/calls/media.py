@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from langchain_claude_cloud import LazyModule
-from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.steps import Fetch, Steps
 from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.http.blocking import in_thread
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
     inline_sources,

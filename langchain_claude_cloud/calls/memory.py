@@ -11,15 +11,14 @@ import logging
 import random
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.fetch import FetchedMedia
@@ -47,70 +46,6 @@ _FORGOTTEN_AFTER: Final = 600.0
 _MOST_PLACES: Final = 1000
 
 _draw = random.SystemRandom().random
-
-
-class ExpiringTable(Generic[V]):
-    """A bounded table whose entries expire; what was used least recently makes room.
-
-    Args:
-        limit: How large it is at most.
-        clock: Returns the time in seconds.
-        size_of: Returns how large an entry is; each counts 1 otherwise.
-
-    Attributes:
-        size: How large its entries are together.
-    """
-
-    def __init__(
-        self, limit: int, clock: Callable[[], float], size_of: Callable[[V], int] = lambda _: 1
-    ) -> None:
-        self.size = 0
-        self._limit = limit
-        self._clock = clock
-        self._size_of = size_of
-        self._entries: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
-        self._lock = shared_lock()
-
-    def get(self, key: Hashable) -> V | None:
-        """Return what is known; None if that is nothing, or it has expired."""
-        if key not in self._entries:
-            return None
-        with self._lock:
-            return self._get(key)
-
-    def put(self, key: Hashable, value: V, seconds: float) -> bool:
-        """Keep something for some seconds; return whether it is news."""
-        with self._lock:
-            is_news = self._get(key) != value
-            self._keep(key, value, seconds)
-            return is_news
-
-    def update(self, key: Hashable, change: Callable[[V | None], V], seconds: float) -> V:
-        """Replace what is known by what a function makes of it, and return that."""
-        with self._lock:
-            value = change(self._get(key))
-            self._keep(key, value, seconds)
-            return value
-
-    def _get(self, key: Hashable) -> V | None:
-        entry = self._entries.get(key)
-        if entry is None or self._clock() >= entry[1]:
-            return None
-        self._entries.move_to_end(key)
-        return entry[0]
-
-    def _keep(self, key: Hashable, value: V, seconds: float) -> None:
-        if key in self._entries:
-            self.size -= self._size_of(self._entries.pop(key)[0])
-        self._entries[key] = (value, self._clock() + seconds)
-        self.size += self._size_of(value)
-        while self.size > self._limit:
-            _, (oldest, _) = self._entries.popitem(last=False)
-            self.size -= self._size_of(oldest)
-
-    def __len__(self) -> int:
-        """Return how many entries there are, expired ones included."""
-        return len(self._entries)
 
 
 @dataclass

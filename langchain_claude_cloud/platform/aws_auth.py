@@ -27,7 +27,7 @@ from langchain_claude_cloud.platform.credentials import (
     quiet_libraries,
     surroundings,
 )
-from langchain_claude_cloud.platform.locks import open_in_child
+from langchain_claude_cloud.platform.shared_state import open_in_child
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

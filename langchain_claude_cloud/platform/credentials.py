@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 S = TypeVar("S", bound="CredentialSource")
 State = Literal["FRESH", "STALE", "INVALID"]

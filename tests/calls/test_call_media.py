@@ -12,10 +12,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.media import KEPT_SECONDS, CallMedia
-from langchain_claude_cloud.calls.memory import MEMORY, ExpiringTable, Memory
+from langchain_claude_cloud.calls.memory import MEMORY, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.platform.http.fetch import FetchedMedia
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20

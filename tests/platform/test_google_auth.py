@@ -40,7 +40,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.platform.credentials import BearerToken
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
 from langchain_claude_cloud.platform.google_library import SCOPES, explained, transport
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 
 @pytest.fixture

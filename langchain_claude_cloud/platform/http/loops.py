@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 if TYPE_CHECKING:
     import aiohttp

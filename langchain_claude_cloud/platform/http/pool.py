@@ -26,7 +26,7 @@ from langchain_claude_cloud.platform.http.environment import (
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
-from langchain_claude_cloud.platform.locks import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
