@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from langchain_core.exceptions import ModelRefusalError, OutputParserException
 from langchain_core.language_models import LanguageModelInput
@@ -28,7 +28,6 @@ from langchain_claude_cloud.request.schema import (
     refers_to_itself,
     schema_tool,
 )
-from langchain_claude_cloud.request.tools import convert_tool
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
-_METHODS: Final = ("json_schema", "function_calling", "json_mode")
 _CUT: Final = {
     "max_tokens": "was cut off at max_tokens; allow more of them",
     "model_context_window_exceeded": "was cut off at the end of the context window",
@@ -95,7 +93,9 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             StructuredOutputError: The reply is cut, refused or does not fit the schema.
         """
         message = cast("AIMessage", cast("ChatGeneration", result[0]).message)
-        return self._known(message) if partial else self._whole(message)
+        if not partial:
+            return self._whole(message)
+        return self._known(message, PartialJsonReader().feed(message.text))
 
     def parse(self, text: str) -> Any:
         """Return the value of the schema in a text."""
@@ -115,15 +115,15 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         for value in steps.end():
             yield value
 
-    def _known(self, message: AIMessage, text: PartialJsonReader | None = None) -> Any:
+    def _known(self, message: AIMessage, args: JsonObject) -> Any:
         """Return what an unfinished reply shows: of a pydantic class, once it validates.
 
         Args:
             message: The reply.
-            text: A reader that knows its text already.
+            args: The object in its text, as far as it is known.
         """
         calls = [call for call in message.tool_calls if call["name"] == self.tool]
-        value = calls[0]["args"] if calls else (text or _reader_of(message)).args
+        value = calls[0]["args"] if calls else args
         if self.output is None or not value:
             return value or None
         return self.output.read_partial(value)
@@ -152,12 +152,6 @@ def _describe_refusal(message: AIMessage) -> str:
     category = f" (category {details['category']})" if details.get("category") else ""
     text = f": {details['explanation']}" if details.get("explanation") else ""
     return f"was refused by the model{category}{text}"
-
-
-def _reader_of(message: AIMessage) -> PartialJsonReader:
-    reader = PartialJsonReader()
-    reader.feed(message.text)
-    return reader
 
 
 def _read(message: AIMessage, tool: str | None) -> JsonObject:
@@ -193,18 +187,15 @@ class _Steps:
         """Take a chunk, yield the value if it changed."""
         message = AIMessage(chunk) if isinstance(chunk, str) else chunk
         self._message = message if self._message is None else self._message + message
-        self._text.feed(message.text)
+        args = self._text.feed(message.text)
         if getattr(self._message, "chunk_position", "last") != "last":
-            yield from self._new(self._known())
+            yield from self._new(self._parser._known(self._message, args))  # noqa: SLF001 - its own
 
     def end(self) -> Iterator[object]:
         """Yield the whole value, unless it was the last one."""
         if self._message is not None:
             result: list[Generation] = [ChatGeneration(message=self._message)]
             yield from self._new(self._parser.parse_result(result))
-
-    def _known(self) -> object:
-        return self._parser._known(self._message, self._text)  # noqa: SLF001 - its own steps
 
     def _new(self, value: object) -> Iterator[object]:
         if value is not None and value != self._last:
@@ -222,8 +213,9 @@ def structured_output(
     arguments: JsonObject,
 ) -> Runnable[LanguageModelInput, Any]:
     """Return a runnable that asks a model for a value of a schema; see the model's method."""
-    if method is not None and method not in _METHODS:
-        raise ValueError(f"method {method!r} is not known: use one of {', '.join(_METHODS)}.")
+    methods = get_args(Method)
+    if method is not None and method not in methods:
+        raise ValueError(f"method {method!r} is not known: use one of {', '.join(methods)}.")
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
     # langchain-core describes it for tracing, and knows fewer forms.
@@ -232,11 +224,20 @@ def structured_output(
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
     arguments = {**arguments, "ls_structured_output_format": traced}
     parser = StructuredOutputParser(output=wanted)
+    bound: Runnable[LanguageModelInput, AIMessage]
     if chosen == "function_calling":
         parser.tool = wanted.name
-        bound = _bind_tool(model, wanted, {**arguments, "strict": strict})
+        bound = model.bind_tools(
+            [schema_tool(wanted.name, wanted.json_schema)],
+            tool_choice=wanted.name,
+            strict=strict,
+            parallel_tool_calls=False,
+            structured_output_tool=True,
+            **arguments,
+        )
     else:
-        asked = _response_format(wanted)
+        named = {"name": wanted.name, "schema": wanted.json_schema}
+        asked = {"type": "json_schema", "json_schema": named}
         convert_response_format(asked)  # what cannot be asked for is refused here
         bound = model.bind(response_format=asked, **arguments)
     return _with_raw(bound, parser) if include_raw else bound | parser
@@ -249,31 +250,10 @@ def _best_method(model: BaseChatModel, schema: OutputSchema) -> Method:
     cannot be made to call it may answer with text, which is an error then, where a map would
     be empty without a word.
     """
+    asked = schema.json_schema
     is_native = (model.profile or {}).get("structured_output")
-    needs_tool = is_native and (
-        has_open_object(schema.json_schema) or refers_to_itself(schema.json_schema)
-    )
-    return "json_schema" if is_native and not needs_tool else "function_calling"
-
-
-def _bind_tool(
-    model: BaseChatModel, schema: OutputSchema, arguments: JsonObject
-) -> Runnable[LanguageModelInput, AIMessage]:
-    tool = convert_tool(
-        schema_tool(schema.name, schema.json_schema), strict=arguments.pop("strict", None)
-    )
-    return model.bind_tools(
-        [tool],
-        tool_choice=schema.name,
-        parallel_tool_calls=False,
-        structured_output_tool=True,
-        **arguments,
-    )
-
-
-def _response_format(schema: OutputSchema) -> JsonObject:
-    wanted = {"name": schema.name, "schema": schema.json_schema}
-    return {"type": "json_schema", "json_schema": wanted}
+    fits = is_native and not has_open_object(asked) and not refers_to_itself(asked)
+    return "json_schema" if fits else "function_calling"
 
 
 def _with_raw(
