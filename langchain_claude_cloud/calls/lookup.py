@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
 from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Prepare, Send, Steps, Wait
-from langchain_claude_cloud.control_plane.arn_targets import UNKNOWN, ask_for_target
 from langchain_claude_cloud.control_plane.available_models import (
     HINTS,
     PERMISSIONS,
     SUBJECT,
+    UNKNOWN,
     Models,
     ask_for_models,
+    ask_for_target,
 )
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError

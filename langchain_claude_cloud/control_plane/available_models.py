@@ -1,7 +1,10 @@
-"""Lists the models that a cloud has.
+"""Lists the models that a cloud has, and finds the model that an ARN stands for.
 
-`ask_for_models` is a generator: it yields requests, is sent the answer of each (or has its
-error raised), and returns what was made of the answers.
+`ask_for_models` and `ask_for_target` are generators: they yield requests, are sent the answer of
+each (or have its error raised), and return what was made of the answers.
+
+The ARN of an application inference profile, of provisioned throughput or of a prompt router
+does not name its model; GetInferenceProfile and its siblings do.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from langchain_claude_cloud.catalogue.bedrock import id_in_arn
+from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, id_in_arn, region_of
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests
@@ -36,6 +40,10 @@ HINTS: Final[Mapping[Cloud, str]] = {
 """What else a refusal advises."""
 
 _MOST_PAGES: Final = 100
+_ABOUT_PROJECT: Final = ("USER_PROJECT_DENIED", "serviceusage")
+
+UNKNOWN: Final = ArnTarget(None)
+"""What an ARN stands for about which nothing could be found out."""
 
 _DATED = re.compile(r"\d{8}", re.ASCII)
 
@@ -100,31 +108,25 @@ def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
     summaries = yield requests.foundation_models(base_url, project)
     profiles: list[JsonObject] = []
     for kind in ("SYSTEM_DEFINED", "APPLICATION"):
-
-        def page(token: str | None, kind: str = kind) -> OutgoingRequest:
-            return requests.inference_profiles(base_url, kind, token, project)
-
-        profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken", None)
+        page = partial(requests.inference_profiles, base_url, kind, project)
+        profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken")
     listed = summaries.get("modelSummaries") or ()
     return _read(route, lambda: read_bedrock(route.platform.region, listed, profiles))
 
 
 def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
+    def entries(*, billed: bool) -> Generator[OutgoingRequest, JsonObject, list[JsonObject]]:
+        page = partial(requests.publisher_models, route.platform, billed=billed)
+        return _pages(route, page, "publisherModels", "nextPageToken")
+
     # User credentials need a project to be named; a service account may not be allowed to.
-    billed = True
     try:
-        first = yield requests.publisher_models(route.platform, None, billed=True)
+        listed = yield from entries(billed=True)
     except PermissionDeniedError as error:
-        if not _is_about_project(error):
+        if not any(word in (error.body or str(error)) for word in _ABOUT_PROJECT):
             raise
-        billed = False
-        first = yield requests.publisher_models(route.platform, None, billed=False)
-
-    def page(token: str | None) -> OutgoingRequest:
-        return requests.publisher_models(route.platform, token, billed=billed)
-
-    entries = yield from _pages(route, page, "publisherModels", "nextPageToken", first)
-    return _read(route, lambda: read_vertex(route.platform.region, entries))
+        listed = yield from entries(billed=False)
+    return _read(route, lambda: read_vertex(route.platform.region, listed))
 
 
 def _read(route: Route, read: Callable[[], list[AvailableModel]]) -> Models:
@@ -134,7 +136,7 @@ def _read(route: Route, read: Callable[[], list[AvailableModel]]) -> Models:
         ServerError: It is not of the documented form.
     """
     try:
-        return newest_first(read())
+        return tuple(sorted(read(), key=lambda model: _released(model.id), reverse=True))
     except (KeyError, TypeError, AttributeError) as error:
         raise _problem(route, repr(error)) from error
 
@@ -149,17 +151,11 @@ def _problem(route: Route, what: str) -> ServerError:
     )
 
 
-def _is_about_project(error: PermissionDeniedError) -> bool:
-    text = error.body or str(error)
-    return any(word in text for word in ("USER_PROJECT_DENIED", "serviceusage"))
-
-
 def _pages(
     route: Route,
     page: Callable[[str | None], OutgoingRequest],
     items: str,
     next_token: str,
-    first: JsonObject | None,
 ) -> Generator[OutgoingRequest, JsonObject, list[JsonObject]]:
     """Ask for one page after another and return their items.
 
@@ -168,22 +164,21 @@ def _pages(
         page: Makes the request of a page from its token.
         items: The key of the items.
         next_token: The key of the following page's token.
-        first: The first page, if it was asked for already.
 
     Raises:
         ServerError: The pages do not end, or are not of the documented form.
     """
-    answer = first if first is not None else (yield page(None))
     found: list[JsonObject] = []
+    token: str | None = None
     for _ in range(_MOST_PAGES):
+        answer = yield page(token)
         listed = answer.get(items) or []
         if not isinstance(listed, list):
             raise _problem(route, f"{items} is no list")
         found += listed
-        token = answer.get(next_token)
-        if not token:
+        if not answer.get(next_token):
             return found
-        answer = yield page(str(token))
+        token = str(answer[next_token])
     raise _problem(route, f"after {_MOST_PAGES} pages it has still another token")
 
 
@@ -285,11 +280,33 @@ def _date(value: object) -> str | None:
     return found[0] if found else None
 
 
-def newest_first(models: Iterable[AvailableModel]) -> tuple[AvailableModel, ...]:
-    """Return models by their release, those first that the catalogue does not know."""
-    return tuple(sorted(models, key=_released, reverse=True))
+def ask_for_target(
+    route: Route, lookup: Lookup
+) -> Generator[OutgoingRequest, JsonObject, ArnTarget]:
+    """Yield the request, be sent its answer, and return what the ARN stands for.
+
+    Args:
+        route: Whose model is an ARN. The platform must have been prepared.
+        lookup: How the control plane is asked about it.
+    """
+    answer = yield requests.resource(requests.bedrock_address(route), lookup.path, route.model)
+    return read_target(answer)
 
 
-def _released(model: AvailableModel) -> str:
-    row = find(model.id)
+def read_target(answer: JsonObject) -> ArnTarget:
+    """Return the model that an answer of the control plane names; the oldest of several."""
+    models = answer.get("models")
+    listed = [*(models if isinstance(models, list) else ()), answer.get("fallbackModel")]
+    arns = [each.get("modelArn") for each in listed if isinstance(each, dict)]
+    arns += [answer.get("foundationModelArn"), answer.get("modelArn")]
+    named = {arn: found[1] for arn in map(str, arns) if (found := id_in_arn(arn))}
+    if not named:
+        return UNKNOWN
+    regions = frozenset(region_of(arn) for arn in named)
+    return ArnTarget(min(named.values(), key=_released), regions)
+
+
+def _released(base_id: str) -> str:
+    """Return when a model was released; one that the catalogue does not know is newer."""
+    row = find(base_id)
     return row.released if row else "9999"

@@ -133,16 +133,16 @@ def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:
 
 
 def inference_profiles(
-    base_url: str, kind: str, token: str | None, project: str | None
+    base_url: str, kind: str, project: str | None, token: str | None
 ) -> OutgoingRequest:
     """Return the request for a page of inference profiles.
 
     Args:
         base_url: The control plane's.
         kind: ``SYSTEM_DEFINED`` or ``APPLICATION``; without it only the first come.
-        token: The page's, from the page before it.
         project: As in `foundation_models`. Application profiles belong to no project, and a
             request for them that names one is refused.
+        token: The page's, from the page before it.
     """
     query = {"maxResults": _PAGE["bedrock"], "type": kind}
     query |= {"nextToken": token} if token else {}

@@ -145,7 +145,7 @@ def test_requests_are_those_of_botocores_model(service: dict[str, Any]) -> None:
     assert set(asked) <= parameters(service, "ListFoundationModels")
 
     profiles = service["operations"]["ListInferenceProfiles"]
-    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "a+/= b", "p")
+    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "p", "a+/= b")
     url = urlsplit(request.url)
     assert url.path == profiles["http"]["requestUri"]
     asked = dict(parse_qsl(url.query))
@@ -166,14 +166,14 @@ def test_botocore_has_no_new_parameters(service: dict[str, Any]) -> None:
     url = urlsplit(control_plane.foundation_models("https://h", "p").url)
     known = parameters(service, "ListFoundationModels") - not_ours
     assert known <= set(dict(parse_qsl(url.query)))
-    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "t", "p")
+    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "p", "t")
     known = parameters(service, "ListInferenceProfiles")
     assert known <= set(dict(parse_qsl(urlsplit(request.url).query)))
 
 
 def test_application_profiles_are_listed_without_a_project() -> None:
     """They belong to none, and AWS refuses a request for them that names one."""
-    request = control_plane.inference_profiles("https://h", "APPLICATION", None, "p")
+    request = control_plane.inference_profiles("https://h", "APPLICATION", "p", None)
     assert dict(parse_qsl(urlsplit(request.url).query)) == {
         "maxResults": "1000",
         "type": "APPLICATION",
