@@ -17,7 +17,7 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.base import RunnableBindingBase
 
-from langchain_claude_cloud.calls.offline import OfflineCalls
+from langchain_claude_cloud.batch.offline import OfflineCalls
 from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ConfigurationError

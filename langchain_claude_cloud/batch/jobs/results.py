@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from langchain_claude_cloud.batch.jobs.pipeline import Pipeline
     from langchain_claude_cloud.batch.jobs.reference import Reference, Shard
-    from langchain_claude_cloud.calls.offline import OfflineCalls
+    from langchain_claude_cloud.batch.offline import OfflineCalls
 
 logger = logging.getLogger("langchain_claude_cloud")
 

@@ -1,4 +1,4 @@
-"""Builds the requests and reads the answers of calls that are not sent one by one: batch jobs.
+"""Builds the requests and reads the answers of calls that are not sent one by one, but as a job.
 
 Request and answer are the same as those of a single call.
 """
