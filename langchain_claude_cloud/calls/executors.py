@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from langchain_core.callbacks.manager import AsyncRunManager, RunManager
+
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.media import fetcher_of
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -195,7 +197,7 @@ def _do(step: Step, clients: Clients) -> object:
             return within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
-            if step.retry and manager is not None and manager.handlers:
+            if step.retry and isinstance(manager, RunManager) and manager.handlers:
                 manager.on_retry(step.retry())
             time.sleep(step.seconds)
         case Once():
@@ -213,8 +215,8 @@ async def _ado(step: Step, clients: Clients) -> object:
             fetching = fetcher_of(step, clients.url_fetcher).afetch(step.urls)
             return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
-            manager = clients.async_run_manager
-            if step.retry and manager is not None and manager.handlers:
+            manager = clients.run_manager
+            if step.retry and isinstance(manager, AsyncRunManager) and manager.handlers:
                 await manager.on_retry(step.retry())
             await asyncio.sleep(step.seconds)
         case Once():

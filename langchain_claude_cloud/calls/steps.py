@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import BaseRunManager
 
 from langchain_claude_cloud.platform.base import Platform, PlatformRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -36,14 +36,12 @@ class Clients:
         async_client: The same for async calls.
         url_fetcher: The caller's own way to get images and documents by URL.
         run_manager: Is told of each attempt that is followed by another (``on_retry``).
-        async_run_manager: The same for async calls.
     """
 
     client: httpx.Client | None = None
     async_client: httpx.AsyncClient | None = None
     url_fetcher: Callable[[str], bytes] | None = None
-    run_manager: CallbackManagerForLLMRun | None = None
-    async_run_manager: AsyncCallbackManagerForLLMRun | None = None
+    run_manager: BaseRunManager | None = None
 
 
 @dataclass(frozen=True, slots=True)

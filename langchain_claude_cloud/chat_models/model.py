@@ -114,8 +114,7 @@ class ChatClaudeCloud(ModelBase):
         arguments: JsonObject,
         *,
         stream: bool,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        async_run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: BaseRunManager | None = None,
     ) -> options.Call:
         # These are the keyword arguments of the frames above, which error trackers store.
         arguments.update(safe_to_show(arguments))
@@ -132,7 +131,6 @@ class ChatClaudeCloud(ModelBase):
                 async_client=self.http_async_client,
                 url_fetcher=self.url_fetcher,
                 run_manager=run_manager,
-                async_run_manager=async_run_manager,
             ),
             limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute),
         )
@@ -154,7 +152,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = self._call(messages, stop, kwargs, stream=False, async_run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
         return _result(await executors.arun(driver.complete(call), call.clients))
 
     def _stream(
@@ -176,7 +174,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
         answer = driver.CallDriver(call, "stream", handler).steps()
         return executors.aexecute(answer, call.clients)
@@ -201,7 +199,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> AsyncIterator[core_protocol.MessagesData]:
         """Return protocol events; core looks for this hook when v3 events are wanted."""
-        call = self._call(messages, stop, kwargs, stream=True, async_run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
         answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
         return executors.aexecute(answer, call.clients)
 
