@@ -16,7 +16,7 @@ back unchanged, it continues in another message
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Generic, TypeGuard, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
@@ -40,6 +40,7 @@ PAUSED: Final = "pause_turn"
 _OF_THE_FIRST: Final = frozenset({"id", "model", "type", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _FIELDS_OF_DELTA: Final = 3
+_ADDED: Final = frozenset({int, float, list})
 _TEXT_OF_DELTA: Final = {
     "text_delta": "text",
     "thinking_delta": "thinking",
@@ -130,7 +131,8 @@ class MessageAccumulator(Generic[T]):
 
         Each message of a paused answer is a request, and billed as one: their counts add up.
         """
-        return add_usage(self._paused_usage, self._own_usage)
+        paused = self._paused_usage
+        return add_usage(paused, self._own_usage) if paused else self._own_usage
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -384,18 +386,13 @@ def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
 
     Of anything else, such as the service tier, the second's holds.
     """
-    return {**one, **{key: _add(one.get(key), value) for key, value in other.items()}}
-
-
-def _add(one: object, other: object) -> object:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return add_usage(one, other)
-    if isinstance(one, list) and isinstance(other, list):
-        return [*one, *other]
-    if isinstance(one, int | float) and _is_count(other):
-        return one + other
-    return other
-
-
-def _is_count(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    total = dict(one)
+    for key, value in other.items():
+        held = one.get(key)
+        if isinstance(held, dict) and isinstance(value, dict):
+            total[key] = add_usage(held, value)
+        elif type(value) in _ADDED and type(held) is type(value):
+            total[key] = one[key] + value
+        else:
+            total[key] = value
+    return total

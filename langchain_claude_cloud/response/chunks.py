@@ -111,14 +111,14 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
-        raw = fragment["args"] or ""
-        reader = self.readers.get(position)
-        if reader is None or len(raw) >= reader.length * _GROWTH:
+        raw, reader = fragment["args"] or "", self.readers.get(position)
+        if raw and (reader is None or len(raw) >= reader.length * _GROWTH):
             is_further = reader is not None and raw.startswith(reader.raw)
             reader = reader.copy() if reader and is_further else PartialJsonReader()
             reader.feed(raw[reader.length :])
             self.readers = {**self.readers, position: reader}
-        return tool_call(name=fragment["name"] or "", args=reader.args, id=fragment["id"])
+        args = reader.args if reader else {}
+        return tool_call(name=fragment["name"] or "", args=args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does
         others = other if isinstance(other, list | tuple) else [other]

@@ -30,11 +30,6 @@ _CHECKSUM_BYTES = 4
 _MAX_HEADER_BYTES = 128 * 1024
 _BLANK_LINE = re.compile(rb"\n[\n\r]|\r\r")
 
-# The types of headers: how many bytes the value has, or that its length comes before it.
-_HEADER_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
-_TEXT = 7
-_LENGTHS = dict.fromkeys((6, _TEXT), struct.Struct(">H"))
-
 
 class FramingError(ValueError):
     """The bytes are not what the framing allows; the stream cannot be read further."""
@@ -151,7 +146,7 @@ class EventStreamDecoder:
         start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
         raw, payload = frame[_PRELUDE.size : start], frame[start:-_CHECKSUM_BYTES]
         if raw != self._raw_headers:
-            self._raw_headers, self._headers = raw, parse_headers(raw)
+            self._raw_headers, self._headers = raw, _parse_headers(raw)
         headers = self._headers
         message_type = headers.get(":message-type", "event")
         if message_type != "event":
@@ -178,32 +173,19 @@ def _frame_length(buffer: bytes, offset: int) -> int:
     return int(total)
 
 
-def parse_headers(raw: bytes) -> dict[str, str]:
-    """Return the headers of a frame: text by its name, and nothing but the name of the others.
+def _parse_headers(raw: bytes) -> dict[str, str]:
+    """Return the headers of a frame that are text.
 
     Raises:
-        FramingError: The bytes are cut, a type is unknown, or a header comes twice.
+        FramingError: The bytes are malformed, a type is unknown, or a header comes twice.
     """
-    headers: dict[str, str] = {}
-    position = 0
+    from botocore import eventstream  # noqa: PLC0415  Vertex AI needs none of it
+
     try:
-        while position < len(raw):
-            start = position + 1 + raw[position]
-            name, kind = raw[position + 1 : start].decode(), raw[start]
-            start += 1
-            size = _HEADER_SIZES.get(kind)
-            if size is None:
-                (size,) = _LENGTHS[kind].unpack_from(raw, start)
-                start += 2
-            position = start + size
-            if name in headers:
-                raise FramingError(f"a frame has the header {name} twice")
-            headers[name] = raw[start:position].decode() if kind == _TEXT else ""
-    except (LookupError, struct.error, UnicodeDecodeError) as error:
-        raise FramingError("a frame's headers are cut or malformed") from error
-    if position > len(raw):
-        raise FramingError("a frame's headers are cut")
-    return headers
+        headers = eventstream.EventStreamHeaderParser().parse(raw)
+    except (eventstream.ParserError, LookupError, struct.error, UnicodeDecodeError) as error:
+        raise FramingError("a frame's headers are malformed") from error
+    return {name: value for name, value in headers.items() if isinstance(value, str)}
 
 
 DECODERS: Final[dict[Framing, type[SseDecoder | EventStreamDecoder]]] = {

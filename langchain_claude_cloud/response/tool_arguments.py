@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from copy import copy
 from math import isinf
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 from jiter import from_json
 
@@ -27,24 +27,12 @@ The group is not possessive: in Python 3.11.2 such a group keeps half of what di
 _LONGEST_ESCAPE: Final = len(r"\ud83d\ude00")
 _SCALAR_RUN: Final = re.compile(r"[0-9A-Za-z+.-]*+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_LITERALS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
-
-_SHOWN_DIGITS: Final = 40
-"""A number that is still open is shown up to this length, for its text is read anew each
-time."""
+_LONGEST_SCALAR: Final = 4_300
+"""jiter refuses integers with more digits."""
 _DEEPEST: Final = 200
 """jiter refuses to nest deeper."""
-
-# What may come next outside of strings.
-_ROOT: Final = frozenset("{")
-_KEY: Final = frozenset('"')
-_FIRST_KEY: Final = frozenset('"}')
-_COLON: Final = frozenset(":")
-_VALUE: Final = frozenset('"{[-0123456789tfn')
-_FIRST_ITEM: Final = _VALUE | {"]"}
-_AFTER_MEMBER: Final = frozenset(",}")
-_AFTER_ITEM: Final = frozenset(",]")
-_NOTHING_MORE: Final[frozenset[str]] = frozenset()
+_VALUE: Final = '"{[-0123456789tfn'
+"""What a value may begin with."""
 
 _UNSHOWN: Final = object()
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -70,25 +58,25 @@ class PartialJsonReader:
     provisional. At the first character that cannot be, it keeps what it has.
 
     Attributes:
-        length: How many characters it was given.
+        args: The arguments so far. Their finished parts are shared with what was shown before.
         changes: What the last fragment added to strings.
+        length: How many characters it was given.
     """
 
     def __init__(self) -> None:
-        self.length = 0
+        self.args: JsonObject = {}
         self.changes: list[TextChange] = []
+        self.length = 0
         self._raw: list[str] = []
-        self._held = ""
-        self._stuck = False
-        # Unbound, lest every parser be a cycle that keeps its text until the next collection.
-        self._read = PartialJsonReader._structure
-        self._next = _ROOT
-        self._containers: list[_Container] = []
-        self._keys: list[str] = []
-        self._text = ""  # of the string, key or scalar that is open
-        self._open: object = _UNSHOWN
-        self._root: JsonObject = {}
-        self._shown: JsonObject | None = self._root
+        self._held = ""  # an escape or a scalar that is cut
+        self._is_stuck = False
+        self._next = "{"  # what may come outside of strings
+        # What is open, from the outside in, and the key that is open in each. The outermost list
+        # is that of the JSON text itself.
+        self._containers: list[_Container] = [[]]
+        self._keys = [""]
+        self._string: str | None = None  # the text of the key or string that is open
+        self._value: object = _UNSHOWN  # the string or number that is open
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PartialJsonReader) and self.raw == other.raw
@@ -101,17 +89,13 @@ class PartialJsonReader:
         return "".join(self._raw)
 
     def feed(self, fragment: str) -> JsonObject:
-        """Take the next fragment, of any size, cut anywhere.
-
-        Returns:
-            The arguments so far: a dict of its own, whose finished parts are shared with
-            what earlier calls returned.
-        """
+        """Take the next fragment, of any size, cut anywhere; return the arguments so far."""
         self._raw.append(fragment)
         self.length += len(fragment)
         self.changes = []
-        if not self._stuck:
+        if not self._is_stuck:
             self._go_on(self._held + fragment)
+            self.args = self._known()
         return self.args
 
     def copy(self) -> PartialJsonReader:
@@ -122,78 +106,78 @@ class PartialJsonReader:
         twin._keys = self._keys.copy()  # noqa: SLF001
         return twin
 
-    @property
-    def args(self) -> JsonObject:
-        """The arguments so far; only what is still open is copied."""
-        if self._shown is None:
-            child = self._open
-            for container, key in zip(self._containers[::-1], self._keys[::-1], strict=True):
-                shown = container.copy()
-                if child is not _UNSHOWN:
-                    _put(shown, key, child)
-                child = shown
-            self._shown = child if isinstance(child, dict) else self._root
-        return self._shown
+    def _known(self) -> JsonObject:
+        """Return the arguments so far; only what is still open is copied."""
+        child = self._value
+        for container, key in zip(self._containers[::-1], self._keys[::-1], strict=True):
+            shown = container.copy()
+            if child is not _UNSHOWN:
+                _put(shown, key, child)
+            child = shown
+        (root,) = child if isinstance(child, list) and child else [{}]
+        return root if isinstance(root, dict) else {}
 
     def _go_on(self, text: str) -> None:
         self._held = ""
-        self._shown = None
         at = 0
-        while at < len(text):
-            at = self._read(self, text, at)
-            if at < 0:
-                self._stuck = True
-                return
+        while 0 <= at < len(text):
+            read = self._read_structure if self._string is None else self._read_string
+            at = read(text, at)
+        self._is_stuck = at < 0
 
-    def _structure(self, text: str, at: int) -> int:
-        """Read white space and one character between values."""
+    def _read_structure(self, text: str, at: int) -> int:
+        """Read white space, and a scalar or one character between values.
+
+        Returns:
+            Where to go on, or -1 at what cannot be.
+        """
         at = _end(_SPACE, text, at)
-        if at == len(text):
-            return at
-        character = text[at]
+        character = text[at : at + 1]
         if character not in self._next:
             return -1
         match character:
+            case "":
+                return at
             case '"':
-                self._open = "" if self._in_value else _UNSHOWN
-                self._read = PartialJsonReader._string
+                self._string = ""
+                self._value = "" if self._is_in_value else _UNSHOWN
             case "{" | "[":
                 self._containers.append({} if character == "{" else [])
                 self._keys.append("")
-                self._next = _FIRST_KEY if character == "{" else _FIRST_ITEM
+                self._next = '"}' if character == "{" else _VALUE + "]"
             case "}" | "]":
                 self._keys.pop()
                 self._add(self._containers.pop())
             case ",":
-                self._next = _KEY if isinstance(self._containers[-1], dict) else _VALUE
+                self._next = '"' if isinstance(self._containers[-1], dict) else _VALUE
             case ":":
                 self._next = _VALUE
             case _:
-                self._read = PartialJsonReader._scalar
-                return at
-        return at + 1 if len(self._containers) <= _DEEPEST else -1
+                return self._read_scalar(text, at)
+        return at + 1 if len(self._containers) <= _DEEPEST + 1 else -1
+
+    @property
+    def _is_in_value(self) -> bool:
+        return "{" in self._next
 
     def _add(self, value: object) -> None:
         """Put a whole value where it belongs."""
-        if self._containers:
-            self._next = _put(self._containers[-1], self._keys[-1], value)
-        else:
-            self._root = cast("JsonObject", value)
-            self._next = _NOTHING_MORE
-        self._open = _UNSHOWN
-        self._read = PartialJsonReader._structure
+        container = self._containers[-1]
+        _put(container, self._keys[-1], value)
+        self._next = ",}" if isinstance(container, dict) else ",]"
+        if len(self._containers) == 1:
+            self._next = ""
+        self._value = _UNSHOWN
 
-    @property
-    def _in_value(self) -> bool:
-        return self._next is not _KEY and self._next is not _FIRST_KEY
-
-    def _string(self, text: str, at: int) -> int:
+    def _read_string(self, text: str, at: int) -> int:
         """Read a key, or a string that is a value."""
         end = _end(_STRING_RUN, text, at)
-        added = _unescaped(text[at:end])
-        self._text = f"{self._text}{added}"
-        if added and self._in_value:
-            self._open = self._text
+        added = text[at:end]
+        if "\\" in added:
+            added = str(from_json(f'"{added}"'.encode()))
+        whole = self._string = f"{self._string}{added}"
+        if added and self._is_in_value:
+            self._value = whole
             self.changes.append(TextChange(self._path(), added))
         if end == len(text):
             return end
@@ -202,38 +186,41 @@ class PartialJsonReader:
             self._held = text[end:]
             may_go_on = text[end] == "\\" and len(self._held) < _LONGEST_ESCAPE
             return len(text) if may_go_on else -1
-        whole, self._text = self._text, ""
-        if self._in_value:
+        self._string = None
+        if self._is_in_value:
             self._add(whole)
         elif whole in self._containers[-1]:
             return -1
         else:
             self._keys[-1] = whole
-            self._next = _COLON
-            self._read = PartialJsonReader._structure
+            self._next = ":"
         return end + 1
 
     def _path(self) -> str:
-        """Return the JSON path of the value that is open."""
-        steps = (
-            _step(key) if isinstance(container, dict) else f"[{len(container)}]"
-            for container, key in zip(self._containers, self._keys, strict=True)
-        )
-        return "$" + "".join(steps)
+        """Return the JSON path (RFC 9535) of the value that is open."""
+        path = "$"
+        for container, key in zip(self._containers[1:], self._keys[1:], strict=True):
+            if isinstance(container, list):
+                path += f"[{len(container)}]"
+            elif _PLAIN_KEY.fullmatch(key):
+                path += f".{key}"
+            else:
+                quoted = key.replace("\\", "\\\\").replace("'", "\\'")
+                path += f"['{quoted}']"
+        return path
 
-    def _scalar(self, text: str, at: int) -> int:
+    def _read_scalar(self, text: str, at: int) -> int:
         end = _end(_SCALAR_RUN, text, at)
-        self._text += text[at:end]
         if end == len(text):
             # It may go on: the number that it is so far is provisional.
-            whole = _NUMBER.match(self._text) if len(self._text) <= _SHOWN_DIGITS else None
-            self._open = _value(whole[0]) if whole else self._open
-            return end
-        self._open = _value(self._text)
-        self._text = ""
-        if self._open is _UNSHOWN:
+            self._held = text[at:]
+            number = _NUMBER.match(self._held)
+            self._value = _scalar(number[0]) if number else _UNSHOWN
+            return end if len(self._held) <= _LONGEST_SCALAR else -1
+        self._value = _scalar(text[at:end])
+        if self._value is _UNSHOWN:
             return -1
-        self._add(self._open)
+        self._add(self._value)
         return end
 
 
@@ -243,38 +230,17 @@ def _end(run: re.Pattern[str], text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _put(container: _Container, key: str, value: object) -> frozenset[str]:
-    """Put a value into a dict or a list; return what may follow it there."""
+def _put(container: _Container, key: str, value: object) -> None:
     if isinstance(container, dict):
         container[key] = value
-        return _AFTER_MEMBER
-    container.append(value)
-    return _AFTER_ITEM
+    else:
+        container.append(value)
 
 
-def _step(key: str) -> str:
-    """Return a key as a step of a JSON path (RFC 9535)."""
-    if _PLAIN_KEY.fullmatch(key):
-        return f".{key}"
-    quoted = key.replace("\\", "\\\\").replace("'", "\\'")
-    return f"['{quoted}']"
-
-
-def _unescaped(run: str) -> str:
-    """Return the text that a run of a string stands for."""
-    if "\\" not in run:
-        return run
-    return str(from_json(f'"{run}"'.encode()))
-
-
-def _value(token: str) -> object:
+def _scalar(token: str) -> object:
     """Return a literal or a number, or `_UNSHOWN` if it is none."""
-    if token in _LITERALS:
-        return _LITERALS[token]
-    if not _NUMBER.fullmatch(token):
-        return _UNSHOWN
     try:
-        value: object = from_json(token.encode())
-    except ValueError:  # too long
+        value: object = from_json(token.encode(), allow_inf_nan=False)
+    except ValueError:
         return _UNSHOWN
     return _UNSHOWN if isinstance(value, float) and isinf(value) else value
