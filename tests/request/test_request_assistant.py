@@ -326,30 +326,24 @@ def test_calls_of_other_models_keep_their_place() -> None:
     ]
 
 
-def test_server_results_find_their_type_by_their_call() -> None:
-    """A standard result whose extras were lost is told by the name of its call."""
+def test_standard_calls_and_results_of_server_tools_that_are_whole_go_back() -> None:
+    """The extras of a result name its type; a call that was cut, or a piece of one, is none."""
+    found = {"type": "server_tool_result", "tool_call_id": "s2", "status": "success", "output": []}
     content = [
         {"type": "server_tool_call", "id": "s1", "name": "code_interpreter", "args": {"code": "1"}},
-        {
-            "type": "server_tool_result",
-            "tool_call_id": "s1",
-            "status": "success",
-            "output": {"x": 1},
-        },
         {
             "type": "server_tool_call_chunk",
             "id": "s2",
             "name": "web_search",
             "args": '{"query":"q"}',
         },
-        {"type": "server_tool_result", "tool_call_id": "s2", "status": "success", "output": []},
-        {"type": "server_tool_result", "tool_call_id": "unknown", "status": "success"},
+        {**found, "extras": {"block_type": "web_search_tool_result"}},
+        found,
         {"type": "server_tool_call_chunk", "id": "s3", "name": "web_search", "args": '{"que'},
         {"type": "server_tool_call_chunk", "index": 1},
     ]
     assert wire(content) == [
         {"type": "server_tool_use", "id": "s1", "name": "code_execution", "input": {"code": "1"}},
-        {"type": "code_execution_tool_result", "tool_use_id": "s1", "content": {"x": 1}},
         {"type": "server_tool_use", "id": "s2", "name": "web_search", "input": {"query": "q"}},
         {"type": "web_search_tool_result", "tool_use_id": "s2", "content": []},
     ]

@@ -45,12 +45,6 @@ _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusa
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
-_RESULT_TYPES: Final = {
-    "code_interpreter": "code_execution_tool_result",
-    "remote_mcp": "mcp_tool_result",
-    "tool_search_tool_bm25": "tool_search_tool_result",
-    "tool_search_tool_regex": "tool_search_tool_result",
-}
 
 
 def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position: int = 0) -> Turn:
@@ -99,13 +93,12 @@ def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
     kind = str(block.get("type") or "")
     if kind in _CALLS:
         return calls.convert(block)
-    if kind in _SERVER_TOOLS:
-        return _SERVER_TOOLS[kind](block, calls.server_names)
+    if kind in _CONVERTERS:
+        return _CONVERTERS[kind](block)
     if kind.endswith("_tool_result"):
         return _without_nulls(block)
-    if kind.endswith("_call"):
-        return None  # of a tool of OpenAI's own, such as web_search_call
-    return _CONVERTERS.get(kind, convert_block)(block)
+    # Tools of OpenAI's own, such as web_search_call, mean nothing here.
+    return None if kind.endswith("_call") else convert_block(block)
 
 
 def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
@@ -164,14 +157,13 @@ def _server_use(block: JsonObject) -> JsonObject:
     return wire
 
 
-def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
+def _server_call(block: JsonObject) -> JsonObject | None:
     """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
     name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
     if isinstance(arguments, str):
         arguments = parse_object(arguments or "{}")
     if not name or not call_id or arguments is None:
         return None
-    server_names[call_id] = name
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
@@ -179,13 +171,10 @@ def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject 
     return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
-def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
-    """Translate a standard server tool result back into the block that it was."""
-    call_id = block.get("tool_call_id")
-    extras = dict(block.get("extras") or {})
-    name = server_names.get(call_id or "")
-    kind = extras.pop("block_type", None) or _RESULT_TYPES.get(name or "")
-    kind = kind or (f"{name}_tool_result" if name else None)
+def _server_result(block: JsonObject) -> JsonObject | None:
+    """Translate a standard server tool result back into the block that its extras name."""
+    call_id, extras = block.get("tool_call_id"), dict(block.get("extras") or {})
+    kind = extras.pop("block_type", None)
     if not call_id or not kind:
         return None
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
@@ -195,11 +184,6 @@ def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObjec
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
-_SERVER_TOOLS: Final = {
-    "server_tool_call": _server_call,
-    "server_tool_call_chunk": _server_call,
-    "server_tool_result": _server_result,
-}
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": _text,
     "thinking": _thinking,
@@ -207,6 +191,9 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "reasoning": _thinking,
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
+    "server_tool_call": _server_call,
+    "server_tool_call_chunk": _server_call,
+    "server_tool_result": _server_result,
     # Thinking in no known form, and a part of a stream.
     "reasoning_content": nothing,
     "input_json_delta": nothing,

@@ -35,7 +35,6 @@ class MessageCalls:
             was then removed by somebody.
         unanswered: See `Turn.unanswered`.
         converted: Ids that have their block.
-        server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
     names: ToolNames
@@ -43,7 +42,6 @@ class MessageCalls:
     parsed: bool = False
     unanswered: dict[str, str | None] = field(default_factory=dict)
     converted: set[str] = field(default_factory=set)
-    server_names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, message: AIMessage, names: ToolNames) -> MessageCalls:
