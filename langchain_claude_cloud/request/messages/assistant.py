@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
+    MEDIA,
     Converter,
     content_of,
     convert_annotations,
@@ -34,12 +35,6 @@ from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _PAUSES: Final = frozenset({"pause_turn", "compaction"})
 """Stop reasons after which the next answer continues the same turn."""
-
-_MEDIA: Final = frozenset(
-    {"image", "image_url", "input_image", "file", "document", "media", "text-plain"}
-    | {"audio", "input_audio", "video", "video_url"}
-)
-"""What other models answer with, and what the API takes from users only."""
 
 _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
@@ -107,11 +102,14 @@ def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
         return calls.convert(block)
     if kind in _OTHER_TEXTS:
         return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
-    return _described(block) if kind in _MEDIA else None
+    return _described(block) if kind in MEDIA else None
 
 
 def _described(block: JsonObject) -> JsonObject | None:
-    """Say what a model answered: "`image` blocks can only be in `user` messages"."""
+    """Say what a model answered, which the API takes from users only.
+
+    "`image` blocks can only be in `user` messages" (400).
+    """
     text = block.get("text")
     if not isinstance(text, str):
         text = f"[{describe(block)} is not shown here]"
@@ -197,5 +195,5 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     # Thinking in no known form, and a part of a stream.
     "reasoning_content": nothing,
     "input_json_delta": nothing,
-    **dict.fromkeys(_MEDIA, _described),
+    **dict.fromkeys(MEDIA, _described),
 }

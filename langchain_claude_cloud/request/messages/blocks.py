@@ -35,6 +35,7 @@ _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
     "document": ("cache_control", "citations", "context", "filename", "title"),
 }
+_IMAGE_URLS: Final = ("image_url", "input_image")
 _DOCUMENTS: Final = ("document", "file", "input_file", "media", "text-plain")
 _CHECKED_SOURCES: Final = ("base64", "file", "url")
 _DATA_KEYS: Final = ("base64", "data", "file_data")
@@ -62,6 +63,8 @@ TEXTS: Final = ("text", "input_text", "output_text")
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
+MEDIA: Final = ("image", *_IMAGE_URLS, *_DOCUMENTS, *_UNSUPPORTED)
+"""The types of blocks that hold a picture, a file, a sound or a film."""
 
 
 class GuardedText(str):
@@ -186,10 +189,9 @@ def convert_text(block: JsonObject) -> JsonObject | None:
         return {"type": "text", "text": text}
     kept = without_leftovers(block).items()
     wire = {key: value for key, value in kept if key not in _LANGCHAIN_KEYS}
-    wire |= {"type": "text", **_found(block, ("cache_control",))}
-    if "citations" in wire:
-        wire["citations"] = convert_citations(wire["citations"])
-    return wire if wire.get("citations", True) else {k: wire[k] for k in wire if k != "citations"}
+    citations = convert_citations(wire.pop("citations", None))
+    wire |= {"citations": citations} if citations else {}
+    return wire | {"type": "text", **_found(block, ("cache_control",))}
 
 
 def _untyped(block: JsonObject) -> JsonObject | None:
@@ -299,9 +301,8 @@ def _hollow(block: JsonObject) -> JsonObject:
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     **dict.fromkeys(TEXTS, convert_text),
     "image": partial(_media, image=True),
-    "image_url": _image_url,
+    **dict.fromkeys(_IMAGE_URLS, _image_url),
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
-    "input_image": _image_url,
     "non_standard": _hollow,
     "guard_content": _guarded,
     "reasoning": nothing,
