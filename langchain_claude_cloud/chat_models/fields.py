@@ -44,9 +44,11 @@ from langchain_claude_cloud.routing.routes import Route, make_routes
 if TYPE_CHECKING:
     from langchain_claude_cloud.calls import memory, rate_limit
     from langchain_claude_cloud.platform import timeouts
+    from langchain_claude_cloud.platform.http import sending
 else:  # what an instance needs, not the import
     memory = LazyModule("langchain_claude_cloud.calls.memory")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
+    sending = LazyModule("langchain_claude_cloud.platform.http.sending")
     timeouts = LazyModule("langchain_claude_cloud.platform.timeouts")
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
@@ -101,6 +103,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
     api_key: SecretStr | None = None
     base_url: str | None = None
 
+    _llm_type: ClassVar[str] = "anthropic-chat"  # langchain's middleware tells Claude models by it
     _example: ClassVar[str] = "model=..., platform=..."
     _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
 
@@ -140,16 +143,10 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     def _check_clients(self) -> None:
         """Refuse clients that are of the wrong kind, or closed."""
-        if self.http_client is None and self.http_async_client is None:
-            return
-        from langchain_claude_cloud.platform.http.sending import (  # noqa: PLC0415 - httpx
-            check_client,
-        )
-
         if self.http_client is not None:
-            check_client("http_client", self.http_client, is_async=False)
+            sending.check_client("http_client", self.http_client, is_async=False)
         if self.http_async_client is not None:
-            check_client("http_async_client", self.http_async_client, is_async=True)
+            sending.check_client("http_async_client", self.http_async_client, is_async=True)
 
     def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes of a call; those of the last one are kept.
@@ -229,11 +226,6 @@ class ModelBase(CheckedArguments, BaseChatModel):
         for name, value in self.__dict__.items():
             copied.__dict__[name] = value if name in _OBJECTS else copy.deepcopy(value, memo)
         return copied
-
-    @property
-    def _llm_type(self) -> str:
-        # langchain's middleware tells Claude models by this name.
-        return "anthropic-chat"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

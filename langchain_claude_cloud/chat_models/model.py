@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models import token_counting as counting
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
+    from langchain_claude_cloud.platform.http import pool
     from langchain_claude_cloud.request import tools as request_tools
     from langchain_claude_cloud.response import handlers
 else:
@@ -52,6 +53,7 @@ else:
     steps = LazyModule("langchain_claude_cloud.calls.steps")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     handlers = LazyModule("langchain_claude_cloud.response.handlers")
+    pool = LazyModule("langchain_claude_cloud.platform.http.pool")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
 
@@ -352,17 +354,13 @@ class ChatClaudeCloud(ModelBase):
 
     def close(self) -> None:
         """Close the connections to this model's endpoints that threads have kept open."""
-        from langchain_claude_cloud.platform.http.pool import close_pools  # noqa: PLC0415 - httpx
-
         for url in self._addresses():
-            close_pools(url)
+            pool.close_pools(url)
 
     async def aclose(self) -> None:
         """Close the connections to this model's endpoints that this event loop has kept open."""
-        from langchain_claude_cloud.platform.http.pool import aclose_pools  # noqa: PLC0415 - httpx
-
         for url in self._addresses():
-            await aclose_pools(url)
+            await pool.aclose_pools(url)
 
     def _addresses(self) -> list[str]:
         routes = self._routes_for(self.model, self.default_headers or {})
