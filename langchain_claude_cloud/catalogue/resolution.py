@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher, get_close_matches
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final, NoReturn, get_args
 
@@ -127,7 +127,7 @@ def _resolve_vertex(model: str) -> ResolvedModel:
     elif "@" in name or _NAME.fullmatch(name):
         model_id, row = name, find(name)
     else:
-        _refuse_no_name(name, "vertex")
+        raise _no_name(name, "vertex")
     known, info = row is not None, row or newest_of_family(name)
     return ResolvedModel(name, "vertex", model_id, model_id.partition("@")[0], info, known)
 
@@ -158,7 +158,7 @@ def _bedrock_base(name: str) -> str:
         return row.bedrock_id or f"anthropic.{row.name}"
     base = f"anthropic.{name}"
     if not (name.startswith("claude-") and BEDROCK_ID.fullmatch(base)):
-        _refuse_no_name(name, "bedrock")
+        raise _no_name(name, "bedrock")
     return base
 
 
@@ -179,11 +179,12 @@ def _behind(base_model: str) -> tuple[ModelInfo | None, str]:
     exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
     family = any(info.family in base_model for info in all_models())
     if row is None and not (exact and family):
-        raise ConfigurationError(
-            f"base_model {_shown(base_model)} is not in the catalogue."
-            f"{_did_you_mean(base_model)} Give the name of the model behind the id, such as "
-            f"{_example()!r}.",
-            platform="bedrock",
+        raise _refusal(
+            base_model,
+            "bedrock",
+            f"is not in the catalogue.{_did_you_mean(base_model)} Give the name of the model "
+            f"behind the id, such as {_example()!r}.",
+            argument="base_model",
         )
     given = exact[2] if exact else ""
     return row, (row.bedrock_id if row else None) or given
@@ -226,11 +227,12 @@ def _refuse_unsafe(model: str, cloud: Cloud) -> None:
         hint = f" Here it is {row.name!r}."
         if model.startswith("projects/"):
             hint += " The project and the region belong to Vertex(project=..., region=...)."
-    raise ConfigurationError(
-        f"model {_shown(model)} is not a model's name or id: letters, digits, '-', '.', '_', ':' "
-        f"and '@' only, and '/' only inside a Bedrock ARN.{hint} Use a catalogue name such as "
-        f"{_example()!r}, the cloud's exact id, or an ARN.",
-        platform=cloud,
+    raise _refusal(
+        model,
+        cloud,
+        "is not a model's name or id: letters, digits, '-', '.', '_', ':' and '@' only, and '/' "
+        f"only inside a Bedrock ARN.{hint} Use a catalogue name such as {_example()!r}, the "
+        "cloud's exact id, or an ARN.",
     )
 
 
@@ -242,19 +244,22 @@ def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
         if row and right
         else f"Give a catalogue name, such as {_example()!r}, which works on either cloud."
     )
-    other: Cloud = "bedrock" if cloud == "vertex" else "vertex"
-    raise ConfigurationError(
-        f"model {_shown(model)} is an id of {LABELS[other]}, not of {LABELS[cloud]}. {remedy}",
-        platform=cloud,
+    other = next(label for name, label in LABELS.items() if name != cloud)
+    raise _refusal(model, cloud, f"is an id of {other}, not of {LABELS[cloud]}. {remedy}")
+
+
+def _no_name(model: str, cloud: Cloud) -> ConfigurationError:
+    return _refusal(
+        model,
+        cloud,
+        f"is not a Claude model's name.{_did_you_mean(model)} Use a catalogue name such as "
+        f"{_example()!r} or an exact id of {LABELS[cloud]}.",
     )
 
 
-def _refuse_no_name(model: str, cloud: Cloud) -> NoReturn:
-    raise ConfigurationError(
-        f"model {_shown(model)} is not a Claude model's name.{_did_you_mean(model)} Use a "
-        f"catalogue name such as {_example()!r} or an exact id of {LABELS[cloud]}.",
-        platform=cloud,
-    )
+def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") -> ConfigurationError:
+    shown = repr(model if len(model) <= 100 else f"{model[:100]}...")  # noqa: PLR2004  one line
+    return ConfigurationError(f"{argument} {shown} {problem}", platform=cloud)
 
 
 def _did_you_mean(model: str) -> str:
@@ -264,14 +269,6 @@ def _did_you_mean(model: str) -> str:
 
 def _example() -> str:
     return newest_of_family("sonnet").name
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 100 else f"{text[:100]}...")  # noqa: PLR2004  one line
-
-
-# As difflib's own for close matches.
-_ALIKE = 0.6
 
 
 def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
@@ -287,13 +284,9 @@ def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
         named = next((family for close in words for family in close), None)
         if named is not None:
             return tuple(info.name for info in families[named][:limit])
-    matcher = SequenceMatcher(b=text)
-    likeness: dict[str, float] = {}
-    for info in all_models():
-        matcher.set_seq1(info.name.removeprefix("claude-"))
-        likeness[info.name] = matcher.ratio()
-    best = sorted(likeness, key=lambda name: -likeness[name])
-    return tuple(name for name in best[:limit] if likeness[name] >= _ALIKE)
+    # Of two that are equally like it, difflib prefers the later in the alphabet: the newer.
+    names = [info.name.removeprefix("claude-") for info in all_models()]
+    return tuple(f"claude-{name}" for name in get_close_matches(text, names, limit))
 
 
 @lru_cache(maxsize=256)
