@@ -81,7 +81,7 @@ class Adaptation:
 
     def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
         """Return the options as this endpoint takes them, as far as that is known."""
-        known = _unsupported(place) | self._for_this_call
+        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
         options = self.asked
         if known:
             options = _without(options, known, is_structured=self.is_structured)
@@ -164,7 +164,7 @@ class Adaptation:
             if room > 0:
                 self.asked = replace(self.asked, max_tokens=room)
                 return True
-        known = _unsupported(place)
+        known = MEMORY.unsupported.get(place) or frozenset()
         can = sent.model.capabilities.context_1m == "beta" and "context_1m" not in known
         if self.asked.context_1m is None and can:
             self.asked = replace(self.asked, context_1m=True)
@@ -174,7 +174,7 @@ class Adaptation:
 
     def _unbinds_thinking(self, error: InvalidRequestError, sent: Sent, place: Hashable) -> bool:
         """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
-        known = _unsupported(place) | self._for_this_call
+        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
         if sent.options.bound_thinking == "send" and "block_binding" not in known:
             _remember(place, {"bound_thinking"}, REMEMBERED_SECONDS)
             self._for_this_call |= {"bound_thinking"}
@@ -194,10 +194,6 @@ def message_of(error: ClaudeCloudError) -> str:
     parsed = getattr(error.args[0] if error.args else None, "parsed", None)
     text = str(getattr(parsed, "message", "") or error.body or error).strip()
     return text[_match.end() :] if (_match := _PREFIX.match(text.lower())) else text
-
-
-def _unsupported(place: Hashable) -> frozenset[str]:
-    return MEMORY.unsupported.get(place) or frozenset()
 
 
 def _without(
@@ -220,7 +216,7 @@ def _without(
 
 def _learns_of_endpoint(error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
     """Remember what an endpoint does not support; return whether anything is new."""
-    known = _unsupported(place)
+    known = MEMORY.unsupported.get(place) or frozenset()
     news = unsupported_features(text, sent) - known
     if news:
         _remember(place, news, REMEMBERED_SECONDS)

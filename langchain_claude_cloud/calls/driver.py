@@ -192,7 +192,9 @@ class CallDriver(Generic[T]):
     def _settle(self) -> RequestOptions:
         """Return the options as the current route takes them. It must have been prepared."""
         route = self._attempts.route
-        resolved = self._resolved = route.resolved(MEMORY.arns.get(route.place))
+        resolved = self._resolved = route.resolve_in(
+            route.platform.region, MEMORY.arns.get(route.place)
+        )
         self._model_id = resolved.base_id if self._is_count else resolved.model_id
         options = self._adaptation.settle(route.place, resolved)
         config = route.config

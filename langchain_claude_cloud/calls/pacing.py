@@ -100,11 +100,6 @@ class _Traffic:
     served: int = 0
     issued: int = 0
 
-    @property
-    def waiting(self) -> int:
-        """How many calls wait."""
-        return self.issued - self.served
-
 
 @dataclass
 class Ticket:
@@ -146,11 +141,21 @@ class Pacing:
             traffic = self._traffic.get(place)
             if traffic is None:
                 traffic = self._traffic[place] = _Traffic(now, now, credited_at=now)
-                self._make_room()
+                if len(self._traffic) > _MOST_PLACES:
+                    oldest = min(self._traffic, key=lambda each: self._traffic[each].epoch)
+                    del self._traffic[oldest]
             seconds = self._wait(traffic, ticket, now)
-            if not seconds:
-                self._send(traffic, ticket, now)
-            return seconds
+            if seconds:
+                return seconds
+            if traffic.rate is None:
+                slot = int((now - traffic.began) * _SLOTS / _MEASURED_SECONDS)
+                traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
+                if len(traffic.taken) > _MOST_SLOTS:
+                    del traffic.taken[min(traffic.taken)]
+            traffic.sent += 1
+            ticket.sent_at = now
+        self.release(place, ticket)
+        return 0.0
 
     def throttled(self, place: Hashable, ticket: Ticket, asked: float | None) -> None:
         """Slow down, after a request was refused for its quota.
@@ -187,7 +192,10 @@ class Pacing:
                 traffic.rate = self._rate_without(traffic, ticket)
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
-        """Give back the ticket of a call that ended while it waited. It takes no lock."""
+        """Give back the ticket of a call that was sent, or ended while it waited.
+
+        It takes no lock: the call may be a generator that the garbage collector closes.
+        """
         traffic = self._traffic.get(place)
         if traffic is not None and ticket.number is not None:
             traffic.served += 1
@@ -197,18 +205,6 @@ class Pacing:
         """Return the requests a second that are sent there; None where nobody waits."""
         traffic = self._traffic.get(place)
         return traffic.rate if traffic else None
-
-    def _send(self, traffic: _Traffic, ticket: Ticket, now: float) -> None:
-        if traffic.rate is None:
-            slot = _slot(traffic, now)
-            traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
-            if len(traffic.taken) > _MOST_SLOTS:
-                del traffic.taken[min(traffic.taken)]
-        traffic.sent += 1
-        ticket.sent_at = now
-        if ticket.number is not None:
-            traffic.served += 1
-            ticket.number = None
 
     def _wait(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
         self._credit(traffic, now)
@@ -220,7 +216,11 @@ class Pacing:
             return max(_SHORTEST_WAIT, min(calm, _LONGEST_WAIT))
         # An event loop that is busy beginning calls wakes none of those that wait: in a first burst
         # nobody passes them.
-        has_turn = traffic.rate is not None or ticket.number is not None or not traffic.waiting
+        has_turn = (
+            traffic.rate is not None
+            or ticket.number is not None
+            or traffic.issued == traffic.served
+        )
         if traffic.credit >= 1.0 and has_turn:
             traffic.credit -= 1.0
             return 0.0
@@ -273,7 +273,7 @@ class Pacing:
         A process that sends thousands at once hears of the first refusal after the last was
         sent, seconds later: the refusals say which of these seconds they are of.
         """
-        slot = _slot(traffic, ticket.sent_at)
+        slot = int((ticket.sent_at - traffic.began) * _SLOTS / _MEASURED_SECONDS)
         if slot in traffic.taken:
             traffic.taken[slot] -= 1
         most, _ = _best_second(traffic)
@@ -298,14 +298,6 @@ class Pacing:
         traffic.paused_until = max(traffic.paused_until, now + pause)
         traffic.credit, traffic.credited_at = 1.0, max(now, traffic.paused_until)
         traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
-
-    def _make_room(self) -> None:
-        if len(self._traffic) > _MOST_PLACES:
-            del self._traffic[min(self._traffic, key=lambda place: self._traffic[place].epoch)]
-
-
-def _slot(traffic: _Traffic, at: float) -> int:
-    return int((at - traffic.began) * _SLOTS / _MEASURED_SECONDS)
 
 
 def _best_second(traffic: _Traffic) -> tuple[int, int]:

@@ -124,7 +124,8 @@ class Attempts:
         remaining: Says how many seconds the call has left.
         memory: What is known of the endpoints.
         failures: The attempts that failed, in order: where each went, and why it failed.
-        current: Which route the attempt goes to.
+        current: Which route the attempt goes to, and how often it was tried.
+        route: The route alone.
         count: How many requests were sent, or kept from being sent by an error.
     """
 
@@ -134,6 +135,7 @@ class Attempts:
     memory: Memory = MEMORY
     failures: list[tuple[Route, ClaudeCloudError]] = field(default_factory=list)
     current: Candidate = field(init=False)
+    route: Route = field(init=False)
     count: int = 0
     _probe: object = field(default_factory=object)
 
@@ -143,14 +145,10 @@ class Attempts:
         self._circuits = self.memory.circuits if len(self.routes) > 1 else None
         self.go_to(self.following() or self._candidates[0])
 
-    @property
-    def route(self) -> Route:
-        """Where the attempt goes."""
-        return self.current.route
-
     def go_to(self, candidate: Candidate) -> None:
         """Send the next attempt to a route."""
-        self.current, self._began = candidate, self.memory.clock()
+        self.current, self.route = candidate, candidate.route
+        self._began = self.memory.clock()
 
     def following(self, *, is_tried: bool = False) -> Candidate | None:
         """Return the route to try next; None if all are ruled out.
