@@ -178,18 +178,31 @@ def read_json(
             response.status, response.headers, response.body, model=source.model
         )
     except _NOT_AN_ANSWER as cause:
-        problem = ServerError(
-            f"The answer of {LABELS[platform.name]} ({source.model}, region {source.region}) is "
-            f"not of the documented form ({type(cause).__name__}: {str(cause)[:200]}). Perhaps a "
-            "proxy or a gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
-            platform=platform.name,
-            model=source.model,
-            region=source.region,
-            status_code=response.status,
-            request_id=source.request_id,
-            body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
-        )
+        why = f"{type(cause).__name__}: {str(cause)[:200]}"
+        problem = malformed(response, platform, source.model, why)
+        problem.request_id = source.request_id
     raise problem
+
+
+def malformed(response: HttpResponse, platform: Platform, subject: str, why: str) -> ServerError:
+    """Return the error for a response that is not of the documented form.
+
+    Args:
+        response: The response.
+        platform: Who was asked.
+        subject: The model, or what else was asked about.
+        why: What is wrong with it.
+    """
+    return ServerError(
+        f"The answer of {LABELS[platform.name]} ({subject}, region {platform.region}) is not of "
+        f"the documented form ({why}). Perhaps a proxy or a "
+        "gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
+        platform=platform.name,
+        model=subject,
+        region=platform.region,
+        status_code=response.status,
+        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+    )
 
 
 def _load(content: bytes) -> object:

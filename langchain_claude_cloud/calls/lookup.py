@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from langchain_claude_cloud.calls.answer import malformed
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
 from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Prepare, Send, Steps, Wait
@@ -22,8 +24,7 @@ from langchain_claude_cloud.control_plane.available_models import (
     ask_for_target,
 )
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
-from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
-from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -86,8 +87,7 @@ def ask(
             headers = {**own, **request.headers}
             whole = replace(request, headers=headers, signing_name=SIGNING_NAME)
             try:
-                response = yield from _send(Send(platform, whole, subject, limits), max_retries)
-                answer = _read(response, route, subject)
+                answer = yield from _send(Send(platform, whole, subject, limits), max_retries)
             except ClaudeCloudError as error:
                 explain_refusal(error, platform, permissions, hint)
                 request = asking.throw(error)
@@ -98,7 +98,7 @@ def ask(
         return result
 
 
-def _send(request: Send, max_retries: int) -> Steps[HttpResponse]:
+def _send(request: Send, max_retries: int) -> Steps[JsonObject]:
     attempt = 0
     while True:
         attempt += 1
@@ -109,26 +109,12 @@ def _send(request: Send, max_retries: int) -> Steps[HttpResponse]:
             if seconds is None:
                 raise
         else:
-            return response
+            with suppress(ValueError, RecursionError):
+                answer = json.loads(response.body)
+                if isinstance(answer, dict):
+                    return answer
+            raise malformed(response, request.platform, request.model, "it is no JSON object")
         yield Wait(seconds)
-
-
-def _read(response: HttpResponse, route: Route, subject: str) -> JsonObject:
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
-    if isinstance(body, dict):
-        return body
-    raise ServerError(
-        "The control plane's answer is not of the documented form. Perhaps a proxy or a gateway "
-        "answered instead of the cloud.",
-        platform=route.config.cloud,
-        model=subject,
-        region=route.platform.region,
-        status_code=response.status,
-        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
-    )
 
 
 def list_models(

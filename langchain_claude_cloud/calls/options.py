@@ -7,7 +7,7 @@ suggests the nearest known one: a silently ignored argument would be a bug that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 from langchain_core.messages import BaseMessage
@@ -24,20 +24,6 @@ from langchain_claude_cloud.request.tools import convert_tool_choice, convert_to
 from langchain_claude_cloud.response.message import OutputVersion
 from langchain_claude_cloud.routing.routes import Route
 
-_REQUEST_FIELDS: Final = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "stop_sequences",
-    "thinking",
-    "effort",
-    "fine_grained_tool_streaming",
-    "context_1m",
-    "context_management",
-    "prompt_caching",
-    "user_id",
-)
 _CALL_FIELDS: Final = (
     "model",
     "betas",
@@ -54,6 +40,12 @@ _CALL_ONLY: Final = (
     "response_format",
     "strict",
     "structured_output_tool",
+)
+_DECIDED: Final = ("output_format", "stream", "bound_thinking", "guard", "refused")
+_REQUEST_FIELDS: Final = tuple(
+    field.name
+    for field in fields(RequestOptions)
+    if field.name not in (*_CALL_FIELDS, *_CALL_ONLY, *_DECIDED)
 )
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""

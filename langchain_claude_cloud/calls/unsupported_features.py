@@ -90,18 +90,12 @@ RULES: Final = (
     ),
     Rule(
         "output_config.format",
-        _field(r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"),
-        lambda sent: sent.options.output_format is not None,
-    ),
-    Rule(
-        "output_config.format",
-        re.compile(r"structured outputs? (?:is|are) not (?:yet )?supported"),
-        lambda sent: sent.options.output_format is not None,
-    ),
-    Rule(
-        "output_config.format",
         re.compile(
-            r".*constraints/vertexai\.allowedpartnermodelfeatures\b.*structured_outputs", re.DOTALL
+            _field(
+                r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
+            ).pattern
+            + r"|structured outputs? (?:is|are) not (?:yet )?supported"
+            r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs"
         ),
         lambda sent: sent.options.output_format is not None,
     ),

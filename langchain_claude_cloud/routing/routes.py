@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
@@ -262,33 +263,20 @@ def _geography(cloud: Cloud, region: str) -> str | None:
     return region_geography(cloud, region) if region else "global"
 
 
-class _Object:
-    """Stands for an object, and is equal to what stands for the same one.
-
-    The address alone would not do: another object may be there later.
-    """
-
-    def __init__(self, given: object) -> None:
-        self._address = id(given)
-        try:
-            self._get: Callable[[], object] = weakref.ref(given)
-        except TypeError:  # of a class with slots
-            self._get = lambda: given
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Object):
-            return NotImplemented
-        given = self._get()
-        return self is other or (given is not None and given is other._get())
-
-    def __hash__(self) -> int:
-        return self._address
-
-
 def _mark(value: object) -> Hashable:
+    """Return what stands for a value; it holds no secret, and keeps no object alive.
+
+    An object's address alone would not do: another object may be there later.
+    """
     if isinstance(value, SecretStr):
         return sha256(value.get_secret_value().encode("utf-8", "surrogatepass")).digest()
-    return value if value is None or isinstance(value, str) else _Object(value)
+    with suppress(TypeError):  # text, or an object of a class with slots
+        value = weakref.ref(value)
+    try:
+        hash(value)  # a reference keeps it when the object is gone
+    except TypeError:
+        return object()  # nothing tells whether another is the same
+    return value
 
 
 def make_routes(
