@@ -65,7 +65,7 @@ def clean_environment(
     if memory is not None:
         memory.MEMORY.reset()
     if credentials is not None:  # another test's endpoint may have had the same port
-        credentials.SOURCES.reset()
+        credentials.SOURCES.clear()
     keep = {"CLAUDE_CLOUD_DATA"}
     for name in list(os.environ):
         if name.startswith(_CREDENTIAL_PREFIXES) and name not in keep:

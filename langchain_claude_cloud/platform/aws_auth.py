@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from langchain_claude_cloud.errors import AuthenticationError
 from langchain_claude_cloud.platform.aws_library import (
@@ -21,11 +21,10 @@ from langchain_claude_cloud.platform.aws_library import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.credentials import (
-    SOURCES,
     CredentialSource,
     State,
     quiet_libraries,
-    surroundings,
+    shared_source,
 )
 from langchain_claude_cloud.platform.shared_state import open_in_child
 
@@ -93,9 +92,9 @@ def aws_source(identity: AwsIdentity) -> AwsSource:
             replace(identity, role_arn=None, external_id=None, role_session_name=None)
         )
     # A session may not be hashable. The source keeps it, so its address stays its own.
+    key = replace(identity, session=None), id(identity.session)
     files = [os.environ.get(name, default) for name, default in _FILES]
-    key = replace(identity, session=None), id(identity.session), surroundings(_VARIABLES, files)
-    return SOURCES.share(key, lambda: AwsSource(identity, base))
+    return shared_source(key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files)
 
 
 class AwsSource(CredentialSource):
@@ -209,25 +208,14 @@ def _assumed(identity: AwsIdentity, base: AwsSource, source: Credentials) -> Cre
     """Return the credentials of a role, which assume it when they are used first."""
     from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
 
-    def create_client(
-        service: Literal["sts"],
-        *,
-        aws_access_key_id: str,
-        aws_secret_access_key: str,
-        aws_session_token: str | None,
-    ) -> BaseClient:
-        return base.read(
-            lambda session: session.create_client(
-                service,
-                # Newer regions' STS accepts only its own region; without any, botocore refuses.
-                region_name=identity.region
-                or str(session.get_config_variable("region") or "us-east-1"),
-                aws_access_key_id=aws_access_key_id,
-                aws_secret_access_key=aws_secret_access_key,
-                aws_session_token=aws_session_token,
-                config=client_config(),
-            )
-        )
+    def create_client(service: str, **keys: str | None) -> BaseClient:
+        def create(session: Session) -> BaseClient:
+            make: Callable[..., BaseClient] = session.create_client
+            # Newer regions' STS accepts only its own region; without any, botocore refuses.
+            region = identity.region or session.get_config_variable("region") or "us-east-1"
+            return make(service, region_name=region, config=client_config(), **keys)
+
+        return base.read(create)
 
     options = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
     fetcher = boto.AssumeRoleCredentialFetcher(

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
-from langchain_claude_cloud.config.checks import REGION, is_loopback, url_problem
+from langchain_claude_cloud.config.checks import is_loopback, url_problem
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -31,11 +31,6 @@ from langchain_claude_cloud.errors.redaction import is_credential
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.credentials import CredentialSource
 from langchain_claude_cloud.platform.timeouts import Timeouts
-
-NOT_COUNTED: Final = frozenset(
-    {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"}
-)
-"""Fields of a Messages request that token counting does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +117,11 @@ class Platform(Protocol):
     ) -> tuple[JsonObject, dict[str, str]]:
         """Turn a Messages API body into this cloud's: body and extra headers.
 
-        The argument is not changed.
+        Args:
+            body: The body, without model, stream and betas; it is not changed.
+            betas: The betas, each once.
+            model_id: The model's id on the cloud.
+            operation: What is asked for. To be counted, a body has only what is counted.
         """
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
@@ -140,21 +139,6 @@ class Platform(Protocol):
         """Turn a refusal into an exception. Header names are in lower case."""
 
 
-def check_region(region: str, *, platform: Cloud) -> str:
-    """Return a region that may become part of a host name.
-
-    Raises:
-        ConfigurationError: It is not a DNS label, and would send credentials elsewhere.
-    """
-    if not REGION.fullmatch(region):
-        raise ConfigurationError(
-            f"{region!r} is not a region: it must be lower-case letters, digits and hyphens.",
-            platform=platform,
-            region=region,
-        )
-    return region
-
-
 def check_base_url(url: str, *, platform: Cloud) -> str:
     """Return a base URL without its trailing slash.
 
@@ -166,27 +150,6 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
     if problem is None:
         return url.rstrip("/")
     raise ConfigurationError(f"base_url of {platform} {problem}.", platform=platform)
-
-
-def fields_to_send(body: JsonObject, operation: Operation, *left_out: str) -> JsonObject:
-    """Return the fields of a Messages body that go on the wire as they are.
-
-    Args:
-        body: The body.
-        operation: Whether it is streamed or counted.
-        left_out: Fields that have another place.
-    """
-    dropped = {"stream", *left_out} | (NOT_COUNTED if operation == "count_tokens" else set())
-    kept = {name: value for name, value in body.items() if name not in dropped}
-    return {**kept, "stream": True} if operation == "stream" else kept
-
-
-def all_betas(betas: Sequence[str], body: JsonObject, header: str = "") -> list[str]:
-    """Return the betas of a request, of its body and of a header that the user set, each once."""
-    in_body = body.get("anthropic_beta")
-    also = in_body if isinstance(in_body, list) else []
-    names = (str(name).strip() for name in (*betas, *also, *header.split(",")))
-    return list(dict.fromkeys(name for name in names if name))
 
 
 _SHORTEST_SECRET: Final = 8
@@ -234,6 +197,14 @@ class CloudPlatform:
 
     def _find_credentials(self) -> CredentialSource:
         raise NotImplementedError
+
+    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a request: the API's own, the user's, and the betas of both."""
+        headers = {"content-type": "application/json", **own, **self._extra_headers}
+        users = [name.strip() for name in headers.get("anthropic-beta", "").split(",")]
+        if listed := ",".join(filter(None, dict.fromkeys([*betas, *users]))):
+            headers["anthropic-beta"] = listed
+        return headers
 
     def _loaded(self) -> CredentialSource:
         if self._credentials is None:

@@ -25,6 +25,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
+from langchain_claude_cloud.config.checks import REGION
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -48,10 +49,7 @@ from langchain_claude_cloud.platform.aws_auth import (
 from langchain_claude_cloud.platform.base import (
     CloudPlatform,
     OutgoingRequest,
-    all_betas,
     check_base_url,
-    check_region,
-    fields_to_send,
 )
 from langchain_claude_cloud.platform.bedrock_endpoint import (
     configured_base_url,
@@ -75,6 +73,11 @@ _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGN
 
 
 _VERSION: Final = "2023-06-01"
+_JSON: Final = {"accept": "application/json"}
+_EVENT_STREAM: Final = {
+    "accept": "application/vnd.amazon.eventstream",
+    "x-amzn-bedrock-accept": "application/json",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,31 +146,42 @@ class BedrockPlatform(CloudPlatform):
         self.framing: Framing = self._api.framing
         self.ca_bundle: str | None = None
         given = settings.credentials
-        self._identity = given if isinstance(given, AwsIdentity) else None
-        self._token: CredentialSource | None = None
-        if not isinstance(given, AwsIdentity):
-            self._token = CredentialSource() if given is None else BearerToken(given)
+        self._token = (
+            BearerToken(given) if not isinstance(given, AwsIdentity | None) else CredentialSource()
+        )
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
 
     def _find_credentials(self) -> CredentialSource:
+        given = self._settings.credentials
         # Without an identity the configuration still names the region.
-        source = aws_source(self._identity or AwsIdentity())
+        identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
+        source = aws_source(identity)
         if not self.region:
-            self.region = _find_region(source, self._settings.arn_region)
+            self.region = self._find_region(source)
         # AWS's configuration files are read for the keys in them.
-        reads_files = self._identity is not None and self._identity.keys is None
-        files = source if reads_files else None
-        if files is not None:
-            bundle = files.setting("ca_bundle")
-            self.ca_bundle = str(bundle) if bundle else None
+        files = source if identity is given and identity.keys is None else None
+        bundle = files and files.setting("ca_bundle")
+        self.ca_bundle = str(bundle) if bundle else None
         if self._base_url is None:
             self._base_url = self._default_base_url(files)
-        if self._token is not None:
+        if identity is not given:
             return self._token
         importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
         return source
+
+    def _find_region(self, source: AwsSource) -> str:
+        found = str(source.setting("region") or self._settings.arn_region or "")
+        if not found:
+            raise _no_region()
+        if not REGION.fullmatch(found):  # credentials would go to another host
+            raise ConfigurationError(
+                f"{found!r} is not a region: the AWS configuration must name one by lower-case "
+                "letters, digits and hyphens.",
+                platform="bedrock",
+            )
+        return found
 
     def _default_base_url(self, files: AwsSource | None = None) -> str:
         fips, dual_stack = flag("AWS_USE_FIPS_ENDPOINT"), flag("AWS_USE_DUALSTACK_ENDPOINT")
@@ -178,7 +192,12 @@ class BedrockPlatform(CloudPlatform):
             if configured := files.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
         if fips and not self._api.has_fips:
-            raise _no_fips(self._settings.api, self._api.host)
+            raise ConfigurationError(
+                "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is "
+                f"documented for {self._api.host} (api={self._settings.api!r}). Use api='invoke' "
+                "or 'messages', which have one, or pass the address of an endpoint as `base_url`.",
+                platform="bedrock",
+            )
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
 
@@ -212,23 +231,27 @@ class BedrockPlatform(CloudPlatform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return the API's form of a Messages body, and the headers that go with it."""
-        headers = {"content-type": "application/json", "accept": "application/json"}
-        added = {**self._settings.api_headers, **self._extra_headers}
+        settings = self._settings
         if self._api.is_invoke_model(operation):
-            rewritten = _invoke_model_body(self._settings, body, betas, operation)
-            if operation == "stream":
-                headers["accept"] = "application/vnd.amazon.eventstream"
-                headers["x-amzn-bedrock-accept"] = "application/json"
-            own = {} if operation == "count_tokens" else _option_headers(self._settings)
-            return rewritten, {**headers, **own, **added}
-        kept = fields_to_send(body, operation, "anthropic_version", "anthropic_beta")
+            versioned: JsonObject = {"anthropic_version": settings.anthropic_version, **body}
+            if betas:
+                versioned["anthropic_beta"] = [*betas]
+            if operation == "count_tokens":
+                return _wrap_for_counting(versioned), self._headers([], _JSON)
+            if "tagSuffix" in settings.guardrail:
+                suffix = {"tagSuffix": settings.guardrail["tagSuffix"]}
+                versioned.setdefault("amazon-bedrock-guardrailConfig", suffix)
+            accept = _EVENT_STREAM if operation == "stream" else _JSON
+            return versioned, self._headers([], {**accept, **_option_headers(settings)})
+        named: JsonObject = {"model": self._api.name_of(model_id), **body}
+        named.pop("anthropic_version", None)
+        if operation == "stream":
+            named["stream"] = True
         # The default of the settings is one of InvokeModel's bodies.
-        version = self._settings.anthropic_version
-        headers["anthropic-version"] = _VERSION if version.startswith("bedrock-") else version
-        headers |= added
-        if joined := ",".join(all_betas(betas, body, headers.get("anthropic-beta", ""))):
-            headers["anthropic-beta"] = joined
-        return {"model": self._api.name_of(model_id), **kept}, headers
+        version = settings.anthropic_version
+        version = _VERSION if version.startswith("bedrock-") else version
+        own = {**_JSON, "anthropic-version": version, **settings.api_headers}
+        return named, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
         """Return the signature's headers, or the bearer token of an API key.
@@ -259,24 +282,10 @@ class BedrockPlatform(CloudPlatform):
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
 
-def _invoke_model_body(
-    settings: BedrockSettings, body: JsonObject, betas: Sequence[str], operation: Operation
-) -> JsonObject:
-    gone = ("model", "stream", "anthropic_beta")
-    kept = {name: value for name, value in body.items() if name not in gone}
-    rewritten: JsonObject = {"anthropic_version": settings.anthropic_version, **kept}
-    if listed := all_betas(betas, body):
-        rewritten["anthropic_beta"] = listed
-    if operation == "count_tokens":
-        # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
-        whole = json.dumps(
-            {"max_tokens": 1, **rewritten}, ensure_ascii=False, separators=(",", ":")
-        )
-        return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
-    if "tagSuffix" in settings.guardrail:
-        suffix = {"tagSuffix": settings.guardrail["tagSuffix"]}
-        rewritten.setdefault("amazon-bedrock-guardrailConfig", suffix)
-    return rewritten
+def _wrap_for_counting(body: JsonObject) -> JsonObject:
+    # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
+    whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
+    return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
 
 
 def _option_headers(settings: BedrockSettings) -> dict[str, str]:
@@ -295,22 +304,6 @@ def _option_headers(settings: BedrockSettings) -> dict[str, str]:
         and json.dumps(dict(metadata), separators=(",", ":")),
     }
     return {name: value for name, value in options.items() if isinstance(value, str) and value}
-
-
-def _find_region(source: AwsSource, arn_region: str | None) -> str:
-    found = source.setting("region") or arn_region
-    if not found:
-        raise _no_region()
-    return check_region(str(found), platform="bedrock")
-
-
-def _no_fips(api: str, host: str) -> ConfigurationError:
-    return ConfigurationError(
-        "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is documented "
-        f"for {host} (api={api!r}). Use api='invoke' or 'messages', which have one, or pass the "
-        "address of an endpoint as `base_url`.",
-        platform="bedrock",
-    )
 
 
 def _no_region() -> ConfigurationError:

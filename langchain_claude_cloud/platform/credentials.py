@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -24,7 +23,7 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.platform.shared_state import shared_lock
+from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 S = TypeVar("S", bound="CredentialSource")
 State = Literal["FRESH", "STALE", "INVALID"]
@@ -178,74 +177,37 @@ class BearerToken(CredentialSource):
         self._token, self._due = SecretStr(key.strip()), time.monotonic() + _KEY_SECONDS
 
 
-class SharedSources:
-    """Sources of credentials by identity: bounded, and forgotten when nobody asks for them.
+SOURCES: Final[ExpiringTable[CredentialSource]] = ExpiringTable(_LIMIT, time.monotonic)
+"""The sources of this process, by whose they are."""
+
+
+def shared_source(
+    identity: Hashable,
+    make: Callable[[], S],
+    *,
+    variables: tuple[str, ...] = (),
+    files: Iterable[str | None] = (),
+) -> S:
+    """Return the source of an identity, made on first use. No I/O but for a stat call a file.
+
+    A source is forgotten when nobody asks for it; models that have one keep it.
 
     Args:
-        limit: How many there are at most; the one that was asked for least recently goes.
-        idle: After how many seconds without being asked for a source is forgotten.
-        clock: Returns the time in seconds.
+        identity: Says whose it is. An object's ``id`` may be part of it where the source keeps
+            the object.
+        make: Makes a source, without I/O.
+        variables: How the names of the variables begin that decide whose credentials are found.
+        files: The files that do; they may be missing.
     """
-
-    def __init__(
-        self,
-        limit: int = _LIMIT,
-        idle: float = _IDLE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit, self._idle, self._clock = limit, idle, clock
-        self._sources: OrderedDict[Hashable, tuple[CredentialSource, float]] = OrderedDict()
-        self._lock = shared_lock()
-
-    def share(self, identity: Hashable, make: Callable[[], S]) -> S:
-        """Return the source of an identity, made on first use.
-
-        Args:
-            identity: Says whose it is. An object's ``id`` may be part of it where the source
-                keeps the object.
-            make: Makes a source, without I/O.
-        """
-        with self._lock:
-            now = self._clock()
-            found = self._sources.pop(identity, None)
-            is_idle = found is not None and found[1] < now - self._idle
-            source = make() if found is None or is_idle else cast("S", found[0])
-            self._sources[identity] = (source, now)
-            while (
-                len(self._sources) > self._limit
-                or next(iter(self._sources.values()))[1] < now - self._idle
-            ):
-                self._sources.popitem(last=False)
-            return source
-
-    def reset(self) -> None:
-        """Forget all sources; models that have one keep it."""
-        with self._lock:
-            self._sources.clear()
-
-    def __len__(self) -> int:
-        """Return how many sources there are."""
-        return len(self._sources)
-
-
-SOURCES: Final = SharedSources()
-"""The sources of this process."""
-
-
-def surroundings(prefixes: tuple[str, ...], files: Iterable[str | None]) -> bytes:
-    """Return a digest of everything in the environment that decides whose credentials are found.
-
-    Args:
-        prefixes: How the names of the variables begin.
-        files: The files that are read; they may be missing.
-    """
-    variables = sorted(item for item in os.environ.items() if item[0].startswith(prefixes))
-    parts = [f"{name}={value}" for name, value in variables]
+    found = sorted(item for item in os.environ.items() if item[0].startswith(variables))
+    parts = [f"{name}={value}" for name, value in found]
     for path in filter(None, files):
         with suppress(OSError, RuntimeError, ValueError):
             status = Path(path).expanduser().stat()
             parts.append(f"{path}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}")
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
+    surroundings = sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
+    key = identity, surroundings
+    return cast("S", SOURCES.update(key, lambda known: known or make(), _IDLE_SECONDS))
 
 
 def reason_of(error: object) -> str:

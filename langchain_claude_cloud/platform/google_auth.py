@@ -11,20 +11,15 @@ also starts a thread that asks iamcredentials.googleapis.com for regional access
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final, cast
 
 from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import AuthenticationError
-from langchain_claude_cloud.platform.credentials import (
-    SOURCES,
-    CredentialSource,
-    State,
-    surroundings,
-)
+from langchain_claude_cloud.platform.credentials import CredentialSource, State, shared_source
 from langchain_claude_cloud.platform.google_library import (
     WAYS,
     GoogleCredentials,
@@ -50,17 +45,20 @@ def google_source(given: object | None = None, *, needs_project: bool = True) ->
         The source. For application default credentials it is one per process and setting:
         a second instance neither reads the key again (38 ms) nor asks for a token.
     """
-    identity: tuple[object, ...] = ("object", id(given))
+
+    def make() -> GoogleSource:
+        return GoogleSource(given, needs_project=needs_project)
+
     if isinstance(given, SecretStr):
-        identity = ("info", hashlib.sha256(given.get_secret_value().encode()).digest())
-    elif given is None:
-        home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
-        files = (
-            os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"),
-            f"{home}/application_default_credentials.json",
-        )
-        identity = ("default", needs_project, surroundings(_VARIABLES, files))
-    return SOURCES.share(identity, lambda: GoogleSource(given, needs_project=needs_project))
+        return shared_source(sha256(given.get_secret_value().encode()).digest(), make)
+    if given is not None:
+        return shared_source(id(given), make)
+    home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
+    files = (
+        os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"),
+        f"{home}/application_default_credentials.json",
+    )
+    return shared_source(("google", needs_project), make, variables=_VARIABLES, files=files)
 
 
 class GoogleSource(CredentialSource):

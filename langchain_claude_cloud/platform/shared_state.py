@@ -83,6 +83,12 @@ class ExpiringTable(Generic[V]):
             self._keep(key, value, seconds)
             return value
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self.size = 0
+
     def _get(self, key: Hashable) -> V | None:
         entry = self._entries.get(key)
         if entry is None or self._clock() >= entry[1]:

@@ -25,12 +25,7 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
 )
 from langchain_claude_cloud.errors.types import Framing, JsonObject, Operation
-from langchain_claude_cloud.platform.base import (
-    CloudPlatform,
-    OutgoingRequest,
-    all_betas,
-    fields_to_send,
-)
+from langchain_claude_cloud.platform.base import CloudPlatform, OutgoingRequest
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
 
@@ -120,6 +115,7 @@ class VertexPlatform(CloudPlatform):
     def __init__(self, settings: VertexSettings) -> None:
         super().__init__("vertex", settings.extra_headers)
         self._settings = settings
+        self._project = settings.project
         self.region = settings.region
         self.count_tokens_region = settings.count_tokens_region or count_tokens_region(self.region)
         base = settings.base_url
@@ -133,7 +129,16 @@ class VertexPlatform(CloudPlatform):
     def prepare(self) -> None:
         """Load the credentials, fetch a token, and make sure of the project. Blocks."""
         super().prepare()
-        self._project()
+        if self._project is None and isinstance(self._credentials, GoogleSource):
+            self._project = self._credentials.project
+        if self._project is None:
+            raise self._no_project()
+        if not PROJECT.fullmatch(self._project):  # a key file may say anything
+            raise ConfigurationError(
+                f"{self._project!r} is not a project id: give its id (my-project-1) or number.",
+                platform="vertex",
+                region=self.region,
+            )
 
     def _find_credentials(self) -> CredentialSource:
         settings = self._settings
@@ -157,13 +162,15 @@ class VertexPlatform(CloudPlatform):
                 model=model_id,
                 region=self.region,
             )
+        if self._project is None:
+            raise self._no_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
         target = "count-tokens" if counts else model_id
         verb = "streamRawPredict" if operation == "stream" else "rawPredict"
         return (
             f"{self._base_url or default_base_url(region)}/projects/"
-            f"{quote(self._project(), safe=':')}/locations/{region}"
+            f"{quote(self._project, safe=':')}/locations/{region}"
             f"/publishers/anthropic/models/{target}:{verb}"
         )
 
@@ -171,18 +178,16 @@ class VertexPlatform(CloudPlatform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, dict[str, str]]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
-        rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version}
-        rewritten |= fields_to_send(body, operation, "model")
+        rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version, **body}
+        if operation == "stream":
+            rewritten["stream"] = True
         if operation == "count_tokens":
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
-        headers = {"content-type": "application/json", **self._extra_headers}
-        if self._settings.request_type:
-            headers["x-vertex-ai-llm-request-type"] = self._settings.request_type
-        if joined := ",".join(all_betas(betas, body, headers.get("anthropic-beta", ""))):
-            headers["anthropic-beta"] = joined
-        return rewritten, headers
+        kind = self._settings.request_type
+        own = {"x-vertex-ai-llm-request-type": kind} if kind else {}
+        return rewritten, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
@@ -195,23 +200,13 @@ class VertexPlatform(CloudPlatform):
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
-    def _project(self) -> str:
-        found = self._credentials.project if isinstance(self._credentials, GoogleSource) else None
-        project = self._settings.project or found
-        if not project:
-            raise ConfigurationError(
-                "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
-                "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
-                platform="vertex",
-                region=self.region,
-            )
-        if not PROJECT.fullmatch(project):
-            raise ConfigurationError(
-                f"{project!r} is not a project id: give its id (my-project-1) or number.",
-                platform="vertex",
-                region=self.region,
-            )
-        return project
+    def _no_project(self) -> ConfigurationError:
+        return ConfigurationError(
+            "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
+            "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
+            platform="vertex",
+            region=self.region,
+        )
 
 
 def default_base_url(region: str) -> str:

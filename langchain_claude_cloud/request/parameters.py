@@ -72,7 +72,6 @@ def add_parameters(
         "output_config": _output_config(options, model) or None,
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
-        "stream": options.stream or None,
     }
     if "tools" in body:
         fields["tool_choice"] = _tool_choice(options, choice, thinking, model, notices)

@@ -34,7 +34,7 @@ from langchain_claude_cloud.platform.aws_auth import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.credentials import CredentialSource, SharedSources
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
 
@@ -238,20 +238,28 @@ def test_an_identity_has_one_source_in_the_process() -> None:
     assert aws_source(east) is aws_source(west)
 
 
-def test_sources_are_bounded_and_forgotten_when_idle() -> None:
-    """What nobody asks for makes room, and goes after an hour; a session need not be hashable."""
+def test_tables_are_bounded_and_forget_what_is_idle() -> None:
+    """What nobody asks for makes room, and goes after its time, without being asked for."""
     now = [0.0]
-    sources = SharedSources(limit=3, idle=60.0, clock=lambda: now[0])
-    first = sources.share("first", CredentialSource)
+    table: ExpiringTable[list[str]] = ExpiringTable(3, lambda: now[0])
+
+    def get(name: str) -> list[str]:
+        return table.update(name, lambda known: known or [name], 60.0)
+
+    first = get("first")
     for name in ("a", "b", "first", "c"):
-        sources.share(name, CredentialSource)
-    assert len(sources) == 3
-    assert sources.share("first", CredentialSource) is first
+        get(name)
+    assert len(table) == 3
+    assert get("first") is first
     now[0] = 61.0
-    assert sources.share("first", CredentialSource) is not first
-    assert len(sources) == 1
-    sources.reset()
-    assert len(sources) == 0
+    assert get("first") is not first
+    assert len(table) == 1
+    table.clear()
+    assert len(table) == 0
+
+
+def test_a_session_need_not_be_hashable() -> None:
+    """It is told by itself."""
 
     class Unhashable:
         __hash__ = None  # type: ignore[assignment]

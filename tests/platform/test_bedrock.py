@@ -33,7 +33,7 @@ from langchain_claude_cloud.platform.bedrock import BedrockPlatform
 from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url
 from langchain_claude_cloud.routing.routes import bedrock_settings
 
-BODY = {"model": "claude-x", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
+BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(
     "POST", "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke", {"content-type": "a/b"}, b"{}"
 )  # fmt: skip
@@ -244,11 +244,10 @@ def test_the_messages_api_has_its_own_host_path_and_signing_name(
         url = made.endpoint(model, operation)  # type: ignore[arg-type]
         assert url == f"https://{host}/anthropic/v1/messages"
         body, headers = made.rewrite(
-            {**BODY, "anthropic_beta": ["b"]}, ["a", "b"], model_id="us.anthropic.claude-x", operation=operation,  # type: ignore[arg-type]
+            BODY, ["a", "b"], model_id="us.anthropic.claude-x", operation=operation,  # type: ignore[arg-type]
         )  # fmt: skip
-        assert body == {**BODY, **({"stream": True} if operation == "stream" else {})} | {
-            "model": BODY["model"]
-        }
+        stream = {"stream": True} if operation == "stream" else {}
+        assert body == {"model": "us.anthropic.claude-x", **BODY, **stream}
         assert headers["anthropic-version"] == "2023-06-01"
         assert headers["anthropic-beta"] == "a,b"
         assert not [name for name in headers if name.startswith("x-amzn")]
@@ -265,17 +264,16 @@ def test_the_messages_api_has_its_own_host_path_and_signing_name(
 def test_a_model_on_mantle_has_a_short_id() -> None:
     """Without date and version; the version header can be chosen."""
     made = platform(api="mantle", anthropic_version="2026-10-21")
-    body = {name: value for name, value in BODY.items() if name != "model"}
     for long, short in (
         ("anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic.claude-haiku-4-5"),
         ("anthropic.claude-opus-4-6-v1", "anthropic.claude-opus-4-6"),
         ("anthropic.claude-opus-5-5", "anthropic.claude-opus-5-5"),
     ):
-        sent, headers = made.rewrite(body, [], model_id=long, operation="invoke")
+        sent, headers = made.rewrite(BODY, [], model_id=long, operation="invoke")
         assert sent["model"] == short
         assert headers["anthropic-version"] == "2026-10-21"
-    counted, _ = made.rewrite(body, [], model_id="m", operation="count_tokens")
-    assert counted == {"model": "m", "messages": BODY["messages"]}
+    counted, _ = made.rewrite({"messages": []}, [], model_id="m", operation="count_tokens")
+    assert counted == {"model": "m", "messages": []}
 
 
 def test_an_arns_region_is_used_for_want_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,23 +348,23 @@ def test_the_suffix_of_guarded_tags_goes_into_the_body() -> None:
 
 
 def test_bodies() -> None:
-    """The version and the betas go in, the model and the stream flag go out."""
+    """The version and the betas go in; a version of the user's own stays."""
     made = platform()
     before = copy.deepcopy(BODY)
     for operation in ("invoke", "stream"):
-        body, _ = made.rewrite({**BODY, "stream": True}, [], model_id="m", operation=operation)  # type: ignore[arg-type]
+        body, _ = made.rewrite(BODY, [], model_id="m", operation=operation)  # type: ignore[arg-type]
         assert body == {
             "anthropic_version": "bedrock-2023-05-31",
             "messages": BODY["messages"],
             "max_tokens": 8,
         }
-    own = {**BODY, "anthropic_version": "2026-10-21", "anthropic_beta": ["c", "a"]}
+    own = {**BODY, "anthropic_version": "2026-10-21"}
     body, headers = made.rewrite(own, ["a", "b"], model_id="m", operation="invoke")
     assert body["anthropic_version"] == "2026-10-21"
-    assert body["anthropic_beta"] == ["a", "b", "c"]
+    assert body["anthropic_beta"] == ["a", "b"]
     assert "anthropic-beta" not in headers
     assert before == BODY
-    assert own["anthropic_beta"] == ["c", "a"]
+    assert "anthropic_beta" not in own
 
 
 @needs_data
@@ -382,7 +380,7 @@ def test_the_body_for_counting_is_the_recorded_one() -> None:
         recorded = json.loads(base64.b64decode(row["request"]["input"]["invokeModel"]["body"]))
         plain = {key: value for key, value in recorded.items() if not key.startswith("anthropic_")}
         body, headers = platform(service_tier="flex").rewrite(
-            {**plain, "model": "m"},
+            plain,
             recorded.get("anthropic_beta", []),
             model_id="m",
             operation="count_tokens",

@@ -30,7 +30,7 @@ from langchain_claude_cloud.platform.google_auth import GoogleSource
 from langchain_claude_cloud.platform.vertex import VertexPlatform, count_tokens_region
 from langchain_claude_cloud.routing.routes import vertex_settings
 
-BODY = {"model": "claude-x", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
+BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest("POST", "https://h.example/")
 
 
@@ -204,10 +204,10 @@ def test_the_counting_region_can_be_chosen() -> None:
 
 
 def test_bodies() -> None:
-    """The version goes in, the model goes out, the stream flag follows the operation."""
+    """The version goes in, the stream flag follows the operation."""
     made = platform()
     before = copy.deepcopy(BODY)
-    invoke, _ = made.rewrite({**BODY, "stream": True}, [], model_id="m", operation="invoke")
+    invoke, _ = made.rewrite(BODY, [], model_id="m", operation="invoke")
     assert invoke == {
         "anthropic_version": "vertex-2023-10-16",
         "messages": BODY["messages"],
@@ -230,19 +230,20 @@ def test_the_users_own_version_in_the_body_wins() -> None:
 
 
 def test_the_body_for_counting() -> None:
-    """The model is in the body, without its suffix; what counting refuses is left out."""
-    full = {**BODY, "temperature": 1, "stream": True, "tools": [], "system": "s", "thinking": {}}
-    body, _ = platform().rewrite(
-        full, [], model_id="claude-sonnet-4-5@20250929", operation="count_tokens"
+    """The model is in the body, without its suffix; betas that counting refuses are left out."""
+    body, headers = platform().rewrite(
+        {"messages": BODY["messages"], "tools": []},
+        ["a", "web-search-2025-03-05"],
+        model_id="claude-sonnet-4-5@20250929",
+        operation="count_tokens",
     )
     assert body == {
         "anthropic_version": "vertex-2023-10-16",
         "messages": BODY["messages"],
         "model": "claude-sonnet-4-5",
         "tools": [],
-        "system": "s",
-        "thinking": {},
     }
+    assert headers["anthropic-beta"] == "a"
 
 
 def test_headers() -> None:
@@ -252,12 +253,10 @@ def test_headers() -> None:
         request_type="dedicated",
         extra_headers={"X-Team": "a", "Anthropic-Beta": "c,a"},
     )
-    _, headers = made.rewrite(
-        {**BODY, "anthropic_beta": ["d"]}, ["a", "b", "a"], model_id="m", operation="invoke"
-    )
+    _, headers = made.rewrite(BODY, ["a", "b"], model_id="m", operation="invoke")
     assert headers == {
         "content-type": "application/json",
-        "anthropic-beta": "a,b,d,c",
+        "anthropic-beta": "a,b,c",
         "x-vertex-ai-llm-request-type": "dedicated",
         "x-team": "a",
     }

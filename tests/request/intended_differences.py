@@ -86,8 +86,8 @@ def _without(keys: Collection[str], unwanted: Callable[[Any], bool]) -> Callable
 
 
 def _no_envelope(body: Json) -> Json:
-    out = ("model", "anthropic_version")
-    return {k: v for k, v in body.items() if k not in out and (k, v) != ("stream", False)}
+    out = ("model", "anthropic_version", "stream")
+    return {k: v for k, v in body.items() if k not in out}
 
 
 def _content_as_blocks(turn: Json) -> Json:

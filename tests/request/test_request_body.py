@@ -48,7 +48,6 @@ def test_all_fields() -> None:
         "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
         "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
         "metadata": {"user_id": "u"},
-        "stream": True,
         "brand_new": [1],
     }
     assert request.notices == ()
