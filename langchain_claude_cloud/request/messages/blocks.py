@@ -135,15 +135,15 @@ def convert_block(block: JsonObject) -> JsonObject | None:
 
 
 def convert_blocks(
-    content: str | Iterable[object],
+    content: str | list[JsonObject],
     convert: Converter = convert_block,
     before: list[JsonObject] | None = None,
 ) -> list[JsonObject]:
     """Convert the content of a message.
 
     Args:
-        content: Text, or a list of texts and content blocks.
-        convert: Converts one of `blocks_of`.
+        content: As `content_of` or `blocks_of` returns it.
+        convert: Converts one block.
         before: The API's blocks before it, to which its own are added.
 
     Returns:
@@ -157,7 +157,7 @@ def convert_blocks(
     if isinstance(content, str):
         wire += [{"type": "text", "text": content}] if content.strip() else []
         return wire
-    for block in blocks_of(content):
+    for block in content:
         converted = convert(block)
         if converted is not None:
             wire.append(converted)
@@ -231,7 +231,7 @@ def _image_url(block: JsonObject) -> JsonObject:
 
 def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
     if source.get("type") == "content" and isinstance(source.get("content"), list):
-        return {**source, "content": convert_blocks(source["content"])}
+        return {**source, "content": convert_blocks(blocks_of(source["content"]))}
     return _source(source, image=image) if source.get("type") in _CHECKED_SOURCES else source
 
 

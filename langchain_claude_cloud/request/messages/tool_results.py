@@ -11,6 +11,7 @@ from langchain_core.messages import ToolMessage
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
+    blocks_of,
     content_of,
     convert_block,
     convert_blocks,
@@ -63,7 +64,9 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
         )
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
-        content = convert_blocks(content, partial(_convert_nested, names=names, notices=notices))
+        content = convert_blocks(
+            blocks_of(content), partial(_convert_nested, names=names, notices=notices)
+        )
         # The API refuses markers inside: "cache_control is not supported at
         # messages.N.content.M.content.K.cache_control" (langchain#35126).
         for nested in content:

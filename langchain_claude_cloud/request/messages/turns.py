@@ -65,9 +65,8 @@ class Turn:
 
         One with calls that wait for the user's results is not at its end.
         """
-        kinds = [block["type"] for block in self.content] if self.role == "assistant" else []
-        is_result = bool(kinds) and _is_server_block(kinds[-1]) and kinds[-1].endswith("_result")
-        return is_result and "tool_use" not in kinds
+        kinds = [block["type"] for block in self.content] if self.role == "assistant" else [""]
+        return kinds[-1].endswith("_tool_result") and "tool_use" not in kinds
 
     def wire(self) -> JsonObject:
         """Return the API's message.
@@ -86,7 +85,7 @@ class Turn:
 
 def _is_server_block(kind: str) -> bool:
     """Whether a block is a server tool's call or result."""
-    return kind in _SERVER_CALLS or (kind.endswith("_tool_result") and kind != "tool_result")
+    return kind in _SERVER_CALLS or kind.endswith("_tool_result")
 
 
 def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
@@ -169,13 +168,13 @@ def _match_server_blocks(turn: Turn, following: Turn | None, called: set[object]
                 continue
             answered.add(block["tool_use_id"])
         kept.append(block)
-    if following is not None and following.role == "user" and not _has_results(following):
+    if (
+        following is not None
+        and following.role == "user"
+        and not any(block["type"] == "tool_result" for block in following.content)
+    ):
         kept = [b for b in kept if b["type"] not in _SERVER_CALLS or b.get("id") in answered]
     turn.content = kept
-
-
-def _has_results(turn: Turn) -> bool:
-    return bool(turn.content) and turn.content[0]["type"] == "tool_result"
 
 
 def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> None:
