@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -34,7 +34,6 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.request.token_estimation import (
     ESTIMATE_ERROR,
     PER_MESSAGE,
-    Size,
     size_of,
     size_of_tools,
 )
@@ -89,9 +88,13 @@ def count(call: Call) -> Steps[int]:
         try:
             return (yield from count_tokens(_call_to(route, call)))
         except ClaudeCloudError as error:
-            refusals.append(_note_that_none_counts(route, error, call))
+            seconds = _seconds_unasked(error, is_named=route in call.routes)
+            if seconds is None:
+                raise
+            MEMORY.uncounted.put(route.place, value=True, seconds=seconds)
+            refusals.append((route, error))
     _tell_of(refusals)
-    return _estimate_all(call)
+    return EstimatedCount(math.ceil(_measure(call)[1]))
 
 
 def count_slice(call: Call) -> int:
@@ -107,16 +110,14 @@ def count_slice(call: Call) -> int:
     Raises:
         ConfigurationError: The platform cannot be asked as it is set up.
     """
-    sizes = _sizes(call)
-    size = _whole(call, sizes)
+    digests, size = _measure(call)
     counted = MEMORY.counted.get(_key(call))
-    known = counted.derive(sizes, size) if isinstance(counted, _Counted) else None
+    known = counted.derive(digests, size) if isinstance(counted, _Counted) else None
     if known is not None:
         return known
     count = _count_some_way(call)
     if count is None:
-        return _estimate_all(call)
-    digests = frozenset(each.digest for each in sizes)
+        return EstimatedCount(math.ceil(size))
     MEMORY.counted.put(_key(call), _Counted(count, size, digests), _COUNTED_SECONDS)
     return count
 
@@ -137,7 +138,9 @@ def _count_some_way(call: Call) -> int | None:
         except InvalidRequestError:
             return None
         except ClaudeCloudError as error:
-            _note_that_none_answers(call.routes, error)
+            for route in call.routes:
+                MEMORY.uncounted.put(route.place, value=True, seconds=_RETRY_SECONDS)
+                _tell_of([(route, error)])
             return None
         return None if isinstance(counted, EstimatedCount) else max(1, counted - closing)
     return None
@@ -180,31 +183,19 @@ def _call_to(route: Route, call: Call) -> Call:
     return replace(call, routes=[route])
 
 
-def _note_that_none_counts(route: Route, error: ClaudeCloudError, call: Call) -> _Refusal:
-    """Remember that a route does not count.
+def _seconds_unasked(error: ClaudeCloudError, *, is_named: bool) -> float | None:
+    """Return how long a route that does not count is not asked again.
 
-    Raises:
-        ClaudeCloudError: The error itself, if it says something else; but a route that the user
-            did not name may fail in any way that says nothing of the prompt.
+    None for an error that says something else; but a route that the user did not name may fail in
+    any way that says nothing of the prompt.
     """
     text = (error.body or str(error)).lower()
     refused = isinstance(error, InvalidRequestError) and not isinstance(error, InvalidInputError)
-    unsupported = refused and "support" in text and "count" in text
-    seconds = _LASTS
+    if isinstance(error, NotFoundError) or (refused and "support" in text and "count" in text):
+        return _LASTS
     if isinstance(error, PermissionDeniedError):  # it may be given
-        seconds = _PERMISSION_SECONDS
-    elif not unsupported and not isinstance(error, NotFoundError):
-        if route in call.routes or isinstance(error, InvalidRequestError):
-            raise error
-        seconds = _PERMISSION_SECONDS
-    MEMORY.uncounted.put(route.place, value=True, seconds=seconds)
-    return route, error
-
-
-def _note_that_none_answers(routes: Iterable[Route], error: ClaudeCloudError) -> None:
-    for route in routes:
-        MEMORY.uncounted.put(route.place, value=True, seconds=_RETRY_SECONDS)
-        _tell_of([(route, error)])
+        return _PERMISSION_SECONDS
+    return None if is_named or isinstance(error, InvalidRequestError) else _PERMISSION_SECONDS
 
 
 def _tell_of(refusals: Sequence[_Refusal]) -> None:
@@ -241,12 +232,12 @@ class _Counted:
     size: float
     digests: frozenset[int]
 
-    def derive(self, sizes: Sequence[Size], size: float) -> int | None:
+    def derive(self, digests: frozenset[int], size: float) -> int | None:
         """Return the count of a part of the list, in proportion to its size; None if it is none.
 
         One message may be new where the list is long: LangChain cuts one in two.
         """
-        new = sum(each.digest not in self.digests for each in sizes)
+        new = len(digests - self.digests)
         is_part = size <= self.size and new <= (len(self.digests) >= _LONG)
         return round(self.count * size / self.size) if is_part else None
 
@@ -256,21 +247,10 @@ def _key(call: Call) -> Hashable:
     return (call.routes[0].place, hash(repr(call.options.request)))
 
 
-def _estimate_all(call: Call) -> EstimatedCount:
-    return EstimatedCount(math.ceil(_whole(call, _sizes(call))))
-
-
-def _whole(call: Call, sizes: Iterable[Size]) -> float:
-    """Return the estimated tokens of messages, with the tools of the call."""
-    tools = size_of_tools(call.options.request.tools, _per_token(call))
-    return sum(size.tokens for size in sizes) + tools
-
-
-def _per_token(call: Call) -> float:
+def _measure(call: Call) -> tuple[frozenset[int], float]:
+    """Return what tells messages from others, and their estimated tokens, those of tools too."""
     route = call.routes[0]
-    return route.resolve_in(route.known_region()).info.characters_per_token
-
-
-def _sizes(call: Call) -> list[Size]:
-    per_token = _per_token(call)
-    return [size_of(message, per_token) for message in call.messages]
+    per_token = route.resolve_in(route.known_region()).info.characters_per_token
+    sizes = [size_of(message, per_token) for message in call.messages]
+    tools = size_of_tools(call.options.request.tools, per_token)
+    return frozenset(each.digest for each in sizes), sum(each.tokens for each in sizes) + tools
