@@ -18,7 +18,7 @@ from langchain_claude_cloud.config.checks import FIELD_ALIASES, check_max_retrie
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
-from langchain_claude_cloud.request.plain_json import plain_json
+from langchain_claude_cloud.request.plain_json import check_json
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
 from langchain_claude_cloud.response.message import OutputVersion
@@ -55,6 +55,7 @@ _KINDS: Final[Mapping[str, tuple[type, str]]] = {
     "max_tokens": (int, "a number of tokens"),
     "model_kwargs": (Mapping, "a mapping of fields of the body"),
     "default_headers": (Mapping, "a mapping of names to values"),
+    "cache_control": (dict, "a marker such as {'type': 'ephemeral'}"),
 }
 """What is read before a request is built; the other arguments are checked there."""
 
@@ -131,7 +132,7 @@ def read_options(
     }
     if stop is not None:
         given["stop_sequences"] = stop
-    plain_json(given)  # refuses what is nested too deeply, before anything else reads it
+    check_json(given)  # refuses what is nested too deeply, before anything else reads it
     asked = {**own, **given}
     _check_kinds(asked)
     check_max_retries(asked["max_retries"])
@@ -168,7 +169,7 @@ def _check_names(names: Iterable[str]) -> None:
 def _check_kinds(asked: JsonObject) -> None:
     """Refuse arguments of another kind. Headers stay unsaid: they may be secrets."""
     for name, (kind, words) in _KINDS.items():
-        value = asked[name]
+        value = asked.get(name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             shown = repr(value)[:80] if kind is int else f"a {type(value).__name__}"
             raise InvalidInputError(f"{name} is {words}, not {shown}.")

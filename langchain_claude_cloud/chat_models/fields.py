@@ -36,7 +36,7 @@ from langchain_claude_cloud.config.checks import (
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.plain_json import plain_json
+from langchain_claude_cloud.request.plain_json import check_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.platforms import choose_platforms, place_key
 from langchain_claude_cloud.routing.routes import Route, make_routes
@@ -133,7 +133,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        plain_json({name: getattr(self, name) for name in _JSON_FIELDS})
+        check_json({name: getattr(self, name) for name in _JSON_FIELDS})
         check_max_retries(self.max_retries)
         rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         timeouts.Timeouts.for_cloud("vertex", self.timeout)

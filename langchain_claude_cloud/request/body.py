@@ -5,6 +5,7 @@ The model, the version and the betas are not in it: each platform sends those it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -18,11 +19,12 @@ from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
-from langchain_claude_cloud.request.plain_json import plain_json
+from langchain_claude_cloud.request.plain_json import check_json, dump_json
 from langchain_claude_cloud.request.tools import CONTEXT_MANAGEMENT_BETA, prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 
+_RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _COMPACTION: Final = "compact-2026-01-12"
 _TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
@@ -66,13 +68,13 @@ def build_request(
 def _build(
     messages: Sequence[BaseMessage], options: RequestOptions, model: ResolvedModel
 ) -> MessagesRequest:
-    raw = dict(options.model_kwargs)
-    betas = [*options.betas, *_raw_betas(raw)]
+    betas = _users_betas(options)
     tools = prepare_tools(options, model)
     conversation = convert_messages(
         messages, model, tools.names, with_thinking=options.bound_thinking != "leave_out"
     )
-    _refuse_media(conversation.messages, model)
+    if model.known and not (model.capabilities.image_input and model.capabilities.pdf_input):
+        _refuse_media(conversation.messages, model)
     body: JsonObject = {"messages": conversation.messages}
     if conversation.system:
         body["system"] = conversation.system
@@ -80,14 +82,15 @@ def _build(
         body["tools"] = tools.tools
     notices = [*conversation.notices, *tools.notices]
     notices += add_parameters(body, options, tools.choice, model, betas)
-    _merge_raw_fields(body, raw)
+    if options.model_kwargs:
+        _merge_raw_fields(body, options.model_kwargs)
     notices += add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
-    body, replaced = plain_json(body)
-    if replaced:
+    if check_json(body):
+        body = json.loads(dump_json(body))
         notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
     return MessagesRequest(
         body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, conversation.urls
@@ -101,18 +104,21 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
         options: What is asked for. Betas that the user lists do not count as the package's.
         model: The model on its cloud.
     """
-    raw = dict(options.model_kwargs)
-    users = {*options.betas, *_raw_betas(raw)}
-    asked = {"context_management": options.context_management, **raw, "messages": []}
-    asked.setdefault("thinking", asked_thinking(options, model))
+    asked = {
+        "context_management": options.context_management,
+        "thinking": asked_thinking(options, model),
+        **options.model_kwargs,
+        "messages": [],
+    }
     own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
-    return frozenset(own - users - options.refused)
+    return frozenset(own - set(_users_betas(options)) - options.refused)
 
 
-def _raw_betas(raw: JsonObject) -> list[str]:
-    """Take betas out of raw fields, where users of other Bedrock integrations put them."""
-    betas = raw.pop("anthropic_beta", None) or ()
-    return [beta.strip() for beta in betas.split(",")] if isinstance(betas, str) else list(betas)
+def _users_betas(options: RequestOptions) -> list[str]:
+    """Return what the user lists, also where users of other Bedrock integrations put it."""
+    betas = options.model_kwargs.get(_RAW_BETAS) or ()
+    raw = map(str.strip, betas.split(",")) if isinstance(betas, str) else betas
+    return [*options.betas, *raw]
 
 
 def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
@@ -123,6 +129,8 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
             "and the model as 'model'."
         )
     for name, value in raw.items():
+        if name == _RAW_BETAS:
+            continue
         shared = name in _SHARED and isinstance(value, Mapping) and name in body
         body[name] = {**body[name], **value} if shared else value
 
@@ -159,8 +167,6 @@ def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:
 def _refuse_media(messages: list[JsonObject], model: ResolvedModel) -> None:
     """Refuse images and PDFs to a model that reads none."""
     taken = {"image": model.capabilities.image_input, "document": model.capabilities.pdf_input}
-    if not model.known or all(taken.values()):
-        return
     for message in messages:
         for block in message["content"] if isinstance(message["content"], list) else ():
             source = block.get("source") or {}

@@ -157,14 +157,15 @@ def _last_block(body: JsonObject, end: int | None = None) -> JsonObject | None:
 
     Thinking, empty text and what belongs to a program's call cannot.
     """
-    messages = body["messages"][:end]
+    messages: list[JsonObject] = body["messages"][:end]
     for place in range(len(messages) - 1, -1, -1):
         message = messages[place]
         if isinstance(message["content"], str):
             message["content"] = [{"type": "text", "text": message["content"]}]
         before = messages[place - 1]["content"] if place else ()
         of_programs = {block["id"] for block in before if _is_of_program(block)}
-        for block in reversed(message["content"]):
+        blocks: list[JsonObject] = message["content"]
+        for block in reversed(blocks):
             is_blank = block["type"] == "text" and not str(block.get("text") or "").strip()
             is_fit = block["type"] not in THINKING and not _is_of_program(block)
             if is_fit and not is_blank and block.get("tool_use_id") not in of_programs:

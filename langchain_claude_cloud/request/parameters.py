@@ -17,13 +17,13 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.options import RequestOptions
 
-_THINKING_TYPES: Final = frozenset({"adaptive", "between_tools", "disabled", "enabled"})
-_ACTIVE_THINKING: Final = frozenset({"adaptive", "enabled"})
-_FORCED_CHOICES: Final = frozenset({"any", "tool"})
+_THINKING_TYPES: Final = ("adaptive", "between_tools", "disabled", "enabled")
+_ACTIVE_THINKING: Final = ("adaptive", "enabled")
+_THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
+_FORCED_CHOICES: Final = ("any", "tool")
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _LEAST_BUDGET: Final = 1024
 _INTERLEAVED: Final = "interleaved-thinking-"
-_THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
 
 
@@ -59,21 +59,24 @@ def add_parameters(
         )
     thinking = asked_thinking(options, model)
     if thinking is not None:
-        _check_budget(thinking, max_tokens, betas)
-        _check_thinking_off(thinking, options.effort, model)
+        _check_thinking(thinking, options.effort, max_tokens, model, betas)
         if thinking.get("type") == "enabled" and _lacks_thinking(body["messages"]):
             notices.append("thinking left out: the answer that is continued began without it")
             thinking = None
     fields: JsonObject = {
         "max_tokens": max_tokens,
         "thinking": thinking,
-        **_sampling(options, thinking, model, notices),
-        "stop_sequences": _stop_sequences(options.stop_sequences, notices) or None,
-        "output_config": _output_config(options, model) or None,
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
+        **{name: getattr(options, name) for name in _SAMPLING},
     }
-    if "tools" in body:
+    if any(fields[name] is not None for name in _SAMPLING):
+        _drop_unfit_sampling(fields, model, notices)
+    if options.stop_sequences:
+        fields["stop_sequences"] = _stop_sequences(options.stop_sequences, notices)
+    if options.effort is not None or options.output_format is not None:
+        fields["output_config"] = _output_config(options, model)
+    if "tools" in body and (choice or options.parallel_tool_calls is False):
         fields["tool_choice"] = _tool_choice(options, choice, thinking, model, notices)
     body.update({name: value for name, value in fields.items() if value is not None})
     return notices
@@ -90,7 +93,7 @@ def asked_thinking(options: RequestOptions, model: ResolvedModel) -> JsonObject 
     Raises:
         InvalidInputError: The model does not support it; the message names what it supports.
     """
-    thinking = _read_thinking(options.thinking, model)
+    thinking = None if options.thinking is None else _read_thinking(options.thinking, model)
     if options.bound_thinking != "drop_block":
         return thinking
     if thinking is None and model.capabilities.thinking_default != "off":
@@ -101,72 +104,61 @@ def asked_thinking(options: RequestOptions, model: ResolvedModel) -> JsonObject 
 
 
 def _read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
-    if thinking is None:
-        return None
-    if isinstance(thinking, bool) or not isinstance(thinking, str | int | dict):
-        raise InvalidInputError(
-            f"thinking must be a dict, the name of a type or a budget of tokens, not {thinking!r}."
-        )
-    if isinstance(thinking, int):
-        wire: JsonObject = {"type": "enabled", "budget_tokens": thinking}
-    else:
-        wire = {"type": thinking} if isinstance(thinking, str) else dict(thinking)
+    wire: JsonObject = {}
+    if isinstance(thinking, dict):
+        wire = dict(thinking)
+    elif isinstance(thinking, int) and not isinstance(thinking, bool):
+        wire = {"type": "enabled", "budget_tokens": thinking}
+    elif thinking in _THINKING_TYPES:
+        wire = {"type": thinking}
     kind = wire.get("type")
     if not isinstance(kind, str):
         raise InvalidInputError(
-            f"thinking needs a type: one of {', '.join(sorted(_THINKING_TYPES))}, not {kind!r:.80}."
-        )
-    if isinstance(thinking, str) and kind not in _THINKING_TYPES:
-        raise InvalidInputError(
-            f"thinking {thinking!r} is not known. Use one of {', '.join(sorted(_THINKING_TYPES))}; "
-            "or a budget of tokens, or the API's own dict."
+            f"thinking must be a dict with a type, the name of one ({', '.join(_THINKING_TYPES)}) "
+            f"or a budget of tokens, not {thinking!r:.80}."
         )
     takes = model.capabilities.thinking_types
     if not model.known or kind in takes or kind not in _THINKING_TYPES:
         return wire
     if kind == "disabled" and not takes:
         return None
+    remedy = "Leave it out."
+    if "enabled" in takes:
+        remedy = "Use thinking={'type': 'enabled', 'budget_tokens': 4096}."
+    elif "adaptive" in takes:
+        remedy = "Use thinking={'type': 'adaptive'} and set how much by effort."
     raise InvalidInputError(
         f"{model.info.name} does not take thinking of type {kind!r}; it takes "
-        f"{', '.join(sorted(takes)) or 'no thinking at all'}. {_thinking_remedy(model)}"
+        f"{', '.join(sorted(takes)) or 'no thinking at all'}. {remedy}"
     )
 
 
-def _thinking_remedy(model: ResolvedModel) -> str:
-    takes = model.capabilities.thinking_types
-    if "adaptive" in takes and "enabled" not in takes:
-        return "Use thinking={'type': 'adaptive'} and set how much by effort."
-    if "enabled" in takes:
-        return "Use thinking={'type': 'enabled', 'budget_tokens': 4096}."
-    return "Leave it out."
-
-
-def _check_budget(thinking: JsonObject, max_tokens: int, betas: Sequence[str]) -> None:
-    """Refuse a budget that is missing, below 1,024, or not below ``max_tokens``."""
-    if thinking.get("type") != "enabled":
-        return
-    budget = thinking.get("budget_tokens")
-    if not isinstance(budget, int) or budget < _LEAST_BUDGET:
+def _check_thinking(
+    thinking: JsonObject,
+    effort: str | None,
+    max_tokens: int,
+    model: ResolvedModel,
+    betas: Sequence[str],
+) -> None:
+    """Refuse a budget that the API refuses, and thinking that is off where the effort needs it."""
+    kind, budget = thinking.get("type"), thinking.get("budget_tokens")
+    is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
+    if kind == "enabled" and (not isinstance(budget, int) or budget < _LEAST_BUDGET):
         raise InvalidInputError(
             f"thinking of type 'enabled' needs budget_tokens of at least {_LEAST_BUDGET}, not "
             f"{budget!r}: pass thinking={{'type': 'enabled', 'budget_tokens': 4096}}."
         )
-    interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
-    if budget >= max_tokens and not interleaved:
+    if kind == "enabled" and (budget or 0) >= max_tokens and not is_interleaved:
         raise InvalidInputError(
             f"thinking's budget_tokens ({budget}) must be less than max_tokens ({max_tokens}), "
             "which counts thinking and answer together. Raise max_tokens or lower the budget."
         )
-
-
-def _check_thinking_off(thinking: JsonObject, effort: str | None, model: ResolvedModel) -> None:
-    """Refuse to turn thinking off where the effort needs it."""
-    takes, kind = model.capabilities, thinking.get("type")
+    takes = model.capabilities
     highest = takes.highest_effort_without_thinking
-    if not model.known or kind not in _THINKING_OFF or highest is None:
+    if effort is None or not model.known or kind not in _THINKING_OFF or highest is None:
         return
     levels = takes.effort_levels[: takes.effort_levels.index(highest) + 1]
-    if effort is not None and effort not in levels:
+    if effort not in levels:
         raise InvalidInputError(
             f"{model.info.name} does not take thinking of type {kind!r} at effort {effort!r}: "
             f"only up to {highest} ({', '.join(levels)}). Lower the effort, or leave thinking on "
@@ -197,67 +189,55 @@ def _lacks_thinking(messages: Sequence[JsonObject]) -> bool:
 
 
 def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
-    config: JsonObject = {"effort": options.effort, "format": options.output_format}
     levels = model.capabilities.effort_levels
     if options.effort is not None and model.known and options.effort not in levels:
         raise InvalidInputError(
             f"{model.info.name} does not take effort {options.effort!r}; it takes "
             f"{', '.join(levels) or 'no effort: leave it out'}."
         )
+    config = {"effort": options.effort, "format": options.output_format}
     return {name: value for name, value in config.items() if value is not None}
 
 
-def _sampling(
-    options: RequestOptions, thinking: JsonObject | None, model: ResolvedModel, notices: list[str]
-) -> JsonObject:
-    """Return the sampling parameters that the model takes; from Opus 4.7 on, models take none."""
-    given = {name: getattr(options, name) for name in _SAMPLING}
-    asked = {name: value for name, value in given.items() if value is not None}
-    unfit, why = _unfit_sampling(asked, thinking, model)
-    if unfit and why:
-        notices.append(f"{', '.join(unfit)} left out: {why}")
-    return {name: value for name, value in asked.items() if name not in unfit}
+def _drop_unfit_sampling(fields: JsonObject, model: ResolvedModel, notices: list[str]) -> None:
+    """Leave out the sampling parameters that the API would refuse.
 
-
-def _unfit_sampling(
-    asked: JsonObject, thinking: JsonObject | None, model: ResolvedModel
-) -> tuple[list[str], str]:
-    """Return the parameters that the API would refuse, and why; no reason if that changes nothing.
-
+    From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
     "`temperature` and `top_p` cannot both be specified for this model" (400).
     """
+    given = {name: fields[name] for name in _SAMPLING if fields[name] is not None}
+    unfit: list[str] = []
+    why = ""
     if not model.capabilities.sampling:
-        return list(asked), f"{model.info.name} does not take sampling parameters"
-    if thinking is not None and thinking.get("type") in _ACTIVE_THINKING:
-        return [n for n in asked if not _goes_with_thinking(n, asked[n])], (
-            "the API refuses that with thinking"
-        )
-    if model.capabilities.sampling_pair or not asked.keys() >= {"temperature", "top_p"}:
-        return [], ""
-    unfit = "temperature" if asked["temperature"] == 1 and asked["top_p"] != 1 else "top_p"
-    why = f"{model.info.name} takes temperature or top_p, not both"
-    return [unfit], why if asked[unfit] != 1 else ""
+        unfit, why = list(given), f"{model.info.name} does not take sampling parameters"
+    elif (fields["thinking"] or {}).get("type") in _ACTIVE_THINKING:
+        unfit, why = list(given), "the API refuses that with thinking"
+        if given.get("temperature") == 1:
+            unfit.remove("temperature")
+        if _LOWEST_TOP_P_WITH_THINKING <= given.get("top_p", 0) <= 1:
+            unfit.remove("top_p")
+    elif not model.capabilities.sampling_pair and given.keys() >= {"temperature", "top_p"}:
+        is_default = given["temperature"] == 1 and given["top_p"] != 1
+        unfit = ["temperature"] if is_default else ["top_p"]
+        if given[unfit[0]] != 1:
+            why = f"{model.info.name} takes temperature or top_p, not both"
+    fields.update(dict.fromkeys(unfit))
+    if unfit and why:
+        notices.append(f"{', '.join(unfit)} left out: {why}")
 
 
-def _goes_with_thinking(name: str, value: float) -> bool:
-    """Whether the API takes a sampling parameter beside thinking: hardly any but the defaults."""
-    if name == "top_p":
-        return _LOWEST_TOP_P_WITH_THINKING <= value <= 1
-    return name == "temperature" and value == 1
-
-
-def _stop_sequences(sequences: Sequence[str] | None, notices: list[str]) -> list[str]:
+def _stop_sequences(given: Sequence[str], notices: list[str]) -> list[str] | None:
     """Return the stop sequences that the API takes.
 
     "each stop sequence must contain non-whitespace" (400).
     """
-    given = [sequences] if isinstance(sequences, str) else (sequences or ())
-    if not isinstance(given, list | tuple) or not all(isinstance(text, str) for text in given):
-        raise InvalidInputError(f"stop_sequences is a list of texts, not {sequences!r:.80}.")
-    kept = [text for text in given if text.strip()]
-    if len(kept) < len(given):
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list | tuple) or not all(isinstance(text, str) for text in listed):
+        raise InvalidInputError(f"stop_sequences is a list of texts, not {given!r:.80}.")
+    kept = [text for text in listed if text.strip()]
+    if len(kept) < len(listed):
         notices.append("stop sequences of white space are left out: the API refuses them")
-    return kept
+    return kept or None
 
 
 def _tool_choice(
@@ -272,15 +252,16 @@ def _tool_choice(
     A forced one does not go with a budget of thinking, but with adaptive thinking (recorded
     answers of Opus 4.6 are tool calls). Some models refuse it altogether.
     """
-    if choice is not None and choice.get("type") in _FORCED_CHOICES:
+    wire = dict(choice or {"type": "auto"})
+    why = None
+    if not model.capabilities.forced_tool_choice:
+        why = f"{model.info.name} does not take it"
+    elif (thinking or {}).get("type") == "enabled":
         why = "it cannot be used with a thinking budget"
-        refused = (thinking or {}).get("type") == "enabled"
-        if not model.capabilities.forced_tool_choice:
-            why, refused = f"{model.info.name} does not take it", True
-        if refused:
-            notices.append(f"tool_choice {choice['type']!r} sent as 'auto': {why}")
-            rest = {key: choice[key] for key in choice if key not in ("type", "name")}
-            choice = {"type": "auto", **rest}
-    if options.parallel_tool_calls is False and (choice or {}).get("type") != "none":
-        choice = {"disable_parallel_tool_use": True, **(choice or {"type": "auto"})}
-    return choice
+    if why and wire.get("type") in _FORCED_CHOICES:
+        notices.append(f"tool_choice {wire['type']!r} sent as 'auto': {why}")
+        wire.pop("name", None)
+        wire["type"] = "auto"
+    if options.parallel_tool_calls is False and wire.get("type") != "none":
+        wire.setdefault("disable_parallel_tool_use", True)
+    return wire
