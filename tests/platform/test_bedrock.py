@@ -261,6 +261,13 @@ def test_the_messages_api_has_its_own_host_path_and_signing_name(
     assert address == "https://bedrock.us-east-1.amazonaws.com"
 
 
+def test_the_users_own_betas_are_sent_beside_the_packages() -> None:
+    """A header of the user's does not take the place of what the request needs."""
+    made = platform(api="mantle", extra_headers={"Anthropic-Beta": "c, a"})
+    _, headers = made.rewrite(BODY, ["a", "b"], model_id="m", operation="invoke")
+    assert headers["anthropic-beta"] == "a,b,c"
+
+
 def test_a_model_on_mantle_has_a_short_id() -> None:
     """Without date and version; the version header can be chosen."""
     made = platform(api="mantle", anthropic_version="2026-10-21")
@@ -536,6 +543,21 @@ def test_the_profiles_region_fills_in(way: str, monkeypatch: pytest.MonkeyPatch)
     assert made.endpoint("m", "invoke").startswith(
         "https://bedrock-runtime.eu-north-1.amazonaws.com/"
     )
+
+
+def test_a_first_call_that_failed_reads_the_environment_again(
+    profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The profile that the user names after it, not the default one of the same files."""
+    monkeypatch.setenv("AWS_PROFILE", "none")
+    made = make(region="us-east-1")
+    with pytest.raises(ConfigurationError, match="none"):
+        made.prepare()
+    with profile.open("a") as file:
+        file.write("[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    made.prepare()
+    assert "Credential=AKIAWORK/" in made.sign(REQUEST)["authorization"]
 
 
 def test_no_region_names_the_variable() -> None:

@@ -153,6 +153,20 @@ def test_fifty_cold_threads_make_one_token_request(tokens: Tokens) -> None:
     assert tokens.count == 1
 
 
+@pytest.mark.usefixtures("key_file")
+def test_who_waited_for_a_refusal_shares_it(tokens: Tokens) -> None:
+    """Fifty callers do not ask one after the other; a later one asks anew."""
+    tokens.delay = 0.2
+    tokens.refusal = json_reply({"error": "invalid_grant"}, 400)
+    outcomes = in_threads(50, lambda: google_source().prepare())
+    assert {type(each) for each in outcomes} == {AuthenticationError}
+    assert len(set(map(id, outcomes))) == 50
+    assert tokens.count == 1
+    tokens.refusal = None
+    google_source().prepare()
+    assert tokens.count == 2
+
+
 def test_credentials_of_a_user_are_refreshed(endpoint: Server) -> None:
     """A refresh token is exchanged."""
     source = google_source(user(endpoint, quota_project_id="payer"))
