@@ -143,7 +143,8 @@ class _Root:
         for keyword, start in (("then", "if"), ("else", "unless")):
             schema = resolve_root(part.get(keyword), self.definitions)
             found = _Root(self.definitions).read(schema, depth).properties
-            self.properties = {**found, **self.properties}
+            for name, held in found.items():
+                self.properties.setdefault(name, held)
             consequence = _in_words(schema)
             if condition and consequence:
                 self.rules.append(f"{start} {condition}, then {consequence}")
