@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 import httpx
+from httpx._transports.default import ResponseStream
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
@@ -94,12 +95,12 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         network = response.extensions.get("network_stream")
         self._network = network if isinstance(network, DeadlineStream) else None
         self._stream = cast("httpx.SyncByteStream", response.stream)
+        is_consumed = response.is_stream_consumed  # by a hook of the caller's client
+        self._iterators = [iter([response.content]) if is_consumed else iter(self._stream)]
+        # Of a caller's client; its other transports may have streams that start over.
+        inner = getattr(self._stream, "_stream", None)
+        self._may_continue = isinstance(inner, ResponseStream) and not is_consumed
         self._seconds = math.nan
-        self._iterators: list[Iterator[bytes]] = []
-        if response.is_stream_consumed:  # by a hook of the caller's client
-            self._iterators.append(iter([response.content]))
-        elif self._network is not None:
-            self._iterators.append(iter(self._stream))
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Let go of the connection: closed at once unless its end is here already."""
@@ -152,8 +153,8 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         """
         if self._network is not None:
             self._network.allow(seconds)
-        elif seconds != self._seconds and not self._response.is_stream_consumed:
-            self._restart(seconds)
+        elif seconds != self._seconds:
+            self._limit(seconds)
         for piece in self._iterators[-1]:
             found = piece if self._unpacker is None else self._unpacker.decompress(piece, most)
             if found:
@@ -161,13 +162,14 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         self._is_at_end = True
         return b""
 
-    def _restart(self, seconds: float) -> None:
+    def _limit(self, seconds: float) -> None:
         # On a caller's own client httpcore takes the timeout when an iteration begins, and a
         # second one goes on where the first stopped. The first is kept: dropping it would close
         # the response.
         self._seconds = seconds
         self._response.request.extensions["timeout"]["read"] = seconds
-        self._iterators.append(iter(self._stream))
+        if self._may_continue:
+            self._iterators.append(iter(self._stream))
 
 
 class AsyncByteStream(

@@ -25,6 +25,8 @@ from http_fakes import (
     receive,
 )
 
+from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.pool import thread_transport
 from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -449,6 +451,22 @@ def test_a_callers_own_client_does_not_wait_for_a_body_that_does_not_end() -> No
             next(iter(stream))
         assert time.monotonic() - began < 10
         server.wait_closed(1)
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_callers_stream_that_starts_over_is_read_once(status: int) -> None:
+    """Iterated a second time, some streams begin again: those of test doubles and caches."""
+    left = iter(range(1_000, 0, -1))
+    timeouts = Timeouts(2.0, 2.0, 2.0, total=9.0).within(lambda: next(left) / 1_000)
+    answer = httpx.Response(status, stream=httpx.ByteStream(b"null"))
+    request = OutgoingRequest("POST", "https://cloud.test/")
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client:
+        try:
+            found = receive("thread", FakePlatform(), request, timeouts=timeouts, client=client)
+            body = found.body.decode()
+        except ClaudeCloudError as error:
+            body = error.body
+    assert body == "null"
 
 
 @both
