@@ -299,9 +299,8 @@ def test_the_end_of_a_loop_does_not_wait_for_name_servers(server: RawClouds, clo
         finished.append(True)
         return []
 
-    transport = LoopTransport(None, look_up=partial(look_up, ask=ask))
-
     async def main() -> None:
+        transport = LoopTransport(None, look_up=partial(look_up, ask=ask))
         async with httpx.AsyncClient(transport=transport) as client:
             llm = model_on(server, cloud, host="localhost", http_async_client=client)
             task = asyncio.create_task(llm.ainvoke("hi"))

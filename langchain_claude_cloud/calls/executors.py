@@ -31,7 +31,7 @@ from langchain_claude_cloud.calls.steps import (
     Wait,
 )
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.platform.http.blocking import (
+from langchain_claude_cloud.platform.blocking import (
     aprepare,
     awithin_call,
     in_single_flight,

@@ -25,8 +25,8 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.redaction import shown_path
+from langchain_claude_cloud.platform.blocking import run_within
 from langchain_claude_cloud.platform.credentials import quiet_libraries, reason_of
-from langchain_claude_cloud.platform.http.blocking import run_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

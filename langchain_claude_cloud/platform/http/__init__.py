@@ -1,5 +1,4 @@
 """All HTTP of the package: pools of connections, sending, streams, fetching media.
 
-httpx is imported by the first call, so importing `loops` and `blocking` costs little,
-and importing anything else here is for the first call.
+It imports httpx, so it is imported by the first call.
 """

@@ -77,12 +77,9 @@ class LoopTransport(AiohttpTransport):
         look_up: LookUp = look_up,
     ) -> None:
         proxy = _with_header(proxy) if proxy is not None and proxy.auth is not None else proxy
-        super().__init__(verify=verify or False, proxy=proxy, client=self._new_session)
-        self._verify, self._look_up = verify, look_up
-
-    def _new_session(self) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            connector=Connector(self._verify, self._look_up),
+        self._connector = Connector(verify, look_up)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_AUTOMATIC_HEADERS,
             middlewares=(_observe,),
@@ -90,8 +87,8 @@ class LoopTransport(AiohttpTransport):
             max_field_size=_LONGEST_HEADER,
             read_bufsize=_LONGEST_HEADER,
         )
-        loop_state().sessions.add(session)
-        return session
+        super().__init__(verify=verify or False, proxy=proxy, client=self._session)
+        loop_state().sessions.add(self._session)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response, its body unread."""
@@ -119,12 +116,9 @@ class LoopTransport(AiohttpTransport):
 
     async def retire(self) -> None:
         """Close the connections that are not in use, and the others after use."""
-        session, self.client = self.client, self._new_session
-        if isinstance(session, aiohttp.ClientSession):
-            loop_state().sessions.discard(session)
-            if isinstance(session.connector, Connector):
-                session.connector.retire()
-            session.detach()
+        loop_state().sessions.discard(self._session)
+        self._connector.retire()
+        self._session.detach()
 
 
 def _with_header(proxy: httpx.Proxy) -> httpx.Proxy:

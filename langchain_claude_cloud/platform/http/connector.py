@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from langchain_claude_cloud.platform.http.blocking import in_single_flight, in_thread
+from langchain_claude_cloud.platform.blocking import in_single_flight, in_thread
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,

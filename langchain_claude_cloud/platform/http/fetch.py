@@ -24,8 +24,8 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.platform.addresses import is_address, is_public
 from langchain_claude_cloud.platform.base import USER_AGENT
+from langchain_claude_cloud.platform.blocking import start_thread
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-from langchain_claude_cloud.platform.http.blocking import start_thread
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
     proxy_for,
@@ -37,8 +37,6 @@ from langchain_claude_cloud.platform.timeouts import Timeouts
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_OK = 200
 _ACCEPT = "image/png, image/jpeg, image/gif, image/webp, application/pdf, text/*, */*;q=0.5"
 _AT_ONCE = 8
 _LAST_PORT = 65_535
@@ -143,17 +141,21 @@ class MediaFetcher:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(url)) for url in urls]
         except* ClaudeCloudError as failures:
-            first: BaseException = failures
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
+            first = failures.exceptions[0]
         else:
             return [task.result() for task in tasks]
         raise first
 
     async def _fetch(self, url: str, budget: MediaBudget) -> FetchedMedia:
+        target = url
         try:
             async with asyncio.timeout(self.seconds):
-                return await self._follow(url, budget)
+                for _ in range(self.redirects + 1):
+                    outcome = await self._get(target, budget)
+                    if isinstance(outcome, FetchedMedia):
+                        return outcome
+                    target = outcome
+            reason = f"it redirects more than {self.redirects} times"
         except TimeoutError:
             reason = f"it took longer than {self.seconds:g} s"
         except _RefusedError as cause:
@@ -165,14 +167,6 @@ class MediaFetcher:
             "(base64) instead of the URL, or give a url_fetcher."
         )
 
-    async def _follow(self, url: str, budget: MediaBudget) -> FetchedMedia:
-        for _ in range(self.redirects + 1):
-            outcome = await self._get(url, budget)
-            if isinstance(outcome, FetchedMedia):
-                return outcome
-            url = outcome
-        raise _RefusedError(f"it redirects more than {self.redirects} times")
-
     async def _get(self, url: str, budget: MediaBudget) -> FetchedMedia | str:
         """Return the data of a URL, or the URL that it redirects to."""
         parsed = _parse(url)
@@ -183,8 +177,8 @@ class MediaFetcher:
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
         response = await transport.handle_async_request(request)
         try:
-            if response.status_code in _REDIRECTS:
-                return str(parsed.join(response.headers.get("location", "")))
+            if response.has_redirect_location:
+                return str(parsed.join(response.headers["location"]))
             return await self._read(response, budget)
         finally:
             await response.aclose()
@@ -217,7 +211,7 @@ class MediaFetcher:
         return addresses
 
     async def _read(self, response: httpx.Response, budget: MediaBudget) -> FetchedMedia:
-        if response.status_code != _OK:
+        if response.status_code != httpx.codes.OK:
             raise _RefusedError(f"the server answered HTTP {response.status_code}")
         codings = (
             response.headers.get("content-encoding", "identity"),

@@ -1,4 +1,4 @@
-"""The state of one event loop: its pools of connections, and the work that its tasks share.
+"""What one event loop has open: its pools of connections.
 
 The state of a loop is made on first use and kept as an attribute of the loop, so that both go at
 the same time. (A dictionary with weak keys would not do: connections refer to their loop, so a
@@ -14,7 +14,7 @@ import socket
 import weakref
 from collections.abc import AsyncGenerator, Hashable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from langchain_claude_cloud.platform.shared_state import shared_lock
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
     from langchain_claude_cloud.platform.http.pool import SocksTransport
-
-T = TypeVar("T")
 
 _FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
@@ -38,16 +36,14 @@ class LoopState:
     """The resources of one event loop.
 
     Attributes:
-        flights: Work in threads that several tasks wait for, by what it is.
         pools: The HTTP clients of the loop, by the endpoint they lead to.
-        retiring: Pools that are being closed.
+        retiring: The closing of the pool that was dropped last.
         sessions: What has connections open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.flights: dict[Hashable, asyncio.Task[Any]] = {}
         self.pools: dict[Hashable, LoopTransport | SocksTransport] = {}
-        self.retiring: set[asyncio.Task[None]] = set()
+        self.retiring: asyncio.Task[None] | None = None
         self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS

@@ -103,14 +103,12 @@ def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
             the proxy that the environment names are none.
     """
     key = _Key.of(url, ca_bundle)
-    pool = _thread_pools.get(key)
-    if pool is None:
-        with _lock:
-            pool = _thread_pools.get(key) or ThreadTransport(*key.settings())
-            _thread_pools[key] = pool
-            retired = _oldest(_thread_pools)
-        if retired is not None:
-            retired.retire()
+    with _lock:
+        pool = _thread_pools.get(key)
+        if pool is None:
+            pool = _thread_pools[key] = ThreadTransport(*key.settings())
+            if (retired := _oldest(_thread_pools)) is not None:
+                retired.retire()
     return pool
 
 
@@ -127,11 +125,8 @@ def loop_transport(url: str, ca_bundle: str | None = None) -> LoopTransport | So
     pool = state.pools.get(key)
     if pool is None:
         pool = state.pools[key] = _new_loop_transport(*key.settings())
-        retired = _oldest(state.pools)
-        if retired is not None:
-            task = asyncio.create_task(retired.retire())
-            state.retiring.add(task)
-            task.add_done_callback(state.retiring.discard)
+        if (retired := _oldest(state.pools)) is not None:
+            state.retiring = asyncio.create_task(retired.retire())
     return pool
 
 

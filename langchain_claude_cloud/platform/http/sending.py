@@ -15,7 +15,7 @@ import httpx
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
-from langchain_claude_cloud.platform.http.blocking import (
+from langchain_claude_cloud.platform.blocking import (
     aprepare,
     in_single_flight,
     in_thread,

@@ -19,7 +19,7 @@ import httpcore
 import httpx
 
 from langchain_claude_cloud.platform.addresses import is_address
-from langchain_claude_cloud.platform.http.blocking import run_within
+from langchain_claude_cloud.platform.blocking import run_within
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,

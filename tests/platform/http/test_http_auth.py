@@ -11,8 +11,7 @@ import pytest
 from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
-from langchain_claude_cloud.platform.http.blocking import aprepare, prepare
-from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.blocking import aprepare, flights_of, prepare
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 
@@ -221,7 +220,7 @@ async def test_preparing_is_shared_by_the_platform_itself() -> None:
     platform = FakePlatform(until=done.wait)
     waiting = asyncio.create_task(aprepare(platform))
     await asyncio.sleep(0)
-    ((_, work),) = loop_state().flights
+    ((_, work),) = flights_of(asyncio.get_running_loop())
     done.set()
     await waiting
     assert work.__self__ is platform

@@ -16,11 +16,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import Platform
-from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 T = TypeVar("T")
@@ -34,6 +33,8 @@ _ISSUERS = {
     "vertex": "Google sent no credentials",
 }
 _loaded = [False]
+_ATTRIBUTE = "_langchain_claude_cloud_flights"
+_Flights: TypeAlias = dict[Hashable, asyncio.Task[Any]]
 
 
 def start_thread(work: Callable[[], T]) -> Future[T]:
@@ -85,7 +86,7 @@ async def in_single_flight(key: Hashable, work: Callable[[], Coroutine[Any, Any,
         ClaudeCloudError: The work raised it; each task gets a copy of its own, to which it may
             add what it was doing.
     """
-    flights = loop_state().flights
+    flights = flights_of(asyncio.get_running_loop())
     flight: asyncio.Task[T] | None = flights.get(key)
     if flight is None:
         flight = flights[key] = asyncio.create_task(work())
@@ -97,9 +98,17 @@ async def in_single_flight(key: Hashable, work: Callable[[], Coroutine[Any, Any,
     raise own
 
 
-def _land(
-    flights: dict[Hashable, asyncio.Task[Any]], key: Hashable, flight: asyncio.Task[Any]
-) -> None:
+def flights_of(loop: asyncio.AbstractEventLoop) -> _Flights:
+    """Return what the tasks of a loop wait for together.
+
+    It is an attribute of the loop, so that both go at the same time. A dictionary with weak keys
+    would not do: tasks refer to their loop, so a value would keep its own key alive.
+    """
+    flights: _Flights = vars(loop).setdefault(_ATTRIBUTE, {})
+    return flights
+
+
+def _land(flights: _Flights, key: Hashable, flight: asyncio.Task[Any]) -> None:
     flights.pop(key, None)
     if not flight.cancelled():
         flight.exception()  # Seen, even if everybody who waited was cancelled.
