@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.http.environment import (
     Certificates,
     proxy_settings,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 MOST_POOLS: Final = 64
 """How many endpoints threads keep connections to, and each event loop."""
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
@@ -48,7 +46,7 @@ class _Key(NamedTuple):
 
     @classmethod
     def of(cls, url: str, ca_bundle: str | None) -> _Key:
-        origin = origin_of(url)
+        origin = _origin(url)
         is_secure = origin.startswith("https:")
         return cls(origin, Certificates.of_process(ca_bundle) if is_secure else None)
 
@@ -67,24 +65,10 @@ class SocksTransport(httpx.AsyncHTTPTransport):
         await self.aclose()
 
 
-def origin_of(url: str) -> str:
-    """Return ``scheme://host:port`` of a URL, which is what connections are pooled by.
-
-    Raises:
-        ConfigurationError: The URL is not an absolute http or https URL.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError("The endpoint is not a URL: check base_url.") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ConfigurationError(
-            "The endpoint is not an absolute https URL: check base_url, which must look like "
-            "https://host or https://host/path."
-        )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
+def _origin(url: str) -> str:
+    """Return ``scheme://host:port`` of a URL, which is what connections are pooled by."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}
@@ -99,8 +83,7 @@ def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
         ca_bundle: A file or folder of certificates that are trusted besides.
 
     Raises:
-        ConfigurationError: The URL is not an absolute http or https URL, or the certificates or
-            the proxy that the environment names are none.
+        ConfigurationError: The certificates or the proxy that the environment names are none.
     """
     key = _Key.of(url, ca_bundle)
     with _lock:
@@ -173,7 +156,7 @@ async def aclose_pools(endpoint: str | None = None) -> None:
 
 
 def _keys_of(endpoint: str | None, pools: Iterable[_K]) -> list[_K]:
-    origin = origin_of(endpoint) if endpoint is not None else None
+    origin = _origin(endpoint) if endpoint is not None else None
     return [key for key in pools if origin in (None, getattr(key, "origin", None))]
 
 

@@ -25,6 +25,7 @@ from http_fakes import (
 )
 
 from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.http.environment import proxy_for, tls_context
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
@@ -33,7 +34,6 @@ from langchain_claude_cloud.platform.http.pool import (
     aclose_pools,
     close_pools,
     loop_transport,
-    origin_of,
     thread_transport,
 )
 
@@ -192,13 +192,12 @@ async def test_clients_are_made_once_for_each_origin() -> None:
     await aclose_pools()
 
 
-@pytest.mark.parametrize(
-    "url", ["", "host/path", "ftp://host/", "https://", "https://host:x/", "https://["]
-)
-def test_what_is_no_endpoint_is_refused(url: str) -> None:
+@pytest.mark.parametrize("mode", ["thread", "loop"])
+@pytest.mark.parametrize("url", ["", "host/path", "ftp://host/", "https://", "https://host:x/"])
+def test_what_is_no_endpoint_is_refused(mode: str, url: str) -> None:
     """The message points at base_url."""
     with pytest.raises(ConfigurationError, match="base_url"):
-        origin_of(url)
+        receive(mode, FakePlatform(), OutgoingRequest("POST", url))
 
 
 async def test_pools_are_bounded() -> None:
