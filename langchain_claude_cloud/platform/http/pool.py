@@ -14,7 +14,6 @@ import os
 import ssl
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -45,7 +44,7 @@ class _Key(NamedTuple):
     certificates: Certificates | None
 
     @classmethod
-    def of(cls, url: str, ca_bundle: str | None) -> _Key:
+    def of(cls, url: httpx.URL | str, ca_bundle: str | None) -> _Key:
         origin = _origin(url)
         is_secure = origin.startswith("https:")
         return cls(origin, Certificates.of_process(ca_bundle) if is_secure else None)
@@ -65,17 +64,17 @@ class SocksTransport(httpx.AsyncHTTPTransport):
         await self.aclose()
 
 
-def _origin(url: str) -> str:
-    """Return ``scheme://host:port`` of a URL, which is what connections are pooled by."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _origin(url: httpx.URL | str) -> str:
+    """Return what connections are pooled by; httpx leaves out the scheme's own port."""
+    parsed = httpx.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}
 _lock = shared_lock()
 
 
-def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
+def thread_transport(url: httpx.URL | str, ca_bundle: str | None = None) -> ThreadTransport:
     """Return the connections to an endpoint that the process's threads share.
 
     Args:
@@ -95,7 +94,9 @@ def thread_transport(url: str, ca_bundle: str | None = None) -> ThreadTransport:
     return pool
 
 
-def loop_transport(url: str, ca_bundle: str | None = None) -> LoopTransport | SocksTransport:
+def loop_transport(
+    url: httpx.URL | str, ca_bundle: str | None = None
+) -> LoopTransport | SocksTransport:
     """Return the connections to an endpoint that the running loop's tasks share.
 
     Takes and raises what `thread_transport` does.

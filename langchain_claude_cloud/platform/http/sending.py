@@ -95,7 +95,7 @@ def _exchange(
     signed = platform.sign(request.request)
     built = _build(request, client, signed)
     if client is None:
-        response = thread_transport(request.request.url, platform.ca_bundle).handle_request(built)
+        response = thread_transport(built.url, platform.ca_bundle).handle_request(built)
         response.request = built  # as a client does, for who stands in for the network
     else:
         response = client.send(built, auth=None, stream=True, follow_redirects=False)
@@ -118,7 +118,7 @@ async def _aexchange(
     signed = await in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
     built = _build(request, client, signed)
     if client is None:
-        pool = loop_transport(request.request.url, platform.ca_bundle)
+        pool = loop_transport(built.url, platform.ca_bundle)
         response = await pool.handle_async_request(built)
         response.request = built
     else:
