@@ -38,10 +38,11 @@ from langchain_claude_cloud.platform.blocking import (
     prepare,
     within_call,
 )
+from langchain_claude_cloud.platform.http import aload
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import sending
-else:  # it imports httpx, which `aprepare` does off the event loop
+else:  # it imports httpx, which `aload` does off the event loop
     sending = LazyModule("langchain_claude_cloud.platform.http.sending")
 
 T = TypeVar("T")
@@ -208,6 +209,7 @@ def _do(step: Step, clients: Clients) -> object:
 async def _ado(step: Step, clients: Clients) -> object:
     match step:
         case Prepare():
+            await aload()
             await aprepare(step.platform, step.timeouts)
         case Send():
             return await sending.asend(step, clients.async_client)

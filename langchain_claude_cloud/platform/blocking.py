@@ -1,7 +1,6 @@
 """Runs work that blocks: in a thread, for a limited time, once for all tasks that wait for it.
 
-Above all that is loading the credentials. This module is light, so that a first call on an event
-loop does not import httpx there.
+Above all that is loading the credentials.
 """
 
 from __future__ import annotations
@@ -9,30 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
-import importlib
 import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
+from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.base import Platform
 from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 T = TypeVar("T")
 _NO_LIMIT = Timeouts()
-_NEEDED = (
-    "langchain_claude_cloud.platform.http.sending",
-    "langchain_claude_cloud.platform.http.async_transport",
-)
 _ISSUERS = {
     "bedrock": "AWS sent no credentials",
     "vertex": "Google sent no credentials",
 }
-_loaded = [False]
 _ATTRIBUTE = "_langchain_claude_cloud_flights"
 _Flights: TypeAlias = dict[Hashable, asyncio.Task[Any]]
 
@@ -138,8 +130,6 @@ async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
     Raises:
         ClaudeCloudError: No usable credentials, or not in time.
     """
-    if not _loaded[0]:
-        await in_single_flight(("load",), partial(in_thread, _load))
     if platform.needs_prepare():
         work = partial(in_thread, platform.prepare)
         flight = in_single_flight(("prepare", platform.prepare), work)
@@ -176,16 +166,3 @@ async def awithin_call(timeouts: Timeouts, work: Awaitable[T], what: str) -> T:
     except TimeoutError:
         late = timeouts.ran_out(what)
     raise late
-
-
-def _load() -> None:
-    """Import what sends requests, and make the TLS context: 150-250 ms of CPU together."""
-    for name in _NEEDED:
-        importlib.import_module(name)
-    with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
-        from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
-            tls_context,
-        )
-
-        tls_context()
-    _loaded[0] = True

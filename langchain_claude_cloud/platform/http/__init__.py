@@ -1,4 +1,38 @@
 """All HTTP of the package: pools of connections, sending, streams, fetching media.
 
-It imports httpx, so it is imported by the first call.
+The first call imports httpx, so this is all that may be imported before.
 """
+
+from __future__ import annotations
+
+import importlib
+from contextlib import suppress
+from functools import partial
+
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.blocking import in_single_flight, in_thread
+
+_NEEDED = (
+    "langchain_claude_cloud.platform.http.sending",
+    "langchain_claude_cloud.platform.http.async_transport",
+)
+_loaded = [False]
+
+
+async def aload() -> None:
+    """Import what sends requests, but not on the event loop."""
+    if not _loaded[0]:
+        await in_single_flight(("load",), partial(in_thread, _load))
+
+
+def _load() -> None:
+    """Import it, and make the TLS context: 150-250 ms of CPU together."""
+    for name in _NEEDED:
+        importlib.import_module(name)
+    with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
+        from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
+            tls_context,
+        )
+
+        tls_context()
+    _loaded[0] = True

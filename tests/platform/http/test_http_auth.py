@@ -215,7 +215,6 @@ async def test_large_bodies_are_signed_off_the_loop() -> None:
 
 async def test_preparing_is_shared_by_the_platform_itself() -> None:
     """Not by its address, which another platform may have once the first is gone."""
-    await aprepare(FakePlatform())  # the first call of a process loads modules before
     done = threading.Event()
     platform = FakePlatform(until=done.wait)
     waiting = asyncio.create_task(aprepare(platform))
