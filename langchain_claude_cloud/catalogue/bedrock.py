@@ -139,7 +139,7 @@ class BedrockApi:
             Bedrock, or as ``anthropic`` names them.
         may_answer_anywhere: Whether nothing says where it answers.
         headers: The settings that it alone has, and that it needs.
-        lacks: The settings of InvokeModel that it does not have.
+        lacks: The settings of other APIs that it does not have.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""`Bedrock`: the region, credentials and other settings for Claude on Amazon Bedrock.
+"""`Vertex` and `Bedrock`: the region, credentials and other settings for Claude on each cloud.
 
 Nothing here reads a file, imports a cloud's library or touches the network.
 """
@@ -9,12 +9,15 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar, Literal, cast
+from contextlib import suppress
+from typing import Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, field_serializer
 
-from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of, split_arn
+from langchain_claude_cloud.catalogue.bedrock import BedrockApi, bedrock_apis, region_of, split_arn
+from langchain_claude_cloud.catalogue.resolution import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
+from langchain_claude_cloud.config.checks import refusal
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, InferenceProfile
 
 _GUARDRAIL = {
@@ -24,8 +27,130 @@ _GUARDRAIL = {
     "guardrailVersion": re.compile(r"[1-9][0-9]{0,7}|DRAFT"),
     "tagSuffix": re.compile(r"[A-Za-z0-9]{1,20}"),
 }
+_PARTNERS: Final[Mapping[str, str]] = {
+    "access_key_id": "secret_access_key",
+    "secret_access_key": "access_key_id",
+    "session_token": "access_key_id",
+    "external_id": "role_arn",
+    "role_session_name": "role_arn",
+}
+"""The settings of `Bedrock` that need another one."""
+
 # The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
 _LONGEST_METADATA = 8500
+
+
+def _check_credentials(credentials: object) -> object:
+    if isinstance(credentials, str | bytes | Mapping | os.PathLike):
+        raise refusal(
+            "Vertex",
+            "credentials is a google.auth credentials object. For a key file set "
+            "GOOGLE_APPLICATION_CREDENTIALS to its path, or pass its contents as credentials_info.",
+        )
+    return credentials
+
+
+def _read_credentials_info(value: object) -> SecretStr | None:
+    """Return the contents of a Google key file as JSON, from that or a mapping."""
+    given = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if given is None:
+        return None
+    with suppress(ValueError, TypeError, RecursionError):
+        info = json.loads(given) if isinstance(given, str | bytes) else given
+        if isinstance(info, Mapping) and isinstance(info.get("type"), str):
+            return SecretStr(json.dumps(dict(info)))
+    raise ValueError(
+        "it is the contents of a key file, as a mapping or as JSON, with a field named type"
+    )
+
+
+class Vertex(CloudConfig):
+    """Claude on Google Cloud's Vertex AI.
+
+    Application Default Credentials are read at the first call.
+
+    Args:
+        project: The Google Cloud project. Default: ``ANTHROPIC_VERTEX_PROJECT_ID``,
+            ``GOOGLE_CLOUD_PROJECT``, ``GCLOUD_PROJECT``, or the credentials' own.
+        region: ``global``, ``us``, ``eu`` or a region such as ``europe-west1``. Default:
+            ``VERTEX_REGION_<MODEL>``, ``CLOUD_ML_REGION``, or ``global``.
+        credentials: A `google.auth.credentials.Credentials`.
+        access_token: A bearer token, used as it is and never renewed.
+        credentials_info: The contents of a key file, as a mapping or as JSON.
+        base_url: An address in place of Google's, such as a gateway. Default:
+            ``ANTHROPIC_VERTEX_BASE_URL``.
+        anthropic_version: The API version in the body.
+        count_tokens_region: The region in which tokens are counted; not every region counts.
+        quota_project: The project whose quota is used, and which is billed.
+        request_type: ``dedicated`` for provisioned throughput only, ``shared`` to bypass it.
+    """
+
+    project: str | None = None
+    region: str | None = None
+    credentials: Annotated[object | None, AfterValidator(_check_credentials)] = Field(
+        default=None, exclude=True, repr=False
+    )
+    access_token: SecretStr | None = None
+    credentials_info: Annotated[SecretStr | None, BeforeValidator(_read_credentials_info)] = None
+    base_url: str | None = None
+    anthropic_version: str = "vertex-2023-10-16"
+    count_tokens_region: str | None = None
+    quota_project: str | None = None
+    request_type: Literal["dedicated", "shared"] | None = None
+
+    cloud: ClassVar[Cloud] = "vertex"
+    _secret_variables: ClassVar[Mapping[str, str]] = {
+        "access_token": "VERTEX_ACCESS_TOKEN",
+        "credentials_info": "VERTEX_CREDENTIALS_INFO",
+    }
+    _object_fields: ClassVar[tuple[str, ...]] = ("credentials",)
+
+    def effective_project(self) -> str | None:
+        """Return the project as far as arguments and environment tell it."""
+        names = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+        return self._effective("project", *names)
+
+    def region_for(self, model: str) -> str:
+        """Return the region that a model is asked in.
+
+        Raises:
+            ConfigurationError: It does not have the throughput that is asked for.
+        """
+        names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
+        region = self._effective("region", *names) or "global"
+        if self.request_type == "dedicated" and region == "global":
+            raise self._refusal(
+                "request_type='dedicated' asks for provisioned throughput, which the global "
+                "endpoint does not have. Give the region that the throughput was bought in.",
+            )
+        return region
+
+    def effective_base_url(self) -> str | None:
+        """Return the address to use instead of Google's, without a slash at its end."""
+        url = self._effective("base_url", "ANTHROPIC_VERTEX_BASE_URL")
+        return url.rstrip("/") if url else None
+
+    def effective_credentials_info(self) -> SecretStr | None:
+        """Return the contents of a key file, from the environment if this copy lost them.
+
+        Raises:
+            ConfigurationError: They are not there, or are not what a key file holds.
+        """
+        given = self.given("credentials_info")
+        try:
+            return _read_credentials_info(given)
+        except ValueError as error:
+            problem = str(error)
+        raise self._refusal(f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
+
+    def _refuse_contradictions(self) -> None:
+        given = [name for name in self._names_of_secrets() if self._has(name)]
+        if len(given) > 1:
+            raise self._refusal(
+                f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
+            )
+        if self.region is not None:
+            self.region_for("")
 
 
 def _read_guardrail(value: object) -> object:
@@ -148,6 +273,10 @@ class Bedrock(CloudConfig):
     }
     _object_fields: ClassVar[tuple[str, ...]] = ("session",)
 
+    @property
+    def _api(self) -> BedrockApi:
+        return bedrock_apis()[self.api]
+
     def effective_region(self) -> str | None:
         """Return the region as far as arguments and environment tell it.
 
@@ -157,7 +286,7 @@ class Bedrock(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
-        api = bedrock_apis()[self.api]
+        api = self._api
         names = list(api.base_url_variables)
         # botocore knows this switch for its own variables.
         ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
@@ -173,7 +302,7 @@ class Bedrock(CloudConfig):
             ConfigurationError: One is missing.
         """
         headers = {}
-        for name, (header, variable) in bedrock_apis()[self.api].headers.items():
+        for name, (header, variable) in self._api.headers.items():
             value = self._effective(name, variable)
             if not value:
                 raise self._refusal(f"api={self.api!r} needs {name}: pass it, or set {variable}.")
@@ -205,7 +334,7 @@ class Bedrock(CloudConfig):
         if project.startswith("arn:") and region not in (None, region_of(project)):
             raise self._refusal(
                 f"project {project} is in another region than {region}, which is called. Give a "
-                "project of that region.",
+                "project of that region."
             )
         kind = (split_arn(model) or ("foundation-model",))[0]
         if kind not in ("foundation-model", "inference-profile"):
@@ -230,7 +359,7 @@ class Bedrock(CloudConfig):
         if self._identities() or self.role_arn:
             return cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
         # A secret of one service is never shown to another.
-        return self._from_environment("api_key", bedrock_apis()[self.api].api_key_variable)
+        return self._from_environment("api_key", self._api.api_key_variable)
 
     def _identities(self) -> list[str]:
         """Return which kinds of explicit credentials there are."""
@@ -243,13 +372,7 @@ class Bedrock(CloudConfig):
         del api_key  # a function cannot be serialized; no secret is, whatever it is
 
     def _refuse_contradictions(self) -> None:
-        for name, partner in (
-            ("access_key_id", "secret_access_key"),
-            ("secret_access_key", "access_key_id"),
-            ("session_token", "access_key_id"),
-            ("external_id", "role_arn"),
-            ("role_session_name", "role_arn"),
-        ):
+        for name, partner in _PARTNERS.items():
             if self._has(name) and not self._has(partner):
                 raise self._refusal(f"{name} needs {partner}, which is missing.")
         self._refuse_what_the_api_lacks()
@@ -265,23 +388,12 @@ class Bedrock(CloudConfig):
             raise self._refusal(f"unsigned requests have no identity: leave out {identities[0]}.")
 
     def _refuse_what_the_api_lacks(self) -> None:
-        api = bedrock_apis()[self.api]
-        others = {name for each in bedrock_apis().values() for name in each.headers} - set(
-            api.headers
-        )
-        lacking = [
-            name for name in (*api.lacks, *sorted(others)) if getattr(self, name) is not None
-        ]
-        if api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
+        lacking = [name for name in self._api.lacks if getattr(self, name) is not None]
+        if self._api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
             lacking.append("inference_profile")
         if lacking:
+            having = (n for n, api in bedrock_apis().items() if not {*lacking} & {*api.lacks})
             raise self._refusal(
                 f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which would "
-                f"ignore it. Leave it out, or use {self._apis_with(lacking)}.",
+                f"ignore it. Leave it out, or use api={next(having, 'invoke')!r}."
             )
-
-    def _apis_with(self, settings: list[str]) -> str:
-        apis = bedrock_apis().items()
-        having = [name for name, api in apis if not set(settings) & set(api.lacks)]
-        own = [name for name, api in apis if set(settings) & set(api.headers)]
-        return f"api={next(iter(own or having))!r}"
