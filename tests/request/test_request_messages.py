@@ -294,3 +294,9 @@ def test_a_paused_answer_may_end_with_thinking() -> None:
     signed = {"type": "thinking", "thinking": "hm", "signature": "s"}
     paused = AIMessage([signed], response_metadata={"stop_reason": "pause_turn"})
     assert convert(Q, paused, prefill=False).messages[-1]["content"] == [signed]
+
+
+def test_a_paused_answer_loses_its_trailing_space() -> None:
+    """The API refuses it at the end, paused or not."""
+    paused = AIMessage("a ", response_metadata={"stop_reason": "pause_turn"})
+    assert convert(Q, paused, prefill=False).messages[-1]["content"] == "a"

@@ -138,11 +138,10 @@ def _append(finished: list[Turn], turn: Turn) -> None:
 
 
 def _trim_end(turn: Turn, *, is_last: bool) -> None:
-    if is_last and turn.paused:
-        return
+    goes_on = is_last and turn.paused
     # "The final block in an assistant message cannot be `thinking`" (400): an answer that was
     # cut while the model was thinking (forgecode#2107).
-    while turn.content and turn.content[-1]["type"] in THINKING:
+    while turn.content and turn.content[-1]["type"] in THINKING and not goes_on:
         turn.content.pop()
     if is_last and turn.content and turn.content[-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace" (400).
