@@ -6,6 +6,7 @@ from typing import Final
 
 IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 PDF: Final = "application/pdf"
+UNKNOWN: Final = "application/octet-stream"
 
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -14,7 +15,7 @@ _SIGNATURES: Final = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", PDF),
 )
-_UNKNOWN: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_SAYS_NOTHING: Final = frozenset({"", UNKNOWN, "binary/octet-stream"})
 _TEXT_SAMPLE: Final = 4_096
 # PDF readers accept the signature anywhere in the first kilobyte.
 _PDF_WINDOW: Final = 1_024
@@ -40,7 +41,7 @@ def media_type_of(data: bytes, declared: str | None) -> str:
 
     Args:
         data: The bytes.
-        declared: The ``Content-Type`` header, if there is one.
+        declared: The ``Content-Type`` header, or what the caller says, if there is one.
 
     Returns:
         A MIME type in lower case, without parameters.
@@ -49,11 +50,11 @@ def media_type_of(data: bytes, declared: str | None) -> str:
     if by_content:
         return by_content
     name = (declared or "").split(";", 1)[0].strip().lower()
-    if name == PDF or (name in _UNKNOWN and b"%PDF-" in data[:_PDF_WINDOW]):
-        return PDF
-    if name in _UNKNOWN and _looks_like_text(data[:_TEXT_SAMPLE]):
-        return "text/plain"
-    return name or "application/octet-stream"
+    if name in _SAYS_NOTHING:
+        if b"%PDF-" in data[:_PDF_WINDOW]:
+            return PDF
+        return "text/plain" if _looks_like_text(data[:_TEXT_SAMPLE]) else UNKNOWN
+    return "image/jpeg" if name == "image/jpg" else name
 
 
 def _looks_like_text(sample: bytes) -> bool:

@@ -178,6 +178,16 @@ CONVERTED: list[tuple[str, Any, Any]] = [
         document(text_source("Grüße")),
     ),
     (
+        "PDF whose type says nothing",
+        {"type": "file", "base64": PDF, "mime_type": "application/octet-stream"},
+        document(PDF_SOURCE),
+    ),
+    (
+        "text whose type says nothing",
+        {"type": "file", "base64": TEXT, "mime_type": "application/octet-stream"},
+        document(text_source("Grüße")),
+    ),
+    (
         "file by URL",
         {"type": "file", "url": "https://example.org/a.pdf"},
         document({"type": "url", "url": "https://example.org/a.pdf"}),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, media_type_by_signature
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, UNKNOWN, media_type_of
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -27,7 +27,7 @@ _MEDIA: Final = ("image", "document")
 _DOCUMENT_ONLY: Final = frozenset({"citations", "context", "title"})
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _TEXT_TYPES: Final = frozenset(
-    {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
+    {"application/json", "application/xml", "application/yaml", "application/x-yaml", UNKNOWN}
 )
 _TAKES: Final = (
     "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text, as base64, "
@@ -88,25 +88,25 @@ def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObj
         data, declared = _read_data_uri(data)
         media_type = declared or media_type
     plain, raw = _decode(data)
-    said, actual = _normal(media_type), media_type_by_signature(raw)
-    if image or actual in IMAGE_TYPES:
-        _check_image(plain, actual or said, media_type)
-        return {"type": "base64", "media_type": actual or said, "data": plain}
-    if PDF in (said, actual):
+    kind = media_type_of(raw, media_type)
+    if image or kind in IMAGE_TYPES:
+        _check_image(plain, kind, media_type)
+        return {"type": "base64", "media_type": kind, "data": plain}
+    if kind == PDF:
         return {"type": "base64", "media_type": PDF, "data": plain}
-    if said is None or said.startswith("text/") or said in _TEXT_TYPES:
-        return text_source(_decode_text(raw, said))
+    if kind.startswith("text/") or kind in _TEXT_TYPES:
+        return text_source(_decode_text(raw, media_type))
     raise InvalidInputError(
-        f"A file of type {said} is not something Claude reads. {_TAKES} Convert it first."
+        f"A file of type {kind} is not something Claude reads. {_TAKES} Convert it first."
     )
 
 
-def _check_image(data: str, kind: str | None, said: str | None) -> None:
+def _check_image(data: str, kind: str, said: str | None) -> None:
     if kind not in IMAGE_TYPES:
         given = f" (given as {said})" if said else ""
         raise InvalidInputError(
-            f"This image{given} is {kind or 'of an unknown type'}, which Claude does not take "
-            f"as an image. {_TAKES}"
+            f"This image{given} is {'of an unknown type' if kind == UNKNOWN else kind}, which "
+            f"Claude does not take as an image. {_TAKES}"
         )
     if len(data) > LARGEST_IMAGE:
         raise InvalidInputError(
@@ -137,14 +137,6 @@ def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObje
     if scheme == "https://":
         return {"type": "url", "url": url}
     raise InvalidInputError(f"{_shown(url)} cannot be sent: {_remedy(scheme)}")
-
-
-def _normal(media_type: str | None) -> str | None:
-    """Return a media type without parameters, in lower case; ``image/jpg`` is JPEG."""
-    if not media_type:
-        return None
-    plain = media_type.partition(";")[0].strip().lower()
-    return "image/jpeg" if plain == "image/jpg" else plain
 
 
 def _decode_text(raw: bytes, said: str | None) -> str:
