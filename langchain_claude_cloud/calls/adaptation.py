@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.calls.unsupported_features import LIMIT, Sent, unsupported_features
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -32,6 +31,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.schema import refers_to_itself, schema_tool
+from langchain_claude_cloud.request.tools import FINE_GRAINED_BETA
 
 logger = logging.getLogger("langchain_claude_cloud")
 
@@ -61,6 +61,25 @@ _BOUND_THINKING: Final = re.compile(
 )
 _PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
+LIMIT: Final = "max_tokens above "
+"""What the names of features begin with that are limits of answers."""
+
+_CONTEXT_1M: Final = "context-1m-2025-08-07"
+_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
+"""Vertex AI names the betas that it does not know (claude-code#34802)."""
+
+_UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
+"""Bedrock does not say which (claude-code#49648)."""
+
+_LIMITS: Final = (
+    re.compile(r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"),
+    re.compile(r"the maximum tokens you requested exceeds the model limit of (?P<limit>\d+)"),
+)
+_NOT_SUPPORTED: Final = (
+    r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
+    r"|[^\n]{0,80}?\bdoes not support\b)"
+)
+
 
 @dataclass
 class Adaptation:
@@ -69,24 +88,36 @@ class Adaptation:
     Attributes:
         asked: What the call asks for.
         is_structured: Whether the package binds a tool for a schema.
+        place: The endpoint that the request goes to.
+        model: The model on its cloud.
+        sent: What is sent of what the call asks for.
     """
 
     asked: RequestOptions
     is_structured: bool = False
+    place: Hashable = None
+    model: ResolvedModel = field(init=False)
+    sent: RequestOptions = field(init=False)
+    _is_sent: bool = False
     _for_this_call: frozenset[str] = frozenset()
-    _sent: Sent | None = None
     _first: InvalidRequestError | None = None
     _widened: bool = False
     _resends: int = 0
 
+    @property
+    def default_max_tokens(self) -> int | None:
+        """The ``max_tokens`` that the package chose; None where the user did."""
+        if self.asked.max_tokens is not None or "max_tokens" in self.asked.model_kwargs:
+            return None
+        return self.sent.max_tokens or self.model.info.max_output_tokens
+
     def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
         """Return the options as this endpoint takes them, as far as that is known."""
+        self.place, self.model, self._is_sent = place, model, True
         known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
         options = self.asked
         if known:
-            options = _without(options, known, is_structured=self.is_structured)
-        if "bound_thinking" in self._for_this_call and "block_binding" in known:
-            options = replace(options, bound_thinking="leave_out")
+            options = self._without(known)
         if options.max_tokens is None:
             options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
         if options.output_format is not None and (
@@ -95,98 +126,243 @@ class Adaptation:
             or refers_to_itself(options.output_format["schema"])
         ):
             options = _format_as_tool(options, options.output_format)
-        self._sent = Sent(self.asked, options, model, self.is_structured)
+        self.sent = options
         return options
 
-    def react(self, error: ClaudeCloudError, place: Hashable) -> ClaudeCloudError | None:
-        """Learn from an error.
+    def _without(self, known: frozenset[str]) -> RequestOptions:
+        options = replace(self.asked, refused=known)
+        if "eager_input_streaming" in known:
+            options = replace(options, fine_grained_tool_streaming=False)
+        if "disable_parallel_tool_use" in known and self.is_structured:
+            options = replace(options, parallel_tool_calls=None)
+        is_bound = "bound_thinking" in known
+        has_no_field = "bound_thinking" in self._for_this_call and "block_binding" in known
+        if "thinking" in known or has_no_field:
+            options = replace(options, bound_thinking="leave_out")
+        elif is_bound and "block_binding" not in known:
+            options = replace(options, bound_thinking="drop_block")
+        limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
+        if options.max_tokens is None and limits:
+            options = replace(options, max_tokens=min(limits))
+        return options
 
-        Args:
-            error: What the last request ended in.
-            place: The endpoint.
+    def react(self, error: ClaudeCloudError) -> ClaudeCloudError | None:
+        """Learn from an error, which is what the last request ended in.
 
         Returns:
             None if the same is to be sent again, adapted; else the error that counts: a
             request that the package had changed by itself does not hide the first refusal.
         """
-        sent, self._sent = self._sent, None
+        is_sent, self._is_sent = self._is_sent, False
         if not isinstance(error, InvalidRequestError | PermissionDeniedError | RateLimitError):
             return error  # it says nothing about what was sent
         text = message_of(error).lower()
         is_refused = not isinstance(error, RateLimitError) or "long context" in text
         if self._first is not None and is_refused:
             if self._widened:
-                _remember(place, {"context_1m"}, NO_LONG_CONTEXT_SECONDS)
+                self._remember({"context_1m"}, NO_LONG_CONTEXT_SECONDS)
             return self._first
-        if (
-            sent is None
-            or self._resends >= _MOST_RESENDS
-            or not self._learns(error, text, sent, place)
-        ):
+        if not is_sent or self._resends >= _MOST_RESENDS or not self._learns(error, text):
             return error
         self._resends += 1
         return None
 
-    def _learns(self, error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
+    def _learns(self, error: ClaudeCloudError, text: str) -> bool:
         """Whether the request is to be sent again in another form."""
         if isinstance(error, RateLimitError):
-            return error.is_retryable and _fits_small_quota(text, sent, place)
+            return error.is_retryable and self._fits_small_quota(text)
         if isinstance(error, InvalidInputError):
             return False
         # Another call, under way at the same time, may have been quicker to learn it.
-        is_known = self.settle(place, sent.model) != sent.options
-        if is_known or _learns_of_endpoint(error, text, sent, place):
+        sent = self.sent
+        if self.settle(self.place, self.model) != sent or self._learns_of_endpoint(error, text):
             return True
-        return isinstance(error, InvalidRequestError) and self._changes_call(
-            error, text, sent, place
-        )
+        return isinstance(error, InvalidRequestError) and self._changes_call(error, text)
 
-    def _changes_call(
-        self, error: InvalidRequestError, text: str, sent: Sent, place: Hashable
-    ) -> bool:
+    def _changes_call(self, error: InvalidRequestError, text: str) -> bool:
         """Whether this call alone is changed: its length, its history or its schema."""
         if isinstance(error, ContextOverflowError):
-            made_room = self._makes_room(text, sent, place)
-            self._first = error if made_room else None
-            return made_room
+            self._first = error if self._makes_room(text) else None
+            return self._first is not None
         if _BOUND_THINKING.match(text):
-            return self._unbinds_thinking(error, sent, place)
+            return self._unbinds_thinking(error)
         is_about_schema = _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
-        if sent.options.output_format is None or not is_about_schema:
+        if self.sent.output_format is None or not is_about_schema:
             return False
         self._first = error
         return self._notes("output_config.format", error, "the schema is sent as a tool")
 
-    def _makes_room(self, text: str, sent: Sent, place: Hashable) -> bool:
+    def _learns_of_endpoint(self, error: ClaudeCloudError, text: str) -> bool:
+        """Remember what an endpoint does not support; return whether anything is new."""
+        known = MEMORY.unsupported.get(self.place) or frozenset()
+        news = _unsupported(text, self) - known
+        if news:
+            self._remember(news, REMEMBERED_SECONDS)
+            where = f"{self.model.model_id} on {LABELS[self.model.cloud]}"
+            what = f"{', '.join(sorted(news))} is left out for {where}"
+            _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
+            return True
+        if "invalid beta flag" in text and known:
+            # Those of the package had been left out: it was not them.
+            own = own_betas(replace(self.sent, refused=frozenset()), self.model)
+            MEMORY.unsupported.put(self.place, known - own, REMEMBERED_SECONDS)
+        return False
+
+    def _makes_room(self, text: str) -> bool:
         found = _NO_ROOM.search(text)
-        if found and sent.default_max_tokens == int(found[2]):
+        if found and self.default_max_tokens == int(found[2]):
             room = int(found[3]) - int(found[1])
             if room > 0:
                 self.asked = replace(self.asked, max_tokens=room)
                 return True
-        known = MEMORY.unsupported.get(place) or frozenset()
-        can = sent.model.capabilities.context_1m == "beta" and "context_1m" not in known
+        known = MEMORY.unsupported.get(self.place) or frozenset()
+        can = self.model.capabilities.context_1m == "beta" and "context_1m" not in known
         if self.asked.context_1m is None and can:
             self.asked = replace(self.asked, context_1m=True)
             self._widened = True
             return True
         return False
 
-    def _unbinds_thinking(self, error: InvalidRequestError, sent: Sent, place: Hashable) -> bool:
+    def _unbinds_thinking(self, error: InvalidRequestError) -> bool:
         """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
-        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
-        if sent.options.bound_thinking == "send" and "block_binding" not in known:
-            _remember(place, {"bound_thinking"}, REMEMBERED_SECONDS)
-            self._for_this_call |= {"bound_thinking"}
+        if self.sent.bound_thinking == "send" and "block_binding" not in self.sent.refused:
+            self._remember({"bound_thinking"}, REMEMBERED_SECONDS)
             return self._notes("bound_thinking", error, "the cloud is told to ignore the thinking")
-        if sent.options.bound_thinking != "leave_out":
+        if self.sent.bound_thinking != "leave_out":
             return self._notes("thinking", error, "thinking is left out of the history")
         return False
+
+    def _fits_small_quota(self, text: str) -> bool:
+        """Whether a shorter answer may fit into a quota of tokens, if the package chose its length.
+
+        Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is
+        what the model can, as agents that write files want it; and where that does not fit, a
+        quarter, down to 4,096.
+        """
+        chosen = self.default_max_tokens
+        is_of_tokens = self.model.cloud == "bedrock" and "token" in text
+        has_budget = isinstance(self.asked.thinking, int | dict)
+        if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
+            return False
+        shorter = max(SHORTEST_DEFAULT, chosen // 4)
+        MEMORY.max_tokens.put(self.place, shorter, SMALL_QUOTA_SECONDS)
+        logger.warning(
+            "Amazon Bedrock counts max_tokens against the token quota. The default for %s is %d "
+            "instead of %d for the next %.0f minutes. Set max_tokens to choose it yourself.",
+            self.model.model_id,
+            shorter,
+            chosen,
+            SMALL_QUOTA_SECONDS / 60,
+        )
+        return True
 
     def _notes(self, feature: str, error: InvalidRequestError, what: str) -> bool:
         self._for_this_call |= {feature}
         _log(error, what, "this call")
         return True
+
+    def _remember(self, features: set[str], seconds: float) -> None:
+        MEMORY.unsupported.update(
+            self.place, lambda known: (known or frozenset()) | features, seconds
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that the package adds, and how a cloud says that it does not take it.
+
+    Attributes:
+        feature: What it is called in the memory and in the log.
+        words: The start of what the cloud says, in lower case.
+        is_own: Whether the package added it.
+    """
+
+    feature: str
+    words: re.Pattern[str]
+    is_own: Callable[[Adaptation], bool]
+
+
+def _field(path: str, key: str) -> re.Pattern[str]:
+    """Return how the API, and Bedrock's own validation, refuse a field."""
+    return re.compile(
+        rf"(?:{path}): {_NOT_SUPPORTED}"
+        rf"|malformed input request: #[^:]*: extraneous key \[(?:{key})\] is not permitted"
+    )
+
+
+RULES: Final = (
+    Rule(
+        "eager_input_streaming",
+        _field(r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"),
+        lambda call: bool(
+            call.sent.tools
+            and call.sent.fine_grained_tool_streaming
+            and call.model.capabilities.fine_grained_tools != "none"
+        ),
+    ),
+    Rule(
+        "output_config.format",
+        re.compile(
+            _field(
+                r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
+            ).pattern
+            + r"|structured outputs? (?:is|are) not (?:yet )?supported"
+            r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs"
+        ),
+        lambda call: call.sent.output_format is not None,
+    ),
+    Rule(
+        "tool_choice",
+        re.compile(r"tool_choice\b[^\n]*\bnot supported"),
+        lambda call: call.asked.tool_choice is None and call.sent.tool_choice is not None,
+    ),
+    Rule(
+        "automatic_caching",
+        re.compile(r"cache_control\W+extra inputs"),
+        lambda call: bool(call.sent.cache_control) and call.model.capabilities.automatic_caching,
+    ),
+    Rule(
+        "disable_parallel_tool_use",
+        _field(r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"),
+        lambda call: call.is_structured and call.sent.parallel_tool_calls is False,
+    ),
+    Rule(
+        "block_binding",
+        _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
+        lambda call: call.sent.bound_thinking == "drop_block",
+    ),
+)
+"""What the package adds by itself, but for betas and limits. The words are matched at the start
+of what the cloud says: a message that only quotes them concerns something else."""
+
+
+def _unsupported(text: str, call: Adaptation) -> set[str]:
+    """Return what the package had added by itself, and a refusal says is not supported."""
+    found = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(call)}
+    return found | _limit(text, call) | _betas(text, call)
+
+
+def _limit(text: str, call: Adaptation) -> set[str]:
+    """Return the limit of answers that a refusal names, where the package chose what was sent."""
+    chosen = call.default_max_tokens
+    for pattern in _LIMITS:
+        found = pattern.match(text)
+        if found and chosen and found.groupdict().get("asked", str(chosen)) == str(chosen):
+            return {f"{LIMIT}{found['limit']}"}
+    return set()
+
+
+def _betas(text: str, call: Adaptation) -> set[str]:
+    """Return which betas are refused: those named, or all of the package's own."""
+    named = _NAMED_BETAS.match(text)
+    if not named and not _UNNAMED_BETAS.match(text):
+        return set()
+    users = {_CONTEXT_1M} if call.asked.context_1m else set()
+    own = own_betas(call.sent, call.model) - users
+    if named:
+        return set(own & set(re.findall(r"[^`,\s]+", named[1])))
+    # The one that no feature depends on goes first.
+    return set(own & {FINE_GRAINED_BETA} or own)
 
 
 def message_of(error: ClaudeCloudError) -> str:
@@ -196,72 +372,8 @@ def message_of(error: ClaudeCloudError) -> str:
     return text[_match.end() :] if (_match := _PREFIX.match(text.lower())) else text
 
 
-def _without(
-    options: RequestOptions, known: frozenset[str], *, is_structured: bool
-) -> RequestOptions:
-    options = replace(options, refused=known)
-    if "eager_input_streaming" in known:
-        options = replace(options, fine_grained_tool_streaming=False)
-    if "disable_parallel_tool_use" in known and is_structured:
-        options = replace(options, parallel_tool_calls=None)
-    if "thinking" in known:
-        options = replace(options, bound_thinking="leave_out")
-    elif "bound_thinking" in known and "block_binding" not in known:
-        options = replace(options, bound_thinking="drop_block")
-    limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
-    if options.max_tokens is None and limits:
-        options = replace(options, max_tokens=min(limits))
-    return options
-
-
-def _learns_of_endpoint(error: ClaudeCloudError, text: str, sent: Sent, place: Hashable) -> bool:
-    """Remember what an endpoint does not support; return whether anything is new."""
-    known = MEMORY.unsupported.get(place) or frozenset()
-    news = unsupported_features(text, sent) - known
-    if news:
-        _remember(place, news, REMEMBERED_SECONDS)
-        where = f"{sent.model.model_id} on {LABELS[sent.model.cloud]}"
-        what = f"{', '.join(sorted(news))} is left out for {where}"
-        _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
-        return True
-    if "invalid beta flag" in text and known:
-        # Those of the package had been left out: it was not them.
-        own = own_betas(replace(sent.options, refused=frozenset()), sent.model)
-        MEMORY.unsupported.put(place, known - own, REMEMBERED_SECONDS)
-    return False
-
-
 def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
     logger.warning("%.200s: for %s, %s.", message_of(error), how_long, what)
-
-
-def _remember(place: Hashable, features: set[str], seconds: float) -> None:
-    MEMORY.unsupported.update(place, lambda known: (known or frozenset()) | features, seconds)
-
-
-def _fits_small_quota(text: str, sent: Sent, place: Hashable) -> bool:
-    """Whether a shorter answer may fit into a quota of tokens, where the package chose the length.
-
-    Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is what
-    the model can, as agents that write files want it; and where that does not fit, a quarter,
-    down to 4,096.
-    """
-    chosen = sent.default_max_tokens
-    is_of_tokens = sent.model.cloud == "bedrock" and "token" in text
-    has_budget = isinstance(sent.asked.thinking, int | dict)
-    if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
-        return False
-    shorter = max(SHORTEST_DEFAULT, chosen // 4)
-    MEMORY.max_tokens.put(place, shorter, SMALL_QUOTA_SECONDS)
-    logger.warning(
-        "Amazon Bedrock counts max_tokens against the token quota. The default for %s is %d "
-        "instead of %d for the next %.0f minutes. Set max_tokens to choose it yourself.",
-        sent.model.model_id,
-        shorter,
-        chosen,
-        SMALL_QUOTA_SECONDS / 60,
-    )
-    return True
 
 
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:

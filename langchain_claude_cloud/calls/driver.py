@@ -2,12 +2,13 @@
 
 The driver is a generator in the manner of `httpx.Auth.auth_flow`. It yields steps and is sent
 their outcomes, by an executor in a thread or on an event loop. It sends a request, sends it
-again or elsewhere as `langchain_claude_cloud.calls.decision` says, and continues an answer
+again or elsewhere as `langchain_claude_cloud.calls.retries` says, and continues an answer
 that the API paused.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from functools import partial
@@ -312,7 +313,7 @@ class CallDriver(Generic[T]):
         if is_late and isinstance(error, RequestTimeoutError):
             error, is_of_call = self._out_of_time(error), True
         if not self._has_content and not is_of_call:
-            reacted = self._adaptation.react(error, attempts.route.place)
+            reacted = self._adaptation.react(error)
             if reacted is None:
                 return
             error = reacted
@@ -334,17 +335,13 @@ class CallDriver(Generic[T]):
 
     def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
         count = self._attempts.count
-        error = RequestTimeoutError(
+        text = (
             f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
             f"{count} attempt{'s' * (count > 1)}. The last one: {cause} Raise 'total', lower "
-            "max_retries, or use stream: then only the time until the first content is limited.",
-            platform=cause.platform,
-            model=cause.model,
-            region=cause.region,
+            "max_retries, or use stream: then only the time until the first content is limited."
         )
-        error.is_retryable = cause.is_retryable
-        error.partial_message = cause.partial_message
-        error.__cause__ = cause
+        error = copy.copy(cause)
+        error.args, error.__cause__ = (text,), cause
         return error
 
     def _retry_state(self, error: ClaudeCloudError, seconds: float) -> RetryCallState:
