@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -51,7 +50,8 @@ def _general() -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"\{clock\}", "Set this machine's clock (NTP).", text).replace("|", r"\|")
+    text = text.replace("{clock}", "Set this machine's clock (NTP).").replace(" {general}", "")
+    return text.replace("|", r"\|")
 
 
 if __name__ == "__main__":

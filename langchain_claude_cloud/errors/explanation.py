@@ -36,12 +36,6 @@ CLASSES: Final[Mapping[str, type[errors.ClaudeCloudError]]] = {
 }
 """Which class each kind of error becomes."""
 
-_SPENT = re.compile(
-    r"spend(?:ing)?[ _-]limit|usage limits?\b.*regain access|credit balance is too low"
-    r"|(?:tokens|requests) per day",
-    re.IGNORECASE | re.DOTALL,
-)
-
 _FIELD = re.compile(
     r"(?:The model returned the following errors: ?)?"
     r"(?:messages|system|tools|tool_choice|thinking|output_config|output_format|metadata"
@@ -81,6 +75,7 @@ class KnownError:
         cloud: The cloud that says it; None for both.
         kind: What it is, where the status says otherwise.
         only: The kinds of error, by status and type, that the text is looked for in.
+        is_final: Whether it does not help to wait, although the kind is one that is retried.
     """
 
     says: str
@@ -92,6 +87,7 @@ class KnownError:
     only: frozenset[str] = frozenset(
         ("authentication", "permission", "not_found", "invalid", "too_large")
     )
+    is_final: bool = False
 
     def search(self, text: str) -> re.Match[str] | None:
         """Return where a text says it."""
@@ -162,7 +158,7 @@ def explained(
         retry_after=parsed.retry_after,
         body=parsed.body,
     )
-    if is_hopeless(parsed, kind):
+    if known and known.is_final:
         error.is_retryable = False
     return error
 
@@ -183,20 +179,6 @@ def _classify(
         if known.cloud in (None, platform) and kind in known.only and known.search_in(parsed):
             return known.kind or kind, known
     return kind, None
-
-
-def is_hopeless(parsed: ParsedError, kind: str) -> bool:
-    """Whether waiting does not help a throttled request: a quota of zero, a spend limit.
-
-    Google's "Please submit a quota increase request" does not tell: a new project, whose
-    quota is zero, gets the same text as one that was throttled for a minute.
-    """
-    if kind != "rate_limit":
-        return False
-    if parsed.error_type == "ServiceQuotaExceededException" or "quota=0" in parsed.reasons:
-        return True
-    spent = any("spend_limit" in reason for reason in parsed.reasons)
-    return spent or bool(_SPENT.search(parsed.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +226,11 @@ class Explanation:
         facts = self._facts()
         hints = known_errors().hints
         general = {**hints["both"], **hints[self.platform]}.get(self.kind, "")
-        if is_hopeless(self.parsed, self.kind):
-            waiting = "Not retried: a quota (zero in a new project) or spending limit must be"
-            return f"{waiting} raised. {general.format_map(facts)}"
+        facts["general"] = general.format_map(facts)
         if self.known and (found := self.known.search_in(self.parsed)):
             given = {name: text for name, text in found.groupdict().items() if text}
             return self.known.hint.format_map({**facts, **given})
-        return general.format_map(facts)
+        return facts["general"]
 
     def _facts(self) -> dict[str, str]:
         model = self.model or "the model"

@@ -189,6 +189,7 @@ SEEN: Final = (
     google(400, "INVALID_ARGUMENT", "Invalid hostname for Vertex AI", NotFoundError, "`base_url`"),
     # Vertex AI: throttles and limits.
     google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_input_tokens_per_minute_per_base_model with base model: anthropic-claude-opus-4.", RateLimitError, "online_prediction_input_tokens_per_minute_per_base_model", "counts tokens"),
+    claude("vertex", 429, "rate_limit_error", "You have reached your spend limit.", RateLimitError, "Not retried", "IAM & Admin > Quotas"),
     google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with base model: anthropic-claude-3-7-sonnet.", RateLimitError, "online_prediction_requests_per_base_model"),
     claude("vertex", 413, "invalid_request_error", "Prompt is too long", ContextOverflowError, "Shorten"),
     claude("vertex", 400, "invalid_request_error", "Unexpected value(s) `oauth-2025-04-20` for the `anthropic-beta` header.", InvalidRequestError, "Take `oauth-2025-04-20`"),
