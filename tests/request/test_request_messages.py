@@ -300,3 +300,21 @@ def test_a_paused_answer_loses_its_trailing_space() -> None:
     """The API refuses it at the end, paused or not."""
     paused = AIMessage("a ", response_metadata={"stop_reason": "pause_turn"})
     assert convert(Q, paused, prefill=False).messages[-1]["content"] == "a"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HumanMessage([{"type": "image", "base64": "AAAA", "mime_type": 5}]),
+        HumanMessage([{"type": "tool_result", "tool_use_id": "a", "content": 5}]),
+        HumanMessage([{"type": "text", "text": "hi", "citations": [{"type": ["x"]}]}]),
+        AIMessage([{"type": ["text"]}]),
+        AIMessage([{"type": "thinking", "thinking": "hm", "extras": 5}]),
+        AIMessage([{"type": "server_tool_call", "id": "s", "name": ["f"], "args": {}}]),
+        SystemMessage([{"type": "tool_addition", "tool": "f"}]),
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused(message: BaseMessage) -> None:
+    """The error names the message; it is never one of Python's own."""
+    with pytest.raises(InvalidInputError, match=r"messages\[1\]"):
+        convert(Q, message)

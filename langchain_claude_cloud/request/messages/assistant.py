@@ -173,7 +173,7 @@ def _server_result(block: JsonObject) -> JsonObject | None:
     """Translate a standard server tool result back into the block that its extras name."""
     call_id, extras = block.get("tool_call_id"), dict(block.get("extras") or {})
     kind = extras.pop("block_type", None)
-    if not call_id or not kind:
+    if not call_id or not str(kind).endswith("_tool_result"):
         return None
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
     if kind == "mcp_tool_result":

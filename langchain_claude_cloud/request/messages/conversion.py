@@ -90,9 +90,11 @@ def convert_messages(
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
-        except InvalidInputError as error:
-            name = type(message).__name__
-            raise InvalidInputError(f"messages[{position}] ({name}): {error}") from error
+        except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError) as error:
+            is_known = isinstance(error, InvalidInputError)
+            told = str(error) if is_known else f"a block has a value of the wrong kind ({error})."
+            place = f"messages[{position}] ({type(message).__name__})"
+            raise InvalidInputError(f"{place}: {told}") from error
     return builder.finish()
 
 
@@ -257,7 +259,7 @@ class _ConversationBuilder:
 
 def _system_block(block: JsonObject) -> JsonObject | None:
     kind = block.get("type", "text" if "text" in block else None)
-    if kind in TOOL_CHANGES:
+    if kind in TOOL_CHANGES and isinstance(block.get("tool"), dict):
         return without_leftovers(block)
     if kind not in TEXTS:
         raise InvalidInputError(

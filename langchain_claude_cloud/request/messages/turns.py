@@ -113,7 +113,7 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
         _pair_results(paired[-1], results, used, notices)
         paired += [results] if results.content else []
     finished: list[Turn] = []
-    called: set[object] = set()
+    called: set[str] = set()
     for turn, following in zip_longest(paired, paired[1:]):
         if turn.role == "assistant":
             _match_server_blocks(turn, following, called)
@@ -148,7 +148,7 @@ def _trim_end(turn: Turn, *, is_last: bool) -> None:
         turn.content[-1]["text"] = turn.content[-1]["text"].rstrip()
 
 
-def _match_server_blocks(turn: Turn, following: Turn | None, called: set[object]) -> None:
+def _match_server_blocks(turn: Turn, following: Turn | None, called: set[str]) -> None:
     """Take out calls and results of server tools that have lost each other.
 
     Histories that were cut or edited hold results without their call; the API refuses each that
@@ -156,23 +156,24 @@ def _match_server_blocks(turn: Turn, following: Turn | None, called: set[object]
     client tools that the server's code calls are answered in between. A call without its result
     was cut off, unless such answers follow, or nothing.
     """
-    answered: set[object] = set()
+    answered: set[str] = set()
     kept: list[JsonObject] = []
     for block in turn.content:
         kind = block["type"]
         if kind in _SERVER_CALLS:
-            called.add(block.get("id"))
+            called.add(str(block.get("id")))
         elif _is_server_block(kind):
-            if block.get("tool_use_id") not in called:
+            call_id = str(block.get("tool_use_id"))
+            if call_id not in called:
                 continue
-            answered.add(block["tool_use_id"])
+            answered.add(call_id)
         kept.append(block)
     if (
         following is not None
         and following.role == "user"
         and not any(block["type"] == "tool_result" for block in following.content)
     ):
-        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or b.get("id") in answered]
+        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or str(b.get("id")) in answered]
     turn.content = kept
 
 
