@@ -1,35 +1,44 @@
-"""Finds AWS credentials and keeps them fresh, for threads and event loops alike, and signs.
+"""Finds AWS credentials and keeps them fresh, for threads and event loops alike.
 
 They come from explicit keys, a profile, a session, a role, or botocore's chain (environment,
 role of a profile, web identity, SSO, process, files, container, instance). botocore is imported
-by the first call to Bedrock, in `AwsSource.prepare`.
+by the first call to Bedrock, in `AwsSource.prepare`. Asking for credentials is bounded in time, is
+not repeated by botocore, since the call's own retries do that, and does not read an MFA code where
+there is no terminal. An original exception is not chained to ours: it may hold the reply of a
+credential service.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
 
-from langchain_claude_cloud.errors import AuthenticationError
-from langchain_claude_cloud.platform.aws_library import (
-    WAYS,
-    client_config,
-    explained,
-    make_session,
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
+    PermissionDeniedError,
 )
-from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
+from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
     quiet_libraries,
+    reason_of,
     shared_source,
 )
 from langchain_claude_cloud.platform.shared_state import open_in_child
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from botocore.config import Config
     from botocore.credentials import Credentials
     from botocore.session import Session
 
@@ -42,6 +51,17 @@ _FILES: Final = (
     ("AWS_CONFIG_FILE", "~/.aws/config"),
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 )
+
+_CONNECT_SECONDS: Final = 5
+_READ_SECONDS: Final = 10
+
+WAYS = (
+    "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
+    "`api_key`; or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+    "AWS_BEARER_TOKEN_BEDROCK; or run `aws sso login` or `aws configure`; or attach a role to "
+    "the instance, container or function."
+)
+"""What to do about missing AWS credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +220,7 @@ class AwsSource(CredentialSource):
         if hasattr(inner, "get_config_variable"):
             return cast("Session", inner)
         if self._session is None:
-            self._session = make_session(self._identity.profile)
+            self._session = _make_session(self._identity.profile)
         return self._session
 
 
@@ -213,7 +233,7 @@ def _assumed(identity: AwsIdentity, base: AwsSource, source: Credentials) -> Cre
             make: Callable[..., BaseClient] = session.create_client
             # Newer regions' STS accepts only its own region; without any, botocore refuses.
             region = identity.region or session.get_config_variable("region") or "us-east-1"
-            return make(service, region_name=region, config=client_config(), **keys)
+            return make(service, region_name=region, config=_client_config(), **keys)
 
         return base.read(create)
 
@@ -245,38 +265,117 @@ def _freeze(credentials: Credentials) -> AwsKeys:
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
 
 
-def sign_request(
-    request: OutgoingRequest, keys: AwsKeys, region: str, service: str
-) -> dict[str, str]:
-    """Return the headers that sign a request by Signature Version 4.
+def _client_config() -> Config:
+    """Return the configuration of clients of STS, SSO and the like."""
+    from botocore.config import Config  # noqa: PLC0415  costs 110 ms: on first use
 
-    Only ``host``, ``content-type`` and ``x-amz*`` headers are signed: a proxy may change
-    the others. Hashing the body takes about 0.8 ms a megabyte.
-
-    Args:
-        request: The request, final but for these headers.
-        keys: The credentials.
-        region: The region of the credential scope.
-        service: The service of the credential scope, such as ``bedrock``.
-
-    Returns:
-        ``authorization``, ``x-amz-date`` and, for temporary credentials,
-        ``x-amz-security-token``.
-    """
-    from botocore.auth import SigV4Auth  # noqa: PLC0415  costs 110 ms: on first use
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
-
-    signed = {
-        name: value
-        for name, value in request.headers.items()
-        if name.lower() == "content-type" or name.lower().startswith("x-amz")
-    }
-    to_sign = AWSRequest(
-        method=request.method, url=request.url, headers=signed, data=request.content
+    return Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": 1},
     )
-    with quiet_libraries():  # botocore logs what it signs, with the session token
-        SigV4Auth(ReadOnlyCredentials(*astuple(keys)), service, region).add_auth(to_sign)
-    names = ["authorization", "x-amz-date"]
-    names += ["x-amz-security-token"] if keys.session_token else []
-    return {name: str(to_sign.headers[name]) for name in names}
+
+
+def _make_session(profile: str | None) -> Session:
+    """Return a botocore session for a profile; None stands for the environment's.
+
+    Raises:
+        botocore.exceptions.ProfileNotFound: There is no such profile.
+    """
+    import botocore.session  # noqa: PLC0415  costs 110 ms: on first use
+
+    session = botocore.session.Session(profile=profile)
+    session.set_default_client_config(_client_config())
+    if sys.stdin is None or not sys.stdin.isatty():
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+        setattr(provider, "_prompter", _refuse_to_prompt)  # noqa: B010  botocore has no option
+    return session
+
+
+def _refuse_to_prompt(prompt: str) -> NoReturn:
+    raise _no_terminal(prompt.removeprefix("Enter MFA code for ").rstrip(": "))
+
+
+def _no_terminal(device: str = "") -> AuthenticationError:
+    """Return the error for a profile that needs an MFA code where nobody can be asked for it."""
+    of_device = f" of {device}" if device else ""
+    return AuthenticationError(
+        f"The AWS profile needs an MFA code{of_device} (mfa_serial), and there is no terminal to "
+        "ask for it. Get temporary keys first, for example with `aws sts get-session-token "
+        "--serial-number ... --token-code ...`, and pass them as `access_key_id`, "
+        "`secret_access_key` and `session_token`; or pass a `session` that has them; or use a "
+        "profile of `aws sso login`.",
+        platform="bedrock",
+    )
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what botocore raises into errors of ours, and keep it from logging credentials.
+
+    Raises:
+        AuthenticationError: Credentials are missing, unusable or refused.
+        PermissionDeniedError: The role may not be assumed.
+        ConfigurationError: The AWS configuration cannot be used.
+        ConnectionFailedError: A credential service cannot be reached, or failed.
+    """
+    try:
+        with quiet_libraries():
+            yield
+    except ClaudeCloudError:
+        raise
+    except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
+        raise _explanation(error) from None
+
+
+def _explanation(error: Exception) -> ClaudeCloudError:
+    from botocore import exceptions  # noqa: PLC0415  on first use
+
+    kind: type[ClaudeCloudError] = AuthenticationError
+    cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
+    if isinstance(error, exceptions.ClientError):
+        return _refused(cast("JsonObject", error.response), error)
+    if isinstance(error, EOFError):  # a session of the user's asks for an MFA code by itself
+        return _no_terminal()
+    if isinstance(error, (*cannot, exceptions.ParamValidationError)):
+        kind = ConfigurationError
+        text = f"The AWS configuration cannot be used: {reason_of(error)}."
+    elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        kind = ConnectionFailedError
+        text = (
+            f"AWS's credential service cannot be reached: {reason_of(error)}. Check the network "
+            "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
+            "certificates."
+        )
+    elif isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
+        text = f"The AWS credentials cannot be used: {reason_of(error)}. {WAYS}"
+    else:
+        # botocore takes apart what a process or a service answered without looking at it first.
+        text = (
+            "The AWS credentials cannot be used: their source (credential_process, a container's "
+            "or a metadata service, a custom `session`) returned something else "
+            f"({type(error).__name__}). {WAYS}"
+        )
+    return kind(text, platform="bedrock")
+
+
+def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
+    code = str(response.get("Error", {}).get("Code", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code.startswith("Throttl"):
+        kind: type[ClaudeCloudError] = ConnectionFailedError
+    else:
+        kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
+    reason = reason_of(error)
+    remedy = (
+        clock_hint()
+        if is_clock_skew(reason)
+        else "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in "
+        "again (aws sso login)."
+    )
+    return kind(
+        f"AWS issued no credentials: {reason}. {remedy}",
+        platform="bedrock",
+        status_code=status or None,
+        error_type=code or None,
+    )

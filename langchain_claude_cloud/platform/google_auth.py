@@ -1,35 +1,82 @@
 """Access tokens of Google Cloud, for threads and event loops alike.
 
-They come from an access token, a google-auth credentials object, a key file's contents, or the
-application default credentials: a key file, gcloud's login, workload identity, impersonation, the
-metadata server.
+They come from a google-auth credentials object, a key file's contents, or the application default
+credentials: a key file, gcloud's login, workload identity, impersonation, the metadata server.
 
 Of google-auth's credentials only ``refresh()`` and ``apply()`` are used: ``before_request()``
 also starts a thread that asks iamcredentials.googleapis.com for regional access boundaries
-(google/auth/credentials.py, 2.62).
+(google/auth/credentials.py, 2.62). google-auth is imported on first use. Its transport is
+``requests``, which honours HTTPS_PROXY and REQUESTS_CA_BUNDLE.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
-from typing import Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.errors import AuthenticationError
-from langchain_claude_cloud.platform.credentials import CredentialSource, State, shared_source
-from langchain_claude_cloud.platform.google_library import (
-    WAYS,
-    GoogleCredentials,
-    explained,
-    load,
-    transport,
+from langchain_claude_cloud.errors import (
+    AuthenticationError,
+    ClaudeCloudError,
+    ConfigurationError,
+    ConnectionFailedError,
 )
+from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
+from langchain_claude_cloud.errors.redaction import shown_path
+from langchain_claude_cloud.platform.blocking import run_within
+from langchain_claude_cloud.platform.credentials import (
+    CredentialSource,
+    State,
+    quiet_libraries,
+    reason_of,
+    shared_source,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from enum import Enum
+
+    from google.auth.transport.requests import Request
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+"""What service accounts are scoped with."""
+
+TOKEN_TIMEOUT = 10.0
+"""Seconds for one request to a token endpoint; google-auth's own default is 120."""
+
+_KEY_FILE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
+
+WAYS = (
+    "Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at "
+    "a service account key or a workload identity configuration, or run on Google Cloud with "
+    "a service account attached, or pass `credentials`, `credentials_info` or `access_token`."
+)
+"""What to do about missing Google credentials."""
 
 _VARIABLES: Final = ("GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_METADATA_", "HOME", "APPDATA")
 """How the names of the variables begin that say which default credentials are meant."""
+
+
+class GoogleCredentials(Protocol):
+    """The part of google-auth's untyped ``Credentials`` that is used here."""
+
+    @property
+    def token_state(self) -> Enum:
+        """FRESH, STALE (usable, but about to expire) or INVALID."""
+
+    def refresh(self, request: Request) -> None:
+        """Fetch a token."""
+
+    def apply(self, headers: dict[str, str]) -> None:
+        """Add the token and the quota project."""
 
 
 def google_source(given: object | None = None, *, needs_project: bool = True) -> GoogleSource:
@@ -54,10 +101,7 @@ def google_source(given: object | None = None, *, needs_project: bool = True) ->
     if given is not None:
         return shared_source(id(given), make)
     home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
-    files = (
-        os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"),
-        f"{home}/application_default_credentials.json",
-    )
+    files = os.environ.get(_KEY_FILE), f"{home}/application_default_credentials.json"
     return shared_source(("google", needs_project), make, variables=_VARIABLES, files=files)
 
 
@@ -103,7 +147,7 @@ class GoogleSource(CredentialSource):
     def _renew(self, *, anew: bool) -> None:
         with transport() as request, explained():
             if self._credentials is None:
-                self._credentials, self.project = load(
+                self._credentials, self.project = _load(
                     self._given, request, needs_project=self._needs_project
                 )
             # Finding the project may have taken a token already.
@@ -118,3 +162,158 @@ class GoogleSource(CredentialSource):
 
     def _is_current(self, used: Mapping[str, str]) -> bool:
         return self._credentials is None or super()._is_current(used)
+
+
+def _load(
+    given: object | None, request: Request, *, needs_project: bool
+) -> tuple[GoogleCredentials, str | None]:
+    """Return credentials that are good for the cloud's APIs, and their project.
+
+    Args:
+        given: A google-auth credentials object, a key file's contents, or None for the
+            application default credentials.
+        request: The transport for what loading asks of the metadata server.
+        needs_project: Whether the project must be found too.
+
+    Raises:
+        ConfigurationError: ``given`` is not google-auth's.
+    """
+    import google.auth  # noqa: PLC0415  costs 33 ms: on first use
+
+    is_named = bool(os.environ.get(_KEY_FILE))
+    if given is None and is_named:
+        _check_path()
+    if given is None and (needs_project or not is_named):
+        return google.auth.default(scopes=SCOPES, request=request)
+    project: str | None = getattr(given, "project_id", None)
+    # What is warned about is a file of unknown origin; this one is the machine's owner's.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if isinstance(given, SecretStr):
+            given, project = google.auth.load_credentials_from_dict(  # type: ignore[no-untyped-call]
+                json.loads(given.get_secret_value()), request=request
+            )
+        elif given is None:  # default() would look up a workload identity's project in any case
+            given, project = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call]
+                os.environ[_KEY_FILE], request=request
+            )
+    return _scoped(given), project
+
+
+def _scoped(credentials: object) -> GoogleCredentials:
+    from google.auth import credentials as google  # noqa: PLC0415  on first use
+
+    if not isinstance(credentials, google.Credentials):
+        raise ConfigurationError(
+            f"`credentials` is a {type(credentials).__name__}, not a "
+            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
+            platform="vertex",
+        )
+    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
+    return scope(credentials, SCOPES)
+
+
+def _check_path() -> None:
+    """Refuse what is no file, and show it only if it looks like a path.
+
+    google-auth's own text would quote the whole value, which at times is the key itself. It is
+    kept out of this frame, too: error trackers store what frames hold.
+    """
+    if _is_file(os.environ[_KEY_FILE]):
+        return
+    shown = shown_path(os.environ[_KEY_FILE])
+    if shown:
+        raise AuthenticationError(
+            f"No usable Google credentials: {_KEY_FILE} names {shown}, which is no file. {WAYS}",
+            platform="vertex",
+        )
+    raise AuthenticationError(
+        f"{_KEY_FILE} must be the path of a key file, and seems to hold its "
+        "contents. Write them to a file, or pass them as Vertex(credentials_info=...).",
+        platform="vertex",
+    )
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
+    """Give google-auth's transport for a renewal; nothing of it is logged.
+
+    Args:
+        seconds: How long one request may take as a whole, however slowly the answer trickles.
+    """
+    import requests  # noqa: PLC0415  with the next line 190 ms: on first use
+    from google.auth.exceptions import TransportError  # noqa: PLC0415
+    from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
+
+    class TimedTransport(Transport):
+        """google-auth's transport with a timeout that a caller can wait for."""
+
+        def __call__(self, *args: object, **options: object) -> object:
+            options.setdefault("timeout", seconds)
+            ask = partial(super().__call__, *args, **options)
+            try:
+                return run_within(seconds, ask)
+            except TimeoutError:
+                late = TransportError(  # type: ignore[no-untyped-call]
+                    f"no answer within {seconds:g} s"
+                )
+            raise late
+
+    # A session a renewal: tokens last an hour, the token endpoint's connections do not.
+    with requests.Session() as session, quiet_libraries():
+        yield TimedTransport(session)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what google-auth raises into errors of ours.
+
+    Raises:
+        AuthenticationError: There are no credentials, or they are refused.
+        ConnectionFailedError: The token endpoint cannot be reached, or failed.
+    """
+    try:
+        yield
+    except ClaudeCloudError:
+        raise
+    except Exception as error:  # noqa: BLE001  a user's own credentials may raise anything
+        raise _explanation(error) from None
+
+
+def _explanation(error: Exception) -> ClaudeCloudError:
+    from google.auth import exceptions  # noqa: PLC0415  on first use
+
+    # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
+    reason = reason_of(error.args[0] if error.args else type(error).__name__)
+    kind: type[ClaudeCloudError] = AuthenticationError
+    if isinstance(error, exceptions.TransportError):
+        kind = ConnectionFailedError
+        text = (
+            f"Google's token endpoint cannot be reached: {reason}. Check the network, "
+            "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
+        )
+    elif isinstance(error, exceptions.DefaultCredentialsError):
+        text = f"No usable Google credentials: {reason}. {WAYS}"
+    elif isinstance(error, exceptions.GoogleAuthError | ValueError | OSError):
+        if getattr(error, "retryable", False):
+            kind = ConnectionFailedError
+            text = f"Google's token endpoint failed: {reason}. Try again."
+        else:
+            remedy = clock_hint() if is_clock_skew(reason) else WAYS
+            text = f"Google refused to issue a token: {reason}. {remedy}"
+    elif isinstance(error, TypeError | LookupError | AttributeError):
+        # google-auth takes apart what the endpoint answered without looking at it first.
+        text = (
+            "Google's token endpoint answered with something that is not a token. Perhaps a proxy "
+            f"or a captive portal answered instead of Google. Check HTTPS_PROXY. {WAYS}"
+        )
+    else:
+        text = f"The Google credentials failed: {type(error).__name__}: {reason}."
+    return kind(text, platform="vertex")

@@ -30,10 +30,9 @@ from langchain_claude_cloud.platform.aws_auth import (
     AwsKeys,
     AwsSource,
     aws_source,
-    sign_request,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings, sign_request
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming

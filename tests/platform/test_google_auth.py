@@ -38,8 +38,13 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
 )
 from langchain_claude_cloud.platform.credentials import BearerToken
-from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
-from langchain_claude_cloud.platform.google_library import SCOPES, explained, transport
+from langchain_claude_cloud.platform.google_auth import (
+    SCOPES,
+    GoogleSource,
+    explained,
+    google_source,
+    transport,
+)
 from langchain_claude_cloud.platform.shared_state import shared_lock
 
 
