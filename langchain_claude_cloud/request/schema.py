@@ -6,10 +6,9 @@ https://docs.claude.com/en/docs/build-with-claude/structured-outputs
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
-from typing import Final, TypeAlias
+from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -23,13 +22,13 @@ from langchain_claude_cloud.request.schema_keywords import (
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
-_STRING_FORMATS: Final = frozenset(
-    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
+_STRING_FORMATS: Final = (
+    *("date-time", "time", "date", "duration"),
+    *("email", "hostname", "uri", "ipv4", "ipv6", "uuid"),
 )
+_KNOWN_VALUES: Final = {"array": ("minItems", (0, 1)), "string": ("format", _STRING_FORMATS)}
 _TEXTS: Final = ("description", "title")
-_OBJECT_KEYWORDS: Final = frozenset(
-    {"additionalProperties", "properties", "required", "type", *_TEXTS}
-)
+_OBJECT_KEYWORDS: Final = ("additionalProperties", "properties", "required", "type")
 
 
 def transform_schema(schema: JsonObject) -> JsonObject:
@@ -44,19 +43,23 @@ def transform_schema(schema: JsonObject) -> JsonObject:
         description, where the model may still heed them.
     """
     rest = _distributed(schema)
-    wire: JsonObject = {}
-    for key in DEFINITIONS:
-        if key in rest:
-            wire[key] = {name: _part(part) for name, part in rest.pop(key).items()}
+    wire: JsonObject = {key: _parts(rest.pop(key)) for key in DEFINITIONS if key in rest}
     if "$ref" in rest:
         return {**wire, "$ref": rest["$ref"]}
-    kind = _take_kind(rest, wire)
-    for key in _TEXTS:
-        text = rest.pop(key, None)
-        if text is not None:
-            wire[key] = text
-    if isinstance(kind, str) and kind in _REWRITERS:
-        _REWRITERS[kind](rest, wire)
+    rest = _with_one_type(rest)
+    kind = rest.pop("type", None) or ("object" if "properties" in rest else None)
+    kind = kind or ("array" if "items" in rest else None)
+    unions = {key: rest.pop(key) for key in _UNIONS if isinstance(rest.get(key), list)}
+    literals = {key: rest.pop(key) for key in ("enum", "const") if _are_literals(rest, key)}
+    wire |= literals
+    for key, parts in list(unions.items())[:1]:
+        wire["allOf" if key == "allOf" else "anyOf"] = list(map(_part, parts))
+    if kind and not literals and not unions:
+        wire["type"] = kind
+    texts = {key: rest.pop(key, None) for key in _TEXTS}
+    wire |= {key: text for key, text in texts.items() if text is not None}
+    if not literals:
+        wire |= _take_kept(kind, rest)
     if rest:
         _describe(rest, wire)
     return wire
@@ -203,17 +206,15 @@ def _distributed(schema: JsonObject) -> JsonObject:
 
     Structured outputs know no ``anyOf`` beside ``properties``, and would keep the one alone.
     """
+    rest = dict(schema)
     union = next((key for key in _UNIONS if isinstance(schema.get(key), list)), None)
     if union is None or not isinstance(schema.get("properties"), dict):
-        return dict(schema)
-    parts = [part for part in schema[union] if isinstance(part, dict)]
-    if not all(part.keys() <= _OBJECT_KEYWORDS for part in parts):
-        return {key: value for key, value in schema.items() if key != union} | _in_words(
-            schema, union
-        )
-    rest = {key: schema[key] for key in schema if key not in (*_OBJECT_KEYWORDS, union)}
-    own = {key: schema[key] for key in schema if key in _OBJECT_KEYWORDS - {"description", "title"}}
-    rest |= {key: schema[key] for key in _TEXTS if key in schema}
+        return rest
+    parts = [part for part in rest.pop(union) if isinstance(part, dict)]
+    if not all(part.keys() <= {*_OBJECT_KEYWORDS, *_TEXTS} for part in parts):
+        told = f"{union}: {json.dumps(schema[union], ensure_ascii=False, default=str)}"
+        return {**rest, "description": f"{schema.get('description') or ''}\n\n{told}".strip()}
+    own: JsonObject = {key: rest.pop(key) for key in _OBJECT_KEYWORDS if key in rest}
     if union == "allOf":
         return rest | reduce(_merged, parts, own)
     return rest | {union: [_merged(own, part) for part in parts]}
@@ -221,51 +222,50 @@ def _distributed(schema: JsonObject) -> JsonObject:
 
 def _merged(base: JsonObject, part: JsonObject) -> JsonObject:
     """Return the schema of an object that is what two schemas say."""
+    required = [*(base.get("required") or ()), *(part.get("required") or ())]
     return {
         **base,
         **part,
         "type": "object",
         "properties": {**(base.get("properties") or {}), **(part.get("properties") or {})},
-        "required": list(dict.fromkeys([*_names(base), *_names(part)])),
+        "required": list(dict.fromkeys(required)),
     }
 
 
-def _names(schema: JsonObject) -> list[str]:
-    return list(schema.get("required") or ())
+def _with_one_type(schema: JsonObject) -> JsonObject:
+    """Return a schema in which a list of types is a choice between schemas of one type.
+
+    The keywords beside the list belong to one of them or to another.
+    """
+    kinds = schema.get("type")
+    if not isinstance(kinds, list) or schema.keys() & {*_UNIONS, "const", "enum"}:
+        return schema
+    told: JsonObject = {key: schema[key] for key in _TEXTS if key in schema}
+    shared = {key: schema[key] for key in schema if key not in (*_TEXTS, "type")}
+    parts = [{"type": kind, **(shared if kind != "null" else {})} for kind in kinds]
+    return {**told, "anyOf": parts}
 
 
-def _in_words(schema: JsonObject, key: str) -> JsonObject:
-    """Return a description that tells what a keyword says."""
-    told = f"{key}: {json.dumps(schema[key], ensure_ascii=False, default=str)}"
-    return {"description": f"{schema.get('description') or ''}\n\n{told}".strip()}
-
-
-def _take_kind(rest: JsonObject, wire: JsonObject) -> str | None:
-    """Move what says which values are allowed; return the type that remains to be treated."""
-    kind = rest.pop("type", None)
-    unions = {key: rest.pop(key, None) for key in _UNIONS}
-    if _are_literals(rest.get("enum")):
-        wire["enum"] = list(rest.pop("enum"))
-    if "const" in rest and _is_literal(rest["const"]):
-        wire["const"] = rest.pop("const")
-    literal = "enum" in wire or "const" in wire
-    union = next((key for key, value in unions.items() if isinstance(value, list)), None)
-    if union is not None:
-        parts = [_part(part) for part in unions[union]]
-        wire["allOf" if union == "allOf" else "anyOf"] = parts
-    elif literal:
-        return None
-    elif isinstance(kind, list):
-        # The keywords beside a list of types belong to one of them or to another.
-        shared = {key: rest.pop(key) for key in list(rest) if key not in _TEXTS}
-        parts = [{"type": "null"} if k == "null" else {"type": k, **shared} for k in kind]
-        wire["anyOf"] = [_part(part) for part in parts]
-        return None
-    else:
-        kind = kind or _guess_kind(rest)
-        if kind:
-            wire["type"] = kind
-    return None if literal else kind
+def _take_kept(kind: object, rest: JsonObject) -> JsonObject:
+    """Take out of a schema what structured outputs know of its type, and return it."""
+    kept: JsonObject = {}
+    if kind == "object":
+        rest.pop("additionalProperties", None)
+        properties = _parts(rest.pop("properties", {}))
+        kept = {"properties": properties, "additionalProperties": False}
+        kept |= {"required": rest.pop("required")} if "required" in rest else {}
+    elif kind == "array":
+        items = rest.pop("items", None)
+        if rest.get("prefixItems"):
+            # Only what all items have in common can be said; their order is told in words.
+            others = [items] if isinstance(items, dict) else []
+            items = {"anyOf": [*rest["prefixItems"], *others]}
+        kept |= {"items": _part(items)} if items is not None else {}
+    key, known = _KNOWN_VALUES.get(str(kind), ("", ()))
+    value = rest.pop(key, None)
+    if value is not None:
+        (kept if value in known else rest)[key] = value
+    return kept
 
 
 def _part(schema: object) -> JsonObject:
@@ -273,51 +273,8 @@ def _part(schema: object) -> JsonObject:
     return transform_schema(schema) if isinstance(schema, dict) else {}
 
 
-def _guess_kind(rest: JsonObject) -> str | None:
-    if "properties" in rest:
-        return "object"
-    return "array" if "items" in rest else None
-
-
-def _close_object(rest: JsonObject, wire: JsonObject) -> None:
-    properties = rest.pop("properties", {})
-    wire["properties"] = {name: _part(part) for name, part in properties.items()}
-    rest.pop("additionalProperties", None)
-    wire["additionalProperties"] = False
-    if "required" in rest:
-        wire["required"] = rest.pop("required")
-
-
-def _keep_format(rest: JsonObject, wire: JsonObject) -> None:
-    kept = rest.pop("format", None)
-    if kept in _STRING_FORMATS:
-        wire["format"] = kept
-    elif kept:
-        rest["format"] = kept
-
-
-def _keep_items(rest: JsonObject, wire: JsonObject) -> None:
-    items = rest.pop("items", None)
-    places = rest.get("prefixItems")
-    if isinstance(places, list) and places:
-        # Only what all items have in common can be said; their order is told in words.
-        others = [items] if isinstance(items, dict) else []
-        wire["items"] = {"anyOf": [_part(part) for part in (*places, *others)]}
-    elif items is not None:
-        wire["items"] = _part(items)
-    least = rest.pop("minItems", None)
-    if least in (0, 1):
-        wire["minItems"] = least
-    elif least is not None:
-        rest["minItems"] = least
-
-
-_Rewriter: TypeAlias = Callable[[JsonObject, JsonObject], None]
-_REWRITERS: Final[Mapping[str, _Rewriter]] = {
-    "object": _close_object,
-    "string": _keep_format,
-    "array": _keep_items,
-}
+def _parts(schemas: JsonObject) -> JsonObject:
+    return {name: _part(part) for name, part in schemas.items()}
 
 
 def _describe(rest: JsonObject, wire: JsonObject) -> None:
@@ -327,9 +284,9 @@ def _describe(rest: JsonObject, wire: JsonObject) -> None:
     wire["description"] = f"{description}\n\n{told}" if description is not None else told
 
 
-def _are_literals(values: object) -> bool:
-    return isinstance(values, list) and bool(values) and all(map(_is_literal, values))
-
-
-def _is_literal(value: object) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool))
+def _are_literals(schema: JsonObject, key: str) -> bool:
+    """Whether a keyword stands for one or several plain values."""
+    values = schema.get(key) if key == "enum" else [schema.get(key)]
+    if key not in schema or not isinstance(values, list) or not values:
+        return False
+    return all(value is None or isinstance(value, str | int | float) for value in values)
