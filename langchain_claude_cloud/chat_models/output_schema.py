@@ -18,14 +18,17 @@ from itertools import chain
 from operator import getitem
 from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 
-from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, TypeAdapter
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema
-from langchain_claude_cloud.request.tool_definitions import schema_of, schema_of_type
+from langchain_claude_cloud.request.tool_definitions import (
+    define_tool,
+    schema_of,
+    schema_of_type,
+)
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError
@@ -106,26 +109,17 @@ class OutputSchema:
 
 
 def _json_schema(given: JsonObject | type) -> JsonObject:
-    if isinstance(given, dict):
-        if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
-            given = _standard(given)
-        return modern_schema(given)
-    try:
-        schema = schema_of(given)
-    except InvalidInputError:
-        schema = schema_of_type(given)
-    return modern_schema(schema, keep_titles=False)
-
-
-def _standard(given: JsonObject) -> JsonObject:
-    """Return the JSON schema in a dict of a tool's form."""
-    try:
-        return convert_to_json_schema(given)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"the schema {given!r:.200} is of no known form: {error!r:.200}. Give a pydantic "
-            "class, a TypedDict, or a dict that is a JSON schema."
-        ) from error
+    if not isinstance(given, dict):
+        try:
+            schema = schema_of(given)
+        except InvalidInputError:
+            schema = schema_of_type(given)
+        return modern_schema(schema, keep_titles=False)
+    if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
+        tool = define_tool(given)
+        described = {key: tool[key] for key in ("description",) if key in tool}
+        return {"title": tool["name"], **described, **modern_schema(tool.get("input_schema", tool))}
+    return modern_schema(given)
 
 
 def _wrap(schema: JsonObject, name: str) -> JsonObject:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from langchain_core.messages import BaseMessage
@@ -149,15 +150,8 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
         for name, value, beta in _THINKING_BETAS:
             if name in thinking and value in (None, thinking[name]):
                 betas.append(beta)
-    for message in body["messages"]:
-        if message["role"] == "system":
-            betas += _tool_change_betas(message["content"])
-    return betas
-
-
-def _tool_change_betas(content: str | list[JsonObject]) -> list[str]:
-    betas = []
-    for block in content if isinstance(content, list) else ():
+    contents = [each["content"] for each in body["messages"] if each["role"] == "system"]
+    for block in chain.from_iterable(each for each in contents if isinstance(each, list)):
         if block["type"] in TOOL_CHANGES:
             inline = (block.get("tool") or {}).get("type") == "tool_definition"
             betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)

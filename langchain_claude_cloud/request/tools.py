@@ -8,6 +8,7 @@ on both clouds, some of them behind a beta.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -80,19 +81,8 @@ class ConvertedTool(dict[str, Any]):
         notes: What the schema lost on the way, one phrase each.
     """
 
-    def __init__(
-        self, definition: JsonObject, *, unfit: str | None = None, notes: tuple[str, ...] = ()
-    ) -> None:
-        """Begin.
-
-        Args:
-            definition: The definition; copied.
-            unfit: See the attribute.
-            notes: See the attribute.
-        """
-        super().__init__(definition)
-        self.unfit = unfit
-        self.notes = notes
+    unfit: str | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def key_names(self) -> KeyNames:
@@ -119,15 +109,16 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
     """
     if isinstance(tool, ConvertedTool) and (strict is None or "strict" in tool):
         return tool
-    wire = define_tool(tool)
+    wire = ConvertedTool(define_tool(tool))
     if "input_schema" not in wire:
-        return ConvertedTool(wire)
+        return wire
     if strict is not None:
-        wire = {"strict": strict, **wire}
+        wire.setdefault("strict", strict)
     try:
         read = read_input_schema(wire["input_schema"], keep_titles=isinstance(tool, dict))
     except UnfitSchemaError as error:
-        return ConvertedTool(wire, unfit=str(error))
+        wire.unfit = str(error)
+        return wire
     wire["input_schema"] = read.schema
     if wire.get("strict"):
         # Strict tools take what structured outputs take: no minimum, no pattern and so on.
@@ -135,7 +126,8 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
         wire["input_schema"] = transform_schema(read.schema)
     if read.rules:
         wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
-    return ConvertedTool(wire, notes=read.notes)
+    wire.notes = read.notes
+    return wire
 
 
 def convert_tools(
@@ -155,9 +147,8 @@ def convert_tools(
             converted.append(convert_tool(tool, strict=strict))
         elif converted:
             # Converse's cache points stand behind what they mark.
-            last = converted[-1]
-            marked = {**last, "cache_control": marker}
-            converted[-1] = ConvertedTool(marked, unfit=last.unfit, notes=last.notes)
+            converted[-1] = copy(converted[-1])
+            converted[-1]["cache_control"] = marker
     return tuple(converted)
 
 
