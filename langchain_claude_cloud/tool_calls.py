@@ -18,15 +18,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk, ToolMessage
-from langchain_core.messages.tool import invalid_tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
     NEVER_ENDED,
+    Block,
     ParsedToolCall,
     dump_arguments,
-    parse_tool_call,
 )
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, TextChange
@@ -161,19 +160,22 @@ class _Call:
         changes = tuple(self.arguments.changes)
         return ToolCallUpdate(self.index, self.id, self.name, args, fragment, changes)
 
-    def parse(self, stop_reason: str | None, *, is_last: bool) -> ParsedToolCall:
-        """Return what a call is that the stream has not parsed, when its message is over."""
-        raw = self.arguments.raw
-        cut = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
-        if self.is_parsed_by_stream:
-            return self.invalid(NEVER_ENDED)
-        call = parse_tool_call(self.name, self.id, raw)
-        if cut and (call["type"] == "invalid_tool_call" or (is_last and not raw)):
-            return self.invalid(f"truncated: the answer was cut by {cut}")
-        return call
+    def parse(self, reason: str | None, cut_by: str | None, *, is_last: bool) -> ParsedToolCall:
+        """Return what a call is that was not finished before its message was over.
 
-    def invalid(self, reason: str) -> ParsedToolCall:
-        return invalid_tool_call(name=self.name, args=self.arguments.raw, id=self.id, error=reason)
+        Args:
+            reason: Why it is invalid, if that is known.
+            cut_by: The stop reason, if it says that the message was cut.
+            is_last: Whether it is the last call of the message.
+        """
+        raw = self.arguments.raw
+        block = Block("client_tool", {"name": self.name, "id": self.id}, json=[raw])
+        if reason or self.is_parsed_by_stream:
+            return block.invalid(reason or NEVER_ENDED)
+        call = block.parse()
+        if cut_by and (call["type"] == "invalid_tool_call" or (is_last and not raw)):
+            return block.invalid(f"truncated: the answer was cut by {cut_by}")
+        return call
 
     def finish(self, call: ParsedToolCall) -> ToolCallUpdate:
         """Return the last update; text that no fragment brought comes with it."""
@@ -296,13 +298,11 @@ class ToolCallTracker:
         self, key: str, *, stop_reason: str | None = None, reason: str | None = None
     ) -> Iterator[ToolCallUpdate]:
         """Finish the calls of a message that are still open."""
+        cut_by = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
         calls = self._messages.pop(key, {})
-        for index in sorted(calls):
-            call = calls[index]
-            if call is not None and reason is not None:
-                yield call.finish(call.invalid(reason))
-            elif call is not None:
-                yield call.finish(call.parse(stop_reason, is_last=index == max(calls)))
+        for index, call in sorted(calls.items()):
+            if call is not None:
+                yield call.finish(call.parse(reason, cut_by, is_last=index == max(calls)))
         if key:
             self._ended.add(key)
 

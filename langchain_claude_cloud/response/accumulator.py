@@ -97,6 +97,8 @@ class MessageAccumulator(Generic[T]):
 
     Attributes:
         fields: The fields of `message_start` and `message_delta`, laid over each other.
+        usage: Usage, laid over each other the same way. Each message of a paused answer is a
+            request, and billed as one: their counts add up.
         blocks: The content blocks that have something to show, in order.
         complete: Whether `message_stop` arrived.
         is_paused: Whether the API paused: the next message that is added continues this one.
@@ -111,6 +113,7 @@ class MessageAccumulator(Generic[T]):
             pauses: How often the message may be continued; after that a pause ends it.
         """
         self.fields: JsonObject = {}
+        self.usage: JsonObject = {}
         self.blocks: list[Block] = []
         self.complete = False
         self.is_paused = False
@@ -124,15 +127,6 @@ class MessageAccumulator(Generic[T]):
         self._paused_usage: JsonObject = {}
         self._paused_blocks = 0
         self._own_usage: JsonObject = {}
-
-    @property
-    def usage(self) -> JsonObject:
-        """Usage, merged as the fields are.
-
-        Each message of a paused answer is a request, and billed as one: their counts add up.
-        """
-        paused = self._paused_usage
-        return add_usage(paused, self._own_usage) if paused else self._own_usage
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -213,6 +207,7 @@ class MessageAccumulator(Generic[T]):
         }
         self.fields = self._paused_fields.copy()
         self._own_usage = {}
+        self.usage = self._paused_usage
         self._keep({**message, **first})
         self._keep(event, BEDROCK_PREFIX)
         for number, block in enumerate(message.get("content") or ()):
@@ -242,6 +237,7 @@ class MessageAccumulator(Generic[T]):
                 continue
             if key == "usage":
                 self._own_usage |= {name: n for name, n in value.items() if n is not None}
+                self.usage = add_usage(self._paused_usage, self._own_usage)
             else:
                 self.fields[key] = value
 
@@ -386,6 +382,8 @@ def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
 
     Of anything else, such as the service tier, the second's holds.
     """
+    if not one:
+        return other
     total = dict(one)
     for key, value in other.items():
         held = one.get(key)

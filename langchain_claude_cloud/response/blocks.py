@@ -176,9 +176,14 @@ class Block:
     def parse(self) -> ParsedToolCall:
         """Return the call of a client tool, parsed strictly: valid or invalid."""
         given = self.start.get("input")
-        parsed = given if not self.json and isinstance(given, dict) else None
-        name, call_id = self.start["name"], self.start["id"]
-        return parse_tool_call(name, call_id, self.raw_arguments(), parsed)
+        try:
+            if self.json or not isinstance(given, dict):
+                given = parse_arguments(self.raw_arguments())
+            else:
+                check_numbers(given)
+        except ArgumentsError as error:
+            return self.invalid(str(error))
+        return tool_call(name=self.start["name"], args=given, id=self.start["id"])
 
     def invalid(self, reason: str) -> InvalidToolCall:
         """Return the call of a client tool as an invalid one, with its raw arguments."""
@@ -237,27 +242,6 @@ def server_input(raw: str) -> JsonObject:
         return {"input": parse_arguments(raw)}
     except ArgumentsError:
         return {"input": {}, "partial_json": raw}
-
-
-def parse_tool_call(
-    name: str, call_id: str | None, raw: str, parsed: JsonObject | None = None
-) -> ParsedToolCall:
-    """Parse a client tool's arguments strictly: its call, valid or invalid.
-
-    Args:
-        name: The tool's name.
-        call_id: The call's id.
-        raw: The text of the arguments.
-        parsed: The arguments, if they came parsed.
-    """
-    try:
-        if parsed is None:
-            parsed = parse_arguments(raw)
-        else:
-            check_numbers(parsed)
-    except ArgumentsError as error:
-        return invalid_tool_call(name=name, args=raw, id=call_id, error=str(error))
-    return tool_call(name=name, args=parsed, id=call_id)
 
 
 def finish_content(
