@@ -15,7 +15,7 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from functools import reduce
 from itertools import groupby
@@ -292,8 +292,10 @@ def _key_of_delta(block: JsonObject) -> str | None:
     key = _TEXT_OF_DELTA.get(str(block.get("type")))
     if key is None or not isinstance(block.get(key), str):
         return None
-    is_nameless = block.get("name", "") is None and block.get("id", "") is None
-    return key if is_nameless or len(block) == _DELTA_KEYS else None
+    only_text = len(block) == _DELTA_KEYS or (
+        block.get("name", "") is None and block.get("id", "") is None
+    )
+    return key if only_text else None
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -310,22 +312,20 @@ class Template(Generic[ModelT]):
 
     Args:
         example: A validated object.
-        given: The fields with dicts or lists that `fill` is given each time.
-
-    Attributes:
-        fields: The fields of the example.
+        given: The fields that `fill` is given each time.
     """
 
-    def __init__(self, example: ModelT, given: Iterable[str] = ()) -> None:
-        self.fields: JsonObject = dict(example.__dict__)
-        is_changeable = {key for key in self.fields if isinstance(self.fields[key], dict | list)}
+    def __init__(self, example: ModelT, given: Collection[str]) -> None:
+        self._fields: JsonObject = dict(example.__dict__)
+        is_changeable = {key for key in self._fields if isinstance(self._fields[key], dict | list)}
         self._copied = is_changeable - set(given)
         self._kind = type(example)
         self._names = frozenset(example.model_fields_set)
         self._has_extra = example.__pydantic_extra__ is not None
 
-    def fill(self, fields: JsonObject) -> ModelT:
-        """Return an object with exactly these fields, which become its own."""
+    def fill(self, given: JsonObject) -> ModelT:
+        """Return an object with these fields and the example's others, which are its own."""
+        fields = self._fields | given
         for key in self._copied:
             fields[key] = fields[key].copy()
         made = object.__new__(self._kind)
@@ -337,19 +337,9 @@ class Template(Generic[ModelT]):
 
 
 _set: Final = object.__setattr__
-_MESSAGE: Final = Template(
-    ClaudeMessageChunk(content="", response_metadata={}),
-    given=(
-        "additional_kwargs",
-        "response_metadata",
-        "tool_calls",
-        "invalid_tool_calls",
-        "tool_call_chunks",
-        "parsed_calls",
-        "readers",
-    ),
-)
-_GENERATION: Final = Template(ChatGenerationChunk(message=ClaudeMessageChunk(content="")))
+_EXAMPLE: Final = ClaudeMessageChunk(content="", response_metadata={})
+_MESSAGE: Final = Template(_EXAMPLE, given=("content", "response_metadata", "tool_call_chunks"))
+_GENERATION: Final = Template(ChatGenerationChunk(message=_EXAMPLE), given=("text", "message"))
 
 
 def event_chunk(
@@ -369,15 +359,9 @@ def event_chunk(
     """
     message = _MESSAGE.fill(
         {
-            **_MESSAGE.fields,
             "content": content,
-            "additional_kwargs": {},
             "response_metadata": metadata.copy(),
-            "tool_calls": [],
-            "invalid_tool_calls": [],
             "tool_call_chunks": [*fragments],
-            "parsed_calls": {},
-            "readers": {},
         }
     )
-    return _GENERATION.fill({**_GENERATION.fields, "text": text, "message": message})
+    return _GENERATION.fill({"text": text, "message": message})

@@ -13,7 +13,7 @@ bridge, which works from chunks, holds every finish back to the end). Source: th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from langchain_core.messages import ToolCallChunk
 from langchain_core.messages.tool import tool_call_chunk
@@ -37,6 +37,9 @@ from langchain_claude_cloud.response.translator import PROVIDER
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
 
+_Chunks: TypeAlias = Sequence[ChatGenerationChunk]
+_Events: TypeAlias = "Sequence[MessagesData]"
+
 _CALL_CHUNKS: Final = {"client_tool": "tool_call_chunk", "server_tool": "server_tool_call_chunk"}
 _STANDARD_TEXT: Final = {"text": "text", "thinking": "reasoning"}
 _HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
@@ -57,14 +60,12 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         if self._is_standard:
             self._metadata["output_version"] = version
 
-    def message_start(
-        self, state: MessageAccumulator[ChatGenerationChunk]
-    ) -> Sequence[ChatGenerationChunk]:
+    def message_start(self, state: MessageAccumulator[ChatGenerationChunk]) -> _Chunks:
         """Write the first chunk: no content, what is known of the message."""
         metadata = {**start_metadata(state, self._source), **self._metadata}
         return self._chunk("" if self._text_alone else [], response_metadata=metadata)
 
-    def block_start(self, block: Block) -> Sequence[ChatGenerationChunk]:
+    def block_start(self, block: Block) -> _Chunks:
         """Write the head of a tool's block; other blocks say nothing yet."""
         if block.kind != "text" or block.position > 0:
             self._text_alone = False
@@ -77,7 +78,7 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             fragments = [tool_call_chunk(name=name, args="", id=call_id, index=block.position)]
         return self._chunk([{**head, "index": block.position}], tool_call_chunks=fragments)
 
-    def text_delta(self, block: Block, text: str) -> Sequence[ChatGenerationChunk]:
+    def text_delta(self, block: Block, text: str) -> _Chunks:
         """Write text or thinking."""
         if self._text_alone:
             return (event_chunk(text, self._metadata, text=text),)
@@ -86,7 +87,7 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         shown = text if block.kind == "text" else ""
         return (event_chunk(content, self._metadata, text=shown),)
 
-    def arguments_delta(self, block: Block, fragment: str) -> Sequence[ChatGenerationChunk]:
+    def arguments_delta(self, block: Block, fragment: str) -> _Chunks:
         """Write a fragment of a tool's arguments."""
         delta: JsonObject = {"type": "input_json_delta", "partial_json": fragment}
         if self._is_standard:
@@ -97,12 +98,12 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             fragments = [tool_call_chunk(args=fragment, index=block.position)]
         return (event_chunk([delta], self._metadata, fragments=fragments),)
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> Sequence[ChatGenerationChunk]:
+    def citation_delta(self, block: Block, citation: JsonObject) -> _Chunks:
         """Write a citation of a text block, in v1 an annotation."""
         self._text_alone = False
         return self._block(block, {"type": "text", "text": "", "citations": [citation]})
 
-    def block_stop(self, block: Block) -> Sequence[ChatGenerationChunk]:
+    def block_stop(self, block: Block) -> _Chunks:
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
             return self._chunk([], parsed_calls={block.position: block.parsed_call})
@@ -112,9 +113,7 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             return self._block(block, block.wire())
         return ()
 
-    def message_stop(
-        self, state: MessageAccumulator[ChatGenerationChunk]
-    ) -> Sequence[ChatGenerationChunk]:
+    def message_stop(self, state: MessageAccumulator[ChatGenerationChunk]) -> _Chunks:
         """Write the last chunk: usage and stop reason."""
         content: Content = "" if self._text_alone else []
         if self._is_standard:
@@ -127,11 +126,11 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             chunk_position="last",
         )
 
-    def _block(self, block: Block, wire: JsonObject) -> Sequence[ChatGenerationChunk]:
+    def _block(self, block: Block, wire: JsonObject) -> _Chunks:
         written = standard_block(wire) if self._is_standard else wire
         return self._chunk([{**written, "index": block.position}])
 
-    def _chunk(self, content: Content, **fields: Any) -> Sequence[ChatGenerationChunk]:  # noqa: ANN401 - fields of the chunk
+    def _chunk(self, content: Content, **fields: Any) -> _Chunks:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", self._metadata.copy())
         return (ChatGenerationChunk(message=ClaudeMessageChunk(content=content, **fields)),)
 
@@ -154,13 +153,13 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
         self._with_usage = with_usage
         self._metadata: JsonObject = {}
 
-    def message_start(self, state: MessageAccumulator[MessagesData]) -> Sequence[MessagesData]:
+    def message_start(self, state: MessageAccumulator[MessagesData]) -> _Events:
         """Write the start of the message."""
         self._metadata = start_metadata(state, self._source)
         known = {"provider": PROVIDER, "model": self._metadata["model_name"]}
         return _event("message-start", role="ai", id=self._message_id, metadata=known)
 
-    def block_start(self, block: Block) -> Sequence[MessagesData]:
+    def block_start(self, block: Block) -> _Events:
         """Write the start of a block; one that comes whole starts when it is there."""
         if block.kind == "whole":
             return ()
@@ -171,18 +170,18 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             content = {"type": kind, kind: ""}
         return _event("content-block-start", index=block.position, content=content)
 
-    def text_delta(self, block: Block, text: str) -> Sequence[MessagesData]:
+    def text_delta(self, block: Block, text: str) -> _Events:
         """Write text or reasoning."""
         kind = _STANDARD_TEXT[block.kind]
         delta = {"type": f"{kind}-delta", kind: text}
         return _event("content-block-delta", index=block.position, delta=delta)
 
-    def arguments_delta(self, block: Block, fragment: str) -> Sequence[MessagesData]:
+    def arguments_delta(self, block: Block, fragment: str) -> _Events:
         """Write a fragment of a tool's arguments."""
         delta = {"type": "tool-call-delta", "args": fragment}
         return _event("content-block-delta", index=block.position, delta=delta)
 
-    def block_stop(self, block: Block) -> Sequence[MessagesData]:
+    def block_stop(self, block: Block) -> _Events:
         """Write the finish of a block, unless its call waits for the stop reason."""
         if block.kind == "client_tool" and block.parsed_call is None:
             return ()
@@ -195,7 +194,7 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             light["value"] = {}
         return [*_event("content-block-start", index=block.position, content=light), *finish]
 
-    def message_stop(self, state: MessageAccumulator[MessagesData]) -> Sequence[MessagesData]:
+    def message_stop(self, state: MessageAccumulator[MessagesData]) -> _Events:
         """Write the blocks that only the end brings, and the finish of the message."""
         events: list[MessagesData] = []
         for index, block in enumerate(closing_blocks(state), len(state.blocks)):
@@ -207,7 +206,7 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
         return [*events, *_event("message-finish", **reported, metadata=metadata)]
 
 
-def _event(event: str, **fields: object) -> Sequence[MessagesData]:
+def _event(event: str, **fields: object) -> _Events:
     return (cast("MessagesData", {"event": event, **fields}),)
 
 

@@ -40,16 +40,8 @@ _ERROR_WORDS: Final = (b'"error"', b'"__type"')
 
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
-_ORDERED: Final = frozenset(
-    {
-        "message_start",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-    }
-)
+_OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
+_ORDERED: Final = _OF_BLOCKS | {"message_start", "message_delta", "message_stop"}
 
 
 class ResponseStream(Generic[T]):
