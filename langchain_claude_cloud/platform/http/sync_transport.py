@@ -81,11 +81,8 @@ def _has_excess(connection: object) -> bool:
     return bool(trailing[0])
 
 
-class DeadlineBackend(httpcore.NetworkBackend):
+class DeadlineBackend(httpcore.SyncBackend):
     """httpcore's network with one limit for all that connecting takes."""
-
-    def __init__(self) -> None:
-        self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -108,9 +105,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
             # A silent address leaves the others their share.
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
-                stream = self._sockets.connect_tcp(
-                    address, port, share, local_address, SOCKET_OPTIONS
-                )
+                stream = super().connect_tcp(address, port, share, local_address, SOCKET_OPTIONS)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause
             else:
