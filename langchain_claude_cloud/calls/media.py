@@ -15,6 +15,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, R
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.blocking import in_thread
+from langchain_claude_cloud.platform.fetch_policy import FetchedMedia, MediaBudget, without_query
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.messages.media import (
@@ -24,7 +25,6 @@ from langchain_claude_cloud.request.messages.media import (
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import fetch
-    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
 else:  # it imports httpx
     fetch = LazyModule("langchain_claude_cloud.platform.http.fetch")
 
@@ -117,7 +117,7 @@ class CallersFetcher:
             RequestTooLargeError: All together is too large.
         """
         found: list[FetchedMedia | InvalidInputError] = []
-        budget = fetch.MediaBudget(self.step.most_bytes)
+        budget = MediaBudget(self.step.most_bytes)
         for url in urls:
             try:
                 data = _get(self.fetcher, url)
@@ -127,7 +127,7 @@ class CallersFetcher:
                 found.append(error)
             else:
                 budget.take(len(data))
-                found.append(fetch.FetchedMedia(media_type_of(data, None), data))
+                found.append(FetchedMedia(media_type_of(data, None), data))
         return found
 
     async def afetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
@@ -151,10 +151,10 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
         raise
     except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
         # Signed URLs carry their secret in the query, and such errors name the URL.
-        said = clean(str(cause).replace(url, fetch.without_query(url)), _SHOWN)
+        said = clean(str(cause).replace(url, without_query(url)), _SHOWN)
         happened = f"raised {type(cause).__name__} ({said})"
     else:
         if isinstance(data, bytes | bytearray):
             return bytes(data)
         happened = f"returned a {type(data).__name__}, not bytes"
-    raise InvalidInputError(f"url_fetcher {happened} for {fetch.without_query(url)}.")
+    raise InvalidInputError(f"url_fetcher {happened} for {without_query(url)}.")

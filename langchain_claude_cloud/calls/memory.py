@@ -21,7 +21,7 @@ from langchain_claude_cloud.catalogue.bedrock import ArnTarget
 from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.fetch import FetchedMedia
+    from langchain_claude_cloud.platform.fetch_policy import FetchedMedia
 
 V = TypeVar("V")
 

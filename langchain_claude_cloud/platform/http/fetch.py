@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -20,11 +19,16 @@ from langchain_claude_cloud.catalogue.media_types import media_type_of
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     InvalidInputError,
-    RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.addresses import is_address, is_public
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.blocking import start_thread
+from langchain_claude_cloud.platform.fetch_policy import (
+    FetchedMedia,
+    MediaBudget,
+    is_address,
+    is_public,
+    without_query,
+)
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
@@ -42,19 +46,6 @@ _AT_ONCE = 8
 _LAST_PORT = 65_535
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedMedia:
-    """What was fetched from a URL.
-
-    Attributes:
-        media_type: The MIME type, by content where the content tells.
-        data: The bytes.
-    """
-
-    media_type: str
-    data: bytes
-
-
 def _internet(address: str, port: int) -> tuple[str, int]:
     """Say that an address is reached at that address."""
     return address, port
@@ -62,33 +53,6 @@ def _internet(address: str, port: int) -> tuple[str, int]:
 
 class _RefusedError(Exception):
     """Why a URL was not fetched."""
-
-
-@dataclass(slots=True)
-class MediaBudget:
-    """How many bytes the media of one request may have together.
-
-    Attributes:
-        most: The limit; None for none.
-        used: How many they have so far.
-    """
-
-    most: int | None
-    used: int = 0
-
-    def take(self, size: int) -> None:
-        """Count some bytes.
-
-        Raises:
-            RequestTooLargeError: They are too many.
-        """
-        self.used += size
-        if self.most is not None and self.used > self.most:
-            raise RequestTooLargeError(
-                f"The images and documents that the messages name by URL have more than "
-                f"{self.most:,} bytes together, which is what still fits into one request. No more "
-                "were fetched. Send fewer or smaller ones, or a shorter history."
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,16 +184,14 @@ class MediaFetcher:
         if [coding.strip().lower() for coding in codings] != ["identity", "chunked"]:
             # A few kilobytes may unpack to gigabytes, and nothing here needs it.
             raise _RefusedError("the server compresses it, though asked not to")
-        size = 0
-        pieces: list[bytes] = []
+        data = bytearray()
         async for piece in response.aiter_raw():
-            pieces.append(piece)
-            size += len(piece)
+            data += piece
             budget.take(len(piece))
-            if size > self.max_bytes:
+            if len(data) > self.max_bytes:
                 raise _RefusedError(f"it is larger than {self.max_bytes:,} bytes")
-        data = b"".join(pieces)
-        return FetchedMedia(media_type_of(data, response.headers.get("content-type")), data)
+        whole, declared = bytes(data), response.headers.get("content-type")
+        return FetchedMedia(media_type_of(whole, declared), whole)
 
 
 def _parse(url: str) -> httpx.URL:
@@ -247,13 +209,3 @@ def _parse(url: str) -> httpx.URL:
     if parsed.userinfo:
         raise _RefusedError("it holds a user name or password")
     return parsed
-
-
-def without_query(url: str) -> str:
-    """Return a URL for an error message: signed URLs carry their secret in the query."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", ""))[:300]
-    except ValueError:
-        return "The URL"

@@ -18,8 +18,8 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.addresses import is_address
 from langchain_claude_cloud.platform.blocking import run_within
+from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_claude_cloud.platform.http.fetch import FetchedMedia, MediaFetcher
+from langchain_claude_cloud.platform.fetch_policy import FetchedMedia
+from langchain_claude_cloud.platform.http.fetch import MediaFetcher
 
 
 async def afetch_all(urls: Sequence[str], **settings: Any) -> list[FetchedMedia]:

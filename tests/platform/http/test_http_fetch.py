@@ -24,10 +24,9 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.addresses import is_public
+from langchain_claude_cloud.platform.fetch_policy import FetchedMedia, is_public
 from langchain_claude_cloud.platform.http.connector import look_up
 from langchain_claude_cloud.platform.http.fetch import (
-    FetchedMedia,
     MediaFetcher,
 )
 

@@ -1,12 +1,16 @@
-"""Decides whether an address is public, and may be fetched from.
+"""What may be fetched for a prompt: from public addresses alone, and so many bytes.
 
-Otherwise a URL in a prompt could reach the cloud's metadata service, or other servers that only
+A URL in a prompt could otherwise reach the cloud's metadata service, or other servers that only
 this machine can reach.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit, urlunsplit
+
+from langchain_claude_cloud.errors import RequestTooLargeError
 
 # What `is_global` lets through: protocol assignments (in part, before 3.11.9 and 3.12.4), relays of
 # 6to4, and Azure's wire server, whose address looks public and is answered by the host.
@@ -21,6 +25,46 @@ _CLOSED_V6 = tuple(
 )
 # RFC 6052: how an IPv6-only network reaches IPv4. The address within is what counts.
 _NAT64 = IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMedia:
+    """What was fetched from a URL.
+
+    Attributes:
+        media_type: The MIME type, by content where the content tells.
+        data: The bytes.
+    """
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class MediaBudget:
+    """How many bytes the media of one request may have together.
+
+    Attributes:
+        most: The limit; None for none.
+        used: How many they have so far.
+    """
+
+    most: int | None
+    used: int = 0
+
+    def take(self, size: int) -> None:
+        """Count some bytes.
+
+        Raises:
+            RequestTooLargeError: They are too many.
+        """
+        self.used += size
+        if self.most is not None and self.used > self.most:
+            raise RequestTooLargeError(
+                f"The images and documents that the messages name by URL have more than "
+                f"{self.most:,} bytes together, which is what still fits into one request. No more "
+                "were fetched. Send fewer or smaller ones, or a shorter history."
+            )
 
 
 def is_public(address: str) -> bool:
@@ -64,3 +108,13 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_query(url: str) -> str:
+    """Return a URL for an error message: signed URLs carry their secret in the query."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", ""))[:300]
+    except ValueError:
+        return "The URL"
