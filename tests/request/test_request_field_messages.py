@@ -248,6 +248,18 @@ def _build_uncompared(history: list[Any], **given: Any) -> Any:
     return build_request(history, RequestOptions(**given), model_with())
 
 
+def test_blocks_that_are_nested_too_deeply_are_refused() -> None:
+    """Each level is one of the package's own functions."""
+    wrapped: Any = {"type": "text", "text": "x"}
+    document = wrapped
+    for _ in range(1_500):
+        wrapped = {"type": "non_standard", "value": wrapped}
+        document = {"type": "document", "source": {"type": "content", "content": [document]}}
+    for block in (wrapped, document):
+        with pytest.raises(InvalidInputError, match=r"messages\[0\].*cannot be read"):
+            _build_uncompared([HumanMessage([block])])
+
+
 @pytest.mark.parametrize("stops", [5, [5], [None], {"a": 1}])
 def test_stop_sequences_that_are_no_texts_are_refused(stops: Any) -> None:
     """The error shows what was given."""

@@ -41,6 +41,9 @@ _OPENING: Final = "."
 (anthropic-sdk-typescript#622, 2024-12); whether it still does is not known.
 """
 
+_UNREADABLE: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What values of the wrong kind lead to, and blocks that are nested too deeply."""
+
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 """Blocks that change the tools in the middle of a conversation; in system turns only."""
 
@@ -90,9 +93,9 @@ def convert_messages(
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
-        except (InvalidInputError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (InvalidInputError, *_UNREADABLE) as error:
             is_known = isinstance(error, InvalidInputError)
-            told = str(error) if is_known else f"a block has a value of the wrong kind ({error})."
+            told = str(error) if is_known else f"its content cannot be read ({error})."
             place = f"messages[{position}] ({type(message).__name__})"
             raise InvalidInputError(f"{place}: {told}") from error
     return builder.finish()
