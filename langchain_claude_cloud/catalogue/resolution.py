@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final, NoReturn, get_args
@@ -56,6 +56,7 @@ class ResolvedModel:
             ARN that names no model what all models of today take.
         inference_profile: The prefix of the Bedrock inference profile, or None.
         api: Which of Bedrock's APIs is asked.
+        capabilities: What the model supports on this cloud, through this API.
     """
 
     requested: str
@@ -66,11 +67,11 @@ class ResolvedModel:
     known: bool
     inference_profile: str | None = None
     api: BedrockApiName = "invoke"
+    capabilities: Capabilities = field(init=False)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the model supports on this cloud."""
-        return self.info.capabilities(self.cloud, self.api)
+    def __post_init__(self) -> None:
+        """Look up the capabilities, which are read again and again in a call."""
+        object.__setattr__(self, "capabilities", self.info.capabilities(self.cloud, self.api))
 
 
 def cloud_of(model: str) -> Cloud | None:
