@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, field_serializer
 
-from langchain_claude_cloud.catalogue.bedrock import BedrockApi, bedrock_apis, region_of, split_arn
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of, split_arn
 from langchain_claude_cloud.catalogue.resolution import vertex_region_variables
 from langchain_claude_cloud.config.base import CloudConfig
 from langchain_claude_cloud.config.checks import refusal
@@ -273,10 +273,6 @@ class Bedrock(CloudConfig):
     }
     _object_fields: ClassVar[tuple[str, ...]] = ("session",)
 
-    @property
-    def _api(self) -> BedrockApi:
-        return bedrock_apis()[self.api]
-
     def effective_region(self) -> str | None:
         """Return the region as far as arguments and environment tell it.
 
@@ -286,7 +282,7 @@ class Bedrock(CloudConfig):
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
-        api = self._api
+        api = bedrock_apis()[self.api]
         names = list(api.base_url_variables)
         # botocore knows this switch for its own variables.
         ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
@@ -302,7 +298,7 @@ class Bedrock(CloudConfig):
             ConfigurationError: One is missing.
         """
         headers = {}
-        for name, (header, variable) in self._api.headers.items():
+        for name, (header, variable) in bedrock_apis()[self.api].headers.items():
             value = self._effective(name, variable)
             if not value:
                 raise self._refusal(f"api={self.api!r} needs {name}: pass it, or set {variable}.")
@@ -359,7 +355,7 @@ class Bedrock(CloudConfig):
         if self._identities() or self.role_arn:
             return cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
         # A secret of one service is never shown to another.
-        return self._from_environment("api_key", self._api.api_key_variable)
+        return self._from_environment("api_key", bedrock_apis()[self.api].api_key_variable)
 
     def _identities(self) -> list[str]:
         """Return which kinds of explicit credentials there are."""
@@ -388,11 +384,12 @@ class Bedrock(CloudConfig):
             raise self._refusal(f"unsigned requests have no identity: leave out {identities[0]}.")
 
     def _refuse_what_the_api_lacks(self) -> None:
-        lacking = [name for name in self._api.lacks if getattr(self, name) is not None]
-        if self._api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
+        api = bedrock_apis()[self.api]
+        lacking = [name for name in api.lacks if getattr(self, name) is not None]
+        if api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
             lacking.append("inference_profile")
         if lacking:
-            having = (n for n, api in bedrock_apis().items() if not {*lacking} & {*api.lacks})
+            having = (n for n, one in bedrock_apis().items() if not {*lacking} & {*one.lacks})
             raise self._refusal(
                 f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which would "
                 f"ignore it. Leave it out, or use api={next(having, 'invoke')!r}."
