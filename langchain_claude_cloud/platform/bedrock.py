@@ -40,12 +40,7 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.aws_auth import (
-    AwsIdentity,
-    AwsKeys,
-    AwsSource,
-    aws_source,
-)
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import (
     CloudPlatform,
     OutgoingRequest,
@@ -258,7 +253,10 @@ class BedrockPlatform(CloudPlatform):
         return named, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
-        """Return the signature's headers, or the bearer token of an API key.
+        """Return the headers of a signature (Version 4), or the bearer token of an API key.
+
+        Only ``host``, ``content-type`` and ``x-amz*`` headers are signed: a proxy may change the
+        others. Hashing the body takes about 0.8 ms a megabyte.
 
         Raises:
             AuthenticationError: Nothing is prepared yet.
@@ -266,8 +264,26 @@ class BedrockPlatform(CloudPlatform):
         source = self._loaded()
         if not isinstance(source, AwsSource):
             return source.headers()
+        from botocore.auth import SigV4Auth  # noqa: PLC0415  costs 110 ms: on first use
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+        from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
+
+        signed = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() == "content-type" or name.lower().startswith("x-amz")
+        }
+        to_sign = AWSRequest(
+            method=request.method, url=request.url, headers=signed, data=request.content
+        )
         service = request.signing_name or self._service
-        return sign_request(request, source.keys(), self.region, service)
+        keys = source.keys()
+        with quiet_libraries():  # botocore logs what it signs, with the session token
+            signer = SigV4Auth(ReadOnlyCredentials(*astuple(keys)), service, self.region)
+            signer.add_auth(to_sign)
+        names = ["authorization", "x-amz-date"]
+        names += ["x-amz-security-token"] if keys.session_token else []
+        return {name: str(to_sign.headers[name]) for name in names}
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
         """Whether the keys ran out or were replaced, which finding them anew may help.
@@ -290,43 +306,6 @@ def _wrap_for_counting(body: JsonObject) -> JsonObject:
     # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
     whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
     return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
-
-
-def sign_request(
-    request: OutgoingRequest, keys: AwsKeys, region: str, service: str
-) -> dict[str, str]:
-    """Return the headers that sign a request by Signature Version 4.
-
-    Only ``host``, ``content-type`` and ``x-amz*`` headers are signed: a proxy may change
-    the others. Hashing the body takes about 0.8 ms a megabyte.
-
-    Args:
-        request: The request, final but for these headers.
-        keys: The credentials.
-        region: The region of the credential scope.
-        service: The service of the credential scope, such as ``bedrock``.
-
-    Returns:
-        ``authorization``, ``x-amz-date`` and, for temporary credentials,
-        ``x-amz-security-token``.
-    """
-    from botocore.auth import SigV4Auth  # noqa: PLC0415  costs 110 ms: on first use
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
-
-    signed = {
-        name: value
-        for name, value in request.headers.items()
-        if name.lower() == "content-type" or name.lower().startswith("x-amz")
-    }
-    to_sign = AWSRequest(
-        method=request.method, url=request.url, headers=signed, data=request.content
-    )
-    with quiet_libraries():  # botocore logs what it signs, with the session token
-        SigV4Auth(ReadOnlyCredentials(*astuple(keys)), service, region).add_auth(to_sign)
-    names = ["authorization", "x-amz-date"]
-    names += ["x-amz-security-token"] if keys.session_token else []
-    return {name: str(to_sign.headers[name]) for name in names}
 
 
 def _option_headers(settings: BedrockSettings) -> dict[str, str]:

@@ -32,7 +32,7 @@ from langchain_claude_cloud.platform.aws_auth import (
     aws_source,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings, sign_request
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
@@ -40,6 +40,14 @@ from langchain_claude_cloud.testing.wire import Incoming
 KEYS = AwsKeys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 SESSION_KEYS = AwsKeys("ASIAEXAMPLE", "another/secret", "session/token==")
 ROLE = "arn:aws:iam::123456789012:role/claude"
+
+
+def sign_request(request: OutgoingRequest, keys: AwsKeys) -> dict[str, str]:
+    """Return what a platform with these keys signs a request with."""
+    identity = AwsIdentity(keys=keys)
+    platform = BedrockPlatform(BedrockSettings(region="us-east-1", credentials=identity))
+    platform.prepare()
+    return platform.sign(request)
 
 
 def _received(request: OutgoingRequest, signed: dict[str, str]) -> Incoming:
@@ -86,7 +94,7 @@ def test_signatures_verify(
         },
         content,
     )
-    signed = sign_request(request, keys, "us-east-1", "bedrock")
+    signed = sign_request(request, keys)
     _verify(request, keys, signed)
     with pytest.raises(SignatureProblem, match="signature"):
         _verify(replace(request, content=content + b" "), keys, signed)
@@ -101,15 +109,15 @@ def test_a_query_is_signed() -> None:
     request = OutgoingRequest(
         "GET", "https://bedrock.us-east-1.amazonaws.com/foundation-models?b=2%2F3&a=x%20y&a=b"
     )
-    _verify(request, KEYS, sign_request(request, KEYS, "us-east-1", "bedrock"))
+    _verify(request, KEYS, sign_request(request, KEYS))
 
 
 def test_what_is_signed_can_be_sent_again_with_other_keys() -> None:
     """A retry signs anew: headers of the first signature are not signed twice."""
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
-    first = sign_request(request, SESSION_KEYS, "us-east-1", "bedrock")
+    first = sign_request(request, SESSION_KEYS)
     other = AwsKeys("ASIAOTHER", "other", "token2")
-    again = sign_request(request.with_headers(first), other, "us-east-1", "bedrock")
+    again = sign_request(request.with_headers(first), other)
     assert again["x-amz-security-token"] == "token2"
     _verify(request, other, again)
 
@@ -118,7 +126,7 @@ def test_nothing_that_is_signed_is_logged(caplog: pytest.LogCaptureFixture) -> N
     """Botocore writes the canonical request, which holds the session token, at DEBUG."""
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke", {"content-type": "a/b"})
     with caplog.at_level(logging.DEBUG):
-        signed = sign_request(request, SESSION_KEYS, "us-east-1", "bedrock")
+        signed = sign_request(request, SESSION_KEYS)
         logging.getLogger("botocore.auth").debug("a line of somebody else")
     assert "somebody else" in caplog.text
     assert "session/token" not in caplog.text
@@ -179,7 +187,7 @@ def profile(tmp_path: Path) -> Path:
 def _used(source: AwsSource) -> dict[str, str]:
     """Return the headers of a request that a source signed."""
     request = OutgoingRequest("POST", "https://h.example/model/m/invoke")
-    return sign_request(request, source.keys(), "us-east-1", "bedrock")
+    return sign_request(request, source.keys())
 
 
 def test_explicit_keys_need_no_preparation() -> None:
