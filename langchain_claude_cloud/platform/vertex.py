@@ -52,9 +52,9 @@ class VertexSettings:
     Attributes:
         project: The project's id or number; None: the credentials' own.
         region: ``global``, the multi-region ``us`` or ``eu``, or a region.
-        credentials: A google-auth credentials object.
-        access_token: A token that is used as it is.
-        credentials_info: The contents of a key file, as JSON.
+        credentials: A google-auth credentials object; the contents of a key file, as JSON; None:
+            the application default credentials.
+        access_token: A token that is used as it is, in place of credentials.
         base_url: Another address, with or without ``/v1``.
         anthropic_version: The API version, sent in the body.
         count_tokens_region: Where tokens are counted; None: see `count_tokens_region`.
@@ -67,7 +67,6 @@ class VertexSettings:
     region: str = "global"
     credentials: object | None = field(default=None, repr=False)
     access_token: SecretStr | None = None
-    credentials_info: SecretStr | None = None
     base_url: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     count_tokens_region: str | None = None
@@ -141,11 +140,9 @@ class VertexPlatform(CloudPlatform):
             )
 
     def _find_credentials(self) -> CredentialSource:
-        settings = self._settings
-        if settings.access_token is not None:
-            return BearerToken(settings.access_token)
-        given = settings.credentials_info if settings.credentials is None else settings.credentials
-        return google_source(given, needs_project=settings.project is None)
+        if self._settings.access_token is not None:
+            return BearerToken(self._settings.access_token)
+        return google_source(self._settings.credentials, needs_project=self._project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation.

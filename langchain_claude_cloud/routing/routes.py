@@ -329,9 +329,8 @@ def vertex_settings(
     decided = {
         "project": config.effective_project(),
         "region": config.region_for(model),
-        "credentials": config.given("credentials"),
+        "credentials": config.given("credentials") or config.effective_credentials_info(),
         "access_token": config.given("access_token"),
-        "credentials_info": config.effective_credentials_info(),
         "base_url": config.effective_base_url(),
         "extra_headers": check_headers("Vertex", default_headers),
     }
