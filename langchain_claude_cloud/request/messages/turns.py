@@ -112,29 +112,28 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
         results = Turn("user", paired[-1].position)
         _pair_results(paired[-1], results, used, notices)
         paired += [results] if results.content else []
-    finished: list[Turn] = []
     called: set[str] = set()
     for turn, following in zip_longest(paired, paired[1:]):
         if turn.role == "assistant":
             _match_server_blocks(turn, following, called)
             _trim_end(turn, is_last=following is None)
-        if turn.content or turn.role == "user":
-            _append(finished, turn)
-    return finished
+    kept = [turn for turn in paired if turn.content or turn.role != "assistant"]
+    return kept if len(kept) == len(paired) else _alternating(kept)
 
 
-def _append(finished: list[Turn], turn: Turn) -> None:
-    """Add a turn so that roles alternate, also where an assistant turn was left out."""
-    last = finished[-1] if finished else None
-    if last is not None and last.role == "system" and turn.role == "user":
-        # Only the assistant may follow a system turn, so it moves behind the user's.
-        finished.pop()
-        _append(finished, turn)
-        finished.append(last)
-    elif last is not None and last.role == turn.role:
-        last.extend(turn)
-    else:
-        finished.append(turn)
+def _alternating(turns: list[Turn]) -> list[Turn]:
+    """Return turns so that roles alternate where assistant turns were left out."""
+    alternating: list[Turn] = []
+    for turn in turns:
+        # Only the assistant may follow a system turn, so that moves behind the user's.
+        moves = bool(alternating) and (alternating[-1].role, turn.role) == ("system", "user")
+        system = [alternating.pop()] if moves else []
+        if alternating and alternating[-1].role == turn.role:
+            alternating[-1].extend(turn)
+        else:
+            alternating.append(turn)
+        alternating += system
+    return alternating
 
 
 def _trim_end(turn: Turn, *, is_last: bool) -> None:
