@@ -21,12 +21,13 @@ from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, con
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.plain_json import check_json, dump_json
-from langchain_claude_cloud.request.tools import CONTEXT_MANAGEMENT_BETA, prepare_tools
+from langchain_claude_cloud.request.tools import prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 
 _RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
+_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
 _COMPACTION: Final = "compact-2026-01-12"
 _TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
 _INLINE_TOOLS: Final = "inline-tools-2026-09-15"
@@ -143,7 +144,7 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
     if isinstance(management, dict):
         kinds = [str(edit.get("type")) for edit in management.get("edits") or ()]
         compacting = [kind.startswith("compact_") for kind in kinds]
-        betas += [CONTEXT_MANAGEMENT_BETA] if not all(compacting) or not kinds else []
+        betas += [_CONTEXT_MANAGEMENT] if not all(compacting) or not kinds else []
         betas += [_COMPACTION] if any(compacting) else []
     thinking = body.get("thinking")
     if isinstance(thinking, dict):

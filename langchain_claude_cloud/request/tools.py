@@ -7,12 +7,13 @@ on both clouds, some of them behind a beta.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
@@ -32,42 +33,12 @@ ToolLike: TypeAlias = "JsonObject | type | Callable[..., object] | BaseTool"
 dict (Anthropic's, OpenAI's or Bedrock Converse's form of a tool, or a JSON schema with a title)."""
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
-CONTEXT_MANAGEMENT_BETA: Final = "context-management-2025-06-27"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 _EAGER: Final = "eager_input_streaming"
 _DEFERRED: Final = "defer_loading"
-
-_SERVER_TOOLS: Final = (
-    "web_search_",
-    "web_fetch_",
-    "code_execution_",
-    "tool_search_tool_",
-    "advisor_",
-    "mcp_toolset",
-)
-"""What the types of tools that the API runs start with. A type that is not here passes."""
-
-_COMPUTER_TOOLS: Final = ("computer_20241022", "computer_20250124", "computer_20251124")
-_COMPUTER_TOOLSET: Final = "computer_toolset_20260801"
-
-_BETAS: Final[Mapping[str, str]] = {
-    "computer_20241022": "computer-use-2024-10-22",
-    "bash_20241022": "computer-use-2024-10-22",
-    "text_editor_20241022": "computer-use-2024-10-22",
-    "computer_20250124": "computer-use-2025-01-24",
-    "computer_20251124": "computer-use-2025-11-24",
-    "memory_20250818": CONTEXT_MANAGEMENT_BETA,
-}
-"""Betas of tools that the caller runs; both clouds accept all of them (LiteLLM's beta table of
-2026-10; langchain-anthropic sends the same). On the newest models the memory tool does without."""
-
-_WEB_SEARCH_BETA: Final = "web-search-2025-03-05"
-"""Google wants it where the first-party API does without: "Input tag 'web_search_20250305' found
-using 'type' does not match any of the expected tags" (400, ax#457), and its page on web search
-with Claude models. Tool search takes no beta there (vercel/ai#13496, verified live)."""
 
 
 class ConvertedTool(dict[str, Any]):
@@ -282,9 +253,8 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
     kind = str(tool.get("type") or "")
     if kind:
         _refuse_missing(kind, model)
-        betas += [_BETAS[kind]] if kind in _BETAS else []
-        is_search = model.cloud == "vertex" and kind.startswith("web_search_")
-        betas += [_WEB_SEARCH_BETA] if is_search else []
+        known: dict[str, str] = catalogue_file()["anthropic_tools"]["betas"][model.cloud]
+        betas += [beta for start, beta in known.items() if kind.startswith(start)]
     if model.capabilities.tool_search_without_beta:
         return betas
     if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
@@ -326,27 +296,27 @@ def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> J
 
 def _refuse_missing(kind: str, model: ResolvedModel) -> None:
     """Refuse a tool of Anthropic's own that the model has not on its cloud, and say what it has."""
-    offered = model.capabilities.server_tools
-    if kind in _COMPUTER_TOOLS and model.known and not model.capabilities.computer_tool:
+    known, offered = catalogue_file()["anthropic_tools"], model.capabilities.server_tools
+    if kind in known["computer"] and model.known and not model.capabilities.computer_tool:
         raise InvalidInputError(
             f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
-            f"{{'type': {_COMPUTER_TOOLSET!r}}}, whose actions are tools of their own, or "
+            "{'type': 'computer_toolset_20260801'}, whose actions are tools of their own, or "
             "another model."
         )
-    if kind.startswith(_SERVER_TOOLS) and not kind.startswith(tuple(offered)):
+    if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
         names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
         raise InvalidInputError(
             f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
             f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
-            f"for it, or another platform.\n{_table(model)}"
+            f"for it, or another platform.\n{_table(known['server'], model)}"
         )
 
 
-def _table(model: ResolvedModel) -> str:
+def _table(kinds: list[str], model: ResolvedModel) -> str:
     """Return what each cloud runs for a model, a line a kind of server tool."""
-    width = max(map(len, _SERVER_TOOLS))
+    width = max(map(len, kinds))
     rows = [f"  {'server tool':{width + 1}} {'Vertex AI':11} Amazon Bedrock"]
-    for kind in _SERVER_TOOLS:
+    for kind in kinds:
         cells = [_version_offered(kind, model, cloud) for cloud in ("vertex", "bedrock")]
         rows.append(f"  {kind.rstrip('_'):{width + 1}} {cells[0]:11} {cells[1]}")
     return "\n".join(rows)
