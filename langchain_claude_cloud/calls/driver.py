@@ -43,8 +43,12 @@ from langchain_claude_cloud.errors.types import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
-from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
-from langchain_claude_cloud.request.plain_json import dump_json
+from langchain_claude_cloud.request.body import (
+    MessagesRequest,
+    RequestOptions,
+    build_request,
+    dump_json,
+)
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools

@@ -14,11 +14,15 @@ from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, RateLimit
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients
-from langchain_claude_cloud.config.checks import FIELD_ALIASES, check_max_retries, suggestion
+from langchain_claude_cloud.config.checks import (
+    FIELD_ALIASES,
+    check_json,
+    check_max_retries,
+    suggestion,
+)
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
-from langchain_claude_cloud.request.plain_json import check_json
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
 from langchain_claude_cloud.response.message import OutputVersion

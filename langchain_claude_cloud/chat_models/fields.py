@@ -29,6 +29,7 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     FIELD_ALIASES,
     CheckedArguments,
+    check_json,
     check_max_retries,
     expand_alias,
     refuse_unknown,
@@ -36,7 +37,6 @@ from langchain_claude_cloud.config.checks import (
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.plain_json import check_json
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.platforms import choose_platforms, place_key
 from langchain_claude_cloud.routing.routes import Route, make_routes

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from langchain_claude_cloud.catalogue.models import served_by_family
-from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK
-from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
@@ -30,6 +30,10 @@ PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
 FIELD_ALIASES: Mapping[str, str] = {"model_name": "model", "stop": "stop_sequences"}
 """Other names of the model's fields; LangChain uses them."""
 
+_DEEPEST: Final = 200
+"""Far below where Python's own functions give up, at about a thousand levels of JSON."""
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _HAIKU: Final = "ANTHROPIC_DEFAULT_HAIKU_MODEL"
 _ALIASES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "opus": ("opus", ("ANTHROPIC_DEFAULT_OPUS_MODEL",)),
@@ -97,6 +101,40 @@ def check_max_retries(max_retries: object) -> None:
         raise ConfigurationError(
             f"max_retries is {max_retries!r}: give a whole number of 0 or more."
         )
+
+
+def check_json(values: JsonObject) -> bool:
+    """Refuse what is nested too deeply; return whether there are halves of characters.
+
+    Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
+    character hold such halves, which the API refuses.
+
+    Args:
+        values: Fields of a body, or arguments of a call.
+
+    Raises:
+        InvalidInputError: One is nested too deeply; the message names it.
+    """
+    has_halves = False
+    for name, field in values.items():
+        level = [name, field]
+        for _ in range(_DEEPEST):
+            deeper: list[object] = []
+            for value in level:
+                if isinstance(value, str):
+                    has_halves |= not value.isascii() and bool(_SURROGATES.search(value))
+                elif isinstance(value, dict):
+                    deeper += value
+                    deeper += value.values()
+                elif isinstance(value, list | tuple):
+                    deeper += value
+            level = deeper
+        if level:
+            raise InvalidInputError(
+                f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
+                "content that hold themselves, or send deep data as text."
+            )
+    return has_halves
 
 
 def refusal(owner: str, text: str) -> ConfigurationError:

@@ -13,6 +13,7 @@ from typing import Final
 from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
+from langchain_claude_cloud.config.checks import check_json
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.caching import add_caching
@@ -20,7 +21,6 @@ from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
-from langchain_claude_cloud.request.plain_json import check_json, dump_json
 from langchain_claude_cloud.request.tools import prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
@@ -114,6 +114,27 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
     }
     own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
     return frozenset(own - set(_users_betas(options)) - options.refused)
+
+
+def dump_json(body: JsonObject) -> bytes:
+    """Serialize a request's body.
+
+    Two halves of a character that belong together become it, others the replacement character.
+
+    Raises:
+        InvalidInputError: It holds something that JSON cannot, such as NaN.
+    """
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"The request cannot be written as JSON: {error}. Look at tool arguments and "
+            "model_kwargs for values that are not strings, numbers, booleans, lists or dicts."
+        ) from error
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _users_betas(options: RequestOptions) -> list[str]:

@@ -30,11 +30,7 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
     last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
     guarded: list[str] = []
 
-    def collect(text: str) -> str:
-        guarded.append(text)
-        return text
-
-    _map_texts(messages, last if last_turn else -1, collect)
+    _map_texts(messages, last if last_turn else -1, guarded.append)
     if not guarded:
         return body
     given = body.get(_CONFIG) or {}
@@ -51,7 +47,7 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
 
 
 def _map_texts(
-    messages: list[JsonObject], last: int, change: Callable[[str], str]
+    messages: list[JsonObject], last: int, change: Callable[[str], str | None]
 ) -> list[JsonObject]:
     """Return messages with each guarded text as `change` returns it."""
     return [
@@ -60,7 +56,7 @@ def _map_texts(
     ]
 
 
-def _map_content(content: object, change: Callable[[str], str], *, whole: bool) -> object:
+def _map_content(content: object, change: Callable[[str], str | None], *, whole: bool) -> object:
     """Return content with its guarded texts changed: all of them, or those that say so."""
     if isinstance(content, str):
         return change(content) if whole or isinstance(content, GuardedText) else content

@@ -167,7 +167,9 @@ def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
     def renamed(value: object, depth: int) -> object:
         if isinstance(value, dict) and depth:
             return {names.get(key, key): renamed(held, depth - 1) for key, held in value.items()}
-        return [renamed(item, depth - 1) for item in value] if isinstance(value, list) else value
+        if isinstance(value, list) and depth:
+            return [renamed(item, depth - 1) for item in value]
+        return value
 
     return cast("JsonObject", renamed(arguments, _DEEPEST))
 
