@@ -30,6 +30,10 @@ _CHECKSUM_BYTES = 4
 _MAX_HEADER_BYTES = 128 * 1024
 _BLANK_LINE = re.compile(rb"\n[\n\r]|\r\r")
 
+# How many bytes a header's value has, by its type; -1 if its length comes before it.
+_HEADER_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 6: -1, 7: -1, 8: 8, 9: 16}
+_TEXT = 7
+
 
 class FramingError(ValueError):
     """The bytes are not what the framing allows; the stream cannot be read further."""
@@ -146,7 +150,7 @@ class EventStreamDecoder:
         start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
         raw, payload = frame[_PRELUDE.size : start], frame[start:-_CHECKSUM_BYTES]
         if raw != self._raw_headers:
-            self._raw_headers, self._headers = raw, _parse_headers(raw)
+            self._raw_headers, self._headers = raw, parse_headers(raw)
         headers = self._headers
         message_type = headers.get(":message-type", "event")
         if message_type != "event":
@@ -173,19 +177,29 @@ def _frame_length(buffer: bytes, offset: int) -> int:
     return int(total)
 
 
-def _parse_headers(raw: bytes) -> dict[str, str]:
-    """Return the headers of a frame that are text.
+def parse_headers(raw: bytes) -> dict[str, str]:
+    """Return the headers of a frame: text by its name, and nothing but the name of the others.
 
     Raises:
-        FramingError: The bytes are malformed, a type is unknown, or a header comes twice.
+        FramingError: The bytes are cut, a type is unknown, or a header comes twice.
     """
-    from botocore import eventstream  # noqa: PLC0415  Vertex AI needs none of it
-
+    headers: dict[str, str] = {}
+    position = 0
     try:
-        headers = eventstream.EventStreamHeaderParser().parse(raw)
-    except (eventstream.ParserError, LookupError, struct.error, UnicodeDecodeError) as error:
-        raise FramingError("a frame's headers are malformed") from error
-    return {name: value for name, value in headers.items() if isinstance(value, str)}
+        while position < len(raw):
+            start = position + 1 + raw[position]
+            name, kind = raw[position + 1 : start].decode(), raw[start]
+            size = _HEADER_SIZES[kind]
+            if size < 0:  # the length comes before the value
+                size = int.from_bytes(raw[start + 1 : start + 3], "big")
+                start += 2
+            position = start + 1 + size
+            if name in headers or position > len(raw):
+                raise FramingError(f"a frame has the header {name} twice, or cut")
+            headers[name] = raw[position - size : position].decode() if kind == _TEXT else ""
+    except (LookupError, UnicodeDecodeError) as error:
+        raise FramingError("a frame's headers are cut or malformed") from error
+    return headers
 
 
 DECODERS: Final[dict[Framing, type[SseDecoder | EventStreamDecoder]]] = {

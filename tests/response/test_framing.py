@@ -21,6 +21,7 @@ from langchain_claude_cloud.response.framing import (
     EventStreamDecoder,
     ExceptionFrameError,
     SseDecoder,
+    parse_headers,
 )
 
 
@@ -182,12 +183,20 @@ def _bytes(case: dict[str, Any]) -> bytes:
 @needs_data
 @pytest.mark.parametrize(("name", "data", "case"), _vectors("positive"), ids=lambda v: str(v)[:30])
 def test_the_vendors_vectors_decode(name: str, data: bytes, case: dict[str, Any]) -> None:
-    """Headers of all types are passed."""
+    """Headers of all types are passed, and text comes out as botocore reads it."""
     del name, case
+    buffer = EventStreamBuffer()
+    buffer.add_data(data)
+    expected: Any
+    (expected,) = list(buffer)
     decoder = EventStreamDecoder()
     decoder.feed(data)
     decoder.close()
     assert decoder.failure is None or isinstance(decoder.failure, ExceptionFrameError)
+    headers = parse_headers(data[12 : 12 + int.from_bytes(data[4:8], "big")])
+    assert headers.keys() == expected.headers.keys()
+    text = {name: value for name, value in headers.items() if value}
+    assert text == {name: expected.headers[name] for name in text}
 
 
 @needs_data
