@@ -237,7 +237,8 @@ class MessageAccumulator(Generic[T]):
                 continue
             if key == "usage":
                 self._own_usage |= {name: n for name, n in value.items() if n is not None}
-                self.usage = add_usage(self._paused_usage, self._own_usage)
+                paused, own = self._paused_usage, self._own_usage
+                self.usage = add_usage(paused, own) if paused else own
             else:
                 self.fields[key] = value
 
@@ -382,8 +383,6 @@ def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
 
     Of anything else, such as the service tier, the second's holds.
     """
-    if not one:
-        return other
     total = dict(one)
     for key, value in other.items():
         held = one.get(key)

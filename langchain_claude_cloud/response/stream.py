@@ -87,18 +87,18 @@ class ResponseStream(Generic[T]):
         self._seen: set[str] = set()
 
     def feed(self, data: bytes) -> Iterator[T]:
-        """Take bytes, yield what they complete.
+        """Take bytes, return what they complete.
 
-        Raises:
-            ClaudeCloudError: The cloud reported an error, or the bytes cannot be an answer.
+        Iterating raises a `ClaudeCloudError` if the cloud reported an error, or the bytes cannot be
+        an answer.
         """
         if not self._has_begun and (first := data.lstrip()[:1]):
             self._has_begun = True
             self._json = b"" if first in b"{[" else None  # Neither framing begins so.
         if self._json is None:
-            yield from self._read(self._decoder.feed(data))
-        elif len(self._json) < _MAX_ERROR_BYTES:
-            self._json += data
+            return self._read(self._decoder.feed(data))
+        self._json += data[: _MAX_ERROR_BYTES - len(self._json)]
+        return iter(())
 
     def close(self) -> Iterator[T]:
         """Take the end of the stream, yield what was held back.
