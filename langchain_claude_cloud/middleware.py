@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final, Literal, TypeAlias
 
 from langchain_core.messages import (
@@ -363,15 +364,9 @@ def _unanswered(messages: Sequence[AnyMessage]) -> tuple[AIMessage, list[Invalid
 
 def _failed_in_a_row(messages: Sequence[AnyMessage]) -> list[AIMessage]:
     """Return the last AI messages that all have invalid calls, the newest first."""
-    failed: list[AIMessage] = []
-    for message in reversed(messages):
-        if isinstance(message, HumanMessage):
-            break
-        if isinstance(message, AIMessage):
-            if not message.invalid_tool_calls:
-                break
-            failed.append(message)
-    return failed
+    turn = takewhile(lambda each: not isinstance(each, HumanMessage), reversed(messages))
+    answers = (each for each in turn if isinstance(each, AIMessage))
+    return list(takewhile(lambda answer: answer.invalid_tool_calls, answers))
 
 
 def _tell(call: InvalidToolCall) -> str:
