@@ -6,7 +6,7 @@ suggests the nearest known one: a silently ignored argument would be a bug that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
@@ -127,7 +127,7 @@ def read_options(
         InvalidInputError: An argument is not known, or of another kind.
         ConfigurationError: ``max_retries`` is no whole number of 0 or more.
     """
-    _check_names(arguments)
+    _check_names(arguments, getattr(type(fields), "model_fields", ()))
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
     given = {
         FIELD_ALIASES.get(name, name): value
@@ -157,10 +157,15 @@ def read_options(
     )
 
 
-def _check_names(names: Iterable[str]) -> None:
+def _check_names(names: Iterable[str], fields: Container[str]) -> None:
     """Refuse a name that is not known, and name those most like it."""
     known = sorted(CALL_NAMES)
     for name in names:
+        if name in fields and name not in CALL_NAMES:
+            raise InvalidInputError(
+                f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
+                f"model.model_copy(update={{{name!r}: ...}})."
+            )
         if name not in CALL_NAMES:
             hint = suggestion("ChatClaudeCloud", name, known)
             raise InvalidInputError(

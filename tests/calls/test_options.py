@@ -34,6 +34,13 @@ def test_betas_are_a_list_or_stand_in_one_string(given: Any, betas: tuple[str, .
     assert _read(betas=given).request.betas == betas
 
 
+@pytest.mark.parametrize("name", ["streaming", "stream_usage", "residency", "tokens_per_minute"])
+def test_a_field_that_no_call_takes_is_said_to_be_the_models(name: str) -> None:
+    """It is known, but not there."""
+    with pytest.raises(InvalidInputError, match=f"{name} cannot be given to a call: set it on"):
+        _read(**{name: None})
+
+
 @pytest.mark.parametrize("given", ["100", 1.5, True])
 def test_a_limit_is_a_number(given: Any) -> None:
     """Whether an answer is streamed internally depends on it, before anything is sent."""
