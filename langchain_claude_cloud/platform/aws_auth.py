@@ -4,16 +4,14 @@ They come from explicit keys, a profile, a session, a role, or botocore's chain 
 role of a profile, web identity, SSO, process, files, container, instance). botocore is imported
 by the first call to Bedrock, in `AwsSource.prepare`. Asking for credentials is bounded in time, is
 not repeated by botocore, since the call's own retries do that, and does not read an MFA code where
-there is no terminal. An original exception is not chained to ours: it may hold the reply of a
-credential service.
+there is no terminal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
@@ -30,7 +28,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
-    quiet_libraries,
+    explained,
     reason_of,
     shared_source,
 )
@@ -162,7 +160,7 @@ class AwsSource(CredentialSource):
         """Return what a function reads from the session's configuration. Blocks."""
         if self._base is not None:
             return self._base.read(reader)
-        with self._lock, explained():
+        with self._lock, explained(_explanation):
             return reader(self._get_session())
 
     def credentials(self, *, anew: bool) -> Credentials:
@@ -189,7 +187,7 @@ class AwsSource(CredentialSource):
         )
 
     def _renew(self, *, anew: bool) -> None:
-        with explained():
+        with explained(_explanation):
             credentials = self._credentials
             if credentials is None or anew:
                 credentials = self._find(anew=anew)
@@ -307,25 +305,6 @@ def _no_terminal(device: str = "") -> AuthenticationError:
         "profile of `aws sso login`.",
         platform="bedrock",
     )
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn what botocore raises into errors of ours, and keep it from logging credentials.
-
-    Raises:
-        AuthenticationError: Credentials are missing, unusable or refused.
-        PermissionDeniedError: The role may not be assumed.
-        ConfigurationError: The AWS configuration cannot be used.
-        ConnectionFailedError: A credential service cannot be reached, or failed.
-    """
-    try:
-        with quiet_libraries():
-            yield
-    except ClaudeCloudError:
-        raise
-    except Exception as error:  # noqa: BLE001  a session of the user's may raise anything
-        raise _explanation(error) from None
 
 
 def _explanation(error: Exception) -> ClaudeCloudError:

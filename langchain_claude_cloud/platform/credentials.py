@@ -216,6 +216,27 @@ def reason_of(error: object) -> str:
 
 
 @contextmanager
+def explained(explanation: Callable[[Exception], ClaudeCloudError]) -> Iterator[None]:
+    """Turn what a cloud's library raises into errors of ours, and keep credentials out of its log.
+
+    An original exception is not chained to ours: it may hold the reply of a credential service.
+
+    Args:
+        explanation: Returns the error of ours for an exception.
+
+    Raises:
+        ClaudeCloudError: Something was raised.
+    """
+    try:
+        with quiet_libraries():
+            yield
+    except ClaudeCloudError:
+        raise
+    except Exception as error:  # noqa: BLE001  what is the user's own may raise anything
+        raise explanation(error) from None
+
+
+@contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep the clouds' libraries from logging the credentials that they fetch for us.
 

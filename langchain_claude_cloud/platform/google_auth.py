@@ -35,7 +35,7 @@ from langchain_claude_cloud.platform.blocking import run_within
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
-    quiet_libraries,
+    explained,
     reason_of,
     shared_source,
 )
@@ -133,7 +133,7 @@ class GoogleSource(CredentialSource):
                 platform="vertex",
             )
         headers: dict[str, str] = {}
-        with explained():
+        with explained(explanation):
             credentials.apply(headers)
         return {name.lower(): value for name, value in headers.items()}
 
@@ -141,11 +141,11 @@ class GoogleSource(CredentialSource):
         credentials = self._credentials
         if credentials is None:
             return "INVALID"
-        with explained():
+        with explained(explanation):
             return cast("State", credentials.token_state.name)
 
     def _renew(self, *, anew: bool) -> None:
-        with transport() as request, explained():
+        with transport() as request, explained(explanation):
             if self._credentials is None:
                 self._credentials, self.project = _load(
                     self._given, request, needs_project=self._needs_project
@@ -243,7 +243,7 @@ def _is_file(path: str) -> bool:
 
 @contextmanager
 def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
-    """Give google-auth's transport for a renewal; nothing of it is logged.
+    """Give google-auth's transport for a renewal.
 
     Args:
         seconds: How long one request may take as a whole, however slowly the answer trickles.
@@ -267,27 +267,12 @@ def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
             raise late
 
     # A session a renewal: tokens last an hour, the token endpoint's connections do not.
-    with requests.Session() as session, quiet_libraries():
+    with requests.Session() as session:
         yield TimedTransport(session)
 
 
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn what google-auth raises into errors of ours.
-
-    Raises:
-        AuthenticationError: There are no credentials, or they are refused.
-        ConnectionFailedError: The token endpoint cannot be reached, or failed.
-    """
-    try:
-        yield
-    except ClaudeCloudError:
-        raise
-    except Exception as error:  # noqa: BLE001  a user's own credentials may raise anything
-        raise _explanation(error) from None
-
-
-def _explanation(error: Exception) -> ClaudeCloudError:
+def explanation(error: Exception) -> ClaudeCloudError:
+    """Return the error of ours for what google-auth, or a user's own credentials, raised."""
     from google.auth import exceptions  # noqa: PLC0415  on first use
 
     # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].

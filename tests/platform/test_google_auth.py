@@ -37,11 +37,11 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.platform.credentials import BearerToken
+from langchain_claude_cloud.platform.credentials import BearerToken, explained
 from langchain_claude_cloud.platform.google_auth import (
     SCOPES,
     GoogleSource,
-    explained,
+    explanation,
     google_source,
     transport,
 )
@@ -535,7 +535,7 @@ def test_a_token_endpoint_that_trickles_is_given_up() -> None:
             with (
                 pytest.raises(ConnectionFailedError, match="no answer within"),
                 transport(0.3) as request,
-                explained(),
+                explained(explanation),
             ):
                 request(url, method="POST")
         finally:
