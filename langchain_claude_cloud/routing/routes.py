@@ -372,10 +372,11 @@ def _bedrock_credentials(
     if config.unsigned or api_key is not None:
         return api_key
     names = ("access_key_id", "secret_access_key")
-    parts: list[Any] = [*map(config.given, names), config.effective_session_token()]
-    secrets: list[Any] = [part and part.get_secret_value() for part in parts]
+    given: list[Any] = [*map(config.given, names), config.effective_session_token()]
+    # In the open they are no variables of this frame: error trackers store what frames hold.
+    opened = (secret and secret.get_secret_value() for secret in given)
     decided = {
-        "keys": aws_auth.AwsKeys(*secrets) if secrets[0] else None,
+        "keys": aws_auth.AwsKeys(*opened) if given[0] else None,
         "session": config.given("session"),
         "region": config.effective_region(),
     }
