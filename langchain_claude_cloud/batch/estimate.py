@@ -151,7 +151,7 @@ def estimate(
     quota.check()
     pipeline = take_apart(runnable)
     route = pipeline.route()
-    region = route.known_region()
+    region = route.known_region
     resolved = route.resolve_in(region)
     found = Estimate(resolved.cloud, resolved.model_id)
     where = (

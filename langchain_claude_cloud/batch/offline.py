@@ -84,7 +84,7 @@ class OfflineCalls:
 
     @cached_property
     def _characters_per_token(self) -> float:
-        return self._route.resolve_in(self._route.known_region()).info.characters_per_token
+        return self._route.resolve_in(self._route.known_region).info.characters_per_token
 
     @cached_property
     def _tokens_of_tools(self) -> float:

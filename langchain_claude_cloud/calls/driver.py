@@ -161,7 +161,8 @@ class CallDriver(Generic[T]):
         else:
             self._take((yield Send(route.platform, outgoing, self._model_id, self._limits)))
         attempts.succeeded()
-        self._correct_reservation()
+        if self._window is not None:
+            self._correct(self._window)
         paused = self.answer.go_on()
         if paused is not None:
             self._continue(paused)
@@ -181,7 +182,7 @@ class CallDriver(Generic[T]):
         request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
-        if route.known_region() is None and (routing := route.global_routing(platform.region)):
+        if route.known_region is None and (routing := route.global_routing(platform.region)):
             MEMORY.say_once(routing)  # elsewhere it was said when the route was made
         body = request.body
         if request.urls:
@@ -238,11 +239,10 @@ class CallDriver(Generic[T]):
         """Return how many tokens of a quota the answer has taken so far."""
         return quota_tokens(self.answer.usage, self._resolved.capabilities.output_quota_weight)
 
-    def _correct_reservation(self) -> None:
+    def _correct(self, window: MinuteWindow) -> None:
         """Count what the request used in place of what was reserved for it."""
-        if self._window is not None and self._call.limit.tokens is not None:
-            used = max(0.0, self._spent() - self._spent_before)
-            self._window.correct(self._reservation, used)
+        if self._call.limit.tokens is not None:
+            window.correct(self._reservation, max(0.0, self._spent() - self._spent_before))
 
     def _release(self) -> None:
         """Leave the queues that the request may wait in."""
@@ -307,8 +307,8 @@ class CallDriver(Generic[T]):
         attempts = self._attempts
         self._complete(error)
         self._release()
-        if error.status_code is not None:
-            self._correct_reservation()
+        if self._window is not None and error.status_code is not None:
+            self._correct(self._window)
         if isinstance(error, RateLimitError) and error.is_retryable:
             MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
         attempts.count += 1
@@ -332,7 +332,7 @@ class CallDriver(Generic[T]):
         name_tools(error, [request.names.own_name(str(tool.get("name"))) for tool in tools])
         error.platform = error.platform or route.config.cloud
         error.model = error.model or route.model
-        error.region = error.region or route.known_region()
+        error.region = error.region or route.known_region
         if self._reader is not None and error.partial_message is None:
             self._reader.attach(error)
         error.partial_message = error.partial_message or self.answer.paused
@@ -356,7 +356,7 @@ class CallDriver(Generic[T]):
         from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - after a failure only
 
         route = self._attempts.route
-        following = {"platform": route.config.cloud, "region": route.known_region()}
+        following = {"platform": route.config.cloud, "region": route.known_region}
         failed = {"platform": error.platform, "region": error.region}
         state = RetryCallState(Retrying(), None, (), {"failed": failed, "next": following})
         state.attempt_number = self._attempts.count

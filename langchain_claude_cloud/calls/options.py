@@ -145,7 +145,7 @@ def read_options(
         request=RequestOptions(
             **{name: asked[name] for name in _REQUEST_FIELDS},
             **_read_tools(given),
-            betas=_listed(asked["betas"] or ()),
+            betas=_listed(asked["betas"]) if asked["betas"] else (),
             model_kwargs={**own["model_kwargs"], **asked["model_kwargs"]},
             cache_control=given.get("cache_control"),
             stream=stream,

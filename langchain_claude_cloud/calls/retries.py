@@ -209,7 +209,7 @@ class Attempts:
         for route, error in self.failures:
             known = {
                 "platform": route.config.cloud,
-                "region": error.region or route.known_region(),
+                "region": error.region or route.known_region,
                 "error": type(error).__name__,
                 "status_code": error.status_code,
                 "error_type": error.error_type,
@@ -301,14 +301,14 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     what, following = "failed with", "the request is sent again"
     if failed is not route:
         level = logging.WARNING
-        following = f"the call moves to {route.config.cloud} in {route.known_region()}"
+        following = f"the call moves to {route.config.cloud} in {route.known_region}"
         if isinstance(error, InvalidRequestError | ConfigurationError):
             what = "cannot take the request:"
     logger.log(
         level,
         "%s in %s %s %s (HTTP %s, request id %s); %s in %.2f s (attempt %d).",
         failed.config.cloud,
-        failed.known_region(),
+        failed.known_region,
         what,
         type(error).__name__,
         error.status_code,

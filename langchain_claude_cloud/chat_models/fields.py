@@ -166,7 +166,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         placed = place_key(configs, api_key=self.api_key, base_url=self.base_url)
         routes = make_routes(placed, model, residency=self.residency, default_headers=headers)
         for route in routes:
-            notice = route.global_routing(route.known_region())
+            notice = route.global_routing(route.known_region)
             if notice:
                 memory.MEMORY.say_once(notice)
         self._routes = (key, routes)
@@ -244,7 +244,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         routes = self._routes_for(self.model, self.default_headers or {})
-        profiles = [model_profile(route.resolve_in(route.known_region())) for route in routes]
+        profiles = [model_profile(route.resolve_in(route.known_region)) for route in routes]
         return cast("ModelProfile", _common(profiles))
 
 

@@ -172,7 +172,7 @@ def _ways(route: Route) -> list[Route]:
     if not bedrock_apis()[route.config.api].is_invoke_model("count_tokens"):
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
-    takes = route.resolve_in(route.known_region()).capabilities
+    takes = route.resolve_in(route.known_region).capabilities
     return ways[::-1] if takes.counts_prompts == "no" else ways
 
 
@@ -209,7 +209,7 @@ def _tell_of(refusals: Sequence[_Refusal]) -> None:
     logger.warning(
         "%s in %s %s for %s (%s%s); they are estimated, to within about %d %%.",
         route.config.cloud,
-        route.known_region(),
+        route.known_region,
         "refuses to count tokens" if refused else "does not count tokens",
         route.model,
         type(error).__name__,
@@ -250,7 +250,7 @@ def _key(call: Call) -> Hashable:
 def _measure(call: Call) -> tuple[frozenset[int], float]:
     """Return what tells messages from others, and their estimated tokens, those of tools too."""
     route = call.routes[0]
-    per_token = route.resolve_in(route.known_region()).info.characters_per_token
+    per_token = route.resolve_in(route.known_region).info.characters_per_token
     sizes = [size_of(message, per_token) for message in call.messages]
     tools = size_of_tools(call.options.request.tools, per_token)
     return frozenset(each.digest for each in sizes), sum(each.tokens for each in sizes) + tools

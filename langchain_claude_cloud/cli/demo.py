@@ -88,7 +88,7 @@ def _run_live(console: Console, cloud: CloudName, target: Target) -> None:
     (route,) = make_routes([config], target.model_name)
 
     def turns(messages: Sequence[BaseMessage]) -> Iterable[JsonObject]:
-        resolved = route.resolve_in(route.known_region())
+        resolved = route.resolve_in(route.known_region)
         built: list[JsonObject] = build_request(messages, RequestOptions(), resolved).body[
             "messages"
         ]

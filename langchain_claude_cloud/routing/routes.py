@@ -125,11 +125,12 @@ class Route:
         given += [
             SecretStr(f"{name}:{said}") for name, said in headers if is_credential(name, said)
         ]
-        address = (self.known_region(), config.effective_base_url(), self.model)
+        address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, owner, *address, tuple(map(_mark, given)))
 
+    @cached_property
     def known_region(self) -> str | None:
-        """Return the region as far as arguments and environment tell it."""
+        """The region as far as arguments and environment tell it, when it is first asked for."""
         if isinstance(self.config, Vertex):
             return self.config.region_for(self.model)
         return self.config.effective_region()
@@ -255,7 +256,7 @@ class Route:
             f"residency={self.residency!r} is set, but {what}, or leave out residency.",
             platform=self.config.cloud,
             model=self.model,
-            region=self.known_region(),
+            region=self.known_region,
         )
 
 
@@ -308,7 +309,7 @@ def make_routes(
         Route(config, model, residency, dict(default_headers or {})) for config in platforms
     )
     for route in routes:
-        route.resolve_in(route.known_region())
+        route.resolve_in(route.known_region)
     return routes
 
 

@@ -89,7 +89,7 @@ def routes_in(*regions: str) -> Sequence[Route]:
 
 def region_of(plan: Plan) -> str | None:
     """Return where the next attempt goes."""
-    return plan.route.known_region()
+    return plan.route.known_region
 
 
 def throttled(asked: float | None = None) -> RateLimitError:
