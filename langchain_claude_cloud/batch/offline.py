@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_claude_cloud.calls.answer import PausableAnswer, WholeMessage
+from langchain_claude_cloud.calls.answer import PausableAnswer, ignore_events
 from langchain_claude_cloud.calls.driver import CallDriver
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import find_arn_target
@@ -42,7 +42,6 @@ class OfflineCalls:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._route = call.routes[0]
-        self._handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
 
     def request(self, messages: Sequence[BaseMessage]) -> OutgoingRequest:
         """Return a request, unsigned. Gets images and documents that are given by URL.
@@ -66,7 +65,7 @@ class OfflineCalls:
         source, names = self._source
         call = self._call
         answer: PausableAnswer[None] = PausableAnswer(
-            self._handler, version=call.version, with_usage=call.with_usage
+            ignore_events, version=call.version, with_usage=call.with_usage
         )
         response = HttpResponse(200, _BATCH, json.dumps(body).encode())
         answer.take(response, self._route.platform, source, names)
@@ -80,7 +79,7 @@ class OfflineCalls:
         )
 
     def _driver(self, messages: Sequence[BaseMessage]) -> CallDriver[None]:
-        return CallDriver(replace(self._call, messages=messages), "invoke", self._handler)
+        return CallDriver(replace(self._call, messages=messages), "invoke", ignore_events)
 
     @cached_property
     def _characters_per_token(self) -> float:

@@ -9,7 +9,7 @@ the endpoint that answered first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
@@ -21,6 +21,7 @@ from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import (
+    IGNORE_EVENTS,
     EventHandler,
     MessageAccumulator,
 )
@@ -128,25 +129,9 @@ class PausableAnswer(Generic[T]):
         )
 
 
-class WholeMessage(EventHandler[None]):
-    """The handler of an answer that is wanted whole: it sees that a message can be made of it.
-
-    What is malformed only as a whole, such as the usage, is an error of the stream then.
-    """
-
-    def __init__(self, version: OutputVersion, source: ResponseSource, *, with_usage: bool) -> None:
-        self._version = version
-        self._source = source
-        self._with_usage = with_usage
-
-    def message_stop(self, state: MessageAccumulator[None]) -> Sequence[None]:
-        """Make the message, and say nothing.
-
-        Raises:
-            TypeError, ValueError: The answer is not of the documented form.
-        """
-        build_message(state, self._source, version=self._version, with_usage=self._with_usage)
-        return ()
+def ignore_events(_: ResponseSource) -> EventHandler[None]:
+    """Return the handler of an answer that is wanted whole."""
+    return IGNORE_EVENTS
 
 
 def read_json(

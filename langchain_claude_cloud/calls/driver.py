@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
-from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, WholeMessage, read_json
+from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, ignore_events, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -52,7 +52,6 @@ from langchain_claude_cloud.request.body import (
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools
-from langchain_claude_cloud.response.accumulator import IGNORE_EVENTS
 from langchain_claude_cloud.response.message import ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
 
@@ -378,8 +377,7 @@ def complete(call: Call) -> Steps[AIMessage]:
     """
     limit = call.options.request.max_tokens
     is_long = limit is None or limit > STREAMED_FROM_MAX_TOKENS
-    handler = partial(WholeMessage, call.version, with_usage=call.with_usage)
-    driver = CallDriver(call, "stream" if is_long else "invoke", handler)
+    driver = CallDriver(call, "stream" if is_long else "invoke", ignore_events)
     yield from driver.steps()
     return driver.answer.message()
 
@@ -390,6 +388,6 @@ def count_tokens(call: Call) -> Steps[int]:
     Raises:
         ClaudeCloudError: The cloud refused; not every region counts for every model.
     """
-    driver = CallDriver(call, "count_tokens", lambda _: IGNORE_EVENTS)
+    driver = CallDriver(call, "count_tokens", ignore_events)
     yield from driver.steps()
     return driver.count

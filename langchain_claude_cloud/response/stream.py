@@ -183,8 +183,8 @@ class ResponseStream(Generic[T]):
             self._check_order(kind)
         outputs = self.accumulator.add(event)
         if kind == "message_stop":
-            if self.accumulator.is_paused:
-                self._build(with_usage=True)  # no handler sees it whole, and it is sent back
+            if not outputs:
+                self._build(with_usage=True)  # no handler sees whether a message can be made of it
             self.complete = True
         return outputs
 
