@@ -22,7 +22,7 @@ from langchain_core.runnables import RunnableBinding
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.request.messages.tool_calls import INVALID_JSON
+from langchain_claude_cloud.request.messages.turns import INVALID_JSON
 
 try:
     from langchain.agents.middleware import (

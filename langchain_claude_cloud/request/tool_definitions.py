@@ -11,7 +11,7 @@ from typing_extensions import is_typeddict
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.tool_calls import parse_object
+from langchain_claude_cloud.request.messages.blocks import parse_object
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool

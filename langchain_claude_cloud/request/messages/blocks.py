@@ -7,6 +7,7 @@ dicts; the values nested in them are the caller's and must not be changed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
@@ -349,3 +350,12 @@ def _restore(annotation: JsonObject) -> JsonObject | None:
     if kind == "web_search_result_location":
         citation["url"] = annotation.get("url")
     return _clean(citation)
+
+
+def parse_object(text: str) -> JsonObject | None:
+    """Parse a JSON object strictly; None if the text is anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

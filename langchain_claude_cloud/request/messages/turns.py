@@ -15,7 +15,10 @@ from typing import Final, Literal, TypeAlias
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import THINKING
-from langchain_claude_cloud.request.messages.tool_calls import INVALID_JSON
+
+INVALID_JSON: Final = "INVALID_JSON"
+"""The key under which arguments that do not parse go back to the model
+(https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming)."""
 
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 
