@@ -25,9 +25,9 @@ from langchain_claude_cloud.request.messages.blocks import (
     MEDIA,
     Converter,
     content_of,
-    convert_annotations,
     convert_block,
     convert_blocks,
+    convert_citations,
     convert_text,
     nothing,
     parse_object,
@@ -136,7 +136,7 @@ def _without_nulls(block: JsonObject) -> JsonObject:
 
 def _text(block: JsonObject) -> JsonObject | None:
     wire = convert_text(block)
-    citations = convert_annotations(block.get("annotations"))
+    citations = convert_citations(block.get("annotations"))
     return {**wire, "citations": citations} if wire is not None and citations else wire
 
 

@@ -312,44 +312,35 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
 }
 
 
-def convert_citations(citations: object) -> list[JsonObject]:
-    """Return native citations in their request form; those of other APIs are left out."""
-    return [_clean(citation) for citation in _mappings(citations) if citation.get("type")]
+def convert_citations(given: object) -> list[JsonObject]:
+    """Return citations in their request form; those of other APIs are left out.
+
+    Args:
+        given: A list of Claude's own citations, or of LangChain's standard annotations.
+    """
+    items = given if isinstance(given, list) else []
+    found = (_citation(item) for item in items if isinstance(item, dict))
+    return [citation for citation in found if citation is not None]
 
 
-def convert_annotations(annotations: object) -> list[JsonObject]:
-    """Translate standard annotations back; those that are not Claude's are left out."""
-    found = (_restore(annotation) for annotation in _mappings(annotations))
-    return [citation for citation in found if citation]
-
-
-def _mappings(values: object) -> Iterable[JsonObject]:
-    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
-
-
-def _clean(citation: JsonObject) -> JsonObject:
-    wire = {key: value for key, value in citation.items() if key not in _ANSWER_ONLY}
-    title = _TITLES.get(wire["type"])
-    if title:
-        wire.setdefault(title, None)
-    return wire
-
-
-def _restore(annotation: JsonObject) -> JsonObject | None:
-    if annotation.get("type") == "non_standard_annotation":
-        value = annotation.get("value")
-        return _clean(value) if isinstance(value, dict) and value.get("type") else None
-    extras = annotation.get("extras")
-    if not isinstance(extras, dict):
+def _citation(given: JsonObject) -> JsonObject | None:
+    kind, extras = given.get("type"), given.get("extras") or {}
+    if kind == "non_standard_annotation":
+        value = given.get("value")
+        return _citation(value) if isinstance(value, dict) else None
+    if kind == "citation":
+        kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
+        if kind is None:
+            return None
+        title = {_TITLES[kind]: given.get("title")}
+        url = {"url": given.get("url")} if kind == "web_search_result_location" else {}
+        given = {"cited_text": given.get("cited_text", ""), **title, **url, **extras}
+    if not kind:
         return None
-    kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
-    if kind is None:
-        return None
-    citation = {"type": kind, "cited_text": annotation.get("cited_text", ""), **extras}
-    citation[_TITLES[kind]] = annotation.get("title")
-    if kind == "web_search_result_location":
-        citation["url"] = annotation.get("url")
-    return _clean(citation)
+    wire = {key: value for key, value in given.items() if key not in _ANSWER_ONLY}
+    if kind in _TITLES:
+        wire.setdefault(_TITLES[kind], None)
+    return wire | {"type": kind}
 
 
 def parse_object(text: str) -> JsonObject | None:
