@@ -219,7 +219,8 @@ def _refuse_unsafe(model: str, cloud: Cloud) -> None:
     """Refuse what could change the path of the URL."""
     arn = split_arn(model)
     parts = arn[1].split("/") if arn else [model]
-    shaped = arn or _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
+    named = _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
+    shaped = arn or (named and not model.startswith("arn:"))
     climbs = ".." in model or not all(part.strip(".") for part in parts)
     if shaped and not climbs and len(model) <= _LONGEST_ID:
         return

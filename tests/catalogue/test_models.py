@@ -452,6 +452,8 @@ def test_an_id_of_the_other_cloud_is_refused_with_the_right_one(
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/x/",
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/",
         "arn:aws:s3:::bucket/key",
+        "arn:aws:bedrock:us-east-1:123456789012:",
+        "arn:aws:bedrock",
         "arn:aws:bedrock:us-east-1:\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff10\uff11\uff12:inference-profile/x",
         "claude-" + "x" * 2048,
     ],
