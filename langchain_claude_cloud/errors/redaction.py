@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import UserDict
+from collections.abc import Mapping
 from typing import Final, Self
 
 # A JWT is an identity, or an assertion of one. Of a run of its letters only the first "eyJ" is
@@ -91,29 +92,17 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class SafeHeaders(Mapping[str, str]):
+class SafeHeaders(UserDict[str, str]):
     """Headers that show no credential when they are printed, serialized or pickled.
 
     It is no ``dict``, since serializers write those out as they are.
     """
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = dict(headers)
-
-    def __getitem__(self, name: str) -> str:
-        return self._headers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._headers)
-
-    def __len__(self) -> int:
-        return len(self._headers)
-
     def __repr__(self) -> str:
-        return repr(mask_headers(self._headers))
+        return repr(mask_headers(self.data))
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
-        return type(self), (mask_headers(self._headers),)
+        return type(self), (mask_headers(self.data),)
 
     def __copy__(self) -> Self:
         return self
