@@ -24,6 +24,9 @@ from langchain_claude_cloud.errors.types import Cloud, JsonObject
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
 
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A header's name as HTTP has it."""
+
 PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
 """A project's id or number of Google Cloud. Dots in a row could climb out of a URL's path."""
 
@@ -47,7 +50,6 @@ _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _REGION = (
     REGION,
     "is malformed. It is a region such as 'us-east-1': a-z, 0-9 and '-' only.",
@@ -248,7 +250,7 @@ def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, st
     """
     pairs: list[tuple[object, object]] = list((headers or {}).items())
     for name, value in pairs:
-        named = isinstance(name, str) and _HEADER_NAME.fullmatch(name)
+        named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
         if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
             raise refusal(
                 owner,

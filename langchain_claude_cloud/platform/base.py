@@ -8,7 +8,6 @@ refusals.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
-from langchain_claude_cloud.config.checks import is_loopback, url_problem
+from langchain_claude_cloud.config.checks import HEADER_NAME, is_loopback, url_problem
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -246,7 +245,6 @@ USER_AGENT: Final = f"langchain-claude-cloud/{langchain_claude_cloud.__version__
 """What the package calls itself to servers."""
 
 _OWN_HEADERS: Final = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +312,7 @@ class PlatformRequest:
         headers = {**_OWN_HEADERS, **self.request.headers, **signed}
         for name, value in headers.items():
             is_sound = value.isascii() and (value.isprintable() or not value)
-            if not (is_sound and _HEADER_NAME.fullmatch(name)):
+            if not (is_sound and HEADER_NAME.fullmatch(name)):
                 raise self.error(
                     ConfigurationError,
                     f"The header {name!r} for {self.label} holds a line break, a control character "

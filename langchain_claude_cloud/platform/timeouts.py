@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from langchain_claude_cloud.errors import ConfigurationError, RequestTimeoutError
 from langchain_claude_cloud.errors.types import Cloud
@@ -15,10 +16,6 @@ _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}
 _FIELDS = ("connect", "start", "idle", "total")
 # A loop's timers ring by as much too early.
 _CLOCK_STEP = 0.01
-
-
-def _for_ever() -> float:
-    return math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Timeouts:
     start: float = 600.0
     idle: float = 120.0
     total: float | None = None
-    remaining: Callable[[], float] = field(default=_for_ever, repr=False, compare=False)
+    remaining: Callable[[], float] = field(default=partial(float, "inf"), repr=False, compare=False)
 
     @classmethod
     def for_cloud(

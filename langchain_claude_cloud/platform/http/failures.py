@@ -41,6 +41,7 @@ TRANSPORT_FAILURES = (
 _TIMEOUTS = (httpx.TimeoutException, TimeoutError)
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _LOCAL = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+_NO_ADDRESS = ("Name or service not known", "getaddrinfo", "nodename")
 # What the cloud's own library reads as well, which fetches the credentials.
 _BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
 # Too many open files in this process or system, no memory, no buffers, no port that is free.
@@ -133,31 +134,28 @@ def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> 
 
 
 def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeCloudError:
+    """Say whether anything was reached, and what to check."""
     text = str(cause)
-    # Once the request was on its way the cloud, or something in its place, was reached.
-    happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
-    error = request.error(
-        ConnectionFailedError,
-        f"{request.label} {happened}{_reason(cause)}. {_connection_remedy(cause, request)}",
-    )
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        error.is_retryable = False
-    return error
-
-
-def _connection_remedy(cause: BaseException, request: PlatformRequest) -> str:
-    text = str(cause)
+    is_distrusted = "CERTIFICATE_VERIFY_FAILED" in text
+    remedy = "Check the network, the region and base_url; a firewall may need a proxy."
     if isinstance(cause, httpx.ProxyError):
-        return "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
-    if "CERTIFICATE_VERIFY_FAILED" in text:
+        remedy = "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
+    elif is_distrusted:
         bundle = _BUNDLES[request.platform.name]
-        return (
+        remedy = (
             f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle, which also serves "
             "the requests for credentials."
         )
-    if "Name or service not known" in text or "getaddrinfo" in text or "nodename" in text:
-        return "The host has no address: check the region and base_url, and DNS."
-    return "Check the network, the region and base_url; a firewall may need a proxy."
+    elif any(words in text for words in _NO_ADDRESS):
+        remedy = "The host has no address: check the region and base_url, and DNS."
+    # Once the request was on its way the cloud, or something in its place, was reached.
+    happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
+    error = request.error(
+        ConnectionFailedError, f"{request.label} {happened}{_reason(cause)}. {remedy}"
+    )
+    if is_distrusted:
+        error.is_retryable = False
+    return error
 
 
 def _reason(cause: BaseException) -> str:
