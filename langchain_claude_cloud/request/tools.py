@@ -234,12 +234,13 @@ def _names(tools: Iterable[ConvertedTool]) -> ToolNames:
     keys: dict[str, KeyNames] = {}
     for tool in tools:
         name = tool.get("name")
+        if not isinstance(name, str):
+            continue
         if name in keys:
             raise InvalidInputError(
                 f"two tools are called {name!r}; the API requires unique names. Rename one."
             )
-        if isinstance(name, str):
-            keys[name] = tool.key_names
+        keys[name] = tool.key_names
     return ToolNames.of(keys)
 
 
