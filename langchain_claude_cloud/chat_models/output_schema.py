@@ -21,14 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, TypeAdapter
 
-from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema
-from langchain_claude_cloud.request.tool_definitions import (
-    define_tool,
-    schema_of,
-    schema_of_type,
-)
+from langchain_claude_cloud.request.tool_definitions import define_tool, schema_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError
@@ -110,11 +105,7 @@ class OutputSchema:
 
 def _json_schema(given: JsonObject | type) -> JsonObject:
     if not isinstance(given, dict):
-        try:
-            schema = schema_of(given)
-        except InvalidInputError:
-            schema = schema_of_type(given)
-        return modern_schema(schema, keep_titles=False)
+        return modern_schema(schema_of(given, any_type=True), keep_titles=False)
     if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
         tool = define_tool(given)
         described = {key: tool[key] for key in ("description",) if key in tool}

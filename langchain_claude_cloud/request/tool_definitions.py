@@ -111,18 +111,31 @@ def _from_python(tool: object) -> JsonObject:
     }
 
 
-def schema_of(given: object) -> JsonObject:
+def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
     """Return the JSON schema of a class or a function, or of a tool's arguments.
 
+    Args:
+        given: What to describe.
+        any_type: Whether it may be a union, ``list[int]`` and what else pydantic can describe;
+            else of those only a `TypedDict` with `NotRequired` or that holds itself.
+
     Raises:
-        InvalidInputError: langchain-core cannot describe it.
+        InvalidInputError: It cannot be described.
     """
     try:
         return _schema_of_model(given) or _schema_by_core(given)
     except (ValueError, TypeError, RecursionError) as error:
-        if is_typeddict(given):
-            return schema_of_type(given)
-        raise _no_tool(given, str(error)) from error
+        if given is None or not (any_type or is_typeddict(given)):
+            raise _no_tool(given, f"it has no JSON schema ({error})") from error
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
+        return adapter.json_schema()
+    except (PydanticUserError, NameError, TypeError) as error:
+        problem = str(error).splitlines()[0].rstrip(".")
+        raise InvalidInputError(
+            f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
+            "type or a dict that is a JSON schema."
+        ) from error
 
 
 def _schema_of_model(given: object) -> JsonObject | None:
@@ -156,27 +169,6 @@ def _schema_by_core(given: object) -> JsonObject:
     function = convert_to_openai_function(cast("type", given))
     described = {"title": function["name"], "description": function.get("description")}
     return {**described, **function.get("parameters", {})}
-
-
-def schema_of_type(given: object) -> JsonObject:
-    """Return the schema of a type that langchain-core cannot describe.
-
-    Such are unions, ``list[int]``, and a `TypedDict` with `NotRequired` or that holds itself.
-
-    Raises:
-        InvalidInputError: It is no type, or pydantic cannot describe it either.
-    """
-    try:
-        if given is not None:
-            adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
-            return adapter.json_schema()
-        problem = "it is None."
-    except (PydanticUserError, NameError, TypeError) as error:
-        problem = f"{str(error).splitlines()[0].rstrip('.')}."
-    raise InvalidInputError(
-        f"{given!r:.200} has no JSON schema: {problem} Give a pydantic class, a TypedDict, a type "
-        "or a dict that is a JSON schema."
-    )
 
 
 def _no_tool(tool: object, problem: str) -> InvalidInputError:
