@@ -24,7 +24,6 @@ _UNIONS: Final = {
     "oneOf": "exactly one of these must hold",
 }
 _ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "if", "then", "else", "type")
-_DEEPEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +102,37 @@ class _Root:
     rules: list[str] = field(default_factory=list)
     is_object: bool = False
 
-    def read(self, part: JsonObject, depth: int = 0) -> _Root:
-        """Add what a schema and its alternatives say, and return the root."""
+    def read(self, schema: object, within: frozenset[object] = frozenset()) -> _Root:
+        """Add what a schema and its alternatives say, and return the root.
+
+        Args:
+            schema: The schema.
+            within: The references that led to it: a schema may be an alternative of itself.
+        """
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        if reference in within:
+            return self
+        within |= {reference} if reference else frozenset()
+        part = resolve_root(schema, self.definitions)
         self._allow(part.get("properties") or {})
         self.required += part.get("required") or ()
         self.is_object = self.is_object or part.get("type") == "object" or "properties" in part
-        if depth > _DEEPEST:
-            return self
-        for schema in part.get("allOf") or ():
-            self.read(resolve_root(schema, self.definitions), depth + 1)
+        for each in part.get("allOf") or ():
+            self.read(each, within)
         for keyword, meaning in _UNIONS.items():
             if part.get(keyword):
-                self._add_union(part[keyword], meaning, depth + 1)
+                self._add_union(part[keyword], meaning, within)
         if "if" in part:
-            self._add_condition(part, depth + 1)
+            self._add_condition(part, within)
         return self
 
     def _allow(self, properties: Mapping[str, object]) -> None:
         for name, schema in properties.items():
             self.properties[name] = _either(self.properties.get(name, {}), schema)
 
-    def _add_union(self, schemas: list[JsonObject], meaning: str, depth: int) -> None:
+    def _add_union(self, schemas: list[object], meaning: str, within: frozenset[object]) -> None:
         parts = [resolve_root(schema, self.definitions) for schema in schemas]
-        read = [_Root(self.definitions).read(part, depth) for part in parts]
+        read = [_Root(self.definitions).read(schema, within) for schema in schemas]
         for each in read:
             self._allow(each.properties)
             self.is_object = self.is_object or each.is_object
@@ -138,11 +145,11 @@ class _Root:
         elif told and len(parts) == 1:
             self.rules.append(told[0])
 
-    def _add_condition(self, part: JsonObject, depth: int) -> None:
+    def _add_condition(self, part: JsonObject, within: frozenset[object]) -> None:
         condition = _in_words(resolve_root(part["if"], self.definitions))
         for keyword, start in (("then", "if"), ("else", "unless")):
             schema = resolve_root(part.get(keyword), self.definitions)
-            found = _Root(self.definitions).read(schema, depth).properties
+            found = _Root(self.definitions).read(part.get(keyword), within).properties
             for name, held in found.items():
                 self.properties.setdefault(name, held)
             consequence = _in_words(schema)

@@ -209,6 +209,14 @@ def test_a_schema_that_refers_to_itself_keeps_its_type() -> None:
     assert tree.schema["properties"] == {"k": {"$ref": "#/$defs/N"}}
 
 
+@pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])
+def test_a_root_that_is_an_alternative_of_itself_is_read_once(union: str) -> None:
+    """Twice two alternatives at each of its levels would take hours."""
+    itself = [{"$ref": "#"}, {"$ref": "#/$defs/A"}, {"properties": {"b": TEXT}}]
+    found = read({"properties": {"a": TEXT}, union: itself, "$defs": {"A": {union: itself}}})
+    assert found.schema["properties"] == {"a": TEXT, "b": TEXT}
+
+
 @pytest.mark.parametrize(
     "reference",
     ["#/$defs/missing", "#/$defs/null", "https://x.example/other.json", "file.json"],
