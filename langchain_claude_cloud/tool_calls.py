@@ -224,9 +224,7 @@ class ToolCallTracker:
     def _read_chunk(self, key: str, chunk: AIMessageChunk) -> Iterator[ToolCallUpdate]:
         is_ours = isinstance(chunk, ClaudeMessageChunk)
         for fragment in chunk.tool_call_chunks:
-            call = self._call_of(key, fragment, is_parsed_by_stream=is_ours)
-            if call is not None:
-                yield call.grow(fragment["args"] or "")
+            yield from self._grow(key, fragment, is_parsed_by_stream=is_ours)
         if isinstance(chunk, ClaudeMessageChunk):
             for position in sorted(chunk.parsed_calls):
                 yield from self._finish(key, position, chunk.parsed_calls[position])
@@ -260,9 +258,7 @@ class ToolCallTracker:
                     yield call.grow(text)
             case {"index": int(index), "content": {"type": "tool_call_chunk"} as head}:
                 fragment = cast("ToolCallChunk", {**cast("JsonObject", head), "index": index})
-                call = self._call_of(key, fragment, is_parsed_by_stream=True)
-                if call is not None:
-                    yield call.grow(fragment["args"] or "")
+                yield from self._grow(key, fragment, is_parsed_by_stream=True)
             case {
                 "event": "content-block-finish",
                 "index": int(index),
@@ -270,10 +266,10 @@ class ToolCallTracker:
             }:
                 yield from self._finish(key, index, cast("ParsedToolCall", parsed))
 
-    def _call_of(
+    def _grow(
         self, key: str, fragment: ToolCallChunk, *, is_parsed_by_stream: bool
-    ) -> _Call | None:
-        """Return the call that a fragment belongs to, a new one if it is the first."""
+    ) -> Iterator[ToolCallUpdate]:
+        """Add a fragment to its call, a new one if it is the first, unless that is finished."""
         calls = self._messages.setdefault(key, {})
         index = fragment.get("index")
         if not isinstance(index, int):
@@ -282,7 +278,9 @@ class ToolCallTracker:
         if index not in calls:
             name = fragment["name"] or ""
             calls[index] = _Call(index, fragment["id"], name, is_parsed_by_stream)
-        return calls[index]
+        call = calls[index]
+        if call is not None:
+            yield call.grow(fragment["args"] or "")
 
     def _finish(
         self, key: str, index: int, parsed_call: ParsedToolCall

@@ -185,15 +185,14 @@ class MessageAccumulator(Generic[T]):
             if not block.ended or (block.kind == "client_tool" and block.parsed_call is None)
         ]
         stop_reason = self.fields.get("stop_reason")
+        is_cut = stop_reason in CUTTING_STOP_REASONS
+        why = f"the answer was cut by {stop_reason}" if is_cut else "the block never ended"
         for block in undecided:
-            if block.kind != "client_tool":
-                continue
-            if stop_reason in CUTTING_STOP_REASONS:
-                block.parsed_call = block.invalid(f"truncated: the answer was cut by {stop_reason}")
-            elif not block.ended:
-                block.parsed_call = block.invalid("truncated: the block never ended")
-            else:
-                block.parsed_call = block.parse()
+            if block.kind == "client_tool":
+                is_whole = block.ended and not is_cut
+                block.parsed_call = (
+                    block.parse() if is_whole else block.invalid(f"truncated: {why}")
+                )
         return undecided
 
     def _message_start(self, event: JsonObject) -> None:

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
+from langchain_claude_cloud.errors import Place
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.response.accumulator import (
     GUARDRAIL_ACTION,
@@ -66,6 +67,11 @@ class ResponseSource:
     attempts: int = 1
     service_tier: str | None = None
     latency: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the response came from, as errors name it."""
+        return {"platform": self.platform, "model": self.model, "region": self.region}
 
 
 def start_metadata(state: MessageAccumulator[Any], source: ResponseSource) -> JsonObject:

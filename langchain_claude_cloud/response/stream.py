@@ -18,7 +18,6 @@ from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
-    Place,
     StreamInterruptedError,
     error_from_event,
     error_from_exception_frame,
@@ -75,11 +74,6 @@ class ResponseStream(Generic[T]):
         self.has_emitted = False
         self._decoder = DECODERS[framing]()
         self._source = source
-        self._place: Place = {
-            "platform": source.platform,
-            "model": source.model,
-            "region": source.region,
-        }
         self._version = version
         self._size = 0
         self._has_begun = False
@@ -123,7 +117,7 @@ class ResponseStream(Generic[T]):
         error = StreamInterruptedError(
             f"The answer of {label} ({self._source.model}, region {self._source.region}) "
             f"broke off: {reason}. {arrived}",
-            **self._place,
+            **self._source.place,
             request_id=self._source.request_id,
         )
         return self.attach(error)
@@ -164,7 +158,7 @@ class ResponseStream(Generic[T]):
         failure = self._decoder.failure
         if isinstance(failure, ExceptionFrameError) and not self.complete:
             kind, body = failure.exception_type, failure.payload
-            raise self.attach(error_from_exception_frame(kind, body, **self._place))
+            raise self.attach(error_from_exception_frame(kind, body, **self._source.place))
         if failure is not None and not self.complete:
             raise self.interrupted(str(failure))
 
@@ -178,7 +172,7 @@ class ResponseStream(Generic[T]):
             raise TypeError("not a JSON object")
         kind = event["type"]
         if kind == "error":
-            raise self.attach(error_from_event(event, **self._place))
+            raise self.attach(error_from_event(event, **self._source.place))
         if kind != "content_block_delta" or not self._seen:
             self._check_order(kind)
         outputs = self.accumulator.add(event)
@@ -204,6 +198,6 @@ class ResponseStream(Generic[T]):
         """Return the error that came as JSON in place of a stream, with status 200."""
         if not any(word in body for word in _ERROR_WORDS):
             return self.interrupted("it is one JSON value, and not a stream of events")
-        error = error_from_response(HTTPStatus.OK, {}, body, **self._place)
+        error = error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
         error.request_id = error.request_id or self._source.request_id
         return self.attach(error)

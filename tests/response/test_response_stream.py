@@ -84,9 +84,10 @@ def test_an_error_event_is_an_error_of_its_kind() -> None:
 def test_nothing_is_handed_out_before_there_is_content() -> None:
     """Until then an error can be answered by sending the request again."""
     stream = _stream()
-    assert list(stream.feed(sse([start(), {"type": "ping"}]))) == []
+    beginning = [start(), {"type": "ping"}, opened(0, {"type": "text", "text": ""})]
+    assert list(stream.feed(sse(beginning))) == []
     assert stream.has_emitted is False
-    assert len(list(stream.feed(sse(text(0, "x"))))) == 2
+    assert len(list(stream.feed(sse(text(0, "x")[1:])))) == 2
     assert stream.has_emitted is True
 
 
