@@ -193,6 +193,16 @@ CONVERTED: list[tuple[str, Any, Any]] = [
         document({"type": "url", "url": "https://example.org/a.pdf"}),
     ),
     (
+        "OpenAI file by URL",
+        {"type": "input_file", "file_url": "https://example.org/a.pdf", "filename": "a.pdf"},
+        document({"type": "url", "url": "https://example.org/a.pdf"}, title="a.pdf"),
+    ),
+    (
+        "Google's file by URI",
+        {"type": "media", "mime_type": "application/pdf", "file_uri": "https://example.org/a.pdf"},
+        document({"type": "url", "url": "https://example.org/a.pdf"}),
+    ),
+    (
         "version 0 PDF",
         {"type": "file", "source_type": "base64", "data": PDF, "mime_type": "application/pdf"},
         document(PDF_SOURCE),

@@ -45,8 +45,6 @@ _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusa
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
-
-
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 """What LangChain has no field for."""
 

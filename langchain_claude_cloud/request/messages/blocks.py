@@ -239,12 +239,13 @@ def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
 def _source(held: JsonObject, *, image: bool) -> JsonObject:
     """Return the source for what a block holds, or Anthropic's own source, of any form."""
     media_type = held.get("mime_type", held.get("media_type"))
-    text, url = held.get("text"), held.get("url")
+    data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
+    url = held.get("url") or held.get("file_url") or held.get("file_uri")
+    text = held.get("text")
     if text is None and held.get("source_type") == "text":
         text = url  # version 0 keeps the text of a file under either key
     if isinstance(text, str) and not image:
         return text_source(text)
-    data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
     if data is not None:
         return data_source(data, media_type, image=image)
     if isinstance(url, str):
