@@ -21,7 +21,6 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
 )
 from langchain_claude_cloud.platform.base import USER_AGENT
-from langchain_claude_cloud.platform.blocking import start_thread
 from langchain_claude_cloud.platform.fetch_policy import (
     FetchedMedia,
     MediaBudget,
@@ -36,7 +35,7 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
-from langchain_claude_cloud.platform.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts, start_thread
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""

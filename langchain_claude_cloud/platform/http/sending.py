@@ -15,18 +15,18 @@ import httpx
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
-from langchain_claude_cloud.platform.blocking import (
+from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
+from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, client_failure
+from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
+from langchain_claude_cloud.platform.http.sync_transport import call_ends
+from langchain_claude_cloud.platform.timeouts import (
     aprepare,
+    finite,
     in_single_flight,
     in_thread,
     prepare,
     within_call,
 )
-from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
-from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, client_failure
-from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
-from langchain_claude_cloud.platform.http.sync_transport import call_ends
-from langchain_claude_cloud.platform.timeouts import finite
 
 _NOT_RENEWED = "The credentials were not renewed"
 # Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.

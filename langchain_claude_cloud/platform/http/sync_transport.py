@@ -18,7 +18,6 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.blocking import run_within
 from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
@@ -26,6 +25,7 @@ from langchain_claude_cloud.platform.http.environment import (
     connection_limit,
 )
 from langchain_claude_cloud.platform.http.loops import open_sockets
+from langchain_claude_cloud.platform.timeouts import run_within
 
 call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", default=math.inf)
 """When the time of the call is up that this thread sends a request for."""

@@ -174,8 +174,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     """What constructors need of this stage costs no import of httpx."""
     script = (
         "import sys, langchain_core.exceptions; before = set(sys.modules); "
-        "from langchain_claude_cloud.platform.timeouts import Timeouts; "
-        "import langchain_claude_cloud.platform.blocking, langchain_claude_cloud.platform.http; "
+        "import langchain_claude_cloud.platform.timeouts, langchain_claude_cloud.platform.http; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
     )
