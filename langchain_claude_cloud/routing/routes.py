@@ -25,7 +25,6 @@ from langchain_claude_cloud.catalogue.bedrock import (
     bedrock_apis,
     lookup_of,
     region_of,
-    split_arn,
     tells_where_it_leads,
 )
 from langchain_claude_cloud.catalogue.resolution import (
@@ -355,7 +354,7 @@ def bedrock_settings(
     decided = {
         "credentials": _bedrock_credentials(config),
         "region": config.effective_region(),
-        "arn_region": (region_of(model) or None) if split_arn(model) else None,
+        "arn_region": (region_of(model) or None) if model.startswith("arn:") else None,
         "base_url": config.effective_base_url(),
         "api_headers": config.api_headers(),
         "extra_headers": check_headers("Bedrock", default_headers),

@@ -327,7 +327,7 @@ def test_a_cache_point_behind_calls_and_results_marks_them() -> None:
 def test_cache_points_within_results_and_behind_blocks_of_other_apis() -> None:
     """Wherever they stand, they mark what is before them."""
     wrapped = {"type": "non_standard", "value": {"type": "text", "text": "b"}}
-    said = [{"type": "output_text", "text": "a"}, POINT, wrapped]
+    said: list[str | dict[Any, Any]] = [{"type": "output_text", "text": "a"}, POINT, wrapped]
     sent = _convert(
         HumanMessage([*said, POINT]),
         AIMessage([_USE]),
