@@ -15,10 +15,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import every_schema
 
@@ -198,12 +199,22 @@ class ToolNames:
     keys: Mapping[str, KeyNames] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, keys: Mapping[str, KeyNames]) -> ToolNames:
+    def of(cls, tools: Iterable[tuple[str, KeyNames]]) -> ToolNames:
         """Find names for those of a request's tools that the API refuses.
 
         Args:
-            keys: For each tool, by its own name, those of its keys.
+            tools: The own name of each tool, and those of its keys.
+
+        Raises:
+            InvalidInputError: Two tools have the same name.
         """
+        keys: dict[str, KeyNames] = {}
+        for name, held in tools:
+            if name in keys:
+                raise InvalidInputError(
+                    f"two tools are called {name!r}; the API requires unique names. Rename one."
+                )
+            keys[name] = held
         taken = {name for name in keys if _NAME.fullmatch(name)}
         unfit = [name for name in keys if name not in taken]
         wire = {name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken) for name in unfit}

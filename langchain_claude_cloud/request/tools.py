@@ -219,7 +219,8 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-    names = _names(fit)
+    named = [(str(tool["name"]), tool.key_names) for tool in fit if tool.get("name")]
+    names = ToolNames.of(named)
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
@@ -227,21 +228,6 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     if isinstance(chosen, str):
         choice = {**choice, "name": names.wire_name(chosen)}
     return PreparedTools(tools, betas, notices, names, choice or None)
-
-
-def _names(tools: Iterable[ConvertedTool]) -> ToolNames:
-    """Find names for the tools and the property keys that the API refuses."""
-    keys: dict[str, KeyNames] = {}
-    for tool in tools:
-        name = tool.get("name")
-        if not isinstance(name, str):
-            continue
-        if name in keys:
-            raise InvalidInputError(
-                f"two tools are called {name!r}; the API requires unique names. Rename one."
-            )
-        keys[name] = tool.key_names
-    return ToolNames.of(keys)
 
 
 def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
