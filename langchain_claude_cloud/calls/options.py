@@ -6,7 +6,7 @@ suggests the nearest known one: a silently ignored argument would be a bug that 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
@@ -127,7 +127,9 @@ def read_options(
         InvalidInputError: An argument is not known, or of another kind.
         ConfigurationError: ``max_retries`` is no whole number of 0 or more.
     """
-    _check_names(arguments, getattr(type(fields), "model_fields", ()))
+    for name in arguments:
+        if name not in CALL_NAMES:
+            raise _not_taken(name, getattr(type(fields), "model_fields", ()))
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
     given = {
         FIELD_ALIASES.get(name, name): value
@@ -157,22 +159,19 @@ def read_options(
     )
 
 
-def _check_names(names: Iterable[str], fields: Container[str]) -> None:
-    """Refuse a name that is not known, and name those most like it."""
-    known = sorted(CALL_NAMES)
-    for name in names:
-        if name in fields and name not in CALL_NAMES:
-            raise InvalidInputError(
-                f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
-                f"model.model_copy(update={{{name!r}: ...}})."
-            )
-        if name not in CALL_NAMES:
-            hint = suggestion("ChatClaudeCloud", name, known)
-            raise InvalidInputError(
-                f"The argument {name!r} is not known. {f'{hint} ' if hint else ''}A field of the "
-                "Messages API that this package does not know goes into model_kwargs, and is "
-                "sent unchanged."
-            )
+def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
+    """Return the error for an argument that a call does not take; it names those most like it."""
+    if name in fields:
+        return InvalidInputError(
+            f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
+            f"model.model_copy(update={{{name!r}: ...}})."
+        )
+    hint = suggestion("ChatClaudeCloud", name, sorted(CALL_NAMES))
+    return InvalidInputError(
+        f"The argument {name!r} is not known. {f'{hint} ' if hint else ''}A field of the "
+        "Messages API that this package does not know goes into model_kwargs, and is sent "
+        "unchanged."
+    )
 
 
 def _check_kinds(asked: JsonObject) -> None:
