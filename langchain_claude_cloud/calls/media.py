@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.steps import Fetch, Steps
-from langchain_claude_cloud.catalogue.media_types import media_type_of
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.fetch_policy import FetchedMedia, MediaBudget, without_query
+from langchain_claude_cloud.platform.fetch_policy import MediaBudget, without_query
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_thread
 from langchain_claude_cloud.request.messages.media import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -19,6 +20,19 @@ _SAYS_NOTHING: Final = frozenset({"", UNKNOWN, "binary/octet-stream"})
 _TEXT_SAMPLE: Final = 4_096
 # PDF readers accept the signature anywhere in the first kilobyte.
 _PDF_WINDOW: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMedia:
+    """What was fetched from a URL.
+
+    Attributes:
+        media_type: The MIME type, by content where the content tells.
+        data: The bytes.
+    """
+
+    media_type: str
+    data: bytes
 
 
 def media_type_by_signature(head: bytes) -> str | None:

@@ -27,19 +27,6 @@ _CLOSED_V6 = tuple(
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedMedia:
-    """What was fetched from a URL.
-
-    Attributes:
-        media_type: The MIME type, by content where the content tells.
-        data: The bytes.
-    """
-
-    media_type: str
-    data: bytes
-
-
 @dataclass(slots=True)
 class MediaBudget:
     """How many bytes the media of one request may have together.

@@ -14,8 +14,8 @@ from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.media import KEPT_SECONDS, CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY, Memory
 from langchain_claude_cloud.calls.steps import Fetch
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
-from langchain_claude_cloud.platform.fetch_policy import FetchedMedia
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts
 

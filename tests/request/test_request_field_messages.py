@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from request_building import build, tool
 from request_models import model_with
 
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import RequestOptions, build_request
@@ -92,20 +93,16 @@ def test_the_text_of_a_resource_is_kept() -> None:
 
 def test_what_a_url_in_a_tools_result_gave_may_be_unreadable() -> None:
     """It is told in text then, and refused in a human's message."""
-
-    class Archive:
-        media_type = "application/zip"
-        data = b"PK"
-
+    archive = FetchedMedia("application/zip", b"PK")
     url = "https://x.example/a"
     block = {"type": "document", "source": {"type": "url", "url": url}}
     nested = {"type": "tool_result", "tool_use_id": "1", "content": [block]}
     body = {"messages": [{"role": "user", "content": [nested]}]}
-    filled = inline_sources(body, {url: Archive()})["messages"][0]["content"][0]["content"][0]
+    filled = inline_sources(body, {url: archive})["messages"][0]["content"][0]["content"][0]
     assert filled["type"] == "text"
     assert url in filled["text"]
     with pytest.raises(InvalidInputError):
-        inline_sources({"messages": [{"role": "user", "content": [block]}]}, {url: Archive()})
+        inline_sources({"messages": [{"role": "user", "content": [block]}]}, {url: archive})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,19 +10,12 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from request_models import model_with
 from test_request_blocks import PDF, PNG, b64
 
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
 from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
 
 BASE = "https://example.org"
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What a URL gave."""
-
-    media_type: str
-    data: bytes
 
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -60,9 +52,9 @@ def test_urls_are_replaced_by_content() -> None:
     given = request().body
     before = copy.deepcopy(given)
     fetched = {
-        f"{BASE}/a.png": Fetched("image/png", PNG_BYTES),
-        f"{BASE}/b.pdf": Fetched("application/pdf", PDF_BYTES),
-        f"{BASE}/deep.png": Fetched("image/png", PNG_BYTES),
+        f"{BASE}/a.png": FetchedMedia("image/png", PNG_BYTES),
+        f"{BASE}/b.pdf": FetchedMedia("application/pdf", PDF_BYTES),
+        f"{BASE}/deep.png": FetchedMedia("image/png", PNG_BYTES),
     }
     filled = inline_sources(given, fetched)
     assert given == before
@@ -93,7 +85,7 @@ def test_urls_that_were_not_fetched_stay() -> None:
     ("media", "block"),
     [
         (
-            Fetched("text/html", b"<p>hi"),
+            FetchedMedia("text/html", b"<p>hi"),
             {
                 "type": "document",
                 "source": {"type": "text", "media_type": "text/plain", "data": "<p>hi"},
@@ -101,12 +93,12 @@ def test_urls_that_were_not_fetched_stay() -> None:
             },
         ),
         (
-            Fetched("image/png", PNG_BYTES),
+            FetchedMedia("image/png", PNG_BYTES),
             {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
         ),
     ],
 )
-def test_a_document_is_what_its_content_says(media: Fetched, block: dict[str, Any]) -> None:
+def test_a_document_is_what_its_content_says(media: FetchedMedia, block: dict[str, Any]) -> None:
     """A URL does not tell what is behind it."""
     given = {
         "messages": [
@@ -124,13 +116,13 @@ def test_a_document_is_what_its_content_says(media: Fetched, block: dict[str, An
 @pytest.mark.parametrize(
     ("kind", "media"),
     [
-        ("image", Fetched("text/html", b"<p>not found")),
-        ("image", Fetched("application/pdf", PDF_BYTES)),
-        ("image", Fetched("image/png", PNG_BYTES + b"\0" * 4_000_000)),
-        ("document", Fetched("application/zip", b"PK\x03\x04" * 9)),
+        ("image", FetchedMedia("text/html", b"<p>not found")),
+        ("image", FetchedMedia("application/pdf", PDF_BYTES)),
+        ("image", FetchedMedia("image/png", PNG_BYTES + b"\0" * 4_000_000)),
+        ("document", FetchedMedia("application/zip", b"PK\x03\x04" * 9)),
     ],
 )
-def test_content_that_claude_does_not_take_is_refused(kind: str, media: Fetched) -> None:
+def test_content_that_claude_does_not_take_is_refused(kind: str, media: FetchedMedia) -> None:
     """The error names the URL."""
     block = {"type": kind, "source": {"type": "url", "url": BASE}}
     given = {"messages": [{"role": "user", "content": [block]}]}

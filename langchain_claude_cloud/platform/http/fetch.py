@@ -15,14 +15,13 @@ from typing import TypeAlias
 
 import httpx
 
-from langchain_claude_cloud.catalogue.media_types import media_type_of
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     InvalidInputError,
 )
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.fetch_policy import (
-    FetchedMedia,
     MediaBudget,
     is_address,
     is_public,

@@ -11,10 +11,16 @@ import base64
 import binascii
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, UNKNOWN, media_type_of
+from langchain_claude_cloud.catalogue.media_types import (
+    IMAGE_TYPES,
+    PDF,
+    UNKNOWN,
+    FetchedMedia,
+    media_type_of,
+)
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -173,18 +179,6 @@ def _shown(url: str) -> str:
     return repr(url if len(url) <= 80 else f"{url[:80]}...")  # noqa: PLR2004  one line
 
 
-class Media(Protocol):
-    """What was fetched from a URL: its bytes, and their MIME type by content."""
-
-    @property
-    def media_type(self) -> str:
-        """The MIME type."""
-
-    @property
-    def data(self) -> bytes:
-        """The bytes."""
-
-
 def find_url_sources(content: object) -> list[str]:
     """Return the URLs of the images and documents in a content of the API's, in order.
 
@@ -205,7 +199,7 @@ def needed_urls(body: JsonObject) -> frozenset[str]:
 
 
 def inline_sources(
-    body: JsonObject, fetched: Mapping[str, Media | InvalidInputError]
+    body: JsonObject, fetched: Mapping[str, FetchedMedia | InvalidInputError]
 ) -> JsonObject:
     """Return a body that holds the content of its URLs.
 
@@ -261,7 +255,9 @@ def _places(
                 yield from _places(source.get("content"), needed=needed)
 
 
-def _filled(block: JsonObject, media: Media | InvalidInputError, *, needed: bool) -> JsonObject:
+def _filled(
+    block: JsonObject, media: FetchedMedia | InvalidInputError, *, needed: bool
+) -> JsonObject:
     """Return a block with its data; if there is none and it is not needed, a line of text."""
     try:
         if isinstance(media, InvalidInputError):
@@ -273,7 +269,7 @@ def _filled(block: JsonObject, media: Media | InvalidInputError, *, needed: bool
         return {"type": "text", "text": f"[{block['type']} cannot be shown: {error}]"}
 
 
-def _with_data(block: JsonObject, media: Media) -> JsonObject:
+def _with_data(block: JsonObject, media: FetchedMedia) -> JsonObject:
     data, url = base64.b64encode(media.data).decode("ascii"), block["source"]["url"]
     try:
         source = data_source(data, media.media_type, image=block["type"] == "image")

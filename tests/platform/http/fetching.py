@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_claude_cloud.platform.fetch_policy import FetchedMedia
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.platform.http.fetch import MediaFetcher
 
 

@@ -18,13 +18,13 @@ from http_fakes import Exchange, Server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.catalogue.media_types import media_type_of
+from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
 from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
     RequestTooLargeError,
 )
-from langchain_claude_cloud.platform.fetch_policy import FetchedMedia, is_public
+from langchain_claude_cloud.platform.fetch_policy import is_public
 from langchain_claude_cloud.platform.http.connector import look_up
 from langchain_claude_cloud.platform.http.fetch import (
     MediaFetcher,
