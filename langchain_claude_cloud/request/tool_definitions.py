@@ -68,6 +68,7 @@ def define_tool(tool: object) -> JsonObject:
 
 
 def _from_dict(tool: JsonObject) -> JsonObject:
+    """Define a tool that is a dict of any form; one of Anthropic's own is copied."""
     beside = {key: tool[key] for key in _EXTRAS if key in tool}
     spec = next((tool[key] for key in _HOLDERS if isinstance(tool.get(key), dict)), tool)
     key = next((key for key in _SCHEMAS if key in spec), None)
@@ -100,6 +101,7 @@ def _unwrapped(schema: object) -> object:
 
 
 def _from_python(tool: object) -> JsonObject:
+    """Define a tool that is a class, a function or a `BaseTool`."""
     schema = schema_of(tool)
     own = None if isinstance(tool, type) else tool
     name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
@@ -124,7 +126,7 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
     """
     try:
         return _schema_of_model(given) or _schema_by_core(given)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, NameError, RecursionError) as error:
         if given is None or not (any_type or is_typeddict(given)):
             raise _no_tool(given, f"it has no JSON schema ({error})") from error
     try:

@@ -230,6 +230,17 @@ def test_what_is_no_tool_is_refused(given: Any, says: str) -> None:
         convert_tool(given)
 
 
+def unknown_type(place: "Place") -> str:  # type: ignore[name-defined]  # noqa: F821, UP037 - a mistake
+    """Go there."""
+    return str(place)
+
+
+def test_a_function_with_a_type_that_nobody_knows_is_refused() -> None:
+    """The error names the type."""
+    with pytest.raises(InvalidInputError, match="Place"):
+        convert_tool(unknown_type)
+
+
 NAMES = ("f", "g")
 ANY, AUTO, NONE, F = (
     {"type": "any"},
