@@ -95,7 +95,7 @@ class ResponseStream(Generic[T]):
         return iter(())
 
     def close(self) -> Iterator[T]:
-        """Take the end of the stream, yield what was held back.
+        """Take the end of the stream, yield what it completes.
 
         Raises:
             StreamInterruptedError: The stream ended before the message was complete.
