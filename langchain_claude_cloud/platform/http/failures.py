@@ -10,6 +10,7 @@ import errno
 import zlib
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -24,6 +25,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import PlatformRequest
+from langchain_claude_cloud.platform.http.environment import proxy_for
 
 Phase: TypeAlias = Literal["start", "body"]
 """Whether the response's headers had arrived."""
@@ -135,7 +137,7 @@ def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> 
 
 def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeCloudError:
     """Say whether anything was reached, and what to check."""
-    text = str(cause)
+    text, parts = str(cause), urlsplit(request.request.url)
     is_distrusted = "CERTIFICATE_VERIFY_FAILED" in text
     remedy = "Check the network, the region and base_url; a firewall may need a proxy."
     if isinstance(cause, httpx.ProxyError):
@@ -146,6 +148,8 @@ def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeClou
             f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle, which also serves "
             "the requests for credentials."
         )
+    elif isinstance(cause, httpx.ConnectError) and proxy_for(parts.scheme, parts.hostname or ""):
+        remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
     elif any(words in text for words in _NO_ADDRESS):
         remedy = "The host has no address: check the region and base_url, and DNS."
     # Once the request was on its way the cloud, or something in its place, was reached.

@@ -76,6 +76,19 @@ def test_no_such_host(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @both
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "http://no-such-proxy.invalid:3128"])
+def test_no_such_proxy(mode: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is not reached is what to check, and not the region."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    request = OutgoingRequest("POST", f"https://{mode}.{proxy[7]}.invalid/")
+    with _raises(ConnectionFailedError) as caught:
+        receive(mode, FakePlatform(), request)
+    assert "proxy that HTTPS_PROXY names" in str(caught.value)
+    assert "region and base_url" not in str(caught.value)
+
+
+@both
 def test_nobody_accepts(mode: str) -> None:
     """A connection that is not answered in time is a timeout that names its setting."""
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
