@@ -156,7 +156,10 @@ class _ConversationBuilder:
                 "there is no message to answer: add a HumanMessage (system messages alone are "
                 "not a conversation, and empty AIMessages are left out)."
             )
-        self._check_ends(turns)
+        if turns[0].role != "user":
+            turns.insert(0, self._opening())
+        if turns[-1].role == "assistant":
+            self._check_prefill(turns[-1])
         if self.waiting is not None:
             self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
         messages = [turn.wire() for turn in turns]
@@ -242,17 +245,18 @@ class _ConversationBuilder:
                 )
         self.prompt.extend(turn)
 
-    def _check_ends(self, turns: list[Turn]) -> None:
-        if turns[0].role != "user":
-            turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
-            self.notices.append(
-                "the conversation starts with an AIMessage; a user turn with the text "
-                f"{_OPENING!r} is added before it, since the API requires one"
-            )
-        last = turns[-1]
-        if last.role != "assistant" or self.model.capabilities.prefill or not self.model.known:
-            return
-        if not last.is_continued_by_the_api():
+    def _opening(self) -> Turn:
+        """Return the user's turn that goes before what else a conversation starts with."""
+        self.notices.append(
+            "the conversation starts with an AIMessage; a user turn with the text "
+            f"{_OPENING!r} is added before it, since the API requires one"
+        )
+        return Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True)
+
+    def _check_prefill(self, last: Turn) -> None:
+        """Refuse a conversation that ends with the assistant, if the model does not go on there."""
+        takes_it = self.model.capabilities.prefill or not self.model.known
+        if not takes_it and not last.is_continued_by_the_api():
             raise InvalidInputError(
                 f"messages[{last.position}]: the conversation ends with an AIMessage, which "
                 f"{self.model.info.name} does not continue (prefill). End with a HumanMessage; to "
