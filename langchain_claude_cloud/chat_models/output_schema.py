@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, TypeAdapter
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import modern_schema
 from langchain_claude_cloud.request.tool_definitions import define_tool, schema_of
@@ -58,7 +59,13 @@ class OutputSchema:
     @classmethod
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
-        schema = {"title": DEFAULT_NAME, **_json_schema(given)}
+        try:
+            schema = {"title": DEFAULT_NAME, **_json_schema(given)}
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"The schema cannot be used: {error} Give a pydantic class, a TypedDict, or a dict "
+                "that is a JSON schema."
+            ) from error
         is_object = schema.get("type", "object" if "properties" in schema else None) == "object"
         is_wrapped = not is_object or any(key in schema for key in _UNIONS)
         title = str(schema.get("title") or "")
