@@ -114,7 +114,13 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
     if not isinstance(given, dict):
         return modern_schema(schema_of(given, any_type=True), keep_titles=False)
     if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
-        tool = define_tool(given)
+        try:
+            tool = define_tool(given)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"the schema {given!r:.200} is of no known form. Give a pydantic class, a "
+                "TypedDict or a dict that is a JSON schema."
+            ) from error
         described = {key: tool[key] for key in ("description",) if key in tool}
         return {"title": tool["name"], **described, **modern_schema(tool.get("input_schema", tool))}
     return modern_schema(given)

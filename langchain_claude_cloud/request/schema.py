@@ -197,7 +197,10 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
     except UnfitSchemaError as error:
         wire, notes = {}, [str(error)]
     if notes:
-        raise InvalidInputError(f"the schema of the answer cannot be used: {notes[0]}.")
+        raise InvalidInputError(
+            f"the schema of the answer cannot be used: {notes[0]}. Give a pydantic class, a "
+            "TypedDict or a dict that is a JSON schema."
+        )
     return resolve_root(wire, wire.get("$defs", {}))
 
 

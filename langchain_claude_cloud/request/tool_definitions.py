@@ -127,17 +127,19 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
     try:
         return _schema_of_model(given) or _schema_by_core(given)
     except (ValueError, TypeError, NameError, RecursionError) as error:
-        if given is None or not (any_type or is_typeddict(given)):
+        if not any_type and not is_typeddict(given):
             raise _no_tool(given, f"it has no JSON schema ({error})") from error
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
-        return adapter.json_schema()
+        if given is not None:
+            adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
+            return adapter.json_schema()
+        problem = "it is None"
     except (PydanticUserError, NameError, TypeError) as error:
         problem = str(error).splitlines()[0].rstrip(".")
-        raise InvalidInputError(
-            f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
-            "type or a dict that is a JSON schema."
-        ) from error
+    raise InvalidInputError(
+        f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
+        "type or a dict that is a JSON schema."
+    )
 
 
 def _schema_of_model(given: object) -> JsonObject | None:
