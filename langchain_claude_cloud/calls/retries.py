@@ -5,7 +5,6 @@ It reads the state of a call in `Attempts`. Nothing here sends or waits.
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -19,11 +18,11 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
     InvalidRequestError,
-    LocalLimitError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
 )
+from langchain_claude_cloud.errors.explanation import is_local_limit
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.routing.routes import Route
 
@@ -39,7 +38,6 @@ _BASE_SECONDS: Final = 0.5
 _CAP_SECONDS: Final = 8.0
 # A server that asks for more than a minute is not asking for a retry within this call.
 _LONGEST_RETRY_AFTER: Final = 60.0
-_LOCAL_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 def delay_before_retry(
@@ -76,7 +74,7 @@ after this one. ``machine``: a limit here, whatever the route. ``call``: the cal
 
 def scope_of(error: ClaudeCloudError) -> Scope:
     """Return what an error is about."""
-    if _is_local_limit(error):
+    if is_local_limit(error):
         return "machine"
     if isinstance(error, ConfigurationError):
         return "fit"
@@ -87,16 +85,6 @@ def scope_of(error: ClaudeCloudError) -> Scope:
     if isinstance(error, RequestTimeoutError) and not error.is_retryable:
         return "call"  # one that was not streamed may still be working, and be billed
     return "endpoint"
-
-
-def _is_local_limit(error: ClaudeCloudError) -> bool:
-    """Whether a limit of this machine is the reason, such as that of open files."""
-    cause: BaseException | None = error
-    for _ in range(10):
-        if isinstance(cause, LocalLimitError) or getattr(cause, "errno", None) in _LOCAL_LIMITS:
-            return True
-        cause = cause and (cause.__cause__ or cause.__context__)
-    return False
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ which ``docs/errors.md`` is made from.
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,11 @@ _FIELD = re.compile(
 _ABOUT_ACCOUNT: Final = ("authentication", "permission", "not_found")
 _TOOL: Final = re.compile(r"\btools\.(\d+)\b")
 _WORTH_SAYING: Final = 60.0
+_LONGEST_CHAIN: Final = 10
+# Too many open files in this process or system, no memory, no buffers, no port that is free.
+_LOCAL_LIMITS: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
+)
 _LARGEST_REQUEST: Final[Mapping[Cloud, str]] = {"vertex": "30", "bedrock": "20"}
 
 
@@ -245,6 +251,17 @@ class Explanation:
             "clock": clock_hint(self.parsed.clock_skew),
             "resource": model,
         }
+
+
+def is_local_limit(cause: BaseException | None) -> bool:
+    """Whether a limit of this machine is the reason of an exception, such as that of open files."""
+    for _ in range(_LONGEST_CHAIN):
+        if isinstance(cause, errors.LocalLimitError):
+            return True
+        if getattr(cause, "errno", None) in _LOCAL_LIMITS:
+            return True
+        cause = cause and (cause.__cause__ or cause.__context__)
+    return False
 
 
 def is_clock_skew(text: str) -> bool:

@@ -35,6 +35,7 @@ NOT_JSON: Final = "not JSON"
 """The reason of an error whose body no cloud would have written."""
 
 _READ_BYTES: Final = 4 * BODY_LIMIT
+_ERRORS: Final = range(400, 600)
 _MOST_DETAILS: Final = 20
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
@@ -80,7 +81,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
     wait = _retry_after(lower)
     # With FAILED_DEPENDENCY, Bedrock says that the model refused; the body says with what.
-    if is_error_status(status) and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status):
+    if status in _ERRORS and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status):
         parsed = replace(parsed, status=status)
     return replace(
         parsed,
@@ -117,11 +118,6 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
     return replace(parsed, message=message, body=clean(body, BODY_LIMIT))
 
 
-def is_error_status(status: object) -> bool:
-    """Whether an HTTP status says that something failed."""
-    return isinstance(status, int) and 400 <= status < 600  # noqa: PLR2004  HTTP's errors
-
-
 def _load(body: bytes) -> object:
     try:
         return json.loads(body)
@@ -149,7 +145,7 @@ def _read(payload: object, text: str) -> ParsedError:
     said = next((each for key in _TEXTS if isinstance(each := error.get(key), str) and each), "")
     reasons, wait = _read_details(error.get("details"))
     parsed = ParsedError(
-        status=status if is_error_status(status) else None,
+        status=status if isinstance(status, int) and status in _ERRORS else None,
         error_type=name,
         message=_text(said, MESSAGE_LIMIT) or "",
         request_id=_text(payload.get("request_id")),

@@ -6,9 +6,7 @@ quote headers. Its text is in the new error's message.
 
 from __future__ import annotations
 
-import errno
 import zlib
-from collections.abc import Iterator
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,6 +20,7 @@ from langchain_claude_cloud.errors import (
     RequestTimeoutError,
     StreamInterruptedError,
 )
+from langchain_claude_cloud.errors.explanation import is_local_limit
 from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import PlatformRequest
@@ -46,10 +45,6 @@ _LOCAL = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
 _NO_ADDRESS = ("Name or service not known", "getaddrinfo", "nodename")
 # What the cloud's own library reads as well, which fetches the credentials.
 _BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
-# Too many open files in this process or system, no memory, no buffers, no port that is free.
-_LOCAL_LIMITS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
-)
 _SHOWN = 300
 _OTHER_LOOP = (
     "It has connections of another event loop. Each asyncio.run() has a loop of its own: make a "
@@ -65,7 +60,7 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
         request: What was sent.
         phase: Whether the response had begun.
     """
-    if any(getattr(each, "errno", None) in _LOCAL_LIMITS for each in _chain(cause)):
+    if is_local_limit(cause):
         return _local_limit(cause, request)
     if isinstance(cause, _TIMEOUTS):
         return _timed_out(cause, request, phase)
@@ -83,14 +78,6 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
             "arrived is incomplete; send the request again.",
         )
     return _not_connected(cause, request)
-
-
-def _chain(cause: BaseException | None) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    while cause is not None and not any(cause is known for known in seen):
-        seen.append(cause)
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 def _local_limit(cause: BaseException, request: PlatformRequest) -> ClaudeCloudError:

@@ -45,8 +45,10 @@ class _Key(NamedTuple):
 
     @classmethod
     def of(cls, url: httpx.URL | str, ca_bundle: str | None) -> _Key:
-        origin = _origin(url)
-        is_secure = origin.startswith("https:")
+        # httpx leaves out the scheme's own port.
+        parsed = httpx.URL(url)
+        origin = f"{parsed.scheme}://{parsed.netloc.decode()}"
+        is_secure = parsed.scheme == "https"
         return cls(origin, Certificates.of_process(ca_bundle) if is_secure else None)
 
     def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
@@ -62,12 +64,6 @@ class SocksTransport(httpx.AsyncHTTPTransport):
     async def retire(self) -> None:
         """Close the connections."""
         await self.aclose()
-
-
-def _origin(url: httpx.URL | str) -> str:
-    """Return what connections are pooled by; httpx leaves out the scheme's own port."""
-    parsed = httpx.URL(url)
-    return f"{parsed.scheme}://{parsed.netloc.decode()}"
 
 
 _thread_pools: dict[_Key, ThreadTransport] = {}
@@ -157,7 +153,7 @@ async def aclose_pools(endpoint: str | None = None) -> None:
 
 
 def _keys_of(endpoint: str | None, pools: Iterable[_K]) -> list[_K]:
-    origin = _origin(endpoint) if endpoint is not None else None
+    origin = _Key.of(endpoint, None).origin if endpoint is not None else None
     return [key for key in pools if origin in (None, getattr(key, "origin", None))]
 
 
