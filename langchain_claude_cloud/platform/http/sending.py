@@ -96,6 +96,7 @@ def _exchange(
     built = _build(request, client, signed)
     if client is None:
         response = thread_transport(built.url, platform.ca_bundle).handle_request(built)
+        response.request = built  # as a client does, for who stands in for the network
     else:
         response = client.send(built, auth=None, stream=True, follow_redirects=False)
     stream = ByteStream(response, request)
@@ -119,6 +120,7 @@ async def _aexchange(
     if client is None:
         pool = loop_transport(built.url, platform.ca_bundle)
         response = await pool.handle_async_request(built)
+        response.request = built
     else:
         response = await client.send(built, auth=None, stream=True, follow_redirects=False)
     stream = AsyncByteStream(response, request)
