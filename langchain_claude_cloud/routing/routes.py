@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
@@ -121,9 +120,7 @@ class Route:
         # Of the process's own identity, and of a gateway's key.
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
         headers = sorted((str(name), str(value)) for name, value in self.default_headers.items())
-        given += [
-            SecretStr(f"{name}:{said}") for name, said in headers if is_credential(name, said)
-        ]
+        given += [SecretStr(":".join(each)) for each in headers if is_credential(*each)]
         address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, owner, *address, tuple(map(_mark, given)))
 
@@ -195,11 +192,11 @@ class Route:
                 f"what {self.model} stands for could not be found out. Allow the identity "
                 f"{self.lookup.permission}, or give the model by an id that names it"
             )
-        served = {
-            f"{self.model} may be served in {region or 'any region of the world'}, which": region
-            for region in sorted(target.regions)
-        }
-        self._refuse_outside({what: _geography("bedrock", at) for what, at in served.items()})
+        places: dict[str, str | None] = {}
+        for region in sorted(target.regions):
+            what = f"{self.model} may be served in {region or 'any region of the world'}, which"
+            places[what] = _geography("bedrock", region)
+        self._refuse_outside(places)
 
     def global_routing(self, region: str | None) -> str | None:
         """Return a notice for a region whose requests may be served elsewhere; None if not so."""
@@ -247,15 +244,13 @@ class Route:
             if not lies_within(geography, self.residency or ""):
                 raise self._outside(
                     f"{what} is outside ({geography or 'elsewhere'}). Choose a region, "
-                    "multi-region, inference profile or model id that stays inside"
+                    "multi-region, inference profile, api or model id that stays inside"
                 )
 
     def _outside(self, what: str) -> ConfigurationError:
+        text = f"residency={self.residency!r} is set, but {what}, or leave out residency."
         return ConfigurationError(
-            f"residency={self.residency!r} is set, but {what}, or leave out residency.",
-            platform=self.config.cloud,
-            model=self.model,
-            region=self.known_region,
+            text, platform=self.config.cloud, model=self.model, region=self.known_region
         )
 
 
@@ -263,20 +258,32 @@ def _geography(cloud: Cloud, region: str) -> str | None:
     return region_geography(cloud, region) if region else "global"
 
 
-def _mark(value: object) -> Hashable:
-    """Return what stands for a value; it holds no secret, and keeps no object alive.
+class _Object:
+    """Stands for an object, and is equal to what stands for the same one.
 
-    An object's address alone would not do: another object may be there later.
+    The address alone would not do: another object may be there later.
     """
+
+    def __init__(self, given: object) -> None:
+        self._address = id(given)
+        try:
+            self._get: Callable[[], object] = weakref.ref(given)
+        except TypeError:  # of a class with slots
+            self._get = lambda: given
+
+    def __eq__(self, other: object) -> bool:
+        is_alike = isinstance(other, _Object) and self._get() is other._get() is not None
+        return self is other or is_alike
+
+    def __hash__(self) -> int:
+        return self._address
+
+
+def _mark(value: object) -> Hashable:
+    """Return what stands for a value, and holds no secret."""
     if isinstance(value, SecretStr):
         return sha256(value.get_secret_value().encode("utf-8", "surrogatepass")).digest()
-    with suppress(TypeError):  # text, or an object of a class with slots
-        value = weakref.ref(value)
-    try:
-        hash(value)  # a reference keeps it when the object is gone
-    except TypeError:
-        return object()  # nothing tells whether another is the same
-    return value
+    return value if value is None or isinstance(value, str) else _Object(value)
 
 
 def make_routes(
@@ -304,9 +311,8 @@ def make_routes(
             f"model {model!r} is an exact id of one cloud, but the platforms are on "
             f"{' and '.join(sorted(clouds))}. Use the model's plain name, which each resolves."
         )
-    routes = tuple(
-        Route(config, model, residency, dict(default_headers or {})) for config in platforms
-    )
+    headers = dict(default_headers or {})
+    routes = tuple(Route(config, model, residency, headers) for config in platforms)
     for route in routes:
         route.resolve_in(route.known_region)
     return routes
@@ -373,7 +379,7 @@ def _bedrock_credentials(
         return api_key
     names = ("access_key_id", "secret_access_key")
     given: list[Any] = [*map(config.given, names), config.effective_session_token()]
-    # In the open they are no variables of this frame: error trackers store what frames hold.
+    # Opened inside the call below: as a variable here an error tracker would store them.
     opened = (secret and secret.get_secret_value() for secret in given)
     decided = {
         "keys": aws_auth.AwsKeys(*opened) if given[0] else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -33,6 +34,16 @@ class Slotted:
         """Have none."""
 
 
+@dataclass(frozen=True)
+class Equal(Credentials):
+    """An object that is equal to another identity's."""
+
+
+@dataclass
+class Unhashable(Credentials):
+    """An object that compares by value, and has no hash."""
+
+
 def test_the_same_keys_are_one_place() -> None:
     """Whichever object holds them."""
     first = _place(Bedrock(region="us-east-1", **KEYS))
@@ -49,7 +60,7 @@ def test_other_keys_are_another_place(name: str) -> None:
     assert "session-0" not in repr(first)
 
 
-@pytest.mark.parametrize("kind", [Credentials, Slotted])
+@pytest.mark.parametrize("kind", [Credentials, Slotted, Equal, Unhashable])
 def test_objects_are_told_apart_by_what_they_are(kind: Any) -> None:
     """The same object is one place, another is another."""
     given, other = kind(), kind()

@@ -67,5 +67,6 @@ def test_keys_and_addresses_of_bedrock_are_not_its(monkeypatch: pytest.MonkeyPat
 
 def test_a_residency_is_refused() -> None:
     """Nothing says where it answers."""
-    with pytest.raises(ConfigurationError, match="claude-platform"):
+    advice = "claude-platform.*api or model id that stays inside"
+    with pytest.raises(ConfigurationError, match=advice):
         make_routes([PLATFORM], "claude-haiku-4-5", residency="us")
