@@ -216,9 +216,10 @@ class CallDriver(Generic[T]):
             RequestTimeoutError: It has no time, for a reason.
         """
         while True:
-            seconds, left = wait(), self.remaining()
+            left = self.remaining()
             if left <= 0:
                 raise RequestTimeoutError(reason)
+            seconds = wait()
             if not seconds:
                 return
             yield Wait(min(seconds, left))

@@ -87,7 +87,7 @@ def scope_of(error: ClaudeCloudError) -> Scope:
     return "endpoint"
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Candidate:
     """A route that a request may go to.
 
@@ -214,7 +214,7 @@ def decide(
     is_of_call: bool = False,
     has_content: bool = False,
 ) -> float:
-    """Return in how many seconds the request is sent again, to ``attempts.route``, or end the call.
+    """Choose the route of the next attempt, and return how many seconds to wait before it.
 
     The first rule that applies decides.
 

@@ -479,6 +479,15 @@ def test_what_has_a_quota_of_its_own_cools_down_for_itself(
     assert following.route.config is other
 
 
+def test_a_route_named_twice_is_two_candidates(world: World) -> None:
+    """What the second is told of the request says nothing of the routes before it."""
+    plan = world.plan(A, B, A, max_retries=1)
+    refused = AuthenticationError("no", status_code=401)
+    invalid = InvalidRequestError("no", status_code=400)
+    errors = (refused, ServerError("no", status_code=503), invalid)
+    assert failing(plan, *errors) == [A, B, A, B]
+
+
 def test_instances_with_the_same_settings_share_what_is_known() -> None:
     """A web server makes a model for each request; a key is known by its hash alone."""
     one, two = (make_routes([Bedrock(region=A, api_key="sesame")], "claude-x")[0] for _ in "12")
