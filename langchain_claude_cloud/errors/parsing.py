@@ -195,9 +195,11 @@ def _read_details(given: object) -> tuple[frozenset[str], float | None]:
 
 
 def _aws_name(raw: object) -> str | None:
+    if not isinstance(raw, str):
+        return None
     # A header may append ":http://internal.amazon.com/coral/...", a body may prepend
     # "com.amazon...#", and a frame spells the name with a small first letter.
-    name = _text(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip()) if isinstance(raw, str) else None
+    name = _text(raw.split(":", 1)[0].rsplit("#", 1)[-1].strip())
     return name and name[0].upper() + name[1:]
 
 
@@ -223,7 +225,8 @@ def _seconds(value: object) -> float | None:
     That is ``"33s"`` or ``"0.5s"`` in JSON, an object where a proxy re-encodes.
     """
     if isinstance(value, dict):
-        seconds, nanos = (_seconds(value.get(key, 0)) for key in ("seconds", "nanos"))
+        parts = [value.get(key, 0) for key in ("seconds", "nanos")]
+        seconds, nanos = (None if isinstance(part, dict) else _seconds(part) for part in parts)
         return None if seconds is None or nanos is None else seconds + nanos / 1e9
     if isinstance(value, str):
         value = value.removesuffix("s") if len(value) <= _LONGEST_NUMBER else ""

@@ -467,6 +467,16 @@ def test_googles_retry_info(delay: object, seconds: float | None) -> None:
     assert error.is_retryable is True
 
 
+def test_a_nested_retry_delay_is_none() -> None:
+    """However deep it is: the throttle is what counts."""
+    delay: object = 1
+    for _ in range(700):
+        delay = {"seconds": delay}
+    error = vertex(429, google_body(429, "RESOURCE_EXHAUSTED", "no", {"retryDelay": delay}))
+    assert type(error) is RateLimitError
+    assert error.retry_after is None
+
+
 @pytest.mark.parametrize(
     "error",
     [
