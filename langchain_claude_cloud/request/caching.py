@@ -27,7 +27,7 @@ _LOOKBACK: Final = 20
 (platform.claude.com, prompt caching)."""
 
 _SWITCH: Final = "DISABLE_PROMPT_CACHING"
-"""Claude Code's switch for the same."""
+"""Claude Code's environment variable that turns caching off."""
 
 
 def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:

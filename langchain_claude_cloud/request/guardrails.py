@@ -30,7 +30,11 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
     last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
     guarded: list[str] = []
 
-    _map_texts(messages, last if last_turn else -1, guarded.append)
+    def collect(text: str) -> str:
+        guarded.append(text)
+        return text
+
+    _map_texts(messages, last if last_turn else -1, collect)
     if not guarded:
         return body
     given = body.get(_CONFIG) or {}
@@ -47,7 +51,7 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
 
 
 def _map_texts(
-    messages: list[JsonObject], last: int, change: Callable[[str], str | None]
+    messages: list[JsonObject], last: int, change: Callable[[str], str]
 ) -> list[JsonObject]:
     """Return messages with each guarded text as `change` returns it."""
     return [
@@ -56,7 +60,7 @@ def _map_texts(
     ]
 
 
-def _map_content(content: object, change: Callable[[str], str | None], *, whole: bool) -> object:
+def _map_content(content: object, change: Callable[[str], str], *, whole: bool) -> object:
     """Return content with its guarded texts changed: all of them, or those that say so."""
     if isinstance(content, str):
         return change(content) if whole or isinstance(content, GuardedText) else content

@@ -172,7 +172,7 @@ def _in_words(schema: JsonObject, known: frozenset[str] = frozenset()) -> str:
 
     Args:
         schema: A part of the root.
-        known: Names of which it need not be said that they are required.
+        known: Names that are required anyway; they are not mentioned.
     """
     fixed = {n: _values(held) for n, held in (schema.get("properties") or {}).items()}
     told = [f"`{name}` is {' or '.join(values)}" for name, values in fixed.items() if values]

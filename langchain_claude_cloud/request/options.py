@@ -34,7 +34,7 @@ class RequestOptions:
         tools: As `request.tools.convert_tool` returns them.
         tool_choice: As `request.tools.convert_tool_choice` returns it.
         parallel_tool_calls: False allows one call at a time.
-        output_format: As `request.tools.convert_response_format` returns it.
+        output_format: As `request.schema.convert_response_format` returns it.
         stream: Whether the answer is streamed.
         bound_thinking: What becomes of thinking in the history that is bound to another
             conversation: ``send`` sends it (the API may refuse it), ``drop_block`` has the API

@@ -118,7 +118,9 @@ class KeyNames:
                 return {key: renamed(part, key) for key, part in held.items()}
             inner = "required" if keyword == "dependentRequired" else ""
             parts = {self.wire.get(key, key): renamed(part, inner) for key, part in held.items()}
-            for key in self.wire.keys() & held.keys() if keyword == "properties" else ():
+            if keyword != "properties":
+                return parts
+            for key in self.wire.keys() & held.keys():
                 note = f"The tool itself calls this {key!r}."
                 given = parts[self.wire[key]]
                 part = given if isinstance(given, dict) else {}

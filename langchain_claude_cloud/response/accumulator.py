@@ -56,7 +56,7 @@ class EventHandler(Generic[T]):
     """
 
     def message_start(self, state: MessageAccumulator[T]) -> Sequence[T]:
-        """The message has something to hand out, for the first time."""
+        """The message's first content has come, or its end."""
         return ()
 
     def block_start(self, block: Block) -> Sequence[T]:

@@ -6,7 +6,7 @@ call is executed.
 
 In chunks, blocks carry an ``index`` by which fragments find each other, and tools carry the raw
 text of their arguments. `finish_content` turns that into what a whole message has, in both output
-versions; what it does to a finished block changes nothing.
+versions; a finished block stays as it is.
 """
 
 from __future__ import annotations

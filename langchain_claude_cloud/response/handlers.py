@@ -139,7 +139,7 @@ def _call_head(block: Block) -> JsonObject:
     """Return a tool's block as LangChain's chunk of a call without arguments yet."""
     head = standard_block({**block.start, "input": {}})
     wanted = {"type": _CALL_CHUNKS[block.kind], "name": head["name"], "args": "", "id": head["id"]}
-    return {**wanted, **{key: head[key] for key in ("extras",) if key in head}}
+    return {**wanted, "extras": head["extras"]} if "extras" in head else wanted
 
 
 class ProtocolEventHandler(EventHandler["MessagesData"]):

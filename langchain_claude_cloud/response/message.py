@@ -137,7 +137,7 @@ def build_message(
     version: OutputVersion,
     with_usage: bool = True,
 ) -> AIMessage:
-    """Return the whole message of a message.
+    """Return LangChain's message for what has been accumulated.
 
     Args:
         state: A whole message, or an unfinished one: its open calls are invalid then.
