@@ -122,6 +122,11 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         back = {} if answer.tool_calls else {"jump_to": "model"}
         return {"messages": [_error_result(call, self._message(call)) for call in calls], **back}
 
+    @hook_config(can_jump_to=["model"])
+    async def aafter_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Do what `after_model` does."""
+        return self.after_model(state, runtime)
+
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
         """Stop a model that has had its attempts.
@@ -152,6 +157,11 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         )
         error.partial_message = failed[0]
         raise error
+
+    @hook_config(can_jump_to=["end"])
+    async def abefore_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
+        """Do what `before_model` does."""
+        return self.before_model(state, runtime)
 
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
         """Keep an agent with a response format from failing on an answer with invalid calls.

@@ -26,8 +26,10 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
 from langchain_claude_cloud import ChatClaudeCloud
@@ -508,3 +510,15 @@ def test_without_langchain_the_extra_is_named() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert ".[agents]" in ran.stdout
+
+
+def test_the_hooks_can_be_awaited() -> None:
+    """A subclass awaits them with `super()`."""
+    call = invalid_tool_call(name="f", args="{", id="t1", error="cut")
+    state: Any = {"messages": [HumanMessage("q"), AIMessage("", invalid_tool_calls=[call])]}
+    guard = InvalidToolCallMiddleware(0, "end")
+    runtime: Runtime[Any] = Runtime()
+    assert asyncio.run(guard.aafter_model(state, runtime)) == guard.after_model(state, runtime)
+    stopped = asyncio.run(guard.abefore_model(state, runtime))
+    assert stopped is not None
+    assert stopped["jump_to"] == "end"

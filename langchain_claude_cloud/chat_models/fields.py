@@ -231,7 +231,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         settings = {name: getattr(self, name) for name in _IDENTIFYING}
         given = {name: value for name, value in settings.items() if value not in (None, {})}
-        configs = self.platform if isinstance(self.platform, list) else [self.platform]
+        configs = self.platform if isinstance(self.platform, list | tuple) else [self.platform]
         clouds = [getattr(config, "cloud", config) for config in configs]
         return {"model": self.model, "platforms": clouds, **given}
 

@@ -130,7 +130,8 @@ def check_json(values: JsonObject) -> bool:
                     deeper += value.values()
                 elif isinstance(value, list | tuple):
                     deeper += value
-            level = deeper
+            # A list that holds itself twice would double with every level.
+            level = list({id(value): value for value in deeper}.values())
         if level:
             raise InvalidInputError(
                 f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "

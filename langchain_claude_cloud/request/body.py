@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Final
 
 from langchain_core.messages import BaseMessage
@@ -65,6 +64,12 @@ def build_request(
         error.platform = error.platform or model.cloud
         error.model = error.model or model.model_id
         raise
+    except (AttributeError, TypeError) as error:
+        raise InvalidInputError(
+            f"An argument of the call has a value of the wrong kind: {error}.",
+            platform=model.cloud,
+            model=model.model_id,
+        ) from error
 
 
 def _build(
@@ -172,11 +177,12 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
         for name, value, beta in _THINKING_BETAS:
             if name in thinking and value in (None, thinking[name]):
                 betas.append(beta)
-    contents = [each["content"] for each in body["messages"] if each["role"] == "system"]
-    for block in chain.from_iterable(each for each in contents if isinstance(each, list)):
-        if block["type"] in TOOL_CHANGES:
-            inline = (block.get("tool") or {}).get("type") == "tool_definition"
-            betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
+    for message in body["messages"]:
+        is_changing = message["role"] == "system" and isinstance(message["content"], list)
+        for block in message["content"] if is_changing else ():
+            if block["type"] in TOOL_CHANGES:
+                inline = (block.get("tool") or {}).get("type") == "tool_definition"
+                betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
     return betas
 
 

@@ -31,6 +31,15 @@ _HOLDERS: Final = ("toolSpec", "function")
 _SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
 _ABOUT: Final = ("title", "description")
 _OWN_TYPES: Final = ("custom", "function", "object")
+_UNDESCRIBABLE: Final = (
+    AttributeError,
+    NameError,
+    PydanticUserError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What pydantic and langchain-core raise for a type that they cannot describe."""
 
 
 def define_tool(tool: object) -> JsonObject:
@@ -126,20 +135,24 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
     """
     try:
         return _schema_of_model(given) or _schema_by_core(given)
-    except (ValueError, TypeError, NameError, RecursionError) as error:
+    except _UNDESCRIBABLE as error:
         if not any_type and not is_typeddict(given):
-            raise _no_tool(given, f"it has no JSON schema ({error})") from error
+            raise _no_tool(given, f"it has no JSON schema ({_first_line(error)})") from error
     try:
         if given is not None:
             adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
             return adapter.json_schema()
         problem = "it is None"
-    except (PydanticUserError, NameError, TypeError) as error:
-        problem = str(error).splitlines()[0].rstrip(".")
+    except _UNDESCRIBABLE as error:
+        problem = _first_line(error)
     raise InvalidInputError(
         f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
         "type or a dict that is a JSON schema."
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def _schema_of_model(given: object) -> JsonObject | None:

@@ -276,6 +276,10 @@ def _merge_group(group: list[JsonObject]) -> list[JsonObject]:
     argument of 400 kB in 20,000 fragments.
     """
     merged: list[JsonObject] = []
+    head = next((block for block in group if block.get("name")), None)
+    if head is not None and head.get("type") == "tool_call_chunk":
+        unnamed = {"name": None, "id": None}
+        group = [{**b, **unnamed} if b.get("name") and b is not head else b for b in group]
     for key, run in groupby(group, _key_of_delta):
         blocks = list(run)
         if key is None:

@@ -173,7 +173,7 @@ class ResponseStream(Generic[T]):
         kind = event["type"]
         if kind == "error":
             raise self.attach(error_from_event(event, **self._source.place))
-        if kind != "content_block_delta" or not self._seen:
+        if kind != "content_block_delta" or "message_start" not in self._seen:
             self._check_order(kind)
         outputs = self.accumulator.add(event)
         if kind == "message_stop":

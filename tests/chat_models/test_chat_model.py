@@ -103,3 +103,10 @@ def test_type_checkers_see_the_arguments_that_there_are() -> None:
     """The fields, and their other names; pydantic checks them at run time, not this class."""
     fields = set(ChatClaudeCloud.model_fields) | {"model_name", "stop"}
     assert set(ModelArguments.__annotations__) == fields
+
+
+def test_a_tuple_of_platforms_is_identified_like_a_list() -> None:
+    """`model_copy` takes one without a check; callbacks are told the clouds, not the configs."""
+    model = ChatClaudeCloud(model=MODEL, platform=_vertex())
+    several = model.model_copy(update={"platform": (Bedrock(), _vertex())})
+    assert several._identifying_params["platforms"] == ["bedrock", "vertex"]

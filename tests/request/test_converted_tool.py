@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
 import re
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from pydantic import BaseModel
 from request_building import build
 
+from langchain_claude_cloud import ChatClaudeCloud, Vertex
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.tools import convert_tool, convert_tools
 
 GIVEN = {
@@ -73,3 +77,48 @@ def test_references_to_tools_name_them_as_they_are_sent() -> None:
     tools = convert_tools([GIVEN, {"name": "find", "input_schema": {}}])
     (result,) = build(history, tools=tools).body["messages"][2]["content"]
     assert result["content"] == [{"type": "tool_reference", "tool_name": "a_b"}]
+
+
+class Unknown:
+    """A class that pydantic knows nothing of."""
+
+
+def takes_callable(act: Callable[[int], int]) -> None:
+    """Act."""
+
+
+def takes_unknown(thing: Unknown) -> None:
+    """Use it."""
+
+
+class HoldsCallable(BaseModel):
+    """Act."""
+
+    act: Callable[[int], int]
+
+
+class Dangling(BaseModel):
+    """Refer to nothing."""
+
+    other: "Nowhere"  # type: ignore[name-defined]  # noqa: F821, UP037 - on purpose
+
+
+UNDESCRIBABLE = [
+    takes_callable,
+    takes_unknown,
+    HoldsCallable,
+    Dangling,
+    functools.partial(takes_callable),
+]
+
+
+@pytest.mark.parametrize("given", UNDESCRIBABLE, ids=repr)
+def test_what_has_no_json_schema_is_a_typed_error(given: Any) -> None:
+    """As a tool and as a form of output, on one line."""
+    with pytest.raises(
+        InvalidInputError, match=r"is not a tool.*no JSON schema \(.+\)\. A tool is"
+    ):
+        convert_tool(given)
+    model = ChatClaudeCloud(model="claude-sonnet-4-5", platform=Vertex(project="p"))
+    with pytest.raises(InvalidInputError):
+        model.with_structured_output(given)

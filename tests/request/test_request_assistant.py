@@ -326,11 +326,20 @@ def test_calls_of_other_models_keep_their_place() -> None:
     ]
 
 
-def test_standard_calls_and_results_of_server_tools_that_are_whole_go_back() -> None:
-    """The extras of a result name its type; a call that was cut, or a piece of one, is none."""
+def test_server_results_find_their_type_by_their_call() -> None:
+    """A standard result whose extras were lost is told by the name of its call.
+
+    A call that was cut, or a piece of one, is none.
+    """
     found = {"type": "server_tool_result", "tool_call_id": "s2", "status": "success", "output": []}
     content = [
         {"type": "server_tool_call", "id": "s1", "name": "code_interpreter", "args": {"code": "1"}},
+        {
+            "type": "server_tool_result",
+            "tool_call_id": "s1",
+            "status": "success",
+            "output": {"x": 1},
+        },
         {
             "type": "server_tool_call_chunk",
             "id": "s2",
@@ -339,14 +348,42 @@ def test_standard_calls_and_results_of_server_tools_that_are_whole_go_back() -> 
         },
         {**found, "extras": {"block_type": "web_search_tool_result"}},
         found,
+        {"type": "server_tool_result", "tool_call_id": "unknown", "status": "success"},
         {"type": "server_tool_call_chunk", "id": "s3", "name": "web_search", "args": '{"que'},
         {"type": "server_tool_call_chunk", "index": 1},
     ]
+    result = {"type": "web_search_tool_result", "tool_use_id": "s2", "content": []}
     assert wire(content) == [
         {"type": "server_tool_use", "id": "s1", "name": "code_execution", "input": {"code": "1"}},
+        {"type": "code_execution_tool_result", "tool_use_id": "s1", "content": {"x": 1}},
         {"type": "server_tool_use", "id": "s2", "name": "web_search", "input": {"query": "q"}},
-        {"type": "web_search_tool_result", "tool_use_id": "s2", "content": []},
+        result,
+        result,
     ]
+
+
+def test_an_invalid_call_with_an_object_stays_invalid() -> None:
+    """Whoever adds one to a message is not checked; the type may be missing, too."""
+    message = AIMessage("")
+    broken: Any = {"id": "t1", "name": "f", "args": {"a": 1}, "error": "too long"}
+    message.invalid_tool_calls.append(broken)
+    turn = convert_assistant(message)
+    assert turn.content[0]["input"] == {"INVALID_JSON": {"a": 1}}
+    assert turn.unanswered == {"t1": "too long"}
+
+
+def test_wrapped_blocks_of_other_models_are_left_out() -> None:
+    """What LangChain has no form for is private; Claude's own goes back."""
+    content = ["a", {"type": "non_standard", "value": {"type": "text", "text": "b"}}]
+    assert wire(content, response_metadata={"model_provider": "openai"}) == [
+        {"type": "text", "text": "a"}
+    ]
+    assert len(wire(content)) == 2
+
+
+def test_an_output_text_of_nothing_is_left_out() -> None:
+    """OpenAI's clients dump them; a null in a text block of ours is an error."""
+    assert wire(["a", {"type": "output_text", "text": None}]) == [{"type": "text", "text": "a"}]
 
 
 def test_a_server_call_gets_the_input_that_streamed_beside_it() -> None:

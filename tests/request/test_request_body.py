@@ -154,3 +154,28 @@ def test_media_that_a_model_does_not_read(block: dict[str, Any], missing: str) -
     assert build(messages)
     with pytest.raises(InvalidInputError, match="does not read"):
         build(messages, model_with(**{missing: False}))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"top_p": "x", "thinking": 2_000},
+        {"model_kwargs": {"anthropic_beta": 5}},
+        {"context_management": {"edits": 5}},
+        {"context_management": {"edits": ["x"]}},
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_kind_is_a_typed_error(given: dict[str, Any]) -> None:
+    """Nothing is sent, and the error says where the call was to go."""
+    with pytest.raises(InvalidInputError, match="wrong kind") as caught:
+        build(**given)
+    assert caught.value.platform == "vertex"
+
+
+def test_a_list_that_holds_itself_twice_is_refused() -> None:
+    """It doubles with every level, and would fill the memory."""
+    endless: list[Any] = []
+    endless += [endless, endless]
+    with pytest.raises(InvalidInputError, match="'endless' is nested"):
+        build(model_kwargs={"endless": endless})

@@ -318,3 +318,18 @@ def test_values_of_the_wrong_kind_are_refused(message: BaseMessage) -> None:
     """The error names the message; it is never one of Python's own."""
     with pytest.raises(InvalidInputError, match=r"messages\[1\]"):
         convert(Q, message)
+
+
+def test_a_tool_message_without_a_call_names_its_role() -> None:
+    """A ChatMessage has no field for the call that it answers."""
+    with pytest.raises(InvalidInputError, match="role 'tool' cannot be sent"):
+        convert(Q, ChatMessage("found", role="tool"))
+
+
+def test_a_native_result_may_hold_one_block() -> None:
+    """As a list of one."""
+    call = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "t1"}])
+    found = {"type": "text", "text": "found"}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": found}
+    sent = convert(Q, call, HumanMessage([result])).messages[-1]["content"]
+    assert sent == [{**result, "content": [found]}]

@@ -164,3 +164,14 @@ def test_what_is_no_chunk_of_an_answer_is_a_type_error(other: Any) -> None:
         chunk + other
     with pytest.raises(TypeError):
         operator.add(chunk, [chunk, other])
+
+
+def test_the_first_name_of_a_call_holds() -> None:
+    """Other code may write the name on each fragment."""
+    fragment = {"name": "f", "id": "t1", "index": 0, "type": "tool_call_chunk"}
+    parts = [
+        ClaudeMessageChunk(content="", tool_call_chunks=[{**fragment, "args": args}])  # type: ignore[list-item]
+        for args in ("{", "}")
+    ]
+    (merged,) = (parts[0] + parts[1]).tool_call_chunks  # type: ignore[attr-defined]
+    assert merged == {**fragment, "args": "{}"}

@@ -259,3 +259,9 @@ def test_any_bytes_are_one_of_our_errors(data: bytes) -> None:
 
 def _drain(stream: ResponseStream[Any], data: bytes) -> list[Any]:
     return [*stream.feed(data), *stream.close()]
+
+
+def test_a_ping_is_no_start() -> None:
+    """A delta that comes behind it alone is out of order."""
+    with pytest.raises(StreamInterruptedError, match="came before a start"):
+        chunks([{"type": "ping"}, delta(0, "text_delta", text="x")])

@@ -45,6 +45,12 @@ _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusa
 """Blocks of another model's message that are what it said, and where."""
 
 _SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
+_RESULT_TYPES: Final = {
+    "code_interpreter": "code_execution_tool_result",
+    "remote_mcp": "mcp_tool_result",
+    "tool_search_tool_bm25": "tool_search_tool_result",
+    "tool_search_tool_regex": "tool_search_tool_result",
+}
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 """What LangChain has no field for."""
 
@@ -64,9 +70,10 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
     Raises:
         InvalidInputError: A call without an id, or a block that cannot be sent.
     """
-    metadata, content = message.response_metadata, content_of(message)
-    calls = MessageCalls.read(message, names)
-    convert = _claude_block if is_claude(metadata) else _foreign_block
+    metadata, convert = message.response_metadata, _claude_block
+    if not is_claude(metadata):
+        message, convert = _without_private(message), _foreign_block
+    content, calls = content_of(message), MessageCalls.read(message, names)
     blocks = convert_blocks(content, partial(convert, calls=calls)) + calls.remaining()
     return Turn(
         "assistant",
@@ -91,10 +98,21 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
     return provider in _BEDROCK_PROVIDERS
 
 
+def _without_private(message: AIMessage) -> AIMessage:
+    """Return another model's message without what LangChain has no form for."""
+    content = message.content
+    if isinstance(content, str):
+        return message
+    kept = [b for b in content if isinstance(b, str) or b.get("type") != "non_standard"]
+    return message.model_copy(update={"content": kept})
+
+
 def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
     kind = str(block.get("type") or "")
     if kind in _CALLS:
         return calls.convert(block)
+    if kind in _SERVER_TOOLS:
+        return _SERVER_TOOLS[kind](block, calls.server_names)
     if kind in _CONVERTERS:
         return _CONVERTERS[kind](block)
     if kind.endswith("_tool_result"):
@@ -162,13 +180,14 @@ def _server_use(block: JsonObject) -> JsonObject:
     return wire
 
 
-def _server_call(block: JsonObject) -> JsonObject | None:
+def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
     """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
     name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
     if isinstance(arguments, str):
         arguments = parse_object(arguments or "{}")
     if not name or not call_id or arguments is None:
         return None
+    server_names[call_id] = name
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
@@ -176,10 +195,14 @@ def _server_call(block: JsonObject) -> JsonObject | None:
     return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
-def _server_result(block: JsonObject) -> JsonObject | None:
-    """Translate a standard server tool result back into the block that its extras name."""
+def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
+    """Translate a standard server tool result back into the block that it was.
+
+    Its extras name the type; without them, the name of its call tells it.
+    """
     call_id, extras = block.get("tool_call_id"), dict(block.get("extras") or {})
-    kind = extras.pop("block_type", None)
+    name = server_names.get(call_id or "", "")
+    kind = extras.pop("block_type", None) or _RESULT_TYPES.get(name, name and f"{name}_tool_result")
     if not call_id or not str(kind).endswith("_tool_result"):
         return None
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
@@ -189,6 +212,11 @@ def _server_result(block: JsonObject) -> JsonObject | None:
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
+_SERVER_TOOLS: Final = {
+    "server_tool_call": _server_call,
+    "server_tool_call_chunk": _server_call,
+    "server_tool_result": _server_result,
+}
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "text": _text,
     "thinking": _thinking,
@@ -196,9 +224,6 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "reasoning": _thinking,
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
-    "server_tool_call": _server_call,
-    "server_tool_call_chunk": _server_call,
-    "server_tool_result": _server_result,
     # Thinking in no known form, and a part of a stream.
     "reasoning_content": nothing,
     "input_json_delta": nothing,
@@ -217,6 +242,7 @@ class MessageCalls:
             was then removed by somebody.
         unanswered: See `Turn.unanswered`.
         converted: Ids that have their block.
+        server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
     names: ToolNames
@@ -224,6 +250,7 @@ class MessageCalls:
     parsed: bool = False
     unanswered: dict[str, str | None] = field(default_factory=dict)
     converted: set[str] = field(default_factory=set)
+    server_names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, message: AIMessage, names: ToolNames) -> MessageCalls:
@@ -248,7 +275,7 @@ class MessageCalls:
             known[call_id] = call
         for broken in message.invalid_tool_calls:
             if broken["id"]:  # one without cannot be answered; the rest of its turn goes back
-                known.setdefault(broken["id"], broken)
+                known.setdefault(broken["id"], {**broken, "type": "invalid_tool_call"})
         # Only a model integration leaves metadata.
         parsed = bool(known) or bool(message.response_metadata.keys() - {"output_version"})
         return cls(names, known, parsed)
@@ -284,7 +311,7 @@ class MessageCalls:
         """Return the block of a call; one whose arguments are no object is invalid."""
         self.converted.add(call_id)
         name, arguments = str(call.get("name") or ""), call.get("args")
-        if not isinstance(arguments, dict):
+        if not isinstance(arguments, dict) or call.get("type") == "invalid_tool_call":
             error = call.get("error") or "The arguments are not valid JSON."
             self.unanswered[wire_id(call_id)] = str(error)
             arguments = {INVALID_JSON: arguments or ""}

@@ -182,6 +182,8 @@ def without_leftovers(block: JsonObject) -> JsonObject:
 def convert_text(block: JsonObject) -> JsonObject | None:
     """Convert a text block, without its standard annotations; None if it is blank."""
     text = block.get("text")
+    if text is None and block.get("type") != "text":
+        return None  # OpenAI's clients write null for no text
     if not isinstance(text, str):
         raise InvalidInputError(f"a text block's text must be a string, not {text!r:.80}.")
     if not text.strip():

@@ -132,9 +132,9 @@ class _ConversationBuilder:
             InvalidInputError: It cannot be sent.
         """
         kind = message.type.removesuffix("MessageChunk").lower()
-        if isinstance(message, ChatMessage) and message.role != "tool":
+        if isinstance(message, ChatMessage):
             kind = message.role.lower()
-        if kind not in _ADDERS:
+        if kind not in _ADDERS or (kind == "tool" and isinstance(message, ChatMessage)):
             raise InvalidInputError(
                 f"messages of type or role {kind!r} cannot be sent to Claude. Use HumanMessage, "
                 "AIMessage, SystemMessage, or ToolMessage with a tool_call_id; the roles of a "

@@ -181,7 +181,7 @@ _FORMS: Final[Mapping[str, tuple[str, _Translator]]] = {
     "searchResult": ("search_result", _search_result),
     "guardContent": ("guard_content", partial(_typed, "guard_content")),
     "image": ("image", partial(_media, "image")),
-    "document": ("document", partial(_media, "file")),
+    "document": ("document", partial(_media, "document")),
     "video": ("video", partial(_typed, "video")),
     "audio": ("audio", partial(_typed, "audio")),
 }

@@ -65,7 +65,8 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
         content = convert_blocks(
-            blocks_of(content), partial(_convert_nested, names=names, notices=notices)
+            blocks_of([content] if isinstance(content, dict) else content),
+            partial(_convert_nested, names=names, notices=notices),
         )
         # The API refuses markers inside: "cache_control is not supported at
         # messages.N.content.M.content.K.cache_control" (langchain#35126).
