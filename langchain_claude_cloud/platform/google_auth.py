@@ -147,9 +147,11 @@ class GoogleSource(CredentialSource):
     def _renew(self, *, anew: bool) -> None:
         with transport() as request, explained(explanation):
             if self._credentials is None:
-                self._credentials, self.project = _load(
+                # The project first: other threads see the credentials at once.
+                found, self.project = _load(
                     self._given, request, needs_project=self._needs_project
                 )
+                self._credentials = found
             # Finding the project may have taken a token already.
             if not anew and self._state() == "FRESH":
                 return

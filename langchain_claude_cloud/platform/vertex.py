@@ -114,7 +114,6 @@ class VertexPlatform(CloudPlatform):
     def __init__(self, settings: VertexSettings) -> None:
         super().__init__("vertex", settings.extra_headers)
         self._settings = settings
-        self._project = settings.project
         self.region = settings.region
         self.count_tokens_region = settings.count_tokens_region or count_tokens_region(self.region)
         base = settings.base_url
@@ -128,28 +127,19 @@ class VertexPlatform(CloudPlatform):
     def prepare(self) -> None:
         """Load the credentials, fetch a token, and make sure of the project. Blocks."""
         super().prepare()
-        if self._project is None and isinstance(self._credentials, GoogleSource):
-            self._project = self._credentials.project
-        if self._project is None:
-            raise self._no_project()
-        if not PROJECT.fullmatch(self._project):  # a key file may say anything
-            raise ConfigurationError(
-                f"{self._project!r} is not a project id: give its id (my-project-1) or number.",
-                platform="vertex",
-                region=self.region,
-            )
+        self._project()
 
     def _find_credentials(self) -> CredentialSource:
         if self._settings.access_token is not None:
             return BearerToken(self._settings.access_token)
-        return google_source(self._settings.credentials, needs_project=self._project is None)
+        return google_source(self._settings.credentials, needs_project=self._settings.project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation.
 
         Raises:
             InvalidInputError: ``model_id`` is not one path segment.
-            ConfigurationError: The project is not known; `prepare` finds it.
+            ConfigurationError: The project is not known, which `prepare` finds, or it is none.
         """
         if not _MODEL_ID.fullmatch(model_id):
             raise InvalidInputError(
@@ -159,15 +149,13 @@ class VertexPlatform(CloudPlatform):
                 model=model_id,
                 region=self.region,
             )
-        if self._project is None:
-            raise self._no_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
         target = "count-tokens" if counts else model_id
         verb = "streamRawPredict" if operation == "stream" else "rawPredict"
         return (
             f"{self._base_url or default_base_url(region)}/projects/"
-            f"{quote(self._project, safe=':')}/locations/{region}"
+            f"{quote(self._project(), safe=':')}/locations/{region}"
             f"/publishers/anthropic/models/{target}:{verb}"
         )
 
@@ -197,13 +185,24 @@ class VertexPlatform(CloudPlatform):
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
-    def _no_project(self) -> ConfigurationError:
-        return ConfigurationError(
-            "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
-            "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
-            platform="vertex",
-            region=self.region,
-        )
+    def _project(self) -> str:
+        source = self._credentials
+        own = source.project if isinstance(source, GoogleSource) else None
+        project = self._settings.project or own
+        if project is None:
+            raise ConfigurationError(
+                "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
+                "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
+                platform="vertex",
+                region=self.region,
+            )
+        if not PROJECT.fullmatch(project):  # a key file may say anything
+            raise ConfigurationError(
+                f"{project!r} is not a project id: give its id (my-project-1) or number.",
+                platform="vertex",
+                region=self.region,
+            )
+        return project
 
 
 def default_base_url(region: str) -> str:

@@ -321,6 +321,16 @@ def test_no_project_names_the_variables() -> None:
         made.endpoint("m", "invoke")
 
 
+def test_a_malformed_project_of_the_credentials_is_refused_every_time(endpoint: Server) -> None:
+    """A second call finds the credentials loaded, and is refused all the same."""
+    info = {**service_account(endpoint.url), "project_id": "../../evil"}
+    made = make(credentials=robots.Credentials.from_service_account_info(info))
+    with pytest.raises(ConfigurationError, match="is not a project id"):
+        made.prepare()
+    with pytest.raises(ConfigurationError, match="is not a project id"):
+        made.endpoint("m", "invoke")
+
+
 def test_refusals_are_read() -> None:
     """A 401 may be an expired token; a 403 or 404 is not."""
     made = platform(region="us-east5")
