@@ -52,7 +52,9 @@ _is_quiet: ContextVar[bool] = ContextVar("langchain_claude_cloud_is_quiet", defa
 
 
 class CredentialSource:
-    """Credentials that are renewed by one caller at a time. These are none: a gateway signs.
+    """Credentials that one caller at a time renews.
+
+    This class itself has none: it is for requests that a gateway signs.
 
     The clouds' libraries take no lock, or only some; here 200 cold callers make one request.
     Credentials that are about to expire are renewed by one caller while the others go on with
@@ -80,20 +82,28 @@ class CredentialSource:
             ConnectionFailedError: The service that issues them cannot be reached.
         """
         failures = self._failures
-        with self._lock:
-            if not self.needs_prepare():
-                return
-            if self._failure is not None and self._failures > failures:
-                raise copy.copy(self._failure)  # of the caller that this one waited for
+        if not self._lock.acquire(blocking=self._state() != "STALE"):
+            return
+        try:
+            self._prepare(failures)
+        finally:
+            self._lock.release()
+
+    def _prepare(self, failures: int) -> None:
+        if not self.needs_prepare():
+            return
+        if self._failure is not None and self._failures > failures:
+            raise copy.copy(self._failure)  # of the caller that this one waited for
+        if self._state() == "STALE":
+            self._next_attempt = time.monotonic() + _STALE_RETRY
+        try:
+            self._renew(anew=False)
+        except ClaudeCloudError as error:
             if self._state() == "STALE":
-                self._next_attempt = time.monotonic() + _STALE_RETRY
-            try:
-                self._renew(anew=False)
-            except ClaudeCloudError as error:
-                if self._state() == "STALE":
-                    return
-                self._failure, self._failures = copy.copy(error), self._failures + 1
-                raise
+                return
+            self._failure, self._failures = copy.copy(error), self._failures + 1
+            # A frame of contextlib holds the library's exception, with the whole reply in it.
+            raise error.with_traceback(None)
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Renew credentials that the cloud refused, unless another caller already did. Blocks.
@@ -252,7 +262,10 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def _drop_credentials(record: logging.LogRecord) -> bool:
-    """Take what a library logs of a credential request out, or out of it: a log filter."""
+    """Drop a library's record about a credential request; of a warning drop only the traceback.
+
+    It is a log filter.
+    """
     if not _is_quiet.get():
         return True
     record.exc_info = record.exc_text = None

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -311,6 +312,34 @@ def test_a_token_about_to_expire_is_renewed_by_one_caller(tokens: Tokens) -> Non
     assert tokens.count == 2
     assert source.headers() == {"authorization": "Bearer token-2"}
     assert not source.needs_prepare()
+
+
+@pytest.mark.usefixtures("key_file")
+def test_others_go_on_with_a_token_that_is_about_to_expire(tokens: Tokens) -> None:
+    """Who does not renew it does not wait for who does."""
+    tokens.lifetime = 100
+    source = google_source()
+    source.prepare()
+    tokens.delay = 0.3
+    renewing = threading.Thread(target=source.prepare)
+    renewing.start()
+    while tokens.count < 2:
+        time.sleep(0.01)
+    source.prepare()
+    assert source.headers() == {"authorization": "Bearer token-1"}
+    renewing.join()
+    assert source.headers() == {"authorization": "Bearer token-2"}
+
+
+@pytest.mark.usefixtures("key_file")
+def test_no_frame_of_a_failed_renewal_holds_the_reply(tokens: Tokens) -> None:
+    """Error trackers store the frames of libraries too."""
+    tokens.refusal = json_reply({"error": "invalid_grant", "id": "of-the-reply"}, 400)
+    with pytest.raises(AuthenticationError) as caught:
+        google_source().prepare()
+    _, *frames = traceback.walk_tb(caught.value.__traceback__)
+    assert frames
+    assert "of-the-reply" not in repr([frame.f_locals for frame, _ in frames])
 
 
 @pytest.mark.usefixtures("key_file")
