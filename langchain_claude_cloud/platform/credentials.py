@@ -103,7 +103,7 @@ class CredentialSource:
                 return
             self._failure, self._failures = copy.copy(error), self._failures + 1
             # A frame of contextlib holds the library's exception, with the whole reply in it.
-            raise error.with_traceback(None)
+            raise error.with_traceback(None) from None
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Renew credentials that the cloud refused, unless another caller already did. Blocks.

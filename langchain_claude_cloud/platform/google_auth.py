@@ -148,9 +148,7 @@ class GoogleSource(CredentialSource):
         with transport() as request, explained(explanation):
             if self._credentials is None:
                 # The project first: other threads see the credentials at once.
-                found, self.project = _load(
-                    self._given, request, needs_project=self._needs_project
-                )
+                found, self.project = _load(self._given, request, needs_project=self._needs_project)
                 self._credentials = found
             # Finding the project may have taken a token already.
             if not anew and self._state() == "FRESH":

@@ -132,7 +132,8 @@ class VertexPlatform(CloudPlatform):
     def _find_credentials(self) -> CredentialSource:
         if self._settings.access_token is not None:
             return BearerToken(self._settings.access_token)
-        return google_source(self._settings.credentials, needs_project=self._settings.project is None)
+        given = self._settings.credentials
+        return google_source(given, needs_project=self._settings.project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation.
