@@ -1,6 +1,6 @@
 """All HTTP of the package: pools of connections, sending, streams, fetching media.
 
-The first call imports httpx, so this is all that may be imported before.
+httpx is imported by the first call. Before that, only this file of the folder may be imported.
 """
 
 from __future__ import annotations

@@ -133,17 +133,19 @@ class MediaFetcher:
         """Return the data of a URL, or the URL that it redirects to."""
         parsed = _parse(url)
         addresses = await self._addresses(parsed)
-        transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
         headers = {"user-agent": USER_AGENT, "accept": _ACCEPT, "accept-encoding": "identity"}
         timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
-        response = await transport.handle_async_request(request)
+        transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
         try:
-            if response.has_redirect_location:
-                return str(parsed.join(response.headers["location"]))
-            return await self._read(response, budget)
+            response = await transport.handle_async_request(request)
+            try:
+                if response.has_redirect_location:
+                    return str(parsed.join(response.headers["location"]))
+                return await self._read(response, budget)
+            finally:
+                await response.aclose()
         finally:
-            await response.aclose()
             await transport.retire()
 
     def _pinned(self, addresses: Sequence[str]) -> LookUp:
@@ -175,11 +177,9 @@ class MediaFetcher:
     async def _read(self, response: httpx.Response, budget: MediaBudget) -> FetchedMedia:
         if response.status_code != httpx.codes.OK:
             raise _RefusedError(f"the server answered HTTP {response.status_code}")
-        codings = (
-            response.headers.get("content-encoding", "identity"),
-            response.headers.get("transfer-encoding", "chunked"),
-        )
-        if [coding.strip().lower() for coding in codings] != ["identity", "chunked"]:
+        content = response.headers.get("content-encoding", "").strip().lower()
+        transfer = response.headers.get("transfer-encoding", "").strip().lower()
+        if content not in {"", "identity"} or transfer not in {"", "chunked"}:
             # A few kilobytes may unpack to gigabytes, and nothing here needs it.
             raise _RefusedError("the server compresses it, though asked not to")
         data = bytearray()

@@ -37,13 +37,13 @@ class LoopState:
 
     Attributes:
         pools: The HTTP clients of the loop, by the endpoint they lead to.
-        retiring: The closing of the pool that was dropped last.
+        retiring: The closing of pools that were dropped; a loop itself forgets its tasks.
         sessions: What has connections open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.pools: dict[Hashable, LoopTransport | SocksTransport] = {}
-        self.retiring: asyncio.Task[None] | None = None
+        self.retiring: set[asyncio.Task[None]] = set()
         self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS

@@ -106,7 +106,9 @@ def loop_transport(
     if pool is None:
         pool = state.pools[key] = _new_loop_transport(*key.settings())
         if (retired := _oldest(state.pools)) is not None:
-            state.retiring = asyncio.create_task(retired.retire())
+            task = asyncio.create_task(retired.retire())
+            state.retiring.add(task)
+            task.add_done_callback(state.retiring.discard)
     return pool
 
 

@@ -29,6 +29,7 @@ from langchain_claude_cloud.platform.http.connector import look_up
 from langchain_claude_cloud.platform.http.fetch import (
     MediaFetcher,
 )
+from langchain_claude_cloud.platform.http.loops import loop_state
 
 PUBLIC = "93.184.215.14"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
@@ -515,6 +516,14 @@ async def test_a_compressed_answer_is_refused(tls: ssl.SSLContext) -> None:
 
     with Server(answer, tls) as server, pytest.raises(InvalidInputError, match="compresses"):
         await afetch_media("https://cloud.test/", resolver=Names(), network=Network(server))
+
+
+async def test_a_fetch_that_failed_leaves_nothing_open(tls: ssl.SSLContext) -> None:
+    """The loop would keep one more session for each."""
+    del tls
+    with Server(_picture) as server, pytest.raises(InvalidInputError):  # one without TLS
+        await afetch_media("https://cloud.test/", resolver=Names(), network=Network(server))
+    assert not loop_state().sessions
 
 
 @pytest.mark.parametrize("where", ["name", "headers", "body"])

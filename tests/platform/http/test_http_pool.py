@@ -453,3 +453,15 @@ asyncio.run(main())
         )
         assert done.stderr == ""
         server.wait_closed(1)
+
+
+async def test_each_pool_that_is_dropped_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event loop forgets the tasks that nobody keeps."""
+    monkeypatch.setattr("langchain_claude_cloud.platform.http.pool.MOST_POOLS", 1)
+    for port in (1, 2, 3):
+        loop_transport(f"http://127.0.0.1:{port}")
+    state = loop_state()
+    assert len(state.retiring) == 2
+    await asyncio.gather(*state.retiring)
+    await asyncio.sleep(0)
+    assert (len(state.retiring), len(state.sessions)) == (0, 1)
