@@ -145,7 +145,7 @@ class BedrockPlatform(CloudPlatform):
         self.framing: Framing = self._api.framing
         self.ca_bundle: str | None = None
         given = settings.credentials
-        self._token = (
+        self._source_without_keys = (
             BearerToken(given) if not isinstance(given, AwsIdentity | None) else CredentialSource()
         )
 
@@ -166,7 +166,7 @@ class BedrockPlatform(CloudPlatform):
         if self._base_url is None:
             self._base_url = self._default_base_url(files)
         if identity is not given:
-            return self._token
+            return self._source_without_keys
         importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
         return source
 
@@ -202,9 +202,9 @@ class BedrockPlatform(CloudPlatform):
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Find the credentials anew. Blocks; False if they are the user's own."""
-        if self._named_service != self._service:
-            self._service = self._named_service
-            return True
+        self._service, first = self._named_service, self._api.signing_name
+        if self._service != first and f"/{first}/aws4_request" in used.get("authorization", ""):
+            return True  # signed before the service was known
         return super().refresh(used)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
@@ -298,7 +298,7 @@ class BedrockPlatform(CloudPlatform):
         named = _OTHER_SERVICE.search(str(error))
         if named is not None and {named[1], self._service} <= _OWN_SERVICES:
             self._named_service = named[1]
-            return self._named_service != self._service
+            return True
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
 

@@ -634,6 +634,20 @@ def test_which_refusals_are_expired_credentials(name: str, message: str, *, expi
         assert (error.platform, error.model, error.region) == ("bedrock", "m", "us-east-1")
 
 
+def test_all_first_calls_to_another_service_are_sent_again() -> None:
+    """Those that were signed before the first refusal named the service too; each once."""
+    made = platform(api="mantle", base_url="https://gw.example")
+    used = made.sign(REQUEST)
+    body = b'{"message": "Credential should be scoped to correct service: \'bedrock\'."}'
+    kind = {"x-amzn-errortype": "InvalidSignatureException"}
+    for _ in range(2):
+        assert made.is_expired(made.read_error(403, kind, body, model="m"))
+        assert made.refresh(used) is True
+    again = made.sign(REQUEST)
+    assert "/bedrock/aws4_request" in again["authorization"]
+    assert made.refresh(again) is False
+
+
 def test_a_throttle_is_not_an_expired_credential() -> None:
     """Other refusals are left to the retry policy."""
     made = platform()
