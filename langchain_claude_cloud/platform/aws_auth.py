@@ -135,10 +135,11 @@ class AwsSource(CredentialSource):
         """Return the current keys; no I/O.
 
         Raises:
-            AuthenticationError: `prepare` was not called.
+            AuthenticationError: `prepare` was not called, or a session's credentials failed.
         """
         if self._credentials is not None and not _is_due(self._credentials):
-            return _freeze(self._credentials)
+            with explained(_explanation):
+                return _freeze(self._credentials)
         if self._frozen is None:
             raise AuthenticationError("No AWS credentials are loaded yet.", platform="bedrock")
         return self._frozen

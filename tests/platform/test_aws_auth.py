@@ -604,6 +604,17 @@ class Frozen:
         """Return nothing."""
 
 
+def test_credentials_that_fail_later_are_an_error_of_ours() -> None:
+    """They were good when they were found; what they raise does not leak."""
+    credentials = botocore.credentials.Credentials("AKIA", "s")
+    source = aws_source(AwsIdentity(session=Incomplete(credentials)))
+    source.prepare()
+    credentials.get_frozen_credentials = Incomplete(KeyError("hidden")).get_credentials
+    with pytest.raises(AuthenticationError, match="AWS credentials") as caught:
+        source.keys()
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize("role", [None, ROLE])
 @pytest.mark.parametrize(
     "credentials",
