@@ -20,6 +20,28 @@ else:  # no call that succeeds needs them
     explanation = LazyModule("langchain_claude_cloud.errors.explanation")
     parsing = LazyModule("langchain_claude_cloud.errors.parsing")
 
+__all__ = [
+    "AuthenticationError",
+    "ClaudeCloudError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContextOverflowError",
+    "InvalidInputError",
+    "InvalidRequestError",
+    "LocalLimitError",
+    "NotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "RequestTooLargeError",
+    "ServerError",
+    "StreamInterruptedError",
+    "error_from_event",
+    "error_from_exception_frame",
+    "error_from_response",
+]
+
 
 class ClaudeCloudError(core.ModelError):
     """The base class of all errors of this package.
@@ -130,12 +152,12 @@ class ConfigurationError(ClaudeCloudError, ValueError):
 
 
 class Place(TypedDict):
-    """What failed.
+    """Where a request went.
 
     Attributes:
-        platform: The cloud that answered.
+        platform: The cloud that was asked.
         model: The model's id on that cloud.
-        region: The region that answered.
+        region: The region that was asked.
     """
 
     platform: Cloud

@@ -105,7 +105,9 @@ class SafeHeaders(UserDict[str, str]):
         return type(self), (mask_headers(self.data),)
 
     def __copy__(self) -> Self:
-        return self
+        return type(self)(self.data)
+
+    copy = __copy__
 
     def __deepcopy__(self, memo: object) -> Self:
-        return self
+        return self.__copy__()

@@ -467,6 +467,16 @@ def test_googles_retry_info(delay: object, seconds: float | None) -> None:
     assert error.is_retryable is True
 
 
+def test_what_is_exported_is_what_is_defined() -> None:
+    """A star import takes the exceptions and what makes them, and no helper."""
+    defined = {
+        name
+        for name, value in vars(errors).items()
+        if getattr(value, "__module__", "") == errors.__name__
+    }
+    assert set(errors.__all__) == defined - {"Place"}
+
+
 def test_a_nested_retry_delay_is_none() -> None:
     """However deep it is: the throttle is what counts."""
     delay: object = 1

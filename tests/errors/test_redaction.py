@@ -68,7 +68,16 @@ def test_headers_whose_name_tells_are_masked(name: str) -> None:
     for shown in (repr(headers), repr(mask_headers(headers)), str(dict(copied))):
         assert "canary" not in shown
         assert "red" in shown
-    assert copy.deepcopy(headers)[name] == "canary"
+
+
+def test_a_copy_of_headers_is_another() -> None:
+    """It keeps the credentials, and a change of it leaves the first alone."""
+    headers = SafeHeaders({"x-api-key": "canary"})
+    for copied in (copy.copy(headers), copy.deepcopy(headers), headers.copy()):
+        assert type(copied) is SafeHeaders
+        assert dict(copied) == {"x-api-key": "canary"}
+        copied["x-team"] = "red"
+    assert "x-team" not in headers
 
 
 @pytest.mark.parametrize("name", ["x-bypass-cache", "x-opinion", "x-design", "x-pattern", "accept"])
