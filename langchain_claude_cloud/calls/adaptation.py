@@ -175,7 +175,8 @@ class Adaptation:
             return False
         # Another call, under way at the same time, may have been quicker to learn it.
         sent = self.sent
-        if self.settle(self.place, self.model) != sent or self._learns_of_endpoint(error, text):
+        is_known = self.settle(self.place, self.model) != sent
+        if is_known or self._learns_of_endpoint(error, text):
             return True
         return isinstance(error, InvalidRequestError) and self._changes_call(error, text)
 
@@ -362,14 +363,16 @@ def _betas(text: str, call: Adaptation) -> set[str]:
     if named:
         return set(own & set(re.findall(r"[^`,\s]+", named[1])))
     # The one that no feature depends on goes first.
-    return set(own & {FINE_GRAINED_BETA} or own)
+    fine_grained = own & {FINE_GRAINED_BETA}
+    return set(fine_grained or own)
 
 
 def message_of(error: ClaudeCloudError) -> str:
     """Return what the cloud itself said, without the package's explanation of it."""
     parsed = getattr(error.args[0] if error.args else None, "parsed", None)
     text = str(getattr(parsed, "message", "") or error.body or error).strip()
-    return text[_match.end() :] if (_match := _PREFIX.match(text.lower())) else text
+    prefix = _PREFIX.match(text.lower())
+    return text[prefix.end() :] if prefix else text
 
 
 def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:

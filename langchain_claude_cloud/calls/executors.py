@@ -54,9 +54,8 @@ _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
     """Do the steps, and yield what is decoded of streams.
 
-    What the end of a response makes is yielded when its connection is free again, and the
-    driver knows of it: langchain-core's v3 events are pulled up to the last one, and then the
-    generator is left as it is.
+    The outputs of a response's last event are yielded only after its connection was let go and
+    the driver has ended: langchain-core stops pulling at the last v3 event.
 
     Raises:
         ClaudeCloudError: The driver raised it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from langchain_claude_cloud.calls.answer import malformed
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
-from langchain_claude_cloud.calls.steps import NO_LIMIT, Once, Prepare, Send, Steps, Wait
+from langchain_claude_cloud.calls.steps import NO_TOTAL, Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.available_models import (
     HINTS,
     PERMISSIONS,
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.catalogue.bedrock import Lookup
     from langchain_claude_cloud.platform.base import HttpResponse
 
-logger = logging.getLogger("langchain_claude_cloud")
-
 T = TypeVar("T")
 Questions: TypeAlias = Generator[OutgoingRequest, JsonObject, T]
 
@@ -47,8 +44,6 @@ ARN_SECONDS: Final = 12 * HOUR
 
 _AGAIN_SECONDS: Final = 300.0
 """How long a failure that may pass (throttled, not reached) is left alone."""
-
-_SHOWN_BYTES: Final = 4096
 
 
 def ask(
@@ -142,7 +137,7 @@ def list_models(
     )
 
 
-def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_LIMIT) -> Steps[None]:
+def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_TOTAL) -> Steps[None]:
     """Find out what a route's ARN stands for, once for all who wait.
 
     A call does not fail because of this: where the answer cannot be had, what all models take

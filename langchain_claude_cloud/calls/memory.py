@@ -13,15 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
-
-V = TypeVar("V")
 
 logger = logging.getLogger("langchain_claude_cloud")
 

@@ -201,11 +201,6 @@ class Pacing:
             traffic.served += 1
             ticket.number = None
 
-    def rate(self, place: Hashable) -> float | None:
-        """Return the requests a second that are sent there; None where nobody waits."""
-        traffic = self._traffic.get(place)
-        return traffic.rate if traffic else None
-
     def _wait(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
         self._credit(traffic, now)
         if now < traffic.paused_until:

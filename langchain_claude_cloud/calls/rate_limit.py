@@ -69,7 +69,7 @@ class Reservation:
         tokens: How many tokens: reserved when it is sent, corrected by what it used.
         sent_at: When it was sent; None outside of the minute after that.
         number: Its place in the queue; None while it did not have to wait.
-        is_waiting: Whether it was not sent yet, nor its call ended.
+        is_waiting: Whether it still waits: it was not sent, and its call has not ended.
     """
 
     tokens: float = 0.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NO_LIMIT = Timeouts()
+NO_TOTAL = Timeouts()
 """The limits of a call whose whole time is not limited."""
 
 
@@ -49,7 +49,7 @@ class Prepare:
     """Load or renew a platform's credentials, within what is left of the call's whole time."""
 
     platform: Platform
-    timeouts: Timeouts = NO_LIMIT
+    timeouts: Timeouts = NO_TOTAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Fetch:
     urls: Sequence[str]
     optional: frozenset[str] = frozenset()
     most_bytes: int | None = None
-    timeouts: Timeouts = NO_LIMIT
+    timeouts: Timeouts = NO_TOTAL
 
 
 class Send(PlatformRequest):
@@ -114,7 +114,7 @@ class Once:
     key: Hashable
     is_known: Callable[[], object]
     steps: Callable[[], Steps[None]]
-    timeouts: Timeouts = NO_LIMIT
+    timeouts: Timeouts = NO_TOTAL
 
 
 Step: TypeAlias = Prepare | Fetch | Send | Wait | Once
