@@ -346,3 +346,10 @@ def test_the_text_of_a_cited_answer_of_converse_stays() -> None:
     }
     sent = _convert(HumanMessage("Go."), AIMessage([cited]), HumanMessage("Why?")).messages
     assert sent[1]["content"] == [{"type": "text", "text": "It is so."}]
+
+
+def test_an_empty_document_of_converse_is_called_a_document() -> None:
+    """Whoever reads the error looks for one."""
+    empty = {"document": {"format": "pdf", "name": "a", "source": {"bytes": b""}}}
+    with pytest.raises(InvalidInputError, match="this document block has no"):
+        _convert(HumanMessage([empty]))
