@@ -156,6 +156,9 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
             f"model_kwargs must not hold {', '.join(taken)}: pass messages to invoke or stream, "
             "and the model as 'model'."
         )
+    tools = raw.get("tools") or ()
+    if not isinstance(tools, list | tuple) or not all(isinstance(each, dict) for each in tools):
+        raise InvalidInputError(f"'tools' in model_kwargs is a list of dicts, not {tools!r:.80}.")
     for name, value in raw.items():
         if name == _RAW_BETAS:
             continue

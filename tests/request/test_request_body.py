@@ -179,3 +179,10 @@ def test_a_list_that_holds_itself_twice_is_refused() -> None:
     endless += [endless, endless]
     with pytest.raises(InvalidInputError, match="'endless' is nested"):
         build(model_kwargs={"endless": endless})
+
+
+@pytest.mark.parametrize("tools", [5, "x", [1], {"a": 1}], ids=str)
+def test_raw_tools_that_are_no_tools_are_refused(tools: Any) -> None:
+    """Errors of the API name the tools of a request, so they are read."""
+    with pytest.raises(InvalidInputError, match="'tools' in model_kwargs"):
+        build(model_kwargs={"tools": tools})
