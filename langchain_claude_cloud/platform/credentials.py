@@ -85,25 +85,22 @@ class CredentialSource:
         if not self._lock.acquire(blocking=self._state() != "STALE"):
             return
         try:
-            self._prepare(failures)
+            if not self.needs_prepare():
+                return
+            if self._failure is not None and self._failures > failures:
+                raise copy.copy(self._failure)  # of the caller that this one waited for
+            if self._state() == "STALE":
+                self._next_attempt = time.monotonic() + _STALE_RETRY
+            try:
+                self._renew(anew=False)
+            except ClaudeCloudError as error:
+                if self._state() == "STALE":
+                    return
+                self._failure, self._failures = copy.copy(error), self._failures + 1
+                # A frame of contextlib holds the library's exception, with the whole reply in it.
+                raise error.with_traceback(None) from None
         finally:
             self._lock.release()
-
-    def _prepare(self, failures: int) -> None:
-        if not self.needs_prepare():
-            return
-        if self._failure is not None and self._failures > failures:
-            raise copy.copy(self._failure)  # of the caller that this one waited for
-        if self._state() == "STALE":
-            self._next_attempt = time.monotonic() + _STALE_RETRY
-        try:
-            self._renew(anew=False)
-        except ClaudeCloudError as error:
-            if self._state() == "STALE":
-                return
-            self._failure, self._failures = copy.copy(error), self._failures + 1
-            # A frame of contextlib holds the library's exception, with the whole reply in it.
-            raise error.with_traceback(None) from None
 
     def refresh(self, used: Mapping[str, str]) -> bool:
         """Renew credentials that the cloud refused, unless another caller already did. Blocks.
