@@ -127,7 +127,8 @@ class VertexPlatform(CloudPlatform):
     def prepare(self) -> None:
         """Load the credentials, fetch a token, and make sure of the project. Blocks."""
         super().prepare()
-        self._project()
+        if self._settings.project is None:
+            self._own_project()
 
     def _find_credentials(self) -> CredentialSource:
         if self._settings.access_token is not None:
@@ -150,13 +151,14 @@ class VertexPlatform(CloudPlatform):
                 model=model_id,
                 region=self.region,
             )
+        project = self._settings.project or self._own_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
         target = "count-tokens" if counts else model_id
         verb = "streamRawPredict" if operation == "stream" else "rawPredict"
         return (
             f"{self._base_url or default_base_url(region)}/projects/"
-            f"{quote(self._project(), safe=':')}/locations/{region}"
+            f"{quote(project, safe=':')}/locations/{region}"
             f"/publishers/anthropic/models/{target}:{verb}"
         )
 
@@ -186,10 +188,10 @@ class VertexPlatform(CloudPlatform):
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
-    def _project(self) -> str:
+    def _own_project(self) -> str:
+        """Return the credentials' own project. What the user gave has been checked already."""
         source = self._credentials
-        own = source.project if isinstance(source, GoogleSource) else None
-        project = self._settings.project or own
+        project = source.project if isinstance(source, GoogleSource) else None
         if project is None:
             raise ConfigurationError(
                 "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
