@@ -112,7 +112,10 @@ UNDESCRIBABLE = [
 ]
 
 
-@pytest.mark.parametrize("given", UNDESCRIBABLE, ids=repr)
+IDS = ["a function", "an unknown type", "a class", "a missing type", "a partial function"]
+
+
+@pytest.mark.parametrize("given", UNDESCRIBABLE, ids=IDS)
 def test_what_has_no_json_schema_is_a_typed_error(given: Any) -> None:
     """As a tool and as a form of output, on one line."""
     with pytest.raises(
