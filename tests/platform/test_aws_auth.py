@@ -604,12 +604,23 @@ class Frozen:
         """Return nothing."""
 
 
+class FailsLater:
+    """Credentials that can be frozen once."""
+
+    def __init__(self) -> None:
+        self._frozen = [botocore.credentials.ReadOnlyCredentials("AKIA", "s", None)]
+
+    def get_frozen_credentials(self) -> botocore.credentials.ReadOnlyCredentials:
+        """Return the credentials, or raise what a session of the user's may raise."""
+        if not self._frozen:
+            raise KeyError("hidden")
+        return self._frozen.pop()
+
+
 def test_credentials_that_fail_later_are_an_error_of_ours() -> None:
     """They were good when they were found; what they raise does not leak."""
-    credentials = botocore.credentials.Credentials("AKIA", "s")
-    source = aws_source(AwsIdentity(session=Incomplete(credentials)))
+    source = aws_source(AwsIdentity(session=Incomplete(FailsLater())))
     source.prepare()
-    credentials.get_frozen_credentials = Incomplete(KeyError("hidden")).get_credentials
     with pytest.raises(AuthenticationError, match="AWS credentials") as caught:
         source.keys()
     assert "hidden" not in str(caught.value)
