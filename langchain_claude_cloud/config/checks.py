@@ -132,7 +132,9 @@ def check_json(values: JsonObject) -> bool:
                     deeper += value
             # A list that holds itself twice would double with every level.
             level = list({id(value): value for value in deeper}.values())
-        if level:
+            if not level:
+                break
+        else:
             raise InvalidInputError(
                 f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
                 "content that hold themselves, or send deep data as text."
