@@ -7,14 +7,17 @@ refuses one with a longer life behind one with a shorter. The caller's own break
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Final, cast
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias, cast
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.options import RequestOptions
+
+_Place: TypeAlias = Callable[[JsonObject], JsonObject | None]
+"""Returns what of a body may have a breakpoint; None if nothing may."""
 
 _MOST_BREAKPOINTS: Final = 4
 _SECTIONS: Final = ("tools", "system", "messages")
@@ -58,21 +61,22 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     if is_off:
         return [f"nothing is cached: {_SWITCH} is set"]
     notices = []
+    room = _MOST_BREAKPOINTS - len(own) + surplus
     if surplus:
         notices.append(
             f"the prompt has {surplus} cache breakpoints more than the {_MOST_BREAKPOINTS} "
             "that the API takes; the first ones are left out"
         )
-    if marker and len(own) >= _MOST_BREAKPOINTS:
+    if marker and room == 0:
         notices.append(
             f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
         )
     elif marker:
         is_automatic = "automatic_caching" not in options.refused
-        holder = body if is_automatic and model.capabilities.automatic_caching else None
-        _mark(body, holder or _last_block(body), marker)
+        place = _whole if is_automatic and model.capabilities.automatic_caching else _last_block
+        room -= _mark(body, [place], marker, room)
     if wanted:
-        _add_breakpoints(body, wanted)
+        _add_breakpoints(body, wanted, room)
     return notices
 
 
@@ -102,7 +106,11 @@ def _copied(holders: Iterable[object], levels: int = _LEVELS) -> list[object]:
     return copies
 
 
-def _add_breakpoints(body: JsonObject, wanted: bool | str) -> None:  # noqa: FBT001 - the field's value
+def _add_breakpoints(
+    body: JsonObject,
+    wanted: bool | str,  # noqa: FBT001 - the field's value
+    room: int,
+) -> None:
     """Put breakpoints behind the tools, the system prompt and the last message.
 
     Where the last message is too far from the one before it for the API to find what that
@@ -114,29 +122,46 @@ def _add_breakpoints(body: JsonObject, wanted: bool | str) -> None:  # noqa: FBT
     marker = {"type": "ephemeral"} | ({"ttl": wanted} if isinstance(wanted, str) else {})
     # Automatic caching marks the last message by itself.
     places = [] if "cache_control" in body else [_last_block]
-    room = _MOST_BREAKPOINTS - len(_marked(body))
-    for place in (*places, _last_of_system, _last_tool, _end_of_last_request):
-        if room > 0 and _mark(body, place(body), marker):
-            room -= 1
+    _mark(body, [*places, _last_of_system, _last_tool, _end_of_last_request], marker, room)
 
 
-def _mark(body: JsonObject, holder: JsonObject | None, marker: JsonObject) -> bool:
-    """Put a marker on one of a body's dicts, with a life that fits the others, if it has none.
+def _mark(body: JsonObject, places: Iterable[_Place], marker: JsonObject, room: int) -> int:
+    """Put a marker where there is none yet, with a life that fits those that are there.
 
-    Returns whether it had none.
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
+
+    Args:
+        body: The body.
+        places: Where, the most important place first.
+        marker: The marker; it is copied.
+        room: How many breakpoints there may still be.
+
+    Returns:
+        How many were added.
     """
-    if holder is None or holder.get("cache_control"):
-        return False
-    holder["cache_control"] = dict(marker)
+    added: list[JsonObject] = []
+    for place in places:
+        holder = place(body) if len(added) < room else None
+        if holder is not None and not holder.get("cache_control"):
+            holder["cache_control"] = dict(marker)
+            added.append(holder)
     marked = _marked(body)
-    place = next(number for number, each in enumerate(marked) if each is holder)
-    is_long = [each["cache_control"].get("ttl") == _LONG for each in marked]
-    if not all(is_long[:place]):
-        holder["cache_control"].pop("ttl", None)
-    elif any(is_long[place + 1 :]):
-        holder["cache_control"]["ttl"] = _LONG
-    return True
+    order = {id(holder): number for number, holder in enumerate(marked)}
+    there = [holder for holder in marked if all(holder is not each for each in added)]
+    for new in added:
+        number, control = order[id(new)], new["cache_control"]
+        is_long = [(order[id(each)], each["cache_control"].get("ttl") == _LONG) for each in there]
+        if not all(long for other, long in is_long if other < number):
+            control.pop("ttl", None)
+        elif any(long for other, long in is_long if other > number):
+            control["ttl"] = _LONG
+        there.append(new)
+    return len(added)
+
+
+def _whole(body: JsonObject) -> JsonObject:
+    """Return the body itself, whose marker is that of automatic caching."""
+    return body
 
 
 def _last_tool(body: JsonObject) -> JsonObject | None:
