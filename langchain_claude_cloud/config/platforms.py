@@ -144,7 +144,7 @@ class Vertex(CloudConfig):
         raise self._refusal(f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
 
     def _refuse_contradictions(self) -> None:
-        given = [name for name in self._names_of_secrets() if self._has(name)]
+        given = self._names_to_withhold()
         if len(given) > 1:
             raise self._refusal(
                 f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
@@ -373,8 +373,9 @@ class Bedrock(CloudConfig):
                 raise self._refusal(f"{name} needs {partner}, which is missing.")
         self._refuse_what_the_api_lacks()
         self.api_headers()
-        identities = [*self._identities(), *(["role_arn"] if self.role_arn else [])]
-        if len(self._identities()) > 1 or {"api_key", "role_arn"} <= set(identities):
+        given = self._identities()
+        identities = [*given, *(["role_arn"] if self.role_arn else [])]
+        if len(given) > 1 or ("api_key" in given and self.role_arn):
             raise self._refusal(
                 f"explicit credentials conflict: {' and '.join(identities)}. Give one identity: "
                 "access_key_id with secret_access_key, profile, session or api_key; role_arn can "
