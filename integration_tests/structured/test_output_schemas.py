@@ -136,13 +136,28 @@ def test_a_schema_of_any_form_gives_its_value(
     assert all(isinstance(value, type(expected)) for value in values)
 
 
+class Described:
+    """A class that has no JSON schema."""
+
+
+class Undescribed(TypedDict):
+    """A dict with one."""
+
+    value: Described
+
+
 @pytest.mark.parametrize(
-    "schema", [None, 5, "Node", object(), type, {"parameters": 5, "name": "f"}, {"toolSpec": 3}]
+    "schema",
+    [
+        *(None, 5, "Node", object(), type, Undescribed),
+        *({"parameters": 5, "name": "f"}, {"properties": 5}, {"toolSpec": 3}),
+    ],
 )
 def test_what_is_no_schema_is_refused(emulator: CloudEmulator, schema: Any) -> None:
-    """When it is given, with what would be one."""
-    with pytest.raises(InvalidInputError, match="Give a pydantic"):
+    """When it is given, with what would be one, said once."""
+    with pytest.raises(InvalidInputError, match="Give a pydantic") as caught:
         make_model(emulator, "vertex").with_structured_output(schema)
+    assert str(caught.value).count("Give a") == 1
 
 
 @pytest.mark.parametrize("schema", [Node, Node.model_json_schema()], ids=["class", "dict"])

@@ -59,13 +59,7 @@ class OutputSchema:
     @classmethod
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
-        try:
-            schema = {"title": DEFAULT_NAME, **_json_schema(given)}
-        except InvalidInputError as error:
-            raise InvalidInputError(
-                f"The schema cannot be used: {error} Give a pydantic class, a TypedDict, or a dict "
-                "that is a JSON schema."
-            ) from error
+        schema = {"title": DEFAULT_NAME, **_json_schema(given)}
         is_object = schema.get("type", "object" if "properties" in schema else None) == "object"
         is_wrapped = not is_object or any(key in schema for key in _UNIONS)
         title = str(schema.get("title") or "")

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.utils.function_calling import convert_to_openai_function
-from pydantic import PydanticUserError, TypeAdapter
+from pydantic import TypeAdapter
 from typing_extensions import is_typeddict
 
 from langchain_claude_cloud.errors import InvalidInputError
@@ -34,8 +34,7 @@ _OWN_TYPES: Final = ("custom", "function", "object")
 _UNDESCRIBABLE: Final = (
     AttributeError,
     NameError,
-    PydanticUserError,
-    RecursionError,
+    RuntimeError,  # of which `PydanticUserError` and `RecursionError` are kinds
     TypeError,
     ValueError,
 )
