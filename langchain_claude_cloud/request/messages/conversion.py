@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
@@ -113,7 +114,6 @@ class _ConversationBuilder:
         prompt: The system prompt.
         waiting: System messages for the next place that takes a system turn.
         notices: What was moved or left out.
-        urls: The URLs of images and documents.
     """
 
     model: ResolvedModel
@@ -123,7 +123,6 @@ class _ConversationBuilder:
     prompt: Turn = field(default_factory=lambda: Turn("system", 0))
     waiting: Turn | None = None
     notices: list[str] = field(default_factory=list)
-    urls: list[str] = field(default_factory=list)
 
     def add(self, message: BaseMessage, position: int) -> None:
         """Add a message.
@@ -164,7 +163,8 @@ class _ConversationBuilder:
             self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
         messages = [turn.wire() for turn in turns]
         system = self.prompt.wire()["content"] if self.prompt.content else None
-        urls = tuple(dict.fromkeys(self.urls))
+        asked = (turn.content for turn in turns if turn.role == "user" and not turn.plain)
+        urls = tuple(dict.fromkeys(chain.from_iterable(map(find_url_sources, asked))))
         return Conversation(system, messages, tuple(self.notices), urls)
 
     def add_user(self, message: BaseMessage, position: int) -> None:
@@ -211,11 +211,8 @@ class _ConversationBuilder:
 
     def _user_block(self, block: JsonObject) -> JsonObject | None:
         if block.get("type") == "tool_result":
-            converted: JsonObject | None = convert_tool_result(block, self.names, self.notices)
-        else:
-            converted = convert_block(block)
-        self.urls += find_url_sources([converted]) if converted else []
-        return converted
+            return convert_tool_result(block, self.names, self.notices)
+        return convert_block(block)
 
     def _place_waiting(self) -> None:
         """Put waiting system messages where the API takes them: behind a user's turn.
