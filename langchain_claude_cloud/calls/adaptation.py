@@ -91,6 +91,7 @@ class Adaptation:
         place: The endpoint that the request goes to.
         model: The model on its cloud.
         sent: What is sent of what the call asks for.
+        known: What the endpoint is known not to take.
     """
 
     asked: RequestOptions
@@ -98,6 +99,7 @@ class Adaptation:
     place: Hashable = None
     model: ResolvedModel = field(init=False)
     sent: RequestOptions = field(init=False)
+    known: frozenset[str] = frozenset()
     _is_sent: bool = False
     _for_this_call: frozenset[str] = frozenset()
     _first: InvalidRequestError | None = None
@@ -114,7 +116,8 @@ class Adaptation:
     def settle(self, place: Hashable, model: ResolvedModel) -> RequestOptions:
         """Return the options as this endpoint takes them, as far as that is known."""
         self.place, self.model, self._is_sent = place, model, True
-        known = (MEMORY.unsupported.get(place) or frozenset()) | self._for_this_call
+        self.known = MEMORY.unsupported.get(place) or frozenset()
+        known = self.known | self._for_this_call
         options = self.asked
         if known:
             options = self._without(known)
@@ -195,18 +198,17 @@ class Adaptation:
 
     def _learns_of_endpoint(self, error: ClaudeCloudError, text: str) -> bool:
         """Remember what an endpoint does not support; return whether anything is new."""
-        known = MEMORY.unsupported.get(self.place) or frozenset()
-        news = _unsupported(text, self) - known
+        news = _unsupported(text, self) - self.known
         if news:
             self._remember(news, REMEMBERED_SECONDS)
             where = f"{self.model.model_id} on {LABELS[self.model.cloud]}"
             what = f"{', '.join(sorted(news))} is left out for {where}"
             _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
             return True
-        if "invalid beta flag" in text and known:
+        if "invalid beta flag" in text and self.known:
             # Those of the package had been left out: it was not them.
             own = own_betas(replace(self.sent, refused=frozenset()), self.model)
-            MEMORY.unsupported.put(self.place, known - own, REMEMBERED_SECONDS)
+            MEMORY.unsupported.put(self.place, self.known - own, REMEMBERED_SECONDS)
         return False
 
     def _makes_room(self, text: str) -> bool:
@@ -216,8 +218,7 @@ class Adaptation:
             if room > 0:
                 self.asked = replace(self.asked, max_tokens=room)
                 return True
-        known = MEMORY.unsupported.get(self.place) or frozenset()
-        can = self.model.capabilities.context_1m == "beta" and "context_1m" not in known
+        can = self.model.capabilities.context_1m == "beta" and "context_1m" not in self.known
         if self.asked.context_1m is None and can:
             self.asked = replace(self.asked, context_1m=True)
             self._widened = True
