@@ -107,14 +107,14 @@ def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> 
         if phase == "body":
             name, happened = ("idle", "{} went silent in mid-answer for")
         may_be_written, remedy = not request.is_stream, "Raise {}."
+        if may_be_written:
+            remedy = "Raise {}, or use stream, where the parts of a long answer arrive earlier."
     text = f"{happened.format(request.label)} "
     if limits.is_over:
         text += f"the rest of the call's {limits.total:g} s."
     else:
         advice = remedy.format(f"timeout={{'{name}': seconds}}")
         text += f"{getattr(limits, name):g} s. {advice}"
-        if may_be_written:
-            text = f"{text[:-1]}, or use stream, where the parts of a long answer arrive earlier."
     error = request.error(RequestTimeoutError, text)
     if may_be_written:
         # The model may well be writing the answer, and it is billed for each time.
