@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from langchain_claude_cloud.calls.answer import malformed
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
-from langchain_claude_cloud.calls.steps import NO_TOTAL, Once, Prepare, Send, Steps, Wait
+from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.available_models import (
     HINTS,
     PERMISSIONS,
@@ -26,7 +26,7 @@ from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:

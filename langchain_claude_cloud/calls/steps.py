@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from langchain_core.callbacks import BaseRunManager
 
 from langchain_claude_cloud.platform.base import Platform, PlatformRequest
-from langchain_claude_cloud.platform.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
 from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-NO_TOTAL = Timeouts()
-"""The limits of a call whose whole time is not limited."""
 
 
 @dataclass(frozen=True, slots=True)

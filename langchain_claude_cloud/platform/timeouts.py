@@ -144,7 +144,8 @@ def _seconds(name: str, value: object) -> float:
     )
 
 
-_NO_LIMIT = Timeouts()
+NO_TOTAL = Timeouts()
+"""The limits of a call whose whole time is not limited."""
 
 
 def start_thread(work: Callable[[], T]) -> Future[T]:
@@ -224,7 +225,7 @@ def _land(flights: _Flights, key: Hashable, flight: asyncio.Task[Any]) -> None:
         flight.exception()  # Seen, even if everybody who waited was cancelled.
 
 
-def prepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
+def prepare(platform: Platform, timeouts: Timeouts = NO_TOTAL) -> None:
     """Load or renew a platform's credentials, as `aprepare` does for tasks.
 
     Args:
@@ -238,7 +239,7 @@ def prepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
         within_call(timeouts, platform.prepare, _ISSUERS[platform.name])
 
 
-async def aprepare(platform: Platform, timeouts: Timeouts = _NO_LIMIT) -> None:
+async def aprepare(platform: Platform, timeouts: Timeouts = NO_TOTAL) -> None:
     """Load or renew a platform's credentials, once for all tasks that wait.
 
     Args:
