@@ -68,7 +68,7 @@ async def afind(route: Route) -> None:
 
 def resolved(route: Route) -> ResolvedModel:
     """Return the model of a route, as far as it is known."""
-    return route.resolved(MEMORY.arns.get(route.place))
+    return route.resolve_in(route.platform.region, MEMORY.arns.get(route.place))
 
 
 def make(emulator: CloudEmulator, model: str, **fields: Any) -> ChatClaudeCloud:

@@ -94,16 +94,13 @@ class Route:
             return vertex.VertexPlatform(vertex_settings(config, self.model, headers))
         return bedrock.BedrockPlatform(bedrock_settings(config, headers, model=self.model))
 
-    def resolved(self, target: ArnTarget | None = None) -> ResolvedModel:
+    def resolved(self) -> ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
-
-        Args:
-            target: What the model stands for, if it is an ARN and that is known.
 
         Raises:
             ConfigurationError: Something is outside the residency.
         """
-        return self.resolve_in(self.platform.region, target)
+        return self.resolve_in(self.platform.region)
 
     @cached_property
     def place(self) -> Hashable:
