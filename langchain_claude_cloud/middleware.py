@@ -344,7 +344,7 @@ def _needs_user_turn(messages: Sequence[AnyMessage], asked: object) -> bool:
     model, _ = _own_model(asked)
     if model is None:
         return False
-    routes = model._routes_for(model.model, model.default_headers or {})  # noqa: SLF001 - ours
+    routes = model._routes_for()  # noqa: SLF001 - ours
     known = [route.resolve_in(route.known_region) for route in routes]
     return not all(resolved.capabilities.prefill for resolved in known)
 

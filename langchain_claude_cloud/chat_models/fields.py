@@ -138,7 +138,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         timeouts.Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
-        self._routes_for(self.model, self.default_headers or {})
+        self._routes_for()
         return self
 
     def _check_clients(self) -> None:
@@ -148,12 +148,16 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if self.http_async_client is not None:
             sending.check_client("http_async_client", self.http_async_client, is_async=True)
 
-    def _routes_for(self, model: str, headers: Mapping[str, str]) -> tuple[Route, ...]:
-        """Return the routes of a call; those of the last one are kept.
+    def _routes_for(
+        self, model: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Route, ...]:
+        """Return the routes of a call, or of the model itself; those of the last one are kept.
 
         A call uses what it gets here, whatever another thread puts in the cache. The key holds
         copies: lists and dicts of the caller's may change.
         """
+        model = self.model if model is None else model
+        headers = (self.default_headers or {}) if headers is None else headers
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
         key = (model, self.residency, platforms, self.api_key, self.base_url, dict(headers))
@@ -187,7 +191,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if self.default_headers:
             update["default_headers"] = mask_headers(self.default_headers)
         if self.api_key is not None or self.base_url is not None:
-            (route,) = self._routes_for(self.model, self.default_headers or {})
+            (route,) = self._routes_for()
             update |= {"platform": route.config, "api_key": None, "base_url": None}
         return self.model_copy(update=update) if update else self
 
@@ -243,7 +247,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         return {**params, "ls_provider": "anthropic", "ls_model_name": name}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        routes = self._routes_for(self.model, self.default_headers or {})
+        routes = self._routes_for()
         profiles = [model_profile(route.resolve_in(route.known_region)) for route in routes]
         return cast("ModelProfile", _common(profiles))
 

@@ -340,16 +340,15 @@ class ChatClaudeCloud(ModelBase):
             ClaudeCloudError: See `list_models`.
         """
         clients = steps.Clients(async_client=self.http_async_client)
-        asking = [executors.arun(listing, clients) for listing in self._listings()]
+        asking = [
+            asyncio.create_task(executors.arun(listing, clients)) for listing in self._listings()
+        ]
         # All are waited for: a failure leaves nothing running behind.
-        listed = await asyncio.gather(*asking, return_exceptions=True)
-        for problem in listed:
-            if isinstance(problem, BaseException):
-                raise problem
-        return _joined([each for each in listed if not isinstance(each, BaseException)])
+        await asyncio.gather(*asking, return_exceptions=True)
+        return _joined([task.result() for task in asking])
 
     def _listings(self) -> list[steps.Steps[available_models.Models]]:
-        routes = self._routes_for(self.model, self.default_headers or {})
+        routes = self._routes_for()
         return [lookup.list_models(route, self.max_retries, self.timeout) for route in routes]
 
     def close(self) -> None:
@@ -363,7 +362,7 @@ class ChatClaudeCloud(ModelBase):
             await pool.aclose_pools(url)
 
     def _addresses(self) -> list[str]:
-        routes = self._routes_for(self.model, self.default_headers or {})
+        routes = self._routes_for()
         ready = [route for route in routes if not route.platform.needs_prepare()]
         return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
 
