@@ -165,7 +165,9 @@ class Adaptation:
             if self._widened:
                 self._remember({"context_1m"}, NO_LONG_CONTEXT_SECONDS)
             return self._first
-        if not is_sent or self._resends >= _MOST_RESENDS or not self._learns(error, text):
+        is_learned = is_sent and self._resends < _MOST_RESENDS and self._learns(error, text)
+        self._is_sent = False  # `_learns` settles the options once more, to compare them
+        if not is_learned:
             return error
         self._resends += 1
         return None
