@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.pacing import Bucket
 from langchain_claude_cloud.batch.concurrency import ConcurrencyLimit
@@ -167,7 +167,7 @@ class Simulation:
         ]
         attempts = Attempts(routes, memory=memory)
         while True:
-            place = int(str(attempts.route.place))
+            place = cast("int", attempts.route.place)
             ticket = Ticket(tries=attempts.current.tries)
             while seconds := memory.pacing.wait(place, ticket):
                 yield seconds
