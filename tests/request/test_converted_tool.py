@@ -103,19 +103,16 @@ class Dangling(BaseModel):
     other: "Nowhere"  # type: ignore[name-defined]  # noqa: F821, UP037 - on purpose
 
 
-UNDESCRIBABLE = [
-    takes_callable,
-    takes_unknown,
-    HoldsCallable,
-    Dangling,
-    functools.partial(takes_callable),
-]
+UNDESCRIBABLE = {
+    "a function": takes_callable,
+    "an unknown type": takes_unknown,
+    "a class": HoldsCallable,
+    "a missing type": Dangling,
+    "a partial function": functools.partial(takes_callable),
+}
 
 
-IDS = ["a function", "an unknown type", "a class", "a missing type", "a partial function"]
-
-
-@pytest.mark.parametrize("given", UNDESCRIBABLE, ids=IDS)
+@pytest.mark.parametrize("given", UNDESCRIBABLE.values(), ids=list(UNDESCRIBABLE))
 def test_what_has_no_json_schema_is_a_typed_error(given: Any) -> None:
     """As a tool and as a form of output, on one line."""
     with pytest.raises(
