@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import httpx
 
@@ -275,73 +275,80 @@ class _Streamed(PlatformRequest):
     is_stream = True
 
 
+class About(TypedDict, total=False):
+    """What a request is sent with, besides its platform."""
+
+    model: str
+    timeouts: Timeouts
+
+
+def _ask(
+    kind: type[PlatformRequest],
+    platform: Platform,
+    request: OutgoingRequest,
+    model: str = MODEL,
+    timeouts: Timeouts = QUICK,
+) -> PlatformRequest:
+    return kind(platform, request, model, timeouts)
+
+
 def open_stream(
     platform: Platform,
     request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
     client: httpx.Client | None = None,
+    **about: Unpack[About],
 ) -> ByteStream:
     """Open a stream from a thread."""
-    return sending.open_stream(_Streamed(platform, request, model, timeouts), client)
+    return sending.open_stream(_ask(_Streamed, platform, request, **about), client)
 
 
 async def aopen_stream(
     platform: Platform,
     request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
     client: httpx.AsyncClient | None = None,
+    **about: Unpack[About],
 ) -> AsyncByteStream:
     """Open a stream from an event loop."""
-    return await sending.aopen_stream(_Streamed(platform, request, model, timeouts), client)
+    return await sending.aopen_stream(_ask(_Streamed, platform, request, **about), client)
 
 
 def send(
     platform: Platform,
     request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
     client: httpx.Client | None = None,
+    **about: Unpack[About],
 ) -> HttpResponse:
     """Send from a thread."""
-    return sending.send(PlatformRequest(platform, request, model, timeouts), client)
+    return sending.send(_ask(PlatformRequest, platform, request, **about), client)
 
 
 async def asend(
     platform: Platform,
     request: OutgoingRequest,
-    *,
-    model: str,
-    timeouts: Timeouts,
     client: httpx.AsyncClient | None = None,
+    **about: Unpack[About],
 ) -> HttpResponse:
     """Send from an event loop."""
-    return await sending.asend(PlatformRequest(platform, request, model, timeouts), client)
+    return await sending.asend(_ask(PlatformRequest, platform, request, **about), client)
 
 
 def receive(mode: str, platform: FakePlatform, request: OutgoingRequest, **options: Any) -> Any:
     """Send a request from a thread or from an event loop, and return the response."""
-    arguments = {"model": MODEL, "timeouts": QUICK, **options}
     if mode == "thread":
-        return send(platform, request, **arguments)
-    return asyncio.run(asend(platform, request, **arguments))
+        return send(platform, request, **options)
+    return asyncio.run(asend(platform, request, **options))
 
 
 def read_stream(
     mode: str, platform: FakePlatform, request: OutgoingRequest, **options: Any
 ) -> bytes:
     """Read a stream to its end, from a thread or from an event loop."""
-    arguments = {"model": MODEL, "timeouts": QUICK, **options}
     if mode == "thread":
-        with open_stream(platform, request, **arguments) as stream:
+        with open_stream(platform, request, **options) as stream:
             return b"".join(stream)
 
     async def read() -> bytes:
-        async with await aopen_stream(platform, request, **arguments) as stream:
+        async with await aopen_stream(platform, request, **options) as stream:
             return b"".join([piece async for piece in stream])
 
     return asyncio.run(read())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, asend, read_stream, receive
+from http_fakes import Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.platform.timeouts import aprepare, flights_of, prepare
@@ -119,7 +119,7 @@ async def test_cold_tasks_prepare_once_and_leave_the_executor_alone() -> None:
     with Server(_answer) as server:
         _, *responses = await asyncio.gather(
             use_the_executor(),
-            *[asend(platform, server.request(), model=MODEL, timeouts=QUICK) for _ in range(200)],
+            *[asend(platform, server.request()) for _ in range(200)],
         )
         assert len(responses) == len(server.requests) == 200
     assert platform.prepares == 1
@@ -161,9 +161,7 @@ async def test_tasks_with_expired_credentials_renew_once() -> None:
     """100 refusals of the same token are one renewal of it."""
     platform = FakePlatform(version=1)
     with Server(_wants("token-2")) as server:
-        await asyncio.gather(
-            *[asend(platform, server.request(), model=MODEL, timeouts=QUICK) for _ in range(100)]
-        )
+        await asyncio.gather(*[asend(platform, server.request()) for _ in range(100)])
     assert platform.version == 2
 
 
@@ -207,7 +205,7 @@ async def test_large_bodies_are_signed_off_the_loop() -> None:
     platform = FakePlatform(version=1)
     with Server(_answer) as server:
         for size in (1_000_000, 1_000_001):
-            await asend(platform, server.request(b"x" * size), model=MODEL, timeouts=QUICK)
+            await asend(platform, server.request(b"x" * size))
     small, large = platform.sign_threads
     assert small == threading.get_ident()
     assert large != threading.get_ident()

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from http_fakes import MODEL, QUICK, Exchange, FakePlatform, Server, asend, read_stream, receive
+from http_fakes import MODEL, Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -401,7 +401,7 @@ def test_an_idle_connection_that_the_server_closed_is_not_used(mode: str) -> Non
 
     async def on_a_loop(server: Server) -> None:
         for count in range(1, 4):
-            await asend(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+            await asend(FakePlatform(), server.request())
             await asyncio.to_thread(server.wait_closed, count)
 
     with Server(once) as server:
@@ -442,9 +442,9 @@ def test_no_file_left_for_a_connection(mode: str) -> None:
         async def ask() -> None:
             # What a process imports with its first request it opens files for.
             with suppress(ConnectionFailedError):
-                await asend(FakePlatform(), request, model=MODEL, timeouts=QUICK)
+                await asend(FakePlatform(), request)
             _use_up_files()
-            await asend(FakePlatform(), request, model=MODEL, timeouts=QUICK)
+            await asend(FakePlatform(), request)
 
         with _raises(LocalLimitError) as caught:
             if mode == "loop":

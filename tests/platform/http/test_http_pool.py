@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 from http_fakes import (
-    MODEL,
-    QUICK,
     Exchange,
     FakePlatform,
     Server,
@@ -74,11 +72,11 @@ async def _slow(exchange: Exchange) -> None:
 
 
 def _send(server: Server) -> None:
-    send(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+    send(FakePlatform(), server.request())
 
 
 async def _asend(server: Server) -> None:
-    await asend(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK)
+    await asend(FakePlatform(), server.request())
 
 
 def test_loops_one_after_another() -> None:

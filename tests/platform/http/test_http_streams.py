@@ -15,7 +15,6 @@ import pytest
 from http_fakes import (
     MODEL,
     PATIENT,
-    QUICK,
     Exchange,
     FakePlatform,
     Server,
@@ -120,9 +119,7 @@ async def test_tasks_reuse_the_connection_of_a_stream() -> None:
     """On one loop the same holds, and for whole responses as well."""
     with Server(_stream) as server:
         for _ in range(5):
-            async with await aopen_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            async with await aopen_stream(FakePlatform(), server.request()) as stream:
                 assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
         assert (server.opened, server.closed) == (1, 0)
 
@@ -131,9 +128,7 @@ def test_leaving_after_the_last_event_drains_the_rest_in_a_thread() -> None:
     """The reader stops at message_stop; the end of the body comes later, and is taken in."""
     with Server(_late_end) as server:
         for _ in range(3):
-            with open_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            with open_stream(FakePlatform(), server.request()) as stream:
                 assert next(iter(stream)) == b"event: message_stop\n\n"
         assert (server.opened, server.closed) == (1, 0)
 
@@ -142,9 +137,7 @@ async def test_leaving_after_the_last_event_drains_the_rest_on_a_loop() -> None:
     """The same for tasks."""
     with Server(_late_end) as server:
         for _ in range(3):
-            async with await aopen_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            async with await aopen_stream(FakePlatform(), server.request()) as stream:
                 assert await anext(aiter(stream)) == b"event: message_stop\n\n"
         assert (server.opened, server.closed) == (1, 0)
 
@@ -172,14 +165,12 @@ async def test_draining_gives_up_soon_on_a_loop() -> None:
 
 
 def _pieces(server: Server) -> Generator[bytes, None, None]:
-    with open_stream(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK) as stream:
+    with open_stream(FakePlatform(), server.request()) as stream:
         yield from stream
 
 
 async def _apieces(server: Server) -> AsyncGenerator[bytes, None]:
-    async with await aopen_stream(
-        FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-    ) as stream:
+    async with await aopen_stream(FakePlatform(), server.request()) as stream:
         async for piece in stream:
             yield piece
 
@@ -227,7 +218,7 @@ def test_a_generator_that_is_dropped_closes_the_connection() -> None:
 
 
 def _read_and_raise(server: Server, kind: type[BaseException]) -> None:
-    with open_stream(FakePlatform(), server.request(), model=MODEL, timeouts=QUICK) as stream:
+    with open_stream(FakePlatform(), server.request()) as stream:
         next(iter(stream))
         raise kind
 
@@ -253,9 +244,7 @@ async def test_an_exception_on_a_loop_does_not_wait_for_the_end_of_the_body() ->
     """The same for tasks."""
 
     async def read_and_raise(server: Server) -> None:
-        async with await aopen_stream(
-            FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-        ) as stream:
+        async with await aopen_stream(FakePlatform(), server.request()) as stream:
             await anext(aiter(stream))
             raise LookupError
 
@@ -303,9 +292,7 @@ async def test_a_cancel_scope_closes_the_connection_at_once() -> None:
 
     with Server(answer) as server:
         with anyio.move_on_after(0.1) as scope:
-            async with await aopen_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            async with await aopen_stream(FakePlatform(), server.request()) as stream:
                 await anext(aiter(stream))
         assert scope.cancelled_caught
         await asyncio.to_thread(server.wait_closed, 1)
@@ -318,7 +305,7 @@ def test_cancelled_work_does_not_hold_up_the_end_of_the_loop() -> None:
 
     async def main(server: Server) -> None:
         async with asyncio.timeout(0.1):
-            async with await aopen_stream(waits, server.request(), model=MODEL, timeouts=QUICK):
+            async with await aopen_stream(waits, server.request()):
                 pass
 
     with Server(_stream) as server:
@@ -361,9 +348,7 @@ async def test_the_kernel_holds_back_what_nobody_reads(caplog: pytest.LogCapture
         await exchange.end()
 
     with Server(flood) as server:
-        async with await aopen_stream(
-            FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-        ) as stream:
+        async with await aopen_stream(FakePlatform(), server.request()) as stream:
             total = len(await anext(aiter(stream)))
             await asyncio.sleep(0.3)
             assert sent < 30_000_000
@@ -420,9 +405,7 @@ def test_a_callers_own_client_is_used_and_reuses_connections(count: int) -> None
     """It may be any httpx client; its connections are drained as ours are."""
     with Server(_late_end) as server, httpx.Client(headers={"x-mine": "1"}) as client:
         for _ in range(count):
-            with open_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK, client=client
-            ) as stream:
+            with open_stream(FakePlatform(), server.request(), client=client) as stream:
                 assert next(iter(stream)) == b"event: message_stop\n\n"
         assert server.opened == 1
         assert all(exchange.headers["x-mine"] == "1" for exchange in server.requests)
@@ -434,7 +417,7 @@ async def test_a_callers_own_async_client_is_used_and_reuses_connections() -> No
         async with httpx.AsyncClient(headers={"x-mine": "1"}) as client:
             for _ in range(3):
                 async with await aopen_stream(
-                    FakePlatform(), server.request(), model=MODEL, timeouts=QUICK, client=client
+                    FakePlatform(), server.request(), client=client
                 ) as stream:
                     assert await anext(aiter(stream)) == b"event: message_stop\n\n"
         assert server.opened == 1

@@ -14,8 +14,6 @@ import pytest
 import requests.certs
 from http_certificate import server_context
 from http_fakes import (
-    MODEL,
-    QUICK,
     Exchange,
     FakePlatform,
     Server,
@@ -77,17 +75,13 @@ def test_threads_reuse_tls_connections(tls: ssl.SSLContext) -> None:
     """One handshake serves many streams, although session tickets lie about."""
     with Server(_stream, tls) as server:
         for _ in range(4):
-            with open_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            with open_stream(FakePlatform(), server.request()) as stream:
                 assert b"".join(stream) == b"".join(PIECES)
         assert (server.opened, server.closed) == (1, 0)
 
 
 async def _read_and_raise(server: Server) -> None:
-    async with await aopen_stream(
-        FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-    ) as stream:
+    async with await aopen_stream(FakePlatform(), server.request()) as stream:
         await anext(aiter(stream))
         raise LookupError
 
@@ -96,9 +90,7 @@ async def test_tasks_reuse_tls_connections(tls: ssl.SSLContext) -> None:
     """The same on a loop, and abandoned ones are closed."""
     with Server(_stream, tls) as server:
         for _ in range(4):
-            async with await aopen_stream(
-                FakePlatform(), server.request(), model=MODEL, timeouts=QUICK
-            ) as stream:
+            async with await aopen_stream(FakePlatform(), server.request()) as stream:
                 assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
         assert (server.opened, server.closed) == (1, 0)
         with pytest.raises(LookupError):
