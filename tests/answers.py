@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
+from langchain_core.language_models.chat_model_stream import ChatModelStream
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_claude_cloud.errors.types import Framing
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ChunkHandler
 from langchain_claude_cloud.response.message import ResponseSource
@@ -96,6 +100,35 @@ def read(events: Iterable[Event], writer: Any) -> tuple[MessageAccumulator[Any],
     stream: ResponseStream[Any] = ResponseStream("sse", MessageAccumulator(writer), ORIGIN)
     outputs = [*stream.feed(sse(events)), *stream.close()]
     return stream.accumulator, unpacked(outputs)
+
+
+def read_recording(
+    row: dict[str, Any], writer: Any, size: int | None = None
+) -> tuple[MessageAccumulator[Any], list[Any]]:
+    """Return the fold of a recorded stream and what a writer made of it, cut at a size."""
+    framing: Framing = "sse" if row["kind"] == "sse" else "event-stream"
+    stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
+    body = row["body"]
+    outputs: list[Any] = []
+    for begin in range(0, len(body), size or len(body)):
+        outputs += stream.feed(body[begin : begin + (size or len(body))])
+    outputs += stream.close()
+    return stream.accumulator, unpacked(outputs)
+
+
+def message_of(outputs: list[Any]) -> AIMessage:
+    """Return what a caller makes of chunks or events; chunks add up in two ways alike."""
+    if isinstance(outputs[0], AIMessageChunk):
+        added = message_chunk_to_message(reduce(add, outputs))
+        merged = message_chunk_to_message(outputs[0] + outputs[1:])
+        assert type(added) is type(merged) is AIMessage
+        assert added.model_dump_json() == merged.model_dump_json()
+        return added
+    streamed = ChatModelStream()
+    for event in outputs:
+        streamed.dispatch(event)
+    assert streamed.output_message is not None
+    return streamed.output_message
 
 
 def unpacked(outputs: Iterable[Any]) -> list[Any]:

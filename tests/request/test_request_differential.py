@@ -14,16 +14,14 @@ from typing import Any
 
 import pytest
 from answered import WAYS, stop_reason
-from answers import ORIGIN, WRITERS, unpacked
+from answers import ORIGIN, WRITERS, message_of, read_recording
 from data import load_recordings, needs_data
 from intended_differences import DIFFERENCES, needed
-from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     HumanMessage,
     ToolMessage,
-    message_chunk_to_message,
 )
 from recorded_requests import Json, names_a_file, rebuild, recorded_requests
 from reference_fold import events_of, fold, fold_message
@@ -31,11 +29,9 @@ from request_models import model_with
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import (
     ProtocolEventHandler,
 )
-from langchain_claude_cloud.response.stream import ResponseStream
 
 pytestmark = [
     needs_data,
@@ -176,27 +172,12 @@ def test_recorded_streams_go_back_as_they_came(writer: Any) -> None:
     compared = 0
     for row, content in _answers():
         if row["kind"] != "json":
-            assert _compare(_read(row, writer(ORIGIN)), content) <= {
+            assert _compare(message_of(read_recording(row, writer(ORIGIN))[1]), content) <= {
                 "text as a string or as a block",
                 "blank text",
             }
             compared += 1
     assert compared > 140
-
-
-def _read(row: Json, writer: Any) -> AIMessage:
-    framing: Any = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
-    outputs = unpacked([*stream.feed(row["body"]), *stream.close()])
-    if not isinstance(writer, ProtocolEventHandler):
-        message = message_chunk_to_message(outputs[0] + outputs[1:])
-        assert isinstance(message, AIMessage)
-        return message
-    events = ChatModelStream()
-    for event in outputs:
-        events.dispatch(event)
-    assert events.output_message is not None
-    return events.output_message
 
 
 def test_every_intended_difference_exists() -> None:

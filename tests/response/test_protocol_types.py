@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from answers import ORIGIN, finish, read, start, text, thinking, tool
+from answers import ORIGIN, finish, read, read_recording, start, text, thinking, tool
 from data import load_recordings, needs_data
 from langchain_core.messages import RefusalContentBlock
 from langchain_protocol.protocol import MessagesData
 from pydantic import TypeAdapter
 
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.stream import ResponseStream
 
 EVENT: TypeAdapter[Any] = TypeAdapter(MessagesData)
 REFUSAL: TypeAdapter[Any] = TypeAdapter(RefusalContentBlock)
@@ -53,13 +51,8 @@ def test_events_of_every_recorded_stream_conform() -> None:
     for row in rows:
         if row["op"] == "converse-stream":
             continue
-        framing = "sse" if row["kind"] == "sse" else "event-stream"
-        stream: ResponseStream[Any] = ResponseStream(
-            framing,  # type: ignore[arg-type]
-            MessageAccumulator(ProtocolEventHandler(ORIGIN, message_id="lc_run--1")),
-            ORIGIN,
-        )
-        _check([*stream.feed(row["body"]), *stream.close()])
+        writer = ProtocolEventHandler(ORIGIN, message_id="lc_run--1")
+        _check(read_recording(row, writer)[1])
         checked += 1
     assert checked > 140
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import functools
-import operator
 from typing import Any, Final
 
 import pytest
-from answers import state_of, unpacked
+from answers import message_of, read_recording, state_of
 from data import load_recordings, needs_data
-from langchain_core.language_models.chat_model_stream import ChatModelStream
-from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from reference_fold import check, events_of, fold, fold_message, without_index
 
-from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.handlers import (
     ChunkHandler,
     ProtocolEventHandler,
 )
 from langchain_claude_cloud.response.message import ResponseSource, build_message
-from langchain_claude_cloud.response.stream import ResponseStream
 
 ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test")
 OPERATIONS = {"messages", "invoke", "rawPredict", "streamRawPredict", "invoke-with-response-stream"}
@@ -52,34 +47,6 @@ def _name(row: dict[str, Any]) -> str:
     return f"{row['file']}-{row['line']}"
 
 
-def _outputs(
-    row: dict[str, Any], writer: Any, size: int
-) -> tuple[MessageAccumulator[Any], list[Any]]:
-    framing = "sse" if row["kind"] == "sse" else "event-stream"
-    stream: ResponseStream[Any] = ResponseStream(framing, MessageAccumulator(writer), ORIGIN)
-    body = row["body"]
-    outputs: list[Any] = []
-    for start in range(0, len(body), size):
-        outputs += stream.feed(body[start : start + size])
-    outputs += stream.close()
-    return stream.accumulator, unpacked(outputs)
-
-
-def _message(outputs: list[Any]) -> AIMessage:
-    """Return what a caller makes of chunks or events; chunks add up in two ways alike."""
-    if isinstance(outputs[0], AIMessageChunk):
-        added = message_chunk_to_message(functools.reduce(operator.add, outputs))
-        merged = message_chunk_to_message(outputs[0] + outputs[1:])
-        assert type(added) is type(merged) is AIMessage
-        assert added.model_dump_json() == merged.model_dump_json()
-        return added
-    streamed = ChatModelStream()
-    for event in outputs:
-        streamed.dispatch(event)
-    assert streamed.output_message is not None
-    return streamed.output_message
-
-
 @needs_data
 @pytest.mark.parametrize("row", STREAMS, ids=_name)
 def test_a_recorded_stream_reads_the_same_on_every_path(row: dict[str, Any]) -> None:
@@ -87,8 +54,8 @@ def test_a_recorded_stream_reads_the_same_on_every_path(row: dict[str, Any]) -> 
     expected = fold(events_of(row["kind"], row["body"]))
     found = []
     for writer, version in WRITERS:
-        answer, outputs = _outputs(row, writer(ORIGIN), len(row["body"]))
-        found.append(_message(outputs))
+        answer, outputs = read_recording(row, writer(ORIGIN))
+        found.append(message_of(outputs))
         check(found[-1], expected)
         if version:
             whole = build_message(answer, ORIGIN, version=version)  # type: ignore[arg-type]
@@ -103,12 +70,12 @@ def test_a_recorded_stream_reads_the_same_on_every_path(row: dict[str, Any]) -> 
 def test_the_cut_of_the_bytes_changes_nothing(row: dict[str, Any]) -> None:
     """In pieces of 64, 7 and 1 bytes it gives the very same chunks, events and answer."""
     for writer, version in WRITERS:
-        answer, whole = _outputs(row, writer(ORIGIN), len(row["body"]))
+        answer, whole = read_recording(row, writer(ORIGIN))
         # The bytes are put together before the writers; the smallest pieces, for the time
         # that they take, go to one of these, and make up the shorter streams.
         is_short = version == "v0" and len(row["body"]) < 20_000
         for size in (64, 7, 1) if is_short else (64, 7):
-            cut_answer, outputs = _outputs(row, writer(ORIGIN), size)
+            cut_answer, outputs = read_recording(row, writer(ORIGIN), size)
             assert outputs == whole
             one, other = (
                 build_message(each, ORIGIN, version="v1") for each in (answer, cut_answer)
