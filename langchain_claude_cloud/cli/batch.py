@@ -285,11 +285,7 @@ def _runnable(target: Target, system: str | None, schema: str | None) -> Any:  #
     from langchain_core.messages.utils import convert_to_messages  # noqa: PLC0415  # the model
     from langchain_core.runnables import RunnableLambda  # noqa: PLC0415  # the model
 
-    from langchain_claude_cloud.chat_models import ChatClaudeCloud  # noqa: PLC0415  # the model
-
-    config = target.config()
-    target.warn_of_unknown_model()
-    llm = ChatClaudeCloud(model=target.model_name, platform=config)
+    llm = target.chat_model()
     runnable: Any = llm if schema is None else llm.with_structured_output(_schema(schema))
     if system is None:
         return runnable

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 from langchain_core.messages import AIMessage
@@ -17,6 +17,9 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.routing.platforms import choose_platforms
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.chat_models import ChatClaudeCloud
 
 DEFAULT_MODEL: Final = "claude-sonnet-5-5"
 """What is asked when neither an option nor ``ANTHROPIC_MODEL`` names a model."""
@@ -96,10 +99,18 @@ class Target:
         """The model to ask for."""
         return self.model or os.environ.get("ANTHROPIC_MODEL") or DEFAULT_MODEL
 
-    def warn_of_unknown_model(self) -> None:
-        """Say on stderr if the catalogue does not have the model, and what may be meant."""
+    def chat_model(self) -> ChatClaudeCloud:
+        """Return the model; say on stderr if the catalogue does not have it, and what may be meant.
+
+        Raises:
+            ConfigurationError: Nothing says which cloud, or an option is of the other one.
+        """
+        from langchain_claude_cloud.chat_models import ChatClaudeCloud  # noqa: PLC0415  costs start
+
+        config = self.config()
         if note := unknown_model_note(self.model_name):
             sys.stderr.write(f"claude-cloud: {note}\n")
+        return ChatClaudeCloud(model=self.model_name, platform=config)
 
     def config(self, platform: CloudName | None = None) -> Vertex | Bedrock:
         """Return the platform that the options, or else the environment, choose.

@@ -8,7 +8,6 @@ import sys
 from langchain_core.messages import HumanMessage
 from rich.console import Console
 
-from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.chat_models.token_counting import EstimatedCount
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError, Target
 
@@ -50,13 +49,11 @@ def count_file(target: Target, path: str) -> int:
     text = _read(path)
     if not text.strip():
         raise CommandError("There is no text to count.")
-    config = target.config()
-    target.warn_of_unknown_model()
-    llm = ChatClaudeCloud(model=target.model_name, platform=config)
-    count = llm.count_tokens([HumanMessage(text)])
-    who = f"counted by {CLOUD_NAMES[config.cloud]}"
+    count = target.chat_model().count_tokens([HumanMessage(text)])
+    name = CLOUD_NAMES[target.config().cloud]
+    who = f"counted by {name}"
     if isinstance(count, EstimatedCount):
-        who = f"estimated, within {count.error:.0%}: {CLOUD_NAMES[config.cloud]} does not count it"
+        who = f"estimated, within {count.error:.0%}: {name} does not count it"
     Console(stderr=True).print(f"{target.model_name}, {who}", style="dim", highlight=False)
     return count
 
