@@ -12,6 +12,7 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.testing.reply.framing import chunk_frame
 from langchain_claude_cloud.testing.reply.ids import Noise
 
@@ -166,6 +167,45 @@ def test_bedrocks_options_are_headers(stream: bool) -> None:  # noqa: FBT001  a 
     signed = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
     assert {*names, "x-amzn-bedrock-request-metadata"} <= {*signed.split(";")}
     assert set(json.loads(sent.content)) == {"anthropic_version", "max_tokens", "messages"}
+
+
+def test_a_call_has_options_of_bedrock_of_its_own() -> None:
+    """They take the place of the platform's for that call; another call has the platform's."""
+    wire = Wire()
+    platform = Bedrock(region="us-east-1", service_tier="priority", **KEYS)
+    with httpx.Client(transport=httpx.MockTransport(wire)) as client:
+        chat = ChatClaudeCloud(model=SONNET, platform=platform, max_tokens=9, http_client=client)
+        given = {"guardrail": "gr1:3", "request_metadata": {"a": "b"}, "latency": "optimized"}
+        chat.bind(service_tier="flex", trace=True, **given).invoke("Hi")
+        chat.invoke("Hi")
+    first, second = (dict(request.headers) for request in wire.requests)
+    assert first["x-amzn-bedrock-guardrailidentifier"] == "gr1"
+    assert first["x-amzn-bedrock-guardrailversion"] == "3"
+    assert first["x-amzn-bedrock-service-tier"] == "flex"
+    assert first["x-amzn-bedrock-performanceconfig-latency"] == "optimized"
+    assert first["x-amzn-bedrock-trace"] == "ENABLED"
+    assert first["x-amzn-bedrock-request-metadata"] == '{"a":"b"}'
+    assert second["x-amzn-bedrock-service-tier"] == "priority"
+    assert "x-amzn-bedrock-trace" not in second
+    assert "x-amzn-bedrock-guardrailidentifier" not in second
+
+
+@pytest.mark.parametrize(
+    ("platform", "given", "words"),
+    [
+        ([Bedrock(region="us-east-1"), Vertex(project="p")], {"guardrail": "g:1"}, "Vertex AI"),
+        (Vertex(project="p"), {"service_tier": "flex"}, "Vertex AI"),
+        (Bedrock(region="us-east-1"), {"service_tier": "fast"}, "service_tier"),
+        (Bedrock(region="us-east-1", api="mantle"), {"trace": True}, "api='mantle'"),
+    ],
+)
+def test_an_option_of_bedrock_that_a_call_cannot_have_is_refused(
+    platform: Any, given: dict[str, Any], words: str
+) -> None:
+    """A guardrail that is not applied would be worse than an error."""
+    chat = ChatClaudeCloud(model="claude-sonnet-5", platform=platform)
+    with pytest.raises(ConfigurationError, match=words):
+        chat.invoke("Hi", **given)
 
 
 def _ask_streamed(platform: Bedrock) -> httpx.Request:

@@ -18,7 +18,6 @@ from langchain_claude_cloud.config.checks import (
     FIELD_ALIASES,
     check_json,
     check_max_retries,
-    suggestion,
 )
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -26,6 +25,7 @@ from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
 from langchain_claude_cloud.response.message import OutputVersion
+from langchain_claude_cloud.routing.platforms import setting_of_platforms
 from langchain_claude_cloud.routing.routes import Route
 
 _CALL_FIELDS: Final = (
@@ -45,6 +45,7 @@ _CALL_ONLY: Final = (
     "strict",
     "structured_output_tool",
 )
+_OF_BEDROCK: Final = ("guardrail", "trace", "service_tier", "latency", "request_metadata")
 _DECIDED: Final = ("output_format", "stream", "bound_thinking", "guard", "refused")
 _REQUEST_FIELDS: Final = tuple(
     field.name
@@ -64,7 +65,7 @@ _KINDS: Final[Mapping[str, tuple[type, str]]] = {
 """What is read before a request is built; the other arguments are checked there."""
 
 CALL_NAMES: Final = frozenset(
-    {*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *FIELD_ALIASES, *_IGNORED}
+    {*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_OF_BEDROCK, *FIELD_ALIASES, *_IGNORED}
 )
 
 
@@ -79,6 +80,7 @@ class CallOptions:
         max_retries: As the field of the same name.
         default_headers: As the field of the same name.
         is_structured: Whether the package binds a tool for a schema.
+        bedrock: Settings of `Bedrock` for this call alone.
     """
 
     model: str
@@ -87,6 +89,7 @@ class CallOptions:
     max_retries: int = 2
     default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_structured: bool = False
+    bedrock: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def read_options(
         max_retries=asked["max_retries"],
         default_headers={**(own["default_headers"] or {}), **given.get("default_headers", {})},
         is_structured=bool(given.get("structured_output_tool")),
+        bedrock={name: given[name] for name in _OF_BEDROCK if name in given},
     )
 
 
@@ -166,12 +170,15 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
             f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
             f"model.model_copy(update={{{name!r}: ...}})."
         )
-    hint = suggestion("ChatClaudeCloud", name, sorted(CALL_NAMES))
-    return InvalidInputError(
-        f"The argument {name!r} is not known. {f'{hint} ' if hint else ''}A field of the "
-        "Messages API that this package does not know goes into model_kwargs, and is sent "
-        "unchanged."
+    from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415  for an error
+
+    right = setting_of_platforms(name)
+    hint = f"Give {right}." if right else suggestion("call", name, sorted(CALL_NAMES))
+    hint = hint or (
+        "A field of the Messages API that this package does not know goes into model_kwargs, and "
+        "is sent unchanged."
     )
+    return InvalidInputError(f"The argument {name!r} is not known. {hint}")
 
 
 def _check_kinds(asked: JsonObject) -> None:

@@ -25,7 +25,6 @@ from pydantic import (
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
-from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     FIELD_ALIASES,
     CheckedArguments,
@@ -38,7 +37,12 @@ from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
-from langchain_claude_cloud.routing.platforms import choose_platforms, place_key
+from langchain_claude_cloud.routing.platforms import (
+    choose_platforms,
+    place_key,
+    set_for_call,
+    setting_of_platforms,
+)
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
 if TYPE_CHECKING:
@@ -149,7 +153,10 @@ class ModelBase(CheckedArguments, BaseChatModel):
             sending.check_client("http_async_client", self.http_async_client, is_async=True)
 
     def _routes_for(
-        self, model: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        model: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        bedrock: Mapping[str, object] | None = None,
     ) -> tuple[Route, ...]:
         """Return the routes of a call, or of the model itself; those of the last one are kept.
 
@@ -160,7 +167,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
         headers = (self.default_headers or {}) if headers is None else headers
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
-        key = (model, self.residency, platforms, self.api_key, self.base_url, dict(headers))
+        place = (platforms, dict(bedrock or {}), self.residency, self.api_key, self.base_url)
+        key = (model, dict(headers), *place)
         cached = self._routes
         if cached is not None and cached[0] == key:
             return cached[1]
@@ -168,6 +176,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
         chosen = choose_platforms(self.platform, self.model)
         configs = chosen if isinstance(chosen, list) else [chosen]
         placed = place_key(configs, api_key=self.api_key, base_url=self.base_url)
+        if bedrock:
+            placed = set_for_call(placed, bedrock)
         routes = make_routes(placed, model, residency=self.residency, default_headers=headers)
         for route in routes:
             notice = route.global_routing(route.known_region)
@@ -263,11 +273,9 @@ def safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
 def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:
     """Say where the settings of a cloud belong, for those who expect them on the model."""
     for name in given:
-        owners = [kind.__name__ for kind in (Vertex, Bedrock) if name in kind.model_fields]
-        if owners and name not in fields:
+        if name not in fields and (right := setting_of_platforms(name)):
             raise ConfigurationError(
-                f"{name!r} is a setting of the platform, not of the model: give "
-                f"platform={' or platform='.join(f'{owner}({name}=...)' for owner in owners)}."
+                f"{name!r} is a setting of the platform, not of the model: give {right}."
             )
 
 

@@ -125,7 +125,7 @@ class ChatClaudeCloud(ModelBase):
         return options.Call(
             messages=messages,
             options=asked,
-            routes=self._routes_for(asked.model, asked.default_headers),
+            routes=self._routes_for(asked.model, asked.default_headers, asked.bedrock),
             version="v1" if self.output_version == "v1" else "v0",
             with_usage=self.stream_usage or not stream,
             clients=steps.Clients(

@@ -10,7 +10,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -280,17 +279,11 @@ def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -
     known = list(fields)
     for name in given:
         if name not in known:
+            # Only an error needs the table.
+            from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415
+
             meant = suggestion(owner, str(name), known) or f"It has: {', '.join(known)}."
             raise refusal(owner, f"there is no field {_shown(str(name))}. {meant}")
-
-
-def suggestion(owner: str, name: str, known: Sequence[str]) -> str | None:
-    """Say what was probably meant by an argument that is not known; None if nothing is like it."""
-    from langchain_claude_cloud.config.migration import advice  # noqa: PLC0415  for an error only
-
-    close = [field for field in known if name.startswith(f"{field}_")]
-    close = close or get_close_matches(name, known, 1, 0.5)
-    return advice(owner, name, known) or (f"Did you mean {close[0]!r}?" if close else None)
 
 
 class CheckedArguments:

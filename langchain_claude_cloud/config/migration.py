@@ -6,9 +6,11 @@ read.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Final, Literal
@@ -21,6 +23,11 @@ PEERS: Final[Mapping[str, str]] = {
     "D": "ChatAnthropicBedrock",
 }
 """The classes that the table knows, by the letter that it names them with."""
+
+_PREFIX: Final = re.compile(
+    r"(?P<aws>(?:(?:aws|amazon|bedrock|boto3?|botocore)_)+)"
+    r"|(?P<vertex>(?:gcp_|google_(?:cloud_)?|vertex_?(?:ai)?_)+)|(?:anthropic|claude)_"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +61,44 @@ def equivalents() -> Mapping[str, Equivalent]:
     return {name: Equivalent(**row) for name, row in rows.items()}
 
 
-def advice(owner: str, name: str, fields: Iterable[str]) -> str | None:
-    """Return what to write here in place of a peer's argument; None for an argument of none.
+def suggestion(owner: str, name: str, fields: Iterable[str]) -> str | None:
+    """Say what was probably meant by an argument that is not known; None if nothing is like it.
 
     Args:
-        owner: The class that was given it: the model, ``Vertex`` or ``Bedrock``.
+        owner: What was given it: the model, a ``call``, ``Vertex`` or ``Bedrock``.
         name: The argument.
-        fields: What that class has.
+        fields: What that has.
     """
-    known = equivalents().get(name)
-    if known is None:
-        return None
+    known, rows = list(fields), equivalents()
+    spelled = _spellings(name)
+    for spelling in spelled:
+        if spelling in rows:
+            return _advice(owner, rows[spelling], known)
+    plain = spelled[-1]
+    close = [field for field in known if field == plain or field.endswith(f"_{plain}")]
+    close = close or [field for field in known if plain.startswith(f"{field}_")]
+    close = close or get_close_matches(plain, [*known, *rows], 1, 0.75)
+    if close and close[0] not in known:
+        return _advice(owner, rows[close[0]], known)
+    return f"Did you mean {close[0]!r}?" if close else None
+
+
+def _spellings(name: str) -> list[str]:
+    """Return how the table may write a name, the most exact first, the shortest last."""
+    snake = re.sub(r"(?<=[a-z0-9])[A-Z]", r"_\g<0>", name).lower()
+    prefix = _PREFIX.match(snake)
+    plain = snake[prefix.end() :] if prefix else snake
+    found = prefix.groupdict() if prefix else {"aws": True, "vertex": True}
+    clouds = [cloud for cloud, is_there in found.items() if is_there]
+    return [name, snake, *(f"{cloud}_{plain}" for cloud in clouds), plain]
+
+
+def _advice(owner: str, known: Equivalent, fields: Iterable[str]) -> str:
     more = f" ({known.why})" if known.why else ""
     if known.field is None:
         return f"It has no equivalent here: {known.why}."
-    of_platform = owner in ("Vertex", "Bedrock")
-    if known.field in fields and (of_platform or known.owner == "model"):
+    if known.field in fields and (owner != "ChatClaudeCloud" or known.owner == "model"):
         return f"Did you mean {known.field!r}?{more}"
-    if of_platform and known.owner == "model":
+    if owner in ("Vertex", "Bedrock") and known.owner == "model":
         return f"Here it is {known.field}=... of the model, not of the platform.{more}"
     return f"Here it is {known.here()}.{more}"

@@ -106,3 +106,27 @@ def place_key(
                 "not in both places."
             )
     return (config.model_copy(update=update),)
+
+
+def set_for_call(
+    platforms: Sequence[Vertex | Bedrock], settings: Mapping[str, object]
+) -> tuple[Bedrock, ...]:
+    """Return copies of the platforms with settings of `Bedrock` that one call asks for.
+
+    Raises:
+        ConfigurationError: A platform is not on Bedrock, which would ignore them; or one is wrong.
+    """
+    copies = [p.model_copy(update=settings) for p in platforms if isinstance(p, Bedrock)]
+    if len(copies) < len(platforms):
+        names = " and ".join(settings)
+        raise ConfigurationError(
+            f"Only Amazon Bedrock has {names}, and the call may go to Vertex AI: leave it out, or "
+            "use a model with Bedrock platforms alone."
+        )
+    return tuple(copies)
+
+
+def setting_of_platforms(name: str) -> str:
+    """Return how a setting of the platforms is given; empty for what is none."""
+    owners = [kind.__name__ for kind in (Vertex, Bedrock) if name in kind.model_fields]
+    return " or ".join(f"platform={owner}({name}=...)" for owner in owners)

@@ -75,6 +75,20 @@ def test_what_the_table_promises_is_there() -> None:
         ("inference_profile_arn", "Did you mean 'model'"),
         ("http_proxy", "set HTTPS_PROXY"),
         ("system_prompt", "give a SystemMessage"),
+        ("gcp_region", "platform=Vertex\\(region=...\\)"),
+        ("bedrock_region", "platform=Bedrock\\(region=...\\)"),
+        ("google_cloud_project", "platform=Vertex\\(project=...\\)"),
+        ("awsAccessKeyId", "platform=Bedrock\\(access_key_id=...\\)"),
+        ("boto3_session", "platform=Bedrock\\(session=...\\)"),
+        ("assume_role_arn", "platform=Bedrock\\(role_arn=...\\)"),
+        ("topK", "Did you mean 'top_k'"),
+        ("extra_headers", "Did you mean 'default_headers'"),
+        ("auth_token", "Did you mean 'api_key'"),
+        ("https_proxy", "set HTTPS_PROXY"),
+        ("regions", "platform=Bedrock\\(region=...\\)"),
+        ("scopes", "It has: "),
+        ("fallback", "Did you mean 'platform'"),
+        ("server", "It has: "),
     ],
 )
 def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
@@ -105,8 +119,16 @@ def test_the_platforms_know_them_too(make: Callable[[], object], words: str) -> 
 def test_a_call_knows_them_too() -> None:
     """An option of a call is refused before anything is sent."""
     llm = ChatClaudeCloud(model="claude-opus-5", platform=Vertex(project="p", access_token="t"))
-    with pytest.raises(InvalidInputError, match="max_tokens"):
-        llm.invoke("hi", max_output_tokens=5)
+    for name, words in [
+        ("max_output_tokens", "Did you mean 'max_tokens'"),
+        ("guardrails", "Did you mean 'guardrail'"),
+        ("region", "platform=Vertex\\(region=...\\) or platform=Bedrock"),
+        ("inference_profile", "platform=Bedrock\\(inference_profile=...\\)"),
+        ("aws_session_token", "platform=Bedrock\\(session_token=...\\)"),
+        ("new_field_of_the_api", "model_kwargs"),
+    ]:
+        with pytest.raises(InvalidInputError, match=words):
+            llm.invoke("hi", **{name: 5})  # type: ignore[arg-type]  the names vary
 
 
 def test_the_page_is_what_the_table_makes() -> None:
