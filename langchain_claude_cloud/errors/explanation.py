@@ -290,9 +290,19 @@ def _elsewhere(region: str | None) -> str:
 
 
 def _spread(model: str) -> str:
-    if model.startswith("global."):
-        return "give `platform` a list of regions or clouds, or use a profile of a geography."
-    return '`inference_profile="global"` spreads requests over all regions and has its own quotas.'
+    several = "give `platform` a list of regions or clouds"
+    if model.startswith(("global.", "us-gov.")):
+        return f"{several}, or use a profile of a geography."
+    # Not every model has the global profile, and an ARN takes none.
+    globally = (
+        ""
+        if model.startswith("arn:")
+        else (
+            ", or use the global profile if the model has one and data may leave the geography "
+            '(`inference_profile="global"`): it spreads requests and has its own quotas'
+        )
+    )
+    return f"{several}{globally}."
 
 
 def name_tools(error: Exception, names: Sequence[str]) -> None:
