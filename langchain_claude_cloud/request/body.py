@@ -17,7 +17,11 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.caching import add_caching
 from langchain_claude_cloud.request.guardrails import tag_guarded_texts
-from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
+from langchain_claude_cloud.request.messages.conversion import (
+    COMPACTION,
+    TOOL_CHANGES,
+    convert_messages,
+)
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.tools import prepare_tools
@@ -28,6 +32,7 @@ _RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
 _COMPACTION: Final = "compact-2026-01-12"
+_COMPACTION_ON_DEMAND: Final = "compact-2026-09-04"
 _TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
 _INLINE_TOOLS: Final = "inline-tools-2026-09-15"
 _THINKING_BETAS: Final = (
@@ -78,7 +83,11 @@ def _build(
     betas = _users_betas(options)
     tools = prepare_tools(options, model)
     conversation = convert_messages(
-        messages, model, tools.names, with_thinking=options.bound_thinking != "leave_out"
+        messages,
+        model,
+        tools.names,
+        with_thinking=options.bound_thinking != "leave_out",
+        betas=betas,
     )
     if model.known and not (model.capabilities.image_input and model.capabilities.pdf_input):
         _refuse_media(conversation.messages, model)
@@ -175,17 +184,19 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
         compacting = [kind.startswith("compact_") for kind in kinds]
         betas += [_CONTEXT_MANAGEMENT] if not all(compacting) or not kinds else []
         betas += [_COMPACTION] if any(compacting) else []
+    betas += [_COMPACTION_ON_DEMAND] if body.get(COMPACTION) else []
     thinking = body.get("thinking")
     if isinstance(thinking, dict):
         for name, value, beta in _THINKING_BETAS:
             if name in thinking and value in (None, thinking[name]):
                 betas.append(beta)
     for message in body["messages"]:
-        is_changing = message["role"] == "system" and isinstance(message["content"], list)
-        for block in message["content"] if is_changing else ():
+        for block in message["content"] if isinstance(message["content"], list) else ():
             if block["type"] in TOOL_CHANGES:
                 inline = (block.get("tool") or {}).get("type") == "tool_definition"
                 betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
+            elif block["type"] == COMPACTION:
+                betas.append(_COMPACTION_ON_DEMAND if block.get("signature") else _COMPACTION)
     return betas
 
 

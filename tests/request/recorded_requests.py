@@ -56,6 +56,11 @@ def rebuild(
     options = RequestOptions(
         **{name: body[name] for name in _SETTINGS if name in body},
         fine_grained_tool_streaming=False,
+        betas=(
+            "mcp-client-2025-11-20",
+            "advisor-tool-2026-03-01",
+            "server-side-fallback-2026-07-01",
+        ),
         tools=tuple(convert_tool(tool) for tool in body.get("tools") or ()),
         tool_choice=body.get("tool_choice"),
         cache_control=body.get("cache_control"),

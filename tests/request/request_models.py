@@ -19,6 +19,7 @@ _TAKES_ALL: dict[str, Any] = {
     "structured_output": True,
     "strict_tools": True,
     "automatic_caching": True,
+    "compaction": True,
     "thinking_types": frozenset({"enabled", "adaptive", "disabled", "between_tools"}),
     "thinking_default": "off",
     "effort_levels": ("low", "medium", "high"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from request_building import MODEL, SCHEMA, Q, build, tool
 from request_models import model_with
 
@@ -119,6 +119,36 @@ class TestBetas:
         )
         change["tool"] = {"type": "tool_definition", "definition": tool()}
         assert build([*Q, SystemMessage([change])]).betas == ("inline-tools-2026-09-15",)
+
+    @pytest.mark.parametrize(
+        ("signature", "beta"), [(None, "compact-2026-01-12"), ("s", "compact-2026-09-04")]
+    )
+    def test_a_compaction_in_the_history(self, signature: str | None, beta: str) -> None:
+        """Whatever this request asks for; a signed one came by the other beta."""
+        block = {"type": "compaction", "content": "So far.", "signature": signature}
+        assert build([AIMessage([block]), *Q]).betas == (beta,)
+        assert build(model_kwargs={"compaction": {"type": "summarize"}}).betas == (
+            "compact-2026-09-04",
+        )
+
+    def test_blocks_that_need_a_beta_which_nobody_lists_are_left_out(self) -> None:
+        """A thread that began at the API itself goes on here; with the beta they are sent."""
+        advice = {"type": "server_tool_use", "id": "s1", "name": "advisor", "input": {}}
+        blocks: list[Any] = [
+            {"type": "mcp_tool_use", "id": "m1", "name": "f", "server_name": "w", "input": {}},
+            {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": []},
+            advice,
+            {"type": "advisor_tool_result", "tool_use_id": "s1", "content": {}},
+            {"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}},
+            {"type": "text", "text": "a"},
+        ]
+        request = build([*Q, AIMessage(blocks), *Q])
+        assert request.body["messages"][1]["content"] == blocks[-1:]
+        assert len(request.notices) == 5
+        listed = ["mcp-client-1", "advisor-tool-1", "server-side-fallback-1"]
+        kept = build([*Q, AIMessage(blocks), *Q], betas=listed)
+        assert kept.body["messages"][1]["content"] == blocks
+        assert not kept.notices
 
 
 class TestRawFields:

@@ -301,6 +301,25 @@ def test_a_paused_answer_may_end_with_thinking() -> None:
     assert convert(Q, paused, prefill=False).messages[-1]["content"] == [signed]
 
 
+COMPACTION: dict[str, Any] = {"type": "compaction", "content": "So far.", "signature": "s"}
+
+
+def test_a_compaction_may_open_or_end_a_conversation() -> None:
+    """The API takes both; one that was asked for must even come first."""
+    held = AIMessage([{**COMPACTION, "text": None, "citations": None}])
+    opened = convert(held, Q)
+    assert opened.messages[0] == {"role": "assistant", "content": [COMPACTION]}
+    assert not opened.notices
+    assert convert(Q, held, prefill=False).messages[-1]["content"] == [COMPACTION]
+
+
+def test_a_compaction_is_text_for_a_model_that_takes_none() -> None:
+    """What was said before it may be gone."""
+    sent = convert(AIMessage([COMPACTION, *text("a")]), Q, compaction=False)
+    assert sent.messages[1]["content"] == text("So far.", "a")
+    assert "as text" in sent.notices[0]
+
+
 def test_a_paused_answer_loses_its_trailing_space() -> None:
     """The API refuses it at the end, paused or not."""
     paused = AIMessage("a ", response_metadata={"stop_reason": "pause_turn"})

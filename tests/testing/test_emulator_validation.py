@@ -520,6 +520,33 @@ def test_vertex_refuses(client: Client, name: str) -> None:
     assert message in response.json()["error"]["message"]
 
 
+SUMMARY = {"type": "compaction", "content": "So far.", "signature": "s"}
+SUMMARY_OF_THE_API = {"type": "compaction", "content": "So far."}
+
+
+@pytest.mark.parametrize(
+    ("contents", "betas", "refusal"),
+    [
+        (["Hi", [SUMMARY_OF_THE_API]], "compact-2026-01-12", None),
+        (["Hi", [SUMMARY_OF_THE_API]], "", "Input tag 'compaction'"),
+        ([[SUMMARY], "Hi"], "compact-2026-09-04", None),
+        (["Hi", [SUMMARY], "Hi"], "compact-2026-09-04", "must come first"),
+        ([[SUMMARY], "Hi", [SUMMARY], "Hi"], "compact-2026-09-04", "only one"),
+    ],
+)
+def test_where_a_compaction_may_stand(
+    client: Client, contents: list[Any], betas: str, refusal: str | None
+) -> None:
+    """At the end of a request, paused or not; one that was asked for comes first."""
+    roles = ("assistant", "user") if contents[0] == [SUMMARY] else ("user", "assistant")
+    messages = [{"role": roles[i % 2], "content": each} for i, each in enumerate(contents)]
+    body = {"max_tokens": 100, "messages": messages}
+    headers = {"anthropic-beta": betas} if betas else None
+    response = client.vertex(body, model="claude-opus-4-6", headers=headers)
+    assert (response.status_code == 400) == bool(refusal)
+    assert (refusal or "") in response.text
+
+
 @pytest.mark.parametrize(
     ("region", "model"),
     [("global", "gemini-2.5-pro"), ("us-east5", "claude-sonnet-5-5"), ("global", "claude sonnet")],

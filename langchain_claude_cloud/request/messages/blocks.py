@@ -27,7 +27,7 @@ from langchain_claude_cloud.request.messages.other_providers import native_block
 Converter = Callable[[JsonObject], "JsonObject | None"]
 
 _STREAM_LEFTOVERS: Final = frozenset({"index", "partial_json"})
-_NULL_NOISE: Final = frozenset({"cache_control", "caller", "citations", "toolset_name"})
+_NULL_NOISE: Final = frozenset({"cache_control", "caller", "citations", "text", "toolset_name"})
 """Keys that answers carry as null and that requests want absent."""
 _LANGCHAIN_KEYS: Final = frozenset(
     {"annotations", "extras", "id", "metadata", "mime_type", "source_type"}

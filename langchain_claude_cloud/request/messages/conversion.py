@@ -35,6 +35,11 @@ from langchain_claude_cloud.request.messages.tool_results import (
 from langchain_claude_cloud.request.messages.turns import Role, Turn, finish_turns
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
+COMPACTION: Final = "compaction"
+"""The type of a block that stands for all that was said before it. If the caller asked for it, a
+conversation must begin with it (400 `compaction_block_misplaced`;
+https://platform.claude.com/docs/en/build-with-claude/compaction-on-demand)."""
+
 _OPENING: Final = "."
 """Text of the user turn before a conversation that the assistant opens.
 
@@ -47,6 +52,17 @@ _UNREADABLE: Final = (AttributeError, LookupError, RecursionError, TypeError, Va
 
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 """Blocks that change the tools in the middle of a conversation; in system turns only."""
+
+_BETA_TOOLS: Final = {"advisor": "advisor-tool-", "mcp": "mcp-client-"}
+_BETA_BLOCKS: Final = {
+    "advisor_tool_result": _BETA_TOOLS["advisor"],
+    "fallback": "server-side-fallback-",
+    **dict.fromkeys(("mcp_tool_use", "mcp_tool_result", "mcp_tool_listing"), _BETA_TOOLS["mcp"]),
+}
+"""Blocks of answers that the API knows only in requests with a beta, and what that starts with.
+
+"Input tag 'mcp_tool_use' found using 'type' does not match any of the expected tags" (400).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +88,7 @@ def convert_messages(
     names: ToolNames = NO_NAMES,
     *,
     with_thinking: bool = True,
+    betas: Sequence[str] | None = None,
 ) -> Conversation:
     """Convert a conversation.
 
@@ -80,6 +97,7 @@ def convert_messages(
         model: Decides on mid-conversation system messages and on prefill.
         names: What the tools are called in the request.
         with_thinking: Whether thinking of earlier answers is sent back.
+        betas: Those that the user lists. None: every block is sent, whatever beta it needs.
 
     Returns:
         The conversation in the API's form. Its dicts are new, the values nested in them may
@@ -90,7 +108,7 @@ def convert_messages(
             result, a result without its call, an empty turn, a prefill that the model
             refuses. The message names the place.
     """
-    builder = _ConversationBuilder(model, names, with_thinking)
+    builder = _ConversationBuilder(model, names, with_thinking, betas)
     for position, message in enumerate(messages):
         try:
             builder.add(message, position)
@@ -110,6 +128,7 @@ class _ConversationBuilder:
         model: Decides on mid-conversation system messages and on prefill.
         names: What the tools are called in the request.
         with_thinking: Whether thinking of earlier answers is sent back.
+        betas: Those that the user lists; None: any.
         turns: The turns so far; consecutive ones have different roles.
         prompt: The system prompt.
         waiting: System messages for the next place that takes a system turn.
@@ -119,6 +138,7 @@ class _ConversationBuilder:
     model: ResolvedModel
     names: ToolNames
     with_thinking: bool
+    betas: Sequence[str] | None
     turns: list[Turn] = field(default_factory=list)
     prompt: Turn = field(default_factory=lambda: Turn("system", 0))
     waiting: Turn | None = None
@@ -155,7 +175,7 @@ class _ConversationBuilder:
                 "there is no message to answer: add a HumanMessage (system messages alone are "
                 "not a conversation, and empty AIMessages are left out)."
             )
-        if turns[0].role != "user":
+        if turns[0].role != "user" and turns[0].content[0]["type"] != COMPACTION:
             turns.insert(0, self._opening())
         if turns[-1].role == "assistant":
             self._check_prefill(turns[-1])
@@ -183,6 +203,8 @@ class _ConversationBuilder:
         turn = convert_assistant(message, self.names, position)
         if not self.with_thinking:
             turn.content = [block for block in turn.content if block["type"] not in THINKING]
+        if not _RARE_BLOCKS.isdisjoint([block["type"] for block in turn.content]):
+            turn.content = self._taken_blocks(turn.content, position)
         if turn.content:
             self._place_waiting()
             self._open("assistant", position).extend(turn)
@@ -202,6 +224,31 @@ class _ConversationBuilder:
         else:
             self.waiting = self.waiting or Turn("system", position)
             self.waiting.content += blocks
+
+    def _taken_blocks(self, content: list[JsonObject], position: int) -> list[JsonObject]:
+        """Return an answer's blocks as this request takes them.
+
+        A thread that began at the API itself has blocks of features that the clouds do not serve.
+        """
+        taken: list[JsonObject] = []
+        for block in content:
+            kind = block["type"]
+            beta = _BETA_BLOCKS.get(kind)
+            if kind == "server_tool_use":
+                beta = _BETA_TOOLS.get(str(block.get("name")))
+            if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
+                summary = block.get("content")
+                taken += [{"type": "text", "text": summary}] if summary else []
+                told = f"the compaction in messages[{position}] is sent as text"
+                self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
+            elif beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
+                taken.append(block)
+            else:
+                self.notices.append(
+                    f"a {kind} block in messages[{position}] is left out: it needs a beta "
+                    f"({beta}...) that the request does not list"
+                )
+        return taken
 
     def _open(self, role: Role, position: int) -> Turn:
         """Return the turn that is open, or a new one of that role."""
@@ -259,6 +306,10 @@ class _ConversationBuilder:
                 f"{self.model.info.name} does not continue (prefill). End with a HumanMessage; to "
                 "shape the answer, use with_structured_output or the system prompt."
             )
+
+
+_RARE_BLOCKS: Final = frozenset({COMPACTION, "server_tool_use", *_BETA_BLOCKS})
+"""Blocks that not every request may hold."""
 
 
 def _system_block(block: JsonObject) -> JsonObject | None:

@@ -58,7 +58,9 @@ class Turn:
     def is_continued_by_the_api(self) -> bool:
         """Whether a request may end with this assistant turn on every model.
 
-        After a pause the API takes up its own turn again, which is no prefill.
+        After a pause the API takes up its own turn again, which is no prefill. A compaction at the
+        end is a pause, whatever came with it
+        (https://platform.claude.com/docs/en/build-with-claude/compaction-threshold).
         """
         last = self.content[-1]["type"] if self.content else ""
         return self.paused or _is_server_block(last) or last == "compaction"

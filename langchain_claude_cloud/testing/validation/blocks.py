@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.signatures import is_valid
@@ -106,13 +106,14 @@ BLOCKS: Mapping[str, Mapping[str, Field]] = {
         **_CACHE,
     },
 }
+_WITHOUT_BETA = {name: BLOCKS[name] for name in BLOCKS if name != "compaction"}
 _NESTED = {name: BLOCKS[name] for name in ("text", "image", "document", "search_result")}
 _IN_RESULT = {**_NESTED, "tool_reference": BLOCKS["tool_reference"]}
 _ASSISTANT_ONLY = frozenset({"tool_use", "thinking", "redacted_thinking", "server_tool_use"})
 _USER_ONLY = frozenset({"tool_result", "image"})
 
 
-def check_block(path: str, value: object, role: str, version: str) -> str:
+def check_block(path: str, value: object, role: str, version: str, betas: Collection[str]) -> str:
     """Check one content block of a message.
 
     Args:
@@ -120,6 +121,7 @@ def check_block(path: str, value: object, role: str, version: str) -> str:
         value: The block.
         role: ``user`` or ``assistant``.
         version: The API version, which decides about some keys.
+        betas: What the request asks for, which decides about some blocks.
 
     Returns:
         The block's type.
@@ -127,7 +129,8 @@ def check_block(path: str, value: object, role: str, version: str) -> str:
     Raises:
         Refusal: The block is not valid there.
     """
-    kind = tagged(path, value, BLOCKS)
+    compacts = any(beta.startswith("compact-") for beta in betas)
+    kind = tagged(path, value, BLOCKS if compacts else _WITHOUT_BETA)
     block: JsonObject = value if isinstance(value, dict) else {}
     if kind in _ASSISTANT_ONLY and role != "assistant":
         raise invalid(path, f"`{kind}` blocks can only be in `assistant` messages")

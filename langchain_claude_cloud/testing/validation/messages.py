@@ -54,12 +54,30 @@ def check_messages(call: Call) -> None:
     turns: list[Turn] = []
     for index, message in enumerate(messages):
         _check_message(call, turns, message, index, last=index == len(messages) - 1)
-    if turns and turns[0].role != "user":
+    if turns and turns[0].role != "user" and not _is_compaction(turns[0].blocks[:1]):
         raise invalid("messages", 'first message must use the "user" role')
     _check_tools(turns)
     _check_thinking_blocks(call, turns)
     _check_binding(call, messages)
+    _check_compaction(turns)
     _check_end(call, turns)
+
+
+def _is_compaction(blocks: list[tuple[str, JsonObject]]) -> bool:
+    return bool(blocks) and blocks[0][1]["type"] == "compaction"
+
+
+def _check_compaction(turns: list[Turn]) -> None:
+    """Refuse a summary that the caller asked for behind what it stands for.
+
+    One that the API made by itself may follow the messages that it replaces.
+    """
+    found = [place for turn in turns for place in turn.of_type("compaction")]
+    signed = [path for path, block in found if block.get("signature")]
+    if signed and len(found) > 1:
+        raise invalid(signed[0], "only one `compaction` block is allowed in a request")
+    if signed and not _is_compaction(turns[0].blocks[:1]):
+        raise invalid(signed[0], "the `compaction` block must come first in `messages`")
 
 
 def _check_message(
@@ -108,7 +126,7 @@ def _blocks(
         raise _empty(path)
     for index, block in enumerate(blocks):
         place = f"{path}.content.{index}"
-        check_block(place, block, role, call.version)
+        check_block(place, block, role, call.version, call.betas)
         if isinstance(block, dict):
             yield place, block
     _check_whitespace(blocks)
@@ -233,6 +251,8 @@ def _check_end(call: Call, turns: list[Turn]) -> None:
         return
     if any(block["type"] == "server_tool_use" for _, block in last.blocks):
         return
+    if _is_compaction(last.blocks[-1:]):
+        return  # after a pause; a request cannot tell it from other endings
     if not call.rules.prefill:
         raise Refusal(
             400,
