@@ -87,7 +87,7 @@ def _is_taken(model: ResolvedModel, thinking: Any, effort: Any, beside: dict[str
         Call(
             cloud=model.cloud,
             operation="invoke",
-            model_id=model.model_id,
+            model=model.model_id,
             rules=rules,
             region=None,
             body={"anthropic_version": version, **request.body},

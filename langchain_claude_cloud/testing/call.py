@@ -1,4 +1,4 @@
-"""A model request whose address and headers were read, but whose body is not validated yet."""
+"""A model request: what its address names, and what its headers and its body ask for."""
 
 from __future__ import annotations
 
@@ -14,34 +14,61 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.testing.model_rules import ModelRules
+from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One model request.
+class Target:
+    """What the address of a model request names.
 
     Attributes:
-        cloud: Whose endpoint it came to.
+        cloud: Whose endpoint it is.
         operation: What is asked.
-        model_id: The model's id as it stood in the URL, or in the body of the Messages API.
-        rules: What the model takes.
-        region: Where it is served.
-        body: The Messages API body.
-        betas: Betas that are in force.
-        binds_thinking: Whether thinking blocks are bound to what stands before them.
-        api: Which of Bedrock's APIs was called.
-        version: The API version, from header or body.
+        model: The model's id as it stood in the URL, or in the body where the URL has none.
+        region: Where it is served; None if unknown.
+        project: The Google project; None on Bedrock.
+        api: Which of Bedrock's APIs it is.
     """
 
     cloud: Cloud
     operation: Operation
-    model_id: str
+    model: str
+    region: str | None = None
+    project: str | None = None
+    api: BedrockApiName = "invoke"
+
+    def received(self, request: Incoming, body: object) -> ReceivedRequest:
+        """Return what a test is shown of a request."""
+        return ReceivedRequest(
+            platform=self.cloud,
+            operation=self.operation,
+            model=self.model,
+            region=self.region,
+            project=self.project,
+            headers=dict(request.headers),
+            body=body if isinstance(body, dict) else {},
+            raw=request.body,
+            path=request.raw_path,
+            api=self.api if self.cloud == "bedrock" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Target):
+    """A model request whose headers were read, but whose body is not validated yet.
+
+    Attributes:
+        rules: What the model takes.
+        body: The Messages API body.
+        betas: Betas that are in force.
+        binds_thinking: Whether thinking blocks are bound to what stands before them.
+        version: The API version, from header or body.
+    """
+
     rules: ModelRules
-    region: str | None
     body: JsonObject
     betas: frozenset[str] = frozenset()
     binds_thinking: bool = False
-    api: BedrockApiName = "invoke"
     version: str = ""
 
     @property
@@ -58,5 +85,5 @@ class Call:
     def seed(self) -> bytes:
         """Bytes that stand for the request's content."""
         text = json.dumps(self.body, sort_keys=True, ensure_ascii=False)
-        named = f"{self.cloud}:{self.model_id}:{text}"
+        named = f"{self.cloud}:{self.model}:{text}"
         return hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()

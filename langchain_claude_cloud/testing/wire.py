@@ -34,6 +34,12 @@ class Incoming:
         """Return a header's value, or None."""
         return next((value for key, value in self.headers if key == name), None)
 
+    @property
+    def betas(self) -> frozenset[str]:
+        """The betas that its headers ask for."""
+        values = ",".join(value for name, value in self.headers if name == "anthropic-beta")
+        return frozenset(beta.strip() for beta in values.split(",") if beta.strip())
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -98,6 +104,25 @@ class Refusal(Exception):  # noqa: N818  # a refusal of the emulated cloud, not 
 def invalid(path: str, problem: str) -> Refusal:
     """Return the 400 for one field, as pydantic words it: ``path: problem``."""
     return Refusal(400, f"{path}: {problem}" if path else problem)
+
+
+def unexpected_betas(names: Iterable[str]) -> str:
+    """Return how the endpoints that name refused betas word it."""
+    listed = "`, `".join(sorted(names))
+    return (
+        f"Unexpected value(s) `{listed}` for the `anthropic-beta` header. Please consult our "
+        "documentation at docs.anthropic.com or try again without the header."
+    )
+
+
+def cloud_refusal(status: int, message: str, kind: str = "") -> Refusal:
+    """Return a refusal by the cloud itself, in front of Claude."""
+    return Refusal(status, message, kind=kind, source="cloud")
+
+
+def validation_error(message: str) -> Refusal:
+    """Return a refusal of AWS's for a bad value."""
+    return cloud_refusal(400, message, "ValidationException")
 
 
 @dataclass(slots=True, kw_only=True)

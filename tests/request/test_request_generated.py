@@ -52,9 +52,7 @@ def refused_by_the_api(body: Json, name: str = "claude-sonnet-4-5", cloud: Any =
     assert rules is not None
     version = "vertex-2023-10-16" if cloud == "vertex" else "bedrock-2023-05-31"
     whole = {"anthropic_version": version, "max_tokens": 64, **body}
-    call = Call(
-        cloud=cloud, operation="invoke", model_id=name, rules=rules, region=None, body=whole
-    )
+    call = Call(cloud=cloud, operation="invoke", model=name, rules=rules, region=None, body=whole)
     try:
         check(call)
     except Refusal as refusal:

@@ -11,7 +11,14 @@ from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
 from langchain_claude_cloud.testing.scripting import Fault
-from langchain_claude_cloud.testing.wire import Cut, Pause, ReceivedRequest, Refusal, Step
+from langchain_claude_cloud.testing.wire import (
+    Cut,
+    Pause,
+    ReceivedRequest,
+    Refusal,
+    Step,
+    unexpected_betas,
+)
 
 _MESSAGES = {
     400: "The request is not valid.",
@@ -37,7 +44,7 @@ def refusal_of(fault: Fault, cloud: Cloud, request: ReceivedRequest | None = Non
     kind = fault.error_type or _CLAUDE_TYPES.get(status, "")
     message = fault.message or _MESSAGES.get(status, f"HTTP {status}")
     if status == 400 and fault.message is None and (fault.field or fault.beta):  # noqa: PLR2004
-        kind, message = "invalid_request_error", _words_of(fault, cloud)
+        kind, message = "invalid_request_error", _text_of_refusal(fault, cloud)
     if request is not None:
         message = message.replace("{model}", request.model)
         message = message.replace("{project}", request.project or "")
@@ -52,15 +59,12 @@ def refusal_of(fault: Fault, cloud: Cloud, request: ReceivedRequest | None = Non
     )
 
 
-def _words_of(fault: Fault, cloud: Cloud) -> str:
+def _text_of_refusal(fault: Fault, cloud: Cloud) -> str:
     """Return how a cloud refuses a field or a beta that it does not know."""
     if fault.beta is not None:
         if cloud == "bedrock":
             return "invalid beta flag"
-        return (
-            f"Unexpected value(s) `{fault.beta}` for the `anthropic-beta` header. Please consult "
-            "our documentation at docs.anthropic.com or try again without the header."
-        )
+        return unexpected_betas([fault.beta])
     name = fault.field if isinstance(fault.field, str) else (fault.field or ("",))[0]
     return f"{name.replace('*', '0')}: Extra inputs are not permitted"
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
-from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.call import Call, Target
 from langchain_claude_cloud.testing.reply.faults import refusal_of
 from langchain_claude_cloud.testing.scripting import Fault
 from langchain_claude_cloud.testing.server import (
@@ -34,6 +33,7 @@ from langchain_claude_cloud.testing.server import (
     vertex,
     vertex_batches,
 )
+from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import (
     ControlRequest,
@@ -76,15 +76,14 @@ class EmulatorApp:
     def _route(self, request: Incoming) -> tuple[Outgoing, ReceivedRequest | None]:
         if remote.is_remote(request):
             return remote.serve(self._state, request), None
-        posted = request.method == "POST"
-        on_vertex = vertex.target_of(request.raw_path)
-        if on_vertex is not None and posted:
-            return self._vertex(request, on_vertex)
-        on_bedrock = bedrock.target_of(request) or bedrock_messages.target_of(
-            request, _parse(request.body)
+        body = _parse(request.body)
+        target = (
+            vertex.target_of(request, body)
+            or bedrock.target_of(request)
+            or bedrock_messages.target_of(request, body)
         )
-        if on_bedrock is not None and posted:
-            return self._bedrock(request, on_bedrock)
+        if target is not None and request.method == "POST":
+            return self._generate(request, target, body)
         if bedrock_control.is_control(request) or bedrock_batches.is_batch(request):
             return self._control("bedrock", request), None
         if model_garden.is_listing(request) or vertex_batches.is_batch(request):
@@ -100,7 +99,7 @@ class EmulatorApp:
             )
         )
         try:
-            entry = self._state.script.take(cloud, bedrock_control.region_of(request), "control")
+            entry = self._state.script.take(cloud, scope_of(request)[1], "control")
             if isinstance(entry, Fault) and entry.disconnect:
                 return Outgoing(0, {}, delay=entry.delay_start)
             if isinstance(entry, Fault):
@@ -116,53 +115,27 @@ class EmulatorApp:
                 return bedrock.error_response(refusal, request, legacy=True)
             return vertex.error_response(refusal, request)
 
-    def _vertex(
-        self, request: Incoming, target: vertex.VertexTarget
+    def _generate(
+        self, request: Incoming, target: Target, body: object
     ) -> tuple[Outgoing, ReceivedRequest]:
-        body = _parse(request.body)
-        counting = target.operation == "count_tokens" and isinstance(body, dict)
-        received = ReceivedRequest(
-            platform="vertex",
-            operation=target.operation,
-            model=str(body.get("model")) if counting and isinstance(body, dict) else target.model,
-            region=target.region,
-            project=target.project,
-            **_common(request, body),
-        )
-        self._state.requests.append(received)
-        try:
-            vertex.check_credentials(self._state, request)
-            call = vertex.call_of(target, request, _required(body, request))
-            return generation.answer(self._state, call, received), received
-        except Refusal as refusal:
-            return vertex.error_response(refusal, request), received
-
-    def _bedrock(
-        self, request: Incoming, target: bedrock.BedrockTarget
-    ) -> tuple[Outgoing, ReceivedRequest]:
-        body = _parse(request.body)
-        received = ReceivedRequest(
-            platform="bedrock",
-            operation=target.operation,
-            model=target.model,
-            region=target.region,
-            api=target.api,
-            **_common(request, body),
-        )
+        received = target.received(request, body)
         self._state.requests.append(received)
         if target.api == "messages" and target.operation == "count_tokens":
             return bedrock_messages.unknown_operation(request), received
         legacy = target.api == "invoke"
         try:
-            call = self._bedrock_call(request, target, body)
+            call = self._call(request, target, body)
             legacy = legacy and call.rules.legacy
-            served_by = bedrock if call.is_invoke_model else bedrock_messages
-            served_by.check_betas(call)
             return generation.answer(self._state, call, received), received
         except Refusal as refusal:
+            if target.cloud == "vertex":
+                return vertex.error_response(refusal, request), received
             return bedrock.error_response(refusal, request, legacy=legacy), received
 
-    def _bedrock_call(self, request: Incoming, target: bedrock.BedrockTarget, body: object) -> Call:
+    def _call(self, request: Incoming, target: Target, body: object) -> Call:
+        if target.cloud == "vertex":
+            vertex.check_credentials(self._state, request)
+            return vertex.call_of(target, request, _required(body, request))
         if target.api == "invoke":
             bedrock.check_credentials(self._state, request)
             return bedrock.call_of(self._state, target, request, _required(body, request))
@@ -182,15 +155,6 @@ def _of_google(state: State, request: Incoming) -> Outgoing | None:
     if bigquery.is_bigquery(request):
         return bigquery.serve(state, request)
     return google.serve(state, request)
-
-
-def _common(request: Incoming, body: object) -> dict[str, Any]:
-    return {
-        "headers": dict(request.headers),
-        "body": body if isinstance(body, dict) else {},
-        "raw": request.body,
-        "path": request.raw_path,
-    }
 
 
 def _parse(body: bytes) -> object:

@@ -11,11 +11,11 @@ import json
 import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from urllib.parse import unquote
 
-from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject, Operation
-from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.errors.types import JsonObject, Operation
+from langchain_claude_cloud.testing.call import Call, Target
 from langchain_claude_cloud.testing.model_rules import (
     ModelRules,
     bedrock_profiles,
@@ -23,10 +23,21 @@ from langchain_claude_cloud.testing.model_rules import (
 )
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
-from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
+from langchain_claude_cloud.testing.server.sigv4 import (
+    Authorization,
+    SignatureProblem,
+    scope_of,
+    verify,
+)
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.validation.fields import Field, obj, one_of
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import (
+    Incoming,
+    Outgoing,
+    Refusal,
+    cloud_refusal,
+    validation_error,
+)
 
 _PATH = re.compile(
     r"/model/(?P<model>[^/]+)/(?P<operation>invoke|invoke-with-response-stream|count-tokens)"
@@ -63,52 +74,19 @@ _EXCEPTIONS = {
     500: "InternalServerException",
     503: "ServiceUnavailableException",
 }
-# AWS's list of InvokeModel, and what was measured on the newer models.
-BETAS = frozenset(
-    {
-        "compact-2026-01-12",
-        "computer-use-2024-10-22",
-        "computer-use-2025-01-24",
-        "computer-use-2025-11-24",
-        "context-1m-2025-08-07",
-        "context-management-2025-06-27",
-        "dev-full-thinking-2025-05-14",
-        "effort-2025-11-24",
-        "fine-grained-tool-streaming-2025-05-14",
-        "interleaved-thinking-2025-05-14",
-        "mid-conversation-output-config-2026-07-01",
-        "mid-conversation-tool-changes-2026-07-01",
-        "output-128k-2025-02-19",
-        "thinking-binding-controls-2026-08-01",
-        "thinking-display-updates-2026-08-18",
-        "token-efficient-tools-2025-02-19",
-        "tool-examples-2025-10-29",
-        "tool-search-tool-2025-10-19",
-    }
-)
 
 
-@dataclass(frozen=True, slots=True)
-class BedrockTarget:
-    """What a request asks: model, operation, the region signed for, and Bedrock's API."""
-
-    model: str
-    operation: Operation
-    region: str | None = None
-    api: BedrockApiName = "invoke"
-
-
-def target_of(request: Incoming) -> BedrockTarget | None:
-    """Return what a path names, or None for a path that bedrock-runtime does not have."""
+def target_of(request: Incoming) -> Target | None:
+    """Return what a request asks for, or None for a path that bedrock-runtime does not have."""
     match = _PATH.fullmatch(request.raw_path)
     if match is None:
         return None
-    target = BedrockTarget(unquote(match["model"]), _OPERATIONS[match["operation"]])
-    try:
-        region = Authorization(request.header("authorization") or "").region
-    except SignatureProblem:
-        return target
-    return replace(target, region=region)
+    return Target(
+        cloud="bedrock",
+        operation=_OPERATIONS[match["operation"]],
+        model=unquote(match["model"]),
+        region=scope_of(request)[1],
+    )
 
 
 def check_credentials(
@@ -122,19 +100,22 @@ def check_credentials(
     value = request.header("authorization") or ""
     if value.startswith("Bearer "):
         if value.removeprefix("Bearer ") not in (state.api_keys if keys is None else keys):
-            raise _denied(
-                "AccessDeniedException",
+            raise cloud_refusal(
+                403,
                 "Authentication failed: Please make sure your API Key is valid.",
+                "AccessDeniedException",
             )
         return
     if not value:
-        raise _denied("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise cloud_refusal(
+            403, "Missing Authentication Token", "MissingAuthenticationTokenException"
+        )
     try:
         authorization = Authorization(value)
         secret = _secret_for(state, request, authorization)
         verify(request, authorization, secret, service=service)
     except SignatureProblem as problem:
-        raise _denied(problem.kind, problem.message) from None
+        raise cloud_refusal(403, problem.message, problem.kind) from None
 
 
 def _secret_for(state: State, request: Incoming, authorization: Authorization) -> str:
@@ -151,11 +132,7 @@ def _secret_for(state: State, request: Incoming, authorization: Authorization) -
     return key.secret_access_key
 
 
-def _denied(kind: str, message: str) -> Refusal:
-    return Refusal(403, message, kind=kind, source="cloud")
-
-
-def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonObject) -> Call:
+def call_of(state: State, target: Target, request: Incoming, body: JsonObject) -> Call:
     """Return the call of an authenticated request.
 
     Raises:
@@ -165,22 +142,14 @@ def call_of(state: State, target: BedrockTarget, request: Incoming, body: JsonOb
     rules = rules_of(state, target)
     check_project(request.header("x-amzn-bedrock-projectidentifier"), target.model, target.region)
     if len(request.body) > MAX_BODY:
-        raise _invalid("Input is too long for requested model.")
+        raise validation_error("Input is too long for requested model.")
     if target.operation == "count_tokens":
         if rules.version >= _PROFILES_ONLY:
-            raise _invalid("The provided model doesn't support counting tokens.")
+            raise validation_error("The provided model doesn't support counting tokens.")
         body = _counted_body(target, body)
     body = _without_guardrail(request, body)
-    return Call(
-        cloud="bedrock",
-        operation=target.operation,
-        model_id=target.model,
-        rules=rules,
-        region=target.region,
-        body=body,
-        betas=_betas(body),
-        version=str(body.get("anthropic_version")),
-    )
+    version = str(body.get("anthropic_version"))
+    return Call(**asdict(target), rules=rules, body=body, betas=_betas(body), version=version)
 
 
 def _without_guardrail(request: Incoming, body: JsonObject) -> JsonObject:
@@ -193,18 +162,22 @@ def _without_guardrail(request: Incoming, body: JsonObject) -> JsonObject:
     """
     named = request.header("x-amzn-bedrock-guardrailidentifier")
     if named and not request.header("x-amzn-bedrock-guardrailversion"):
-        raise _invalid("The guardrailVersion is required when guardrailIdentifier is provided.")
+        raise validation_error(
+            "The guardrailVersion is required when guardrailIdentifier is provided."
+        )
     if _GUARDRAIL_CONFIG not in body:
         return body
     if not named:
-        raise _invalid(f"A guardrailIdentifier is required when {_GUARDRAIL_CONFIG} is provided.")
+        raise validation_error(
+            f"A guardrailIdentifier is required when {_GUARDRAIL_CONFIG} is provided."
+        )
     obj(_GUARDRAIL_FIELDS)(_GUARDRAIL_CONFIG, body[_GUARDRAIL_CONFIG])
     return {name: value for name, value in body.items() if name != _GUARDRAIL_CONFIG}
 
 
 def _tag_suffix(path: str, value: object) -> None:
     if not isinstance(value, str) or not re.fullmatch(r"[a-zA-Z0-9]{1,20}", value):
-        raise _invalid(f"{path}: the suffix of a tag has 1 to 20 letters and digits.")
+        raise validation_error(f"{path}: the suffix of a tag has 1 to 20 letters and digits.")
 
 
 _GUARDRAIL_CONFIG = "amazon-bedrock-guardrailConfig"
@@ -224,25 +197,15 @@ def check_project(project: str | None, model: str, region: str | None) -> None:
         return
     found = _PROJECT.fullmatch(project)
     if not found:
-        raise _invalid("Value at 'projectIdentifier' failed to satisfy constraint")
+        raise validation_error("Value at 'projectIdentifier' failed to satisfy constraint")
     if region and found["region"] not in (None, region):
-        raise _invalid("The project must belong to the Region of the request.")
+        raise validation_error("The project must belong to the Region of the request.")
     arn = _ARN.fullmatch(model)
     plain = arn is None or arn["kind"] in ("foundation-model", "inference-profile")
     if found["id"] != "default" and not plain:
-        raise _invalid("Application inference profiles do not support non-default projects.")
-
-
-def check_betas(call: Call) -> None:
-    """Refuse betas that InvokeModel does not take; the model answers, not the front end.
-
-    Raises:
-        Refusal: 400, without the name of the beta.
-    """
-    if call.betas - BETAS:
-        flag = "invalid beta flag"
-        legacy = f"The model returned the following errors: {flag}"
-        raise Refusal(400, legacy if call.rules.legacy else flag)
+        raise validation_error(
+            "Application inference profiles do not support non-default projects."
+        )
 
 
 def _betas(body: JsonObject) -> frozenset[str]:
@@ -254,26 +217,26 @@ def _betas(body: JsonObject) -> frozenset[str]:
     return frozenset(betas)
 
 
-def _counted_body(target: BedrockTarget, body: JsonObject) -> JsonObject:
+def _counted_body(target: Target, body: JsonObject) -> JsonObject:
     if target.model.startswith(tuple(f"{prefix}." for prefix in _PREFIXES)):
-        raise _invalid("The provided model doesn't support counting tokens.")
+        raise validation_error("The provided model doesn't support counting tokens.")
     source = body.get("input")
     wrapped = source.get("invokeModel") if isinstance(source, dict) else None
     encoded = wrapped.get("body") if isinstance(wrapped, dict) else None
     if not isinstance(encoded, str):
-        raise _invalid("The emulator counts `input.invokeModel.body` only.")
+        raise validation_error("The emulator counts `input.invokeModel.body` only.")
     try:
         inner = json.loads(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError):
-        raise _invalid(
+        raise validation_error(
             "Malformed input request, please reformat your input and try again."
         ) from None
     if not isinstance(inner, dict):
-        raise _invalid("Malformed input request, please reformat your input and try again.")
+        raise validation_error("Malformed input request, please reformat your input and try again.")
     return inner
 
 
-def rules_of(state: State, target: BedrockTarget) -> ModelRules:
+def rules_of(state: State, target: Target) -> ModelRules:
     """Return the rules of the model that the runtime is asked for.
 
     Raises:
@@ -292,7 +255,7 @@ def rules_of(state: State, target: BedrockTarget) -> ModelRules:
         return _unknown()
     counting = target.operation == "count_tokens"
     if prefix is None and arn is None and rules.version >= (4, 0) and not counting:
-        raise _invalid(
+        raise validation_error(
             f"Invocation of model ID {target.model} with on-demand throughput isn\u2019t "
             "supported. Retry your request with the ID or ARN of an inference profile that "
             "contains this model."
@@ -317,11 +280,7 @@ def _has_bedrock_form(model: str, rules: ModelRules) -> bool:
 
 
 def _unknown() -> ModelRules:
-    raise _invalid("The provided model identifier is invalid.")
-
-
-def _invalid(message: str) -> Refusal:
-    return Refusal(400, message, kind="ValidationException", source="cloud")
+    raise validation_error("The provided model identifier is invalid.")
 
 
 def error_response(refusal: Refusal, request: Incoming, *, legacy: bool) -> Outgoing:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import bedrock, generation, s3
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Refusal
 
 _FILE_BYTES: Final = 1_000_000_000
 _RECORDS: Final = 50_000
@@ -159,21 +160,7 @@ def _answers(
 
 def _answer(state: State, job: JsonObject, body: JsonObject) -> JsonObject:
     region = job["jobArn"].split(":")[3]
-    target = bedrock.BedrockTarget(job["modelId"], "invoke", region)
-    received = ReceivedRequest(
-        platform="bedrock",
-        operation="invoke",
-        model=target.model,
-        region=region,
-        body=body,
-        path="/model-invocation-job",
-        api="invoke",
-    )
-    incoming = Incoming("POST", received.path, "", (), dumps(body).encode())
-    call = bedrock.call_of(state, target, incoming, body)
-    bedrock.check_betas(call)
-    outgoing = generation.answer(state, call, received)
-    if not isinstance(outgoing.body, bytes) or not outgoing.body:
-        raise Refusal(500, "Internal server error", kind="api_error")
-    message: JsonObject = json.loads(outgoing.body)
-    return message
+    target = Target(cloud="bedrock", operation="invoke", model=job["modelId"], region=region)
+    request = Incoming("POST", "/model-invocation-job", "", (), dumps(body).encode())
+    call = bedrock.call_of(state, target, request, body)
+    return generation.answer_record(state, call, target.received(request, body))

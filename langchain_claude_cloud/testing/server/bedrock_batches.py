@@ -16,13 +16,21 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
 from langchain_claude_cloud.testing.server.batch_jobs import BedrockJob, timestamp
-from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT, region_of
+from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT
+from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import (
+    Incoming,
+    Outgoing,
+    Refusal,
+    cloud_refusal,
+    validation_error,
+)
 
 _PATH: Final = re.compile(r"/model-invocation-job(?:/(?P<job>[^/]+)(?P<stop>/stop)?)?")
 _LIST: Final = "/model-invocation-jobs"
@@ -76,12 +84,12 @@ def _action(method: str, found: re.Match[str] | None) -> tuple[str, str]:
         return "CreateModelInvocationJob", ""
     if method == "GET" and identifier and not found["stop"]:
         return "GetModelInvocationJob", identifier
-    raise _refusal(404, "UnknownOperationException", "UnknownOperationException")
+    raise cloud_refusal(404, "UnknownOperationException", "UnknownOperationException")
 
 
 def _check_permission(state: State, permission: str, resource: str = "*") -> None:
     if permission in state.batches.denied:
-        raise _refusal(
+        raise cloud_refusal(
             403,
             f"User: arn:aws:iam::{ACCOUNT}:user/emulator is not authorized to perform: "
             f"{permission} on resource: {resource}",
@@ -97,8 +105,9 @@ def _create(state: State, request: Incoming) -> Outgoing:
     for known in jobs.values():
         if token is not None and known.described.get("clientRequestToken") == token:
             return _answer(request, {"jobArn": known.described["jobArn"]})
-    region = region_of(request) or state.settings.region
-    bedrock.rules_of(state, bedrock.BedrockTarget(body["modelId"], "invoke", region))
+    region = scope_of(request)[1] or state.settings.region
+    target = Target(cloud="bedrock", operation="invoke", model=body["modelId"], region=region)
+    bedrock.rules_of(state, target)
     under_way = [
         job
         for job in jobs.values()
@@ -106,7 +115,7 @@ def _create(state: State, request: Incoming) -> Outgoing:
     ]
     most = state.settings.batch_jobs_at_once or _JOBS_AT_ONCE
     if len(under_way) >= most:
-        raise _refusal(
+        raise cloud_refusal(
             400,
             f"You have reached the quota of {most} in-progress and submitted batch inference jobs "
             "for this model.",
@@ -134,13 +143,13 @@ def _body(request: Incoming) -> JsonObject:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise _invalid("The request body is not valid JSON.")
+        raise validation_error("The request body is not valid JSON.")
     unknown = body.keys() - _FIELDS
     if unknown:
-        raise _invalid(f"Unknown parameter in input: {min(unknown)}")
+        raise validation_error(f"Unknown parameter in input: {min(unknown)}")
     _check_text(body, "jobName", _NAME)
     if len(body["jobName"]) > _LONGEST_NAME:
-        raise _invalid("Value at 'jobName' failed to satisfy constraint: at most 63")
+        raise validation_error("Value at 'jobName' failed to satisfy constraint: at most 63")
     _check_text(body, "roleArn", _ROLE)
     _check_text(body, "modelId", re.compile(".+"))
     if "clientRequestToken" in body:
@@ -148,20 +157,24 @@ def _body(request: Incoming) -> JsonObject:
     _check_place(body, "inputDataConfig", "s3InputDataConfig")
     _check_place(body, "outputDataConfig", "s3OutputDataConfig")
     if body.get("timeoutDurationInHours", _HOURS[0]) not in _HOURS:
-        raise _invalid("Value at 'timeoutDurationInHours' failed to satisfy constraint: 24 to 168")
+        raise validation_error(
+            "Value at 'timeoutDurationInHours' failed to satisfy constraint: 24 to 168"
+        )
     return body
 
 
 def _check_text(values: Mapping[str, object], name: str, form: re.Pattern[str]) -> None:
     value = values.get(name)
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise _invalid(f"Value at '{name}' failed to satisfy constraint: {form.pattern}")
+        raise validation_error(f"Value at '{name}' failed to satisfy constraint: {form.pattern}")
 
 
 def _check_place(body: JsonObject, config: str, kind: str) -> None:
     given = body.get(config)
     if not isinstance(given, dict) or not isinstance(given.get(kind), dict):
-        raise _invalid(f"Value at '{config}' failed to satisfy constraint: {kind} is required")
+        raise validation_error(
+            f"Value at '{config}' failed to satisfy constraint: {kind} is required"
+        )
     _check_text(given[kind], "s3Uri", re.compile(r"s3://[a-z0-9][.\-a-z0-9]{1,61}[a-z0-9](/.*)?"))
 
 
@@ -181,7 +194,9 @@ def _work(state: State, job: BedrockJob) -> None:
 
 def _stop(job: BedrockJob) -> None:
     if job.is_over:
-        raise _refusal(409, f"The job is in status {job.described['status']}.", "ConflictException")
+        raise cloud_refusal(
+            409, f"The job is in status {job.described['status']}.", "ConflictException"
+        )
     job.stopped.set()
     job.described["status"], job.end = "Stopping", "Stopped"
 
@@ -189,7 +204,7 @@ def _stop(job: BedrockJob) -> None:
 def _job(state: State, identifier: str) -> BedrockJob:
     job = state.batches.bedrock_jobs.get(identifier.rpartition("/")[2])
     if job is None:
-        raise _refusal(
+        raise cloud_refusal(
             404, f"The job {identifier} could not be found.", "ResourceNotFoundException"
         )
     return job
@@ -212,11 +227,3 @@ def _answer(request: Incoming, body: JsonObject) -> Outgoing:
     seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
     return Outgoing(200, headers, dumps(body).encode())
-
-
-def _invalid(message: str) -> Refusal:
-    return _refusal(400, message, "ValidationException")
-
-
-def _refusal(status: int, message: str, kind: str) -> Refusal:
-    return Refusal(status, message, kind=kind, source="cloud")

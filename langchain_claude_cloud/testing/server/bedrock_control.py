@@ -17,9 +17,15 @@ from langchain_claude_cloud.testing.model_rules import bedrock_profiles, rules_f
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
-from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem
+from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import (
+    Incoming,
+    Outgoing,
+    Refusal,
+    cloud_refusal,
+    validation_error,
+)
 
 ACCOUNT: Final = "123456789012"
 _MODELS: Final = (
@@ -85,7 +91,7 @@ def serve(state: State, request: Incoming) -> Outgoing:
         Refusal: No good signature or key, an unknown parameter, or nothing of that name.
     """
     bedrock.check_credentials(state, request)
-    region = region_of(request) or state.settings.region
+    region = scope_of(request)[1] or state.settings.region
     query = _query(request)
     for pattern, read in ((_PROFILE, _profile), (_PROVISIONED, _provisioned)):
         found = pattern.fullmatch(request.raw_path)
@@ -101,14 +107,6 @@ def serve(state: State, request: Incoming) -> Outgoing:
     return _answer(request, _profiles(state, region, query))
 
 
-def region_of(request: Incoming) -> str | None:
-    """Return the region that a request was signed for; an API key names none."""
-    try:
-        return Authorization(request.header("authorization") or "").region
-    except SignatureProblem:
-        return None
-
-
 def _answer(request: Incoming, body: JsonObject) -> Outgoing:
     seed = f"{request.raw_path}?{request.query}".encode()
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
@@ -120,7 +118,7 @@ def _query(request: Incoming) -> dict[str, str]:
     known = _PARAMETERS.get(request.raw_path, frozenset())
     for name, _ in pairs:
         if name not in known:
-            raise _invalid(f"Unknown query parameter: {name}")
+            raise validation_error(f"Unknown query parameter: {name}")
     return dict(pairs)
 
 
@@ -135,7 +133,7 @@ def _logging() -> JsonObject:
 def _foundation_models(region: str, query: Mapping[str, str]) -> JsonObject:
     provider = query.get("byProvider", "anthropic")
     if not re.fullmatch(r"[A-Za-z0-9- ]{1,63}", provider):
-        raise _invalid("Value at 'byProvider' failed to satisfy constraint")
+        raise validation_error("Value at 'byProvider' failed to satisfy constraint")
     wanted = query.get("byInferenceType")
     listed = [_summary(region, model) for model in _MODELS]
     kept = [each for each in listed if wanted is None or wanted in each["inferenceTypesSupported"]]
@@ -212,10 +210,14 @@ def _profiles(state: State, region: str, query: Mapping[str, str]) -> JsonObject
     }
     kind = query.get("type", "SYSTEM_DEFINED")
     if kind not in makers:
-        raise _invalid(f"Value '{kind}' at 'type' failed to satisfy constraint: {list(makers)}")
+        raise validation_error(
+            f"Value '{kind}' at 'type' failed to satisfy constraint: {list(makers)}"
+        )
     wanted = query.get("maxResults", "100")
     if not (wanted.isdecimal() and 1 <= int(wanted) <= 1000):  # noqa: PLR2004  AWS's bounds
-        raise _invalid("Value at 'maxResults' failed to satisfy constraint: between 1 and 1000")
+        raise validation_error(
+            "Value at 'maxResults' failed to satisfy constraint: between 1 and 1000"
+        )
     profiles, start = makers[kind](), _start(kind, query.get("nextToken"))
     end = start + min(int(wanted), _LONGEST_PAGE)
     page: JsonObject = {"inferenceProfileSummaries": profiles[start:end]}
@@ -233,9 +235,9 @@ def _start(kind: str, token: str | None) -> int:
         of_kind, _, place = base64.b64decode(token, validate=True).decode().partition("+")
         start = int(place.removesuffix("/"))
     except (ValueError, binascii.Error):
-        raise _invalid("The provided nextToken is invalid.") from None
+        raise validation_error("The provided nextToken is invalid.") from None
     if of_kind != kind:
-        raise _invalid("The provided nextToken is invalid.")
+        raise validation_error("The provided nextToken is invalid.")
     return start
 
 
@@ -268,8 +270,4 @@ def _provisioned(state: State, region: str, identifier: str) -> JsonObject:
 
 def _unknown(identifier: str) -> Refusal:
     message = f"The requested resource is not found: {identifier}"
-    return Refusal(404, message, kind="ResourceNotFoundException", source="cloud")
-
-
-def _invalid(message: str) -> Refusal:
-    return Refusal(400, message, kind="ValidationException", source="cloud")
+    return cloud_refusal(404, message, "ResourceNotFoundException")

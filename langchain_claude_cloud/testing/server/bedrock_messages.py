@@ -13,50 +13,40 @@ the rest. Assumed is what Claude Platform says of a missing or unknown workspace
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
-from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject
-from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.catalogue.bedrock import BedrockApi, bedrock_apis
+from langchain_claude_cloud.errors.types import BedrockApiName, JsonObject, Operation
+from langchain_claude_cloud.testing.call import Call, Target
 from langchain_claude_cloud.testing.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
-from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem
+from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
+_APIS: Final[dict[BedrockApiName, BedrockApi]] = {
+    name: api for name, api in bedrock_apis().items() if name != "invoke"
+}
 PATH: Final = "/anthropic/v1/messages"
 PLATFORM_PATH: Final = "/v1/messages"
-SERVICES: Final[dict[BedrockApiName, str]] = {
-    "messages": "bedrock",
-    "mantle": "bedrock-mantle",
-    "claude-platform": "aws-external-anthropic",
-}
 _HOST: Final = re.compile(
-    r"(?P<name>bedrock-runtime|bedrock-mantle|aws-external-anthropic)(?:-fips)?"
+    rf"(?P<name>{'|'.join(api.host for api in _APIS.values())})(?:-fips)?"
     r"\.(?P<region>[a-z0-9-]+)\."
 )
-_BY_HOST: Final[dict[str, BedrockApiName]] = {
-    "bedrock-runtime": "messages",
-    "bedrock-mantle": "mantle",
-    "aws-external-anthropic": "claude-platform",
-}
-_BY_SERVICE: Final = {service: api for api, service in SERVICES.items()}
+_BY_HOST: Final = {api.host: name for name, api in _APIS.items()}
+_BY_SERVICE: Final = {api.signing_name: name for name, api in _APIS.items()}
 _VERSIONS: Final = frozenset({"2023-06-01", "2026-10-21"})
 _NEW_VERSION: Final = "2026-10-21"
 _SHORT_ID: Final = re.compile(r"anthropic\.claude-[a-z0-9-]+")
 _DATED: Final = re.compile(r"-\d{8}|-v\d+(:\d+)?$")
 _ANTHROPICS_ID: Final = re.compile(r"claude-[a-z0-9-]+")
 _FIRST_ON_MANTLE: Final = (4, 5)
-# LiteLLM's table of October 2026, and what was measured of the fallback credit.
-_FALLBACK_CREDIT: Final = frozenset({"fallback-credit-2026-06-01", "fallback-credit-2026-07-01"})
-_MANTLE_BETAS: Final = (
-    bedrock.BETAS | {"structured-outputs-2025-11-13", "web-search-2025-03-05"}
-) - {"mid-conversation-output-config-2026-07-01", "mid-conversation-tool-changes-2026-07-01"}
 
 
-def target_of(request: Incoming, body: object) -> bedrock.BedrockTarget | None:
+def target_of(request: Incoming, body: object) -> Target | None:
     """Return which of the APIs is called, and for which model; None for another path."""
     path = request.raw_path.removesuffix("/count_tokens")
     if path not in (PATH, PLATFORM_PATH):
@@ -64,33 +54,26 @@ def target_of(request: Incoming, body: object) -> bedrock.BedrockTarget | None:
     given = body if isinstance(body, dict) else {}
     model = given.get("model")
     model = model if isinstance(model, str) else ""
-    target = bedrock.BedrockTarget(model, "stream" if given.get("stream") is True else "invoke")
+    operation: Operation = "stream" if given.get("stream") is True else "invoke"
     if request.raw_path != path:
-        target = replace(target, operation="count_tokens")
+        operation = "count_tokens"
     api, region = _endpoint(request)
+    target = Target(cloud="bedrock", operation=operation, model=model, region=region)
     if path == PLATFORM_PATH:
         # The path is Anthropic's own too, with a key in x-api-key: that is no cloud of AWS's.
         is_platform = api == "claude-platform" or request.header("anthropic-workspace-id")
-        return replace(target, region=region, api="claude-platform") if is_platform else None
+        return replace(target, api="claude-platform") if is_platform else None
     if api not in ("messages", "mantle"):
         api = "mantle" if _SHORT_ID.fullmatch(model) else "messages"
-    return replace(target, region=region, api=api)
+    return replace(target, api=api)
 
 
 def _endpoint(request: Incoming) -> tuple[BedrockApiName | None, str | None]:
     """Return the API and region that the host names, else those that the signature names."""
     if (host := _HOST.match(request.header("host") or "")) is not None:
         return _BY_HOST[host["name"]], host["region"]
-    service, region = _scope(request)
+    service, region = scope_of(request)
     return _BY_SERVICE.get(service), region
-
-
-def _scope(request: Incoming) -> tuple[str, str | None]:
-    try:
-        authorization = Authorization(request.header("authorization") or "")
-    except SignatureProblem:
-        return "", None
-    return authorization.service, authorization.region
 
 
 def unknown_operation(request: Incoming) -> Outgoing:
@@ -117,16 +100,14 @@ def check_credentials(state: State, request: Incoming, api: BedrockApiName) -> N
         request = replace(request, headers=headers)
     keys = {state.platform_api_key} if api == "claude-platform" else state.api_keys
     try:
-        bedrock.check_credentials(state, request, SERVICES[api], keys)
+        bedrock.check_credentials(state, request, _APIS[api].signing_name, keys)
     except Refusal as refusal:
         if api == "mantle" and "correct service" in refusal.message:  # measured, litellm#31476
-            raise Refusal(401, refusal.message, kind=refusal.kind, source="cloud") from None
+            raise cloud_refusal(401, refusal.message, refusal.kind) from None
         raise
 
 
-def call_of(
-    state: State, target: bedrock.BedrockTarget, request: Incoming, body: JsonObject
-) -> Call:
+def call_of(state: State, target: Target, request: Incoming, body: JsonObject) -> Call:
     """Return the call of an authenticated request.
 
     Raises:
@@ -142,17 +123,8 @@ def call_of(
         raise Refusal(413, "Request exceeds the maximum size", kind="request_too_large")
     if target.api == "messages":
         _check_metadata(body)
-    return Call(
-        cloud="bedrock",
-        operation=target.operation,
-        model_id=target.model,
-        rules=rules,
-        region=target.region,
-        body=body,
-        betas=_betas(request),
-        api=target.api,
-        version=version,
-    )
+    betas = request.betas
+    return Call(**asdict(target), rules=rules, body=body, betas=betas, version=version)
 
 
 def _check_workspace(state: State, request: Incoming) -> None:
@@ -163,7 +135,7 @@ def _check_workspace(state: State, request: Incoming) -> None:
         raise Refusal(404, f"workspace: {workspace}", kind="not_found_error")
 
 
-def _rules(state: State, target: bedrock.BedrockTarget) -> ModelRules:
+def _rules(state: State, target: Target) -> ModelRules:
     if target.api == "messages":
         return bedrock.rules_of(state, target)
     if target.api == "mantle":
@@ -197,27 +169,3 @@ def _check_metadata(body: JsonObject) -> None:
     user = metadata.get("user_id") if isinstance(metadata, dict) else None
     if isinstance(user, str) and re.search(r"[{}\"']", user):
         raise Refusal(400, "Request metadata contains a value that violates the regular expression")
-
-
-def _betas(request: Incoming) -> frozenset[str]:
-    values = [value for name, value in request.headers if name == "anthropic-beta"]
-    return frozenset(beta.strip() for beta in ",".join(values).split(",") if beta.strip())
-
-
-def check_betas(call: Call) -> None:
-    """Refuse betas that the API does not take.
-
-    Raises:
-        Refusal: 400; the runtime does not name them, the others do.
-    """
-    if call.api != "messages":
-        credit = _FALLBACK_CREDIT if call.api == "claude-platform" else frozenset()
-        wrong = "`, `".join(sorted(call.betas - _MANTLE_BETAS - credit))
-        if wrong:
-            raise Refusal(
-                400,
-                f"Unexpected value(s) `{wrong}` for the `anthropic-beta` header. Please consult "
-                "our documentation at docs.anthropic.com or try again without the header.",
-            )
-    elif call.betas - bedrock.BETAS - _FALLBACK_CREDIT:
-        raise Refusal(400, "invalid beta flag")

@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.server import google, google_data, vertex
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _PATH: Final = re.compile(
     r"/(?P<upload>upload/)?bigquery/v2/projects/(?P<project>[^/]+)/"
@@ -57,9 +57,9 @@ def _route(state: State, request: Incoming, names: Mapping[str, str]) -> Outgoin
         return _upload(state, request, names["project"])
     if "job" in names and request.method == "GET":
         if names["job"] not in state.batches.warehouse.jobs:
-            raise google_data.refusal(404, f"Not found: Job {names['project']}:{names['job']}")
+            raise cloud_refusal(404, f"Not found: Job {names['project']}:{names['job']}")
         return google_data.answer(state.batches.warehouse.jobs[names["job"]])
-    raise google_data.refusal(404, f"The emulator has no {request.method} {request.raw_path}.")
+    raise cloud_refusal(404, f"The emulator has no {request.method} {request.raw_path}.")
 
 
 def find_table(state: State, name: TableName) -> Table:
@@ -71,7 +71,7 @@ def find_table(state: State, name: TableName) -> Table:
     project, dataset, table = name
     _check_dataset(state, project, dataset)
     if name not in state.batches.warehouse.tables:
-        raise google_data.refusal(404, f"Not found: Table {project}:{dataset}.{table}")
+        raise cloud_refusal(404, f"Not found: Table {project}:{dataset}.{table}")
     return state.batches.warehouse.tables[name]
 
 
@@ -92,7 +92,7 @@ def _tables(state: State, names: Mapping[str, str]) -> JsonObject:
 
 def _check_dataset(state: State, project: str, dataset: str) -> None:
     if (project, dataset) not in state.batches.warehouse.datasets:
-        raise google_data.refusal(404, f"Not found: Dataset {project}:{dataset}")
+        raise cloud_refusal(404, f"Not found: Dataset {project}:{dataset}")
 
 
 def _table_request(state: State, request: Incoming, names: Mapping[str, str]) -> Outgoing:
@@ -167,10 +167,10 @@ def _upload(state: State, request: Incoming, project: str) -> Outgoing:
 def _piece(state: State, request: Incoming, project: str, upload: str) -> Outgoing:
     found = _RANGE.fullmatch(request.header("content-range") or "")
     if upload not in state.batches.warehouse.uploads or found is None:
-        raise google_data.refusal(404, "Not found: upload")
+        raise cloud_refusal(404, "Not found: upload")
     job, content = state.batches.warehouse.uploads[upload]
     if found[1] is not None and int(found[1]) != len(content):
-        raise google_data.refusal(400, "Invalid request. The range does not follow the last.")
+        raise cloud_refusal(400, "Invalid request. The range does not follow the last.")
     content += request.body
     if found[3] != str(len(content)):
         return Outgoing(308, {"range": f"bytes=0-{len(content) - 1}"} if content else {})
@@ -182,9 +182,9 @@ def _job_of(body: bytes) -> JsonObject:
     try:
         job = json.loads(body)
     except ValueError:
-        raise google_data.refusal(400, "Invalid JSON payload received.") from None
+        raise cloud_refusal(400, "Invalid JSON payload received.") from None
     if not isinstance(job, dict) or "load" not in job.get("configuration", {}):
-        raise google_data.refusal(400, "Required parameter is missing: load")
+        raise cloud_refusal(400, "Required parameter is missing: load")
     return job
 
 
@@ -200,7 +200,7 @@ def _check_load(state: State, project: str, job: JsonObject) -> TableName:
     )
     known = state.batches.warehouse.jobs.get(job.get("jobReference", {}).get("jobId", ""))
     if known is not None:
-        raise google_data.refusal(409, f"Already Exists: Job {known['id']}")
+        raise cloud_refusal(409, f"Already Exists: Job {known['id']}")
     return name
 
 

@@ -18,8 +18,7 @@ from gcp_storage_emulator.handlers.buckets import create_bucket
 from gcp_storage_emulator.server import Router
 from gcp_storage_emulator.storage import Storage
 
-from langchain_claude_cloud.testing.server import google_data
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 PATH: Final = re.compile(
     r"/(?P<kind>upload/|download/)?storage/v1/b(?:/(?P<bucket>[^/]+))?(?:/o(?:/(?P<object>.+))?)?"
@@ -88,7 +87,7 @@ class Buckets:
 
 
 def _no_object(bucket: str, name: str) -> Refusal:
-    return google_data.refusal(404, f"No such object: {bucket}/{name}")
+    return cloud_refusal(404, f"No such object: {bucket}/{name}")
 
 
 class _Exchange:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from langchain_claude_cloud.testing.server import google, google_data, vertex
 from langchain_claude_cloud.testing.server.buckets import PATH, Buckets
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 
 def serve(state: State, request: Incoming) -> Outgoing:
@@ -36,7 +36,7 @@ def _check(state: State, request: Incoming) -> None:
     permission = _permission(request.method, writes=found["kind"] == "upload/", name=name)
     google.check_permission(state, permission, f"the Google Cloud Storage bucket {bucket}")
     if not buckets_of(state).has(bucket):
-        raise google_data.refusal(404, "The specified bucket does not exist.")
+        raise cloud_refusal(404, "The specified bucket does not exist.")
 
 
 def _permission(method: str, *, writes: bool, name: str) -> str:

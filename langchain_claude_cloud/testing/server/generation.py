@@ -26,6 +26,7 @@ from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.stand_in import answer as stand_in_answer
 from langchain_claude_cloud.testing.validation import check
+from langchain_claude_cloud.testing.validation.betas import check_betas
 from langchain_claude_cloud.testing.wire import (
     Outgoing,
     Pause,
@@ -55,6 +56,7 @@ def answer(state: State, call: Call, received: ReceivedRequest) -> Outgoing:
         call.rules.binds_thinking and state.settings.thinking_binding
     )
     call = replace(call, binds_thinking=bound)
+    check_betas(call)
     try:
         if state.settings.strict:
             check(call)
@@ -64,6 +66,19 @@ def answer(state: State, call: Call, received: ReceivedRequest) -> Outgoing:
         return respond(state, call, received)
     except RecursionError:
         raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
+
+
+def answer_record(state: State, call: Call, received: ReceivedRequest) -> JsonObject:
+    """Return the answer to a record of a batch job.
+
+    Raises:
+        Refusal: The record is not valid, or a scripted fault refuses it.
+    """
+    outgoing = answer(state, call, received)
+    if not isinstance(outgoing.body, bytes) or not outgoing.body:
+        raise Refusal(500, "Internal server error", kind="api_error")
+    message: JsonObject = json.loads(outgoing.body)
+    return message
 
 
 def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:

@@ -10,9 +10,8 @@ from functools import cache
 from urllib.parse import parse_qs
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server import google_data
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, cloud_refusal
 
 _JSON = {"content-type": "application/json; charset=utf-8"}
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -37,7 +36,7 @@ def check_permission(state: State, permission: str, resource: str) -> None:
     """
     if permission in state.batches.denied:
         email = service_account_email(state.settings.project)
-        raise google_data.refusal(
+        raise cloud_refusal(
             403,
             f"{email} does not have {permission} access to {resource}. Permission '{permission}' "
             "denied on resource (or it may not exist).",

@@ -9,16 +9,11 @@ from urllib.parse import parse_qsl
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 JSON = {"content-type": "application/json; charset=UTF-8"}
 
 _REASONS = {401: "authError", 403: "forbidden", 404: "notFound", 409: "duplicate"}
-
-
-def refusal(status: int, message: str) -> Refusal:
-    """Return a refusal in Google's shape."""
-    return Refusal(status, message, kind="", source="cloud")
 
 
 def error_response(refused: Refusal) -> Outgoing:
@@ -51,5 +46,5 @@ def parts_of(request: Incoming) -> tuple[bytes, bytes]:
     )
     parts = [each.get_payload(decode=True) for each in message.walk() if not each.is_multipart()]
     if len(parts) != 2 or not all(isinstance(each, bytes) for each in parts):  # noqa: PLR2004
-        raise refusal(400, "Multipart must have two parts: metadata and media.")
+        raise cloud_refusal(400, "Multipart must have two parts: metadata and media.")
     return bytes(parts[0]), bytes(parts[1])

@@ -16,7 +16,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import vertex
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _MODELS: Final = (
     ("claude-fable-5-1", "default", "GA"),
@@ -136,4 +136,4 @@ def _start(token: str | None) -> int:
 
 
 def _invalid(message: str) -> Refusal:
-    return Refusal(400, message, kind="INVALID_ARGUMENT", source="cloud")
+    return cloud_refusal(400, message, "INVALID_ARGUMENT")

@@ -56,6 +56,15 @@ class Authorization:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
+def scope_of(request: Incoming) -> tuple[str, str | None]:
+    """Return the service and the region that a request is signed for; an API key names none."""
+    try:
+        authorization = Authorization(request.header("authorization") or "")
+    except SignatureProblem:
+        return "", None
+    return authorization.service, authorization.region
+
+
 def verify(
     request: Incoming,
     authorization: Authorization,

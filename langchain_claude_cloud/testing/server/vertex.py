@@ -1,18 +1,18 @@
-"""The Vertex AI side: paths, tokens, beta headers, three shapes of errors."""
+"""The Vertex AI side: paths, tokens, three shapes of errors."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
-from langchain_claude_cloud.testing.call import Call
+from langchain_claude_cloud.testing.call import Call, Target
 from langchain_claude_cloud.testing.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _PATH = re.compile(
     r"(?:/v1(?:beta1)?)?/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)"
@@ -34,51 +34,29 @@ _GOOGLE_STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-# Names that the header takes there: LiteLLM's table of October 2026, and Claude's own
-# documentation of what Google serves.
-_BETAS = frozenset(
-    {
-        "tool-search-tool-2025-10-19",
-        "compact-2026-01-12",
-        "compact-2026-09-04",
-        "computer-use-2025-01-24",
-        "computer-use-2025-11-24",
-        "context-1m-2025-08-07",
-        "context-management-2025-06-27",
-        "dangerous-tool-use-2026-09-03",
-        "interleaved-thinking-2025-05-14",
-        "per-turn-control-2026-07-01",
-        "thinking-binding-controls-2026-08-01",
-        "thinking-display-updates-2026-08-18",
-        "web-search-2025-03-05",
-    }
-)
 _LOGIN = (
     "Expected OAuth 2 access token, login cookie or other valid authentication credential. "
     "See https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VertexTarget:
-    """What a path names: project, location, model and method."""
-
-    project: str
-    region: str
-    model: str
-    operation: Operation
-
-
-def target_of(raw_path: str) -> VertexTarget | None:
-    """Return what a path names, or None for a path that Vertex does not have."""
-    match = _PATH.fullmatch(raw_path)
+def target_of(request: Incoming, body: object) -> Target | None:
+    """Return what a request asks for, or None for a path that Vertex does not have."""
+    match = _PATH.fullmatch(request.raw_path)
     if match is None:
         return None
     model = unquote(match["model"])
     operation: Operation = "stream" if match["method"] == "streamRawPredict" else "invoke"
     if model == "count-tokens":
         operation = "count_tokens"
-    return VertexTarget(unquote(match["project"]), unquote(match["region"]), model, operation)
+        model = str(body.get("model")) if isinstance(body, dict) else model
+    return Target(
+        cloud="vertex",
+        operation=operation,
+        model=model,
+        region=unquote(match["region"]),
+        project=unquote(match["project"]),
+    )
 
 
 def check_credentials(state: State, request: Incoming) -> None:
@@ -110,35 +88,26 @@ def _unauthenticated(message: str, reason: str) -> Refusal:
     return Refusal(401, message, kind="UNAUTHENTICATED", source="cloud", details=(info,))
 
 
-def call_of(target: VertexTarget, request: Incoming, body: JsonObject) -> Call:
+def call_of(target: Target, request: Incoming, body: JsonObject) -> Call:
     """Return the call of an authenticated request.
 
     Raises:
-        Refusal: Unknown model or location, a body too large, a beta that is not taken.
+        Refusal: Unknown model or location, or a body too large.
     """
     if len(request.body) > _MAX_BODY:
-        raise Refusal(
-            413, "Request payload size exceeds the limit: 30000000 bytes.", kind="", source="cloud"
-        )
-    betas = _betas(request)
+        raise cloud_refusal(413, "Request payload size exceeds the limit: 30000000 bytes.")
     if target.operation == "count_tokens":
-        return _counting_call(target, body, betas)
-    rules = _rules(target, target.model)
-    operation: Operation = "stream" if body.get("stream") is True else "invoke"
-    _check_betas(betas)
-    return Call(
-        cloud="vertex",
-        operation=operation,
-        model_id=target.model,
-        rules=rules,
-        region=target.region,
-        body=body,
-        betas=betas,
-        version=str(body.get("anthropic_version")),
-    )
+        _check_counting(target, body)
+    else:
+        operation: Operation = "stream" if body.get("stream") is True else "invoke"
+        target = replace(target, operation=operation)
+    rules = _rules(target)
+    version = str(body.get("anthropic_version"))
+    betas = request.betas
+    return Call(**asdict(target), rules=rules, body=body, betas=betas, version=version)
 
 
-def _counting_call(target: VertexTarget, body: JsonObject, betas: frozenset[str]) -> Call:
+def _check_counting(target: Target, body: JsonObject) -> None:
     if target.region not in _COUNTING_REGIONS:
         raise _not_found(target, "count-tokens")
     model = body.get("model")
@@ -146,65 +115,28 @@ def _counting_call(target: VertexTarget, body: JsonObject, betas: frozenset[str]
         raise Refusal(400, "model: Field required")
     if "@" in model:
         raise Refusal(400, f"{model} is not supported for token counting")
-    _check_betas(betas - {"web-search-2025-03-05"})
-    if "web-search-2025-03-05" in betas:
-        raise _unexpected("web-search-2025-03-05")
-    return Call(
-        cloud="vertex",
-        operation="count_tokens",
-        model_id=model,
-        rules=_known_rules(target, model),
-        region=target.region,
-        body=body,
-        betas=betas,
-        version=str(body.get("anthropic_version")),
-    )
 
 
-def _known_rules(target: VertexTarget, model: str) -> ModelRules:
-    rules = rules_for(model)
+def _rules(target: Target) -> ModelRules:
+    rules = rules_for(target.model)
     if rules is None:
-        raise _not_found(target, model)
+        raise _not_found(target, target.model)
+    is_elsewhere = target.region not in _MULTI_REGIONS and target.operation != "count_tokens"
+    if is_elsewhere and (4, 6) < rules.version < (90, 0):
+        raise _not_found(target, target.model)
     return rules
 
 
-def _rules(target: VertexTarget, model: str) -> ModelRules:
-    rules = _known_rules(target, model)
-    if target.region not in _MULTI_REGIONS and (4, 6) < rules.version < (90, 0):
-        raise _not_found(target, model)
-    return rules
-
-
-def _not_found(target: VertexTarget, model: str) -> Refusal:
+def _not_found(target: Target, model: str) -> Refusal:
     name = (
         f"projects/{target.project}/locations/{target.region}/publishers/anthropic/models/{model}"
     )
-    return Refusal(
+    return cloud_refusal(
         404,
         f"Publisher Model `{name}` was not found or your project does not have access to it. "
         "Please ensure you are using a valid model version. For more information, see: "
         "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions",
-        kind="NOT_FOUND",
-        source="cloud",
-    )
-
-
-def _betas(request: Incoming) -> frozenset[str]:
-    values = [value for name, value in request.headers if name == "anthropic-beta"]
-    return frozenset(beta.strip() for beta in ",".join(values).split(",") if beta.strip())
-
-
-def _check_betas(betas: frozenset[str]) -> None:
-    wrong = sorted(betas - _BETAS)
-    if wrong:
-        raise _unexpected("`, `".join(wrong))
-
-
-def _unexpected(names: str) -> Refusal:
-    return Refusal(
-        400,
-        f"Unexpected value(s) `{names}` for the `anthropic-beta` header. Please consult our "
-        "documentation at docs.anthropic.com or try again without the header.",
+        "NOT_FOUND",
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server import google, google_data
+from langchain_claude_cloud.testing.server import google
 from langchain_claude_cloud.testing.server.state import State
+from langchain_claude_cloud.testing.wire import cloud_refusal
 
 _FIELDS: Final = frozenset(
     {"displayName", "model", "inputConfig", "outputConfig", "labels", "encryptionSpec"}
@@ -32,10 +33,10 @@ def check_job(state: State, body: object) -> None:
         Refusal: 400, which names the field; 403 for a service account that may not be used.
     """
     if not isinstance(body, dict):
-        raise google_data.refusal(400, "Invalid JSON payload received.")
+        raise cloud_refusal(400, "Invalid JSON payload received.")
     for name in body:
         if name not in _FIELDS:
-            raise google_data.refusal(
+            raise cloud_refusal(
                 400,
                 f'Invalid JSON payload received. Unknown name "{name}" at '
                 "'batch_prediction_job': Cannot find field.",
@@ -68,7 +69,7 @@ _DESTINATIONS: Final[Mapping[str, _Place]] = {
 def _check_text(values: object, name: str, form: re.Pattern[str]) -> None:
     value = values.get(name) if isinstance(values, dict) else None
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise google_data.refusal(400, f"Invalid value for {name}: {value!r}.")
+        raise cloud_refusal(400, f"Invalid value for {name}: {value!r}.")
 
 
 def _check_place(
@@ -76,12 +77,12 @@ def _check_place(
 ) -> None:
     given = body.get(config)
     if not isinstance(given, dict) or given.get(format_name) not in known:
-        raise google_data.refusal(
+        raise cloud_refusal(
             400, f"{config}.{format_name} must be one of {sorted(known)} for this model."
         )
     where, name, form = known[given[format_name]]
     if given.keys() != {format_name, where}:
-        raise google_data.refusal(400, f"{config} must have {where} for {given[format_name]}.")
+        raise cloud_refusal(400, f"{config} must have {where} for {given[format_name]}.")
     value = given[where].get(name) if isinstance(given[where], dict) else None
     for each in value if isinstance(value, list) and value else [value]:
         _check_text({name: each}, name, form)
@@ -89,7 +90,7 @@ def _check_place(
 
 def _check_labels(labels: object) -> None:
     if not isinstance(labels, dict) or len(labels) > _MOST_LABELS:
-        raise google_data.refusal(400, f"At most {_MOST_LABELS} labels are allowed.")
+        raise cloud_refusal(400, f"At most {_MOST_LABELS} labels are allowed.")
     for name, value in labels.items():
         if not _LABEL.fullmatch(name) or not _LABEL_VALUE.fullmatch(str(value)):
-            raise google_data.refusal(400, f"Invalid label: {name}: {value}.")
+            raise cloud_refusal(400, f"Invalid label: {name}: {value}.")

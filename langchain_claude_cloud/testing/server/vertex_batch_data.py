@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import (
     bigquery,
     cloud_storage,
     generation,
-    google_data,
     vertex,
 )
 from langchain_claude_cloud.testing.server.batch_faults import BatchFault
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, ReceivedRequest, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Refusal, cloud_refusal
 
 _CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """As in Claude's own batches: https://platform.claude.com/docs/en/api/creating-message-batches."""
@@ -47,7 +47,7 @@ def answer_records(
     records = list(_records(state, job["inputConfig"]))
     most = state.settings.batch_records or _RECORDS
     if len(records) > most:
-        raise google_data.refusal(400, f"The input has {len(records)} records; {most} are allowed.")
+        raise cloud_refusal(400, f"The input has {len(records)} records; {most} are allowed.")
     _check_records(records)
     wanted = records[: _how_many(records, fault)]
     # The service promises no order; a seed keeps a test's the same.
@@ -71,7 +71,7 @@ def _how_many(records: list[JsonObject], fault: BatchFault | None) -> int:
 def _check_agent(state: State, permission: str, resource: str) -> None:
     """Refuse what the job's own identity may not do."""
     if f"service_agent:{permission}" in state.batches.denied:
-        raise google_data.refusal(
+        raise cloud_refusal(
             403,
             "service-123456789012@gcp-sa-aiplatform.iam.gserviceaccount.com does not have "
             f"{permission} access to {resource}.",
@@ -90,7 +90,7 @@ def _records(state: State, config: JsonObject) -> Iterator[JsonObject]:
         _check_bucket(state, bucket)
         content = cloud_storage.buckets_of(state).read(bucket, name)
         if len(content) > state.settings.batch_bytes:
-            raise google_data.refusal(400, f"{uri} is larger than {state.settings.batch_bytes} B.")
+            raise cloud_refusal(400, f"{uri} is larger than {state.settings.batch_bytes} B.")
         yield from _lines(uri, content)
 
 
@@ -101,7 +101,7 @@ def _lines(uri: str, content: bytes) -> Iterator[JsonObject]:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            raise google_data.refusal(400, f"{uri}: line {number} is not a JSON object.")
+            raise cloud_refusal(400, f"{uri}: line {number} is not a JSON object.")
         yield record
 
 
@@ -110,12 +110,12 @@ def _check_records(records: Iterable[JsonObject]) -> None:
     for number, record in enumerate(records, 1):
         identifier = record.get("custom_id")
         if not isinstance(identifier, str) or not _CUSTOM_ID.fullmatch(identifier):
-            raise google_data.refusal(400, f"Row {number}: custom_id {identifier!r} is not valid.")
+            raise cloud_refusal(400, f"Row {number}: custom_id {identifier!r} is not valid.")
         if identifier in seen:
-            raise google_data.refusal(400, f"Row {number}: custom_id {identifier!r} is not unique.")
+            raise cloud_refusal(400, f"Row {number}: custom_id {identifier!r} is not unique.")
         seen.add(identifier)
     if not seen:
-        raise google_data.refusal(400, "The input has no records.")
+        raise cloud_refusal(400, "The input has no records.")
 
 
 def _check_output(state: State, config: JsonObject) -> None:
@@ -123,7 +123,7 @@ def _check_output(state: State, config: JsonObject) -> None:
         project, dataset, _ = _table_name(config["bigqueryDestination"]["outputUri"])
         _check_agent(state, "bigquery.tables.create", f"dataset {project}.{dataset}")
         if (project, dataset) not in state.batches.warehouse.datasets:
-            raise google_data.refusal(404, f"Not found: Dataset {project}:{dataset}")
+            raise cloud_refusal(404, f"Not found: Dataset {project}:{dataset}")
         return
     prefix = config["gcsDestination"]["outputUriPrefix"]
     _check_agent(state, "storage.objects.create", prefix)
@@ -132,7 +132,7 @@ def _check_output(state: State, config: JsonObject) -> None:
 
 def _check_bucket(state: State, bucket: str) -> None:
     if not cloud_storage.buckets_of(state).has(bucket):
-        raise google_data.refusal(404, f"The specified bucket does not exist: gs://{bucket}.")
+        raise cloud_refusal(404, f"The specified bucket does not exist: gs://{bucket}.")
 
 
 def _row(state: State, job: JsonObject, record: JsonObject) -> JsonObject:
@@ -152,23 +152,16 @@ def _answer(state: State, job: JsonObject, request: object) -> JsonObject:
     if not isinstance(request, dict):
         raise Refusal(400, "request: Input should be a valid dictionary")
     _, project, _, region, *_ = job["name"].split("/")
-    model = job["model"].rpartition("/")[2]
-    target = vertex.VertexTarget(project, region, model, "invoke")
-    received = ReceivedRequest(
-        platform="vertex",
+    target = Target(
+        cloud="vertex",
         operation="invoke",
-        model=model,
+        model=job["model"].rpartition("/")[2],
         region=region,
         project=project,
-        body=request,
-        path=f"/{job['name']}",
     )
-    call = vertex.call_of(target, Incoming("POST", received.path, "", (), b""), request)
-    outgoing = generation.answer(state, call, received)
-    if not isinstance(outgoing.body, bytes) or not outgoing.body:
-        raise Refusal(500, "Internal server error", kind="api_error")
-    message: JsonObject = json.loads(outgoing.body)
-    return message
+    incoming = Incoming("POST", f"/{job['name']}", "", (), b"")
+    call = vertex.call_of(target, incoming, request)
+    return generation.answer_record(state, call, target.received(incoming, request))
 
 
 def _write(state: State, job: JsonObject, rows: list[JsonObject], *, corrupt: bool) -> JsonObject:
@@ -193,7 +186,7 @@ def _write(state: State, job: JsonObject, rows: list[JsonObject], *, corrupt: bo
 def _write_table(state: State, uri: str, rows: list[JsonObject]) -> JsonObject:
     name = _table_name(uri)
     if name in state.batches.warehouse.tables:
-        raise google_data.refusal(409, f"Already Exists: Table {':'.join(name[:2])}.{name[2]}")
+        raise cloud_refusal(409, f"Already Exists: Table {':'.join(name[:2])}.{name[2]}")
     state.batches.warehouse.tables[name] = Table(dict(_COLUMNS), rows)
     return {"bigqueryOutputDataset": f"bq://{name[0]}.{name[1]}", "bigqueryOutputTable": name[2]}
 

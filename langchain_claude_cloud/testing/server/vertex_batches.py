@@ -25,7 +25,7 @@ from langchain_claude_cloud.testing.server import google, google_data, vertex, v
 from langchain_claude_cloud.testing.server.batch_jobs import VertexJob, timestamp
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.server.vertex_batch_checks import check_job
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _PATH: Final = re.compile(
     r"(?:/v1(?:beta1)?)?/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)"
@@ -83,7 +83,7 @@ def _action(method: str, names: Mapping[str, str]) -> str:
         ("POST", "cancel"): "cancel",
     }.get((method, kind))
     if action is None:
-        raise google_data.refusal(404, "The requested URL was not found on this server.")
+        raise cloud_refusal(404, "The requested URL was not found on this server.")
     return action
 
 
@@ -91,12 +91,12 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
     try:
         body = json.loads(request.body)
     except ValueError:
-        raise google_data.refusal(400, "Invalid JSON payload received.") from None
+        raise cloud_refusal(400, "Invalid JSON payload received.") from None
     check_job(state, body)
     model = body["model"].rpartition("/")[2]
     rules = rules_for(model)
     if rules is None:
-        raise google_data.refusal(
+        raise cloud_refusal(
             404, f"Publisher Model `{body['model']}` was not found in {names['region']}."
         )
     _check_quota(state, rules.name)
@@ -118,7 +118,7 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
 def _check_quota(state: State, model: str) -> None:
     running = [each for each in state.batches.vertex_jobs.values() if not each.is_over]
     if len(running) >= (state.settings.batch_jobs_at_once or _JOBS_AT_ONCE):
-        raise google_data.refusal(
+        raise cloud_refusal(
             429,
             "Quota exceeded for aiplatform.googleapis.com/concurrent_batch_prediction_jobs with "
             f"base model: anthropic-{model}. Please submit a quota increase request.",
@@ -130,7 +130,7 @@ def _work(state: State, job: VertexJob) -> None:
     kind = job.fault.kind if job.fault is not None else None
     try:
         if kind == "failed":
-            raise google_data.refusal(500, "Internal error occurred. Please retry.")
+            raise cloud_refusal(500, "Internal error occurred. Please retry.")
         job.results = vertex_batch_data.answer_records(
             state, job.resource, job.fault, job.cancelled
         )
@@ -167,7 +167,7 @@ def _filter_of(text: str) -> Callable[[JsonObject], bool]:
         return lambda _job: True
     match = _FILTER.fullmatch(text)
     if match is None:
-        raise google_data.refusal(400, f"Invalid filter: {text}")
+        raise cloud_refusal(400, f"Invalid filter: {text}")
     name, wanted = match.groups()
     if name.startswith("labels."):
         label = name.removeprefix("labels.")
@@ -179,7 +179,7 @@ def _filter_of(text: str) -> Callable[[JsonObject], bool]:
 def _job(state: State, names: Mapping[str, str]) -> VertexJob:
     job = state.batches.vertex_jobs.get(names["job"])
     if job is None:
-        raise google_data.refusal(
+        raise cloud_refusal(
             404,
             f"The BatchPredictionJob does not exist: projects/{names['project']}/locations/"
             f"{names['region']}/batchPredictionJobs/{names['job']}",
@@ -194,7 +194,7 @@ def _get(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObje
 def _cancel(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
     job = _job(state, names)
     if job.is_over:
-        raise google_data.refusal(400, f"The job is in state {job.resource['state']}.")
+        raise cloud_refusal(400, f"The job is in state {job.resource['state']}.")
     job.cancelled.set()
     job.resource["state"] = "JOB_STATE_CANCELLING"
     job.end = "JOB_STATE_CANCELLED"
@@ -204,7 +204,7 @@ def _cancel(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonO
 def _delete(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
     job = _job(state, names)
     if not job.is_over:
-        raise google_data.refusal(400, "The job must be in a terminal state before it is deleted.")
+        raise cloud_refusal(400, "The job must be in a terminal state before it is deleted.")
     del state.batches.vertex_jobs[names["job"]]
     return {"name": f"{job.resource['name']}/operations/1", "done": True}
 
