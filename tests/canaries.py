@@ -9,7 +9,7 @@ import pickle
 import secrets
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -93,7 +93,8 @@ def _locals(error: BaseException) -> str:
 
 def _shown_as(value: object) -> str:
     try:
-        return repr(value)
+        # Sentry stores what a mapping holds, whatever its own `repr` shows.
+        return repr(dict(value) if isinstance(value, Mapping) else value)
     except AttributeError:  # an object whose construction failed, as of httpx's Proxy
         return ""
 

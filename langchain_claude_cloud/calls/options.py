@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Any, Final
 
 from langchain_core.messages import BaseMessage
 
@@ -20,6 +20,7 @@ from langchain_claude_cloud.config.checks import (
     check_max_retries,
 )
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.schema import convert_response_format
@@ -87,7 +88,7 @@ class CallOptions:
     request: RequestOptions
     timeout: float | Mapping[str, float] | None = None
     max_retries: int = 2
-    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
     is_structured: bool = False
     bedrock: Mapping[str, object] = field(default_factory=dict)
 
@@ -134,6 +135,8 @@ def read_options(
         if name not in CALL_NAMES:
             raise _not_taken(name, getattr(type(fields), "model_fields", ()))
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
+    if own["default_headers"]:  # error trackers store what frames hold
+        own["default_headers"] = SafeHeaders(own["default_headers"])
     given = {
         FIELD_ALIASES.get(name, name): value
         for name, value in arguments.items()

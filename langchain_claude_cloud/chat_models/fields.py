@@ -164,7 +164,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         copies: lists and dicts of the caller's may change.
         """
         model = self.model if model is None else model
-        headers = (self.default_headers or {}) if headers is None else headers
+        headers = SafeHeaders(self.default_headers or {}) if headers is None else headers
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
         place = (platforms, dict(bedrock or {}), self.residency, self.api_key, self.base_url)

@@ -10,14 +10,15 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from langchain_claude_cloud.catalogue.models import served_by_family
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
-from langchain_claude_cloud.errors.redaction import MASK
+from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, reveal
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -244,34 +245,39 @@ def expand_alias(model: str) -> str:
     )
 
 
-def check_headers(owner: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+def check_headers(owner: str, headers: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return headers that can be sent.
 
     Raises:
         ConfigurationError: A name or value could smuggle in another header.
     """
-    pairs: list[tuple[object, object]] = list((headers or {}).items())
-    for name, value in pairs:
-        named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
-        if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
-            raise refusal(
-                owner,
-                f"the header {_shown(str(name))} cannot be sent: a name is letters, digits and "
-                "'-', a value is text without line breaks or control characters.",
-            )
-        if str(name).lower() in _OF_THE_BODY:
-            raise refusal(
-                owner,
-                f"the header {name!r} belongs to the body, whose length the package knows: leave "
-                "it out of default_headers.",
-            )
-        if value == MASK:
-            raise refusal(
-                owner,
-                f"the header {_shown(str(name))} was given explicitly, and a pickled or "
-                "serialized copy does not keep its value. Pass default_headers again.",
-            )
-    return dict(headers or {})
+    if not headers:
+        return {}
+    headers = SafeHeaders(headers)  # error trackers store what frames hold
+    problem = next(filter(None, starmap(_header_problem, reveal(headers).items())), None)
+    if problem:
+        raise refusal(owner, f"the header {problem}")
+    return headers
+
+
+def _header_problem(name: object, value: object) -> str | None:
+    named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
+    if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
+        return (
+            f"{_shown(str(name))} cannot be sent: a name is letters, digits and '-', a value is "
+            "text without line breaks or control characters."
+        )
+    if str(name).lower() in _OF_THE_BODY:
+        return (
+            f"{name!r} belongs to the body, whose length the package knows: leave it out of "
+            "default_headers."
+        )
+    if value == MASK:
+        return (
+            f"{_shown(str(name))} was given explicitly, and a pickled or serialized copy does not "
+            "keep its value. Pass default_headers again."
+        )
+    return None
 
 
 def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:

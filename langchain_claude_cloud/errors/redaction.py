@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import UserDict
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from pydantic import SecretStr
 
 # A JWT is an identity, or an assertion of one. Of a run of its letters only the first "eyJ" is
 # looked at: where no dot follows it, none follows a later one (else the time were quadratic).
@@ -84,28 +85,36 @@ def _is_credential_value(value: str) -> bool:
     return _CREDENTIAL_VALUE.match(value) is not None or redact(value) != value
 
 
-def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def reveal(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headers as they are sent."""
+    return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in headers.items()}
+
+
+def mask_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return headers as they may be shown and stored: without the values of credentials."""
     return {
         name: MASK if is_credential(str(name), str(value)) else value
-        for name, value in headers.items()
+        for name, value in reveal(headers).items()
     }
 
 
-class SafeHeaders(UserDict[str, str]):
+class SafeHeaders(dict[str, Any]):
     """Headers that show no credential when they are printed, serialized or pickled.
 
-    It is no ``dict``, since serializers write those out as they are.
+    Error trackers and serializers write out what a mapping holds: a credential is a `SecretStr`.
     """
 
-    def __repr__(self) -> str:
-        return repr(mask_headers(self.data))
+    def __init__(self, headers: Mapping[str, Any]) -> None:
+        plain = reveal(headers).items()
+        super().__init__(
+            (k, SecretStr(v) if is_credential(str(k), str(v)) else v) for k, v in plain
+        )
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
-        return type(self), (mask_headers(self.data),)
+        return type(self), (mask_headers(self),)
 
     def __copy__(self) -> Self:
-        return type(self)(self.data)
+        return type(self)(self)
 
     copy = __copy__
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr
 
 import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
@@ -26,7 +28,7 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
     error_from_response,
 )
-from langchain_claude_cloud.errors.redaction import is_credential
+from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
 from langchain_claude_cloud.platform.credentials import CredentialSource
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -39,14 +41,15 @@ class OutgoingRequest:
     Attributes:
         method: The HTTP method.
         url: The absolute URL, percent-encoded as it goes on the wire.
-        headers: Header names, in lower case, to values; without credentials.
+        headers: Header names, in lower case, to values, credentials as `SecretStr`; without the
+            platform's own credentials.
         content: The body's bytes.
         signing_name: The AWS service that it is signed for; empty for the platform's own.
     """
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
     content: bytes = b""
     signing_name: str = ""
 
@@ -113,7 +116,7 @@ class Platform(Protocol):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, str]]:
+    ) -> tuple[JsonObject, dict[str, Any]]:
         """Turn a Messages API body into this cloud's: body and extra headers.
 
         Args:
@@ -164,9 +167,10 @@ class CloudPlatform:
 
     region: str
 
-    def __init__(self, name: Cloud, extra_headers: Mapping[str, str]) -> None:
+    def __init__(self, name: Cloud, extra_headers: Mapping[str, Any]) -> None:
         self.name: Final = name
-        self._extra_headers = {key.lower(): value for key, value in extra_headers.items()}
+        lowered = {key.lower(): value for key, value in extra_headers.items()}
+        self._extra_headers = SafeHeaders(lowered) if lowered else {}
         self._credentials: CredentialSource | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
@@ -197,7 +201,7 @@ class CloudPlatform:
     def _find_credentials(self) -> CredentialSource:
         raise NotImplementedError
 
-    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> dict[str, Any]:
         """Return the headers of a request: the API's own, the user's, and the betas of both."""
         headers = {"content-type": "application/json", **own, **self._extra_headers}
         users = [name.strip() for name in headers.get("anthropic-beta", "").split(",")]
@@ -222,11 +226,11 @@ class CloudPlatform:
         It shows no credentials of the request, which gateways and debugging endpoints may quote.
         They are known, so that no pattern has to guess what one is.
         """
-        added = [value for key, value in self._extra_headers.items() if is_credential(key, value)]
-        secrets: list[str | None] = []
+        added = [v for v in self._extra_headers.values() if isinstance(v, SecretStr)]
+        secrets: list[str | None] = [value.get_secret_value() for value in added]
         with suppress(AuthenticationError):  # another thread may have found them refused
             secrets += self._loaded().secrets()
-        for secret in (*added, *secrets):
+        for secret in secrets:
             if secret is not None and len(secret) >= _SHORTEST_SECRET:
                 for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
                     body = body.replace(form.encode(), b"[redacted]")
@@ -309,8 +313,10 @@ class PlatformRequest:
         Raises:
             ConfigurationError: HTTP cannot carry one; its value stays unsaid.
         """
-        headers = {**_OWN_HEADERS, **self.request.headers, **signed}
-        for name, value in headers.items():
+        headers = {}
+        for name, given in {**_OWN_HEADERS, **self.request.headers, **signed}.items():
+            value = given.get_secret_value() if isinstance(given, SecretStr) else given
+            headers[name] = value
             is_sound = value.isascii() and (value.isprintable() or not value)
             if not (is_sound and HEADER_NAME.fullmatch(name)):
                 raise self.error(

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -117,7 +117,7 @@ class BedrockSettings:
     request_metadata: Mapping[str, str] = field(default_factory=dict)
     api_headers: Mapping[str, str] = field(default_factory=dict)
     anthropic_version: str = "bedrock-2023-05-31"
-    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class BedrockPlatform(CloudPlatform):
@@ -228,7 +228,7 @@ class BedrockPlatform(CloudPlatform):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, str]]:
+    ) -> tuple[JsonObject, dict[str, Any]]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         settings = self._settings
         if self._api.is_invoke_model(operation):
@@ -269,7 +269,7 @@ class BedrockPlatform(CloudPlatform):
         from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
 
         signed = {
-            name: value
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in request.headers.items()
             if name.lower() == "content-type" or name.lower().startswith("x-amz")
         }

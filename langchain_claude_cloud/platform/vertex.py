@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
@@ -72,7 +72,7 @@ class VertexSettings:
     count_tokens_region: str | None = None
     quota_project: str | None = None
     request_type: str | None = None
-    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def count_tokens_region(region: str) -> str:
@@ -164,7 +164,7 @@ class VertexPlatform(CloudPlatform):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, str]]:
+    ) -> tuple[JsonObject, dict[str, Any]]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
         rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version, **body}
         if operation == "stream":

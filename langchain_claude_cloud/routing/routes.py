@@ -36,7 +36,7 @@ from langchain_claude_cloud.catalogue.resolution import (
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import check_headers, expand_alias, refusal
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.redaction import is_credential
+from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Route:
     model: str
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
-    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _resolved: dict[tuple[str | None, str | None], ResolvedModel] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -116,8 +116,10 @@ class Route:
         given = [getattr(config, name) for name in _IDENTITY[config.cloud]]
         # Of the process's own identity, and of a gateway's key.
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
-        headers = sorted((str(name), str(value)) for name, value in self.default_headers.items())
-        given += [SecretStr(":".join(each)) for each in headers if is_credential(*each)]
+        headers = SafeHeaders(self.default_headers) if self.default_headers else {}
+        ordered = sorted(headers.items(), key=str)
+        secrets = [(name, value) for name, value in ordered if isinstance(value, SecretStr)]
+        given += [SecretStr(f"{name}:{value.get_secret_value()}") for name, value in secrets]
         address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, owner, *address, tuple(map(_mark, given)))
 
@@ -288,7 +290,7 @@ def make_routes(
     model: str,
     *,
     residency: str | None = None,
-    default_headers: Mapping[str, str] | None = None,
+    default_headers: Mapping[str, Any] | None = None,
 ) -> tuple[Route, ...]:
     """Return a route for each platform, in their order, after checking the model on each.
 
@@ -308,7 +310,7 @@ def make_routes(
             f"model {model!r} is an exact id of one cloud, but the platforms are on "
             f"{' and '.join(sorted(clouds))}. Use the model's plain name, which each resolves."
         )
-    headers = dict(default_headers or {})
+    headers = SafeHeaders(default_headers or {})
     routes = tuple(Route(config, model, residency, headers) for config in platforms)
     for route in routes:
         route.resolve_in(route.known_region)
@@ -316,7 +318,7 @@ def make_routes(
 
 
 def vertex_settings(
-    config: Vertex, model: str, default_headers: Mapping[str, str] | None = None
+    config: Vertex, model: str, default_headers: Mapping[str, Any] | None = None
 ) -> vertex.VertexSettings:
     """Return what the platform needs to ask a model on Vertex AI.
 
@@ -341,7 +343,7 @@ def vertex_settings(
 
 
 def bedrock_settings(
-    config: Bedrock, default_headers: Mapping[str, str] | None = None, *, model: str = ""
+    config: Bedrock, default_headers: Mapping[str, Any] | None = None, *, model: str = ""
 ) -> bedrock.BedrockSettings:
     """Return what the platform needs to ask a model on Bedrock.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.config import Bedrock, Vertex
     from langchain_claude_cloud.testing.server.thread import ServerThread
 
-_VERTEX_CREDENTIALS = frozenset({"access_token", "credentials"})
+_VERTEX_CREDENTIALS = frozenset({"access_token", "credentials", "credentials_info"})
 _BEDROCK_CREDENTIALS = frozenset(
     {"access_key_id", "secret_access_key", "session_token", "api_key", "profile", "session"}
 )
