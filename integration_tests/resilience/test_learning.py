@@ -238,14 +238,16 @@ def test_a_small_quota_of_tokens_is_asked_for_shorter_answers(
     model = make(emulator, "bedrock", model="claude-sonnet-4-5")
     model.invoke("Hi")
     model.invoke("Hi")
-    assert limits(emulator) == [64_000, 16_000, 4096, 4096]
+    model.invoke("Hi", thinking=20_000)
+    model.invoke("Hi", thinking={"type": "disabled"})
+    assert limits(emulator) == [64_000, 16_000, 4096, 4096, 64_000, 4096]
     clock.now += HOUR
     model.invoke("Hi")
     assert limits(emulator)[-1] == 64_000
     emulator.fault(**refusal)
     with pytest.raises(RateLimitError):
         model.invoke("Hi", max_tokens=50_000)
-    assert len(emulator.requests) == 6
+    assert len(emulator.requests) == 8
 
 
 def test_our_own_wish_for_one_call_at_a_time_is_dropped_where_it_is_refused(

@@ -121,8 +121,9 @@ class Adaptation:
         options = self.asked
         if known:
             options = self._without(known)
-        if options.max_tokens is None:
-            options = replace(options, max_tokens=MEMORY.max_tokens.get(place))
+        shorter = MEMORY.max_tokens.get(place)
+        if options.max_tokens is None and shorter and not options.has_thinking_budget():
+            options = replace(options, max_tokens=shorter)
         if options.output_format is not None and (
             "output_config.format" in known
             or not model.capabilities.structured_output
@@ -245,7 +246,7 @@ class Adaptation:
         """
         chosen = self.default_max_tokens
         is_of_tokens = self.model.cloud == "bedrock" and "token" in text
-        has_budget = isinstance(self.asked.thinking, int | dict)
+        has_budget = self.asked.has_thinking_budget()
         if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
             return False
         shorter = max(SHORTEST_DEFAULT, chosen // 4)
