@@ -1,6 +1,6 @@
 """Batch inference on Bedrock: a job that is completed in part, and submitted again.
 
-Offline on the emulator, with moto as Amazon S3 (``pip install 'moto[s3]' flask flask-cors``).
+Offline on the emulator, with moto as Amazon S3 (extra ``emulator``).
 ``--live`` asks Amazon Bedrock, which takes hours: set ``BATCH_STORAGE=s3://bucket/folder`` and
 ``BATCH_ROLE``, the ARN of the service role.
 """

@@ -131,6 +131,23 @@ def test_a_second_run_asks_for_what_is_missing(
     assert not any(record["error"] for record in found)
 
 
+def test_skipped_inputs_that_have_changed_are_counted(llm: ChatClaudeCloud, output: Path) -> None:
+    """The prompt, not the id; an output of an older version does not say what was asked."""
+    quiet(llm, rows(3), output)
+    changed = [*rows(2), {"id": "row-2", "input": "Another prompt."}]
+    report = quiet(llm, changed, output)
+    assert (report.skipped, report.changed) == (3, 1)
+    assert "3 skipped (1 of them changed)" in str(report)
+    if output.suffix == ".sqlite":
+        with closing(sqlite3.connect(output)) as database:
+            database.execute("ALTER TABLE records DROP COLUMN input_hash")
+    else:
+        old = [{**record, "input_hash": None} for record in records(output)]
+        output.write_text("".join(json.dumps(record) + "\n" for record in old))
+    report = quiet(llm, [*changed, {"id": "row-3", "input": "New."}], output)
+    assert (report.answered, report.skipped, report.changed) == (1, 3, 0)
+
+
 def test_inputs_without_ids_are_known_by_their_content(llm: ChatClaudeCloud, output: Path) -> None:
     """In another process, too: equal inputs have equal ids."""
     assert quiet(llm, ["One.", [HumanMessage("Two.")]], output).answered == 2
@@ -281,12 +298,13 @@ async def test_inputs_are_read_as_they_are_needed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("again", [iter, list])
 def test_a_duplicate_id_names_both_rows(llm: ChatClaudeCloud, tmp_path: Path, again: Any) -> None:
-    """And loses no answer that was under way."""
+    """And loses no answer that was under way; nor is there an output before one is."""
+    output = tmp_path / "out.jsonl"
     inputs = again([*rows(4), {"id": "row-1", "input": "Other."}, *rows(9)[5:]])
     with pytest.raises(InputRowError, match="input 5: its id 'row-1' is that of input 2") as caught:
-        quiet(llm, inputs, tmp_path / "out.jsonl")
+        quiet(llm, inputs, output)
     expected = 0 if again is list else 4
-    assert len(records(tmp_path / "out.jsonl")) == expected
+    assert (len(records(output)) if output.exists() else None) == (expected or None)
     assert caught.value.row == 5
     assert caught.value.report is not None
     assert caught.value.report.answered == expected

@@ -469,7 +469,9 @@ def test_the_commands(
     code, said = command(*submitting, *options, "--option", "colour=1")
     assert code == 1
     assert "fewest_records" in said
-    code, said = command(*submitting, *options, "--option", "fewest_records=3")
+    assert command(*submitting, *options, "--platform", "vertex")[0] == 2
+    few = ("--platform", "bedrock", "--option", "fewest_records=3")
+    code, said = command(*submitting, *options, *few)
     assert code == 0
     assert "in.jsonl.batch.json: queued: 4 inputs" in said
     assert "4 inputs" in command("status", str(path))[1]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from langchain_claude_cloud.batch.concurrency import Budget, ConcurrencyLimit, ProcessBudget
 from langchain_claude_cloud.batch.inputs import Column, InputReader, InputRowError
+from langchain_claude_cloud.batch.outputs import Finished
 from langchain_claude_cloud.batch.records import COLUMNS, Record, record_of_error
 from langchain_claude_cloud.batch.runner import Run
 from langchain_claude_cloud.batch.shared_budget import RayBudget, SharedBudget
@@ -133,7 +134,7 @@ class RowAnswerer:
         limit, own_budget = _limits(*self._settings)
         reader = InputReader(inputs, lambda pair: pair[0], lambda pair: pair[1])
         run = Run(self._runnable, reader, limit, self._budget or own_budget, retry_failed=True)
-        await run.run(records, progress=False)
+        await run.run(lambda: records, progress=False)
 
 
 def answer_ray(
@@ -267,7 +268,7 @@ class _Records:
     def __init__(self) -> None:
         self.found: dict[str | int, Record] = {}
 
-    def finished(self) -> Iterator[tuple[str, bool]]:
+    def finished(self) -> Iterator[Finished]:
         return iter(())
 
     def write(self, record: Record) -> None:

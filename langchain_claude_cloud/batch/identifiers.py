@@ -49,7 +49,7 @@ class Identifiers:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, row INT) WITHOUT ROWID")
-        self._database.execute("CREATE TABLE done (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE done (id TEXT PRIMARY KEY, hash TEXT) WITHOUT ROWID")
 
     def add(self, identifier: str | int, row: int) -> int | None:
         """Note an input.
@@ -66,14 +66,20 @@ class Identifiers:
         earlier: int = self._database.execute(query, (str(identifier),)).fetchone()[0]
         return earlier
 
-    def finish(self, identifier: str | int) -> None:
+    def finish(self, identifier: str | int, input_hash: str | None = None) -> None:
         """Note that an input needs no answer any more."""
-        self._database.execute("INSERT OR IGNORE INTO done VALUES (?)", (str(identifier),))
+        row = (str(identifier), input_hash)
+        self._database.execute("INSERT OR IGNORE INTO done VALUES (?, ?)", row)
 
     def is_finished(self, identifier: str | int) -> bool:
         """Tell whether an input needs no answer any more."""
         query = "SELECT 1 FROM done WHERE id = ?"
         return self._database.execute(query, (str(identifier),)).fetchone() is not None
+
+    def is_changed(self, identifier: str | int, input_hash: str | None) -> bool:
+        """Tell whether the finished input with this id is known to have been another one."""
+        query = "SELECT 1 FROM done WHERE id = ? AND hash <> ?"
+        return self._database.execute(query, (str(identifier), input_hash)).fetchone() is not None
 
     def close(self) -> None:
         """Delete the database."""

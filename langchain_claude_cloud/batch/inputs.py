@@ -58,6 +58,13 @@ class Input:
     id: str | int
     value: Any
 
+    def hash(self) -> str | None:
+        """Return what tells it from other inputs; None if it holds something that is no data."""
+        try:
+            return hash_of(self.value)
+        except (TypeError, ValueError):
+            return None
+
 
 class InputReader:
     """Yields the inputs of a run.

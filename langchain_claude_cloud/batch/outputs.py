@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from langchain_claude_cloud.batch.records import COLUMNS, Record, dump
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
@@ -20,11 +21,25 @@ from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 _BEGINNING = b'{"id": '
 
 
+class Finished(NamedTuple):
+    """What is known of an input that has a record.
+
+    Attributes:
+        id: Its id.
+        is_answer: Whether it did not fail.
+        input_hash: See `Record`; None in records of older versions.
+    """
+
+    id: str
+    is_answer: bool
+    input_hash: str | None = None
+
+
 class Output(Protocol):
     """Where records are written."""
 
-    def finished(self) -> Iterator[tuple[str, bool]]:
-        """Yield the id of each record that is there, and whether it is an answer."""
+    def finished(self) -> Iterator[Finished]:
+        """Yield what is known of each record that is there."""
 
     def write(self, record: Record) -> None:
         """Write a record, in place of an earlier failure with its id."""
@@ -33,20 +48,20 @@ class Output(Protocol):
         """Leave one record for each id, and close the file."""
 
 
-def open_output(output: str | Path) -> Output:
-    """Open the output of a run; it may be there from an earlier one.
+def output_opener(output: str | Path) -> Callable[[], Output]:
+    """Return what opens the output of a run, which may be there from an earlier one.
 
     Raises:
-        ConfigurationError: Its name has another ending, its folder is missing, or another run
-            writes it.
+        ConfigurationError: Its name has another ending, or its folder is missing. When it is
+            opened: another run writes it.
     """
     path = Path(output)
     if not path.parent.is_dir():
         raise ConfigurationError(f"The folder of the output {path} is not there: make it.")
     if path.suffix == ".jsonl":
-        return JsonLinesOutput(path)
+        return partial(JsonLinesOutput, path)
     if path.suffix == ".sqlite":
-        return SqliteOutput(path)
+        return partial(SqliteOutput, path)
     raise ConfigurationError(f"The output {path} must end in .jsonl or .sqlite.")
 
 
@@ -70,12 +85,12 @@ class JsonLinesOutput:
             self._file.close()
             raise
 
-    def finished(self) -> Iterator[tuple[str, bool]]:
-        """Yield the id of each record that is there, and whether it is an answer."""
+    def finished(self) -> Iterator[Finished]:
+        """Yield what is known of each record that is there."""
         for record in self._records(self._file):
             is_answer = record.get("error") is None
             self._failed += not is_answer
-            yield str(record["id"]), is_answer
+            yield Finished(str(record["id"]), is_answer, record.get("input_hash"))
 
     def write(self, record: Record) -> None:
         """Write a record in one piece, and hand it to the system."""
@@ -90,7 +105,7 @@ class JsonLinesOutput:
         finally:
             self._file.close()
 
-    def _records(self, file: IO[bytes]) -> Iterator[dict[str, object]]:
+    def _records(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
         file.seek(0)
         for number, line in enumerate(file, start=1):
             try:
@@ -201,30 +216,40 @@ class SqliteOutput:
         try:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY NOT NULL, "
-                + ", ".join(f"{column} TEXT" for column in COLUMNS)
-                + ")"
-            )
-            self._database.execute("SELECT id, message, parsed, usage, error FROM records LIMIT 1")
+            self._create_table()
         except sqlite3.Error as error:
             self.close()
             raise InvalidInputError(
                 f"{path} is not the database of a run ({error}). Name another output."
             ) from error
 
-    def finished(self) -> Iterator[tuple[str, bool]]:
-        """Yield the id of each record that is there, and whether it is an answer."""
-        for identifier, error in self._database.execute("SELECT id, error FROM records"):
-            yield identifier, error is None
+    def _create_table(self) -> None:
+        columns = ", ".join(f"{column} TEXT" for column in (*COLUMNS, "input_hash"))
+        self._database.execute(
+            f"CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY NOT NULL, {columns})"
+        )
+        found = self._database.execute("SELECT * FROM records LIMIT 1").description
+        names = {column for column, *_ in found}
+        if not names >= {"id", *COLUMNS}:
+            raise sqlite3.DatabaseError("its table records is another's")
+        if "input_hash" not in names:  # it is from an older version
+            self._database.execute("ALTER TABLE records ADD COLUMN input_hash TEXT")
+
+    def finished(self) -> Iterator[Finished]:
+        """Yield what is known of each record that is there."""
+        query = "SELECT id, error IS NULL, input_hash FROM records"
+        for identifier, is_answer, input_hash in self._database.execute(query):
+            yield Finished(identifier, bool(is_answer), input_hash)
 
     def write(self, record: Record) -> None:
         """Write a record; an answer that is there stays."""
         self._database.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO records (id, message, parsed, usage, error, input_hash) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "message = excluded.message, parsed = excluded.parsed, usage = excluded.usage, "
-            "error = excluded.error WHERE records.error IS NOT NULL",
-            (str(record.id), *record.as_columns().values()),
+            "error = excluded.error, input_hash = excluded.input_hash "
+            "WHERE records.error IS NOT NULL",
+            (str(record.id), *record.as_columns().values(), record.input_hash),
         )
 
     def close(self) -> None:

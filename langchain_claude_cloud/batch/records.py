@@ -31,6 +31,7 @@ class Record:
         parsed: What the runnable returned in place of a message, as JSON.
         usage: The tokens of its calls.
         error: Why there is no answer: ``type``, ``text`` and ``request_id``.
+        input_hash: Tells whether a later run has another input with this id.
     """
 
     id: str | int
@@ -38,6 +39,7 @@ class Record:
     parsed: object = None
     usage: UsageMetadata | None = None
     error: JsonObject | None = None
+    input_hash: str | None = None
 
     def as_dict(self) -> JsonObject:
         """Return the record as JSON data."""
@@ -47,6 +49,7 @@ class Record:
             "parsed": self.parsed,
             "usage": self.usage,
             "error": self.error,
+            "input_hash": self.input_hash,
         }
 
     def as_columns(self) -> dict[str, str | None]:

@@ -25,6 +25,7 @@ class RunReport:
         cost: The price of all calls (extra ``cost``), or None if it is not known.
         interrupted: Whether Ctrl-C or SIGTERM ended the run early.
         total: The number of inputs, or None while it is not known.
+        changed: Skipped inputs that are not what an earlier run answered under their ids.
     """
 
     answered: int
@@ -36,6 +37,7 @@ class RunReport:
     cost: Cost | None = None
     interrupted: bool = False
     total: int | None = None
+    changed: int = 0
 
     @property
     def finished(self) -> int:
@@ -57,11 +59,12 @@ class RunReport:
     def __str__(self) -> str:
         """Return one line."""
         of = f" of {self.total:,}" if self.total is not None else ""
+        changed = f" ({self.changed:,} of them changed)" if self.changed else ""
         parts = [
             f"{self.answered + self.failed + self.skipped:,}{of} inputs",
             f"{self.answered:,} answered",
             f"{self.failed:,} failed",
-            f"{self.skipped:,} skipped",
+            f"{self.skipped:,} skipped{changed}",
             f"{self.seconds:.1f} s",
             f"{self.rate:.1f} a second",
         ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -20,7 +23,7 @@ from langchain_claude_cloud.batch.concurrency import (
 )
 from langchain_claude_cloud.batch.identifiers import Identifiers
 from langchain_claude_cloud.batch.inputs import Column, Input, InputReader, InputRowError, Inputs
-from langchain_claude_cloud.batch.outputs import Output, open_output
+from langchain_claude_cloud.batch.outputs import Output, output_opener
 from langchain_claude_cloud.batch.progress import Progress, ProgressOption, make_progress
 from langchain_claude_cloud.batch.recorder import CallRecorder, sum_of_costs
 from langchain_claude_cloud.batch.records import Record, record_of_error, record_of_output
@@ -109,7 +112,7 @@ def run(  # noqa: PLR0913 - the settings of a run; keyword-only
         ProcessBudget(RateLimit(requests_per_minute, tokens_per_minute)),
         retry_failed=retry_failed,
     )
-    return asyncio.run(one.until_signal(output, progress))
+    return asyncio.run(one.until_signal(output_opener(output), progress))
 
 
 async def arun(  # noqa: PLR0913 - the settings of a run; keyword-only
@@ -136,7 +139,7 @@ async def arun(  # noqa: PLR0913 - the settings of a run; keyword-only
         ProcessBudget(RateLimit(requests_per_minute, tokens_per_minute)),
         retry_failed=retry_failed,
     )
-    return await one.run(output, progress)
+    return await one.run(output_opener(output), progress)
 
 
 class Run:
@@ -181,6 +184,7 @@ class Run:
         self._hopeless: list[ClaudeCloudError] = []
         self._broken: BaseException | None = None
         self._answered = self._failed = self._skipped = self._dropped = 0
+        self._changed_inputs = 0
         self._usage: UsageMetadata | None = None
         self._cost: Cost | None = None
         self._total: int | None = None
@@ -188,36 +192,48 @@ class Run:
         self._output: Output
         self._progress: Progress = make_progress(False)  # noqa: FBT003 - as users write it
 
-    async def until_signal(self, output: str | Path, progress: ProgressOption) -> RunReport:
+    async def until_signal(
+        self, open_output: Callable[[], Output], progress: ProgressOption
+    ) -> RunReport:
         """Run until all is done, or Ctrl-C or SIGTERM comes."""
         with interruptible(self._interrupt):
-            return await self.run(output, progress)
+            return await self.run(open_output, progress)
 
-    async def run(self, output: str | Path | Output, progress: ProgressOption) -> RunReport:
+    async def run(self, open_output: Callable[[], Output], progress: ProgressOption) -> RunReport:
         """Run until all is done.
+
+        Args:
+            open_output: Opens the output once the inputs were checked, so that inputs that cannot
+                be used leave no empty file.
+            progress: See `run`.
 
         Raises:
             InputRowError: An input cannot be used.
             ClaudeCloudError: No call can succeed.
         """
-        self._output = open_output(output) if isinstance(output, str | Path) else output
-        ids = Identifiers()
+        with closing(Identifiers()) as ids:
+            try:
+                await self._check_all(ids)
+                with closing(open_output()) as self._output:
+                    await self._learn_finished(ids)
+                    self._progress = make_progress(progress)
+                    await self._answer_all(ids)
+            except InputRowError as error:
+                error.report = self.report()
+                raise
+        self._raise_what_stopped_it()
+        return self.report()
+
+    async def _answer_all(self, ids: Identifiers) -> None:
         try:
-            await self._prepare(ids)
-            self._progress = make_progress(progress)
             await self._begin_all(ids)
             await self._finish()
-        except InputRowError as error:
+        except InputRowError:
             await self._finish()
-            error.report = self.report()
             raise
         finally:
             await self._drop()
-            ids.close()
-            self._output.close()
             self._progress.close(self.report())
-        self._raise_what_stopped_it()
-        return self.report()
 
     def report(self) -> RunReport:
         """Return what was done so far."""
@@ -231,18 +247,22 @@ class Run:
             cost=self._cost,
             interrupted=self._is_interrupted,
             total=self._total,
+            changed=self._changed_inputs,
         )
 
-    async def _prepare(self, ids: Identifiers) -> None:
-        """Learn what is done, and check all inputs before any is sent, if they can be read twice.
+    async def _learn_finished(self, ids: Identifiers) -> None:
+        """Learn what an earlier run has done."""
+        for number, record in enumerate(self._output.finished()):
+            if record.is_answer or not self._retry_failed:
+                ids.finish(record.id, record.input_hash)
+            await self._let_others_run(number)
+
+    async def _check_all(self, ids: Identifiers) -> None:
+        """Check all inputs before any is sent, if they can be read twice.
 
         Raises:
             InputRowError: An input cannot be used.
         """
-        for number, (identifier, is_answer) in enumerate(self._output.finished()):
-            if is_answer or not self._retry_failed:
-                ids.finish(identifier)
-            await self._let_others_run(number)
         if not self._inputs.is_repeatable:
             return
         total = 0
@@ -272,6 +292,7 @@ class Run:
                 self._check(one, ids)
             if ids.is_finished(one.id):
                 self._skipped += 1
+                self._changed_inputs += ids.is_changed(one.id, one.hash())
                 continue
             reservation = Reservation(self._guess(one.value))
             await self._wait_for_room(reservation)
@@ -321,7 +342,7 @@ class Run:
             record = record_of_error(one.id, error, recorder.usage)
             self._note_failure(error)
         self._account(recorder, reservation)
-        self._write(record)
+        self._write(replace(record, input_hash=one.hash()))
 
     def _account(self, recorder: CallRecorder, reservation: Reservation) -> None:
         """Add up what an input took, and correct what was guessed."""

@@ -243,6 +243,9 @@ def emulate(
         list[str] | None,
         typer.Option(help="Create a bucket for batch jobs, in Cloud Storage and S3. Repeatable."),
     ] = None,
+    fewest_records: Annotated[
+        int, typer.Option(help="Bedrock: how many records a batch job has at least.", min=1)
+    ] = 100,
     as_json: Json = False,
 ) -> None:
     """Emulate both clouds on this machine, for tests, until Ctrl-C.
@@ -252,7 +255,13 @@ def emulate(
     from langchain_claude_cloud.cli.emulate import run_emulator  # noqa: PLC0415  # an extra
 
     run_emulator(
-        host, port, event_delay=event_delay, strict=strict, buckets=bucket or (), as_json=as_json
+        host,
+        port,
+        event_delay=event_delay,
+        strict=strict,
+        buckets=bucket or (),
+        fewest_records=fewest_records,
+        as_json=as_json,
     )
 
 

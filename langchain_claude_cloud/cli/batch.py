@@ -104,6 +104,12 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
         _echo(report, as_json=True)
     if report.failed:
         typer.echo(f"Each failed input has its error in {output}.", err=True)
+    if report.changed:
+        typer.echo(
+            f"{report.changed:,} skipped inputs are not what was answered under their ids. To "
+            "answer them, name another output.",
+            err=True,
+        )
     raise typer.Exit(int(bool(report.failed or report.interrupted)))
 
 
@@ -157,6 +163,9 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
     storage: Annotated[
         str, typer.Option(help="Where the files go: s3://..., gs://... or bq://...")
     ],
+    platform: Annotated[
+        CloudName | None, typer.Option(help="Which cloud. Default: the storage's.")
+    ] = None,
     model: Model = None,
     project: Project = None,
     region: Region = None,
@@ -187,6 +196,8 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
     from langchain_claude_cloud.batch.jobs.clouds import cloud_of  # noqa: PLC0415  # the model
 
     cloud, _ = cloud_of(storage)
+    if platform not in (None, cloud):
+        raise typer.BadParameter(f"--platform {platform}: {storage} is storage of {cloud}.")
     given = _options(cloud, role, option or [])
     target = Target(CloudName(cloud), model, project, region, profile)
     job = submit_batch(

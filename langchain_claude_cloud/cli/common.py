@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -125,8 +126,10 @@ class Target:
         try:
             chosen = choose_platforms(name.value if name else None, self.model_name)
         except ConfigurationError as error:
-            here = "On the command line: --platform vertex, or --platform bedrock."
-            raise ConfigurationError(f"{error} {here}") from error
+            problem = re.split(r"[.:] ", str(error))[0]  # the rest is about arguments in Python
+            raise ConfigurationError(
+                f"{problem}: give --platform vertex or --platform bedrock."
+            ) from error
         if isinstance(chosen, Vertex):
             self._refuse("--profile", self.profile, "Vertex AI")
             return Vertex(project=self.project, region=self.region)

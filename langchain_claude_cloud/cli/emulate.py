@@ -29,6 +29,7 @@ def run_emulator(
     event_delay: float,
     strict: bool,
     buckets: Sequence[str] = (),
+    fewest_records: int = 100,
     as_json: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -38,50 +39,53 @@ def run_emulator(
         port: The port; 0 for a free one.
         event_delay: Seconds between events.
         strict: Whether to refuse what the clouds would refuse.
-        buckets: Created in Cloud Storage, and in Amazon S3 if moto is installed.
+        buckets: Created in Cloud Storage and in Amazon S3.
+        fewest_records: How many records a batch job on Bedrock has at least.
         as_json: Whether to print the variables as one line of JSON.
 
     Raises:
-        CommandError: The address is not loopback, the port is taken, or uvicorn is missing.
+        CommandError: The address is not loopback, the port is taken, or an extra is missing.
     """
     stopped = threading.Event()
     try:
         emulator = CloudEmulator(
-            host, port, event_delay=event_delay, strict=strict, activity_logging=True
+            host,
+            port,
+            event_delay=event_delay,
+            strict=strict,
+            activity_logging=True,
+            batch_fewest_records=fewest_records,
         )
         with (
             emulator,
             tempfile.TemporaryDirectory(prefix="claude-cloud-") as folder,
             _until_signalled(stopped),
         ):
-            without_s3 = _create(emulator, buckets)
+            _create(emulator, buckets)
             show = _as_json if as_json else _instructions
             sys.stdout.write(show(emulator, Path(folder)))
             sys.stdout.flush()
-            sys.stderr.write(without_s3)
             stopped.wait()
     except (ValueError, ImportError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
-        raise CommandError(f"The emulator cannot listen on {host}:{port}: {error}") from error
+        raise CommandError(
+            f"The emulator cannot listen on {host}:{port}: {error}. Choose another port with "
+            "--port; 0 takes a free one."
+        ) from error
     if not as_json:
         sys.stdout.write("# stopped\n")
 
 
-def _create(emulator: CloudEmulator, buckets: Sequence[str]) -> str:
-    """Create buckets on both clouds; return why there is no Amazon S3, or an empty text."""
+def _create(emulator: CloudEmulator, buckets: Sequence[str]) -> None:
+    """Create buckets on both clouds."""
     for bucket in buckets:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
             raise CommandError(
                 f"--bucket {bucket!r}: use 3 to 63 lower-case letters, digits, hyphens and dots."
             )
         emulator.create_bucket(bucket)
-    try:
-        for bucket in buckets:
-            emulator.create_s3_bucket(bucket)
-    except ImportError as error:
-        return f"claude-cloud: {error}\n"
-    return ""
+        emulator.create_s3_bucket(bucket)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class EmulatedBatches:
         Point boto3 at it with ``AWS_ENDPOINT_URL_S3``.
 
         Raises:
-            ImportError: The package ``moto[s3,server]`` is not installed.
+            ImportError: The extra ``emulator`` is not installed.
         """
         from langchain_claude_cloud.testing.server import s3  # noqa: PLC0415  an extra
 

@@ -19,6 +19,7 @@ import requests
 from rich.console import Console
 
 from langchain_claude_cloud import ChatClaudeCloud, __version__
+from langchain_claude_cloud.batch import BedrockBatch, submit
 from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.cli.chat import Chat
@@ -267,11 +268,9 @@ def test_chat_fails_if_the_last_question_was_not_answered(environment_of: CloudE
 
 
 def test_chat_needs_to_know_the_cloud(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is guessed."""
-    code, _, err = command(capsys, "chat")
-    assert code == 1
-    assert "Nothing says which cloud to ask" in err
-    assert "--platform vertex" in err
+    """Nothing is guessed, and it names its options, not the arguments in Python."""
+    said = "Nothing says which cloud to ask: give --platform vertex or --platform bedrock.\n"
+    assert command(capsys, "chat") == (1, "", f"claude-cloud: {said}")
 
 
 # count
@@ -462,9 +461,12 @@ def test_emulate_prints_what_clients_need(monkeypatch: pytest.MonkeyPatch) -> No
     assert not Path(exports["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
 
 
-def test_emulate_has_buckets_for_batch_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulate_has_buckets_for_batch_jobs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """In Cloud Storage and in S3; requests are logged, so that `doctor` has nothing to warn of."""
-    process = start("emulate", "--port", "0", "--bucket", "prompts", "--json")
+    options = ("--port", "0", "--bucket", "prompts", "--fewest-records", "1", "--json")
+    process = start("emulate", *options)
     try:
         assert process.stdout is not None
         found = json.loads(process.stdout.readline())
@@ -473,6 +475,11 @@ def test_emulate_has_buckets_for_batch_jobs(monkeypatch: pytest.MonkeyPatch) -> 
                 monkeypatch.setenv(name, value)
         with closing(boto3.client("s3")) as client:
             assert [each["Name"] for each in client.list_buckets()["Buckets"]] == ["prompts"]
+        llm = ChatClaudeCloud(model="claude-sonnet-5-5", platform="bedrock")
+        small = BedrockBatch(role="arn:aws:iam::123456789012:role/Batch", fewest_records=1)
+        reference = tmp_path / "reference.json"
+        job = submit(llm, ["Hi"], storage="s3://prompts", reference=reference, options=small)
+        assert len(job.status().jobs) == 1
         with closing(boto3.client("bedrock")) as client:
             assert "loggingConfig" in client.get_model_invocation_logging_configuration()
         objects = f"{found['url']}/storage/v1/b/prompts/o"
@@ -483,6 +490,19 @@ def test_emulate_has_buckets_for_batch_jobs(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         process.kill()
         process.wait()
+
+
+def test_emulate_without_its_extra_names_it() -> None:
+    """It does not start with one of two clouds' buckets."""
+    program = f"import sys; sys.modules['moto.server'] = None; {PROGRAM}"
+    arguments = ("emulate", "--port", "0", "--bucket", "prompts")
+    ended = subprocess.run(  # noqa: S603  # it starts this package
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ".[emulator]" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_emulate_refuses_a_name_that_no_bucket_has(capsys: pytest.CaptureFixture[str]) -> None:
@@ -499,6 +519,7 @@ def test_emulate_says_that_a_port_is_taken(
     code, _, err = command(capsys, "emulate", "--port", emulator.url.rpartition(":")[2])
     assert code == 1
     assert "cannot listen on 127.0.0.1" in err
+    assert "Choose another port with --port" in err
 
 
 def test_emulate_stays_on_loopback(capsys: pytest.CaptureFixture[str]) -> None:
@@ -528,6 +549,10 @@ def test_batch_run_goes_on(
     code, out, _ = command(capsys, "batch", "run", str(inputs), str(output), *options, "--json")
     assert (code, json.loads(out)["skipped"]) == (0, 2)
     assert len(environment_of.requests) == 2
+    inputs.write_text("key,question\na,Other?\nb,Two?\n", encoding="utf-8")
+    code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
+    assert (code, "1 skipped inputs are not what was answered" in err) == (0, True), err
+    assert len(environment_of.requests) == 2
     assert all("Be brief." in str(request.body["system"]) for request in environment_of.requests)
     records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     assert {record["id"] for record in records} == {"a", "b"}
@@ -545,6 +570,7 @@ def test_batch_run_says_nothing_but_what_is_wrong_with_its_input(
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "in.jsonl, line 1: this line is not JSON" in err
     assert not environment_of.requests
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_batch_estimate_compares_calls_with_jobs(

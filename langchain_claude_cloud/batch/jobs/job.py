@@ -27,7 +27,7 @@ from langchain_claude_cloud.batch.jobs.services import (
     NoRoomError,
     ObjectStore,
 )
-from langchain_claude_cloud.batch.outputs import open_output
+from langchain_claude_cloud.batch.outputs import output_opener
 from langchain_claude_cloud.batch.report import RunReport
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -206,12 +206,12 @@ class BatchJob:
             ClaudeCloudError: The storage cannot be read.
         """
         began = time.monotonic()
-        results, file, ids = self.results(), open_output(output), Identifiers()
+        results, file, ids = self.results(), output_opener(output)(), Identifiers()
         answered = failed = skipped = 0
         try:
-            for identifier, is_answer in file.finished():
-                if is_answer:
-                    ids.finish(identifier)
+            for record in file.finished():
+                if record.is_answer:
+                    ids.finish(record.id)
             for result in results:
                 if ids.is_finished(result.id):
                     skipped += 1

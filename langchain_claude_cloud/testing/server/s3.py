@@ -20,14 +20,15 @@ _PAGE: Final = 1_000
 
 
 class S3Server:
-    """Moto's server. It needs the package ``moto[s3,server]``, and takes any credentials."""
+    """Moto's server. It needs the extra ``emulator``, and takes any credentials."""
 
     def __init__(self) -> None:
         try:
             from moto.server import ThreadedMotoServer  # noqa: PLC0415  few tests need it
         except ImportError as error:
             raise ImportError(
-                "An emulated Amazon S3 needs moto: pip install 'moto[s3,server]'"
+                f"An emulated Amazon S3 needs {error.name}, of the extra `emulator`: in a "
+                "checkout, pip install '.[emulator]'"
             ) from error
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log each request
         self._server: ThreadedMotoServer = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
