@@ -105,7 +105,7 @@ def check_max_retries(max_retries: object) -> None:
         )
 
 
-def check_json(values: JsonObject) -> bool:
+def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
     """Refuse what is nested too deeply; return whether there are halves of characters.
 
     Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
@@ -113,6 +113,7 @@ def check_json(values: JsonObject) -> bool:
 
     Args:
         values: Fields of a body, or arguments of a call.
+        deepest: How many levels they may have.
 
     Raises:
         InvalidInputError: One is nested too deeply; the message names it.
@@ -120,7 +121,7 @@ def check_json(values: JsonObject) -> bool:
     has_halves = False
     for name, field in values.items():
         level = [name, field]
-        for _ in range(_DEEPEST):
+        for _ in range(deepest):
             deeper: list[object] = []
             for value in level:
                 if isinstance(value, str):
@@ -136,7 +137,7 @@ def check_json(values: JsonObject) -> bool:
                 break
         else:
             raise InvalidInputError(
-                f"{name!r} is nested more than {_DEEPEST} levels deep. Look for tool arguments or "
+                f"{name!r} is nested more than {deepest} levels deep. Look for tool arguments or "
                 "content that hold themselves, or send deep data as text."
             )
     return has_halves

@@ -90,49 +90,57 @@ class _Root:
 
     Attributes:
         definitions: The schemas that they may refer to.
+        alternatives: What each alternative says, by its reference or place: some are alternatives
+            of themselves, and some of many others.
         properties: What the parts allow for each property.
         required: Names that are required in any case.
         rules: Conditions, in words.
         is_object: Whether any part describes an object.
+        seen: The references that were read.
     """
 
     definitions: Mapping[str, object]
+    alternatives: dict[object, _Root] = field(default_factory=dict)
     properties: dict[str, object] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     is_object: bool = False
+    seen: set[object] = field(default_factory=set)
 
-    def read(self, schema: object, within: frozenset[object] = frozenset()) -> _Root:
-        """Add what a schema and its alternatives say, and return the root.
-
-        Args:
-            schema: The schema.
-            within: The references that led to it: a schema may be an alternative of itself.
-        """
+    def read(self, schema: object) -> _Root:
+        """Add what a schema and its alternatives say, and return the root."""
         reference = schema.get("$ref") if isinstance(schema, dict) else None
-        if reference in within:
+        if reference in self.seen:
             return self
-        within |= {reference} if reference else frozenset()
+        self.seen |= {reference} if reference else set()
         part = resolve_root(schema, self.definitions)
         self._allow(part.get("properties") or {})
         self.required += part.get("required") or ()
         self.is_object = self.is_object or part.get("type") == "object" or "properties" in part
         for each in part.get("allOf") or ():
-            self.read(each, within)
+            self.read(each)
         for keyword, meaning in _UNIONS.items():
             if part.get(keyword):
-                self._add_union(part[keyword], meaning, within)
+                self._add_union(part[keyword], meaning)
         if "if" in part:
-            self._add_condition(part, within)
+            self._add_condition(part)
         return self
+
+    def _alternative(self, schema: object) -> _Root:
+        """Return what one alternative says, which is read once."""
+        key = schema.get("$ref", id(schema)) if isinstance(schema, dict) else None
+        if key not in self.alternatives:
+            self.alternatives[key] = _Root(self.definitions, self.alternatives)
+            self.alternatives[key].read(schema)
+        return self.alternatives[key]
 
     def _allow(self, properties: Mapping[str, object]) -> None:
         for name, schema in properties.items():
             self.properties[name] = _either(self.properties.get(name, {}), schema)
 
-    def _add_union(self, schemas: list[object], meaning: str, within: frozenset[object]) -> None:
+    def _add_union(self, schemas: list[object], meaning: str) -> None:
         parts = [resolve_root(schema, self.definitions) for schema in schemas]
-        read = [_Root(self.definitions).read(schema, within) for schema in schemas]
+        read = list(map(self._alternative, schemas))
         for each in read:
             self._allow(each.properties)
             self.is_object = self.is_object or each.is_object
@@ -145,12 +153,11 @@ class _Root:
         elif told and len(parts) == 1:
             self.rules.append(told[0])
 
-    def _add_condition(self, part: JsonObject, within: frozenset[object]) -> None:
+    def _add_condition(self, part: JsonObject) -> None:
         condition = _in_words(resolve_root(part["if"], self.definitions))
         for keyword, start in (("then", "if"), ("else", "unless")):
             schema = resolve_root(part.get(keyword), self.definitions)
-            found = _Root(self.definitions).read(part.get(keyword), within).properties
-            for name, held in found.items():
+            for name, held in self._alternative(part.get(keyword)).properties.items():
                 self.properties.setdefault(name, held)
             consequence = _in_words(schema)
             if condition and consequence:

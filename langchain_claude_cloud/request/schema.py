@@ -13,12 +13,12 @@ from typing import Final
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import (
-    DEFINITIONS,
     UnfitSchemaError,
     every_schema,
     resolve_root,
     rewrite_schema,
 )
+from langchain_claude_cloud.request.schema_references import DEFINITIONS
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")

@@ -11,12 +11,20 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Final, TypeAlias
 
+from langchain_claude_cloud.config.checks import check_json
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.schema_references import (
+    DEFINITIONS,
+    HOLDING,
+    Holders,
+    find_loop,
+    follow,
+    holders_within,
+)
 
-DEFINITIONS: Final = ("$defs", "definitions")
 _SCHEMAS: Final = frozenset(
     {
         *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
@@ -74,7 +82,7 @@ def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObjec
         definitions: The schemas that it may refer to, by name.
     """
     found = schema if isinstance(schema, dict) else {}
-    for _ in range(_DEEPEST):
+    for _ in range(len(definitions)):
         target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
         if target is None:
             break
@@ -101,6 +109,8 @@ def rewrite_schema(
     """
     rewriter = _Rewriter(root, keep_titles=keep_titles)
     wire = rewriter.rewrite_object(root, path, 0)
+    if rewriter.definitions:
+        rewriter.rewrite_definitions()
     return wire | ({"$defs": rewriter.definitions} if rewriter.definitions else {}), rewriter.notes
 
 
@@ -115,9 +125,11 @@ class _Rewriter:
     def __init__(self, root: JsonObject, *, keep_titles: bool) -> None:
         self.definitions: dict[str, JsonObject | bool] = {}
         self.notes: list[str] = []
-        self._root = root
         self._keep_titles = keep_titles
-        self._references: dict[str, str] = {}
+        self._root = root
+        self._holders: Holders = (root,)
+        self._names: dict[tuple[object, ...], str] = {}
+        self._waiting: list[tuple[str, object, Holders]] = []
 
     def rewrite(self, schema: object, path: str, depth: int) -> JsonObject | bool:
         """Return a schema, with all that is in it, in its right form."""
@@ -125,11 +137,14 @@ class _Rewriter:
             raise UnfitSchemaError(f"{path} is nested more than {_DEEPEST} levels deep")
         if isinstance(schema, bool):
             return schema
-        if isinstance(schema, str):
+        if isinstance(schema, str | list):  # PHP writes an empty object as an empty list
             schema = {"type": schema}
         if not isinstance(schema, Mapping | None):
             raise UnfitSchemaError(f"{path} is {schema!r:.60}, which is no JSON schema")
         wire: JsonObject = {}
+        around = self._holders
+        if schema and not HOLDING.isdisjoint(schema):
+            self._holders = holders_within(schema, around)
         for key, value in _modern(schema or {}).items():
             if key in _NULLABLE and value is None:
                 wire[key] = None
@@ -137,6 +152,7 @@ class _Rewriter:
                 kept = self._keyword(key, value, f"{path}.{key}", depth + 1)
                 if kept is not None:
                     wire[key] = kept
+        self._holders = around
         _tell_patterns(wire)
         return wire
 
@@ -157,7 +173,7 @@ class _Rewriter:
             parts = enumerate(_list(value))
             return [self.rewrite_object(part, f"{path}.{n}", depth) for n, part in parts] or None
         if key == "$ref":
-            return self._refer(str(value), depth)
+            return self._refer(str(value))
         kept = _READERS.get(key, _json)(value)
         if key == "type" and kept is None and value != []:
             self.notes.append(f"{path} is {value!r:.60}, which is no type")
@@ -174,42 +190,35 @@ class _Rewriter:
                 del part["title"]
         return parts
 
-    def _refer(self, reference: str, depth: int) -> str | None:
-        """Return the reference to a definition, which is rewritten the first time."""
-        if reference not in self._references:
+    def _refer(self, reference: str) -> str | None:
+        """Return the reference to a definition, which is rewritten later."""
+        key = (reference, *map(id, self._holders))
+        if key not in self._names:
+            found, holder = follow(reference, self._holders)
+            if found is None:
+                self.notes.append(f"the reference {reference!r} leads nowhere")
+                return None
             name = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_")
             name = name or "root"
             while name in self.definitions:
                 name += "_2"
+            self.definitions[name] = {}
+            self._names[key] = name
+            holders = (holder,) if holder is self._root else (holder, self._root)
+            self._waiting.append((name, found, holders))
+        return f"#/$defs/{self._names[key]}"
+
+    def rewrite_definitions(self) -> None:
+        """Rewrite what is referred to. Chains of references may be longer than schemas are deep."""
+        for name, found, holders in self._waiting:  # grows on the way
+            self._holders = holders
             try:
-                found = self._follow(reference)
-                self._references[reference] = f"#/$defs/{name}"
-                self.definitions[name] = {}  # keeps its place, and ends a recursion
-                self.definitions[name] = self.rewrite(found, name, depth)
+                self.definitions[name] = self.rewrite(found, name, 0)
             except UnfitSchemaError as error:
                 self.notes.append(str(error))
-        return self._references.get(reference)
-
-    def _follow(self, reference: str) -> object:
-        """Return what a reference stands for.
-
-        Raises:
-            UnfitSchemaError: It leads nowhere.
-        """
-        # referencing is imported by the first schema that needs it.
-        from referencing import Registry  # noqa: PLC0415
-        from referencing.exceptions import Unresolvable  # noqa: PLC0415
-        from referencing.jsonschema import DRAFT4, DRAFT7, DRAFT202012  # noqa: PLC0415
-
-        for draft in (DRAFT202012, DRAFT7, DRAFT4):  # an id is a name of its own kind in each
-            resource = draft.create_resource(self._root)
-            with suppress(Unresolvable, AttributeError, LookupError, TypeError, ValueError):
-                own = resource.id() or ""
-                registry = Registry().with_resource(own, resource)
-                found: object = registry.resolver(base_uri=own).lookup(reference).contents
-                if found is not None:
-                    return found
-        raise UnfitSchemaError(f"the reference {reference!r} leads nowhere")
+        while loop := find_loop(self.definitions):
+            self.definitions[loop[0]] = {}
+            self.notes.append(f"the definition {loop[0]!r} refers to itself without end")
 
 
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
@@ -271,7 +280,7 @@ def _tell_patterns(wire: JsonObject) -> None:
 def _compiles(pattern: str) -> bool:
     try:
         re.compile(pattern)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return False
     return True
 
@@ -302,12 +311,11 @@ def _values(value: object) -> list[object] | None:
 
 
 def _json(value: object) -> object:
-    """Return a value that can be written as JSON, which knows no infinite numbers and no dates."""
+    """Return a value that can be sent: JSON knows no infinite numbers and no dates."""
     try:
+        check_json({"": value}, _DEEPEST)
         json.dumps(value, allow_nan=False)
-    except RecursionError:
-        return value  # refused, with its place, where the request is written
-    except (TypeError, ValueError):
+    except (InvalidInputError, TypeError, ValueError):
         return None
     return value
 

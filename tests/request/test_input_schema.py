@@ -144,6 +144,11 @@ def test_conditions_at_the_root_become_words() -> None:
         ({"divisibleBy": 5}, {"multipleOf": 5}),
         ({"extends": TEXT}, {"allOf": [TEXT]}),
         ({"disallow": "null"}, {"not": {"type": "null"}}),
+        ({"disallow": ["null", "string"]}, {"not": {"type": ["null", "string"]}}),
+        ({"type": "array", "items": {"not": []}}, {"type": "array", "items": {"not": {}}}),
+        (["string", "null"], {"type": ["string", "null"]}),
+        ([], {}),
+        ({"pattern": "a{0,4294967296}"}, {"description": "Pattern: a{0,4294967296}"}),
         ({"dependencies": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
         ({"dependencies": {"a": TEXT}}, {"dependentSchemas": {"a": TEXT}}),
         (
@@ -217,6 +222,50 @@ def test_a_root_that_is_an_alternative_of_itself_is_read_once(union: str) -> Non
     assert found.schema["properties"] == {"a": TEXT, "b": TEXT}
 
 
+@pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])
+def test_alternatives_with_the_same_alternatives_are_read_once(union: str) -> None:
+    """Twice two of them at each of thirty levels would take hours."""
+    parts = {f"d{n}": {union: [{"$ref": f"#/$defs/d{n + 1}"}, {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}]}]}
+             for n in range(30)}  # fmt: skip
+    found = read({"$ref": "#/$defs/d0", "$defs": {**parts, "d30": {"properties": {"a": TEXT}}}})
+    assert found.schema["properties"] == {"a": TEXT}
+
+
+def test_references_may_be_followed_without_end() -> None:
+    """Only what is written within each other has a limit of depth."""
+    parts: Any = {f"d{n}": {"properties": {"v": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(200)}
+    found = read({"properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": {**parts, "d200": TEXT}})
+    assert not found.notes
+    assert found.schema["$defs"]["d200"] == TEXT
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        {"$ref": "#/$defs/A"},
+        {"allOf": [{"anyOf": [TEXT, {"$ref": "#/$defs/A"}]}]},
+        {"not": {"$ref": "#/properties/a"}},
+        {"dependentSchemas": {"x": {"$ref": "#/$defs/A"}}},
+    ],
+)
+def test_a_schema_that_stands_for_itself_takes_any_value(loop: Any) -> None:
+    """A check of values by it would never end."""
+    found = read({"properties": {"a": {"$ref": "#/$defs/A"}, "b": TEXT}, "$defs": {"A": loop}})
+    assert "refers to itself without end" in found.notes[0]
+    assert found.schema["properties"]["b"] == TEXT
+    assert Draft202012Validator(found.schema).is_valid({"a": {"x": 1}, "b": "t"})
+
+
+@pytest.mark.parametrize("place", [{}, {"$id": "https://x.example/other"}, {"$id": "other"}])
+def test_definitions_of_a_part_are_found(place: Any) -> None:
+    """A class's own schema is put into another as it is; bundles have an id for each part."""
+    part = {**place, "properties": {"i": {"$ref": "#/$defs/I"}}, "$defs": {"I": {"properties": {
+        "v": {"$ref": "#/$defs/V"}}}, "V": TEXT}}  # fmt: skip
+    found = read({"$id": "https://x.example/root", "properties": {"a": part}})
+    assert not found.notes
+    assert found.schema["$defs"] == {"I": {"properties": {"v": {"$ref": "#/$defs/V"}}}, "V": TEXT}
+
+
 @pytest.mark.parametrize(
     "reference",
     ["#/$defs/missing", "#/$defs/null", "https://x.example/other.json", "file.json"],
@@ -254,3 +303,6 @@ def test_a_schema_that_is_nested_without_end_is_refused() -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(UnfitSchemaError, match="levels deep"):
         read_input_schema({"properties": {"a": schema}})
+    for value in (schema, {"a": [[[{}]] * 2] * 2}):  # only hints: one too deep is left out
+        found = read_input_schema({"properties": {"a": {**TEXT, "default": value}}})
+        assert ("default" in found.schema["properties"]["a"]) is (value is not schema)
