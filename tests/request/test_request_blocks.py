@@ -228,6 +228,16 @@ CONVERTED: list[tuple[str, Any, Any]] = [
     ("document in standard form", {"type": "document", "base64": PDF}, document(PDF_SOURCE)),
     ("data as bytes", {"type": "file", "base64": PDF.encode()}, document(PDF_SOURCE)),
     (
+        "Gemini's media, which holds the file itself",
+        {"type": "media", "mime_type": "application/pdf", "data": base64.b64decode(PDF)},
+        document(PDF_SOURCE),
+    ),
+    (
+        "base64 that is percent-encoded in a data URI",
+        {"type": "file", "url": "data:;base64," + PDF.replace("=", "%3D")},
+        document(PDF_SOURCE),
+    ),
+    (
         "file with its name in extras",
         {"type": "file", "base64": PDF, "extras": {"filename": "a.pdf"}},
         document(PDF_SOURCE, title="a.pdf"),

@@ -12,7 +12,7 @@ import binascii
 import copy
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from langchain_claude_cloud.catalogue.media_types import (
     IMAGE_TYPES,
@@ -161,6 +161,8 @@ def _read_data_uri(url: str) -> tuple[str, str | None]:
     media_type, *parameters = head[len("data:") :].split(";")
     if "base64" not in (parameter.strip().lower() for parameter in parameters):
         data = base64.b64encode(unquote_to_bytes(data)).decode("ascii")
+    elif "%" in data:
+        data = unquote(data)
     return data, media_type or None
 
 

@@ -44,7 +44,7 @@ def native_block(item: object) -> JsonObject:
         return native_block(item["value"])
     if kind in (None, "function") and isinstance(item.get("function"), dict):
         return _chat_call(item) or item
-    translate = _OPENAI_ITEMS.get(kind) if isinstance(kind, str) else None
+    translate = _TYPED_ITEMS.get(kind) if isinstance(kind, str) else None
     return translate(item) if translate else _from_converse(item)
 
 
@@ -73,7 +73,14 @@ def _response_result(item: JsonObject) -> JsonObject:
     }
 
 
-_OPENAI_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
+def _gemini_media(item: JsonObject) -> JsonObject:
+    """Return a file of Gemini's, whose bytes stand there as they are, with its base64."""
+    data = item.get("data")
+    return {**item, "data": base64.b64encode(data).decode()} if isinstance(data, bytes) else item
+
+
+_TYPED_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
+    "media": _gemini_media,
     "function_call": _response_call,
     "function_call_output": _response_result,
     "custom_tool_call_output": _response_result,
