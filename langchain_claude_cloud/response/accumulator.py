@@ -242,6 +242,12 @@ class MessageAccumulator(Generic[T]):
                 self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
+        before = self.blocks[-1] if self.blocks else None
+        is_open_call = before and before.kind == "client_tool" and before.parsed_call is None
+        if before and before.ended and is_open_call:
+            # What cuts an answer cuts its last block: this call has no arguments.
+            before.parsed_call = before.parse()
+            self._outputs += self._handler.block_stop(before)
         given = announced.get("input")
         is_structured_output = (
             announced["type"] == "tool_use" and announced["name"] == STRUCTURED_OUTPUT_TOOL

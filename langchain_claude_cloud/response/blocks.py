@@ -259,13 +259,18 @@ def finish_content(
         return content
     finished: list[str | JsonObject] = []
     for block in content:
-        if isinstance(block, dict):
+        if isinstance(block, dict) and (strip_index or not _is_headless(block)):
             rest = _finish(block, parsed_calls)
             index = {"index": block["index"]} if "index" in block and not strip_index else {}
             finished.append({**rest, **index})
         else:
             finished.append(block)
     return finished
+
+
+def _is_headless(block: JsonObject) -> bool:
+    """Whether a block is the end of a call whose beginning other chunks have."""
+    return str(block.get("type")).endswith("_call_chunk") and not block.get("name")
 
 
 def _finish(streamed: JsonObject, parsed_calls: ParsedToolCalls) -> JsonObject:

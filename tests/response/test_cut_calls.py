@@ -198,6 +198,26 @@ def test_a_call_without_arguments_is_valid_when_the_model_stopped_by_itself() ->
 
 
 @pytest.mark.peer_defect(peers="ChatAnthropic", defect="arguments of interleaved calls are lost")
+def test_a_call_without_arguments_is_whole_if_another_block_follows() -> None:
+    """What cuts an answer cuts its last block; the calls keep their order, also in events."""
+    events = [start(), *tool(0, ""), *tool(1, WHOLE), *tool(2, ""), *finish("max_tokens")]
+    stream = ChatModelStream()
+    for event in read(events, ProtocolEventHandler(ORIGIN, message_id="lc_run--1"))[1]:
+        stream.dispatch(event)
+    content = [
+        {"type": "tool_use", "id": f"toolu_{index}", "name": "f", "input": {}} for index in (0, 2)
+    ]
+    whole = {**start()["message"], "content": content, "stop_reason": "max_tokens"}
+    for message, ids in (
+        (stream.output_message, ["toolu_0", "toolu_1"]),
+        (_added(chunks(events)), ["toolu_0", "toolu_1"]),
+        (build_message(state_of(whole), ORIGIN, version="v0"), ["toolu_0"]),
+    ):
+        assert message is not None
+        assert [call["id"] for call in message.tool_calls] == ids
+        assert [call["id"] for call in message.invalid_tool_calls] == ["toolu_2"]
+
+
 def test_interleaved_calls_keep_their_own_arguments() -> None:
     """Fragments find their call by the block's index, not by what started last."""
     first, second = tool(0, '{"a": 1}'), tool(1, '{"b": 2}')

@@ -96,13 +96,6 @@ def test_any_grouping_of_a_prefix_merges_to_the_same(version: str, data: Any) ->
     parts = STREAMS[version][: data.draw(st.integers(1, len(STREAMS[version])))]
     places = data.draw(st.sets(st.integers(1, max(1, len(parts) - 1)), max_size=4))
     bounds = [0, *sorted(place for place in places if place < len(parts)), len(parts)]
-    if version == "v1" and len(bounds) > 2:
-        # A standard block of a group that is finished by itself has parsed arguments, which
-        # do not merge with the text before: as in core, the end comes last and alone.
-        bounds = sorted({*bounds, len(parts) - 1})
-        bounds = [
-            place for place in bounds if place < len(STREAMS["v1"]) - 1 or place >= len(parts) - 1
-        ]
     groups = [functools.reduce(operator.add, parts[a:b]) for a, b in pairwise(bounds)]
     merged, straight = functools.reduce(operator.add, groups), functools.reduce(operator.add, parts)
     check(merged)
