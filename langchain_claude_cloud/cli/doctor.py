@@ -22,7 +22,7 @@ from langchain_claude_cloud import __version__
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, vertex_region_variables
 from langchain_claude_cloud.cli import identity
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, Target
-from langchain_claude_cloud.cli.probes import Check, logged, probe, tell
+from langchain_claude_cloud.cli.probes import Check, Outcome, logged, probe, tell
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.routing.routes import Route, make_routes
@@ -227,7 +227,10 @@ def _lifecycle(resolved: ResolvedModel) -> list[Check]:
     told = info.lifecycle(resolved.cloud)
     if told.status == "retired":
         remedy = "choose another with --model or ANTHROPIC_MODEL; `claude-cloud models` lists them"
-        return [Check("lifecycle", "failed", f"{info.name} is retired: {remedy}")]
+        # Clouds have dates of their own: what Anthropic retired may still answer there.
+        outcome: Outcome = "failed" if resolved.cloud in info.lifecycles else "warning"
+        detail = f"{info.name} is retired: {remedy}. {told.source} says so"
+        return [Check("lifecycle", outcome, detail)]
     until = f", until {told.until} at least" if told.until else ""
     return [Check("lifecycle", "ok", f"{told.status}{until}, says {told.source}")]
 

@@ -323,6 +323,13 @@ STATES = {
         check="lifecycle",
         options=("--model", "claude-3-5-haiku"),
     ),
+    "a model that Anthropic retired": State(
+        "bedrock",
+        ("is retired: choose another with --model", "Anthropic says so"),
+        check="lifecycle",
+        outcome="warning",
+        options=("--model", "claude-3-7-sonnet"),
+    ),
     "no listing on Vertex": State(
         "vertex",
         ("could not be read, and is not needed",),
