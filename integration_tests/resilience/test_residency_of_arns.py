@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, Final
 
 import pytest
 from langchain_core.messages import HumanMessage
 
-from langchain_claude_cloud import Bedrock, ChatClaudeCloud
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.testing import CloudEmulator
@@ -111,6 +112,32 @@ def test_an_arn_that_leads_outside_is_refused_by_the_constructor(model: str, out
 def test_an_arn_that_stays_inside_is_taken(model: str) -> None:
     """A model of one's own answers where it is."""
     assert ChatClaudeCloud(model=model, platform=Bedrock(region="eu-west-1"), residency="eu")
+
+
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [
+        ("https://bedrock-runtime.us-east-1.amazonaws.com", False),
+        ("https://vpce-1-x.bedrock-runtime.us-west-2.vpce.amazonaws.com", False),
+        ("https://abc.execute-api.ap-northeast-1.amazonaws.com/prod", False),
+        ("https://us-east5-aiplatform.googleapis.com/v1", False),
+        ("https://aiplatform.us.rep.googleapis.com", False),
+        ("https://aiplatform.googleapis.com/v1", False),
+        ("https://bedrock-runtime-fips.eu-west-1.amazonaws.com", True),
+        ("https://europe-west4-aiplatform.googleapis.com/v1", True),
+        ("https://aiplatform.eu.rep.googleapis.com", True),
+        ("https://gateway.example.com/us", True),
+    ],
+)
+def test_an_address_of_a_cloud_lies_inside_too(address: str, inside: bool) -> None:  # noqa: FBT001  a row
+    """Whatever region is given beside it; a gateway's own name says nothing."""
+    platform = (
+        Vertex(project="p", region="europe-west1", base_url=address)
+        if "google" in address
+        else Bedrock(region="eu-west-1", base_url=address)
+    )
+    with nullcontext() if inside else pytest.raises(ConfigurationError, match="base_url"):
+        ChatClaudeCloud(model="claude-haiku-4-5", platform=platform, residency="eu")
 
 
 def test_without_a_residency_nothing_is_refused(emulator: CloudEmulator) -> None:

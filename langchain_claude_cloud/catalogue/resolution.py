@@ -347,6 +347,23 @@ def region_geography(cloud: Cloud, region: str) -> str | None:
     return next((place for start, place in geographies.items() if region.startswith(start)), None)
 
 
+_HOSTS: Final[Mapping[Cloud, re.Pattern[str]]] = {
+    "bedrock": re.compile(r"[/.]([a-z]{2,4}(?:-[a-z]+)+-\d)\."),
+    "vertex": re.compile(
+        r"[/.](?:([a-z0-9-]+)-)?aiplatform\.(?:([a-z0-9-]+)\.rep\.)?(googleapis)\.com(?![^/:])"
+    ),
+}
+
+
+def region_in_address(cloud: Cloud, url: str) -> str | None:
+    """Return the region that a cloud's own address names; None if it names none.
+
+    Names below ``amazonaws.com`` have it as a label, those of gateways and load balancers too.
+    """
+    found = _HOSTS[cloud].search(url)
+    return found and next(filter(None, found.groups())).replace("googleapis", "global")
+
+
 def lies_within(geography: str | None, residency: str) -> bool:
     """Whether a geography (of a region or an inference profile) lies inside another."""
     return geography == residency or geography in _PARTS_OF.get(residency, frozenset())

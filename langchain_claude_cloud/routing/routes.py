@@ -31,6 +31,7 @@ from langchain_claude_cloud.catalogue.resolution import (
     cloud_of,
     lies_within,
     region_geography,
+    region_in_address,
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -114,7 +115,6 @@ class Route:
             config.effective_project() if isinstance(config, Vertex) else config.inference_profile
         )
         given = [getattr(config, name) for name in _IDENTITY[config.cloud]]
-        # Of the process's own identity, and of a gateway's key.
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
         headers = SafeHeaders(self.default_headers) if self.default_headers else {}
         ordered = sorted(headers.items(), key=str)
@@ -231,6 +231,8 @@ class Route:
             places[f"api={config.api!r}, which may answer anywhere,"] = None
         if isinstance(config, Vertex) and config.count_tokens_region:
             places["count_tokens_region"] = _geography("vertex", config.count_tokens_region)
+        if named := region_in_address(config.cloud, config.effective_base_url() or ""):
+            places[f"base_url, an address in {named},"] = _geography(config.cloud, named)
         if model.startswith("arn:"):
             places["the ARN's region"] = _geography("bedrock", region_of(model))
             if not tells_where_it_leads(model):
@@ -295,9 +297,8 @@ def make_routes(
     """Return a route for each platform, in their order, after checking the model on each.
 
     Raises:
-        ConfigurationError: The model id does not work on a platform: empty, malformed, an
-            exact id of one cloud beside another cloud, a profile that the model lacks; or
-            a route lies outside the residency.
+        ConfigurationError: The model id does not work on a platform, or a route lies outside the
+            residency.
     """
     if not model.strip():
         raise ConfigurationError(
