@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.parsing import ParsedError
+from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 CLASSES: Final[Mapping[str, type[errors.ClaudeCloudError]]] = {
@@ -262,6 +263,21 @@ def is_local_limit(cause: BaseException | None) -> bool:
             return True
         cause = cause and (cause.__cause__ or cause.__context__)
     return False
+
+
+def local_limit(cause: BaseException, what: str) -> errors.LocalLimitError:
+    """Return the error for what this machine ran out of; no endpoint is at fault.
+
+    Args:
+        cause: What was raised.
+        what: What it was for, such as ``for a connection to ...``.
+    """
+    reason = clean(str(cause) or type(cause).__name__, 300)
+    return errors.LocalLimitError(
+        f"This machine has no files, memory, threads or ports left {what} ({reason}). Raise the "
+        "limit (ulimit -n for open files), or do less at once: max_concurrency in the config of "
+        "batch and abatch."
+    )
 
 
 def is_clock_skew(text: str) -> bool:

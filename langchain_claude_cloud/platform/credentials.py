@@ -22,6 +22,7 @@ from typing import Final, Literal, TypeVar, cast
 from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
+from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
@@ -240,6 +241,8 @@ def explained(explanation: Callable[[Exception], ClaudeCloudError]) -> Iterator[
     except ClaudeCloudError:
         raise
     except Exception as error:  # noqa: BLE001  what is the user's own may raise anything
+        if is_local_limit(error):
+            raise local_limit(error, "to find or renew credentials") from None
         raise explanation(error) from None
 
 

@@ -159,7 +159,15 @@ def start_thread(work: Callable[[], T]) -> Future[T]:
         except BaseException as cause:  # noqa: BLE001  handed to the one who waits
             outcome.set_exception(cause)
 
-    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as cause:
+        from langchain_claude_cloud.errors.explanation import (  # noqa: PLC0415  for an error only
+            local_limit,
+        )
+
+        raise local_limit(cause, "for another thread") from None
     return outcome
 
 

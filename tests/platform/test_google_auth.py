@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import socket
@@ -35,8 +36,10 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import (
     AuthenticationError,
+    ClaudeCloudError,
     ConfigurationError,
     ConnectionFailedError,
+    LocalLimitError,
 )
 from langchain_claude_cloud.platform.credentials import BearerToken, explained
 from langchain_claude_cloud.platform.google_auth import (
@@ -532,16 +535,22 @@ class Failing(google_credentials.Credentials):
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(
-    "error", [RuntimeError("vault is sealed"), AssertionError("no"), KeyError("k")]
+    ("error", "expected"),
+    [
+        (RuntimeError("vault is sealed"), AuthenticationError),
+        (AssertionError("no"), AuthenticationError),
+        (KeyError("k"), AuthenticationError),
+        (OSError(errno.EMFILE, "Too many open files"), LocalLimitError),
+    ],
 )
-def test_credentials_that_raise_what_they_like_are_an_authentication_error(
-    error: Exception, *, late: bool
+def test_credentials_that_raise_what_they_like_are_an_error_of_ours(
+    error: Exception, expected: type[ClaudeCloudError], *, late: bool
 ) -> None:
-    """An agent catches our errors, and another route may answer."""
+    """An agent catches our errors, and another route may answer, but for a limit here."""
     source = google_source(Failing(error, late=late))
     if late:
         source.prepare()
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(expected):
         source.headers() if late else source.prepare()
 
 

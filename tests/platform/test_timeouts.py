@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from langchain_claude_cloud.errors import (
     ConfigurationError,
+    LocalLimitError,
 )
-from langchain_claude_cloud.platform.timeouts import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts, run_within
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,13 @@ def test_any_mapping_of_times_is_taken_over(timeout: Mapping[str, float]) -> Non
     default = Timeouts.for_cloud("vertex", None)
     for name in ("connect", "start", "idle"):
         assert getattr(timeouts, name) == timeout.get(name, getattr(default, name))
+
+
+def test_no_thread_left_is_a_limit_of_this_machine() -> None:
+    """A container's limit of threads; here their stacks do not fit into memory."""
+    size = threading.stack_size(1 << 46)
+    try:
+        with pytest.raises(LocalLimitError, match="thread"):
+            run_within(5.0, int)
+    finally:
+        threading.stack_size(size)

@@ -240,4 +240,5 @@ def _text(cause: BaseException) -> str:
     code = (inner.errno or 0) if isinstance(inner, OSError) else 0
     if code in errno.errorcode and not isinstance(inner, socket.gaierror | ssl.SSLError):
         return f"[Errno {code}] {os.strerror(code)}"
-    return str(inner or cause)
+    # aiohttp's own text of a malformed response has the URL, with the secret of a signed one.
+    return cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(inner or cause)

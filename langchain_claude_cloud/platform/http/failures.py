@@ -16,11 +16,10 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     ConnectionFailedError,
-    LocalLimitError,
     RequestTimeoutError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.errors.explanation import is_local_limit
+from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import PlatformRequest
@@ -61,7 +60,10 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
         phase: Whether the response had begun.
     """
     if is_local_limit(cause):
-        return _local_limit(cause, request)
+        error = local_limit(cause, f"for a connection to {request.label}")
+        error.platform, error.model = request.platform.name, request.model
+        error.region = request.platform.region
+        return error
     if isinstance(cause, _TIMEOUTS):
         return _timed_out(cause, request, phase)
     if isinstance(cause, _LOCAL):
@@ -78,16 +80,6 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
             "arrived is incomplete; send the request again.",
         )
     return _not_connected(cause, request)
-
-
-def _local_limit(cause: BaseException, request: PlatformRequest) -> ClaudeCloudError:
-    """Return the error for what this machine ran out of; no other endpoint can help."""
-    return request.error(
-        LocalLimitError,
-        f"This machine has no files, memory or ports left for a connection to {request.label}"
-        f"{_reason(cause)}. Raise the limit of open files (ulimit -n), or do less at once: "
-        "max_concurrency in the config of batch and abatch.",
-    )
 
 
 def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> ClaudeCloudError:

@@ -20,6 +20,7 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     InvalidInputError,
 )
+from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.fetch_policy import (
     MediaBudget,
@@ -120,9 +121,9 @@ class MediaFetcher:
             reason = f"it redirects more than {self.redirects} times"
         except TimeoutError:
             reason = f"it took longer than {self.seconds:g} s"
-        except _RefusedError as cause:
-            reason = str(cause)
-        except TRANSPORT_FAILURES as cause:
+        except (_RefusedError, *TRANSPORT_FAILURES) as cause:
+            if is_local_limit(cause):
+                raise local_limit(cause, f"to fetch {without_query(url)}") from None
             reason = str(cause)[:300] or type(cause).__name__
         raise InvalidInputError(
             f"{without_query(url)} was not fetched: {reason}. Send the data itself "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import time
@@ -22,6 +23,7 @@ from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_typ
 from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
+    LocalLimitError,
     RequestTooLargeError,
 )
 from langchain_claude_cloud.platform.fetch_policy import is_public
@@ -447,10 +449,22 @@ async def test_a_response_that_is_out_of_order_is_an_error(
         await exchange.send(head)
         await exchange.finish()
 
-    with Server(answer, tls) as server, pytest.raises(InvalidInputError):
-        await afetch_media(
-            "https://cloud.test/", resolver=Names(), network=Network(server), seconds=5.0
-        )
+    url = "https://cloud.test/?X-Amz-Signature=hidden"
+    with Server(answer, tls) as server, pytest.raises(InvalidInputError) as caught:
+        await afetch_media(url, resolver=Names(), network=Network(server), seconds=5.0)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("optional", [frozenset[str](), frozenset({"https://cloud.test/a"})])
+async def test_a_limit_of_this_machine_blames_no_url(optional: frozenset[str]) -> None:
+    """An image of an earlier turn does not become a line of text for want of a file."""
+
+    async def resolver(_: str, __: int) -> list[tuple[str, int]]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    fetcher = MediaFetcher(optional=optional, resolver=resolver)
+    with pytest.raises(LocalLimitError, match=r"cloud\.test.*ulimit"):
+        await fetcher.afetch(["https://cloud.test/a"])
 
 
 async def test_a_name_that_changes_its_address_is_caught(tls: ssl.SSLContext) -> None:
