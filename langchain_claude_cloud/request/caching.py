@@ -60,7 +60,7 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
         del marked["cache_control"]
     if is_off:
         return [f"nothing is cached: {_SWITCH} is set"]
-    notices = []
+    notices = _shorten(own[surplus:])
     room = _MOST_BREAKPOINTS - len(own) + surplus
     if surplus:
         notices.append(
@@ -95,6 +95,18 @@ def _marked_in(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObj
             found += _marked_in(content, levels - 1) if isinstance(content, list) else ()
             found += [holder] if isinstance(holder.get("cache_control"), dict) else ()
     return found
+
+
+def _shorten(marked: Iterable[JsonObject]) -> list[str]:
+    """Make breakpoints as short as the shortest before them; return a line for each."""
+    notices, is_short = [], False
+    for holder in marked:
+        control = holder["cache_control"]
+        if is_short and control.get("ttl") == _LONG:
+            holder["cache_control"] = {name: control[name] for name in control if name != "ttl"}
+            notices.append("a cache breakpoint of 1h behind one of 5m is sent as one of 5m")
+        is_short = is_short or control.get("ttl") != _LONG
+    return notices
 
 
 def _copied(holders: Iterable[object], levels: int = _LEVELS) -> list[object]:

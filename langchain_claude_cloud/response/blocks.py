@@ -257,20 +257,17 @@ def finish_content(
     """
     if isinstance(content, str):
         return content
+    # The end of a call whose beginning other chunks have stays as it is, to merge with it.
+    headless = () if strip_index else ("tool_call_chunk", "server_tool_call_chunk")
     finished: list[str | JsonObject] = []
     for block in content:
-        if isinstance(block, dict) and (strip_index or not _is_headless(block)):
+        if isinstance(block, dict) and (block.get("name") or block.get("type") not in headless):
             rest = _finish(block, parsed_calls)
             index = {"index": block["index"]} if "index" in block and not strip_index else {}
             finished.append({**rest, **index})
         else:
             finished.append(block)
     return finished
-
-
-def _is_headless(block: JsonObject) -> bool:
-    """Whether a block is the end of a call whose beginning other chunks have."""
-    return str(block.get("type")).endswith("_call_chunk") and not block.get("name")
 
 
 def _finish(streamed: JsonObject, parsed_calls: ParsedToolCalls) -> JsonObject:

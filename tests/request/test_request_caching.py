@@ -88,6 +88,9 @@ class TestCaching:
         long = HumanMessage([{"type": "text", "text": "q", "cache_control": HOUR}])
         request = build([SystemMessage("s"), long], tools=(tool(),), prompt_caching="5m")
         assert markers(request) == {"tools.0": HOUR, "system.0": HOUR, "messages.0.0": HOUR}
+        request = build([short, long])  # marked by several hands
+        assert markers(request) == {"system.0": EPHEMERAL, "messages.0.0": EPHEMERAL}
+        assert "1h" in request.notices[0]
 
     def test_tools_that_are_loaded_on_demand_take_none(self) -> None:
         """The last one that is always there does."""
