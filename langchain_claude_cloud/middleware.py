@@ -22,6 +22,7 @@ from langchain_core.runnables import RunnableBinding
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.request.messages.tool_results import place_results
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON
 
 try:
@@ -225,7 +226,7 @@ class DanglingToolCallMiddleware(_RequestMiddleware):
     as a worker's answer that a supervisor passes on. For them it adds a short user message.
 
     Only the request is changed, in the same way each time. The messages of the thread stay as they
-    are, so a result that comes later is still used.
+    are, so a result that comes later is still used: it is sent right behind its call.
 
     Args:
         message: What the model is told about a call that nobody answered.
@@ -246,26 +247,28 @@ class DanglingToolCallMiddleware(_RequestMiddleware):
         messages = self._answered(request.messages)
         if self.continuation and _needs_user_turn(messages, request.model):
             messages.append(HumanMessage(self.continuation))
-        if len(messages) == len(request.messages):
+        if [*map(id, messages)] == [*map(id, request.messages)]:
             return request
         return request.override(messages=messages)
 
     def _answered(self, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-        """Return the messages, with an error result behind those of each answer that lacks it."""
-        results = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
+        """Return the messages, with the results of each answer's calls right behind it."""
+        found, late = place_results(messages)
         repaired: list[AnyMessage] = []
-        missing: list[ToolMessage] = []
-        for message in messages:
+        missing: list[AnyMessage] = []
+        for index, message in enumerate(messages):
+            if index in late:
+                continue
             if missing and not isinstance(message, ToolMessage):
                 repaired += missing
                 missing = []
             repaired.append(message)
-            if isinstance(message, AIMessage):
-                missing = [
-                    _error_result(call, self._message(call))
-                    for call in message.tool_calls
-                    if call["id"] not in results
-                ]
+            for call in message.tool_calls if isinstance(message, AIMessage) else ():
+                place = found.get((index, call["id"]))
+                if place is None:
+                    missing.append(_error_result(call, self._message(call)))
+                elif place in late:
+                    missing.append(messages[place])
         return repaired + missing
 
 

@@ -68,6 +68,40 @@ async def test_unanswered_calls_get_an_error_result(
     assert emulator.requests[-1].body == sent
 
 
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([_calls("toolu_a"), "Stop.", AIMessage("Fine."), "late a"], [("toolu_a", False)]),
+        ([_calls("toolu_a"), "failed a", AIMessage("Oh."), "late a"], [("toolu_a", True)]),
+        (
+            [_calls("toolu_a"), "failed a", _calls("toolu_a")],
+            [("toolu_a", True), ("toolu_a_2", True)],
+        ),
+        (
+            [_calls("toolu_a"), "Stop.", _calls("toolu_b"), "late a", "done b"],
+            [("toolu_a", False), ("toolu_b", False)],
+        ),
+    ],
+)
+def test_results_that_come_late_go_to_their_call(
+    emulator: CloudEmulator, cloud: str, history: list[Any], expected: list[tuple[str, bool]]
+) -> None:
+    """Behind a later answer the API takes none; a call's first result counts, whatever its id."""
+    messages: list[Any] = [HumanMessage("Send.")]
+    for each in history:
+        kind, _, call = each.partition(" ") if isinstance(each, str) else ("", "", "")
+        if call:
+            status = "error" if kind == "failed" else "success"
+            each = ToolMessage(kind, tool_call_id=f"toolu_{call}", status=status)  # noqa: PLW2901  as it is meant
+        messages.append(each)
+    emulator.reply("Fine.")
+    agent = create_agent(
+        make_model(emulator, cloud), [send], middleware=[DanglingToolCallMiddleware()]
+    )
+    agent.invoke({"messages": [*messages, HumanMessage("And now?")]})
+    assert _results(emulator) == expected
+
+
 def test_a_thread_goes_on_when_an_interrupt_is_answered_by_a_new_message(
     emulator: CloudEmulator, cloud: str
 ) -> None:
