@@ -233,8 +233,8 @@ def _refuse_unsafe(model: str, cloud: Cloud) -> None:
         model,
         cloud,
         "is not a model's name or id: letters, digits, '-', '.', '_', ':' and '@' only, and '/' "
-        f"only inside a Bedrock ARN.{hint} Use a catalogue name such as {_example()!r}, the "
-        "cloud's exact id, or an ARN.",
+        f"only inside a Bedrock ARN.{hint or _did_you_mean(model)} Use a catalogue name such as "
+        f"{_example()!r}, the cloud's exact id, or an ARN.",
     )
 
 
@@ -279,7 +279,7 @@ def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
     Of names that are equally like it the newest goes first; for a family without a version,
     such as ``sonnet``, those are the newest of the family.
     """
-    text = model.lower()[:100].removeprefix("claude-")
+    text = re.sub(r"[^a-z0-9]+", "-", model.lower()[:100]).rpartition("claude-")[2]
     if not re.search(r"\d", text):
         families = served_by_family()
         words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
@@ -320,8 +320,12 @@ def catalogue_name(model: str) -> str | None:
 
 def unknown_model_note(model: str) -> str:
     """Say that the catalogue does not have a model, and what may be meant; empty if it has it."""
-    if model.startswith("arn:") or find(model) is not None:
+    if model.startswith("arn:"):
         return ""
+    if row := find(model):
+        exact = BEDROCK_ID.fullmatch(model)
+        is_other = exact and exact[2] != row.bedrock_id
+        return f"InvokeModel has {row.name} as {row.bedrock_id}." if is_other else ""
     names = nearest_names(model.rpartition("anthropic.")[2])
     meant = f"; did you mean {' or '.join(names)}?" if names else "."
     return f"{model} is not in the catalogue{meant}"

@@ -50,25 +50,45 @@ _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
-_REGION = (
-    REGION,
-    "is malformed. It is a region such as 'us-east-1': a-z, 0-9 and '-' only.",
-)
 _NO_REGION_OF_AWS = (
-    re.compile(r"(?![a-z]{2}(?:-[a-z]+)+-\d{1,2}$).*"),
+    re.compile(r"(?![a-z]{2,4}(?:-[a-z]+)+-\d{1,2}$).*"),
     "is a region of AWS. Google Cloud's are spelled like 'us-east5'; 'global' serves most models.",
 )
 _NO_REGION_OF_GOOGLE = (
     re.compile(r"(?![a-z]+-[a-z]+\d{1,2}$).*"),
     "is a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
 )
+_NO_GEOGRAPHY = (
+    re.compile(r"(?!(?:global|us|eu|jp|au|in|apac|us-gov)$).*"),
+    "is a geography. Give a region such as 'us-east-1', and the geography as inference_profile.",
+)
+_NO_OTHER_GEOGRAPHY = (
+    re.compile(r"(?!(?:jp|au|in|apac|us-gov|europe|asia)$).*"),
+    "is no region. There are 'global', 'us' and 'eu', and single regions such as 'us-east5'.",
+)
+_NO_ZONE = (
+    re.compile(r"(?!.*-\d{1,2}[a-z]$|.*\d-[a-z]$).*"),
+    "is a zone in a region. Leave out the letter at its end.",
+)
+_OF_LABELS = "is malformed. It is a region such as '{}': a-z, 0-9 and '-' only."
+_VERTEX_REGION = (
+    _NO_REGION_OF_AWS,
+    _NO_OTHER_GEOGRAPHY,
+    _NO_ZONE,
+    (REGION, _OF_LABELS.format("us-east5")),
+)
 _PROJECT = (PROJECT, "is malformed. It is a project's id or number, such as 'my-project'.")
 _SHAPES: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
-    "Vertex.region": (_NO_REGION_OF_AWS, _REGION),
-    "Vertex.count_tokens_region": (_NO_REGION_OF_AWS, _REGION),
+    "Vertex.region": _VERTEX_REGION,
+    "Vertex.count_tokens_region": _VERTEX_REGION,
     "Vertex.project": (_PROJECT,),
     "Vertex.quota_project": (_PROJECT,),
-    "Bedrock.region": (_NO_REGION_OF_GOOGLE, _REGION),
+    "Bedrock.region": (
+        _NO_REGION_OF_GOOGLE,
+        _NO_GEOGRAPHY,
+        _NO_ZONE,
+        (REGION, _OF_LABELS.format("us-east-1")),
+    ),
     "Bedrock.project": (
         (
             re.compile(

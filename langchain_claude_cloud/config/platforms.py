@@ -118,10 +118,10 @@ class Vertex(CloudConfig):
         """
         names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
         region = self._effective("region", *names) or "global"
-        if self.request_type == "dedicated" and region == "global":
+        if self.request_type == "dedicated" and region in ("global", "us", "eu"):
             raise self._refusal(
-                "request_type='dedicated' asks for provisioned throughput, which the global "
-                "endpoint does not have. Give the region that the throughput was bought in.",
+                "request_type='dedicated' asks for provisioned throughput, which the endpoint "
+                f"{region!r} does not have. Give the region that the throughput was bought in.",
             )
         return region
 

@@ -785,6 +785,8 @@ def test_importing_the_module_reads_no_file() -> None:
         ("us.anthropic.claude-sonet-4-5", "did you mean claude-sonnet-4-5"),
         ("claude-sonnet-4-5@20250929", ""),
         ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+        ("us.anthropic.claude-opus-4-5", "as anthropic.claude-opus-4-5-20251101-v1:0."),
+        ("claude-opus-4.5", "did you mean claude-opus-4-5"),
         ("zzz", "zzz is not in the catalogue."),
     ],
 )

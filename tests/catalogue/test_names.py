@@ -110,7 +110,16 @@ def test_traces_get_the_catalogues_name(model: str, name: str | None) -> None:
         (lambda: Vertex(count_tokens_region="us-gov-west-1"), "is a region of AWS"),
         (lambda: Bedrock(region="us-east1"), "is a region of Google Cloud.*us-east-1"),
         (lambda: Bedrock(region="europe-west4"), "is a region of Google Cloud"),
+        (lambda: Vertex(region="eusc-de-east-1"), "is a region of AWS"),
+        (lambda: Vertex(region="Global"), "region such as 'us-east5'"),
+        (lambda: Vertex(region="jp"), "'global', 'us' and 'eu'"),
+        (lambda: Vertex(region="us-east5-a"), "is a zone"),
+        (lambda: Bedrock(region="us-east-1a"), "is a zone"),
+        (lambda: Bedrock(region="eu"), "as inference_profile"),
+        (lambda: Bedrock(region="global"), "as inference_profile"),
+        (lambda: Bedrock(region="US-EAST-1"), "region such as 'us-east-1'"),
         (lambda: Vertex(request_type="dedicated", region="global"), "provisioned throughput"),
+        (lambda: Vertex(request_type="dedicated", region="eu"), "provisioned throughput"),
         (
             lambda: ChatClaudeCloud(
                 model="claude-opus-5", platform=Vertex(project="p", request_type="dedicated")
