@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Generic, Literal, NotRequired, TypeVar
 
 import pytest
 from clouds import make_model
 from langchain.agents import create_agent
-from pydantic import BaseModel, RootModel
+from langchain.agents.structured_output import ProviderStrategy
+from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
@@ -57,6 +60,20 @@ class Trip(TypedDict):
     by: NotRequired[str]
 
 
+class Color(Enum):
+    """A colour."""
+
+    RED = "red"
+
+
+@dataclass
+class Chain:
+    """A chain."""
+
+    next: Chain | None = None
+    tags: list[str] = field(default_factory=list)
+
+
 Numbers = RootModel[list[int]]
 Scores = RootModel[dict[str, int]]
 TREE = {"name": "a", "children": [{"name": "b", "children": []}]}
@@ -94,6 +111,14 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "a TypedDict with a key that may be missing": (Trip, {"to": "Porto"}, {"to": "Porto"}),
     "a JSON schema of a union": (UNION, {"value": {"b": 1}}, {"b": 1}),
     "a schema without a title": (BARE, {"a": "x"}, {"a": "x"}),
+    "OpenAI's form": ({"name": "n", "schema": BARE, "strict": True}, {"a": "x"}, {"a": "x"}),
+    "OpenAI's response format": (
+        {"type": "json_schema", "json_schema": {"name": "n", "schema": BARE}},
+        {"a": "x"},
+        {"a": "x"},
+    ),
+    "an enumeration": (Color, {"value": "red"}, "red"),
+    "a dataclass that holds itself": (Chain, {"next": {"next": None}}, {"next": {"next": None}}),
 }
 MAPS: dict[str, tuple[Any, Any, Any]] = {
     "a map at the root": (Scores, {"a": 1}, Scores({"a": 1})),
@@ -104,7 +129,11 @@ MAPS: dict[str, tuple[Any, Any, Any]] = {
     ),
 }
 METHODS = [None, "json_schema", "function_calling", "json_mode"]
-RECURSIVE = {"a recursive class", "its JSON schema, a reference at the root"}
+RECURSIVE = {
+    "a recursive class",
+    "a dataclass that holds itself",
+    "its JSON schema, a reference at the root",
+}
 COMBINATIONS = [
     (kind, method)
     for kind in CASES
@@ -255,6 +284,47 @@ def test_an_agent_gets_a_recursive_response(emulator: CloudEmulator, cloud: str)
     assert found["structured_response"] == Node.model_validate(TREE)
 
 
+class Priced(BaseModel):
+    """Prices by name."""
+
+    prices: dict[str, int] = Field(alias="$prices")
+    box: tuple[int, str]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (Priced, {"$prices": {"tea": 3}, "box": [1, "a"]}),
+        (Pet, {"kind": "cat", "lives": 9}),
+        (UNION, {"b": 1}),
+    ],
+    ids=["map", "alternatives", "dict"],
+)
+def test_an_agents_schema_goes_by_a_tool_where_the_format_cannot_give_it(
+    emulator: CloudEmulator, cloud: str, schema: Any, value: Any
+) -> None:
+    """The tool has the schema as it is; the answer comes back under the schema's own keys."""
+    model = make_model(emulator, cloud)
+    agent = create_agent(model, response_format=ProviderStrategy(schema))
+    as_dict = schema if schema is UNION else schema.model_json_schema()
+    asked = {"type": "json_schema", "json_schema": {"schema": as_dict}}
+    model.invoke("Go.", response_format=asked)
+    (tool,) = emulator.requests[-1].body["tools"]
+    properties = tool["input_schema"]["properties"]
+    wire = dict(value)
+    if schema is Priced:
+        (key,) = properties.keys() - {"box"}
+        wire[key] = wire.pop("$prices")
+        assert properties[key]["additionalProperties"] == {"type": "integer"}
+        assert properties["box"]["prefixItems"]
+    emulator.reply(tool_use("answer_as_structured_output", wire))
+    found = agent.invoke({"messages": [("human", "Go.")]})["structured_response"]
+    assert (found if schema is UNION else found.model_dump(by_alias=True, mode="json")) == value
+    emulator.reply(tool_use("answer_as_structured_output", wire))
+    chunks = list(model.stream("Go.", response_format=asked))
+    assert json.loads("".join(chunk.text for chunk in chunks)) == value
+
+
 @pytest.mark.parametrize("schema", [Page[int]])
 def test_an_agent_gets_an_instance_of_a_generic_class(
     emulator: CloudEmulator, cloud: str, schema: Any
@@ -364,7 +434,8 @@ def test_a_schema_of_another_draft_or_habit_gives_its_value(
     [
         ({"$ref": "https://example.com/other.json"}, "leads nowhere"),
         ({"type": "Date"}, "is no type"),
-        (["string"], "is no JSON schema"),
+        (3, "is no JSON schema"),
+        ({"$ref": "#/properties/a"}, "without end"),
     ],
 )
 def test_a_schema_that_would_be_emptied_is_refused(

@@ -30,7 +30,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
-from langchain_claude_cloud.request.schema import refers_to_itself, schema_tool
+from langchain_claude_cloud.request.schema import is_native, schema_tool
 from langchain_claude_cloud.request.tools import FINE_GRAINED_BETA
 
 logger = logging.getLogger("langchain_claude_cloud")
@@ -127,7 +127,7 @@ class Adaptation:
         if options.output_format is not None and (
             "output_config.format" in known
             or not model.capabilities.structured_output
-            or refers_to_itself(options.output_format["schema"])
+            or not is_native(options.output_format["schema"])
         ):
             options = _format_as_tool(options, options.output_format)
         self.sent = options

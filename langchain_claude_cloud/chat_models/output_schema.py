@@ -107,6 +107,11 @@ class OutputSchema:
 def _json_schema(given: JsonObject | type) -> JsonObject:
     if not isinstance(given, dict):
         return modern_schema(schema_of(given, any_type=True), keep_titles=False)
+    named = given.get("json_schema", given)
+    if isinstance(named, dict) and isinstance(named.get("schema"), dict):  # OpenAI's forms
+        told = {"title": named.get("name"), "description": named.get("description")}
+        about = {key: text for key, text in told.items() if text is not None}
+        return {**about, **modern_schema(named["schema"])}
     if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
         try:
             tool = define_tool(given)

@@ -22,12 +22,7 @@ from pydantic import ValidationError
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import (
-    convert_response_format,
-    has_open_object,
-    refers_to_itself,
-    schema_tool,
-)
+from langchain_claude_cloud.request.schema import is_native, refuse_maps, schema_tool
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 
@@ -236,9 +231,9 @@ def structured_output(
             **arguments,
         )
     else:
+        refuse_maps(wanted.json_schema, str(wanted.json_schema.get("title", wanted.name)))
         named = {"name": wanted.name, "schema": wanted.json_schema}
         asked = {"type": "json_schema", "json_schema": named}
-        convert_response_format(asked)  # what cannot be asked for is refused here
         bound = model.bind(response_format=asked, **arguments)
     return _with_raw(bound, parser) if include_raw else bound | parser
 
@@ -250,10 +245,8 @@ def _best_method(model: BaseChatModel, schema: OutputSchema) -> Method:
     cannot be made to call it may answer with text, which is an error then, where a map would
     be empty without a word.
     """
-    asked = schema.json_schema
-    is_native = (model.profile or {}).get("structured_output")
-    fits = is_native and not has_open_object(asked) and not refers_to_itself(asked)
-    return "json_schema" if fits else "function_calling"
+    has_format = (model.profile or {}).get("structured_output")
+    return "json_schema" if has_format and is_native(schema.json_schema) else "function_calling"
 
 
 def _with_raw(

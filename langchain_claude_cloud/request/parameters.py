@@ -16,6 +16,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.options import RequestOptions
+from langchain_claude_cloud.request.schema import transform_schema
 
 _THINKING_TYPES: Final = ("adaptive", "between_tools", "disabled", "enabled")
 _ACTIVE_THINKING: Final = ("adaptive", "enabled")
@@ -195,8 +196,11 @@ def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
             f"{model.info.name} does not take effort {options.effort!r}; it takes "
             f"{', '.join(levels) or 'no effort: leave it out'}."
         )
-    config = {"effort": options.effort, "format": options.output_format}
-    return {name: value for name, value in config.items() if value is not None}
+    config: JsonObject = {} if options.effort is None else {"effort": options.effort}
+    if options.output_format is not None:
+        schema = transform_schema(options.output_format["schema"])
+        config["format"] = {**options.output_format, "schema": schema}
+    return config
 
 
 def _drop_unfit_sampling(fields: JsonObject, model: ResolvedModel, notices: list[str]) -> None:

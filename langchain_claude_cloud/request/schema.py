@@ -12,6 +12,7 @@ from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.schema_keywords import (
     UnfitSchemaError,
     every_schema,
@@ -66,7 +67,7 @@ def transform_schema(schema: JsonObject) -> JsonObject:
 
 
 def convert_response_format(response_format: object) -> JsonObject | None:
-    """Convert a response format to the API's ``output_config.format``.
+    """Convert a response format to the form of the API's ``output_config.format``.
 
     Args:
         response_format: OpenAI's ``{"type": "json_schema", "json_schema": {"schema": ...}}``,
@@ -74,10 +75,11 @@ def convert_response_format(response_format: object) -> JsonObject | None:
             class or `TypedDict`; None or ``{"type": "text"}`` for free text.
 
     Returns:
-        ``{"type": "json_schema", "schema": ...}`` with the schema as the API takes it, or None.
+        ``{"type": "json_schema", "schema": ...}``, or None. `transform_schema` makes the schema one
+        that structured outputs take, if it `is_native`.
 
     Raises:
-        InvalidInputError: There is no schema in it, or one with a map, which would be empty.
+        InvalidInputError: There is no schema in it, or none of an object.
     """
     if response_format is None:
         return None
@@ -112,19 +114,32 @@ def schema_tool(name: str, schema: JsonObject) -> JsonObject:
 
 def _format(schema: JsonObject) -> JsonObject:
     schema = modern_schema(schema)
-    if schema.get("type", "object") != "object" or (
-        "properties" not in schema and any(key in schema for key in _UNIONS)
-    ):
+    try:
+        if not _is_object(schema):
+            read_input_schema(schema)  # a tool may have alternatives that are objects
+    except UnfitSchemaError as error:
         raise InvalidInputError(
-            "response_format must be an object at its root, not a list, a union or a plain value. "
+            "response_format must be an object at its root, not a list or a plain value. "
             "Put it into a property of an object, or use with_structured_output, which does that."
-        )
-    refuse_maps(schema, str(schema.get("title", "response_format")))
-    return {"type": "json_schema", "schema": transform_schema(schema)}
+        ) from error
+    return {"type": "json_schema", "schema": schema}
 
 
-def refers_to_itself(schema: JsonObject) -> bool:
-    """Whether a schema is recursive, which structured outputs do not take; tools do."""
+def is_native(schema: JsonObject) -> bool:
+    """Whether structured outputs can give what a schema asks for.
+
+    They take no alternatives at the root and no schema that refers to itself, and give no maps. A
+    tool's arguments may be all of that.
+    """
+    return _is_object(schema) and not has_open_object(schema) and not _refers_to_itself(schema)
+
+
+def _is_object(schema: JsonObject) -> bool:
+    is_union = "properties" not in schema and any(key in schema for key in _UNIONS)
+    return schema.get("type", "object") == "object" and not is_union
+
+
+def _refers_to_itself(schema: JsonObject) -> bool:
     references = {
         f"#/{holder}/{name}": _references(part)
         for holder in DEFINITIONS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.utils.function_calling import convert_to_openai_function
@@ -155,11 +157,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _schema_of_model(given: object) -> JsonObject | None:
-    """Return the schema that a pydantic class, a function or a tool has of its own.
+    """Return the schema that a class, a function or a tool has of its own.
 
     langchain-core puts definitions in the place of the references to them, and what refers to
     itself becomes empty there.
     """
+    if isinstance(given, type) and (is_dataclass(given) or issubclass(given, Enum)):
+        return TypeAdapter(given).json_schema()
     if inspect.isfunction(given):
         # Importing it would cost 6 ms at start.
         from langchain_core.tools.base import create_schema_from_function  # noqa: PLC0415

@@ -252,19 +252,21 @@ class MessageAccumulator(Generic[T]):
         is_structured_output = (
             announced["type"] == "tool_use" and announced["name"] == STRUCTURED_OUTPUT_TOOL
         )
+        renamer = None
+        if self.names is not None and KINDS.get(announced["type"]) == "client_tool":
+            name = self.names.own_name(_string(announced["name"]))
+            renamer = self.names.renamer(name)
+            if isinstance(given, dict) and given:
+                given = self.names.own_input(name, given)
+            announced = {**announced, "name": name, "input": given}
         if is_structured_output:
             announced = {"type": "text", "text": dump_arguments(given) if given else ""}
         kind = KINDS.get(announced["type"], "whole")
         start = {key: value for key, value in announced.items() if value is not None}
-        block = Block(kind, start, is_structured_output=is_structured_output)
+        block = Block(kind, start, is_structured_output=is_structured_output, renamer=renamer)
         if kind in ("client_tool", "server_tool"):
             _string(start["id"])
             _string(start["name"])
-        if kind == "client_tool" and self.names is not None:
-            name = start["name"] = self.names.own_name(start["name"])
-            block.renamer = self.names.renamer(name)
-            if isinstance(given, dict) and given:
-                start["input"] = self.names.own_input(name, given)
         self._by_index[index] = block
         if kind != "text":
             self._show(block)
@@ -306,7 +308,7 @@ class MessageAccumulator(Generic[T]):
             text = _string(delta[key] or "")
             if key == "signature":
                 block.signature = text
-            elif key == "partial_json" and not block.is_structured_output:
+            elif key == "partial_json":
                 self._arguments(block, text)
             else:
                 self._text(block, text)
@@ -318,7 +320,9 @@ class MessageAccumulator(Generic[T]):
     def _arguments(self, block: Block, fragment: str) -> None:
         if block.renamer is not None:
             fragment = block.renamer.feed(fragment)
-        if fragment:
+        if block.is_structured_output:
+            self._text(block, fragment)
+        elif fragment:
             block.json.append(fragment)
             self._outputs += self._handler.arguments_delta(block, fragment)
 
