@@ -46,7 +46,10 @@ def test_all_fields() -> None:
         "top_k": 3,
         "stop_sequences": ["END"],
         "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
-        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
+        "output_config": {
+            "effort": "low",
+            "format": {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}},
+        },
         "metadata": {"user_id": "u"},
         "brand_new": [1],
     }
