@@ -86,7 +86,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 def described(emulator: CloudEmulator) -> list[dict[str, Any]]:
     """What the jobs' creations said, in order."""
-    return [job.described for job in emulator._state.batches.bedrock_jobs.values()]
+    return [job.shown for job in emulator._state.batches.bedrock_jobs.values()]
 
 
 def ended(job: BatchJob) -> BatchStatus:

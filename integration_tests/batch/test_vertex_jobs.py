@@ -167,7 +167,7 @@ def test_what_is_missing_is_asked_again(
     status, results = finished(again)
     assert [result.error for result in results] == [None] * 10
     job_of_missing = list(status.jobs)[-1].rpartition("/")[2]
-    asked = emulator._state.batches.vertex_jobs[job_of_missing].resource["completionStats"]
+    asked = emulator._state.batches.vertex_jobs[job_of_missing].shown["completionStats"]
     assert asked["successfulCount"] == str(len(missing))
 
 
@@ -209,9 +209,9 @@ def test_options_reach_the_job(
     options = VertexBatch(labels={"team": "a"}, kms_key=key, service_account=account)
     submit(llm, prompts(1), storage=FOLDER, reference=tmp_path / "a.json", options=options)
     (job,) = emulator._state.batches.vertex_jobs.values()
-    assert job.resource["labels"] == {"team": "a"}
-    assert job.resource["encryptionSpec"] == {"kmsKeyName": key}
-    assert job.resource["serviceAccount"] == account
+    assert job.shown["labels"] == {"team": "a"}
+    assert job.shown["encryptionSpec"] == {"kmsKeyName": key}
+    assert job.shown["serviceAccount"] == account
     for wrong, problem in (
         (VertexBatch(labels={"Team": "a"}), "label 'Team'"),
         (VertexBatch(kms_key="k"), "kms_key is 'k'"),
@@ -340,8 +340,8 @@ def test_the_commands(
     submitting = ["submit", str(inputs), "--storage", storage, "--model", "claude-sonnet-4-6"]
     command("batch", *submitting, "--option", 'labels={"team": "a"}')
     (job,) = emulator._state.batches.vertex_jobs.values()
-    assert job.resource["labels"] == {"team": "a"}
-    while job.resource["state"] != "JOB_STATE_SUCCEEDED":
+    assert job.shown["labels"] == {"team": "a"}
+    while job.shown["state"] != "JOB_STATE_SUCCEEDED":
         command("batch", "status", str(inputs))
     command("batch", "wait", str(inputs))
     command("batch", "results", str(inputs), str(answers))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.testing.matching import Match, tool_result
     from langchain_claude_cloud.testing.recording.recording import Recording
     from langchain_claude_cloud.testing.scripting import Fault, Replay, Reply
-    from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+    from langchain_claude_cloud.testing.server.batch_state import BatchFault
     from langchain_claude_cloud.testing.server.state import AwsKey
     from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
 
@@ -54,7 +54,7 @@ __all__ = [
 
 _HOMES: Final = {
     "AwsKey": "server.state",
-    "BatchFault": "server.batch_faults",
+    "BatchFault": "server.batch_state",
     "CloudEmulator": "emulator",
     "ControlRequest": "wire",
     "Fault": "scripting",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from langchain_claude_cloud.errors.types import Cloud
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault, BatchFaultKind
+from langchain_claude_cloud.testing.server.batch_state import BatchFault, BatchFaultKind
 from langchain_claude_cloud.testing.server.state import State
 
 if TYPE_CHECKING:

@@ -90,6 +90,13 @@ def server_tool_use(
     return Block(kind="json", payload=payload)
 
 
+def content_blocks(content: object) -> list[JsonObject]:
+    """Return the content of a message, a result or a system prompt as blocks."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+
 def as_block(value: Block | str | Mapping[str, object]) -> Block:
     """Return a block from what a test may write: a block, a text, or block JSON."""
     if isinstance(value, Block):

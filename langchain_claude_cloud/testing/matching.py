@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.blocks import content_blocks
 from langchain_claude_cloud.testing.wire import ReceivedRequest
 
 Match: TypeAlias = str | Callable[[ReceivedRequest], bool]
@@ -70,14 +71,8 @@ def _newest(body: JsonObject) -> list[JsonObject]:
     for message in reversed(messages if isinstance(messages, list) else []):
         if not isinstance(message, dict) or message.get("role") == "assistant":
             break
-        blocks = [*_blocks(message.get("content")), *blocks]
+        blocks = [*content_blocks(message.get("content")), *blocks]
     return blocks
-
-
-def _blocks(content: object) -> list[JsonObject]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
 
 
 def _text(content: object) -> str:
@@ -85,7 +80,7 @@ def _text(content: object) -> str:
 
 
 def _texts(content: object) -> Iterator[str]:
-    for block in _blocks(content):
+    for block in content_blocks(content):
         yield str(block.get("text", ""))
         yield from _texts(block.get("content"))
 
@@ -96,6 +91,6 @@ def _called(body: JsonObject) -> dict[str, str]:
     return {
         str(block.get("id")): str(block.get("name"))
         for message in (messages if isinstance(messages, list) else [])
-        for block in _blocks(message.get("content") if isinstance(message, dict) else None)
+        for block in content_blocks(message.get("content") if isinstance(message, dict) else None)
         if block.get("type") == "tool_use"
     }

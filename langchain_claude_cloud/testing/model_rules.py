@@ -1,8 +1,9 @@
 """The rules of each Claude model, derived from its id: what it supports and what it refuses.
 
-Written apart from the package's own catalogue on purpose: a wrong line there must be
-refused here. Facts: platform.claude.com models overview, migration guides and the
-Bedrock and Vertex pages of October and November 2026.
+Written apart from the package's own catalogue on purpose: a wrong capability there must be
+refused here. Sizes and the names of inference profiles are the catalogue's. Other facts:
+platform.claude.com's overview of models and migration guides, and the pages of Bedrock and
+Vertex AI, of October and November 2026.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
+from langchain_claude_cloud.catalogue.models import ModelInfo, find, newest_of_family
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud
 
 _ORDER_A = re.compile(
@@ -157,18 +159,18 @@ class ModelRules:
     @property
     def context_window(self) -> int:
         """Tokens of context, without a beta."""
-        return 1_000_000 if self.version >= (4, 6) else 200_000
+        return self._row.context_window
 
     @property
     def max_output(self) -> int:
         """The largest accepted ``max_tokens``."""
-        if self.version >= (4, 6):
-            return 128_000
-        if self.version >= (4, 5) or self._is("sonnet", (4, 0)) or self.version == (3, 7):
-            return 64_000
-        if self.version >= (4, 0):
-            return 32_000
-        return 8_192 if self.version >= (3, 5) else 4_096
+        return self._row.max_output_tokens
+
+    @property
+    def bedrock_prefixes(self) -> frozenset[str]:
+        """What Bedrock's inference profiles of the model start with; empty if that is not known."""
+        row = find(self.name)
+        return frozenset(row.bedrock_prefixes if row is not None else ())
 
     @property
     def min_cacheable(self) -> int:
@@ -180,6 +182,10 @@ class ModelRules:
         if self.version >= (5, 0) and self.family != "sonnet":
             return 512
         return 1_024
+
+    @property
+    def _row(self) -> ModelInfo:
+        return find(self.name) or newest_of_family(self.name)
 
     def _is(self, family: str, version: tuple[int, int]) -> bool:
         return (self.family, self.version) == (family, version)
@@ -212,28 +218,3 @@ def _is_misspelled(model: str) -> bool:
 def _plain(model: str) -> str:
     name = re.sub(r"-v\d+(?::\d+)?$", "", model) if not model.endswith("-v2") else model
     return name.removesuffix("@default").replace("@", "-")
-
-
-def bedrock_profiles(rules: ModelRules) -> frozenset[str] | None:
-    """Return the inference profile prefixes of a model; None if any is believable."""
-    wide = {"global", "us", "eu"}
-    table: dict[tuple[str, tuple[int, int]], set[str]] = {
-        ("fable", (5, 0)): wide,
-        ("fable", (5, 1)): {"global", "us"},
-        ("opus", (5, 5)): wide | {"jp", "au"},
-        ("opus", (5, 0)): wide | {"jp", "au", "in"},
-        ("sonnet", (5, 5)): wide,
-        ("sonnet", (5, 0)): wide | {"jp", "au", "in", "us-gov"},
-        ("haiku", (5, 5)): wide | {"jp", "au"},
-        ("opus", (4, 8)): wide | {"jp", "au", "us-gov"},
-        ("opus", (4, 7)): wide | {"jp", "au"},
-        ("opus", (4, 6)): wide | {"jp", "apac", "au"},
-        ("sonnet", (4, 6)): wide | {"jp", "au"},
-        ("opus", (4, 5)): wide,
-        ("sonnet", (4, 5)): wide | {"jp", "au", "us-gov"},
-        ("haiku", (4, 5)): wide | {"jp", "au", "in"},
-        ("opus", (4, 1)): {"us"},
-        ("sonnet", (4, 0)): wide | {"apac"},
-    }
-    known = table.get((rules.family, rules.version))
-    return None if known is None else frozenset(known)

@@ -103,6 +103,18 @@ class Filter:
         return matches(self.match, request)
 
 
+class FilterSettings(TypedDict, total=False):
+    """The keyword arguments of every entry: the fields of `Filter`."""
+
+    platform: Cloud | None
+    region: str | None
+    operation: Asked | None
+    times: int | None
+    match: Match | None
+    field: str | tuple[str, ...] | None
+    beta: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply(Filter):
     """A scripted answer.
@@ -136,7 +148,7 @@ class Reply(Filter):
         _check("stop_reason", self.stop_reason, _STOP_REASONS)
 
 
-class ReplySettings(TypedDict, total=False):
+class ReplySettings(FilterSettings, total=False):
     """The keyword arguments of `CloudEmulator.reply`: the fields of `Reply`."""
 
     stop_reason: str | None
@@ -145,13 +157,6 @@ class ReplySettings(TypedDict, total=False):
     usage: JsonObject | None
     chunk: int | None
     delay: float
-    platform: Cloud | None
-    region: str | None
-    operation: Asked | None
-    times: int | None
-    match: Match | None
-    field: str | tuple[str, ...] | None
-    beta: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +232,7 @@ class Fault(Filter):
     after_events: int = 3
 
 
-class FaultSettings(TypedDict, total=False):
+class FaultSettings(FilterSettings, total=False):
     """The keyword arguments of `CloudEmulator.fault`: the fields of `Fault`."""
 
     status: int | None
@@ -248,26 +253,12 @@ class FaultSettings(TypedDict, total=False):
     error_event: JsonObject | None
     exception: str | None
     after_events: int
-    platform: Cloud | None
-    region: str | None
-    operation: Asked | None
-    times: int | None
-    match: Match | None
-    field: str | tuple[str, ...] | None
-    beta: str | None
 
 
-class ReplaySettings(TypedDict, total=False):
+class ReplaySettings(FilterSettings, total=False):
     """The keyword arguments of `CloudEmulator.replay` beside the recording."""
 
     piece: int | None
-    platform: Cloud | None
-    region: str | None
-    operation: Asked | None
-    times: int | None
-    match: Match | None
-    field: str | tuple[str, ...] | None
-    beta: str | None
 
 
 Entry = Reply | Replay | Fault

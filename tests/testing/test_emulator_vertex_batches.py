@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,7 @@ class Jobs:
         while not seen or seen[-1] not in ENDED:
             job = self.ask("GET", name).json()
             seen.append(job["state"].removeprefix("JOB_STATE_"))
+            time.sleep(0.01)
         return seen, job
 
     def run(self, **changes: object) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def rows_of(buckets: storage.Client, job: dict[str, Any]) -> list[str]:
 def test_job_over_cloud_storage(jobs: Jobs, buckets: storage.Client) -> None:
     """States advance; every record has a row; a bad request is a row with a status."""
     records = [record(f"r{number}") for number in range(5)] + [record("bad", max_tokens=0)]
+    records.append({"custom_id": "text", "request": "no JSON"})
     buckets.bucket("data").blob("in.jsonl").upload_from_string(lines(*records))
     created = jobs.ask("POST", body=job_of(labels={"a": "b"})).json()
     assert created["state"] == "JOB_STATE_PENDING"
@@ -121,9 +124,10 @@ def test_job_over_cloud_storage(jobs: Jobs, buckets: storage.Client) -> None:
     assert rows["r1"]["response"]["type"] == "message"
     assert rows["r1"]["status"] == ""
     assert "max_tokens" in rows["bad"]["status"]
+    assert "valid dictionary" in rows["text"]["status"]
     assert job["completionStats"] == {
         "successfulCount": "5",
-        "failedCount": "1",
+        "failedCount": "2",
         "incompleteCount": "0",
     }
 

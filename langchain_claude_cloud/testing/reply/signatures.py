@@ -14,6 +14,7 @@ import hmac
 import json
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.blocks import content_blocks
 
 _KEY = b"langchain-claude-cloud emulator"
 _MARK = b"\x12\x2eemulated"
@@ -78,17 +79,11 @@ def bindings(model: str, body: JsonObject) -> list[bytes]:
         else:
             found.append(digest.digest())
         role = message["role"]
-        for block in _blocks(message["content"]):
-            digest.update(_canonical([role, block]))
+        for block in content_blocks(message["content"]):
+            if block["type"] not in _THINKING:
+                digest.update(_canonical([role, block]))
     found.append(found[-1] if role == "assistant" else digest.digest())
     return found
-
-
-def _blocks(content: object) -> list[object]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    blocks = content if isinstance(content, list) else []
-    return [each for each in blocks if not (isinstance(each, dict) and each["type"] in _THINKING)]
 
 
 def _canonical(value: object) -> bytes:

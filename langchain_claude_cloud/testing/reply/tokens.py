@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.blocks import content_blocks
 
 _CHARACTERS = 4
 _MEDIA_TOKENS = 1_600
@@ -92,17 +93,11 @@ def count_input(body: JsonObject) -> int:
 def _pieces(body: JsonObject) -> Iterator[tuple[str, object]]:
     for tool in body.get("tools") or []:
         yield "tool", tool
-    for block in _blocks(body.get("system")):
+    for block in content_blocks(body.get("system")):
         yield "system", block
     for message in body.get("messages") or []:
-        for block in _blocks(message.get("content")):
+        for block in content_blocks(message.get("content")):
             yield str(message.get("role")), block
-
-
-def _blocks(content: object) -> list[object]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return list(content) if isinstance(content, list) else []
 
 
 def _part(piece: tuple[str, object]) -> Part:

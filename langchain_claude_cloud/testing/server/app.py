@@ -26,6 +26,7 @@ from langchain_claude_cloud.testing.server import (
     bedrock_control,
     bedrock_messages,
     bigquery,
+    cloud_storage,
     generation,
     google,
     model_garden,
@@ -147,10 +148,6 @@ class EmulatorApp:
 def _of_google(state: State, request: Incoming) -> Outgoing | None:
     """Answer a request for storage, a token or metadata; None for any other."""
     if request.raw_path.startswith(_STORAGE):
-        from langchain_claude_cloud.testing.server import (  # noqa: PLC0415  few tests need it
-            cloud_storage,
-        )
-
         return cloud_storage.serve(state, request)
     if bigquery.is_bigquery(request):
         return bigquery.serve(state, request)

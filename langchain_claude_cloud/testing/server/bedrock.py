@@ -16,11 +16,7 @@ from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
 from langchain_claude_cloud.testing.call import Call, Target
-from langchain_claude_cloud.testing.model_rules import (
-    ModelRules,
-    bedrock_profiles,
-    rules_for,
-)
+from langchain_claude_cloud.testing.model_rules import ModelRules, rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_id, make_uuid
 from langchain_claude_cloud.testing.server.sigv4 import (
@@ -250,8 +246,8 @@ def rules_of(state: State, target: Target) -> ModelRules:
     rules = rules_for(model.removeprefix("anthropic."))
     if rules is None or not model.startswith("anthropic.") or not _has_bedrock_form(model, rules):
         return _unknown()
-    profiles = bedrock_profiles(rules)
-    if prefix is not None and profiles is not None and prefix not in profiles:
+    known = rules.bedrock_prefixes
+    if prefix is not None and known and prefix not in known:
         return _unknown()
     counting = target.operation == "count_tokens"
     if prefix is None and arn is None and rules.version >= (4, 0) and not counting:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +11,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server import bedrock, generation, s3
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault
+from langchain_claude_cloud.testing.server.batch_state import BedrockJob
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Refusal
 
@@ -28,9 +27,7 @@ class _Counts:
     tokens_out: int = 0
 
 
-def answer_records(
-    state: State, job: JsonObject, fault: BatchFault | None, stopped: threading.Event
-) -> JsonObject:
+def answer_records(state: State, job: BedrockJob) -> JsonObject:
     """Answer a job's records and write what came of them.
 
     Returns:
@@ -39,36 +36,31 @@ def answer_records(
     Raises:
         Refusal: The input cannot be read, or the output cannot be written.
     """
-    if fault is not None and fault.kind == "failed":
+    if job.fault_kind == "failed":
         raise Refusal(500, "Internal service error. Try again.")
     if not state.s3_url:
         raise Refusal(500, "The emulator has no Amazon S3: call create_s3_bucket.")
     with s3.client_of(state.s3_url) as client:
-        return _answer_files(state, client, job, fault, stopped)
+        return _answer_files(state, client, job)
 
 
-def _answer_files(
-    state: State,
-    client: Any,  # noqa: ANN401  boto3's
-    job: JsonObject,
-    fault: BatchFault | None,
-    stopped: threading.Event,
-) -> JsonObject:
-    source = job["inputDataConfig"]["s3InputDataConfig"]["s3Uri"]
-    target = job["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"].rstrip("/")
+def _answer_files(state: State, client: Any, job: BedrockJob) -> JsonObject:  # noqa: ANN401  boto3's
+    source = job.shown["inputDataConfig"]["s3InputDataConfig"]["s3Uri"]
+    target = job.shown["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"].rstrip("/")
     for permission, uri in (("s3:GetObject", source), ("s3:PutObject", target)):
         if f"service_agent:{permission}" in state.batches.denied:
-            raise Refusal(403, f"The role {job['roleArn']} may not {permission} on {uri}.")
+            raise Refusal(403, f"The role {job.shown['roleArn']} may not {permission} on {uri}.")
     bucket = s3.split(source)[0]
     files = s3.files_at(client, source)
     total = _check(state, client, bucket, files)
-    wanted = _how_many(total, fault)
+    wanted = job.answered_of(total)
     counts, left = _Counts(), wanted
-    output_bucket, prefix = s3.split(f"{target}/{job['jobArn'].rpartition('/')[2]}")
+    output_bucket, prefix = s3.split(f"{target}/{job.shown['jobArn'].rpartition('/')[2]}")
     for key in files:
-        lines = _answers(state, job, s3.lines_of(client, bucket, key), counts, left, stopped)
+        lines = _answers(state, job, s3.lines_of(client, bucket, key), counts, left)
         name = f"{prefix}/{key.rpartition('/')[2]}.out"
-        s3.write_shuffled(client, output_bucket, name, lines, _damage(fault))
+        corrupt = job.fault_kind == "corrupt_line"
+        s3.write_shuffled(client, output_bucket, name, lines, corrupt=corrupt)
         left = wanted - counts.succeeded - counts.failed
     shown: JsonObject = {
         "totalRecordCount": total,
@@ -80,24 +72,6 @@ def _answer_files(
     manifest = dumps({**shown, **tokens}).encode()
     client.put_object(Bucket=output_bucket, Key=f"{prefix}/manifest.json.out", Body=manifest)
     return shown
-
-
-def _how_many(total: int, fault: BatchFault | None) -> int:
-    if fault is None or fault.kind not in {"expired", "partly_completed"}:
-        return total
-    return total // 2 if fault.answered is None else fault.answered
-
-
-def _damage(fault: BatchFault | None) -> Any:  # noqa: ANN401  a function of lines
-    """Return what cuts the first line of a file's first block in half, if it is to be."""
-    left = [fault is not None and fault.kind == "corrupt_line"]
-
-    def damage(block: list[bytes]) -> None:
-        if left[0]:
-            left[0] = False
-            block[0] = block[0][: len(block[0]) // 2]
-
-    return damage
 
 
 def _check(state: State, client: Any, bucket: str, files: list[str]) -> int:  # noqa: ANN401  boto3's
@@ -134,19 +108,14 @@ def _record(key: str, number: int, line: bytes) -> JsonObject:
 
 
 def _answers(
-    state: State,
-    job: JsonObject,
-    lines: Iterator[bytes],
-    counts: _Counts,
-    most: int,
-    stopped: threading.Event,
+    state: State, job: BedrockJob, lines: Iterator[bytes], counts: _Counts, most: int
 ) -> Iterator[bytes]:
     for number, line in enumerate(lines):
-        if stopped.is_set() or number >= most:
+        if job.stopped.is_set() or number >= most:
             return
         record = json.loads(line)
         try:
-            message = _answer(state, job, record["modelInput"])
+            message = _answer(state, job.shown, record["modelInput"])
         except Refusal as refused:
             counts.failed += 1
             record["error"] = {"errorCode": refused.status, "errorMessage": refused.message}

@@ -20,7 +20,7 @@ from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
-from langchain_claude_cloud.testing.server.batch_jobs import BedrockJob, timestamp
+from langchain_claude_cloud.testing.server.batch_state import BedrockJob, timestamp
 from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT
 from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
@@ -71,7 +71,7 @@ def serve(state: State, request: Incoming) -> Outgoing:
         if action == "StopModelInvocationJob":
             _stop(job)
             return _answer(request, {})
-        return _answer(request, job.look())
+        return _answer(request, job.advance())
 
 
 def _action(method: str, found: re.Match[str] | None) -> tuple[str, str]:
@@ -103,15 +103,13 @@ def _create(state: State, request: Incoming) -> Outgoing:
     jobs = state.batches.bedrock_jobs
     token = body.get("clientRequestToken")
     for known in jobs.values():
-        if token is not None and known.described.get("clientRequestToken") == token:
-            return _answer(request, {"jobArn": known.described["jobArn"]})
+        if token is not None and known.shown.get("clientRequestToken") == token:
+            return _answer(request, {"jobArn": known.shown["jobArn"]})
     region = scope_of(request)[1] or state.settings.region
     target = Target(cloud="bedrock", operation="invoke", model=body["modelId"], region=region)
     bedrock.rules_of(state, target)
     under_way = [
-        job
-        for job in jobs.values()
-        if not job.is_over and job.described["modelId"] == body["modelId"]
+        job for job in jobs.values() if not job.is_over and job.shown["modelId"] == body["modelId"]
     ]
     most = state.settings.batch_jobs_at_once or _JOBS_AT_ONCE
     if len(under_way) >= most:
@@ -124,10 +122,10 @@ def _create(state: State, request: Incoming) -> Outgoing:
     identifier = sha256(f"{len(jobs)}{body['jobName']}".encode()).hexdigest()[:12]
     arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:model-invocation-job/{identifier}"
     shown = {"jobArn": arn, "status": "Submitted", "submitTime": timestamp()}
-    job = BedrockJob({**body, **shown}, region, state.batches.take_fault("bedrock"))
+    job = BedrockJob({**body, **shown}, state.batches.take_fault("bedrock"))
     jobs[identifier] = job
     threading.Thread(target=_work, args=(state, job), daemon=True, name=arn).start()
-    if job.fault is not None and job.fault.kind == "lost_response":
+    if job.fault_kind == "lost_response":
         return Outgoing(0, {})
     return _answer(request, {"jobArn": arn})
 
@@ -180,25 +178,25 @@ def _check_place(body: JsonObject, config: str, kind: str) -> None:
 
 def _work(state: State, job: BedrockJob) -> None:
     """Answer the records of a job; runs in the job's thread."""
-    kind = job.fault.kind if job.fault is not None else ""
+    end = _ENDS.get(job.fault_kind, "Completed")
     try:
-        job.counts = bedrock_batch_data.answer_records(state, job.described, job.fault, job.stopped)
-        job.end = "Stopped" if job.stopped.is_set() else _ENDS.get(kind, "Completed")
-        if job.end == "Expired":
-            job.message = "The job timed out before it was finished."
+        job.results = bedrock_batch_data.answer_records(state, job)
+        if end == "Expired":
+            job.results["message"] = "The job timed out before it was finished."
     except Refusal as refused:
-        job.end, job.message = "Failed", refused.message
+        job.results, end = {"message": refused.message}, "Failed"
     except Exception as error:  # noqa: BLE001  the storage is gone, for example
-        job.end, job.message = "Failed", f"Internal service error: {error}"
+        job.results, end = {"message": f"Internal service error: {error}"}, "Failed"
+    job.end = "Stopped" if job.stopped.is_set() and end != "Failed" else end
 
 
 def _stop(job: BedrockJob) -> None:
     if job.is_over:
         raise cloud_refusal(
-            409, f"The job is in status {job.described['status']}.", "ConflictException"
+            409, f"The job is in status {job.shown['status']}.", "ConflictException"
         )
     job.stopped.set()
-    job.described["status"], job.end = "Stopping", "Stopped"
+    job.shown["status"], job.end = "Stopping", "Stopped"
 
 
 def _job(state: State, identifier: str) -> BedrockJob:
@@ -213,10 +211,10 @@ def _job(state: State, identifier: str) -> BedrockJob:
 def _list(state: State, request: Incoming) -> JsonObject:
     query = dict(parse_qsl(request.query))
     found = [
-        dict(job.described)
+        dict(job.shown)
         for job in state.batches.bedrock_jobs.values()
-        if query.get("nameContains", "") in job.described["jobName"]
-        and query.get("statusEquals", job.described["status"]) == job.described["status"]
+        if query.get("nameContains", "") in job.shown["jobName"]
+        and query.get("statusEquals", job.shown["status"]) == job.shown["status"]
     ]
     start, size = int(query.get("nextToken", 0)), int(query.get("maxResults", 1000))
     page: JsonObject = {"invocationJobSummaries": found[start : start + size]}

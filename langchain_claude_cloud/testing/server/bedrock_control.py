@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.model_rules import bedrock_profiles, rules_for
+from langchain_claude_cloud.testing.model_rules import rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
@@ -161,7 +161,10 @@ def _summary(region: str, model: str) -> JsonObject:
 
 def _prefixes(model: str) -> frozenset[str]:
     rules = rules_for(model)
-    return (bedrock_profiles(rules) if rules else None) or frozenset()
+    # Before Claude 4 models are served on demand, and their profiles are not listed any more.
+    if rules is None or rules.version < (4, 0):
+        return frozenset()
+    return rules.bedrock_prefixes
 
 
 def _foundation_arn(region: str, model_id: str) -> str:

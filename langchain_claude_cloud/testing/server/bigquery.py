@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.testing.server import google, google_data, vertex
+from langchain_claude_cloud.testing.server import google, vertex
 from langchain_claude_cloud.testing.server.batch_state import Table, TableName
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
@@ -45,20 +47,20 @@ def serve(state: State, request: Incoming) -> Outgoing:
         vertex.check_credentials(state, request)
         return _route(state, request, names)
     except Refusal as refused:
-        return google_data.error_response(refused)
+        return google.error_response(refused)
 
 
 def _route(state: State, request: Incoming, names: Mapping[str, str]) -> Outgoing:
     if "table" in names:
         return _table_request(state, request, names)
     if "tables" in names and request.method == "GET":
-        return google_data.answer(_tables(state, names))
+        return google.answer(_tables(state, names))
     if "upload" in names:
         return _upload(state, request, names["project"])
     if "job" in names and request.method == "GET":
         if names["job"] not in state.batches.warehouse.jobs:
             raise cloud_refusal(404, f"Not found: Job {names['project']}:{names['job']}")
-        return google_data.answer(state.batches.warehouse.jobs[names["job"]])
+        return google.answer(state.batches.warehouse.jobs[names["job"]])
     raise cloud_refusal(404, f"The emulator has no {request.method} {request.raw_path}.")
 
 
@@ -105,8 +107,8 @@ def _table_request(state: State, request: Incoming, names: Mapping[str, str]) ->
         del state.batches.warehouse.tables[name]
         return Outgoing(204, {})
     if "data" in names:
-        return google_data.answer(_page(table, google_data.query_of(request)))
-    return google_data.answer(_described(table, name))
+        return google.answer(_page(table, google.query_of(request)))
+    return google.answer(_described(table, name))
 
 
 def _described(table: Table, name: TableName) -> JsonObject:
@@ -150,12 +152,12 @@ def _cell(value: object, kind: str) -> str | None:
 
 
 def _upload(state: State, request: Incoming, project: str) -> Outgoing:
-    query = google_data.query_of(request)
+    query = google.query_of(request)
     if "upload_id" in query:
         return _piece(state, request, project, query["upload_id"])
     if query.get("uploadType") == "multipart":
-        metadata, content = google_data.parts_of(request)
-        return google_data.answer(_load(state, project, _job_of(metadata), content))
+        metadata, content = _parts_of(request)
+        return google.answer(_load(state, project, _job_of(metadata), content))
     upload = f"upload-{len(state.batches.warehouse.uploads)}"
     job = _job_of(request.body)
     _check_load(state, project, job)
@@ -175,7 +177,7 @@ def _piece(state: State, request: Incoming, project: str, upload: str) -> Outgoi
     if found[3] != str(len(content)):
         return Outgoing(308, {"range": f"bytes=0-{len(content) - 1}"} if content else {})
     del state.batches.warehouse.uploads[upload]
-    return google_data.answer(_load(state, project, job, bytes(content)))
+    return google.answer(_load(state, project, job, bytes(content)))
 
 
 def _job_of(body: bytes) -> JsonObject:
@@ -249,3 +251,19 @@ def _fill(state: State, name: TableName, load: JsonObject, rows: list[Any]) -> s
     table.rows.extend(rows)
     state.batches.warehouse.tables[name] = table
     return None
+
+
+def _parts_of(request: Incoming) -> tuple[bytes, bytes]:
+    """Return the two parts of a ``multipart/related`` upload: metadata and content.
+
+    Raises:
+        Refusal: The body has not two parts.
+    """
+    kind = (request.header("content-type") or "").encode()
+    message = BytesParser(policy=HTTP).parsebytes(
+        b"content-type: " + kind + b"\r\n\r\n" + request.body
+    )
+    parts = [each.get_payload(decode=True) for each in message.walk() if not each.is_multipart()]
+    if len(parts) != 2 or not all(isinstance(each, bytes) for each in parts):  # noqa: PLR2004
+        raise cloud_refusal(400, "Multipart must have two parts: metadata and media.")
+    return bytes(parts[0]), bytes(parts[1])

@@ -109,44 +109,34 @@ def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
 
 
 def _message(state: State, call: Call, entry: Reply | Fault | None) -> events.Message:
-    usage = state.cache.use(
-        call.body,
-        scope=f"{call.cloud}:{call.region}:{call.rules.name}",
-        minimum=call.rules.min_cacheable,
-    )
-    base = events.Message(
+    seed = call.seed
+    reply = entry if isinstance(entry, Reply) else Reply(blocks=entry.blocks if entry else ())
+    if reply.blocks:
+        seed = hashlib.sha256(seed + repr(reply.blocks).encode()).digest()
+    else:
+        answer = stand_in_answer(call)
+        reply = replace(
+            reply,
+            blocks=answer.blocks,
+            stop_reason=reply.stop_reason or answer.stop_reason,
+            stop_sequence=reply.stop_sequence or answer.stop_sequence,
+        )
+    return events.Message(
         cloud=call.cloud,
         model=call.rules.name,
-        seed=call.seed,
-        blocks=(),
-        stop_reason="end_turn",
-        input_usage=usage,
+        seed=seed,
+        blocks=reply.blocks,
+        stop_reason=reply.stop_reason or events.stop_reason_for(reply.blocks),
+        stop_sequence=reply.stop_sequence,
+        stop_details=reply.stop_details,
+        input_usage=state.cache.use(
+            call.body,
+            scope=f"{call.cloud}:{call.region}:{call.rules.name}",
+            minimum=call.rules.min_cacheable,
+        ),
+        usage=reply.usage or {},
+        chunk=reply.chunk,
         binding=bindings(call.rules.name, call.body)[-1] if call.binds_thinking else b"",
-    )
-    if entry is None or not entry.blocks:
-        said = stand_in_answer(call)
-        message = replace(
-            base,
-            blocks=said.blocks,
-            stop_reason=said.stop_reason,
-            stop_sequence=said.stop_sequence,
-        )
-        return _scripted(message, entry) if isinstance(entry, Reply) else message
-    seed = hashlib.sha256(call.seed + repr(entry.blocks).encode()).digest()
-    message = replace(
-        base, seed=seed, blocks=entry.blocks, stop_reason=events.stop_reason_for(entry.blocks)
-    )
-    return _scripted(message, entry) if isinstance(entry, Reply) else message
-
-
-def _scripted(message: events.Message, entry: Reply) -> events.Message:
-    return replace(
-        message,
-        stop_reason=entry.stop_reason or message.stop_reason,
-        stop_sequence=entry.stop_sequence or message.stop_sequence,
-        stop_details=entry.stop_details,
-        usage=entry.usage or {},
-        chunk=entry.chunk,
     )
 
 

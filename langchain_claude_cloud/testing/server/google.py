@@ -1,4 +1,4 @@
-"""Google's token endpoint and a metadata server."""
+"""Google's token endpoint and metadata server; what its data services have in common."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import binascii
 import json
 import time
 from functools import cache
-from urllib.parse import parse_qs
+from http import HTTPStatus
+from urllib.parse import parse_qs, parse_qsl
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import Incoming, Outgoing, cloud_refusal
+from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _JSON = {"content-type": "application/json; charset=utf-8"}
+_DATA_JSON = {"content-type": "application/json; charset=UTF-8"}
+_REASONS = {401: "authError", 403: "forbidden", 404: "notFound", 409: "duplicate"}
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # google-auth signs for this one whatever the key file's token_uri is.
@@ -41,6 +45,24 @@ def check_permission(state: State, permission: str, resource: str) -> None:
             f"{email} does not have {permission} access to {resource}. Permission '{permission}' "
             "denied on resource (or it may not exist).",
         )
+
+
+def error_response(refused: Refusal) -> Outgoing:
+    """Return an error as the older JSON APIs of Google word it, with a reason."""
+    reason = _REASONS.get(refused.status, "invalid")
+    detail = {"message": refused.message, "domain": "global", "reason": reason}
+    error = {"code": refused.status, "message": refused.message, "errors": [detail]}
+    return Outgoing(refused.status, _DATA_JSON, dumps({"error": error}).encode())
+
+
+def answer(value: JsonObject, status: int = HTTPStatus.OK) -> Outgoing:
+    """Return JSON."""
+    return Outgoing(status, _DATA_JSON, dumps(value).encode())
+
+
+def query_of(request: Incoming) -> dict[str, str]:
+    """Return the parameters of a query string."""
+    return dict(parse_qsl(request.query, keep_blank_values=True))
 
 
 @cache

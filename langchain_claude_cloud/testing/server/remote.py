@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import (
@@ -72,12 +72,12 @@ def _parsed(request: Incoming) -> JsonObject:
 
 def _reply(given: JsonObject) -> Reply:
     blocks = tuple(map(_block, given.pop("content", [])))
-    return Reply(blocks=blocks, **_settings(given, ReplySettings.__annotations__))
+    return Reply(blocks=blocks, **_settings(given, get_type_hints(ReplySettings)))
 
 
 def _fault(given: JsonObject) -> Any:  # noqa: ANN401  # make_fault's
     kind, blocks = given.pop("kind", None), [_block(each) for each in given.pop("content", [])]
-    settings: Any = _settings(given, FaultSettings.__annotations__)
+    settings: Any = _settings(given, get_type_hints(FaultSettings))
     if kind is None:
         return make_fault(*blocks, **settings)
     known = {each.name.lower(): each for each in FaultKind}

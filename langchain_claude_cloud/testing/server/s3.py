@@ -6,7 +6,7 @@ import itertools
 import logging
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,15 +97,20 @@ def write_shuffled(
     bucket: str,
     key: str,
     lines: Iterable[bytes],
-    damage: Callable[[list[bytes]], None],
+    *,
+    corrupt: bool,
 ) -> None:
-    """Write lines in another order, a thousand at a time so that their number costs no memory."""
+    """Write lines in another order, a thousand at a time so that their number costs no memory.
+
+    The first one can be cut in half.
+    """
     shuffling = random.Random(0)  # noqa: S311  no secret
     rest = iter(lines)
     with tempfile.TemporaryFile() as file:
         while block := list(itertools.islice(rest, _BLOCK)):
             shuffling.shuffle(block)
-            damage(block)
+            if corrupt:
+                block[0], corrupt = block[0][: len(block[0]) // 2], False
             file.write(b"".join(line + b"\n" for line in block))
         file.seek(0)
         client.upload_fileobj(file, bucket, key)

@@ -69,6 +69,7 @@ class Settings:
             50,000 on Bedrock.
         batch_bytes: How long a file with records may be on Vertex AI; 1 GB on Bedrock.
         batch_fewest_records: How many records a job on Bedrock has at least.
+        workspace: The workspace of Claude Platform on AWS.
     """
 
     strict: bool = True
@@ -105,6 +106,7 @@ class EmulatorSettings(TypedDict, total=False):
     batch_records: int | None
     batch_bytes: int
     batch_fewest_records: int
+    workspace: str
 
 
 class State:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
-import threading
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -19,8 +18,7 @@ from langchain_claude_cloud.testing.server import (
     generation,
     vertex,
 )
-from langchain_claude_cloud.testing.server.batch_faults import BatchFault
-from langchain_claude_cloud.testing.server.batch_state import Table, TableName
+from langchain_claude_cloud.testing.server.batch_state import Table, TableName, VertexJob, timestamp
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Refusal, cloud_refusal
 
@@ -32,9 +30,7 @@ _ROWS_A_FILE: Final = 20_000
 _COLUMNS: Final = {"custom_id": "STRING", "request": "JSON", "response": "JSON", "status": "STRING"}
 
 
-def answer_records(
-    state: State, job: JsonObject, fault: BatchFault | None, cancelled: threading.Event
-) -> JsonObject:
+def answer_records(state: State, job: VertexJob) -> JsonObject:
     """Answer a job's records and write what came of them.
 
     Returns:
@@ -43,29 +39,25 @@ def answer_records(
     Raises:
         Refusal: The input cannot be read, or the output cannot be written.
     """
-    _check_output(state, job["outputConfig"])
-    records = list(_records(state, job["inputConfig"]))
+    if job.fault_kind == "failed":
+        raise cloud_refusal(500, "Internal error occurred. Please retry.")
+    _check_output(state, job.shown["outputConfig"])
+    records = list(_records(state, job.shown["inputConfig"]))
     most = state.settings.batch_records or _RECORDS
     if len(records) > most:
         raise cloud_refusal(400, f"The input has {len(records)} records; {most} are allowed.")
     _check_records(records)
-    wanted = records[: _how_many(records, fault)]
+    wanted = records[: job.answered_of(len(records))]
     # The service promises no order; a seed keeps a test's the same.
     random.Random(len(wanted)).shuffle(wanted)  # noqa: S311  no secret
-    rows = [_row(state, job, each) for each in wanted if not cancelled.is_set()]
-    output = _write(state, job, rows, corrupt=fault is not None and fault.kind == "corrupt_line")
+    rows = [_row(state, job.shown, each) for each in wanted if not job.stopped.is_set()]
+    output = _write(state, job.shown, rows, corrupt=job.fault_kind == "corrupt_line")
     failed = sum(1 for row in rows if row["status"])
     stats = {"successfulCount": str(len(rows) - failed), "failedCount": str(failed)}
     return {
         "outputInfo": output,
         "completionStats": stats | {"incompleteCount": str(len(records) - len(rows))},
     }
-
-
-def _how_many(records: list[JsonObject], fault: BatchFault | None) -> int:
-    if fault is None or fault.kind not in {"expired", "partly_completed"}:
-        return len(records)
-    return len(records) // 2 if fault.answered is None else fault.answered
 
 
 def _check_agent(state: State, permission: str, resource: str) -> None:
@@ -148,7 +140,8 @@ def _row(state: State, job: JsonObject, record: JsonObject) -> JsonObject:
 
 def _answer(state: State, job: JsonObject, request: object) -> JsonObject:
     if isinstance(request, str):  # a column of strings
-        request = json.loads(request)
+        with suppress(ValueError):
+            request = json.loads(request)
     if not isinstance(request, dict):
         raise Refusal(400, "request: Input should be a valid dictionary")
     _, project, _, region, *_ = job["name"].split("/")
@@ -169,8 +162,7 @@ def _write(state: State, job: JsonObject, rows: list[JsonObject], *, corrupt: bo
         return _write_table(state, job["outputConfig"]["bigqueryDestination"]["outputUri"], rows)
     bucket, prefix = _split(job["outputConfig"]["gcsDestination"]["outputUriPrefix"])
     model = job["model"].rpartition("/")[2]
-    stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    folder = f"{prefix.rstrip('/')}/prediction-{model}-{stamp}".lstrip("/")
+    folder = f"{prefix.rstrip('/')}/prediction-{model}-{timestamp()}".lstrip("/")
     for number, start in enumerate(range(0, len(rows), _ROWS_A_FILE), 1):
         lines = [dumps(row) for row in rows[start : start + _ROWS_A_FILE]]
         if corrupt:

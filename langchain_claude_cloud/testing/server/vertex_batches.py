@@ -21,10 +21,9 @@ from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.model_rules import rules_for
-from langchain_claude_cloud.testing.server import google, google_data, vertex, vertex_batch_data
-from langchain_claude_cloud.testing.server.batch_jobs import VertexJob, timestamp
+from langchain_claude_cloud.testing.server import google, vertex, vertex_batch_data
+from langchain_claude_cloud.testing.server.batch_state import VertexJob, timestamp
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.server.vertex_batch_checks import check_job
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, Refusal, cloud_refusal
 
 _PATH: Final = re.compile(
@@ -34,10 +33,33 @@ _PATH: Final = re.compile(
 _FILTER: Final = re.compile(r'\s*(display_name|state|labels\.[\w-]+)\s*=\s*"?([^"]*?)"?\s*')
 _PAGE: Final = 100
 _JOBS_AT_ONCE: Final = 4
+_FAILED: Final = "JOB_STATE_FAILED"
 _ENDS: Final = {
-    "failed": "JOB_STATE_FAILED",
     "expired": "JOB_STATE_EXPIRED",
     "partly_completed": "JOB_STATE_PARTIALLY_SUCCEEDED",
+}
+
+_FIELDS: Final = frozenset(
+    {"displayName", "model", "inputConfig", "outputConfig", "labels", "encryptionSpec"}
+    | {"serviceAccount", "modelParameters"}
+)
+_MODEL: Final = re.compile(r"publishers/anthropic/models/[a-z0-9.@-]+")
+_LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE: Final = re.compile(r"[a-z0-9_-]{0,63}")
+_KEY: Final = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+_EMAIL: Final = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+")
+_GCS: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?")
+_BIGQUERY: Final = re.compile(r"bq://[^.]+\.[^.]+\.[^.]+")
+_LONGEST_NAME: Final = 128
+_MOST_LABELS: Final = 64
+_Place = tuple[str, str, re.Pattern[str]]
+_SOURCES: Final[Mapping[str, _Place]] = {
+    "jsonl": ("gcsSource", "uris", _GCS),
+    "bigquery": ("bigquerySource", "inputUri", _BIGQUERY),
+}
+_DESTINATIONS: Final[Mapping[str, _Place]] = {
+    "jsonl": ("gcsDestination", "outputUriPrefix", _GCS),
+    "bigquery": ("bigqueryDestination", "outputUri", _BIGQUERY),
 }
 
 
@@ -65,12 +87,11 @@ def serve(state: State, request: Incoming) -> Outgoing:
         answer = _ACTIONS[action](state, request, names)
     if action == "create" and _is_lost(state, answer["name"]):
         return Outgoing(0, {})
-    return google_data.answer(answer)
+    return google.answer(answer)
 
 
 def _is_lost(state: State, name: str) -> bool:
-    fault = state.batches.vertex_jobs[name.rpartition("/")[2]].fault
-    return fault is not None and fault.kind == "lost_response"
+    return state.batches.vertex_jobs[name.rpartition("/")[2]].fault_kind == "lost_response"
 
 
 def _action(method: str, names: Mapping[str, str]) -> str:
@@ -92,7 +113,7 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
         body = json.loads(request.body)
     except ValueError:
         raise cloud_refusal(400, "Invalid JSON payload received.") from None
-    check_job(state, body)
+    _check_job(state, body)
     model = body["model"].rpartition("/")[2]
     rules = rules_for(model)
     if rules is None:
@@ -104,15 +125,69 @@ def _create(state: State, request: Incoming, names: Mapping[str, str]) -> JsonOb
     name = f"projects/{names['project']}/locations/{names['region']}/batchPredictionJobs/{number}"
     now = timestamp()
     resource = {**body, "name": name, "state": "JOB_STATE_PENDING", "createTime": now}
-    job = VertexJob(
-        resource | {"updateTime": now}, names["region"], state.batches.take_fault("vertex")
-    )
+    job = VertexJob(resource | {"updateTime": now}, state.batches.take_fault("vertex"))
     state.batches.vertex_jobs[number] = job
-    job.thread = threading.Thread(
-        target=_work, args=(state, job), daemon=True, name=f"job-{number}"
-    )
-    job.thread.start()
-    return dict(job.resource)
+    threading.Thread(target=_work, args=(state, job), daemon=True, name=f"job-{number}").start()
+    return dict(job.shown)
+
+
+def _check_job(state: State, body: object) -> None:
+    """Refuse a job that the API does not take.
+
+    Raises:
+        Refusal: 400, which names the field; 403 for a service account that may not be used.
+    """
+    if not isinstance(body, dict):
+        raise cloud_refusal(400, "Invalid JSON payload received.")
+    for name in body:
+        if name not in _FIELDS:
+            raise cloud_refusal(
+                400,
+                f'Invalid JSON payload received. Unknown name "{name}" at '
+                "'batch_prediction_job': Cannot find field.",
+            )
+    _check_text(body, "displayName", re.compile(f".{{1,{_LONGEST_NAME}}}", re.DOTALL))
+    _check_text(body, "model", _MODEL)
+    _check_place(body, "inputConfig", "instancesFormat", _SOURCES)
+    _check_place(body, "outputConfig", "predictionsFormat", _DESTINATIONS)
+    _check_labels(body.get("labels", {}))
+    if "encryptionSpec" in body:
+        _check_text(body["encryptionSpec"], "kmsKeyName", _KEY)
+    if "serviceAccount" in body:
+        _check_text(body, "serviceAccount", _EMAIL)
+        google.check_permission(
+            state, "iam.serviceAccounts.actAs", f"the service account {body['serviceAccount']}"
+        )
+
+
+def _check_text(values: object, name: str, form: re.Pattern[str]) -> None:
+    value = values.get(name) if isinstance(values, dict) else None
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise cloud_refusal(400, f"Invalid value for {name}: {value!r}.")
+
+
+def _check_place(
+    body: JsonObject, config: str, format_name: str, known: Mapping[str, _Place]
+) -> None:
+    given = body.get(config)
+    if not isinstance(given, dict) or given.get(format_name) not in known:
+        raise cloud_refusal(
+            400, f"{config}.{format_name} must be one of {sorted(known)} for this model."
+        )
+    where, name, form = known[given[format_name]]
+    if given.keys() != {format_name, where}:
+        raise cloud_refusal(400, f"{config} must have {where} for {given[format_name]}.")
+    value = given[where].get(name) if isinstance(given[where], dict) else None
+    for each in value if isinstance(value, list) and value else [value]:
+        _check_text({name: each}, name, form)
+
+
+def _check_labels(labels: object) -> None:
+    if not isinstance(labels, dict) or len(labels) > _MOST_LABELS:
+        raise cloud_refusal(400, f"At most {_MOST_LABELS} labels are allowed.")
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name) or not _LABEL_VALUE.fullmatch(str(value)):
+            raise cloud_refusal(400, f"Invalid label: {name}: {value}.")
 
 
 def _check_quota(state: State, model: str) -> None:
@@ -127,35 +202,29 @@ def _check_quota(state: State, model: str) -> None:
 
 def _work(state: State, job: VertexJob) -> None:
     """Answer the records of a job; runs in the job's thread."""
-    kind = job.fault.kind if job.fault is not None else None
+    end = _ENDS.get(job.fault_kind, "JOB_STATE_SUCCEEDED")
     try:
-        if kind == "failed":
-            raise cloud_refusal(500, "Internal error occurred. Please retry.")
-        job.results = vertex_batch_data.answer_records(
-            state, job.resource, job.fault, job.cancelled
-        )
-        end = _ENDS.get(kind or "", "JOB_STATE_SUCCEEDED")
-        job.end = "JOB_STATE_CANCELLED" if job.cancelled.is_set() else end
-        if job.end == "JOB_STATE_EXPIRED":
+        job.results = vertex_batch_data.answer_records(state, job)
+        if end == "JOB_STATE_EXPIRED":
             job.results["error"] = {"code": 4, "message": "The job did not finish within 24 hours."}
     except Refusal as refused:
         code = {403: 7, 404: 5, 500: 13}.get(refused.status, 3)
-        job.results = {"error": {"code": code, "message": refused.message}}
-        job.end = "JOB_STATE_FAILED"
+        job.results, end = {"error": {"code": code, "message": refused.message}}, _FAILED
+    except Exception as error:  # noqa: BLE001  a job that never ends would be waited for
+        job.results, end = {"error": {"code": 13, "message": f"Internal error: {error}"}}, _FAILED
+    job.end = "JOB_STATE_CANCELLED" if job.stopped.is_set() and end != _FAILED else end
 
 
 def _list(state: State, request: Incoming, names: Mapping[str, str]) -> JsonObject:
-    query = google_data.query_of(request)
+    query = google.query_of(request)
     start = int(query.get("pageToken") or 0)
     size = min(int(query.get("pageSize") or _PAGE), _PAGE)
     fits = _filter_of(query.get("filter", ""))
     parent = f"projects/{names['project']}/locations/{names['region']}/"
     jobs = [
-        each
-        for each in state.batches.vertex_jobs.values()
-        if each.resource["name"].startswith(parent)
+        each for each in state.batches.vertex_jobs.values() if each.shown["name"].startswith(parent)
     ]
-    looked = [dict(each.look()) for each in reversed(jobs)]
+    looked = [each.advance() for each in reversed(jobs)]
     found = [each for each in looked if fits(each)]
     page: JsonObject = {"batchPredictionJobs": found[start : start + size]} if found else {}
     end = start + size
@@ -188,15 +257,15 @@ def _job(state: State, names: Mapping[str, str]) -> VertexJob:
 
 
 def _get(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
-    return dict(_job(state, names).look())
+    return _job(state, names).advance()
 
 
 def _cancel(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonObject:
     job = _job(state, names)
     if job.is_over:
-        raise cloud_refusal(400, f"The job is in state {job.resource['state']}.")
-    job.cancelled.set()
-    job.resource["state"] = "JOB_STATE_CANCELLING"
+        raise cloud_refusal(400, f"The job is in state {job.shown['state']}.")
+    job.stopped.set()
+    job.shown["state"] = "JOB_STATE_CANCELLING"
     job.end = "JOB_STATE_CANCELLED"
     return {}
 
@@ -206,7 +275,7 @@ def _delete(state: State, _request: Incoming, names: Mapping[str, str]) -> JsonO
     if not job.is_over:
         raise cloud_refusal(400, "The job must be in a terminal state before it is deleted.")
     del state.batches.vertex_jobs[names["job"]]
-    return {"name": f"{job.resource['name']}/operations/1", "done": True}
+    return {"name": f"{job.shown['name']}/operations/1", "done": True}
 
 
 _ACTIONS: Final[Mapping[str, Callable[[State, Incoming, Mapping[str, str]], JsonObject]]] = {

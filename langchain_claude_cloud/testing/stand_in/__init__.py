@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from langchain_claude_cloud.testing.stand_in.answer import Answer, answer
+from langchain_claude_cloud.testing.stand_in.answer import answer
 
-__all__ = ["Answer", "answer"]
+__all__ = ["answer"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing.blocks import content_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,12 @@ def read(body: JsonObject) -> Conversation:
 def _turns(body: JsonObject) -> Iterator[tuple[str, list[JsonObject]]]:
     turns: list[tuple[str, list[JsonObject]]] = []
     for message in body.get("messages") or []:
-        role, blocks = str(message.get("role")), blocks_of(message.get("content"))
+        role, blocks = str(message.get("role")), content_blocks(message.get("content"))
         if turns and turns[-1][0] == role:
             turns[-1] = (role, [*turns[-1][1], *blocks])
         elif role != "system":
             turns.append((role, blocks))
     yield from turns
-
-
-def blocks_of(content: object) -> list[JsonObject]:
-    """Return content as blocks, whether it was a string or a list."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
 
 
 def _read_user(conversation: Conversation, blocks: list[JsonObject], names: dict[str, str]) -> None:
@@ -95,14 +89,14 @@ def _read_user(conversation: Conversation, blocks: list[JsonObject], names: dict
 
 
 def _text(content: object) -> str:
-    texts = (str(b.get("text", "")) for b in blocks_of(content) if b.get("type") == "text")
+    texts = (str(b.get("text", "")) for b in content_blocks(content) if b.get("type") == "text")
     return "\n".join(text for text in texts if text)
 
 
 def _result_text(content: object) -> str:
     return "\n".join(
         str(block["text"]) if "text" in block else f"[{_media_name(block)}]"
-        for block in blocks_of(content)
+        for block in content_blocks(content)
     )
 
 

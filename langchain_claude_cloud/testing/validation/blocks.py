@@ -13,9 +13,9 @@ from langchain_claude_cloud.testing.validation.fields import (
     anything,
     boolean,
     check_fields,
-    dictionary,
     items,
     list_of,
+    mapping,
     nullable,
     obj,
     string,
@@ -42,25 +42,25 @@ def _identifier(path: str, value: object) -> None:
 _RESULT = {
     "tool_use_id": Field(_identifier, required=True),
     "content": Field(anything, required=True),
-    "caller": Field(nullable(dictionary)),
+    "caller": Field(nullable(mapping)),
     **_CACHE,
 }
 _CALL = {
     "id": Field(_identifier, required=True),
     "name": Field(string, required=True),
-    "input": Field(dictionary, required=True),
-    "caller": Field(nullable(dictionary)),
+    "input": Field(mapping, required=True),
+    "caller": Field(nullable(mapping)),
     **_CACHE,
 }
 BLOCKS: Mapping[str, Mapping[str, Field]] = {
     "text": {
         "text": Field(string, required=True),
-        "citations": Field(nullable(list_of(dictionary))),
+        "citations": Field(nullable(list_of(mapping))),
         **_CACHE,
     },
     "image": {
         "source": Field(check_image_source, required=True),
-        "transformations": Field(nullable(dictionary)),
+        "transformations": Field(nullable(mapping)),
         **_CACHE,
     },
     "document": {
@@ -113,7 +113,7 @@ _ASSISTANT_ONLY = frozenset({"tool_use", "thinking", "redacted_thinking", "serve
 _USER_ONLY = frozenset({"tool_result", "image"})
 
 
-def check_block(path: str, value: object, role: str, version: str, betas: Collection[str]) -> str:
+def check_block(path: str, value: object, role: str, version: str, betas: Collection[str]) -> None:
     """Check one content block of a message.
 
     Args:
@@ -123,15 +123,12 @@ def check_block(path: str, value: object, role: str, version: str, betas: Collec
         version: The API version, which decides about some keys.
         betas: What the request asks for, which decides about some blocks.
 
-    Returns:
-        The block's type.
-
     Raises:
         Refusal: The block is not valid there.
     """
     compacts = any(beta.startswith("compact-") for beta in betas)
-    kind = tagged(path, value, BLOCKS if compacts else _WITHOUT_BETA)
-    block: JsonObject = value if isinstance(value, dict) else {}
+    block = tagged(path, value, BLOCKS if compacts else _WITHOUT_BETA)
+    kind = str(block["type"])
     if kind in _ASSISTANT_ONLY and role != "assistant":
         raise invalid(path, f"`{kind}` blocks can only be in `assistant` messages")
     if kind in _USER_ONLY and role != "user":
@@ -142,7 +139,6 @@ def check_block(path: str, value: object, role: str, version: str, betas: Collec
         _check_nested(path, block, kind)
     if version == "2026-10-21":
         _check_new_version(path, block, kind, role)
-    return kind
 
 
 def check_text(path: str, block: JsonObject) -> None:
@@ -168,8 +164,9 @@ def _check_nested(path: str, block: JsonObject, kind: str) -> None:
     place = f"{path}.{kind}.source.content" if kind == "document" else f"{path}.{kind}.content"
     tags = {"tool_result": _IN_RESULT, "document": _NESTED}.get(kind, {"text": BLOCKS["text"]})
     for index, item in enumerate(items(place, content)):
-        if tagged(f"{place}.{index}", item, tags) == "text" and isinstance(item, dict):
-            check_text(f"{place}.{index}", item)
+        block = tagged(f"{place}.{index}", item, tags)
+        if block["type"] == "text":
+            check_text(f"{place}.{index}", block)
 
 
 def check_thinking(path: str, block: JsonObject, *, latest: bool) -> None:

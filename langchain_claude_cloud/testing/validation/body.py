@@ -13,8 +13,8 @@ from langchain_claude_cloud.testing.validation.fields import (
     between,
     boolean,
     check_fields,
-    dictionary,
     list_of,
+    mapping,
     nullable,
     obj,
     string,
@@ -80,9 +80,9 @@ def _fields(call: Call) -> dict[str, Field]:
         # Taken and ignored on Vertex: betas are in force through the header (litellm#22321).
         fields["anthropic_beta"] = Field(list_of(string))
     if call.betas & _CONTEXT_BETAS:
-        fields["context_management"] = Field(nullable(dictionary))
+        fields["context_management"] = Field(nullable(mapping))
     if "compact-2026-09-04" in call.betas:
-        fields["compaction"] = Field(nullable(dictionary))
+        fields["compaction"] = Field(nullable(mapping))
     return fields
 
 

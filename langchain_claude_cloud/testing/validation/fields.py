@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.wire import invalid
 
-Check = Callable[[str, object], None]
+Check = Callable[[str, object], object]
+"""Refuses a value; what it returns is for other callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +42,6 @@ def boolean(path: str, value: object) -> None:
         raise invalid(path, "Input should be a valid boolean")
 
 
-def integer(path: str, value: object) -> None:
-    """Accept a whole number."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise invalid(path, "Input should be a valid integer")
-
-
-def number(path: str, value: object) -> None:
-    """Accept a number."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise invalid(path, "Input should be a valid number")
-
-
-def dictionary(path: str, value: object) -> None:
-    """Accept an object with any keys."""
-    if not isinstance(value, dict):
-        raise invalid(path, "Input should be a valid dictionary")
-
-
 def nullable(check: Check) -> Check:
     """Return a check that accepts null besides."""
 
@@ -85,8 +68,9 @@ def at_least(least: int) -> Check:
     """Return a check for a whole number that is not smaller than a bound."""
 
     def run(path: str, value: object) -> None:
-        integer(path, value)
-        if isinstance(value, int) and value < least:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise invalid(path, "Input should be a valid integer")
+        if value < least:
             raise invalid(path, f"Input should be greater than or equal to {least}")
 
     return run
@@ -96,8 +80,9 @@ def between(low: float, high: float) -> Check:
     """Return a check for a number in a closed range."""
 
     def run(path: str, value: object) -> None:
-        number(path, value)
-        if isinstance(value, int | float) and not low <= value <= high:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise invalid(path, "Input should be a valid number")
+        if not low <= value <= high:
             raise invalid(path, f"range: {low:g}..{high:g}")
 
     return run
@@ -153,8 +138,8 @@ def check_fields(path: str, value: JsonObject, fields: Mapping[str, Field]) -> N
             raise invalid(f"{prefix}{name}", "Extra inputs are not permitted")
 
 
-def tagged(path: str, value: object, tags: Mapping[str, Mapping[str, Field]]) -> str:
-    """Check an object whose ``type`` decides its keys; return the type.
+def tagged(path: str, value: object, tags: Mapping[str, Mapping[str, Field]]) -> JsonObject:
+    """Return an object whose ``type`` decides its keys.
 
     Raises:
         Refusal: The type is missing or unknown, or a key is wrong.
@@ -166,7 +151,7 @@ def tagged(path: str, value: object, tags: Mapping[str, Mapping[str, Field]]) ->
     if not isinstance(tag, str) or tag not in tags:
         raise unexpected_tag(path, tag, tuple(tags))
     check_fields(f"{path}.{tag}", block, {"type": Field(anything, required=True), **tags[tag]})
-    return tag
+    return block
 
 
 def unexpected_tag(path: str, tag: object, expected: tuple[str, ...]) -> Exception:

@@ -9,7 +9,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.validation.fields import (
     Field,
     anything,
-    mapping,
     one_of,
     string,
     tagged,
@@ -46,8 +45,7 @@ _DOCUMENT_SOURCES = {
 
 def check_image_source(path: str, value: object) -> None:
     """Check the source of an image."""
-    tagged(path, value, _IMAGE_SOURCES)
-    source = mapping(path, value)
+    source = tagged(path, value, _IMAGE_SOURCES)
     data = _decoded(f"{path}.base64.data", str(source["data"]))
     if len(source["data"]) > _MAX_IMAGE:
         size = len(source["data"])
@@ -73,8 +71,8 @@ def _image_type(data: bytes) -> str | None:
 
 def check_document_source(path: str, value: object) -> None:
     """Check the source of a document."""
-    kind = tagged(path, value, _DOCUMENT_SOURCES)
-    source = mapping(path, value)
+    source = tagged(path, value, _DOCUMENT_SOURCES)
+    kind = source["type"]
     if kind == "content":
         return
     data = str(source["data"])

@@ -10,7 +10,6 @@ from langchain_claude_cloud.testing.validation.fields import (
     Field,
     at_least,
     check_fields,
-    dictionary,
     mapping,
     nullable,
     obj,
@@ -62,9 +61,9 @@ def check_options(call: Call) -> None:
 def _check_thinking(call: Call) -> None:
     if "thinking" not in call.body:
         return
-    kind = tagged("thinking", call.body["thinking"], _THINKING)
+    thinking = tagged("thinking", call.body["thinking"], _THINKING)
+    kind = thinking["type"]
     _check_thinking_type(call, kind)
-    thinking = mapping("thinking", call.body["thinking"])
     betas = {"updates": "thinking-display-updates-2026-08-18"}
     needed = betas.get(str(thinking.get("display")))
     if needed is not None and needed not in call.betas:
@@ -139,7 +138,7 @@ def _check_output_config(call: Call) -> None:
     check_fields(
         "output_config",
         config,
-        {"effort": Field(nullable(string)), "format": Field(nullable(dictionary))},
+        {"effort": Field(nullable(string)), "format": Field(nullable(mapping))},
     )
     _check_effort(call, config.get("effort"))
     if config.get("format") is not None:
@@ -167,7 +166,7 @@ def _check_format(value: JsonObject) -> None:
         value,
         {
             "type": Field(one_of("json_schema"), required=True),
-            "schema": Field(dictionary, required=True),
+            "schema": Field(mapping, required=True),
         },
     )
     check_schema(f"{path}.schema", value["schema"])

@@ -11,7 +11,6 @@ from langchain_claude_cloud.testing.validation.fields import (
     Field,
     boolean,
     check_fields,
-    dictionary,
     items,
     list_of,
     mapping,
@@ -41,14 +40,14 @@ _COMMON = {
     "allowed_callers": Field(nullable(list_of(string))),
     "cache_control": Field(CACHE_CONTROL),
     "defer_loading": Field(nullable(boolean)),
-    "input_examples": Field(nullable(list_of(dictionary))),
+    "input_examples": Field(nullable(list_of(mapping))),
     "strict": Field(nullable(boolean)),
 }
 _CUSTOM = {
     "type": Field(nullable(string)),
     "name": Field(string, required=True),
     "description": Field(nullable(string)),
-    "input_schema": Field(dictionary, required=True),
+    "input_schema": Field(mapping, required=True),
     "eager_input_streaming": Field(nullable(boolean)),
     **_COMMON,
 }
@@ -158,8 +157,8 @@ def _check_input_schema(path: str, tool: JsonObject) -> None:
 
 
 def _check_choice(call: Call, names: list[str]) -> None:
-    kind = tagged("tool_choice", call.body["tool_choice"], _CHOICES)
-    choice = mapping("tool_choice", call.body["tool_choice"])
+    choice = tagged("tool_choice", call.body["tool_choice"], _CHOICES)
+    kind = choice["type"]
     if not names:
         raise Refusal(400, "tool_choice: tool_choice may only be specified while providing tools.")
     if kind == "tool" and choice["name"] not in names:
