@@ -32,7 +32,7 @@ NAME_LIMIT: Final = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
 NOT_JSON: Final = "not JSON"
-"""The reason of an error whose body no cloud would have written."""
+"""The reason of an error whose body no cloud would have written, JSON or not."""
 
 _READ_BYTES: Final = 4 * BODY_LIMIT
 _ERRORS: Final = range(400, 600)
@@ -41,8 +41,11 @@ _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
 _LONGEST_NUMBER: Final = 64
 _TEXTS: Final = ("originalMessage", "message", "Message", "error_description", "detail", "error")
+# Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...".
 _INNER_JSON: Final = re.compile(
-    r"\s*(?:[^{}\[\]]{0,200}(?:errors?|failed|response|returned)\s*:\s*)?([\[{].*)", re.DOTALL
+    r"\s*(?:[^{}\[\]]{0,200}(?:(?:errors?|failed|response|returned)\s*:|Exception(?: \w+)? -)\s*)?"
+    r"([\[{].*?)(?:\. Received Model Group=.*)?",
+    re.DOTALL,
 )
 
 
@@ -80,6 +83,8 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     parsed = _read(payload, text)
     ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
     wait = _retry_after(lower)
+    # FastAPI, which gateways are made with, has its own form.
+    is_foreign = payload is None or (isinstance(payload, dict) and set(payload) == {"detail"})
     # With FAILED_DEPENDENCY, Bedrock says that the model refused; the body says with what.
     if status in _ERRORS and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status):
         parsed = replace(parsed, status=status)
@@ -90,7 +95,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
         request_id=next(filter(None, ids), None),
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
-        reasons=parsed.reasons | ({NOT_JSON} if payload is None and text.strip() else set()),
+        reasons=parsed.reasons | ({NOT_JSON} if is_foreign and text.strip() else set()),
         clock_skew=_seconds_since(lower.get("date", "")),
     )
 
@@ -160,11 +165,13 @@ def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
 
     Bedrock passes on what Claude answered, a gateway what the cloud answered.
     """
-    wrapped = _INNER_JSON.match(said)
+    wrapped = _INNER_JSON.fullmatch(said)
     inside = _load(wrapped[1].encode("utf-8", "replace")) if wrapped else None
     if isinstance(inside, list) and inside:
         inside = inside[0]
-    if not isinstance(inside, dict) or not isinstance(inside.get("error"), dict):
+    if not isinstance(inside, dict) or not isinstance(
+        inside.get("error", inside.get("message")), dict | str
+    ):
         return parsed
     nested = _read(inside, "")
     return replace(
