@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -126,10 +127,10 @@ def check_max_retries(max_retries: object) -> None:
 
 
 def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
-    """Refuse what is nested too deeply; return whether there are halves of characters.
+    """Refuse what is nested too deeply; return whether there is what JSON cannot hold.
 
     Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
-    character hold such halves, which the API refuses.
+    character hold halves of characters, and calls that others parsed numbers such as infinity.
 
     Args:
         values: Fields of a body, or arguments of a call.
@@ -138,14 +139,16 @@ def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
     Raises:
         InvalidInputError: One is nested too deeply; the message names it.
     """
-    has_halves = False
+    is_odd = False
     for name, field in values.items():
         level = [name, field]
         for _ in range(deepest):
             deeper: list[object] = []
             for value in level:
                 if isinstance(value, str):
-                    has_halves |= not value.isascii() and bool(_SURROGATES.search(value))
+                    is_odd |= not value.isascii() and bool(_SURROGATES.search(value))
+                elif isinstance(value, float):
+                    is_odd |= not isfinite(value)
                 elif isinstance(value, dict):
                     deeper += value
                     deeper += value.values()
@@ -160,7 +163,7 @@ def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
                 f"{name!r} is nested more than {deepest} levels deep. Look for tool arguments or "
                 "content that hold themselves, or send deep data as text."
             )
-    return has_halves
+    return is_odd
 
 
 def refusal(owner: str, text: str) -> ConfigurationError:

@@ -22,6 +22,7 @@ from langchain_claude_cloud.request.messages.conversion import (
     TOOL_CHANGES,
     convert_messages,
 )
+from langchain_claude_cloud.request.messages.turns import INVALID_JSON
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.tools import prepare_tools
@@ -106,8 +107,12 @@ def _build(
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
     if check_json(body):
+        _write_odd_numbers(body["messages"])
         body = json.loads(dump_json(body))
-        notices.append("halves of characters (lone surrogates) are sent as U+FFFD")
+        notices.append(
+            "what JSON cannot hold is replaced: halves of characters (lone surrogates) by U+FFFD, "
+            "the arguments of a call with a number such as infinity by their text"
+        )
     return MessagesRequest(
         body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, conversation.urls
     )
@@ -149,6 +154,22 @@ def dump_json(body: JsonObject) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def _write_odd_numbers(messages: list[JsonObject]) -> None:
+    """Write the arguments of calls as text where JSON does not have one of their numbers.
+
+    Other integrations take such a call of another model for a valid one.
+    """
+    for message in messages:
+        for block in message["content"] if isinstance(message["content"], list) else ():
+            if block["type"] == "tool_use":
+                try:
+                    json.dumps(block["input"], allow_nan=False)
+                except ValueError:
+                    block["input"] = {INVALID_JSON: json.dumps(block["input"])}
+                except TypeError:
+                    return  # `dump_json` says why
 
 
 def _users_betas(options: RequestOptions) -> list[str]:

@@ -217,6 +217,20 @@ def test_halves_of_characters_are_replaced() -> None:
     assert not build([HumanMessage("é 😀")]).notices
 
 
+def test_a_call_with_a_number_that_json_has_not_goes_back_as_text() -> None:
+    """Other integrations parse such calls of other models; the thread must go on."""
+    args = [{"a": [{"b": float("inf")}]}, {"a": 1e300}, {"a": float("nan")}]
+    calls = [{"name": "f", "args": each, "id": str(n)} for n, each in enumerate(args)]
+    results = [ToolMessage("r", tool_call_id=str(n)) for n in range(3)]
+    request = build([HumanMessage("q"), AIMessage("", tool_calls=calls), *results])
+    assert [block["input"] for block in request.body["messages"][1]["content"]] == [
+        {"INVALID_JSON": '{"a": [{"b": Infinity}]}'},
+        {"a": 1e300},
+        {"INVALID_JSON": '{"a": NaN}'},
+    ]
+    assert "infinity" in request.notices[0]
+
+
 def nested(depth: int) -> Any:
     """Return lists in lists."""
     value: Any = "x"
