@@ -36,6 +36,25 @@ class Quota:
         return True
 
 
+class Borders:
+    """So many requests between two full minutes, or multiples of another length."""
+
+    def __init__(self, limit: int, seconds: float, offset: float = 20.0) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._offset = offset
+        self._window = -1
+        self._taken = 0
+
+    def take(self, now: float) -> bool:
+        """Whether a request is taken."""
+        window = int((now + self._offset) // self._seconds)
+        if window != self._window:
+            self._window, self._taken = window, 0
+        self._taken += 1
+        return self._taken <= self._limit
+
+
 class Bucket:
     """A bucket of tokens that fills at a rate."""
 
@@ -91,7 +110,7 @@ class Simulation:
         busy: No process goes on with a call before so many seconds: it begins the others first.
     """
 
-    quota: Quota | Bucket
+    quota: Quota | Borders | Bucket
     calls: int = 2000
     processes: int = 1
     latency: float = 0.05
@@ -143,7 +162,7 @@ class Simulation:
 
     def _call(self, pacing: Pacing, draw: Callable[[], float], number: int) -> Iterator[float]:
         for attempt in range(1, self.max_retries + 2):
-            ticket = Ticket(tries=attempt - 1)
+            ticket = Ticket(tries=attempt - 1, is_last=1 < attempt > self.max_retries)
             while self.is_paced and (seconds := pacing.wait("place", ticket)):
                 self.outcome.waits += 1
                 yield seconds
@@ -181,6 +200,10 @@ def main() -> None:
         ),
         "window, 8 processes": lambda: Simulation(Quota(100), calls=4000, processes=8),
         "bucket of 10, 4 processes": lambda: Simulation(Bucket(100, 10), processes=4),
+        "12 a minute, 30 calls": lambda: Simulation(Quota(12, 60.0), calls=30),
+        "12 a minute by the clock, 30 calls": lambda: Simulation(Borders(12, 60.0), calls=30),
+        "bucket of 12 a minute, 30 calls": lambda: Simulation(Bucket(0.2, 12), calls=30),
+        "60 a minute, 200 calls": lambda: Simulation(Quota(60, 60.0), calls=200),
         "300 a minute, 600 calls": lambda: Simulation(Quota(300, 60.0), calls=600),
     }
     print(f"{'':34}{'lost':>8}{'refused':>9}{'seconds':>9}{'a second':>10}{'waits':>8}")

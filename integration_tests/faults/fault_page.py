@@ -82,8 +82,16 @@ endpoint, model or identity.
 **Pacing.** After a 429, all calls of the process to that endpoint and model share one rate. It
 starts a little below what the endpoint accepted, grows while nothing is refused, and ends a minute
 after the last 429. Without a 429, single calls never wait. A large burst starts at 500 calls a
-second, so that a refusal arrives before thousands of calls are sent. `python -m benchmarks.pacing`
-simulates this.
+second, so that a refusal arrives before thousands of calls are sent.
+
+With a small quota a minute (up to about 100 requests), calls wait for the next minutes: 30 calls at
+once against 12 a minute take two to three minutes and lose nothing with the default `max_retries`.
+What goes beyond the quota is tried one by one, and the last try of a call is kept for a time when
+the endpoint accepts requests. `timeout={"total": seconds}` limits the wait of each call. If nothing
+has been accepted for two to three minutes, the calls end with the error. A call alone waits for its
+own backoff only. Some calls may still be lost if several processes share a small quota, if
+requests of very different size share a quota of tokens, or with a quota of about one a second.
+`python -m benchmarks.pacing` simulates this.
 
 **Rate limits.** `requests_per_minute` and `tokens_per_minute` limit the calls of the process to one
 endpoint, in any 60 seconds. A limit above 600 requests is spread evenly over the seconds; with a

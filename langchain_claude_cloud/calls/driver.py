@@ -149,7 +149,8 @@ class CallDriver(Generic[T]):
         """Send the request to the current route; return whether the answer is complete then."""
         attempts, route = self._attempts, self._attempts.route
         self._reader, self._request, self._window = None, _NO_REQUEST, None
-        self._ticket = Ticket(tries=attempts.current.tries)
+        tries = attempts.current.tries
+        self._ticket = Ticket(tries=tries, is_last=0 < tries >= attempts.max_retries)
         self._quota = ("count_tokens", route.place) if self._is_count else route.place
         outgoing = yield from self.request()
         if any(self._call.limit) and not self._is_count:

@@ -4,10 +4,15 @@ Each call by itself backs off blindly, and a burst against a quota loses those t
 three times. Together they know what the endpoint took in the last second: they send a little
 slower than that, and raise the rate while nothing is refused (additive increase,
 multiplicative decrease). Without a throttle only a burst of hundreds of calls is spread a little.
+
+A small quota of a minute is found by how many were taken of a burst. What goes beyond that is tried
+one by one, after longer and longer pauses, by calls that may be sent again after it. The last try
+of a call is kept for a time when the endpoint takes requests.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,19 +43,33 @@ _AFTER_SEARCH: Final = 0.75
 _FORGOTTEN_AFTER: Final = 60.0
 _MEASURED_SECONDS: Final = 1.0
 _SLOTS: Final = 10
-"""Into how many parts a measured second is divided."""
+"""Into how many parts a second is divided."""
 
 # Waiters look again at least so often: the rate may have changed.
 _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
 _SMALLEST_BURST: Final = 2.0
-_MOST_SLOTS: Final = 5 * _SLOTS
+# A second more than a minute: the endpoint counts from when a request reaches it.
+_MINUTE_IN_SLOTS: Final = 61 * _SLOTS
+_RECENT_SLOTS: Final = 5 * _SLOTS
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_OWN_PAUSE: Final = 16.0
 _MOST_REFUSED: Final = 0.5
 _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
 _FEW: Final = 5
+# So long, beside twice the time that a refusal takes: then what was sent is taken.
+_ANSWERED_AFTER: Final = 0.05
+_MINUTE: Final = 60.0
+# What is no quota of a minute, or of so few, is found by its rate alone.
+_SMALL_AT_FIRST: Final = 20
+_SMALL: Final = 100
+# At a border of minutes twice as many are taken; with more it is no quota of a minute.
+_MANY_TIMES: Final = 2.5
+# A last try leaves some room: with a quota of tokens requests differ.
+_FOR_LAST: Final = 0.75
+# So long after a minute in which nothing was taken, no quota of a minute is waited for.
+_LONGEST_DROUGHT: Final = 120.0
 _CLEARLY: Final = 5
 _SAMPLE: Final = 50
 _ROUND_TRIPS: Final = 1.5
@@ -63,11 +82,17 @@ class _Traffic:
 
     Attributes:
         epoch: The last throttle that changed the rate.
+        sent_at: When a request was sent last.
         sent: Requests that were sent since.
         refused: How many of them were throttled.
-        began: When the first request was sent.
-        taken: How many requests of each tenth of a second were not throttled, up to the first
-            rate.
+        taken: How many requests of each tenth of the last minute were not throttled.
+        in_minute: How many these are in all.
+        most: So many of a small quota are taken in a minute, as far as is known: more are tried
+            one by one.
+        is_crowd: Whether several calls share the quota: a lone one waits for its own backoff.
+        recovery: For how many seconds nothing was taken, until something was again.
+        refused_since: Since when nothing is taken.
+        paused_from: When the first of the pauses in a row began.
         rate: Requests a second; None while nothing was throttled.
         is_first: Whether the rate is the one that was set first.
         is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
@@ -83,10 +108,16 @@ class _Traffic:
     """
 
     epoch: float
-    began: float
+    sent_at: float = 0.0
     sent: int = 0
     refused: int = 0
     taken: dict[int, int] = field(default_factory=dict)
+    in_minute: int = 0
+    most: float = math.inf
+    is_crowd: bool = False
+    recovery: float = _FORGOTTEN_AFTER
+    refused_since: float = math.inf
+    paused_from: float = 0.0
     rate: float | None = None
     is_first: bool = False
     is_searching: bool = False
@@ -110,11 +141,13 @@ class Ticket:
         sent_at: When the call was sent.
         tries: How often it was sent before. One that was refused already waits for a calm
             moment: it has fewer chances left than others.
+        is_last: Whether it is not sent again.
     """
 
     number: int | None = None
     sent_at: float = 0.0
     tries: int = 0
+    is_last: bool = False
 
 
 class Pacing:
@@ -140,20 +173,18 @@ class Pacing:
             now = self._clock()
             traffic = self._traffic.get(place)
             if traffic is None:
-                traffic = self._traffic[place] = _Traffic(now, now, credited_at=now)
+                traffic = self._traffic[place] = _Traffic(now, credited_at=now)
                 if len(self._traffic) > _MOST_PLACES:
                     oldest = min(self._traffic, key=lambda each: self._traffic[each].epoch)
                     del self._traffic[oldest]
             seconds = self._wait(traffic, ticket, now)
             if seconds:
                 return seconds
-            if traffic.rate is None:
-                slot = int((now - traffic.began) * _SLOTS / _MEASURED_SECONDS)
-                traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
-                if len(traffic.taken) > _MOST_SLOTS:
-                    del traffic.taken[min(traffic.taken)]
+            slot = int(now * _SLOTS)
+            traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
+            traffic.in_minute += 1
             traffic.sent += 1
-            ticket.sent_at = now
+            traffic.sent_at = ticket.sent_at = now
         self.release(place, ticket)
         return 0.0
 
@@ -174,22 +205,35 @@ class Pacing:
             if traffic is None:
                 return
             self._credit(traffic, now)
+            slot = int(ticket.sent_at * _SLOTS)
+            if traffic.taken.get(slot):
+                traffic.taken[slot] -= 1
+                traffic.in_minute -= 1
+            if ticket.is_last and traffic.in_minute < traffic.most < math.inf:
+                traffic.most = max(1, traffic.in_minute)
             traffic.throttled_at = now
+            first = int((now - _ANSWERED_AFTER - 2 * traffic.delay) * _SLOTS)
+            unanswered = range(first, int(now * _SLOTS) + 1)
+            is_taking = traffic.in_minute > sum(traffic.taken.get(each, 0) for each in unanswered)
+            if is_taking or now - traffic.refused_since > _LONGEST_DROUGHT + _MINUTE:
+                traffic.refused_since = now
+            traffic.refused_since = min(traffic.refused_since, now)
             traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
             if traffic.rate is None:
-                self._begin(traffic, ticket, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
+                if now - traffic.refused_since <= _LONGEST_DROUGHT:
+                    pause = max(asked or 0.0, _ROUND_TRIPS * traffic.delay)
+                    self._begin(traffic, now, pause)
             elif ticket.sent_at >= traffic.epoch:
                 traffic.refused += 1
-                is_clear = traffic.refused >= _CLEARLY and traffic.sent >= _SAMPLE
-                if is_clear or now - traffic.epoch >= _MEASURED_SECONDS:
-                    self._slow_down(traffic, now, asked)
+                self._slow_down(traffic, now, asked)
             elif traffic.is_first:
                 # Sent before there was a rate: the endpoint took less than it had seemed. The
                 # others that were under way are waited for.
                 more = now + min(now - ticket.sent_at, _MEASURED_SECONDS) / 2
                 traffic.epoch = traffic.paused_until = max(traffic.paused_until, more)
                 traffic.credited_at = traffic.paused_until
-                traffic.rate = self._rate_without(traffic, ticket)
+                traffic.rate, _ = _first_rate(traffic)
+                self._limit(traffic, _SMALL_AT_FIRST)
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
         """Give back the ticket of a call that was sent, or ended while it waited.
@@ -203,12 +247,9 @@ class Pacing:
 
     def _wait(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
         self._credit(traffic, now)
-        if now < traffic.paused_until:
-            return min(traffic.paused_until - now, _LONGEST_WAIT)
-        tries = min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)
-        calm = traffic.throttled_at + _CALM_FOR_RETRIES[tries] - now
-        if calm > 0:
-            return max(_SHORTEST_WAIT, min(calm, _LONGEST_WAIT))
+        seconds = 0.0
+        if traffic.rate is not None:
+            seconds = self._hold(traffic, ticket, now)
         # An event loop that is busy beginning calls wakes none of those that wait: in a first burst
         # nobody passes them.
         has_turn = (
@@ -216,18 +257,46 @@ class Pacing:
             or ticket.number is not None
             or traffic.issued == traffic.served
         )
-        if traffic.credit >= 1.0 and has_turn:
+        if traffic.credit >= 1.0 and has_turn and seconds <= 0:
             traffic.credit -= 1.0
             return 0.0
         if ticket.number is None:
             ticket.number = traffic.issued
             traffic.issued += 1
-        before = max(0, ticket.number - traffic.served)
-        seconds = (before + 1.0 - traffic.credit) / (traffic.rate or _UNKNOWN_RATE)
+        if seconds <= 0:
+            before = max(0, ticket.number - traffic.served)
+            seconds = (before + 1.0 - traffic.credit) / (traffic.rate or _UNKNOWN_RATE)
         return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT))
+
+    def _hold(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
+        """Return how many seconds a call waits after a throttle, whatever the rate."""
+        if now < traffic.paused_until:
+            return traffic.paused_until - now
+        calm = now - traffic.throttled_at
+        is_taken = self._is_taken(traffic, now)
+        until_answered = traffic.sent_at + _ANSWERED_AFTER + 2 * traffic.delay - now
+        if is_taken and until_answered <= 0:
+            traffic.refused_since = math.inf
+        waiting = traffic.issued - traffic.served
+        if traffic.in_minute > _FEW or (traffic.in_minute and waiting > 1 and until_answered <= 0):
+            traffic.is_crowd = True
+        if traffic.in_minute > traffic.most * _MANY_TIMES:
+            traffic.most = math.inf
+        seconds = _CALM_FOR_RETRIES[min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)] - calm
+        is_last = ticket.is_last and traffic.is_crowd
+        if is_last and not is_taken:
+            seconds = max(seconds, traffic.recovery - calm)
+        if is_last and traffic.most < math.inf:
+            between = traffic.sent_at + _MINUTE / traffic.most - now
+            is_full = traffic.in_minute >= traffic.most * _FOR_LAST
+            return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
+        return max(seconds, until_answered) if traffic.in_minute >= traffic.most else seconds
 
     def _credit(self, traffic: _Traffic, now: float) -> None:
         """Add what the time that went by is worth, to the credit and to the rate."""
+        oldest = int(now * _SLOTS) - _MINUTE_IN_SLOTS
+        while traffic.taken and (slot := next(iter(traffic.taken))) <= oldest:
+            traffic.in_minute -= traffic.taken.pop(slot)
         elapsed = max(0.0, now - traffic.credited_at)
         traffic.credited_at = max(now, traffic.credited_at)
         if traffic.rate is None:
@@ -247,47 +316,63 @@ class Pacing:
             step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
         if traffic.is_limiting or traffic.rate < _FEWEST_AT_FIRST:
             traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
-        if calm > _FORGOTTEN_AFTER:
+        is_idle = calm > _FORGOTTEN_AFTER and traffic.issued == traffic.served
+        if is_idle:
+            traffic.recovery, traffic.refused_since = _FORGOTTEN_AFTER, math.inf
+        if is_idle or now - traffic.refused_since > _LONGEST_DROUGHT:
             traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
-            traffic.began, traffic.taken, traffic.credit = now, {}, _FIRST_BURST
+            traffic.most, traffic.is_crowd, traffic.credit = math.inf, False, _FIRST_BURST
 
-    def _begin(self, traffic: _Traffic, ticket: Ticket, now: float, pause: float) -> None:
+    def _is_taken(self, traffic: _Traffic, now: float) -> bool:
+        """Whether the endpoint has taken a request since the rate was changed."""
+        elapsed = now - traffic.epoch
+        if traffic.sent <= traffic.refused or elapsed <= _ANSWERED_AFTER + 2 * traffic.delay:
+            return False
+        if traffic.pauses or traffic.is_first:
+            traffic.recovery = traffic.epoch - traffic.paused_from
+        return True
+
+    def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
         """Set the first rate: what was taken in the best of the last seconds."""
         # A burst has used up what there was for this second. One call that is sent again by
         # itself does not wait for more than its own backoff.
-        is_burst = sum(traffic.taken.values()) > _FEW
-        _, first = _best_second(traffic)
-        left = traffic.began + (first / _SLOTS + 1.0) * _MEASURED_SECONDS - now
-        traffic.rate = self._rate_without(traffic, ticket)
+        is_burst = traffic.in_minute > _FEW
+        traffic.rate, first = _first_rate(traffic)
+        left = first / _SLOTS + _MEASURED_SECONDS - now
         traffic.is_first = traffic.is_searching = True
+        self._limit(traffic, _SMALL_AT_FIRST)
+        traffic.paused_from = now
         self._begin_epoch(traffic, now, max(pause, left if is_burst else 0.0))
 
-    def _rate_without(self, traffic: _Traffic, ticket: Ticket) -> float:
-        """Return the first rate, now that one more request was refused.
-
-        A process that sends thousands at once hears of the first refusal after the last was
-        sent, seconds later: the refusals say which of these seconds they are of.
-        """
-        slot = int((ticket.sent_at - traffic.began) * _SLOTS / _MEASURED_SECONDS)
-        if slot in traffic.taken:
-            traffic.taken[slot] -= 1
-        most, _ = _best_second(traffic)
-        return max(_FEWEST_AT_FIRST, DECREASE * most)
-
     def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
-        rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
+        """Lower the rate, once it is clear which part is refused."""
+        self._is_taken(traffic, now)
         elapsed = now - traffic.epoch
+        is_clear = traffic.refused >= _CLEARLY and traffic.sent >= _SAMPLE
+        is_clear = is_clear or (traffic.is_crowd and traffic.refused == traffic.sent)
+        if not is_clear and elapsed < _MEASURED_SECONDS:
+            return
+        rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
         if elapsed > _MEASURED_SECONDS / 4 and not traffic.is_limiting:
             rate = min(rate, traffic.sent / elapsed)  # a busy process sends less than it may
         was_searching = traffic.is_searching
         traffic.is_searching = share > _MOST_REFUSED
+        if traffic.is_searching:
+            self._limit(traffic, _SMALL)
         rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
         traffic.pauses = traffic.pauses + 1 if traffic.is_searching else 0
+        if traffic.pauses == 1:
+            traffic.paused_from = now
         pause = 0.0
         if traffic.is_searching:
             pause = max(asked or 0.0, min(2.0 ** (traffic.pauses - 1), _LONGEST_OWN_PAUSE))
         traffic.rate, traffic.is_first = max(_SLOWEST, rate), False
         self._begin_epoch(traffic, now, pause)
+
+    def _limit(self, traffic: _Traffic, small: int) -> None:
+        most = max(1, traffic.in_minute)
+        if most <= small:
+            traffic.most = min(most, traffic.most)
 
     def _begin_epoch(self, traffic: _Traffic, now: float, pause: float) -> None:
         traffic.paused_until = max(traffic.paused_until, now + pause)
@@ -295,12 +380,19 @@ class Pacing:
         traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
 
 
-def _best_second(traffic: _Traffic) -> tuple[int, int]:
-    """Return how many were taken in the best second, and in which slot it begins."""
-    return max(
+def _first_rate(traffic: _Traffic) -> tuple[float, int]:
+    """Return the rate of the best of the last seconds, and in which slot it began.
+
+    A process that sends thousands at once hears of the first refusal after the last was sent,
+    seconds later: the refusals say which of these seconds they are of.
+    """
+    newest = max(traffic.taken, default=0)
+    most, first = max(
         (
             (sum(traffic.taken.get(slot + later, 0) for later in range(_SLOTS)), slot)
             for slot in traffic.taken
+            if slot > newest - _RECENT_SLOTS
         ),
         default=(0, 0),
     )
+    return max(_FEWEST_AT_FIRST, DECREASE * most), first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,7 @@ def test_what_is_known_of_endpoints_is_bounded() -> None:
     assert len(pacing._traffic) <= 1000
 
 
-@pytest.mark.parametrize("retry_after", [None, 1.0])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("retry_after", "seed"), [(None, 1), (None, 2), (1.0, 3)])
 def test_a_burst_against_a_quota_loses_nothing(
     simulation: Any, retry_after: float | None, seed: int
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_burst_against_a_quota_loses_nothing(
     assert alone.lost > 1000
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 4])
 def test_four_processes_lose_less_than_one_in_a_hundred(simulation: Any, seed: int) -> None:
     """They know nothing of each other; what one leaves when it ends, the others find."""
     found = simulation.Simulation(simulation.Quota(100), processes=4, seed=seed).run()
@@ -166,7 +166,7 @@ def test_four_processes_lose_less_than_one_in_a_hundred(simulation: Any, seed: i
     assert found.answered / found.seconds >= 75
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1])
 def test_a_burst_that_keeps_its_event_loop_busy_is_refused_seldom(
     simulation: Any, seed: int
 ) -> None:
@@ -176,3 +176,35 @@ def test_a_burst_that_keeps_its_event_loop_busy_is_refused_seldom(
     assert found.lost == 0
     assert found.refused < 100
     assert found.answered / (found.seconds - 1.5) >= 90
+
+
+SMALL_QUOTAS: dict[str, tuple[Callable[[Any], Any], dict[str, Any], float]] = {
+    "12 in any minute": (lambda quotas: quotas.Quota(12, 60), {"calls": 30}, 180),
+    "the same with a retry-after that is too short": (
+        lambda quotas: quotas.Quota(12, 60),
+        {"calls": 30, "retry_after": 5.0},
+        180,
+    ),
+    "one more than 12 in any minute": (lambda quotas: quotas.Quota(12, 60), {"calls": 13}, 70),
+    "12 a minute by the clock": (lambda quotas: quotas.Borders(12, 60), {"calls": 30}, 180),
+    "a bucket of 12 a minute": (lambda quotas: quotas.Bucket(0.2, 12), {"calls": 30}, 180),
+    "12 in ten seconds": (lambda quotas: quotas.Quota(12, 10), {"calls": 30}, 120),
+    "1 a minute": (lambda quotas: quotas.Quota(1, 60), {"calls": 3}, 130),
+    "50 a minute": (lambda quotas: quotas.Quota(50, 60), {"calls": 200}, 300),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_QUOTAS)
+def test_a_burst_against_a_small_quota_loses_nothing(simulation: Any, name: str) -> None:
+    """Three attempts each are enough, in about the minutes that the quota needs."""
+    make, burst, seconds = SMALL_QUOTAS[name]
+    found = simulation.Simulation(make(simulation), **burst).run()
+    assert found.lost == 0
+    assert found.seconds < seconds
+
+
+def test_what_is_closed_for_two_minutes_is_not_waited_for(simulation: Any) -> None:
+    """A quota of a day is used up: a hundred calls hear of it soon after that, not in an hour."""
+    found = simulation.Simulation(simulation.Quota(20, 86400), calls=120).run()
+    assert found.answered == 20
+    assert found.seconds < 150
