@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from langchain_claude_cloud.catalogue.models import find
+from langchain_claude_cloud.errors.extras import MissingExtraError
 
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
@@ -86,7 +87,7 @@ def cost_of(message: AIMessage) -> Cost | None:
     try:
         import genai_prices  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ImportError("Prices need the package genai-prices, of the extra `cost`.") from error
+        raise MissingExtraError("A price", "genai-prices", "cost") from error
     metadata: Mapping[str, Any] = message.response_metadata
     provider = _PROVIDERS.get(metadata.get("platform", ""))
     if message.usage_metadata is None or provider is None:

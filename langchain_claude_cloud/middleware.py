@@ -22,6 +22,7 @@ from langchain_core.runnables import RunnableBinding
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.request.messages.tool_results import place_results
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON
 
@@ -38,9 +39,8 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in {"langchain", "langgraph"}:
         raise
-    raise ImportError(
-        f"langchain_claude_cloud.middleware needs {error.name}, which the extra `agents` of "
-        "langchain-claude-cloud installs: in a checkout, pip install '.[agents]'"
+    raise MissingExtraError(
+        "langchain_claude_cloud.middleware", str(error.name), "agents"
     ) from error
 
 __all__ = [

@@ -475,6 +475,8 @@ def test_the_commands(
     assert code == 0
     assert "in.jsonl.batch.json: queued: 4 inputs" in said
     assert "4 inputs" in command("status", str(path))[1]
+    elsewhere = command("submit", str(path), "--storage", "gs://bucket")
+    assert (elsewhere[0], "is of a batch with storage" in elsewhere[1]) == (1, True), elsewhere
     assert as_json("status", str(path))["total"] == 4
     assert as_json(*submitting, *options)["reference"] == f"{path}.batch.json"
     assert command("wait", str(path))[0] == 0

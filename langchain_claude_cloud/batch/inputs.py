@@ -15,6 +15,7 @@ from langchain_core.prompt_values import PromptValue
 
 from langchain_claude_cloud.batch.identifiers import hash_of
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.extras import MissingExtraError
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.batch.report import RunReport
@@ -154,7 +155,7 @@ class InputReader:
             from pyarrow import ArrowException  # noqa: PLC0415 - an extra
             from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise ImportError("Parquet needs the package pyarrow, of the extra `batch`.") from error
+            raise MissingExtraError("A Parquet file", "pyarrow", "batch") from error
         number = 0
         try:
             with ParquetFile(path) as file:

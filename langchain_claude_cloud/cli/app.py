@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,8 +21,10 @@ from langchain_claude_cloud.cli.common import (
     Region,
     Target,
     make_console,
+    with_options,
 )
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.errors.extras import MissingExtraError
 
 app = typer.Typer(
     name="claude-cloud",
@@ -33,6 +35,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(batch, name="batch")
+
+_WITHOUT_PLATFORM: Final = frozenset({"status", "wait", "results", "cancel"})
+"""The commands that have the platform from a reference."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -46,7 +51,12 @@ def run(arguments: Sequence[str]) -> None:
     """
     try:
         app(list(arguments))
-    except (ClaudeCloudError, CommandError, OSError) as error:
+    except ClaudeCloudError as error:
+        takes_platform = not _WITHOUT_PLATFORM & set(arguments)
+        text = with_options(str(error)) if takes_platform else str(error)
+        sys.stderr.write(f"claude-cloud: {text}\n")
+        sys.exit(1)
+    except (CommandError, MissingExtraError, OSError) as error:
         sys.stderr.write(f"claude-cloud: {error}\n")
         sys.exit(1)
 
@@ -235,7 +245,7 @@ def emulate(
     *,
     port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8787,
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    event_delay: Annotated[float, typer.Option(help="Seconds between events.")] = 0.0,
+    event_delay: Annotated[float, typer.Option(help="Seconds between events.", min=0)] = 0.0,
     strict: Annotated[
         bool, typer.Option(help="Refuse the requests that the clouds would refuse.")
     ] = True,

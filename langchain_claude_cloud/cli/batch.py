@@ -78,9 +78,11 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
         typer.Option(help="Answer at most this many at once. Default: it adapts.", min=1),
     ] = None,
     requests_per_minute: Annotated[
-        float | None, typer.Option(help="Send at most this many.")
+        float | None, typer.Option(help="Send at most this many.", min=1)
     ] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option(help="Use at most this many.")] = None,
+    tokens_per_minute: Annotated[
+        float | None, typer.Option(help="Use at most this many.", min=1)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer the prompts of a file with single calls.
@@ -125,9 +127,9 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     system: System = None,
     schema: Schema = None,
     column: Column = "input",
-    answer_tokens: Annotated[float, typer.Option(help="Tokens of an average answer.")] = 500,
-    requests_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option(help="Your quota.")] = None,
+    answer_tokens: Annotated[float, typer.Option(help="Tokens of an average answer.", min=0)] = 500,
+    requests_per_minute: Annotated[float | None, typer.Option(help="Your quota.", min=1)] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option(help="Your quota.", min=1)] = None,
     prices: Annotated[
         str | None, typer.Option(help="A JSON file with each model's prices per million tokens.")
     ] = None,
@@ -316,7 +318,9 @@ def _runnable(target: Target, system: str | None, schema: str | None) -> Any:  #
 def _schema(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as the user wrote it
-            schema: dict[str, Any] = json.load(file)
-    except ValueError as error:
-        raise CommandError(f"{path} is not a JSON schema: {error}") from error
+            schema = json.load(file)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} cannot be read as a JSON schema: {error}") from error
+    if not isinstance(schema, dict):
+        raise CommandError(f"{path} is not a JSON schema: it does not hold an object.")
     return schema

@@ -141,6 +141,12 @@ class Target:
             raise ConfigurationError(f"{option} does nothing on {cloud}: leave it out.")
 
 
+def with_options(text: str) -> str:
+    """Return the text of an error, with the options for the arguments that its advice names."""
+    named = [f"--{name}" for name in ("project", "region", "profile") if f"`{name}`" in text]
+    return f"{text} Options that may help: {', '.join(named)}." if named else text
+
+
 def price_of(answer: AIMessage) -> Cost | None:
     """Return what an answer cost; None without the extra ``cost``, or without a price."""
     try:

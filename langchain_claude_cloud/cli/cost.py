@@ -127,7 +127,8 @@ def run_cost(
         as_json: Whether to print JSON.
 
     Raises:
-        CommandError: The price table does not have the model, or is not installed.
+        CommandError: The price table does not have the model.
+        ImportError: It is not installed.
         ClaudeCloudError: The cloud did not count.
     """
     if path is not None:
@@ -138,11 +139,8 @@ def run_cost(
     lengths = None
     if input_tokens is not None or output_tokens is not None:
         lengths = (input_tokens or 0, output_tokens or 0)
-    try:
-        rows = {each.name: _prices(each, model, lengths) for each in offers}
-        grows = lengths is None and any(each.grows(model) for each in offers)
-    except ImportError as error:
-        raise CommandError(str(error)) from error
+    rows = {each.name: _prices(each, model, lengths) for each in offers}
+    grows = lengths is None and any(each.grows(model) for each in offers)
     rows = {name: prices for name, prices in rows.items() if prices}
     if not rows:
         note = unknown_model_note(model)

@@ -44,7 +44,8 @@ def run_emulator(
         as_json: Whether to print the variables as one line of JSON.
 
     Raises:
-        CommandError: The address is not loopback, the port is taken, or an extra is missing.
+        CommandError: The address is not loopback, or the port is taken.
+        ImportError: The extra ``emulator`` is not installed.
     """
     stopped = threading.Event()
     try:
@@ -66,7 +67,7 @@ def run_emulator(
             sys.stdout.write(show(emulator, Path(folder)))
             sys.stdout.flush()
             stopped.wait()
-    except (ValueError, ImportError) as error:
+    except ValueError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(

@@ -15,6 +15,7 @@ from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
+from langchain_claude_cloud.cli.common import with_options
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.control_plane.activity_logging import (
     PERMISSIONS,
@@ -92,9 +93,10 @@ class Check:
 def tell(error: ClaudeCloudError, cloud: Cloud) -> str:
     """Return an error in words, with the options of the command that may help."""
     told = f"{type(error).__name__}: {error}"
-    named = [f"--{name}" for name in ("project", "region", "profile") if f"`{name}`" in told]
-    options = _OPTIONS[cloud].get(type(error), ()) or named
-    return f"{told} Options that may help: {', '.join(options)}." if options else told
+    options = _OPTIONS[cloud].get(type(error))
+    if options is None:
+        return with_options(told)
+    return f"{told} Options that may help: {', '.join(options)}."
 
 
 def probe(config: Vertex | Bedrock, name: str, resolved: ResolvedModel) -> Iterator[Check]:

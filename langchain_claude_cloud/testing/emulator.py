@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from langchain_claude_cloud.config.checks import is_loopback
+from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.batches import EmulatedBatches
 from langchain_claude_cloud.testing.blocks import Block, as_block
@@ -97,10 +98,7 @@ class CloudEmulator(EmulatedBatches):
                 ServerThread,
             )
         except ImportError as error:
-            raise ImportError(
-                "CloudEmulator needs starlette, uvicorn and jsonschema, which the extra `emulator` "
-                "of langchain-claude-cloud installs: in a checkout, pip install '.[emulator]'"
-            ) from error
+            raise MissingExtraError("CloudEmulator", str(error.name), "emulator") from error
         thread = ServerThread(EmulatorApp(self._state), self._host, self._port)
         thread.start()
         self._thread = thread

@@ -126,10 +126,10 @@ def claude_recording(
     try:
         from langchain_claude_cloud.testing.recording.recording import Recording  # noqa: PLC0415  # an extra
     except ImportError as error:
-        raise pytest.UsageError(
-            "claude_recording needs vcrpy, which the extra `record` of langchain-claude-cloud "
-            "installs: in a checkout, pip install '.[record]'"
-        ) from error
+        from langchain_claude_cloud.errors.extras import MissingExtraError  # noqa: PLC0415  # with pytest's start nothing is imported
+
+        missing = MissingExtraError("claude_recording", str(error.name), "record")
+        raise pytest.UsageError(str(missing)) from error
     recording = Recording(_recording_path(request), records=request.config.option.claude_record)
     if not recording.records:
         _hide_variables(monkeypatch)

@@ -273,6 +273,16 @@ def test_chat_needs_to_know_the_cloud(capsys: pytest.CaptureFixture[str]) -> Non
     assert command(capsys, "chat") == (1, "", f"claude-cloud: {said}")
 
 
+def test_an_error_names_the_options_for_what_it_advises(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The text of the error is for users of Python, too."""
+    code, _, err = command(capsys, "models", "--live", "--platform", "bedrock")
+    assert code == 1
+    assert "pass `region`" in err
+    assert err.endswith("Options that may help: --region.\n")
+
+
 # count
 
 
@@ -492,16 +502,25 @@ def test_emulate_has_buckets_for_batch_jobs(
         process.wait()
 
 
-def test_emulate_without_its_extra_names_it() -> None:
-    """It does not start with one of two clouds' buckets."""
-    program = f"import sys; sys.modules['moto.server'] = None; {PROGRAM}"
-    arguments = ("emulate", "--port", "0", "--bucket", "prompts")
+@pytest.mark.parametrize(
+    ("missing", "extra", "arguments"),
+    [
+        ("moto.server", "emulator", ["emulate", "--port", "0", "--bucket", "prompts"]),
+        ("pyarrow", "batch", ["batch", "estimate", "in.parquet", "--platform", "vertex"]),
+    ],
+)
+def test_a_command_without_its_extra_names_it(
+    tmp_path: Path, missing: str, extra: str, arguments: list[str]
+) -> None:
+    """The emulator does not start with the buckets of one cloud."""
+    (tmp_path / "in.parquet").touch()
+    program = f"import sys; sys.modules[{missing!r}] = None; {PROGRAM}"
     ended = subprocess.run(  # noqa: S603  # it starts this package
         [sys.executable, "-c", program, *arguments],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ".[emulator]" in ended.stderr
+    assert f".[{extra}]" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -549,6 +568,10 @@ def test_batch_run_goes_on(
     code, out, _ = command(capsys, "batch", "run", str(inputs), str(output), *options, "--json")
     assert (code, json.loads(out)["skipped"]) == (0, 2)
     assert len(environment_of.requests) == 2
+    schema.write_text("[1]", encoding="utf-8")
+    code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
+    assert (code, "schema.json is not a JSON schema" in err) == (1, True), err
+    schema.write_text(json.dumps({"title": "Answer", **value}), encoding="utf-8")
     inputs.write_text("key,question\na,Other?\nb,Two?\n", encoding="utf-8")
     code, _, err = command(capsys, "batch", "run", str(inputs), str(output), *options)
     assert (code, "1 skipped inputs are not what was answered" in err) == (0, True), err

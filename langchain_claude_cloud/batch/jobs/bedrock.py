@@ -160,7 +160,7 @@ class BedrockJobs:
             problem = (
                 f"role is {options.role!r}: give the ARN of a service role that Bedrock may assume "
                 "and that may read and write the bucket, options=BedrockBatch(role='arn:aws:iam::"
-                "...:role/...')"
+                "...:role/...'), or --role on the command line"
             )
         elif options.timeout_hours is not None and options.timeout_hours not in _HOURS:
             problem = f"timeout_hours is {options.timeout_hours}: give 24 to 168"

@@ -23,6 +23,7 @@ from langchain_claude_cloud.errors import (
     RateLimitError,
     ServerError,
 )
+from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
 
@@ -52,7 +53,8 @@ def storage_client(platform: Platform) -> Client:
     try:
         from google.cloud.storage import Client  # noqa: PLC0415  an extra, 0.4 s
     except ImportError as error:
-        raise _missing("gs://", "google-cloud-storage") from error
+        what, package = "A batch in gs://", "google-cloud-storage"
+        raise MissingExtraError(what, package, "batch-vertex") from error
     # The project is needed to create buckets alone.
     return Client(project="-", credentials=_credentials(platform))
 
@@ -72,15 +74,9 @@ def bigquery_client(platform: Platform, project: str) -> bigquery.Client:
     try:
         from google.cloud import bigquery  # noqa: PLC0415  an extra, 0.8 s
     except ImportError as error:
-        raise _missing("bq://", "google-cloud-bigquery") from error
+        what, package = "A batch in bq://", "google-cloud-bigquery"
+        raise MissingExtraError(what, package, "batch-vertex") from error
     return bigquery.Client(project=project, credentials=_credentials(platform))
-
-
-def _missing(scheme: str, package: str) -> ImportError:
-    return ImportError(
-        f"A batch in {scheme} needs the package {package}, of the extra `batch-vertex`: in a "
-        "checkout, pip install '.[batch-vertex]'"
-    )
 
 
 def _check_address(variable: str) -> None:

@@ -81,7 +81,8 @@ class ShardWriter:
         if len(self._newest) < fewest:
             raise InvalidInputError(
                 f"{len(self._newest)} inputs are too few: a job has at least {fewest}. Answer them "
-                "now, with batch.run."
+                "now, with batch.run (claude-cloud batch run). If your account allows smaller "
+                "jobs, set fewest_records (--option fewest_records=N)."
             )
         sizes = [len(line) + 1 for _, _, line in self._newest]
         if self._shard is not None and not self._shard.has_room(sizes):

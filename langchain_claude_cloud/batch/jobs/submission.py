@@ -94,11 +94,11 @@ def _submit(
     cloud, connect = cloud_of(storage)
     route = pipeline.route(cloud)
     known = Reference.load(path) if path.exists() else None
+    if known is not None:
+        _check_same(known, storage, route)
     service, store, settings = connect(
         route, options if options is not None or known is None else known.options
     )
-    if known is not None:
-        _check_same(known, storage, route)
     if known is None or not known.is_uploaded:
         service.check()
         store.check(storage)

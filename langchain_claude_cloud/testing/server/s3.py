@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.testing.wire import Refusal
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ class S3Server:
         try:
             from moto.server import ThreadedMotoServer  # noqa: PLC0415  few tests need it
         except ImportError as error:
-            raise ImportError(
-                f"An emulated Amazon S3 needs {error.name}, of the extra `emulator`: in a "
-                "checkout, pip install '.[emulator]'"
-            ) from error
+            raise MissingExtraError("An emulated Amazon S3", str(error.name), "emulator") from error
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log each request
         self._server: ThreadedMotoServer = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._server.start()
