@@ -26,10 +26,6 @@ PAGES = {
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILES = re.MULTILINE | re.DOTALL
-# The errors' page shows how to catch them around a call that the reader has.
-PREAMBLES = {
-    "errors.md": "from langchain_claude_cloud import ChatClaudeCloud\nllm = ChatClaudeCloud(model='claude-sonnet-5-5', platform='vertex')\n"
-}
 
 
 @pytest.fixture
@@ -49,7 +45,6 @@ def test_the_python_blocks_of_a_page_run(page: str, emulated_clouds: CloudEmulat
     """A reader can paste them one after another."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     text = PAGES[page]
-    exec(PREAMBLES.get(page, ""), namespace)  # noqa: S102  # ours
     for block in BLOCK.finditer(text):
         line = text[: block.start()].count("\n") + 1
         exec(compile("\n" * line + block[1], str(DOCS / page), "exec"), namespace)  # noqa: S102  # ours
