@@ -27,6 +27,7 @@ from langchain_claude_cloud.cli.common import (
     Target,
     describe_usage,
     price_of,
+    showing_thinking,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost
@@ -112,7 +113,7 @@ class Chat:
 
     def __init__(self, console: Console, model: ChatClaudeCloud, system: str | None) -> None:
         self._console = console
-        self._model = model
+        self._model = showing_thinking(model)
         self._history: list[BaseMessage] = [SystemMessage(system)] if system else []
         self._told: set[str] = set()
         self.has_failed = False
@@ -143,7 +144,7 @@ class Chat:
         try:
             if name:
                 platform = self._model.platform
-                self._model = ChatClaudeCloud(model=name, platform=platform)
+                self._model = showing_thinking(ChatClaudeCloud(model=name, platform=platform))
             self._console.print(self._model.model, style="dim", markup=False)
         except ClaudeCloudError as error:
             self._complain(str(error))

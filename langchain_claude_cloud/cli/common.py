@@ -18,6 +18,7 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost, cost_of
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.routing.platforms import choose_platforms
+from langchain_claude_cloud.routing.routes import make_routes
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.chat_models import ChatClaudeCloud
@@ -139,6 +140,19 @@ class Target:
     def _refuse(self, option: str, value: str | None, cloud: str) -> None:
         if value is not None:
             raise ConfigurationError(f"{option} does nothing on {cloud}: leave it out.")
+
+
+def showing_thinking(llm: ChatClaudeCloud) -> ChatClaudeCloud:
+    """Return a model that sends summaries of its thinking, if it thinks unless it is told not to.
+
+    Newer models leave out the text of their thinking if they are not asked for it.
+    """
+    platform = choose_platforms(llm.platform, llm.model)
+    route = make_routes(platform if isinstance(platform, list) else [platform], llm.model)[0]
+    takes = route.resolve_in(route.known_region).capabilities
+    if takes.thinking_default == "off" or "adaptive" not in takes.thinking_types:
+        return llm
+    return llm.model_copy(update={"thinking": {"type": "adaptive", "display": "summarized"}})
 
 
 def with_options(text: str) -> str:

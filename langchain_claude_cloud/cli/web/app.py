@@ -19,7 +19,13 @@ from starlette.routing import Route
 
 from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import CLOUD_NAMES, CloudName, CommandError, Target
+from langchain_claude_cloud.cli.common import (
+    CLOUD_NAMES,
+    CloudName,
+    CommandError,
+    Target,
+    showing_thinking,
+)
 from langchain_claude_cloud.cli.web.conversation import run
 from langchain_claude_cloud.cli.web.script import write_script
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -128,7 +134,7 @@ async def _events(asked: Asked, open_platform: OpenPlatform) -> AsyncIterator[st
                 platform=platform,
                 fine_grained_tool_streaming=asked.fine_grained,
             )
-            async with aclosing(run(model, asked.prompt)) as events:
+            async with aclosing(run(showing_thinking(model), asked.prompt)) as events:
                 async for event in events:
                     yield _event(event)
             await model.aclose()
