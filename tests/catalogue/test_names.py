@@ -155,6 +155,7 @@ def test_a_region_of_the_environment_is_checked_too(monkeypatch: pytest.MonkeyPa
         ("claude-opus-4", "bedrock", "retired", None),
         ("claude-3-5-haiku", "vertex", "retired", "2026-07-05"),
         ("claude-3-7-sonnet", "vertex", "retired", None),
+        ("claude-3-7-sonnet", "bedrock", "deprecated", None),
         ("claude-sonnet-4-5", "bedrock", "deprecated", "2027-04-08"),
         ("claude-sonnet-4-5", "vertex", "deprecated", "2026-11-30"),
         ("claude-opus-5-5", "bedrock", "active", "2027-09-22"),

@@ -324,7 +324,7 @@ STATES = {
         options=("--model", "claude-3-5-haiku"),
     ),
     "a model that Anthropic retired": State(
-        "bedrock",
+        "vertex",
         ("is retired: choose another with --model", "Anthropic says so"),
         check="lifecycle",
         outcome="warning",
