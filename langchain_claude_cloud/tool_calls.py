@@ -313,11 +313,16 @@ def unwrap(item: object, scope: str = "") -> tuple[_Payload, str]:
             the envelopes of LangGraph and of ``astream_events``.
         scope: The run, as far as the item's own envelope tells.
     """
+    found: _Payload = None
     match item:
         case AIMessage() | ToolMessage():
-            return item, scope
+            found = item
+        case object(update={"messages": [*_, ToolMessage() as result]}):  # a tool's Command
+            found = result
         case {"event": event} if event in _EVENTS:
-            return cast("Mapping[str, object]", item), scope
+            found = cast("Mapping[str, object]", item)
+        case {"event": "tool-error", "tool_call_id": str(call_id), "message": str(text)}:
+            found = ToolMessage(text, tool_call_id=call_id, status="error")
         case (tuple(), *parts):  # the namespace of a subgraph
             return unwrap(parts[0] if len(parts) == 1 else parts, scope)
         case (
@@ -326,9 +331,14 @@ def unwrap(item: object, scope: str = "") -> tuple[_Payload, str]:
             | {"type": "event", "method": "messages", "params": {"data": inner}}
             | {"event": "on_chat_model_stream", "data": {"chunk": inner}}
             | {"event": "on_chat_model_end", "data": {"output": inner}}
+            | ("tools", inner, *_)
+            | {"type": "tools", "data": inner}
+            | {"type": "event", "method": "tools", "params": {"data": inner}}
+            | {"event": "on_tool_end", "data": {"output": inner}}
+            | {"event": "tool-finished", "output": inner}
         ):
             return unwrap(inner, scope)
         case (inner, {**metadata}, *_):
             run = metadata.get("run_id") or metadata.get("langgraph_checkpoint_ns") or scope
             return unwrap(inner, str(run))
-    return None, scope
+    return found, scope

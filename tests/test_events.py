@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from answers import ORIGIN, chunks, finish, read, start, text, thinking, tool
 from langchain_core.messages import ToolMessage
+from langgraph.types import Command
 
 from langchain_claude_cloud.events import aiter_events, iter_events
 from langchain_claude_cloud.response.handlers import ProtocolEventHandler
@@ -70,6 +71,31 @@ async def test_events_tell_all_of_a_stream_once(kind: str) -> None:
     assert [event["usage"]["output_tokens"] for event in by_kind["usage"]] == [5]
     assert by_kind["end"] == [{"stop_reason": "tool_use", "type": "end"}]
     assert told[-1]["type"] == "end"
+
+
+RESULT = ToolMessage("done", tool_call_id="toolu_2", name="write_file")
+FINISHED = {"event": "tool-finished", "tool_call_id": "toolu_2", "output": RESULT}
+FAILED = {"event": "tool-error", "tool_call_id": "toolu_2", "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"event": "on_tool_end", "data": {"output": RESULT}}, ("done", False)),
+        ({"event": "on_tool_end", "data": {"output": Command(update={"messages": [RESULT]})}}, ("done", False)),
+        ({"type": "event", "method": "tools", "params": {"data": FINISHED}}, ("done", False)),
+        ({"type": "tools", "ns": (), "data": FINISHED}, ("done", False)),
+        ((("agent:1",), "tools", FINISHED), ("done", False)),
+        (("tools", FAILED), ("no", True)),
+        ({"event": "on_tool_end", "data": {"output": "text"}}, None),
+        (("tools", {"event": "tool-started", "tool_call_id": "toolu_2"}), None),
+    ],
+)  # fmt: skip
+def test_results_of_tools_are_found_in_every_stream(item: Any, expected: Any) -> None:
+    """Once, whichever events and messages bring them."""
+    events = list(iter_events([item, item]))
+    found = [(event.content, event.is_error) for event in events if event.type == "tool_result"]
+    assert found == ([expected] if expected else [])
 
 
 def test_a_broken_stream_ends_its_calls_and_raises() -> None:
