@@ -204,7 +204,7 @@ def test_a_burst_against_a_small_quota_loses_nothing(simulation: Any, name: str)
 
 
 def test_what_is_closed_for_two_minutes_is_not_waited_for(simulation: Any) -> None:
-    """A quota of a day is used up: a hundred calls hear of it soon after that, not in an hour."""
+    """A quota of a day is used up: a hundred calls hear of it minutes later, not in an hour."""
     found = simulation.Simulation(simulation.Quota(20, 86400), calls=120).run()
     assert found.answered == 20
-    assert found.seconds < 150
+    assert found.seconds < 200
