@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from credential_servers import private_key
 from raw_clouds import RawClouds
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
@@ -63,18 +61,8 @@ def _service_account(url: str) -> dict[str, str]:
         "type": "service_account",
         "project_id": "p",
         "private_key_id": "1",
-        "private_key": _private_key(),
+        "private_key": private_key(),
         "client_email": "robot@p.iam.gserviceaccount.com",
         "client_id": "1",
         "token_uri": f"{url}/token",
     }
-
-
-@cache
-def _private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()

@@ -15,6 +15,20 @@ __all__ = ["clean_environment", "loopback", "pytest_collection"]
 
 
 @pytest.fixture
+def emulator() -> Iterator[CloudEmulator]:
+    """A running emulator."""
+    with CloudEmulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running_emulator() -> Iterator[CloudEmulator]:
+    """An emulator that serves all tests of a module."""
+    with CloudEmulator() as running:
+        yield running
+
+
+@pytest.fixture
 def emulated_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudEmulator]:
     """The environment of a user whose clouds are an emulator."""
     with CloudEmulator() as emulator:

@@ -501,12 +501,12 @@ FILE = {"path": "poem.txt", "content": "A line of a poem about rivers.\n" * 10}
 QUESTION = [HumanMessage("Write a poem.")]
 
 
-def queue(emulator: CloudEmulator) -> None:
+def queue(running_emulator: CloudEmulator) -> None:
     """Let the model write two files, one a turn."""
     for number in range(2):
         call = tool_use("write_file", FILE, id=f"toolu_{number}")
-        emulator.reply(said("I write."), call, chunk=10)
-    emulator.reply("Done.")
+        running_emulator.reply(said("I write."), call, chunk=10)
+    running_emulator.reply("Done.")
 
 
 def check_files(updates: list[ToolCallUpdate], count: int = 2) -> None:
@@ -523,18 +523,11 @@ def check_files(updates: list[ToolCallUpdate], count: int = 2) -> None:
         assert json.loads("".join(update.delta for update in mine)) == FILE
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
-
-
 @pytest.fixture(params=["vertex", "bedrock"])
-def model(emulator: CloudEmulator, request: pytest.FixtureRequest) -> ChatClaudeCloud:
+def model(running_emulator: CloudEmulator, request: pytest.FixtureRequest) -> ChatClaudeCloud:
     """A model on each cloud."""
-    emulator.reset()
-    platform = getattr(emulator, request.param)()
+    running_emulator.reset()
+    platform = getattr(running_emulator, request.param)()
     return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, max_retries=0)
 
 
@@ -548,28 +541,28 @@ AGENT_STREAMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("mode", AGENT_STREAMS)
 async def test_streams_of_an_agent_over_http(
-    emulator: CloudEmulator, model: ChatClaudeCloud, mode: str
+    running_emulator: CloudEmulator, model: ChatClaudeCloud, mode: str
 ) -> None:
     """A whole run, two turns with a file each, sync and async."""
     agent = create_agent(model, [write_file])
-    queue(emulator)
+    queue(running_emulator)
     given: Any = {"messages": QUESTION}
     check_files(list(iter_tool_calls(agent.stream(given, **AGENT_STREAMS[mode]))))
-    queue(emulator)
+    queue(running_emulator)
     stream = aiter_tool_calls(agent.astream(given, **AGENT_STREAMS[mode]))
     check_files([update async for update in stream])
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 async def test_events_of_an_agent_over_http(
-    emulator: CloudEmulator, model: ChatClaudeCloud
+    running_emulator: CloudEmulator, model: ChatClaudeCloud
 ) -> None:
     """Protocol events of a graph, and those of ``astream_events``."""
     agent = create_agent(model, [write_file])
     given: Any = {"messages": QUESTION}
-    queue(emulator)
+    queue(running_emulator)
     check_files(list(iter_tool_calls(agent.stream_events(given, version="v3"))))
-    queue(emulator)
+    queue(running_emulator)
     events: Any = agent.astream_events(given, version="v2")
     check_files([update async for update in aiter_tool_calls(events)])
 
@@ -580,7 +573,7 @@ async def test_events_of_an_agent_over_http(
 )
 @pytest.mark.parametrize("version", ["v0", "v1"])
 async def test_streams_of_a_model_over_http(
-    emulator: CloudEmulator, model: ChatClaudeCloud, version: str
+    running_emulator: CloudEmulator, model: ChatClaudeCloud, version: str
 ) -> None:
     """Every way to stream from the model itself."""
     bound: Any = model.model_copy(update={"output_version": version}).bind_tools([write_file])
@@ -593,7 +586,7 @@ async def test_streams_of_a_model_over_http(
         lambda: later(bound.bound._stream_chat_model_events(QUESTION, **bound.kwargs)),
     ]
     for way in ways:
-        emulator.reset()
-        queue(emulator)
+        running_emulator.reset()
+        queue(running_emulator)
         check_files([update async for update in aiter_tool_calls(way())], count=1)
-    emulator.reset()
+    running_emulator.reset()

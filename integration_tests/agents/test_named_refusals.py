@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from langchain_claude_cloud import ChatClaudeCloud
@@ -11,18 +9,13 @@ from langchain_claude_cloud.errors import InvalidRequestError
 from langchain_claude_cloud.testing import CloudEmulator
 
 
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudEmulator]:
-    """An emulator for this module."""
-    with CloudEmulator() as emulator:
-        yield emulator
-
-
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_refused_tool_is_named(clouds: CloudEmulator, cloud: str, *, streamed: bool) -> None:
+def test_a_refused_tool_is_named(
+    running_emulator: CloudEmulator, cloud: str, *, streamed: bool
+) -> None:
     """By the name that its caller knows."""
-    platform = clouds.vertex() if cloud == "vertex" else clouds.bedrock()
+    platform = running_emulator.vertex() if cloud == "vertex" else running_emulator.bedrock()
     model = ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform)
     schema = {"type": "object", "properties": {}}
     fine = {"name": "fine", "input_schema": schema}
@@ -34,12 +27,12 @@ def test_a_refused_tool_is_named(clouds: CloudEmulator, cloud: str, *, streamed:
 
 @pytest.mark.parametrize("last_turn", [False, True])
 def test_a_guardrail_may_look_at_the_last_turn_only(
-    clouds: CloudEmulator, *, last_turn: bool
+    running_emulator: CloudEmulator, *, last_turn: bool
 ) -> None:
     """The body says by which tag."""
-    platform = clouds.bedrock(guardrail="abc123:1", guard_last_turn_only=last_turn)
+    platform = running_emulator.bedrock(guardrail="abc123:1", guard_last_turn_only=last_turn)
     model = ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform)
     model.invoke("q")
-    body = clouds.requests[-1].body
+    body = running_emulator.requests[-1].body
     assert ("amazon-bedrock-guardrailConfig" in body) is last_turn
     assert ("guardContent" in str(body["messages"])) is last_turn

@@ -1,8 +1,7 @@
-"""Every form of schema in the corpus is taken by both clouds, and calls come back as it says."""
+"""Every form of schema in the corpus is taken by both running_emulator, and calls come back as it says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,12 @@ from langchain_claude_cloud.request.tools import convert_tool
 from langchain_claude_cloud.testing import CloudEmulator
 
 
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudEmulator]:
-    """An emulator for this module."""
-    with CloudEmulator() as emulator:
-        yield emulator
-
-
 @pytest.fixture(scope="module", params=["vertex", "bedrock"])
-def model(clouds: CloudEmulator, request: pytest.FixtureRequest) -> ChatClaudeCloud:
+def model(running_emulator: CloudEmulator, request: pytest.FixtureRequest) -> ChatClaudeCloud:
     """A model on each cloud."""
-    platform = clouds.vertex() if request.param == "vertex" else clouds.bedrock()
+    platform = (
+        running_emulator.vertex() if request.param == "vertex" else running_emulator.bedrock()
+    )
     return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -32,15 +31,10 @@ OWN = {"$filter": 'a "b" {', "filter": {"id": "kept"}, "first name": [{"@id": 1}
 NAME = "crm/accounts.list"
 
 
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudEmulator]:
-    """An emulator for this module."""
-    with CloudEmulator() as emulator:
-        yield emulator
-
-
-def _model(clouds: CloudEmulator, cloud: str, version: Literal["v0", "v1"]) -> ChatClaudeCloud:
-    platform = clouds.vertex() if cloud == "vertex" else clouds.bedrock()
+def _model(
+    running_emulator: CloudEmulator, cloud: str, version: Literal["v0", "v1"]
+) -> ChatClaudeCloud:
+    platform = running_emulator.vertex() if cloud == "vertex" else running_emulator.bedrock()
     return ChatClaudeCloud(model="claude-sonnet-4-6", platform=platform, output_version=version)
 
 
@@ -48,19 +42,19 @@ def _tool(name: str = NAME, schema: Any = None) -> StructuredTool:
     return StructuredTool(name=name, description="d", args_schema=schema or ODATA, func=str)
 
 
-def _sent(clouds: CloudEmulator) -> dict[str, Any]:
-    return clouds.requests[-1].body
+def _sent(running_emulator: CloudEmulator) -> dict[str, Any]:
+    return running_emulator.requests[-1].body
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("way", ["invoke", "stream", "astream", "v3"])
 def test_a_call_comes_back_under_its_own_names(
-    clouds: CloudEmulator, cloud: str, way: str, version: Literal["v0", "v1"]
+    running_emulator: CloudEmulator, cloud: str, way: str, version: Literal["v0", "v1"]
 ) -> None:
     """However the answer is read, and the next request sends what the API takes."""
-    model = _model(clouds, cloud, version).bind_tools([_tool()])
+    model = _model(running_emulator, cloud, version).bind_tools([_tool()])
     model.invoke("look")  # the stand-in calls the tool by the names it was sent
-    tool = _sent(clouds)["tools"][0]
+    tool = _sent(running_emulator)["tools"][0]
     wire = dict(zip(ODATA["properties"], tool["input_schema"]["properties"], strict=True))
     inner = next(
         iter(tool["input_schema"]["properties"][wire["first name"]]["items"]["properties"])
@@ -70,7 +64,7 @@ def test_a_call_comes_back_under_its_own_names(
         wire["filter"]: OWN["filter"],
         wire["first name"]: [{inner: 1}, {inner: 2}],
     }
-    clouds.reply(tool_use(tool["name"], arguments))
+    running_emulator.reply(tool_use(tool["name"], arguments))
     message = _answer(model, way)
     assert [(call["name"], call["args"]) for call in message.tool_calls] == [(NAME, OWN)]
     assert not message.invalid_tool_calls
@@ -78,7 +72,9 @@ def test_a_call_comes_back_under_its_own_names(
     assert (block["name"], block["args"]) == (NAME, OWN)
     result = ToolMessage("done", tool_call_id=message.tool_calls[0]["id"])
     model.invoke([HumanMessage("look"), message, result])
-    (used,) = [b for b in _sent(clouds)["messages"][1]["content"] if b["type"] == "tool_use"]
+    (used,) = [
+        b for b in _sent(running_emulator)["messages"][1]["content"] if b["type"] == "tool_use"
+    ]
     assert (used["name"], used["input"]) == (tool["name"], arguments)
 
 
@@ -105,29 +101,34 @@ async def _collect(model: Any) -> list[Any]:
 
 
 def test_a_tool_that_cannot_be_sent_is_left_out(
-    clouds: CloudEmulator, cloud: str, caplog: pytest.LogCaptureFixture
+    running_emulator: CloudEmulator, cloud: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The others answer, and the log names it."""
     bad = f"bad_{cloud}"  # a notice is logged once
     tools = [_tool(bad, {"type": "array", "items": {}}), _tool("good", {"type": "object"})]
-    _model(clouds, cloud, "v0").bind_tools(tools).invoke("look")
-    assert [tool["name"] for tool in _sent(clouds)["tools"]] == ["good"]
+    _model(running_emulator, cloud, "v0").bind_tools(tools).invoke("look")
+    assert [tool["name"] for tool in _sent(running_emulator)["tools"]] == ["good"]
     assert any(f"tool '{bad}' left out" in record.message for record in caplog.records)
 
 
-def test_a_choice_of_a_tool_that_is_left_out_is_refused(clouds: CloudEmulator, cloud: str) -> None:
+def test_a_choice_of_a_tool_that_is_left_out_is_refused(
+    running_emulator: CloudEmulator, cloud: str
+) -> None:
     """Nothing is sent: the caller asked for that one."""
-    model = _model(clouds, cloud, "v0")
+    model = _model(running_emulator, cloud, "v0")
     bound = model.bind_tools([_tool("bad", {"type": "array"})], tool_choice="bad")
-    before = len(clouds.requests)
+    before = len(running_emulator.requests)
     with pytest.raises(InvalidInputError, match=r"'bad', which cannot be sent.*into a property"):
         bound.invoke("look")
-    assert len(clouds.requests) == before
+    assert len(running_emulator.requests) == before
 
 
-def test_a_forced_tool_is_named_as_it_is_sent(clouds: CloudEmulator, cloud: str) -> None:
+def test_a_forced_tool_is_named_as_it_is_sent(running_emulator: CloudEmulator, cloud: str) -> None:
     """The choice is by the caller's name."""
-    model = _model(clouds, cloud, "v0").bind_tools([_tool()], tool_choice=NAME)
+    model = _model(running_emulator, cloud, "v0").bind_tools([_tool()], tool_choice=NAME)
     message = model.invoke("look")
-    assert _sent(clouds)["tool_choice"]["name"] == _sent(clouds)["tools"][0]["name"]
+    assert (
+        _sent(running_emulator)["tool_choice"]["name"]
+        == _sent(running_emulator)["tools"][0]["name"]
+    )
     assert message.tool_calls[0]["name"] == NAME

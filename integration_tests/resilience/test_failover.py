@@ -5,16 +5,29 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 from clouds import make_model, platform_of, small_png
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
+from ways import (
+    OTHER,
+    SOON,
+    WAYS,
+    WORDS,
+    Way,
+    ainvoke,
+    ainvoke_long,
+    asked,
+    every_stream,
+    every_way,
+    invoke,
+    invoke_long,
+    pair,
+)
 
 from langchain_claude_cloud import ChatClaudeCloud
-from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -31,82 +44,12 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
 
-WORDS: Final = "One two three four five six seven eight nine ten. " * 4
-OTHER: Final = {"vertex": "bedrock", "bedrock": "vertex"}
-SOON: Final = 0.01
-Way = Callable[[ChatClaudeCloud], Any]
-
-
-@pytest.fixture(autouse=True)
-def all_healthy() -> None:
-    """Forget which routes of this process are cooling down."""
-    MEMORY.reset()
-
 
 @tool
 def get_weather(location: str) -> str:
     """Get the weather at a location."""
     return location
 
-
-def pair(emulator: CloudEmulator, first: str, **fields: Any) -> ChatClaudeCloud:
-    """Return a model with two platforms, one cloud first and the other second."""
-    platforms = [platform_of(emulator, name) for name in (first, OTHER[first])]
-    given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "max_retries": 0, **fields}
-    return ChatClaudeCloud(platform=platforms, **given)
-
-
-def asked(emulator: CloudEmulator) -> list[str]:
-    """Return the clouds that were asked, in order."""
-    return [request.platform for request in emulator.requests]
-
-
-async def invoke(model: ChatClaudeCloud) -> AIMessage:
-    """Ask, blocking."""
-    return model.invoke("Count.")
-
-
-async def ainvoke(model: ChatClaudeCloud) -> AIMessage:
-    """Ask on the event loop."""
-    return await model.ainvoke("Count.")
-
-
-async def stream(model: ChatClaudeCloud) -> Any:
-    """Stream, blocking, and add up."""
-    chunks = list(model.stream("Count."))
-    return chunks[0] + chunks[1:]
-
-
-async def astream(model: ChatClaudeCloud) -> Any:
-    """Stream on the event loop, and add up."""
-    chunks = [chunk async for chunk in model.astream("Count.")]
-    return chunks[0] + chunks[1:]
-
-
-async def events(model: ChatClaudeCloud) -> Any:
-    """Stream events, blocking."""
-    return model.stream_events("Count.", version="v3").output
-
-
-async def aevents(model: ChatClaudeCloud) -> Any:
-    """Stream events on the event loop."""
-    return await (await model.astream_events("Count.", version="v3"))
-
-
-async def invoke_long(model: ChatClaudeCloud) -> AIMessage:
-    """Ask for an answer that is long enough to be streamed internally."""
-    return model.invoke("Count.", max_tokens=64_000)
-
-
-async def ainvoke_long(model: ChatClaudeCloud) -> AIMessage:
-    """Do the same on the event loop."""
-    return await model.ainvoke("Count.", max_tokens=64_000)
-
-
-STREAMS: Final = (stream, astream, events, aevents)
-WAYS: Final = (invoke, ainvoke, *STREAMS, invoke_long, ainvoke_long)
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-every_stream = pytest.mark.parametrize("way", STREAMS, ids=lambda way: way.__name__)
 
 SWITCHING: Final = (401, 403, 404, 429, 503, 529)
 

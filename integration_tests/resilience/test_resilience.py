@@ -21,6 +21,26 @@ from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
 from pydantic import BaseModel, SecretStr
+from ways import (
+    LONG,
+    OTHER,
+    SOON,
+    STREAMS,
+    WAYS,
+    WHOLE,
+    WORDS,
+    Way,
+    aevents,
+    ainvoke,
+    asked,
+    astream,
+    events,
+    every_stream,
+    every_way,
+    invoke,
+    pair,
+    stream,
+)
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -41,13 +61,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
 
-WORDS: Final = "One two three four five six seven eight nine ten. " * 4
-OTHER: Final = {"vertex": "bedrock", "bedrock": "vertex"}
-SOON: Final = 0.01
 HANGING: Final = 20.0
 """What no test takes, unless something hangs."""
-
-Way = Callable[[ChatClaudeCloud], Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,75 +74,8 @@ def warmed_up(running_emulator: CloudEmulator) -> None:
         list(model.stream("Hi"))
 
 
-@pytest.fixture(autouse=True)
-def all_healthy() -> None:
-    """Forget which routes of this process are cooling down."""
-    MEMORY.reset()
-
-
-def pair(emulator: CloudEmulator, first: str, **fields: Any) -> ChatClaudeCloud:
-    """Return a model with two platforms, one cloud first and the other second."""
-    platforms = [platform_of(emulator, name) for name in (first, OTHER[first])]
-    given: Any = {"model": "claude-sonnet-4-6", "max_tokens": 512, "max_retries": 0, **fields}
-    return ChatClaudeCloud(platform=platforms, **given)
-
-
-def asked(emulator: CloudEmulator) -> list[str]:
-    """Return the clouds that were asked, in order."""
-    return [request.platform for request in emulator.requests]
-
-
-async def invoke(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
-    """Ask, blocking."""
-    return model.invoke("Count.", **arguments)
-
-
-async def ainvoke(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
-    """Ask on the event loop."""
-    return await model.ainvoke("Count.", **arguments)
-
-
-async def stream(model: ChatClaudeCloud, **arguments: Any) -> Any:
-    """Stream, blocking, and add up."""
-    chunks = list(model.stream("Count.", **arguments))
-    return chunks[0] + chunks[1:]
-
-
-async def astream(model: ChatClaudeCloud, **arguments: Any) -> Any:
-    """Stream on the event loop, and add up."""
-    chunks = [chunk async for chunk in model.astream("Count.", **arguments)]
-    return chunks[0] + chunks[1:]
-
-
-async def events(model: ChatClaudeCloud, **arguments: Any) -> Any:
-    """Stream events, blocking."""
-    return model.stream_events("Count.", version="v3", **arguments).output
-
-
-async def aevents(model: ChatClaudeCloud, **arguments: Any) -> Any:
-    """Stream events on the event loop."""
-    return await (await model.astream_events("Count.", version="v3", **arguments))
-
-
-async def invoke_long(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
-    """Ask for an answer that is long enough to be streamed internally."""
-    return model.invoke("Count.", max_tokens=64_000, **arguments)
-
-
-async def ainvoke_long(model: ChatClaudeCloud, **arguments: Any) -> AIMessage:
-    """Do the same on the event loop."""
-    return await model.ainvoke("Count.", max_tokens=64_000, **arguments)
-
-
-WHOLE: Final = (invoke, ainvoke)
-STREAMS: Final = (stream, astream, events, aevents)
-LONG: Final = (invoke_long, ainvoke_long)
-WAYS: Final = (*WHOLE, *STREAMS, *LONG)
 TELLING: Final = (*WHOLE, events, aevents, *LONG)
 """Where langchain-core hands the callbacks of a call on; it does not for chunks."""
-
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-every_stream = pytest.mark.parametrize("way", STREAMS, ids=lambda way: way.__name__)
 
 
 async def failing(way: Way, model: ChatClaudeCloud, **arguments: Any) -> ClaudeCloudError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from clock import Clock
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
@@ -28,16 +29,6 @@ ANSWER = {
 }  # fmt: skip
 VERTEX = Vertex(project="p", region="us-east5", access_token="t")
 BEDROCK = Bedrock(region="us-east-1", api_key="k")
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 def _cache(clock: Clock) -> ExpiringTable[FetchedMedia]:
@@ -66,7 +57,7 @@ def _get(media: CallMedia, body: dict[str, Any], limit: int = 30_000_000) -> Fet
 
 def test_the_next_turn_fetches_what_is_new() -> None:
     """For an hour; a failure is not kept."""
-    clock = Clock()
+    clock = Clock(100.0)
     cache = _cache(clock)
     assert _get(CallMedia(cache), _body(f"{BASE}/a"))
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"))
@@ -78,7 +69,7 @@ def test_the_next_turn_fetches_what_is_new() -> None:
 
 def test_the_cache_is_bounded_in_bytes() -> None:
     """What was used least recently makes room."""
-    cache: ExpiringTable[FetchedMedia] = ExpiringTable(100, Clock(), lambda it: len(it.data))
+    cache: ExpiringTable[FetchedMedia] = ExpiringTable(100, Clock(100.0), lambda it: len(it.data))
     for name in "abc":
         cache.put(name, FetchedMedia("image/png", b"x" * 40), KEPT_SECONDS)
         cache.get("a")
@@ -90,7 +81,7 @@ def test_the_cache_is_bounded_in_bytes() -> None:
 
 def test_what_is_kept_counts_into_the_sum() -> None:
     """A request's media may have what the cloud takes, less a quarter for base64."""
-    cache = _cache(Clock())
+    cache = _cache(Clock(100.0))
     cache.put(f"{BASE}/a", FetchedMedia("image/png", b"x" * 1000), KEPT_SECONDS)
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"), limit=4000)
     assert step is not None

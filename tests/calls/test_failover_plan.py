@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,17 +41,6 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
 A, B, C = "us-east-1", "us-west-2", "eu-west-1"
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is set forward."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 @dataclass

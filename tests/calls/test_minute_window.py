@@ -6,21 +6,12 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from clock import Clock
 
 from langchain_claude_cloud import ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.rate_limit import MinuteWindow, RateLimit, Reservation
 from langchain_claude_cloud.errors import ConfigurationError
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 @pytest.fixture

@@ -8,20 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
 
 from langchain_claude_cloud.calls.pacing import Pacing, Ticket
 
 _ROOT = Path(__file__).parent.parent.parent
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 @pytest.fixture
@@ -47,7 +38,7 @@ def begin(pacing: Pacing, clock: Clock, count: int) -> list[Ticket]:
 
 def test_nobody_waits_where_nothing_is_throttled() -> None:
     """However many there are: three hundred a second, for half a minute."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     begin(pacing, clock, 10_000)
     assert rate_of(pacing) is None
@@ -55,7 +46,7 @@ def test_nobody_waits_where_nothing_is_throttled() -> None:
 
 def test_a_burst_of_thousands_is_spread_over_seconds() -> None:
     """The refusals of a quota are heard before all are sent; the last waits for no minute."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     tickets = [Ticket() for _ in range(1000)]
     waits = [pacing.wait("place", ticket) for ticket in tickets]
@@ -71,7 +62,7 @@ def test_a_burst_of_thousands_is_spread_over_seconds() -> None:
 
 def test_a_call_that_ends_while_it_waits_holds_nobody_up() -> None:
     """A burst whose calls are cancelled leaves nothing behind."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     for ticket in [Ticket() for _ in range(1000)]:
         pacing.wait("place", ticket)
@@ -82,7 +73,7 @@ def test_a_call_that_ends_while_it_waits_holds_nobody_up() -> None:
 
 def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
     """There is nobody to share with."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
     pacing.wait("place", ticket)
@@ -93,7 +84,7 @@ def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
 
 def test_another_endpoint_is_not_slowed() -> None:
     """Nor another model there, or another identity: each has a place of its own."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     tickets = begin(pacing, clock, 50)
     pacing.throttled("place", tickets[-1], None)
@@ -103,7 +94,7 @@ def test_another_endpoint_is_not_slowed() -> None:
 
 def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
     """A burst that used a quota up waits until there is some again."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     tickets = begin(pacing, clock, 50)
     pacing.throttled("place", tickets[0], 20.0)
@@ -115,7 +106,7 @@ def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
 
 def test_what_no_call_waits_for_is_waited_for_by_none() -> None:
     """After a `retry-after` of an hour the next call hears of it soon, not after a minute."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
     pacing.wait("place", ticket)
@@ -126,7 +117,7 @@ def test_what_no_call_waits_for_is_waited_for_by_none() -> None:
 
 def test_a_minute_without_a_throttle_ends_the_pace() -> None:
     """The endpoint is asked as before."""
-    clock = Clock()
+    clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
     pacing.wait("place", ticket)
@@ -138,7 +129,7 @@ def test_a_minute_without_a_throttle_ends_the_pace() -> None:
 
 def test_what_is_known_of_endpoints_is_bounded() -> None:
     """A service with thousands of projects does not grow without end."""
-    pacing = Pacing(Clock())
+    pacing = Pacing(Clock(100.0))
     for number in range(3000):
         pacing.wait(number, Ticket())
     assert len(pacing._traffic) <= 1000

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -63,13 +62,6 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         text=True,
         **options,
     )
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
 
 
 @pytest.fixture

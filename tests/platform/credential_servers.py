@@ -131,7 +131,8 @@ def json_reply(body: object, status: int = 200) -> Reply:
 
 
 @cache
-def _private_key() -> str:
+def private_key() -> str:
+    """Return a new private key, in PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -146,7 +147,7 @@ def service_account(token_uri: str, **more: object) -> dict[str, Any]:
         "type": "service_account",
         "project_id": "key-project",
         "private_key_id": "1",
-        "private_key": _private_key(),
+        "private_key": private_key(),
         "client_email": "robot@key-project.iam.gserviceaccount.com",
         "client_id": "1",
         "token_uri": f"{token_uri}/token",

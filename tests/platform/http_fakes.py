@@ -352,3 +352,13 @@ def read_stream(
             return b"".join([piece async for piece in stream])
 
     return asyncio.run(read())
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy what arrives at one end of a tunnel to the other, until it ends."""
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()

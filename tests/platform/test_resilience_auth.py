@@ -42,13 +42,6 @@ SHORT_LIVED: Final = (
 )
 
 
-@pytest.fixture(scope="module")
-def running_emulator() -> Iterator[CloudEmulator]:
-    """An emulator that serves all tests of this module."""
-    with CloudEmulator() as running:
-        yield running
-
-
 @pytest.fixture
 def emulator(running_emulator: CloudEmulator) -> CloudEmulator:
     """A running emulator without a script."""

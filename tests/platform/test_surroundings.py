@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from http_certificate import server_context
-from http_fakes import Exchange, Server
+from http_fakes import Exchange, Server, pump
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ConfigurationError, ConnectionFailedError
@@ -48,16 +48,7 @@ class Proxy(Server):
         inner, outer = await asyncio.open_connection("127.0.0.1", self._target)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with suppress(OSError):
-            await asyncio.gather(_pump(reader, outer), _pump(inner, writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+            await asyncio.gather(pump(reader, outer), pump(inner, writer))
 
 
 @pytest.fixture(autouse=True)

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from emulator_client import Client
 
 from langchain_claude_cloud.testing import CloudEmulator
-
-
-@pytest.fixture
-def emulator() -> Iterator[CloudEmulator]:
-    """A running emulator."""
-    with CloudEmulator() as running:
-        yield running
 
 
 @pytest.fixture

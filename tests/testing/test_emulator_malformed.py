@@ -16,13 +16,6 @@ from hypothesis import strategies as st
 from langchain_claude_cloud.testing import CloudEmulator
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[CloudEmulator]:
-    """One emulator for all bodies."""
-    with CloudEmulator() as running:
-        yield running
-
-
 def _raw(emulator: CloudEmulator, cloud: str, data: bytes) -> httpx.Response:
     client = Client(emulator)
     if cloud == "vertex":
@@ -127,11 +120,13 @@ WRONG = (
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
 @pytest.mark.parametrize("place", list(_places(GOOD)), ids=lambda place: ".".join(map(str, place)))
-def test_any_value_at_any_place(shared: CloudEmulator, cloud: str, place: tuple[Any, ...]) -> None:
+def test_any_value_at_any_place(
+    running_emulator: CloudEmulator, cloud: str, place: tuple[Any, ...]
+) -> None:
     """A field of the wrong kind is taken or refused with 400."""
     for wrong in WRONG:
         body = {"anthropic_version": VERSIONS[cloud], **_with(GOOD, place, wrong)}
-        response = _raw(shared, cloud, json.dumps(body).encode())
+        response = _raw(running_emulator, cloud, json.dumps(body).encode())
         assert response.status_code in {200, 400}, (wrong, response.text)
 
 
@@ -148,10 +143,12 @@ JSON = st.recursive(
 @given(
     place=st.sampled_from(list(_places(GOOD))), value=JSON, cloud=st.sampled_from(list(VERSIONS))
 )
-def test_any_json_at_any_place(shared: CloudEmulator, place: Any, value: Any, cloud: str) -> None:
+def test_any_json_at_any_place(
+    running_emulator: CloudEmulator, place: Any, value: Any, cloud: str
+) -> None:
     """The same, with JSON that nobody chose."""
     body = {"anthropic_version": VERSIONS[cloud], **_with(GOOD, place, value)}
-    response = _raw(shared, cloud, json.dumps(body).encode())
+    response = _raw(running_emulator, cloud, json.dumps(body).encode())
     assert response.status_code in {200, 400}, response.text
 
 
@@ -165,9 +162,11 @@ NESTED = [
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
 @pytest.mark.parametrize("data", [b"", b"null", b"1", b"{", b"\xff", *NESTED], ids=range(9))
-def test_what_is_no_request_is_refused(shared: CloudEmulator, cloud: str, data: bytes) -> None:
+def test_what_is_no_request_is_refused(
+    running_emulator: CloudEmulator, cloud: str, data: bytes
+) -> None:
     """No JSON, no object, or nested too deeply."""
-    assert _raw(shared, cloud, data).status_code == 400
+    assert _raw(running_emulator, cloud, data).status_code == 400
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
@@ -175,10 +174,10 @@ def test_what_is_no_request_is_refused(shared: CloudEmulator, cloud: str, data: 
     "messages",
     [[1, None], [{"role": ["x"], "content": "q"}], [{"role": {}, "content": "q"}], {}, 1],
 )
-def test_messages_that_are_none(shared: CloudEmulator, cloud: str, messages: Any) -> None:
+def test_messages_that_are_none(running_emulator: CloudEmulator, cloud: str, messages: Any) -> None:
     """The refusal names the place."""
     body = {"anthropic_version": VERSIONS[cloud], **ask("q"), "messages": messages}
-    response = _raw(shared, cloud, json.dumps(body).encode())
+    response = _raw(running_emulator, cloud, json.dumps(body).encode())
     assert response.status_code == 400
     assert "messages" in response.text
 

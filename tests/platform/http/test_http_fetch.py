@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from fetching import afetch_all, afetch_media, fetch_all, fetch_media
-from http_certificate import server_context
 from http_fakes import Exchange, Server
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,14 +83,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's TLS context, for cloud.test."""
-    context, path = server_context(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    return context
 
 
 async def _picture(exchange: Exchange) -> None:

@@ -19,6 +19,7 @@ from http_fakes import (
     Server,
     aopen_stream,
     open_stream,
+    pump,
     read_stream,
     receive,
 )
@@ -43,14 +44,6 @@ def _fresh_pools() -> Iterator[None]:
     close_pools()
     yield
     close_pools()
-
-
-@pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's TLS context, which SSL_CERT_FILE makes trusted."""
-    context, path = server_context(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    return context
 
 
 async def _stream(exchange: Exchange) -> None:
@@ -205,16 +198,7 @@ class Proxy(Server):
         there, back = await asyncio.open_connection("127.0.0.1", self.target)
         await exchange.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with suppress(OSError):
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+            await asyncio.gather(pump(reader, back), pump(there, writer))
 
 
 @both
