@@ -76,6 +76,7 @@ def suggestion(owner: str, name: str, fields: Iterable[str]) -> str | None:
             return _advice(owner, rows[spelling], known)
     plain = spelled[-1]
     close = [field for field in known if field == plain or field.endswith(f"_{plain}")]
+    close = close or get_close_matches(plain, [*known, *rows], 1, 0.85)
     close = close or [field for field in known if plain.startswith(f"{field}_")]
     close = close or get_close_matches(plain, [*known, *rows], 1, 0.75)
     if close and close[0] not in known:

@@ -108,6 +108,8 @@ def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
         (lambda: Vertex(max_output_tokens=5), "max_tokens=... of the model"),
         (lambda: Vertex(region_name="eu"), "Did you mean 'region'"),
         (lambda: Bedrock(safety_settings={}), "no equivalent"),
+        (lambda: Bedrock(api_keys="x"), "Did you mean 'api_key'"),
+        (lambda: Vertex(credentials_path="x"), "GOOGLE_APPLICATION_CREDENTIALS"),
     ],
 )
 def test_the_platforms_know_them_too(make: Callable[[], object], words: str) -> None:
