@@ -203,6 +203,7 @@ def _result(*content: Any, **more: Any) -> dict[str, Any]:
     return {"toolResult": {"toolUseId": "toolu_1", "content": list(content), **more}}
 
 
+_GPT = {"model_provider": "openai", "model_name": "gpt-5"}
 _USE = {"toolUse": {"toolUseId": "toolu_1", "name": "f", "input": {"a": 1}}}
 _SENT_USE = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
 _TEXT_RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
@@ -243,6 +244,24 @@ def test_calls_and_results_of_converse_and_openai(block: Any, result: BaseMessag
     content = told.pop("content")
     assert told == {"type": "tool_result", "tool_use_id": "toolu_1"}
     assert content in ("found", [{"type": "text", "text": "found"}])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_calls_of_openais_own_tools_have_their_results(*, wrapped: bool) -> None:
+    """They are in no list of calls; one that nobody answered is left out."""
+    click = {"type": "computer_call", "call_id": "c1", "action": {"type": "click"}}
+    patch = {"type": "apply_patch_call", "call_id": "c2", "operation": {"path": "a"}}
+    blocks: Any = [click, {"type": "web_search_call", "id": "w"}, patch]
+    if wrapped:
+        blocks = [{"type": "non_standard", "value": block} for block in blocks]
+    answer = AIMessage([*blocks, {"type": "text", "text": "a"}], response_metadata=_GPT)
+    result = ToolMessage("done", tool_call_id="c1")
+    sent = _convert(HumanMessage("q"), answer, result, HumanMessage("n")).messages
+    assert sent[1]["content"] == [
+        {"type": "tool_use", "id": "c1", "name": "computer", "input": {"type": "click"}},
+        {"type": "text", "text": "a"},
+    ]
+    assert sent[2]["content"][0]["tool_use_id"] == "c1"
 
 
 @pytest.mark.parametrize(

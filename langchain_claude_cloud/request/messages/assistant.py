@@ -103,7 +103,13 @@ def _without_private(message: AIMessage) -> AIMessage:
     content = message.content
     if isinstance(content, str):
         return message
-    kept = [b for b in content if isinstance(b, str) or b.get("type") != "non_standard"]
+    kept = [
+        block
+        for block in content
+        if isinstance(block, str)
+        or block.get("type") != "non_standard"
+        or "call_id" in (block.get("value") or ())
+    ]
     return message.model_copy(update={"content": kept})
 
 

@@ -61,6 +61,13 @@ def _response_call(item: JsonObject) -> JsonObject:
     return _call(item.get("call_id"), item.get("name"), item.get("arguments"))
 
 
+def _action(item: JsonObject) -> JsonObject:
+    """Return a call of a tool that OpenAI defines and the client runs, such as its computer."""
+    name, call_id = item["type"].removesuffix("_call"), item.get("call_id")
+    did = item.get("action") or item.get("operation") or {}
+    return _call(call_id, name, did) if call_id else item
+
+
 def _call(call_id: object, name: object, arguments: object) -> JsonObject:
     return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
@@ -84,6 +91,7 @@ _TYPED_ITEMS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
     "function_call": _response_call,
     "function_call_output": _response_result,
     "custom_tool_call_output": _response_result,
+    **dict.fromkeys(("apply_patch_call", "computer_call", "local_shell_call"), _action),
 }
 
 
