@@ -214,7 +214,8 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
     by_ttl = {key: _count(created, key) for key in _TTL_COUNTS}
     split = sum(by_ttl.values())
     written = _count(usage, "cache_creation_input_tokens") or split
-    details = {"cache_read": cache_read, "cache_creation": max(written - split, 0)}
+    split = split if split <= written else 0  # that of a larger total says nothing any more
+    details = {"cache_read": cache_read, "cache_creation": written - split}
     input_tokens = _count(usage, "input_tokens") + cache_read + written
     output_tokens = _count(usage, "output_tokens")
     result = UsageMetadata(

@@ -45,3 +45,15 @@ def test_a_split_without_a_total_is_the_total() -> None:
         "cache_creation": {"ephemeral_1h_input_tokens": 7},
     }
     assert _usage(first, {"output_tokens": 5})["input_tokens"] == 8
+
+
+def test_a_split_of_more_than_the_later_total_says_nothing() -> None:
+    """The details never add up to more than the prompt."""
+    first = {
+        "input_tokens": 10,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+    }
+    found = _usage(first, {"output_tokens": 5, "cache_creation_input_tokens": 5})
+    assert found["input_tokens"] == 15
+    assert found["input_token_details"] == {"cache_read": 0, "cache_creation": 5}
