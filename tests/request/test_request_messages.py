@@ -315,8 +315,11 @@ def test_a_compaction_may_open_or_end_a_conversation() -> None:
 
 def test_a_compaction_is_text_for_a_model_that_takes_none() -> None:
     """What was said before it may be gone."""
-    sent = convert(AIMessage([COMPACTION, *text("a")]), Q, compaction=False)
-    assert sent.messages[1]["content"] == text("So far.", "a")
+    marked = {**COMPACTION, "cache_control": EPHEMERAL}
+    empty = {**COMPACTION, "content": None}
+    sent = convert(AIMessage([marked, empty, *text("a")]), Q, compaction=False)
+    summary, answer = text("So far.", "a")
+    assert sent.messages[1]["content"] == [{**summary, "cache_control": EPHEMERAL}, answer]
     assert "as text" in sent.notices[0]
 
 

@@ -237,8 +237,10 @@ class _ConversationBuilder:
             if kind == "server_tool_use":
                 beta = _BETA_TOOLS.get(str(block.get("name")))
             if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
-                summary = block.get("content")
-                taken += [{"type": "text", "text": summary}] if summary else []
+                marker = block.get("cache_control")
+                summary = {"type": "text", "text": block.get("content") or ""}
+                text = convert_text({**summary, "cache_control": marker})
+                taken += [] if text is None else [text]
                 told = f"the compaction in messages[{position}] is sent as text"
                 self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
             elif beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
