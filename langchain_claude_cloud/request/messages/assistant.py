@@ -86,16 +86,19 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
 
 
 def is_claude(metadata: Mapping[str, object]) -> bool:
-    """Whether a message's response metadata say that Claude wrote it, or nothing at all."""
+    """Whether a message's response metadata say that Claude wrote it, or nothing at all.
+
+    Up to langchain-core 1.0 they name the model, but no provider.
+    """
     provider = metadata.get("model_provider")
-    if provider is None or str(provider).startswith("anthropic"):
+    if provider is not None and str(provider).startswith("anthropic"):
         return True
     model = next(
-        (metadata[key] for key in ("model_name", "model", "model_id") if key in metadata), ""
+        (metadata[key] for key in ("model_name", "model", "model_id") if metadata.get(key)), ""
     )
-    if model:
+    if model and not str(model).startswith("arn:"):
         return "claude" in str(model) or "anthropic" in str(model)
-    return provider in _BEDROCK_PROVIDERS
+    return provider is None or provider in _BEDROCK_PROVIDERS
 
 
 def _without_private(message: AIMessage) -> AIMessage:
@@ -141,7 +144,7 @@ def _described(block: JsonObject) -> JsonObject | None:
 
     "`image` blocks can only be in `user` messages" (400).
     """
-    text = block.get("text")
+    text = block.get("text", block.get("transcript"))
     if not isinstance(text, str):
         text = f"[{describe(block)} is not shown here]"
     marker = block.get("cache_control")
