@@ -201,6 +201,20 @@ def test_a_call_of_another_tool_is_no_value(emulator: CloudEmulator, method: Any
         model.with_structured_output(SCHEMA, method=method).invoke("1 + 2?")
 
 
+def test_the_callers_tools_and_choice_go_along(emulator: CloudEmulator) -> None:
+    """They are arguments of the call like any others."""
+    model = ChatClaudeCloud(model="claude-sonnet-4-6", platform=emulator.vertex())
+    for method in ("json_schema", "function_calling"):
+        emulator.reply(
+            tool_use("Sum", {"value": 3}) if method == "function_calling" else '{"value": 3}'
+        )
+        asked = model.with_structured_output(SCHEMA, method=method, tools=[add], tool_choice="auto")
+        assert asked.invoke("1 + 2?") == {"value": 3}
+        body = emulator.requests[-1].body
+        assert "add" in [each["name"] for each in body["tools"]]
+        assert body["tool_choice"]["type"] == "auto"
+
+
 def test_the_value_is_found_among_other_calls(emulator: CloudEmulator) -> None:
     """It need not be the first."""
     emulator.reply(tool_use("add", {"a": 1, "b": 2}), tool_use("Sum", {"value": 3}))

@@ -222,13 +222,13 @@ def structured_output(
     bound: Runnable[LanguageModelInput, AIMessage]
     if chosen == "function_calling":
         parser.tool = wanted.name
+        own = schema_tool(wanted.name, wanted.json_schema)
+        asked = {"tool_choice": wanted.name, "parallel_tool_calls": False, **arguments}
         bound = model.bind_tools(
-            [schema_tool(wanted.name, wanted.json_schema)],
-            tool_choice=wanted.name,
+            [own, *(asked.pop("tools", None) or ())],
             strict=strict,
-            parallel_tool_calls=False,
             structured_output_tool=True,
-            **arguments,
+            **asked,
         )
     else:
         refuse_maps(wanted.json_schema, str(wanted.json_schema.get("title", wanted.name)))

@@ -84,7 +84,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     if response_format is None:
         return None
     if not isinstance(response_format, dict):
-        return _format(schema_of(response_format))
+        return _format(schema_of(response_format, any_type=True))
     schema: object = response_format
     kind = response_format.get("type")
     if kind == "text":

@@ -342,6 +342,13 @@ def test_free_text_has_no_format(given: Any) -> None:
     assert convert_response_format(given) is None
 
 
+@pytest.mark.parametrize("given", [5, "json", list[int], int])
+def test_a_format_of_another_kind_is_refused(given: Any) -> None:
+    """The error does not speak of tools."""
+    with pytest.raises(InvalidInputError, match=r"has no JSON schema|an object at its root"):
+        convert_response_format(given)
+
+
 @pytest.mark.parametrize("given", [{"type": "json_object"}, {"type": "json_schema"}])
 def test_a_format_without_a_schema_is_refused(given: Any) -> None:
     """Claude has no JSON mode."""
