@@ -178,6 +178,9 @@ def test_nothing_that_a_model_shows_of_itself_has_a_secret(
         "copy": repr(model.model_copy(update={"default_headers": {"x-api-key": HEADER}})),
         "tools": dumps(model.bind_tools([lookup])),
         "structured": repr(model.with_structured_output({"title": "T", "type": "object"})),
+        "pickle of it": pickle.dumps(
+            model.with_structured_output({"title": "T", "type": "object"})
+        ),
         "chain": repr(ChatPromptTemplate.from_template("{x}") | model),
         "chain dump": dumps(ChatPromptTemplate.from_template("{x}") | model),
         "fallbacks": repr(model.with_fallbacks([model])),

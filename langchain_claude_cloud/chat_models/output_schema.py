@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 from operator import getitem
 from typing import TYPE_CHECKING, Any, Final, cast, get_origin
@@ -145,7 +145,7 @@ def _validator_of(given: JsonObject | type, schema: JsonObject) -> Callable[[Any
             return given.model_validate
         return cast("Callable[[Any], Any]", getattr(given, "parse_obj"))  # noqa: B009 - pydantic v1
     if get_origin(given) is None:
-        return lambda value: _check(value, schema)
+        return partial(_check, schema=schema)  # which can be pickled
     adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
     return adapter.validate_python  # a union or a list, of classes perhaps
 

@@ -240,7 +240,7 @@ class Bedrock(CloudConfig):
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
     session_token: SecretStr | None = None
-    api_key: SecretStr | Callable[[], str] | None = None
+    api_key: SecretStr | Callable[[], str] | None = Field(default=None, repr=False)
     unsigned: StrictBool = False
     session: Annotated[object | None, AfterValidator(_check_session)] = Field(
         default=None, exclude=True, repr=False

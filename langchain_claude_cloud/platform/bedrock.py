@@ -103,7 +103,7 @@ class BedrockSettings:
     """
 
     credentials: AwsIdentity | SecretStr | Callable[[], str] | None = field(
-        default_factory=AwsIdentity
+        default_factory=AwsIdentity, repr=False
     )
     region: str | None = None
     arn_region: str | None = None

@@ -12,6 +12,7 @@ import threading
 import traceback
 import warnings
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -551,10 +552,7 @@ def test_unsigned_requests_go_to_a_gateway_and_as_nobody(
 
 def test_an_api_key_may_be_a_function() -> None:
     """It reaches the platform as it is, and leaves by no dump, pickle or repr."""
-
-    def provide() -> str:
-        return CANARY
-
+    provide = partial(str, CANARY)  # whose own repr shows what it holds
     config = Bedrock(api_key=provide)
     assert bedrock_settings(config).credentials is provide
     assert (
@@ -564,7 +562,8 @@ def test_an_api_key_may_be_a_function() -> None:
     for shown in (config.model_dump(), json.loads(config.model_dump_json())):
         assert shown["api_key"] is None
         assert shown["withheld"] == ["api_key"]
-    assert "provide" not in json.dumps(dumpd(config))
+    for hidden in (json.dumps(dumpd(config)), repr(config), repr(bedrock_settings(config))):
+        assert CANARY not in hidden
     with pytest.raises(ConfigurationError, match="does not keep it"):
         bedrock_settings(pickle.loads(pickle.dumps(config)))  # noqa: S301  our own
     with pytest.raises(ConfigurationError, match="conflict"):
