@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from langchain_claude_cloud.catalogue.models import served_by_family
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
-from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, reveal
+from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -358,4 +358,4 @@ def _describe(owner: str, error: ValidationError) -> ConfigurationError:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 80 else f"{text[:80]}...")  # noqa: PLR2004  one line
+    return repr(clean(text, 80))  # one line; a variable may hold a key file's contents

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
-from langchain_claude_cloud.errors.redaction import redact
+from langchain_claude_cloud.errors.redaction import redact, shown_path
 from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 S = TypeVar("S", bound="CredentialSource")
@@ -220,6 +220,9 @@ def shared_source(
 
 def reason_of(error: object) -> str:
     """Return what a cloud's library says of an error, on one line and without credentials."""
+    if isinstance(error, OSError) and error.filename is not None:  # a token in place of its path
+        shown = shown_path(str(error.filename)) or "what is named looks like no path"
+        error = f"{error.strerror}: {shown}"
     return redact(" ".join(str(error).split()))[:500].rstrip(".")
 
 

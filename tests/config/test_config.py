@@ -755,6 +755,7 @@ class Holder(BaseModel, hide_input_in_errors=True):
         lambda: Bedrock.model_validate_json(json.dumps({"secret_access_key": CANARY})),
         lambda: Bedrock.model_validate_json(f'{{"api_key": "{CANARY}'),
         lambda: Bedrock.model_validate(CANARY),
+        lambda: Vertex.model_validate({"project": json.dumps({"private_key": CANARY})}),
         lambda: Holder.model_validate({"platform": {"access_key_id": CANARY}}),
     ],
 )

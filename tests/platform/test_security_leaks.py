@@ -391,11 +391,13 @@ def test_a_refused_constructor_shows_no_credential(make: Callable[[], object]) -
         "AWS_BEARER_TOKEN_BEDROCK",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         "GOOGLE_APPLICATION_CREDENTIALS",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
     ],
 )
 def test_a_refused_variable_shows_no_credential(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret in the wrong variable, or with a line break, is in no frame either."""
     monkeypatch.setenv(name, f"https://u:{SECRET}@host/\n")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pod")
     is_google = name.startswith("GOOGLE")
     platform = Vertex(project="p") if is_google else Bedrock(region="us-east-1")
     with pytest.raises(ClaudeCloudError) as caught:
