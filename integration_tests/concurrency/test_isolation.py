@@ -128,13 +128,17 @@ async def test_tasks_that_share_an_instance_do_not_mix() -> None:
     assert sorted(witness.seen) == list(range(CALLS))
 
 
-@pytest.mark.parametrize("platform", [PLATFORMS[0], PLATFORMS[2]])
+@pytest.mark.parametrize(
+    "platform", [PLATFORMS[0], PLATFORMS[2].model_copy(update={"request_metadata": {"team": ""}})]
+)
 def test_what_the_caller_changes_afterwards_counts(platform: Vertex | Bedrock) -> None:
     """Headers and platforms that are changed in place are used as they are at the call."""
     seen: list[tuple[str | None, str]] = []
+    metadata: list[str | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append((request.headers.get("x-token"), request.url.host))
+        metadata.append(request.headers.get("x-amzn-bedrock-request-metadata"))
         return httpx.Response(503)
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as client:
@@ -148,6 +152,9 @@ def test_what_the_caller_changes_afterwards_counts(platform: Vertex | Bedrock) -
         for token in ("t1", "t2"):
             assert llm.default_headers is not None
             llm.default_headers["x-token"] = token
+            if isinstance(platform, Bedrock):
+                assert platform.request_metadata is not None
+                platform.request_metadata["team"] = token
             with pytest.raises(Exception, match="503"):
                 llm.invoke("Hi", max_tokens=5)
         assert isinstance(llm.platform, list)
@@ -155,4 +162,6 @@ def test_what_the_caller_changes_afterwards_counts(platform: Vertex | Bedrock) -
         with pytest.raises(Exception, match="503"):
             llm.invoke("Hi", max_tokens=5)
     assert [token for token, _ in seen] == ["t1", "t2", "t2", "t2"]
+    expected = {"vertex": [None, None], "bedrock": ['{"team":"t1"}', '{"team":"t2"}']}
+    assert metadata[:2] == expected[platform.cloud]
     assert "eu-west-1" in str([host for _, host in seen[2:]])

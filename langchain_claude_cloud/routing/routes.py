@@ -396,5 +396,4 @@ def _same_fields(
     """Return what goes from the user to the platform under one name."""
     shared = type(config).model_fields.keys() & {field.name for field in fields(settings)}
     values = {name: getattr(config, name) for name in shared}
-    # Mappings are copied: the caller's own may be changed later.
-    return {k: dict(v) if isinstance(v, dict) else v for k, v in values.items() if v is not None}
+    return {name: value for name, value in values.items() if value is not None}
