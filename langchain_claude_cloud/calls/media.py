@@ -149,8 +149,10 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
     except ClaudeCloudError:
         raise
     except Exception as cause:  # noqa: BLE001  the caller's code may raise anything
-        # Signed URLs carry their secret in the query, and such errors name the URL.
-        said = clean(str(cause).replace(url, without_query(url)), _SHOWN)
+        # Signed URLs carry their secret in the query, and such errors name the URL, or its path on.
+        said = str(cause).replace(url, without_query(url))
+        query = url.partition("?")[2]
+        said = clean(said.replace(query, "[...]") if "=" in query else said, _SHOWN)
         happened = f"raised {type(cause).__name__} ({said})"
     else:
         if isinstance(data, bytes | bytearray):

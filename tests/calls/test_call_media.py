@@ -102,7 +102,8 @@ def _model(platform: Any, sent: list[Any], **fields: Any) -> ChatClaudeCloud:
 
 
 def _expired(url: str) -> bytes:
-    raise OSError(f"{url} has expired")
+    path = url.removeprefix(BASE)  # as urllib3 names it
+    raise OSError(f"{url} has expired (Max retries exceeded with url: {path})")
 
 
 def _image(name: str) -> list[str | dict[str, Any]]:
