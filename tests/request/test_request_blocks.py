@@ -288,6 +288,14 @@ CONVERTED: list[tuple[str, Any, Any]] = [
     ("blank string", " \n", None),
     ("blank text", {"type": "text", "text": " ", "cache_control": EPHEMERAL}, None),
     ("reasoning in a user's message", {"type": "reasoning", "reasoning": "hm"}, None),
+    ("thinking there", {"type": "thinking", "thinking": "hm", "signature": "s"}, None),
+    ("a search there", {"type": "server_tool_use", "id": "s", "name": "w", "input": {}}, None),
+    ("its result", {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}, None),
+    (
+        "text that MCP wrote",
+        {"type": "text", "text": "a", "annotations": None, "meta": None, "_meta": {"a": 1}},
+        {"type": "text", "text": "a"},
+    ),
 ]
 
 
@@ -308,6 +316,7 @@ def test_a_block_becomes_the_apis(given: Any, wire: Any) -> None:
 REFUSED: list[tuple[str, Any, str]] = [
     ("audio", {"type": "audio", "base64": "AA=="}, "does not take audio blocks"),
     ("OpenAI audio", {"type": "input_audio", "input_audio": {}}, "does not take input_audio"),
+    ("a call", {"type": "tool_use", "id": "t", "name": "f", "input": {}}, "into an AIMessage"),
     ("video", {"type": "video", "url": URL}, "does not take video blocks.*transcribe"),
     ("bucket of Google", {"type": "image", "url": "gs://b/a.png"}, "Download the object"),
     (

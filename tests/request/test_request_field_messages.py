@@ -217,6 +217,20 @@ def test_halves_of_characters_are_replaced() -> None:
     assert not build([HumanMessage("é 😀")]).notices
 
 
+def test_the_content_of_an_agents_answer_may_be_a_result_or_a_question() -> None:
+    """Its thinking and searches stay out; a call is told, or refused where people can mend it."""
+    signed = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    said = {"type": "text", "text": "a"}
+    history = [AIMessage("", tool_calls=[{"name": "ask", "args": {}, "id": "1"}])]
+    result = ToolMessage([signed, said, use], tool_call_id="1")
+    messages = build([HumanMessage([signed, said]), *history, result]).body["messages"]
+    assert messages[0]["content"] == [said]
+    answered, told = messages[2]["content"][0]["content"]
+    assert answered == said
+    assert "tool use 'f' cannot be shown" in told["text"]
+
+
 def test_a_call_with_a_number_that_json_has_not_goes_back_as_text() -> None:
     """Other integrations parse such calls of other models; the thread must go on."""
     args = [{"a": [{"b": float("inf")}]}, {"a": 1e300}, {"a": float("nan")}]

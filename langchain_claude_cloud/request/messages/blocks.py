@@ -30,7 +30,7 @@ _STREAM_LEFTOVERS: Final = frozenset({"index", "partial_json"})
 _NULL_NOISE: Final = frozenset({"cache_control", "caller", "citations", "text", "toolset_name"})
 """Keys that answers carry as null and that requests want absent."""
 _LANGCHAIN_KEYS: Final = frozenset(
-    {"annotations", "extras", "id", "metadata", "mime_type", "source_type"}
+    {"_meta", "annotations", "extras", "id", "meta", "metadata", "mime_type", "source_type"}
 )
 _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
@@ -61,6 +61,25 @@ THINKING: Final = ("thinking", "redacted_thinking")
 
 TEXTS: Final = ("text", "input_text", "output_text")
 """The types of blocks that hold text, of Anthropic's and of OpenAI's."""
+
+_OF_ANSWERS: Final = (
+    "reasoning",
+    "refusal",
+    "server_tool_use",
+    "server_tool_call",
+    "server_tool_result",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "advisor_tool_result",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+)
+"""Blocks of answers that users' turns and tools' results may not hold. The content of one agent's
+answer often becomes a HumanMessage for another, or the result of a tool."""
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
@@ -279,6 +298,13 @@ def _refuse(block: JsonObject) -> JsonObject:
     )
 
 
+def _refuse_call(block: JsonObject) -> JsonObject:
+    raise InvalidInputError(
+        f"a {block['type']} block belongs into an AIMessage: the API takes tool calls from the "
+        "assistant only. Pass on the text of an answer, AIMessage.text, instead of its content."
+    )
+
+
 def nothing(block: JsonObject) -> None:
     """Leave out a block that only an answer can hold."""
     del block
@@ -309,8 +335,8 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
     "non_standard": _hollow,
     "guard_content": _guarded,
-    "reasoning": nothing,
-    "refusal": nothing,
+    **dict.fromkeys((*THINKING, *_OF_ANSWERS), nothing),
+    **dict.fromkeys(("tool_use", "tool_call", "invalid_tool_call"), _refuse_call),
     **dict.fromkeys(_UNSUPPORTED, _refuse),
 }
 
