@@ -269,6 +269,21 @@ CONVERTED: list[tuple[str, Any, Any]] = [
         {"type": "search_result", "source": "s", "title": "t", "content": []},
     ),
     (
+        "search result without a title",
+        {
+            "type": "search_result",
+            "source": "s",
+            "title": None,
+            "content": [{"type": "text", "text": " "}, {"type": "text", "text": "a"}],
+        },
+        {
+            "type": "search_result",
+            "source": "s",
+            "title": "s",
+            "content": [{"type": "text", "text": "a"}],
+        },
+    ),
+    (
         "block in a non-standard one",
         {"type": "non_standard", "value": {"type": "container_upload", "file_id": "f"}},
         {"type": "container_upload", "file_id": "f"},

@@ -310,6 +310,17 @@ def nothing(block: JsonObject) -> None:
     del block
 
 
+def _search_result(block: JsonObject) -> JsonObject:
+    """Convert a search result; the API wants a title, and takes no blank text in it."""
+    wire = without_leftovers(block)
+    content = wire.get("content")
+    if isinstance(content, str | list):
+        wire["content"] = convert_blocks(blocks_of(content))
+    if wire.get("title") is None:
+        wire["title"] = str(wire.get("source") or "")
+    return wire
+
+
 def _guarded(block: JsonObject) -> JsonObject | None:
     """Convert a block that marks its content for a guardrail, of Converse's forms."""
     held = block.get("guard_content", block)
@@ -333,6 +344,7 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "image": partial(_media, image=True),
     **dict.fromkeys(_IMAGE_URLS, _image_url),
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
+    "search_result": _search_result,
     "non_standard": _hollow,
     "guard_content": _guarded,
     **dict.fromkeys((*THINKING, *_OF_ANSWERS), nothing),
