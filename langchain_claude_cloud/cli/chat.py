@@ -116,6 +116,7 @@ class Chat:
         self._model = showing_thinking(model)
         self._history: list[BaseMessage] = [SystemMessage(system)] if system else []
         self._told: set[str] = set()
+        self._is_thinking = False
         self.has_failed = False
 
     def introduce(self, cloud: str) -> None:
@@ -203,6 +204,10 @@ class Chat:
                 self._console.print(
                     block["reasoning"], end="", style="dim", markup=False, soft_wrap=True
                 )
+                self._is_thinking = True
+        if chunk.text and self._is_thinking:
+            self._console.print()
+            self._is_thinking = False
         self._console.print(chunk.text, end="", markup=False, soft_wrap=True)
         for call in chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ():
             name = f"\n{call['name']} " if call["name"] else ""

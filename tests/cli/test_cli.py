@@ -197,7 +197,7 @@ def test_chat_streams_and_remembers() -> None:
     assert chat.returncode == 0, out
     assert "claude-sonnet-5-5 on Amazon Bedrock" in out
     assert "> " not in out  # a prompt is for a terminal
-    assert 'The user wrote: "Hello"I am the stand-in for Claude.' in out  # its thinking, too
+    assert 'The user wrote: "Hello"\nI am the stand-in for Claude.' in out  # its thinking, too
     costs = [int(count) for count in re.findall(r"\((\d+) tokens in, \d+ out", out)]
     assert len(costs) == 2
     assert costs[0] < costs[1]
