@@ -17,6 +17,7 @@ from jiter import from_json
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
+from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.tool_names import ToolNames
@@ -155,7 +156,7 @@ def read_json(
     problem: ClaudeCloudError
     try:
         body = _load(response.body)
-        if not _holds_error(body):
+        if not holds_error(body):
             if not isinstance(body, dict):
                 raise TypeError("not a JSON object")
             return read(body)
@@ -195,12 +196,3 @@ def _load(content: bytes) -> object:
         return from_json(content)
     except ValueError:
         return json.loads(content)
-
-
-def _holds_error(body: object) -> bool:
-    """Whether a body is an error, in the form of any of the clouds and in spite of its status."""
-    found = body[0] if isinstance(body, list) and body else body
-    if not isinstance(found, dict) or "content" in found:
-        return False
-    is_named = isinstance(found.get("error"), dict | str) or "__type" in found
-    return is_named or found.get("type") == "error" or isinstance(found.get("Output"), dict)

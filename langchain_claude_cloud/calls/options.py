@@ -135,7 +135,7 @@ def read_options(
         if name not in CALL_NAMES:
             raise _not_taken(name, getattr(type(fields), "model_fields", ()))
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
-    if own["default_headers"]:  # error trackers store what frames hold
+    if isinstance(own["default_headers"], Mapping):  # error trackers store what frames hold
         own["default_headers"] = SafeHeaders(own["default_headers"])
     given = {
         FIELD_ALIASES.get(name, name): value
@@ -188,7 +188,8 @@ def _check_kinds(asked: JsonObject) -> None:
     """Refuse arguments of another kind. Headers stay unsaid: they may be secrets."""
     for name, (kind, words) in _KINDS.items():
         value = asked.get(name)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        is_wrong = not isinstance(value, kind) or isinstance(value, bool)
+        if is_wrong and (value is not None or name == "model"):
             shown = repr(value)[:80] if kind is int else f"a {type(value).__name__}"
             raise InvalidInputError(f"{name} is {words}, not {shown}.")
 

@@ -198,7 +198,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _portable(self) -> Self:
         """Return a copy whose secrets are all in its platforms, which know how to keep them."""
         update: dict[str, object] = {}
-        if self.default_headers:
+        if isinstance(self.default_headers, Mapping):
             update["default_headers"] = mask_headers(self.default_headers)
         if self.api_key is not None or self.base_url is not None:
             (route,) = self._routes_for()
@@ -252,9 +252,11 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop or self.stop_sequences, **kwargs)
         # What is no name is refused by the call, which comes after this.
-        model = expand_alias(params.get("ls_model_name") or self.model)
-        name = catalogue_name(model) or model
-        return {**params, "ls_provider": "anthropic", "ls_model_name": name}
+        model: object = expand_alias(params.get("ls_model_name") or self.model)
+        if isinstance(model, str):
+            params["ls_model_name"] = catalogue_name(model) or model
+        params["ls_provider"] = "anthropic"
+        return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         routes = self._routes_for()

@@ -79,7 +79,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     """Parse the response to a refused HTTP request."""
     lower = {name.lower(): value for name, value in headers.items()}
     text = body[:_READ_BYTES].decode("utf-8", "replace")
-    payload = _load(body)
+    payload = load_json(body)
     parsed = _read(payload, text)
     ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
     wait = _retry_after(lower)
@@ -113,9 +113,19 @@ def from_event(payload: JsonObject) -> ParsedError:
 def from_exception_frame(exception_type: str, payload: bytes) -> ParsedError:
     """Parse an exception frame: its type is the frame's, its text the model's own."""
     text = payload[:_READ_BYTES].decode("utf-8", "replace")
-    parsed = _read(_load(payload), text)
+    parsed = _read(load_json(payload), text)
     name = _aws_name(exception_type) or parsed.error_type
     return _inside_stream(replace(parsed, error_type=name), text)
+
+
+def holds_error(body: object) -> bool:
+    """Whether JSON is an error, in the form of any of the clouds and in spite of its status."""
+    found = body[0] if isinstance(body, list) and body else body
+    if not isinstance(found, dict) or "content" in found:
+        return False
+    is_named = isinstance(found.get("error"), dict | str) or "__type" in found
+    says = any(isinstance(found.get(key), str) for key in ("message", "Message", "detail"))
+    return is_named or says or found.get("type") == "error" or isinstance(found.get("Output"), dict)
 
 
 def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
@@ -123,7 +133,8 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
     return replace(parsed, message=message, body=clean(body, BODY_LIMIT))
 
 
-def _load(body: bytes) -> object:
+def load_json(body: bytes) -> object:
+    """Return the value of JSON; None for what is none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -166,7 +177,7 @@ def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
     Bedrock passes on what Claude answered, a gateway what the cloud answered.
     """
     wrapped = _INNER_JSON.fullmatch(said)
-    inside = _load(wrapped[1].encode("utf-8", "replace")) if wrapped else None
+    inside = load_json(wrapped[1].encode("utf-8", "replace")) if wrapped else None
     if isinstance(inside, list) and inside:
         inside = inside[0]
     if not isinstance(inside, dict) or not isinstance(

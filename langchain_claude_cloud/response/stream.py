@@ -23,6 +23,7 @@ from langchain_claude_cloud.errors import (
     error_from_exception_frame,
     error_from_response,
 )
+from langchain_claude_cloud.errors.parsing import holds_error, load_json
 from langchain_claude_cloud.errors.types import LABELS, Framing
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.framing import DECODERS, ExceptionFrameError
@@ -35,8 +36,6 @@ MAX_ANSWER_BYTES: Final = 64_000_000
 """No answer is larger; a server that never ends one must not fill the memory."""
 
 _MAX_ERROR_BYTES: Final = 64_000
-_ERROR_WORDS: Final = (b'"error"', b'"__type"')
-
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 _OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
@@ -88,7 +87,7 @@ class ResponseStream(Generic[T]):
         """
         if not self._has_begun and (first := data.lstrip()[:1]):
             self._has_begun = True
-            self._json = b"" if first in b"{[" else None  # Neither framing begins so.
+            self._json = b"" if first in b"{[<" else None  # Neither framing begins so.
         if self._json is None:
             return self._read(self._decoder.feed(data))
         self._json += data[: _MAX_ERROR_BYTES - len(self._json)]
@@ -195,8 +194,12 @@ class ResponseStream(Generic[T]):
             raise self.interrupted("message_stop came, but no message_delta before it")
 
     def _error_in_json(self, body: bytes) -> ClaudeCloudError:
-        """Return the error that came as JSON in place of a stream, with status 200."""
-        if not any(word in body for word in _ERROR_WORDS):
+        """Return the error that came as JSON or HTML in place of a stream, with status 200."""
+        if body.lstrip().startswith(b"<"):
+            return self.interrupted(
+                "it is a page in HTML, perhaps of a proxy: check base_url and HTTPS_PROXY"
+            )
+        if not holds_error(load_json(body)):
             return self.interrupted("it is one JSON value, and not a stream of events")
         error = error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
         error.request_id = error.request_id or self._source.request_id

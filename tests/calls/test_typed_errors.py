@@ -130,6 +130,9 @@ def test_a_platform_that_is_assigned_is_read_as_the_constructors(
         for platform in wrong:
             with pytest.raises(ConfigurationError):
                 _call(llm.model_copy(update={"platform": platform}), way)
+        for update in ({"model": None}, {"model": 5}, {"default_headers": 5}):
+            with pytest.raises(InvalidInputError):
+                _call(llm.model_copy(update=update), way)
 
 
 @both_clouds

@@ -14,6 +14,7 @@ from langchain_claude_cloud.errors import (
     OverloadedError,
     PermissionDeniedError,
     RateLimitError,
+    ServerError,
     StreamInterruptedError,
 )
 from langchain_claude_cloud.errors.types import Framing
@@ -42,6 +43,8 @@ UNKNOWN = (
         (b'{"__type":"ThrottlingException","message":"x"}', RateLimitError),
         (b'{"type":"message","content":[]}', StreamInterruptedError),
         (b'{"type":"err', StreamInterruptedError),
+        (b'{"message":"Too many requests"}', ServerError),
+        (b"<!doctype html><title>Sign in</title>", StreamInterruptedError),
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 4096])
@@ -58,6 +61,7 @@ def test_json_in_place_of_a_stream_is_the_error_that_it_holds(
         list(stream.close())
     assert type(caught.value) is expected
     assert not stream.has_emitted
+    assert "checksum" not in str(caught.value)
 
 
 def test_events_that_are_cut_anywhere_are_events() -> None:
