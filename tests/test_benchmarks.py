@@ -20,6 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     return lambda *arguments: main(["--quick", *arguments])
 
 
+@pytest.mark.timeout(300)  # of 12 s of CPU in processes of its own, on a busy machine
 def test_quick_run_prints_a_row_for_each_case_and_writes_the_page(
     run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
