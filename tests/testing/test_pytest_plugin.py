@@ -15,16 +15,22 @@ def title_of(document):
 """
 
 
-def _run(pytester: pytest.Pytester, tests: str) -> pytest.RunResult:
+ARGUMENTS = ("-q", "-p", "no:langsmith_plugin", "--strict-markers")
+
+
+def _write(pytester: pytest.Pytester, tests: str, name: str = "test_application") -> None:
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile(application=APPLICATION)
-    pytester.makepyfile(test_application=tests)
-    return pytester.runpytest_subprocess("-q", "-p", "no:langsmith_plugin", "--strict-markers")
+    pytester.makepyfile(**{name: tests})
 
 
-def test_a_suite_of_fifteen_lines(pytester: pytest.Pytester) -> None:
-    """Code that builds its own model, on both clouds; a given model; a fault; the stand-in."""
-    result = _run(
+def test_a_script_that_does_not_fit_fails_the_test_by_name(pytester: pytest.Pytester) -> None:
+    """A reply left over, a request without one that the application swallows; an own failure.
+
+    Those pass that fit: code that builds its own model, on both clouds; a given model; a fault;
+    the stand-in.
+    """
+    _write(
         pytester,
         """
 import pytest
@@ -54,12 +60,7 @@ def test_stand_in(claude_model):
     assert claude_model.invoke("Hello").text
 """,
     )
-    result.assert_outcomes(passed=5)
-
-
-def test_a_script_that_does_not_fit_fails_the_test_by_name(pytester: pytest.Pytester) -> None:
-    """A reply left over, a request without one that the application swallows; an own failure."""
-    result = _run(
+    _write(
         pytester,
         """
 from application import title_of
@@ -86,8 +87,10 @@ def test_own(claude_emulator):
     claude_emulator.reply("this is left over, too")
     assert 1 == 2
 """,
+        "test_scripts",
     )
-    result.assert_outcomes(passed=1, failed=4)
+    result = pytester.runpytest_subprocess(*ARGUMENTS)
+    result.assert_outcomes(passed=6, failed=4)
     failed = ("left_over", "never_used", "missing", "own")
     result.stdout.fnmatch_lines([f"*FAILED*::test_{name} *" for name in failed])
     result.stdout.fnmatch_lines(["*never used: Reply(*never asked for*"])
@@ -98,7 +101,7 @@ def test_own(claude_emulator):
 
 def test_an_unknown_cloud_is_refused(pytester: pytest.Pytester) -> None:
     """It is a mistake in the mark."""
-    result = _run(
+    _write(
         pytester,
         """
 import pytest
@@ -108,13 +111,14 @@ def test_any(claude_emulator):
     pass
 """,
     )
+    result = pytester.runpytest_inprocess(*ARGUMENTS)
     assert result.ret
     result.stdout.fnmatch_lines(["*'azure' is none of vertex and bedrock*"])
 
 
 def test_other_tests_do_not_import_the_package(pytester: pytest.Pytester) -> None:
     """The plugin is loaded by every run of pytest."""
-    result = _run(
+    _write(
         pytester,
         """
 import sys
@@ -124,4 +128,5 @@ def test_any():
     assert "langchain_core" not in sys.modules
 """,
     )
+    result = pytester.runpytest_subprocess(*ARGUMENTS)
     result.assert_outcomes(passed=1)

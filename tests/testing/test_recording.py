@@ -240,7 +240,7 @@ def test_new(claude_recording):
     )
 
     def run(*arguments: str) -> pytest.RunResult:
-        return pytester.runpytest_subprocess("-q", "-p", "no:langsmith_plugin", *arguments)
+        return pytester.runpytest_inprocess("-q", "-p", "no:langsmith_plugin", *arguments)
 
     monkeypatch.setenv("DAY", "1")
     with CloudEmulator() as emulator:
