@@ -19,7 +19,7 @@ from fault_wire import (
 from langchain_claude_cloud.errors import StreamInterruptedError
 
 # In one packet with the head, aiohttp takes the whole response for damaged (`test_http_failures`).
-_LATER: Final = 0.1
+_LATER: Final = 0.5
 
 _ONCE_MORE: Final = "Ask again for the whole; what arrived is on the exception."
 _CHECK: Final = "Look at what answers in the cloud's place: `base_url`, a proxy."
