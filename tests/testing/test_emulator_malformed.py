@@ -30,10 +30,11 @@ def _raw(emulator: CloudEmulator, cloud: str, data: bytes) -> httpx.Response:
 
 
 VERSIONS = {"vertex": "vertex-2023-10-16", "bedrock": "bedrock-2023-05-31"}
+CLOSED = {**WEATHER["input_schema"], "additionalProperties": False}  # type: ignore[dict-item]
 GOOD: dict[str, Any] = {
     "max_tokens": 2000,
     "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
-    "tools": [{**WEATHER, "strict": True}],
+    "tools": [{**WEATHER, "input_schema": CLOSED, "strict": True}],
     "tool_choice": {"type": "auto"},
     "thinking": {"type": "enabled", "budget_tokens": 1024},
     "stop_sequences": ["x"],
@@ -116,6 +117,14 @@ WRONG = (
     {"x": None},
     {"type": []},
 )
+
+
+@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
+def test_the_unchanged_body_is_taken(running_emulator: CloudEmulator, cloud: str) -> None:
+    """Else a change of it might never be looked at."""
+    body = {"anthropic_version": VERSIONS[cloud], **GOOD}
+    response = _raw(running_emulator, cloud, json.dumps(body).encode())
+    assert response.status_code == 200, response.text
 
 
 @pytest.mark.parametrize("cloud", ["vertex", "bedrock"])

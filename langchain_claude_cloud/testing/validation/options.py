@@ -78,8 +78,9 @@ def _check_thinking(call: Call) -> None:
 
 
 def _check_thinking_type(call: Call, kind: str) -> None:
-    effort = (call.body.get("output_config") or {}).get("effort")
-    too_high = call.rules.off_up_to_high and effort in {"xhigh", "max"}
+    config = call.body.get("output_config")
+    effort = config.get("effort") if isinstance(config, dict) else None
+    too_high = call.rules.off_up_to_high and effort in ("xhigh", "max")  # it may be anything yet
     if kind in call.rules.thinking_types and not (
         kind in {"disabled", "between_tools"} and too_high
     ):
