@@ -130,7 +130,7 @@ def test_a_call_knows_them_too() -> None:
         ("new_field_of_the_api", "model_kwargs"),
     ]:
         with pytest.raises(InvalidInputError, match=words):
-            llm.invoke("hi", **{name: 5})  # type: ignore[arg-type]  the names vary
+            llm.invoke("hi", **{name: 5})  # type: ignore[arg-type]  # the names vary
 
 
 def test_the_page_is_what_the_table_makes() -> None:

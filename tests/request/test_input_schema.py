@@ -303,6 +303,7 @@ def test_a_schema_that_is_nested_without_end_is_refused() -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(UnfitSchemaError, match="levels deep"):
         read_input_schema({"properties": {"a": schema}})
-    for value in (schema, {"a": [[[{}]] * 2] * 2}):  # only hints: one too deep is left out
+    values: tuple[Any, ...] = (schema, {"a": [[[{}]] * 2] * 2})
+    for value in values:  # only hints: one too deep is left out
         found = read_input_schema({"properties": {"a": {**TEXT, "default": value}}})
         assert ("default" in found.schema["properties"]["a"]) is (value is not schema)
