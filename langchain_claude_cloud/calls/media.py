@@ -105,7 +105,7 @@ class CallersFetcher:
         step: What is wanted.
     """
 
-    fetcher: Callable[[str], bytes]
+    fetcher: Callable[[str], bytes] = field(repr=False)
     step: Fetch
 
     def fetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
@@ -158,4 +158,5 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
         if isinstance(data, bytes | bytearray):
             return bytes(data)
         happened = f"returned a {type(data).__name__}, not bytes"
+    del fetcher  # error trackers store what frames hold
     raise InvalidInputError(f"url_fetcher {happened} for {without_query(url)}.")

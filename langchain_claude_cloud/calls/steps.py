@@ -7,7 +7,7 @@ error raised at the yield. Threads and event loops differ by their executor alon
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from langchain_core.callbacks import BaseRunManager
@@ -37,7 +37,8 @@ class Clients:
 
     client: httpx.Client | None = None
     async_client: httpx.AsyncClient | None = None
-    url_fetcher: Callable[[str], bytes] | None = None
+    # Not in what frames show: a `functools.partial` shows the secret that it holds.
+    url_fetcher: Callable[[str], bytes] | None = field(default=None, repr=False)
     run_manager: BaseRunManager | None = None
 
 

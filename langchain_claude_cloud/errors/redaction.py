@@ -30,9 +30,9 @@ _SECRETS = re.compile(
 # surrogates cannot be encoded, so that printing them would fail.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CREDENTIAL_NAME = re.compile(
-    r"assertion|auth|bearer|connection-?string|cookie|cred|csrf|hmac|jwt|key|(?<!by)pass|private|pwd"
+    r"assertion|auth|bearer|connection-?string|cookie|cred|csrf|hmac|jw[est]|key|(?<!by)pass|private|pwd"
     r"|saml|secret|session|signature|ticket|token|xsrf"
-    r"|(?<![a-z])(?:basic|cert|dsn|login|nonce|otp|pat|pin|sas|sig|sso)(?![a-z])",
+    r"|(?<![a-z])(?:basic|cert|dsn|login|mfa|nonce|t?otp|pat|psk|pw|pin|sas|sig|sso)(?![a-z])",
     re.IGNORECASE,
 )
 _CREDENTIAL_VALUE = re.compile(

@@ -153,19 +153,20 @@ class BedrockPlatform(CloudPlatform):
         return f"BedrockPlatform(region={self.region!r})"
 
     def _find_credentials(self) -> CredentialSource:
-        given = self._settings.credentials
         # Without an identity the configuration still names the region.
-        identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
+        identity = AwsIdentity()
+        if signs := isinstance(self._settings.credentials, AwsIdentity):
+            identity = self._settings.credentials
         source = aws_source(identity)
         if not self.region:
             self.region = self._find_region(source)
         # AWS's configuration files are read for the keys in them.
-        files = source if identity is given and identity.keys is None else None
+        files = source if signs and identity.keys is None else None
         bundle = files and files.setting("ca_bundle")
         self.ca_bundle = str(bundle) if bundle else None
         if self._base_url is None:
             self._base_url = self._default_base_url(files)
-        if identity is not given:
+        if not signs:
             return self._source_without_keys
         importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
         return source

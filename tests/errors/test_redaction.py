@@ -59,6 +59,7 @@ def test_the_work_grows_with_the_text_and_not_faster(part: str) -> None:
         *("X-Session-Id", "x-pwd", "x-bearer", "authorization", "cookie", "x-api-key"),
         *("x-pat", "x-otp", "x-sig", "x-hmac", "x-creds", "x-user-pass", "dsn", "x-saml-response"),
         *("x-ticket", "x-csrf", "x-connection-string", "x-private", "x_sas", "x-sso"),
+        *("x-pw", "x-totp", "x-mfa-code", "x-jwe"),
     ],
 )
 def test_headers_whose_name_tells_are_masked(name: str) -> None:

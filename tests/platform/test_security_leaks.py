@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from canaries import canary, everything_logged, seen_of, shown
 from credential_servers import Reply, Request, Sts, json_reply, service_account, serving
 from environment import Loopback
 from http_fakes import Exchange, Server
+from langchain_core.messages import HumanMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError
@@ -424,4 +426,22 @@ def test_a_refused_call_shows_no_credential(
     model = model_on(PLATFORMS[cloud]("http://127.0.0.1:9"))
     with pytest.raises(ClaudeCloudError, match=said) as caught:
         call(model, {"default_headers": {"x-session": HEADER}})
+    assert shown(seen_of(caught.value), PLANTED) == []
+
+
+def _refused(_: str, *, key: str) -> bytes:
+    raise OSError(f"refused {key[:0]}")
+
+
+@pytest.mark.parametrize("what", ["api_key", "url_fetcher"])
+def test_a_function_of_the_users_shows_no_secret_that_it_holds(what: str) -> None:
+    """The text of a `functools.partial` has its arguments."""
+    image = [{"type": "image", "url": "https://a.test/p.png"}]
+    function: dict[str, Any] = {what: partial(_refused, key=SECRET)}
+    if what == "api_key":
+        model = model_on(Bedrock(region=None, **function))
+    else:
+        model = model_on(_vertex("http://127.0.0.1:9"), **function)
+    with pytest.raises(ClaudeCloudError) as caught:
+        model.invoke([HumanMessage(image)])  # type: ignore[arg-type]  # content is invariant
     assert shown(seen_of(caught.value), PLANTED) == []
