@@ -167,7 +167,13 @@ def has_open_object(schema: object) -> bool:
 
 
 def _is_map(schema: JsonObject) -> bool:
-    if schema.get("type") != "object" or schema.get("additionalProperties") is False:
+    kind = schema.get("type")
+    if "object" not in (kind if isinstance(kind, list) else [kind]):
+        return False
+    others = schema.get("additionalProperties")
+    if schema.get("patternProperties") or (isinstance(others, dict) and others):
+        return True
+    if others is False:
         return False
     named, required = schema.get("properties"), schema.get("required")
     return named is None or (

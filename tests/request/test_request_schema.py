@@ -120,6 +120,15 @@ def test_schemas_that_the_vendors_client_refuses(schema: Any, expected: Any) -> 
         ({"type": "object", "properties": {"a": {"type": "object"}}}, True),
         ({"type": "array", "items": {"anyOf": [{"type": "null"}, {"type": "object"}]}}, True),
         ({"type": "object", "properties": {"type": {"enum": ["object"]}}}, False),
+        ({"type": "object", "patternProperties": {"^x": {}}, "additionalProperties": False}, True),
+        (
+            {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "null"}},
+            True,
+        ),
+        ({"type": "object", "properties": {"a": {}}, "additionalProperties": True}, False),
+        ({"type": "object", "additionalProperties": False}, False),
+        ({"type": ["object", "null"]}, True),
+        ({"type": ["string", "null"]}, False),
     ],
 )
 def test_a_map_is_found_wherever_it_is(schema: Any, is_open: Any) -> None:
