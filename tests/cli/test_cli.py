@@ -242,7 +242,7 @@ def test_chat_takes_commands(emulator: CloudEmulator, tmp_path: Path) -> None:
         "claude-sonnet-5-5",
         "claude-haiku-4-5@20251001",
     ]
-    for words in ("/model NAME", "Let me think.One.", 'save {"a": 1}', "5 messages written"):
+    for words in ("/model NAME", "Let me think.\nOne.", 'save {"a": 1}', "5 messages written"):
         assert words in shown
     assert "There is no command /sing" in shown
     assert "Give a file" in shown
