@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qs
 
+from servers import close_server
+
 Event = dict[str, Any]
 PATIENCE = 20.0
 """Seconds after which a test that waits for something has failed."""
@@ -266,10 +268,7 @@ class RawClouds:
         server = await self.start()
         self._ready.set()
         await self._stop.wait()
-        # A connection that is being accepted takes some turns of the loop to its handler.
-        for _ in range(10):
-            await asyncio.sleep(0)
-        server.close()
+        await close_server(server)
 
     def _note(self, *, opened: int = 0, closed: int = 0, active: int = 0) -> None:
         with self._changed:

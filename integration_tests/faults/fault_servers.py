@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fault_wire import Break, Step
+from servers import close_server
 
 _PATIENCE: Final = 10.0
 # Zero seconds of lingering: closing sends a reset, and drops what was not sent yet.
@@ -119,7 +120,7 @@ class Listener:
     async def stop(self) -> None:
         """Stop listening and break what is open; on the servers' loop."""
         if self._server is not None:
-            self._server.close()
+            await close_server(self._server)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

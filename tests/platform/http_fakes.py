@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict, Unpack
 
 import httpx
+from servers import close_server
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError, error_from_response
 from langchain_claude_cloud.platform.base import (
@@ -230,11 +231,7 @@ class Server:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
-        # A connection that is being accepted right now takes some turns of the loop to get
-        # to its handler. asyncio leaks it if the server is closed before.
-        for _ in range(10):
-            await asyncio.sleep(0)
-        server.close()
+        await close_server(server)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._changed:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 import subprocess
 import sys
 import threading
 import time
+import warnings
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -31,6 +35,26 @@ def test_starts_and_stops_quickly() -> None:
         with CloudEmulator() as emulator:
             assert emulator.url.startswith("http://127.0.0.1:")
     assert time.perf_counter() - before < 20
+
+
+def test_connections_that_come_while_it_stops_are_closed() -> None:
+    """A test that leaves one behind fails a later test, by the warning of the garbage collector."""
+
+    def connect(port: int) -> None:
+        with suppress(OSError):
+            while True:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(5):
+            with CloudEmulator() as emulator:
+                port = int(emulator.url.rpartition(":")[2])
+                thread = threading.Thread(target=connect, args=(port,))
+                thread.start()
+            thread.join()
+        gc.collect()
+    assert [str(each.message) for each in caught] == []
 
 
 def test_several_run_at_once_and_do_not_share_credentials() -> None:

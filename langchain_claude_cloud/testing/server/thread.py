@@ -41,15 +41,18 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, break what is open, and wait until nothing runs."""
-        for server in self.servers:
-            server.close()
+        # asyncio leaks a connection that it is accepting when its server is closed.
         for listener in sockets or []:
-            listener.close()
+            asyncio.get_running_loop().remove_reader(listener)
         # Let the applications learn that their connections are gone before they are cancelled.
         # One that was just accepted is known to the server some turns of the loop later.
         for _ in range(_TURNS):
             self._abort_connections()
             await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
