@@ -178,7 +178,12 @@ def test_a_call_has_options_of_bedrock_of_its_own() -> None:
         given = {"guardrail": "gr1:3", "request_metadata": {"a": "b"}, "latency": "optimized"}
         chat.bind(service_tier="flex", trace=True, **given).invoke("Hi")
         chat.invoke("Hi")
-    first, second = (dict(request.headers) for request in wire.requests)
+        tags = {"a": "b"}
+        for tags["a"] in ("c", "d"):
+            chat.invoke("Hi", request_metadata=tags)
+    first, second, *tagged = (dict(request.headers) for request in wire.requests)
+    told = [each["x-amzn-bedrock-request-metadata"] for each in tagged]
+    assert told == ['{"a":"c"}', '{"a":"d"}']
     assert first["x-amzn-bedrock-guardrailidentifier"] == "gr1"
     assert first["x-amzn-bedrock-guardrailversion"] == "3"
     assert first["x-amzn-bedrock-service-tier"] == "flex"

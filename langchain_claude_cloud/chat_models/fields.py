@@ -167,7 +167,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         headers = SafeHeaders(self.default_headers or {}) if headers is None else headers
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
-        place = (platforms, dict(bedrock or {}), self.residency, self.api_key, self.base_url)
+        place = (platforms, repr(bedrock or None), self.residency, self.api_key, self.base_url)
         key = (model, dict(headers), *place)
         cached = self._routes
         if cached is not None and cached[0] == key:
