@@ -242,16 +242,13 @@ class MessageAccumulator(Generic[T]):
                 self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
-        before = self.blocks[-1] if self.blocks else None
-        is_open_call = before and before.kind == "client_tool" and before.parsed_call is None
-        if before and before.ended and is_open_call:
-            # What cuts an answer cuts its last block: this call has no arguments.
-            before.parsed_call = before.parse()
-            self._outputs += self._handler.block_stop(before)
+        for before in self.blocks[-1:]:
+            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
+                # What cuts an answer cuts its last block: this call has no arguments.
+                before.parsed_call = before.parse()
+                self._outputs += self._handler.block_stop(before)
         given = announced.get("input")
-        is_structured_output = (
-            announced["type"] == "tool_use" and announced["name"] == STRUCTURED_OUTPUT_TOOL
-        )
+        is_structured_output = announced.get("name") == STRUCTURED_OUTPUT_TOOL
         renamer = None
         if self.names is not None and KINDS.get(announced["type"]) == "client_tool":
             name = self.names.own_name(_string(announced["name"]))
@@ -356,8 +353,7 @@ class MessageAccumulator(Generic[T]):
         if self.is_paused:
             self._pauses_left -= 1
             self._paused_blocks = len(self.blocks)
-            kept = [key for key in self.fields if key not in _OF_THE_LAST]
-            self._paused_fields = {key: self.fields[key] for key in kept}
+            self._paused_fields = {k: v for k, v in self.fields.items() if k not in _OF_THE_LAST}
             self._paused_usage = self.usage
             return
         if not self.blocks:
