@@ -73,7 +73,7 @@ The vendor's SDK refuses such requests, by the formula 3600 s * max_tokens / 128
 """
 
 _NO_REQUEST: Final = MessagesRequest({}, (), ())
-_NO_TIME: Final = "No time is left to send the request."
+_NO_TIME: Final = "No time was left to send it: calls wait while the quota is used up."
 _BODY_OF_COUNT: Final = frozenset(
     {"messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
 )

@@ -32,6 +32,7 @@ RESPONSE_LIMIT = 64_000_000
 BODY = "langchain_claude_cloud_body"
 """The extension of a response with the body of a connection of ours, on an event loop."""
 
+_MOMENT = 0.05
 # The status is known already; the text is not worth a long wait.
 _REFUSAL = (1_000_000, 10.0)
 """How many bytes of a refusal are read, in how many seconds."""
@@ -229,7 +230,8 @@ class AsyncByteStream(
 
     async def _read_rest(self, most: int, seconds: float) -> bytes:
         rest, timeouts = b"", self._request.timeouts
-        ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
+        # A moment before the call's time is over, which would hide the status.
+        ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining() - _MOMENT)
         with suppress(*TRANSPORT_FAILURES):
             while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
                 rest += await self._read(left, most)
