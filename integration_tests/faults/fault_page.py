@@ -84,7 +84,7 @@ starts a little below what the endpoint accepted, grows while nothing is refused
 after the last 429. Without a 429, single calls never wait. A large burst starts at 500 calls a
 second, so that a refusal arrives before thousands of calls are sent.
 
-With a small quota a minute (up to about 100 requests), calls wait for the next minutes: 30 calls at
+With a small quota a minute (up to about 60 requests), calls wait for the next minutes: 30 calls at
 once against 12 a minute take two to three minutes and lose nothing with the default `max_retries`.
 What goes beyond the quota is tried one by one, and the last try of a call is kept for a time when
 the endpoint accepts requests. `timeout={"total": seconds}` limits the wait of each call. If nothing

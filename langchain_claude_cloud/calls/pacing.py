@@ -63,7 +63,7 @@ _ANSWERED_AFTER: Final = 0.05
 _MINUTE: Final = 60.0
 # What is no quota of a minute, or of so few, is found by its rate alone.
 _SMALL_AT_FIRST: Final = 20
-_SMALL: Final = 100
+_SMALL: Final = 60
 # At a border of minutes twice as many are taken; with more it is no quota of a minute.
 _MANY_TIMES: Final = 2.5
 # A last try leaves some room: with a quota of tokens requests differ.
