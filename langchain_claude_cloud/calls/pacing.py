@@ -349,7 +349,8 @@ class Pacing:
         self._is_taken(traffic, now)
         elapsed = now - traffic.epoch
         is_clear = traffic.refused >= _CLEARLY and traffic.sent >= _SAMPLE
-        is_clear = is_clear or (traffic.is_crowd and traffic.refused == traffic.sent)
+        is_small = traffic.is_crowd and traffic.most < math.inf
+        is_clear = is_clear or (is_small and traffic.refused == traffic.sent)
         if not is_clear and elapsed < _MEASURED_SECONDS:
             return
         rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
