@@ -1,7 +1,7 @@
 """A process's first call, on an event loop with a heartbeat: what the loop itself imported.
 
 The arguments are a server's URL and clouds; credentials are in the environment. For each cloud
-it prints a JSON object in a line with ``text``, ``lag`` and ``cpu`` (seconds), and ``imported``:
+it prints a JSON object in a line with ``text``, ``cpu`` (seconds of one turn), and ``imported``:
 the modules that the loop's thread looked for.
 """
 
@@ -43,7 +43,7 @@ async def main(url: str, cloud: str) -> None:
     sys.meta_path.insert(0, Recorder())
     async with Heartbeat() as heart:
         text = (await llm.ainvoke("hi")).text
-    found = {"text": text, "lag": heart.lag, "cpu": heart.cpu, "imported": imported}
+    found = {"text": text, "cpu": heart.cpu, "imported": imported}
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
 

@@ -64,7 +64,6 @@ def test_a_first_call_imports_in_a_thread(
         found = json.loads(line)
         assert found["text"] == "hello", cloud
         assert not SLOW_TO_IMPORT & set(found["imported"]), cloud
-        assert found["lag"] < LAG_LIMIT, cloud
         assert found["cpu"] < CPU_LIMIT, cloud
 
 
