@@ -33,7 +33,6 @@ from langchain_claude_cloud.batch import (
 from langchain_claude_cloud.cli.app import run
 from langchain_claude_cloud.errors import (
     ConfigurationError,
-    InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -271,7 +270,7 @@ def test_a_refusal_of_global_advises_another_region_and_nothing_is_uploaded_anew
 ) -> None:
     """The same reference goes on in the region."""
     emulator.fault(status=400, message="Location global is not supported.", operation="control")
-    with pytest.raises(InvalidRequestError, match=r"not supported\. .*region='us'"):
+    with pytest.raises(NotFoundError, match=r"not supported\. .*region='us'"):
         submit(llm, prompts(2), storage=FOLDER, reference=tmp_path / "batch.json")
     emulator.deny("storage.objects.create")
     regional = llm.model_copy(update={"platform": emulator.vertex(region="us")})

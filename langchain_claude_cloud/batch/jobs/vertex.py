@@ -44,6 +44,7 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     InvalidRequestError,
+    NotFoundError,
     RateLimitError,
 )
 from langchain_claude_cloud.errors.types import JsonObject
@@ -317,7 +318,8 @@ def _say_that_global_may_be_the_reason(error: ClaudeCloudError) -> None:
     Gemini's jobs, that ``global`` takes those with Cloud Storage alone. Others were refused there
     (https://github.com/BerriAI/litellm/issues/35134). For Claude nobody says.
     """
-    if isinstance(error, InvalidRequestError) and error.region == "global":
+    refused = isinstance(error, InvalidRequestError | NotFoundError)
+    if refused and error.region == "global":
         advice = "The region 'global' may not take batches: try Vertex(region='us') or 'eu'."
         error.args = (f"{error} {advice}",)
 
