@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Final
 
 from langchain_core.messages import BaseMessage
 
@@ -21,7 +21,7 @@ from langchain_claude_cloud.config.checks import (
 )
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.redaction import SafeHeaders
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Headers, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
@@ -88,7 +88,7 @@ class CallOptions:
     request: RequestOptions
     timeout: float | Mapping[str, float] | None = None
     max_retries: int = 2
-    default_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    default_headers: Headers = field(default_factory=dict, repr=False)
     is_structured: bool = False
     bedrock: Mapping[str, object] = field(default_factory=dict)
 

@@ -35,7 +35,7 @@ from langchain_claude_cloud.config.checks import (
 )
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
-from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.errors.types import Headers, JsonObject
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
 from langchain_claude_cloud.routing.platforms import (
     choose_platforms,
@@ -155,7 +155,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _routes_for(
         self,
         model: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         bedrock: Mapping[str, object] | None = None,
     ) -> tuple[Route, ...]:
         """Return the routes of a call, or of the model itself; those of the last one are kept.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -20,7 +20,7 @@ from pydantic import SecretStr, ValidationError
 from langchain_claude_cloud.catalogue.models import served_by_family
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import Cloud, Headers, JsonObject
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
@@ -269,7 +269,7 @@ def expand_alias(model: str) -> str:
     )
 
 
-def check_headers(owner: str, headers: Mapping[str, Any] | None) -> dict[str, Any]:
+def check_headers(owner: str, headers: Headers | None) -> Headers:
     """Return headers that can be sent.
 
     Raises:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pydantic import SecretStr
+
+from langchain_claude_cloud.errors.types import Headers
 
 # A JWT is an identity, or an assertion of one. Of a run of its letters only the first "eyJ" is
 # looked at: where no dot follows it, none follows a later one (else the time were quadratic).
@@ -85,12 +86,12 @@ def _is_credential_value(value: str) -> bool:
     return _CREDENTIAL_VALUE.match(value) is not None or redact(value) != value
 
 
-def reveal(headers: Mapping[str, Any]) -> dict[str, Any]:
+def reveal(headers: Headers) -> dict[str, str]:
     """Return headers as they are sent."""
     return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in headers.items()}
 
 
-def mask_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+def mask_headers(headers: Headers) -> dict[str, str]:
     """Return headers as they may be shown and stored: without the values of credentials."""
     return {
         name: MASK if is_credential(str(name), str(value)) else value
@@ -98,13 +99,13 @@ def mask_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class SafeHeaders(dict[str, Any]):
+class SafeHeaders(dict[str, str | SecretStr]):
     """Headers that show no credential when they are printed, serialized or pickled.
 
     Error trackers and serializers write out what a mapping holds: a credential is a `SecretStr`.
     """
 
-    def __init__(self, headers: Mapping[str, Any]) -> None:
+    def __init__(self, headers: Headers) -> None:
         plain = reveal(headers).items()
         super().__init__(
             (k, SecretStr(v) if is_credential(str(k), str(v)) else v) for k, v in plain

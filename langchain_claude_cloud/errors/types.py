@@ -10,8 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from pydantic import SecretStr
+
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object as parsed or about to be serialized."""
+
+Headers: TypeAlias = Mapping[str, str | SecretStr]
+"""Header names to values; a credential stays hidden until the request is sent."""
 
 Cloud: TypeAlias = Literal["vertex", "bedrock"]
 """Which cloud serves the model."""

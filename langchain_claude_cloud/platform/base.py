@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
@@ -29,7 +29,14 @@ from langchain_claude_cloud.errors import (
     error_from_response,
 )
 from langchain_claude_cloud.errors.redaction import SafeHeaders
-from langchain_claude_cloud.errors.types import LABELS, Cloud, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import (
+    LABELS,
+    Cloud,
+    Framing,
+    Headers,
+    JsonObject,
+    Operation,
+)
 from langchain_claude_cloud.platform.credentials import CredentialSource
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
@@ -49,7 +56,7 @@ class OutgoingRequest:
 
     method: str
     url: str
-    headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    headers: Headers = field(default_factory=dict, repr=False)
     content: bytes = b""
     signing_name: str = ""
 
@@ -116,7 +123,7 @@ class Platform(Protocol):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, Any]]:
+    ) -> tuple[JsonObject, Headers]:
         """Turn a Messages API body into this cloud's: body and extra headers.
 
         Args:
@@ -167,7 +174,7 @@ class CloudPlatform:
 
     region: str
 
-    def __init__(self, name: Cloud, extra_headers: Mapping[str, Any]) -> None:
+    def __init__(self, name: Cloud, extra_headers: Headers) -> None:
         self.name: Final = name
         lowered = {key.lower(): value for key, value in extra_headers.items()}
         self._extra_headers = SafeHeaders(lowered) if lowered else {}
@@ -201,10 +208,10 @@ class CloudPlatform:
     def _find_credentials(self) -> CredentialSource:
         raise NotImplementedError
 
-    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> dict[str, Any]:
+    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> Headers:
         """Return the headers of a request: the API's own, the user's, and the betas of both."""
         headers = {"content-type": "application/json", **own, **self._extra_headers}
-        users = [name.strip() for name in headers.get("anthropic-beta", "").split(",")]
+        users = [name.strip() for name in str(headers.get("anthropic-beta", "")).split(",")]
         if listed := ",".join(filter(None, dict.fromkeys([*betas, *users]))):
             headers["anthropic-beta"] = listed
         return headers

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -37,6 +37,7 @@ from langchain_claude_cloud.errors.types import (
     SERVICE_TIER_HEADER,
     BedrockApiName,
     Framing,
+    Headers,
     JsonObject,
     Operation,
 )
@@ -117,7 +118,7 @@ class BedrockSettings:
     request_metadata: Mapping[str, str] = field(default_factory=dict)
     api_headers: Mapping[str, str] = field(default_factory=dict)
     anthropic_version: str = "bedrock-2023-05-31"
-    extra_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra_headers: Headers = field(default_factory=dict, repr=False)
 
 
 class BedrockPlatform(CloudPlatform):
@@ -229,7 +230,7 @@ class BedrockPlatform(CloudPlatform):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, Any]]:
+    ) -> tuple[JsonObject, Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         settings = self._settings
         if self._api.is_invoke_model(operation):

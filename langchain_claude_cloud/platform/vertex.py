@@ -9,10 +9,10 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
@@ -24,7 +24,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
 )
-from langchain_claude_cloud.errors.types import Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import Framing, Headers, JsonObject, Operation
 from langchain_claude_cloud.platform.base import CloudPlatform, OutgoingRequest
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
@@ -72,7 +72,7 @@ class VertexSettings:
     count_tokens_region: str | None = None
     quota_project: str | None = None
     request_type: str | None = None
-    extra_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra_headers: Headers = field(default_factory=dict, repr=False)
 
 
 def count_tokens_region(region: str) -> str:
@@ -164,7 +164,7 @@ class VertexPlatform(CloudPlatform):
 
     def rewrite(
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, dict[str, Any]]:
+    ) -> tuple[JsonObject, Headers]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
         rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version, **body}
         if operation == "stream":

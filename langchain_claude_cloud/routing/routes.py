@@ -38,7 +38,7 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import check_headers, expand_alias, refusal
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders
-from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.errors.types import Cloud, Headers
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform import aws_auth, bedrock, vertex
@@ -82,7 +82,7 @@ class Route:
     model: str
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
-    default_headers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    default_headers: Headers = field(default_factory=dict, repr=False)
     _resolved: dict[tuple[str | None, str | None], ResolvedModel] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -292,7 +292,7 @@ def make_routes(
     model: str,
     *,
     residency: str | None = None,
-    default_headers: Mapping[str, Any] | None = None,
+    default_headers: Headers | None = None,
 ) -> tuple[Route, ...]:
     """Return a route for each platform, in their order, after checking the model on each.
 
@@ -319,7 +319,7 @@ def make_routes(
 
 
 def vertex_settings(
-    config: Vertex, model: str, default_headers: Mapping[str, Any] | None = None
+    config: Vertex, model: str, default_headers: Headers | None = None
 ) -> vertex.VertexSettings:
     """Return what the platform needs to ask a model on Vertex AI.
 
@@ -344,7 +344,7 @@ def vertex_settings(
 
 
 def bedrock_settings(
-    config: Bedrock, default_headers: Mapping[str, Any] | None = None, *, model: str = ""
+    config: Bedrock, default_headers: Headers | None = None, *, model: str = ""
 ) -> bedrock.BedrockSettings:
     """Return what the platform needs to ask a model on Bedrock.
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
+from langchain_claude_cloud.errors.redaction import reveal
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform
 from langchain_claude_cloud.platform.vertex import VertexPlatform
 from langchain_claude_cloud.routing.routes import bedrock_settings, vertex_settings
@@ -238,7 +239,7 @@ def test_what_goes_into_a_header_as_json_is_escaped(text: str) -> None:
     _, headers = BedrockPlatform(bedrock_settings(config)).rewrite(
         {"messages": []}, [], model_id="m", operation="invoke"
     )
-    value = headers["x-amzn-bedrock-request-metadata"]
+    value = reveal(headers)["x-amzn-bedrock-request-metadata"]
     assert value.isascii()
     assert value.replace(" ", "").isprintable()
 
