@@ -261,7 +261,7 @@ def test_what_is_nested_too_deeply_is_refused(depth: int, place: str) -> None:
     call.tool_calls[0]["args"] = {"a": nested(depth if place == "arguments" else 3)}
     answer: Any = ToolMessage("r", tool_call_id="1")
     if place == "result":
-        answer.content = [{"type": "search_result", "content": nested(depth)}]
+        answer.content = [{"type": "of_tomorrow", "content": nested(depth)}]
     given: dict[str, Any] = {"model_kwargs": {"x": nested(depth)}} if place == "raw" else {}
     given["tools"] = ({"name": "f", "input_schema": {}},)
     with pytest.raises(InvalidInputError, match="nested"):

@@ -35,9 +35,12 @@ from langchain_claude_cloud.platform.http.pool import (
     thread_transport,
 )
 
+_PATHS = [str(path) for path in Path(__file__).parents[1:3]]
+"""Where the helpers of the tests are, for a process that pytest does not start."""
+
 _FORK = """
 import asyncio, os, sys, time
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from http_fakes import MODEL, QUICK, FakePlatform, aopen_stream, asend, open_stream, send
 from langchain_claude_cloud.platform.base import OutgoingRequest
 
@@ -306,8 +309,7 @@ def test_the_tls_context_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def _run(server: Server, body: str) -> None:
-    tests = str(Path(__file__).parent.parent)
-    script = _FORK.format(tests=tests, url=server.url, body=body)
+    script = _FORK.format(paths=_PATHS, url=server.url, body=body)
     subprocess.run(  # noqa: S603  our own interpreter and script
         [sys.executable, "-W", "error", "-c", script], check=True, timeout=30
     )
@@ -381,7 +383,7 @@ os._exit(0)
 
 _FEW_FILES = """
 import asyncio, os, resource, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from http_fakes import MODEL, FakePlatform, asend
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import Timeouts
@@ -403,7 +405,7 @@ asyncio.run(main())
 def test_calls_wait_for_one_of_few_connections() -> None:
     """Connections are bounded below the limit of open files: no call of many fails by it."""
     with Server(_answer) as server:
-        script = _FEW_FILES.format(tests=str(Path(__file__).parents[1]), url=server.url)
+        script = _FEW_FILES.format(paths=_PATHS, url=server.url)
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)  # noqa: S603  our own
         assert len(server.requests) == 300
         assert server.opened <= 16
@@ -441,7 +443,7 @@ kept = []
 asyncio.run(main())
 """
     with Server(endless) as server:
-        script = _FORK.format(tests=str(Path(__file__).parents[1]), url=server.url, body=body)
+        script = _FORK.format(paths=_PATHS, url=server.url, body=body)
         done = subprocess.run(  # noqa: S603  our own interpreter and script
             [sys.executable, "-W", "error", "-c", script],
             check=True,
