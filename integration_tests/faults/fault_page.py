@@ -64,7 +64,8 @@ stream.
 
 **Failover.** With a list of platforms, each is tried once before any is tried again. Lost
 connections, 401, 403, 404, 429, 5xx and 529 move the call to the next platform at once. Bad
-requests (400, 413) and timeouts of requests without streaming do not. A platform that failed is
+requests (400, 413) do not move it to the platforms further down, only to those further up that had
+failed before, and timeouts of requests without streaming move it nowhere. A platform that failed is
 tried last for as long as it asked to wait, or else for 30 seconds; the time doubles with each
 failure in a row, up to five minutes. Once content has reached the caller, the call does not move
 any more.

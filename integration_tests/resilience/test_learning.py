@@ -17,8 +17,8 @@ from langchain_claude_cloud.errors import (
     InvalidRequestError,
     RateLimitError,
 )
-from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL
-from langchain_claude_cloud.testing import CloudEmulator
+from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL
+from langchain_claude_cloud.testing import CloudEmulator, FaultKind
 
 SCHEMA = {
     "title": "Joke",
@@ -286,6 +286,9 @@ def test_thinking_that_is_bound_elsewhere_does_not_stop_a_thread(
         emulator.fault(status=400, message=refusal)
     with caplog.at_level(logging.WARNING):
         assert model.invoke(later).text
+    (bound_to,) = [line for line in caplog.messages if "ignore that thinking" in line]
+    assert bound_to.startswith(tuple(f'{label} said: "' for label in LABELS.values()))
+    assert '". For this call, the cloud is told' in bound_to
     bodies = [request.body for request in emulator.requests]
     bound = ["block_binding" in body["thinking"] for body in bodies]
     assert bound == ([False, True] if knows_how else [False, True, False])
@@ -313,3 +316,9 @@ def test_each_retry_is_one_line_and_counts_in_the_metadata(
     assert model.invoke("Hi").response_metadata["attempts"] == 1
     chunks = list(model.stream("Hi"))
     assert [chunk.response_metadata.get("attempts") for chunk in chunks].count(1) == 1
+    emulator.fault(FaultKind.DISCONNECTED)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "langchain_claude_cloud"):
+        model.invoke("Hi")
+    (line,) = [line for line in caplog.messages if "sent again" in line]
+    assert "None" not in line

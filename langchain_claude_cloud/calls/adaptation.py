@@ -16,6 +16,7 @@ import logging
 import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from textwrap import shorten
 from typing import Final
 
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
@@ -232,7 +233,7 @@ class Adaptation:
         """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
         if self.sent.bound_thinking == "send" and "block_binding" not in self.sent.refused:
             self._remember({"bound_thinking"}, REMEMBERED_SECONDS)
-            return self._notes("bound_thinking", error, "the cloud is told to ignore the thinking")
+            return self._notes("bound_thinking", error, "the cloud is told to ignore that thinking")
         if self.sent.bound_thinking != "leave_out":
             return self._notes("thinking", error, "thinking is left out of the history")
         return False
@@ -380,7 +381,9 @@ def message_of(error: ClaudeCloudError) -> str:
 
 
 def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
-    logger.warning("%.200s: for %s, %s.", message_of(error), how_long, what)
+    cloud = LABELS[error.platform] if error.platform else "The cloud"
+    said = shorten(message_of(error), 200)
+    logger.warning('%s said: "%s". For %s, %s.', cloud, said, how_long, what)
 
 
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:

@@ -292,15 +292,16 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
         following = f"the call moves to {route.config.cloud} in {route.known_region}"
         if isinstance(error, InvalidRequestError | ConfigurationError):
             what = "cannot take the request:"
+    known = {"HTTP": error.status_code, "request id": error.request_id}
+    told = ", ".join(f"{name} {value}" for name, value in known.items() if value)
     logger.log(
         level,
-        "%s in %s %s %s (HTTP %s, request id %s); %s in %.2f s (attempt %d).",
+        "%s in %s %s %s%s; %s in %.2f s (attempt %d).",
         failed.config.cloud,
         failed.known_region,
         what,
         type(error).__name__,
-        error.status_code,
-        error.request_id,
+        f" ({told})" if told else "",
         following,
         seconds,
         attempts.count + 1,

@@ -210,8 +210,11 @@ class ModelBase(CheckedArguments, BaseChatModel):
         return headers and mask_headers(headers)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Show headers without the values of credentials."""
-        for name, value in super().__repr_args__():
+        """Show headers without the values of credentials, and the package's own fields first."""
+        shown = sorted(
+            super().__repr_args__(), key=lambda arg: arg[0] in BaseChatModel.model_fields
+        )
+        for name, value in shown:
             yield name, mask_headers(value) if name == "default_headers" and value else value
 
     if not TYPE_CHECKING:  # core's own signature holds

@@ -229,7 +229,7 @@ def _lifecycle(resolved: ResolvedModel) -> list[Check]:
         remedy = "choose another with --model or ANTHROPIC_MODEL; `claude-cloud models` lists them"
         # Clouds have dates of their own: what Anthropic retired may still answer there.
         outcome: Outcome = "failed" if resolved.cloud in info.lifecycles else "warning"
-        detail = f"{info.name} is retired: {remedy}. {told.source} says so"
+        detail = f"{info.name} is retired: {remedy}. Source: {told.source}"
         return [Check("lifecycle", outcome, detail)]
     until = f", until {told.until} at least" if told.until else ""
     return [Check("lifecycle", "ok", f"{told.status}{until}, says {told.source}")]

@@ -119,6 +119,8 @@ def _instructions(emulator: CloudEmulator, folder: Path) -> str:
     for cloud, variables in environment_variables(emulator, folder).items():
         lines += ["", f"# {CLOUD_NAMES[cloud]}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        if cloud == "bedrock":  # of a real account, they would go before the key pair or with it
+            lines += ["unset AWS_BEARER_TOKEN_BEDROCK AWS_PROFILE AWS_SESSION_TOKEN"]
     if not emulator.has_s3:
         lines += ["", "# Batch jobs need a bucket: start with --bucket NAME."]
     lines += [

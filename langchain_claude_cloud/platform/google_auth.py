@@ -20,9 +20,11 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -255,9 +257,11 @@ def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
     class TimedTransport(Transport):
         """google-auth's transport with a timeout that a caller can wait for."""
 
-        def __call__(self, *args: object, **options: object) -> object:
+        def __call__(self, url: str, *args: object, **options: object) -> object:
             options.setdefault("timeout", seconds)
-            ask = partial(super().__call__, *args, **options)
+            # No proxy leads to this machine, where the emulator issues tokens.
+            session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+            ask = partial(super().__call__, url, *args, **options)
             try:
                 return run_within(seconds, ask)
             except TimeoutError:

@@ -47,6 +47,12 @@ def test_names_and_the_environment_choose_the_platform(monkeypatch: pytest.Monke
     assert ChatClaudeCloud(platform="vertex").model == "claude-opus-4-8"
 
 
+def test_its_repr_begins_with_what_tells_models_apart() -> None:
+    """LangChain adds the profile and the versions of packages to each; they come last."""
+    shown = repr(ChatClaudeCloud(model="claude-sonnet-5-5", platform=Bedrock(region="us-east-1")))
+    assert shown.startswith("ChatClaudeCloud(model='claude-sonnet-5-5', platform=Bedrock(")
+
+
 def test_the_profile_is_what_all_routes_have() -> None:
     """The smaller window, and only the capabilities that each cloud offers."""
     vertex = ChatClaudeCloud(model="claude-opus-4-8", platform=_vertex()).profile

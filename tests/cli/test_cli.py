@@ -429,26 +429,37 @@ def test_live_models_say_what_is_missing(
 # emulate
 
 
-def read_exports(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read what the emulator prints until it has said everything."""
+def read_exports(process: subprocess.Popen[str]) -> tuple[dict[str, str], list[str]]:
+    """Read what the emulator prints until it has said everything: what it sets and unsets."""
     assert process.stdout is not None
-    exports = {}
+    exports: dict[str, str] = {}
+    unset: list[str] = []
     for line in process.stdout:
         found = re.fullmatch(r"export (\w+)=(.*)\n", line)
         if found:
             exports[found[1]] = found[2]
+        if line.startswith("unset "):
+            unset = line.split()[1:]
         if "API key" in line:
             break
-    return exports
+    return exports, unset
 
 
 def test_emulate_prints_what_clients_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its variables are enough for both clouds; Ctrl-C ends it and removes the key file."""
+    """Its variables are enough for both clouds; Ctrl-C ends it and removes the key file.
+
+    Those of a real account do not get in the way, nor does a proxy: it is on this machine.
+    """
+    for name in ("AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "of-a-real-account")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     process = start("emulate", "--port", "0")
     try:
-        exports = read_exports(process)
+        exports, unset = read_exports(process)
         for name, value in exports.items():
             monkeypatch.setenv(name, value)
+        for name in unset:
+            monkeypatch.delenv(name)
         for platform in ("vertex", "bedrock"):
             model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=platform)
             assert "stand-in for Claude" in model.invoke("Hello").text

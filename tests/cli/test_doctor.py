@@ -325,7 +325,7 @@ STATES = {
     ),
     "a model that Anthropic retired": State(
         "vertex",
-        ("is retired: choose another with --model", "Anthropic says so"),
+        ("is retired: choose another with --model", "Source: Anthropic"),
         check="lifecycle",
         outcome="warning",
         options=("--model", "claude-3-7-sonnet"),
