@@ -492,7 +492,7 @@ def test_emulate_has_buckets_for_batch_jobs(
         small = BedrockBatch(role="arn:aws:iam::123456789012:role/Batch", fewest_records=1)
         reference = tmp_path / "reference.json"
         job = submit(llm, ["Hi"], storage="s3://prompts", reference=reference, options=small)
-        assert len(job.status().jobs) == 1
+        assert job.wait(every=0.1, progress=False).succeeded == 1
         with closing(boto3.client("bedrock")) as client:
             assert "loggingConfig" in client.get_model_invocation_logging_configuration()
         objects = f"{found['url']}/storage/v1/b/prompts/o"

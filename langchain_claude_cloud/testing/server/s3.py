@@ -43,6 +43,7 @@ class S3Server:
 def client_of(url: str) -> Iterator[Any]:
     """Open boto3's client of the server."""
     import boto3  # noqa: PLC0415  few tests need it
+    from botocore.config import Config  # noqa: PLC0415  as above
 
     client = boto3.client(
         "s3",
@@ -50,6 +51,8 @@ def client_of(url: str) -> Iterator[Any]:
         region_name="us-east-1",
         aws_access_key_id="emulator",
         aws_secret_access_key="emulator",
+        # A job that is at work when the server stops would keep the process for half a minute.
+        config=Config(retries={"total_max_attempts": 1}),
     )
     try:
         yield client
