@@ -24,7 +24,7 @@ from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.request.messages.tool_results import place_results
-from langchain_claude_cloud.request.messages.turns import INVALID_JSON
+from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES
 
 try:
     from langchain.agents.middleware import (
@@ -55,7 +55,6 @@ Update: TypeAlias = dict[str, Any]
 Request: TypeAlias = "ModelRequest[Any]"
 Response: TypeAlias = "ModelResponse[Any]"
 
-_PAUSES: Final = frozenset({"pause_turn", "compaction"})
 _TTLS: Final = ("5m", "1h")
 
 
@@ -342,7 +341,7 @@ def _needs_user_turn(messages: Sequence[AnyMessage], asked: object) -> bool:
     The API itself continues an answer that it paused.
     """
     last = messages[-1] if messages else None
-    if not isinstance(last, AIMessage) or last.response_metadata.get("stop_reason") in _PAUSES:
+    if not isinstance(last, AIMessage) or last.response_metadata.get("stop_reason") in PAUSES:
         return False
     model, _ = _own_model(asked)
     if model is None:

@@ -17,12 +17,8 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.caching import add_caching
 from langchain_claude_cloud.request.guardrails import tag_guarded_texts
-from langchain_claude_cloud.request.messages.conversion import (
-    COMPACTION,
-    TOOL_CHANGES,
-    convert_messages,
-)
-from langchain_claude_cloud.request.messages.turns import INVALID_JSON
+from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
+from langchain_claude_cloud.request.messages.turns import COMPACTION, INVALID_JSON
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
 from langchain_claude_cloud.request.tools import prepare_tools

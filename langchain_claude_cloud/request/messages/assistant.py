@@ -34,13 +34,10 @@ from langchain_claude_cloud.request.messages.blocks import (
     without_leftovers,
 )
 from langchain_claude_cloud.request.messages.tool_results import describe
-from langchain_claude_cloud.request.messages.turns import INVALID_JSON, Turn
+from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, Turn
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_id
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
-_PAUSES: Final = frozenset({"pause_turn", "compaction"})
-"""Stop reasons after which the next answer continues the same turn."""
-
 _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
 """Blocks of another model's message that are what it said, and where."""
 
@@ -81,7 +78,7 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
         blocks,
         plain=isinstance(content, str),
         unanswered=calls.unanswered,
-        paused=metadata.get("stop_reason") in _PAUSES,
+        paused=metadata.get("stop_reason") in PAUSES,
     )
 
 

@@ -32,13 +32,8 @@ from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
     result_blocks,
 )
-from langchain_claude_cloud.request.messages.turns import Role, Turn, finish_turns
+from langchain_claude_cloud.request.messages.turns import COMPACTION, Role, Turn, finish_turns
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
-
-COMPACTION: Final = "compaction"
-"""The type of a block that stands for all that was said before it. If the caller asked for it, a
-conversation must begin with it (400 `compaction_block_misplaced`;
-https://platform.claude.com/docs/en/build-with-claude/compaction-on-demand)."""
 
 _OPENING: Final = "."
 """Text of the user turn before a conversation that the assistant opens.

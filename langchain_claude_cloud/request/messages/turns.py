@@ -20,6 +20,14 @@ INVALID_JSON: Final = "INVALID_JSON"
 """The key under which arguments that do not parse go back to the model
 (https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming)."""
 
+COMPACTION: Final = "compaction"
+"""The type of a block that stands for all that was said before it. If the caller asked for it, a
+conversation must begin with it (400 `compaction_block_misplaced`;
+https://platform.claude.com/docs/en/build-with-claude/compaction-on-demand)."""
+
+PAUSES: Final = frozenset({"pause_turn", COMPACTION})
+"""Stop reasons after which the next answer continues the same turn."""
+
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
@@ -63,7 +71,7 @@ class Turn:
         (https://platform.claude.com/docs/en/build-with-claude/compaction-threshold).
         """
         last = self.content[-1]["type"] if self.content else ""
-        return self.paused or _is_server_block(last) or last == "compaction"
+        return self.paused or _is_server_block(last) or last == COMPACTION
 
     def ends_with_server_result(self) -> bool:
         """Whether this is an assistant's turn that ends with a result of the API's own tools.
