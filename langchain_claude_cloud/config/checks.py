@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from math import isfinite
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -20,7 +20,7 @@ from pydantic import SecretStr, ValidationError
 from langchain_claude_cloud.catalogue.models import served_by_family
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
-from langchain_claude_cloud.errors.types import Cloud, Headers, JsonObject
+from langchain_claude_cloud.errors.types import Cloud, Headers, InferenceProfile, JsonObject
 
 REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
@@ -60,7 +60,7 @@ _NO_REGION_OF_GOOGLE = (
     "is a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
 )
 _NO_GEOGRAPHY = (
-    re.compile(r"(?!(?:global|us|eu|jp|au|in|apac|us-gov)$).*"),
+    re.compile(rf"(?!(?:{'|'.join(get_args(InferenceProfile))})$).*"),
     "is a geography. Give a region such as 'us-east-1', and the geography as inference_profile.",
 )
 _NO_OTHER_GEOGRAPHY = (

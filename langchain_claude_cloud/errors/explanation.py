@@ -265,15 +265,20 @@ def is_local_limit(cause: BaseException | None) -> bool:
     return False
 
 
-def local_limit(cause: BaseException, what: str) -> errors.LocalLimitError:
+def local_limit(
+    cause: BaseException,
+    what: str,
+    make: Callable[[str], errors.ClaudeCloudError] = errors.LocalLimitError,
+) -> errors.ClaudeCloudError:
     """Return the error for what this machine ran out of; no endpoint is at fault.
 
     Args:
         cause: What was raised.
         what: What it was for, such as ``for a connection to ...``.
+        make: Makes a `LocalLimitError` of its text.
     """
     reason = clean(str(cause) or type(cause).__name__, 300)
-    return errors.LocalLimitError(
+    return make(
         f"This machine has no files, memory, threads or ports left {what} ({reason}). Raise the "
         "limit (ulimit -n for open files), or do less at once: max_concurrency in the config of "
         "batch and abatch."

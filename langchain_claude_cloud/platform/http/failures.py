@@ -7,6 +7,7 @@ quote headers. Its text is in the new error's message.
 from __future__ import annotations
 
 import zlib
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     ConnectionFailedError,
+    LocalLimitError,
     RequestTimeoutError,
     StreamInterruptedError,
 )
@@ -60,10 +62,8 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
         phase: Whether the response had begun.
     """
     if is_local_limit(cause):
-        error = local_limit(cause, f"for a connection to {request.label}")
-        error.platform, error.model = request.platform.name, request.model
-        error.region = request.platform.region
-        return error
+        make = partial(request.error, LocalLimitError)
+        return local_limit(cause, f"for a connection to {request.label}", make)
     if isinstance(cause, _TIMEOUTS):
         return _timed_out(cause, request, phase)
     if isinstance(cause, _LOCAL):
