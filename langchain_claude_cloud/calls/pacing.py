@@ -131,6 +131,11 @@ class _Traffic:
     served: int = 0
     issued: int = 0
 
+    @property
+    def answered_after(self) -> float:
+        """How many seconds after it was sent a request is taken, unless it was refused."""
+        return _ANSWERED_AFTER + 2 * self.delay
+
 
 @dataclass
 class Ticket:
@@ -209,10 +214,10 @@ class Pacing:
             if traffic.taken.get(slot):
                 traffic.taken[slot] -= 1
                 traffic.in_minute -= 1
-            if ticket.is_last and traffic.in_minute < traffic.most < math.inf:
-                traffic.most = max(1, traffic.in_minute)
+            if ticket.is_last and traffic.most < math.inf:
+                self._limit(traffic, _SMALL)
             traffic.throttled_at = now
-            first = int((now - _ANSWERED_AFTER - 2 * traffic.delay) * _SLOTS)
+            first = int((now - traffic.answered_after) * _SLOTS)
             unanswered = range(first, int(now * _SLOTS) + 1)
             is_taking = traffic.in_minute > sum(traffic.taken.get(each, 0) for each in unanswered)
             if is_taking or now - traffic.refused_since > _LONGEST_DROUGHT + _MINUTE:
@@ -274,7 +279,7 @@ class Pacing:
             return traffic.paused_until - now
         calm = now - traffic.throttled_at
         is_taken = self._is_taken(traffic, now)
-        until_answered = traffic.sent_at + _ANSWERED_AFTER + 2 * traffic.delay - now
+        until_answered = traffic.sent_at + traffic.answered_after - now
         if is_taken and until_answered <= 0:
             traffic.refused_since = math.inf
         waiting = traffic.issued - traffic.served
@@ -324,9 +329,9 @@ class Pacing:
             traffic.most, traffic.is_crowd, traffic.credit = math.inf, False, _FIRST_BURST
 
     def _is_taken(self, traffic: _Traffic, now: float) -> bool:
-        """Whether the endpoint has taken a request since the rate was changed."""
+        """Whether the endpoint has taken a request since the rate was changed; note how late."""
         elapsed = now - traffic.epoch
-        if traffic.sent <= traffic.refused or elapsed <= _ANSWERED_AFTER + 2 * traffic.delay:
+        if traffic.sent <= traffic.refused or elapsed <= traffic.answered_after:
             return False
         if traffic.pauses or traffic.is_first:
             traffic.recovery = traffic.epoch - traffic.paused_from
