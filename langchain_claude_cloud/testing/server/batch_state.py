@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, get_args
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 
@@ -21,13 +21,6 @@ TableName = tuple[str, str, str]
 BatchFaultKind = Literal["failed", "expired", "partly_completed", "corrupt_line", "lost_response"]
 
 _FAULTS: Final = get_args(BatchFaultKind)
-_VERTEX_ENDS: Final = frozenset(
-    {"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED", "JOB_STATE_FAILED"}
-    | {"JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
-)
-_BEDROCK_ENDS: Final = frozenset(
-    {"Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired"}
-)
 _NEXT: Final = {"Submitted": "Validating", "Validating": "Scheduled", "Scheduled": "InProgress"}
 
 
@@ -72,13 +65,23 @@ class BatchJob:
         stopped: Set when it is to stop.
         end: The state that it ends in, once its work is done.
         results: What is shown besides at its end.
+        STATE: The field of what is shown that has the state.
+        ENDS: The states that it ends in.
     """
+
+    STATE: ClassVar[str]
+    ENDS: ClassVar[frozenset[str]]
 
     shown: JsonObject
     fault: BatchFault | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     end: str | None = None
     results: JsonObject = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is shown as ended."""
+        return self.shown[self.STATE] in self.ENDS
 
     @property
     def fault_kind(self) -> BatchFaultKind | Literal[""]:
@@ -96,10 +99,11 @@ class BatchJob:
 class VertexJob(BatchJob):
     """A batch prediction job of Vertex AI."""
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it is shown as ended."""
-        return self.shown["state"] in _VERTEX_ENDS
+    STATE = "state"
+    ENDS = frozenset(
+        {"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED", "JOB_STATE_FAILED"}
+        | {"JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
+    )
 
     def advance(self) -> JsonObject:
         """Return what is shown, one state further than at the last look."""
@@ -116,10 +120,8 @@ class VertexJob(BatchJob):
 class BedrockJob(BatchJob):
     """A model invocation job of Amazon Bedrock."""
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it is shown as ended."""
-        return self.shown["status"] in _BEDROCK_ENDS
+    STATE = "status"
+    ENDS = frozenset({"Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired"})
 
     def advance(self) -> JsonObject:
         """Return what is shown, one state further than at the last look."""
