@@ -174,8 +174,6 @@ async def test_200_cold_tasks_make_one_request_for_credentials(
     await models[0].aclose()
 
 
-_PROJECT = Path(__file__).parent.parent.parent
-FOLDERS = [str(_PROJECT / each) for each in ("integration_tests", "tests", "tests/platform")]
 _IN_A_CHILD = """
 import asyncio, os, sys
 sys.path[:0] = {folders!r}
@@ -260,7 +258,7 @@ def test_a_forked_child_uses_the_instance_amid_its_parents_streams(server: RawCl
 
     server.handler = answer
     script = _IN_A_CHILD + _FORK_AMID_STREAMS
-    _run(script.format(folders=FOLDERS, url=server.url, clouds=CLOUDS))
+    _run(script.format(folders=sys.path, url=server.url, clouds=CLOUDS))
     by_connection: dict[int, set[str]] = {}
     for each in server.requests:
         family = "child" if each.prompt.startswith("child") else "parent"
@@ -290,7 +288,7 @@ def test_a_child_forked_amid_a_renewal_of_credentials_does_not_wait_for_it(
     # So short that both clouds' libraries renew what they got before it is used again.
     issuing.issuer.lifetime = 0 if cloud == "vertex" else 500
     script = (_IN_A_CHILD + _FORK_AMID_A_RENEWAL).format(
-        folders=FOLDERS, url=issuing.url, cloud=cloud
+        folders=sys.path, url=issuing.url, cloud=cloud
     )
     process = subprocess.Popen(  # noqa: S603  our own interpreter and script
         [sys.executable, "-c", script], stdin=subprocess.PIPE, start_new_session=True

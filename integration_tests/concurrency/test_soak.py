@@ -31,7 +31,6 @@ WARM_UP = 200 + STREAMS // 20
 # and of the libraries, which fill in their own time, do not.
 BLOCKS_LIMIT = 1_500 + STREAMS // 2
 RESIDENT_LIMIT = 16_000_000 + 200 * STREAMS
-_PATHS = (Path(__file__).parents[1], Path(__file__).parents[2] / "tests")
 # In a short run among other tests, what their threads still do is more than a leak would be.
 LONG_RUN = 2_000
 
@@ -67,7 +66,7 @@ def server() -> Iterator[Server]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, _PATHS))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         assert process.stdout is not None
         yield Server(process.stdout.readline().strip())

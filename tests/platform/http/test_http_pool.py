@@ -35,9 +35,6 @@ from langchain_claude_cloud.platform.http.pool import (
     thread_transport,
 )
 
-_PATHS = [str(path) for path in Path(__file__).parents[1:3]]
-"""Where the helpers of the tests are, for a process that pytest does not start."""
-
 _FORK = """
 import asyncio, os, sys, time
 sys.path[:0] = {paths!r}
@@ -309,7 +306,7 @@ def test_the_tls_context_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def _run(server: Server, body: str) -> None:
-    script = _FORK.format(paths=_PATHS, url=server.url, body=body)
+    script = _FORK.format(paths=sys.path, url=server.url, body=body)
     subprocess.run(  # noqa: S603  our own interpreter and script
         [sys.executable, "-W", "error", "-c", script], check=True, timeout=30
     )
@@ -405,7 +402,7 @@ asyncio.run(main())
 def test_calls_wait_for_one_of_few_connections() -> None:
     """Connections are bounded below the limit of open files: no call of many fails by it."""
     with Server(_answer) as server:
-        script = _FEW_FILES.format(paths=_PATHS, url=server.url)
+        script = _FEW_FILES.format(paths=sys.path, url=server.url)
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)  # noqa: S603  our own
         assert len(server.requests) == 300
         assert server.opened <= 16
@@ -443,7 +440,7 @@ kept = []
 asyncio.run(main())
 """
     with Server(endless) as server:
-        script = _FORK.format(paths=_PATHS, url=server.url, body=body)
+        script = _FORK.format(paths=sys.path, url=server.url, body=body)
         done = subprocess.run(  # noqa: S603  our own interpreter and script
             [sys.executable, "-W", "error", "-c", script],
             check=True,
