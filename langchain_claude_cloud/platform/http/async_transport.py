@@ -19,7 +19,6 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from langchain_claude_cloud.platform.http.byte_streams import BODY
 from langchain_claude_cloud.platform.http.connector import (
     Connector,
     Exchange,
@@ -110,8 +109,7 @@ class LoopTransport(AiohttpTransport):
         except (httpx.HTTPError, aiohttp.ClientError, ValueError) as cause:
             raise _as_httpx(cause) from cause
         if exchange.response is not None:
-            response.stream = LoopBody(exchange.response)
-            response.extensions[BODY] = response.stream
+            response.stream = response.extensions["loop_body"] = LoopBody(exchange.response)
         return response
 
     async def retire(self) -> None:

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 RESPONSE_LIMIT = 64_000_000
 """How many bytes a response that is not streamed may have."""
 
-BODY = "langchain_claude_cloud_body"
-"""The extension of a response with the body of a connection of ours, on an event loop."""
-
 _MOMENT = 0.05
 # The status is known already; the text is not worth a long wait.
 _REFUSAL = (1_000_000, 10.0)
@@ -184,7 +181,8 @@ class AsyncByteStream(
 
     def __init__(self, response: httpx.Response, request: PlatformRequest) -> None:
         super().__init__(response, request)
-        self._body: LoopBody | None = response.extensions.get(BODY)
+        # Of a connection of ours.
+        self._body: LoopBody | None = response.extensions.get("loop_body")
         self._pieces = (
             response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         )
