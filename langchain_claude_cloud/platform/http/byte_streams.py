@@ -21,7 +21,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.platform.base import PlatformRequest
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, failure
-from langchain_claude_cloud.platform.http.sync_transport import DeadlineStream
+from langchain_claude_cloud.platform.http.pool import DeadlineStream
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopBody

@@ -4,34 +4,53 @@ There is one pool for all threads, and one for each event loop. None of them is 
 so that models can be copied, pickled, and used on one loop after the other. A forked child starts
 with none. Their connections are fewer than the files that the process may open: a call waits
 until one is free.
+
+The connections of threads are stock httpx, with limits that hold. httpcore limits each read and
+each attempt to connect. `DeadlineBackend` is its seam for the network, through which the whole of
+a wait is limited: all of a host's addresses, a proxy's answer and TLS, a head that comes byte by
+byte. The connections of event loops are in `async_transport`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import math
 import os
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Hashable, Iterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+import httpcore
 import httpx
 
+from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
+    KEEPALIVE_SECONDS,
+    SOCKET_OPTIONS,
     Certificates,
+    connection_limit,
     proxy_settings,
     tls_context,
 )
-from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
+from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
 from langchain_claude_cloud.platform.shared_state import shared_lock
+from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 
-
 MOST_POOLS: Final = 64
 """How many endpoints threads keep connections to, and each event loop."""
+
+call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", default=math.inf)
+"""When the time of the call is up that this thread sends a request for."""
+
+_PIECE = 65_536
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
@@ -164,3 +183,186 @@ atexit.register(close_pools)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_thread_pools.clear)
+
+
+class ThreadTransport(httpx.HTTPTransport):
+    """Connections to one endpoint, for any number of threads.
+
+    Args:
+        verify: The TLS context; None for an endpoint without TLS.
+        proxy: The proxy, if there is one.
+    """
+
+    def __init__(self, verify: ssl.SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
+        limits = httpx.Limits(
+            max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
+        )
+        super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
+        # httpx has no argument for the first. The second may be taken again by the thread that
+        # holds it: the garbage collector may close a forgotten stream at that moment.
+        self._pool._network_backend = DeadlineBackend()
+        self._pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the response, its body unread."""
+        with self._pool._optional_thread_lock:
+            for connection in self._pool.connections:
+                if connection.is_idle() and _has_excess(connection):
+                    connection.close()
+        return super().handle_request(request)
+
+    def retire(self) -> None:
+        """Close the connections that are not in use, and the others after use."""
+        with self._pool._optional_thread_lock:
+            self._pool._max_keepalive_connections = 0
+            idle = self._pool._assign_requests_to_connections()
+        self._pool._close_connections(idle)
+
+
+def _has_excess(connection: object) -> bool:
+    """Whether more came over a connection than its response said.
+
+    The next request would be answered with it: h11 keeps what follows a response and looks there
+    first, and httpcore says nothing of this. It wraps its connections, proxied ones twice; one
+    that is not built as expected counts as unfit, which costs a handshake.
+    """
+    inner: object = connection
+    while (wrapped := getattr(inner, "_connection", None)) is not None:
+        inner = wrapped
+    trailing = getattr(getattr(inner, "_h11_state", None), "trailing_data", (b"?", True))
+    return bool(trailing[0])
+
+
+class DeadlineBackend(httpcore.SyncBackend):
+    """httpcore's network with one limit for all that connecting takes."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002  ours are set
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of a host that answers.
+
+        Raises:
+            httpcore.ConnectError: Nothing answers there.
+            httpcore.ConnectTimeout: Nothing answered in time.
+        """
+        ends = min(time.monotonic() + (timeout or math.inf), call_ends.get())
+        failure: Exception = httpcore.ConnectError("the host has no address")
+        addresses = _look_up(host, port, ends)
+        for tried, address in enumerate(addresses):
+            # A silent address leaves the others their share.
+            share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
+            try:
+                stream = super().connect_tcp(address, port, share, local_address, SOCKET_OPTIONS)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
+                failure = cause
+            else:
+                return DeadlineStream(stream, ends)
+        raise failure
+
+
+def _left(ends: float, kind: type[Exception] = httpcore.ReadTimeout) -> float:
+    """Return the seconds until a moment, or raise if it has passed."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise kind("")
+    return left
+
+
+def _look_up(host: str, port: int, ends: float) -> list[str]:
+    if is_address(host):
+        return [host]
+
+    def work() -> list[str]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    try:
+        return run_within(_left(ends, httpcore.ConnectTimeout), work)
+    except TimeoutError as cause:
+        raise httpcore.ConnectTimeout("") from cause
+    except OSError as cause:
+        raise httpcore.ConnectError(str(cause)) from cause
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A connection on which a wait ends in time, however many reads it takes.
+
+    A head is limited from the first read after the request; a body by `allow`.
+    """
+
+    def __init__(self, inner: httpcore.NetworkStream, connect_ends: float) -> None:
+        self._inner = inner
+        self._connect_ends = connect_ends
+        self._ends: float | None = None
+        self._is_asking_proxy = False
+        connected = inner.get_extra_info("socket")
+        if isinstance(connected, socket.socket):
+            open_sockets.add(connected)
+
+    def allow(self, seconds: float) -> None:
+        """Limit the time until the next piece of the body is there."""
+        self._ends = time.monotonic() + seconds
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return the next bytes; none at the end.
+
+        Raises:
+            httpcore.ReadError: The connection broke.
+            httpcore.ReadTimeout: What is waited for was not there in time.
+            httpcore.ConnectTimeout: A proxy did not make the connection in time.
+        """
+        if self._ends is None:
+            self._ends = time.monotonic() + (timeout or math.inf)
+        try:
+            return self._inner.read(max_bytes, _left(min(self._ends, call_ends.get())))
+        except httpcore.ReadTimeout as cause:
+            if self._is_asking_proxy:
+                raise httpcore.ConnectTimeout("") from cause
+            raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes of a request.
+
+        Raises:
+            httpcore.WriteError: The connection broke.
+            httpcore.WriteTimeout: The peer took nothing in time.
+        """
+        if not buffer:
+            return
+        self._is_asking_proxy = buffer.startswith(b"CONNECT ")
+        self._ends = self._connect_ends if self._is_asking_proxy else None
+        # httpcore copies what is left with each packet that was taken.
+        for start in range(0, len(buffer), _PIECE):
+            seconds = min(timeout or math.inf, _left(call_ends.get(), httpcore.WriteTimeout))
+            self._inner.write(
+                buffer[start : start + _PIECE], None if math.isinf(seconds) else seconds
+            )
+
+    def close(self) -> None:
+        """Close the connection at once."""
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002  what is left of the time to connect
+    ) -> httpcore.NetworkStream:
+        """Return a stream that is encrypted over this one.
+
+        Raises:
+            httpcore.ConnectError: The handshake failed.
+            httpcore.ConnectTimeout: The handshake took too long.
+        """
+        left = _left(self._connect_ends, httpcore.ConnectTimeout)
+        inner = self._inner.start_tls(ssl_context, server_hostname, left)
+        return DeadlineStream(inner, self._connect_ends)
+
+    def get_extra_info(self, info: str) -> object:
+        """Return what httpcore asks of a stream."""
+        return self._inner.get_extra_info(info)

@@ -17,8 +17,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
 from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES, client_failure
-from langchain_claude_cloud.platform.http.pool import loop_transport, thread_transport
-from langchain_claude_cloud.platform.http.sync_transport import call_ends
+from langchain_claude_cloud.platform.http.pool import call_ends, loop_transport, thread_transport
 from langchain_claude_cloud.platform.timeouts import (
     aprepare,
     finite,

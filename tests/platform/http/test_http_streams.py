@@ -26,8 +26,7 @@ from http_fakes import (
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.pool import thread_transport
-from langchain_claude_cloud.platform.http.sync_transport import ThreadTransport
+from langchain_claude_cloud.platform.http.pool import ThreadTransport, thread_transport
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
