@@ -48,11 +48,11 @@ from langchain_claude_cloud.routing.routes import Route, make_routes
 if TYPE_CHECKING:
     from langchain_claude_cloud.calls import memory, rate_limit
     from langchain_claude_cloud.platform import timeouts
-    from langchain_claude_cloud.platform.http import sending
+    from langchain_claude_cloud.platform.http import failures
 else:  # what an instance needs, not the import
     memory = LazyModule("langchain_claude_cloud.calls.memory")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
-    sending = LazyModule("langchain_claude_cloud.platform.http.sending")
+    failures = LazyModule("langchain_claude_cloud.platform.http.failures")
     timeouts = LazyModule("langchain_claude_cloud.platform.timeouts")
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
@@ -148,9 +148,9 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _check_clients(self) -> None:
         """Refuse clients that are of the wrong kind, or closed."""
         if self.http_client is not None:
-            sending.check_client("http_client", self.http_client, is_async=False)
+            failures.check_client("http_client", self.http_client, is_async=False)
         if self.http_async_client is not None:
-            sending.check_client("http_async_client", self.http_async_client, is_async=True)
+            failures.check_client("http_async_client", self.http_async_client, is_async=True)
 
     def _routes_for(
         self,

@@ -21,7 +21,7 @@ from langchain_claude_cloud.platform.base import (
     PlatformRequest,
 )
 from langchain_claude_cloud.platform.http import sending
-from langchain_claude_cloud.platform.http.byte_streams import AsyncByteStream, ByteStream
+from langchain_claude_cloud.platform.http.sending import AsyncByteStream, ByteStream
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 QUICK = Timeouts(connect=2.0, start=2.0, idle=2.0)

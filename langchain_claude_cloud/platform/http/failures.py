@@ -19,6 +19,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     LocalLimitError,
     RequestTimeoutError,
+    ServerError,
     StreamInterruptedError,
 )
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
@@ -168,3 +169,37 @@ def client_failure(cause: Exception, request: PlatformRequest) -> ClaudeCloudErr
         f"{type(cause).__name__} ({text}). "
         + (_OTHER_LOOP if is_of_loop else "Check its hooks and transport, and that it is open."),
     )
+
+
+def too_large(request: PlatformRequest, most: int) -> ClaudeCloudError:
+    """Return the error for a response of more than so many bytes."""
+    error = request.error(
+        ServerError,
+        f"{request.label} answered with more than {most:,} bytes, which no message has. Check "
+        "that base_url is the cloud's endpoint.",
+    )
+    error.is_retryable = False
+    return error
+
+
+def check_client(name: str, client: object, *, is_async: bool) -> None:
+    """Refuse a client of the caller's that cannot send anything.
+
+    Args:
+        name: The argument that it was given as.
+        client: The client.
+        is_async: Whether it is for calls on an event loop.
+
+    Raises:
+        ConfigurationError: It is no client of the wanted kind, or it is closed.
+    """
+    kind = httpx.AsyncClient if is_async else httpx.Client
+    if not isinstance(client, kind):
+        raise ConfigurationError(
+            f"{name} is a {type(client).__module__}.{type(client).__qualname__}: give an "
+            f"httpx.{kind.__name__}."
+        )
+    if client.is_closed:
+        raise ConfigurationError(
+            f"{name} is closed: keep it open as long as the model is used, or leave it out."
+        )

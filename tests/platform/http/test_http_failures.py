@@ -31,7 +31,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http import byte_streams
+from langchain_claude_cloud.platform.http import sending
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
@@ -353,7 +353,7 @@ def test_a_request_over_the_clouds_limit_is_not_sent(mode: str) -> None:
 @both
 def test_an_answer_without_end_is_given_up(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole response has a limit, since it is held in memory."""
-    monkeypatch.setattr(byte_streams, "RESPONSE_LIMIT", 10_000)
+    monkeypatch.setattr(sending, "RESPONSE_LIMIT", 10_000)
 
     async def flood(exchange: Exchange) -> None:
         await exchange.begin()
