@@ -14,8 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_claude_cloud.errors.types import Framing
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ChunkHandler
-from langchain_claude_cloud.response.message import ResponseSource
+from langchain_claude_cloud.response.message import ChunkHandler, ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 
 ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test", request_id="req_1")

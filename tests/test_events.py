@@ -11,7 +11,7 @@ from langchain_core.messages import ToolMessage
 from langgraph.types import Command
 
 from langchain_claude_cloud.events import aiter_events, iter_events
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
+from langchain_claude_cloud.response.message import ProtocolEventHandler
 from langchain_claude_cloud.tool_calls import TextChange, iter_tool_calls
 
 ARGS = {"path": "a.md", "files": [{"a b": 'say "é"\n' * 20}, "last"], "n": 3}

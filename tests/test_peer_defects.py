@@ -22,7 +22,7 @@ from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.request.body import RequestOptions, build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
 from langchain_claude_cloud.request.tools import convert_tool
-from langchain_claude_cloud.response.handlers import ChunkHandler
+from langchain_claude_cloud.response.message import ChunkHandler
 
 Json = dict[str, Any]
 

@@ -20,7 +20,7 @@ from profiled_calls import calls_made
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
+from langchain_claude_cloud.response.message import ProtocolEventHandler
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
 from langchain_claude_cloud.testing import CloudEmulator, tool_use
 from langchain_claude_cloud.testing import text as said

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.control_plane import available_models
     from langchain_claude_cloud.platform.http import pool
     from langchain_claude_cloud.request import tools as request_tools
-    from langchain_claude_cloud.response import handlers
+    from langchain_claude_cloud.response import message as answers
 else:
     # Annotations name what is in these modules, so that `typing.get_type_hints` finds it:
     # langchain-core asks for the hints of a method when it is called through `with_fallbacks`.
@@ -52,7 +52,7 @@ else:
     options = LazyModule("langchain_claude_cloud.calls.options")
     steps = LazyModule("langchain_claude_cloud.calls.steps")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
-    handlers = LazyModule("langchain_claude_cloud.response.handlers")
+    answers = LazyModule("langchain_claude_cloud.response.message")
     pool = LazyModule("langchain_claude_cloud.platform.http.pool")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
@@ -165,7 +165,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
+        handler = partial(answers.ChunkHandler, version=call.version, with_usage=call.with_usage)
         answer = driver.CallDriver(call, "stream", handler).steps()
         return executors.execute(answer, call.clients)
 
@@ -177,7 +177,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        handler = partial(handlers.ChunkHandler, version=call.version, with_usage=call.with_usage)
+        handler = partial(answers.ChunkHandler, version=call.version, with_usage=call.with_usage)
         answer = driver.CallDriver(call, "stream", handler).steps()
         return executors.aexecute(answer, call.clients)
 
@@ -373,9 +373,9 @@ def _joined(listed: Sequence[available_models.Models]) -> available_models.Model
 
 def _event_handler(
     call: options.Call, run_manager: BaseRunManager | None
-) -> partial[handlers.ProtocolEventHandler]:
+) -> partial[answers.ProtocolEventHandler]:
     message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
-    return partial(handlers.ProtocolEventHandler, message_id=message_id, with_usage=call.with_usage)
+    return partial(answers.ProtocolEventHandler, message_id=message_id, with_usage=call.with_usage)
 
 
 def _result(answer: AIMessage) -> ChatResult:

@@ -14,6 +14,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import get_translator, register_translator
 
+from langchain_claude_cloud.errors.types import JsonObject
+
 PROVIDER: Final = "anthropic"
 """LangChain's block translator, cost tables and middleware key on this name."""
 
@@ -36,16 +38,10 @@ def _tolerant(translate: _Translate) -> _Translate:
 
 def _unwrap(block: types.ContentBlock) -> types.ContentBlock:
     """Give an invalid call, which core's translator takes for an unknown block, as what it is."""
-    if block["type"] != "non_standard":
+    if block["type"] != "non_standard" or block["value"].get("type") != "invalid_tool_call":
         return block
-    value = block["value"]
-    if "index" in block and "index" not in value:
-        # core takes it out of the message's own block, which the next chunk merges by it.
-        block["value"] = dict(value)
-        value["index"] = block["index"]
-    if value.get("type") == "invalid_tool_call":
-        return cast("types.ContentBlock", dict(value))
-    return block
+    index = {"index": block["index"]} if "index" in block else {}
+    return cast("types.ContentBlock", {**block["value"], **index})
 
 
 _core: Final = get_translator(PROVIDER)
@@ -55,3 +51,13 @@ if _core is not None:  # pragma: no branch - langchain-core registers it on impo
         _tolerant(_core["translate_content"]),
         _tolerant(_core["translate_content_chunk"]),
     )
+
+
+def standard_block(wire: JsonObject) -> JsonObject:
+    """Translate one block of the API into LangChain's standard form.
+
+    core's own translator does the work, so that this is what ``content_blocks`` of a message
+    with the block says, too.
+    """
+    (block,) = AIMessage([wire], response_metadata={"model_provider": PROVIDER}).content_blocks
+    return cast("JsonObject", block)

@@ -21,11 +21,11 @@ from langchain_core.messages import (
 )
 from recorded_requests import answered_by_hand
 
-from langchain_claude_cloud.response.handlers import (
+from langchain_claude_cloud.response.message import (
     ChunkHandler,
     ProtocolEventHandler,
+    build_message,
 )
-from langchain_claude_cloud.response.message import build_message
 
 Json = dict[str, Any]
 Way = Callable[[list[Json]], AIMessage]

@@ -29,7 +29,7 @@ from request_models import model_with
 
 from langchain_claude_cloud.request.body import build_request
 from langchain_claude_cloud.request.messages.conversion import convert_messages
-from langchain_claude_cloud.response.handlers import (
+from langchain_claude_cloud.response.message import (
     ProtocolEventHandler,
 )
 

@@ -26,8 +26,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.message import build_message
+from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 
 CUT = '{"path": "notes.md", "content": "half a fi'
 WHOLE = '{"path": "notes.md", "content": "all of it"}'

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
 from langchain_claude_cloud.response.blocks import parse_arguments
-from langchain_claude_cloud.response.handlers import (
+from langchain_claude_cloud.response.message import (
     ChunkHandler,
     ProtocolEventHandler,
 )

@@ -13,8 +13,7 @@ from langchain_claude_cloud.chat_models.structured_output import (
     StructuredOutputParser,
 )
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.message import build_message
+from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 
 ACTION = "amazon-bedrock-guardrailAction"
 

@@ -25,8 +25,7 @@ from langchain_core.messages import message_chunk_to_message
 
 from langchain_claude_cloud.errors import StreamInterruptedError
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.message import build_message
+from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 from langchain_claude_cloud.response.stream import ResponseStream
 
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}

@@ -11,7 +11,7 @@ from langchain_core.messages import RefusalContentBlock
 from langchain_protocol.protocol import MessagesData
 from pydantic import TypeAdapter
 
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
+from langchain_claude_cloud.response.message import ProtocolEventHandler
 
 EVENT: TypeAdapter[Any] = TypeAdapter(MessagesData)
 REFUSAL: TypeAdapter[Any] = TypeAdapter(RefusalContentBlock)

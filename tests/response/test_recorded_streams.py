@@ -10,11 +10,12 @@ from answers import message_of, read_recording, state_of
 from data import load_recordings, needs_data
 from reference_fold import check, events_of, fold, fold_message, without_index
 
-from langchain_claude_cloud.response.handlers import (
+from langchain_claude_cloud.response.message import (
     ChunkHandler,
     ProtocolEventHandler,
+    ResponseSource,
+    build_message,
 )
-from langchain_claude_cloud.response.message import ResponseSource, build_message
 
 ORIGIN = ResponseSource(platform="vertex", region="global", model="claude-test")
 OPERATIONS = {"messages", "invoke", "rawPredict", "streamRawPredict", "invoke-with-response-stream"}

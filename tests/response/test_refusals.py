@@ -18,8 +18,7 @@ from langchain_claude_cloud.chat_models.structured_output import (
     StructuredOutputError,
     StructuredOutputParser,
 )
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
-from langchain_claude_cloud.response.message import build_message
+from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 
 DETAILS = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
 REFUSAL = {"type": "refusal", "refusal": "Not that.", "extras": {"category": "cyber"}}

@@ -33,7 +33,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.handlers import ProtocolEventHandler
+from langchain_claude_cloud.response.message import ProtocolEventHandler
 from langchain_claude_cloud.response.stream import ResponseStream
 
 WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use")]
