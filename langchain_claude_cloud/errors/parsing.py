@@ -133,7 +133,7 @@ def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
     return replace(parsed, message=message, body=clean(body, BODY_LIMIT))
 
 
-def load_json(body: bytes) -> object:
+def load_json(body: bytes | str) -> object:
     """Return the value of JSON; None for what is none."""
     try:
         return json.loads(body)

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from typing_extensions import is_typeddict
 
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.parsing import load_json
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.blocks import parse_object
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -105,9 +105,8 @@ def _unwrapped(schema: object) -> object:
         if key not in _SCHEMA_WRAPPERS or not isinstance(schema[key], dict | str):
             break
         schema = schema[key]
-    if isinstance(schema, str):
-        return parse_object(schema) or schema
-    return schema
+    read = load_json(schema) if isinstance(schema, str) else None
+    return read if isinstance(read, dict) else schema
 
 
 def _from_python(tool: object) -> JsonObject:

@@ -4,10 +4,9 @@ The API wants keys to match ``^[a-zA-Z0-9_.-]{1,64}$``, at every level, and refu
 request for one that does not: "tools.3.custom.input_schema.properties: Property keys should
 match pattern" (400). OData's ``$filter`` and keys with a space are common in tools of others.
 
-A new key is found nowhere else in the tool's arguments, so that it can be named back wherever it
-stands: a schema in which some keys are free gets keys that nobody would write. A new name or id
-depends only on the original text, so that a call and its result still match, and a cached prompt
-stays the same in every request.
+A new key is one that nobody would write, so that it can be named back wherever it stands in the
+arguments. A new name or id depends only on the original text, so that a call and its result still
+match, and a cached prompt stays the same in every request.
 """
 
 from __future__ import annotations
@@ -15,29 +14,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME: Final = 128
 _KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _UNFIT: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
 _LONGEST: Final = 64
 _HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
-
-_TELLING: Final = frozenset(
-    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
-)
-"""Keywords of which one says what a value is."""
 
 _BY_KEY: Final = ("dependentRequired", "dependentSchemas", "properties")
 _VALUES: Final = ("const", "default", "enum", "examples")
@@ -62,7 +52,7 @@ def wire_id(call_id: str) -> str:
 
 
 def fitting_name(
-    name: str, unfit: re.Pattern[str], longest: int, taken: set[str], *, hashed: bool = False
+    name: str, unfit: re.Pattern[str], longest: int, taken: set[str] | None = None
 ) -> str:
     """Return a name like another that the API accepts and that is not taken.
 
@@ -70,14 +60,15 @@ def fitting_name(
         name: The name; the result depends on it and on those taken only.
         unfit: What the API does not accept in it.
         longest: How many characters it accepts.
-        taken: The names that there are; the new one is added.
-        hashed: Whether it has to be one that nobody else would use.
+        taken: The names that there are; the new one is added. None: any, so that it has to be
+            one that nobody else would use.
     """
     fitting = unfit.sub("_", name).strip("_") or "unnamed"
-    if hashed or len(fitting) > longest or fitting in taken:
+    if taken is None or len(fitting) > longest or fitting in taken:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
         fitting = f"{fitting[: longest - _HASH - 1]}_{digest}"
-    taken.add(fitting)
+    if taken is not None:
+        taken.add(fitting)
     return fitting
 
 
@@ -96,12 +87,9 @@ class KeyNames:
     @classmethod
     def of(cls, schema: JsonObject) -> KeyNames:
         """Find the keys of a schema that the API refuses, and names for them."""
-        parts = list(every_schema(schema))
-        keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
-        taken = {key for key in keys if _KEY.fullmatch(key)}
-        unfit = [key for key in keys if key not in taken]
-        hashed = bool(unfit) and any(map(_has_free_keys, parts))
-        wire = {key: fitting_name(key, _UNFIT, _LONGEST, taken, hashed=hashed) for key in unfit}
+        keys = {key for part in every_schema(schema) for key in part.get("properties") or ()}
+        unfit = [key for key in keys if not _KEY.fullmatch(key)]
+        wire = {key: fitting_name(key, _UNFIT, _LONGEST) for key in unfit}
         return cls(wire, {name: key for key, name in wire.items()})
 
     def wire_schema(self, schema: JsonObject) -> JsonObject:
@@ -175,92 +163,3 @@ def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
         return value
 
     return cast("JsonObject", renamed(arguments, _DEEPEST))
-
-
-def _has_free_keys(schema: JsonObject) -> bool:
-    """Whether a value may have keys that its schema does not name."""
-    if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
-        return True
-    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
-    is_map = "object" in kind and "properties" not in schema
-    return is_map or ("array" in kind and schema.get("items", True) is True)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolNames:
-    """The names of one request's tools: as the caller knows them, and as they are sent.
-
-    Attributes:
-        wire: For each tool that is renamed, the name that is sent.
-        own: The same the other way round.
-        keys: For each tool with property keys that are renamed, by its own name, those keys.
-    """
-
-    wire: Mapping[str, str] = field(default_factory=dict)
-    own: Mapping[str, str] = field(default_factory=dict)
-    keys: Mapping[str, KeyNames] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, tools: Iterable[tuple[str, KeyNames]]) -> ToolNames:
-        """Find names for those of a request's tools that the API refuses.
-
-        Args:
-            tools: The own name of each tool, and those of its keys.
-
-        Raises:
-            InvalidInputError: Two tools have the same name.
-        """
-        keys: dict[str, KeyNames] = {}
-        for name, held in tools:
-            if name in keys:
-                raise InvalidInputError(
-                    f"two tools are called {name!r}; the API requires unique names. Rename one."
-                )
-            keys[name] = held
-        taken = {name for name in keys if _NAME.fullmatch(name)}
-        unfit = [name for name in keys if name not in taken]
-        wire = {name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken) for name in unfit}
-        own = {new: name for name, new in wire.items()}
-        return cls(wire, own, {name: held for name, held in keys.items() if held.wire})
-
-    def wire_tool(self, tool: JsonObject) -> JsonObject:
-        """Return the definition of a tool with the names and keys that are sent."""
-        name = str(tool.get("name"))
-        if name not in self.wire and name not in self.keys:
-            return tool
-        wire: JsonObject = {**tool, "name": self.wire.get(name, name)}
-        if name in self.keys:
-            wire["input_schema"] = self.keys[name].wire_schema(tool["input_schema"])
-        if isinstance(tool.get("input_examples"), list):
-            examples = tool["input_examples"]
-            wire["input_examples"] = [self.wire_input(name, example) for example in examples]
-        return wire
-
-    def wire_name(self, own_name: str) -> str:
-        """Return the name that is sent: for tools of other requests too, which histories name."""
-        if own_name in self.wire or _NAME.fullmatch(own_name):
-            return self.wire.get(own_name, own_name)
-        return fitting_name(own_name, _UNFIT_IN_NAME, _LONGEST_NAME, set())
-
-    def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
-        """Return the arguments of a call in the history with the keys that are sent."""
-        keys = self.keys.get(own_name)
-        return rename_keys(arguments, keys.wire) if keys else arguments
-
-    def own_name(self, name: str) -> str:
-        """Return what the caller calls a tool that the model calls."""
-        return self.own.get(name, name)
-
-    def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
-        """Return the arguments of a whole call with the tool's own keys."""
-        keys = self.keys.get(own_name)
-        return rename_keys(arguments, keys.own) if keys else arguments
-
-    def renamer(self, own_name: str) -> KeyRenamer | None:
-        """Return what gives streamed arguments of a tool its own keys; None if they have them."""
-        keys = self.keys.get(own_name)
-        return KeyRenamer(keys.own) if keys else None
-
-
-NO_NAMES: Final = ToolNames()
-"""For requests in which every tool has the caller's names."""

@@ -1,32 +1,33 @@
-"""Converts tools and the choice of them to the API's, and prepares them for a model on its cloud.
-
-Among them may be Anthropic's own. Server tools run on Anthropic's side and exist only where a
-cloud offers them. Bash, text editor, memory and computer tools run on the caller's side and exist
-on both clouds, some of them behind a beta.
-"""
+"""Converts tools and the choice of them, and prepares them for a model on its cloud."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.errors.types import LABELS, Cloud, JsonObject
+from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.anthropic_tools import betas_of_anthropic_tool
 from langchain_claude_cloud.request.input_schema import read_input_schema
-from langchain_claude_cloud.request.messages.blocks import cache_marker
-from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import NO_NAMES, KeyNames, ToolNames
+from langchain_claude_cloud.request.tool_names import (
+    KeyNames,
+    KeyRenamer,
+    fitting_name,
+    rename_keys,
+)
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+    from langchain_claude_cloud.request.options import RequestOptions
 
 ToolLike: TypeAlias = "JsonObject | type | Callable[..., object] | BaseTool"
 """What LangChain calls a tool: a `BaseTool`, a pydantic class, a `TypedDict`, a function, or a
@@ -36,6 +37,11 @@ FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME: Final = 128
+
+_CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 _EAGER: Final = "eager_input_streaming"
 _DEFERRED: Final = "defer_loading"
@@ -123,6 +129,16 @@ def convert_tools(
     return tuple(converted)
 
 
+def cache_marker(item: object) -> JsonObject | None:
+    """Return the cache marker that a cache point of Converse stands for; None for anything else."""
+    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
+        return None
+    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
+    if point is None:
+        return None
+    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
+
+
 def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject | None:
     """Convert a choice of tools.
 
@@ -173,6 +189,84 @@ def _choice_from_dict(choice: JsonObject) -> JsonObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolNames:
+    """The names of one request's tools: as the caller knows them, and as they are sent.
+
+    Attributes:
+        wire: For each tool that is renamed, the name that is sent.
+        own: The same the other way round.
+        keys: For each tool with property keys that are renamed, by its own name, those keys.
+    """
+
+    wire: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, KeyNames] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tools: Iterable[ConvertedTool]) -> ToolNames:
+        """Find names for those of a request's tools, and of their keys, that the API refuses.
+
+        Raises:
+            InvalidInputError: Two tools have the same name.
+        """
+        keys: dict[str, KeyNames] = {}
+        for tool in tools:
+            name = str(tool.get("name") or "")
+            if name in keys:
+                raise InvalidInputError(
+                    f"two tools are called {name!r}; the API requires unique names. Rename one."
+                )
+            keys |= {name: tool.key_names} if name else {}
+        taken = {name for name in keys if _NAME.fullmatch(name)}
+        unfit = [name for name in keys if name not in taken]
+        wire = {name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken) for name in unfit}
+        own = {new: name for name, new in wire.items()}
+        return cls(wire, own, {name: held for name, held in keys.items() if held.wire})
+
+    def wire_tool(self, tool: JsonObject) -> JsonObject:
+        """Return the definition of a tool with the names and keys that are sent."""
+        name = str(tool.get("name"))
+        if name not in self.wire and name not in self.keys:
+            return tool
+        wire: JsonObject = {**tool, "name": self.wire.get(name, name)}
+        if name in self.keys:
+            wire["input_schema"] = self.keys[name].wire_schema(tool["input_schema"])
+        if isinstance(tool.get("input_examples"), list):
+            examples = tool["input_examples"]
+            wire["input_examples"] = [self.wire_input(name, example) for example in examples]
+        return wire
+
+    def wire_name(self, own_name: str) -> str:
+        """Return the name that is sent: for tools of other requests too, which histories name."""
+        if own_name in self.wire or _NAME.fullmatch(own_name):
+            return self.wire.get(own_name, own_name)
+        return fitting_name(own_name, _UNFIT_IN_NAME, _LONGEST_NAME, set())
+
+    def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
+        """Return the arguments of a call in the history with the keys that are sent."""
+        keys = self.keys.get(own_name)
+        return rename_keys(arguments, keys.wire) if keys else arguments
+
+    def own_name(self, name: str) -> str:
+        """Return what the caller calls a tool that the model calls."""
+        return self.own.get(name, name)
+
+    def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
+        """Return the arguments of a whole call with the tool's own keys."""
+        keys = self.keys.get(own_name)
+        return rename_keys(arguments, keys.own) if keys else arguments
+
+    def renamer(self, own_name: str) -> KeyRenamer | None:
+        """Return what gives streamed arguments of a tool its own keys; None if they have them."""
+        keys = self.keys.get(own_name)
+        return KeyRenamer(keys.own) if keys else None
+
+
+NO_NAMES: Final = ToolNames()
+"""For requests in which every tool has the caller's names."""
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedTools:
     """Tools as a request sends them.
 
@@ -219,8 +313,7 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-    named = [(str(tool["name"]), tool.key_names) for tool in fit if tool.get("name")]
-    names = ToolNames.of(named)
+    names = ToolNames.of(fit)
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
@@ -236,12 +329,8 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
     Raises:
         InvalidInputError: It is one of Anthropic's that the model has not there.
     """
-    betas: list[str] = []
     kind = str(tool.get("type") or "")
-    if kind:
-        _refuse_missing(kind, model)
-        known: dict[str, str] = catalogue_file()["anthropic_tools"]["betas"][model.cloud]
-        betas += [beta for start, beta in known.items() if kind.startswith(start)]
+    betas = betas_of_anthropic_tool(kind, model) if kind else []
     if model.capabilities.tool_search_without_beta:
         return betas
     if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
@@ -279,40 +368,3 @@ def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> J
     elif options.fine_grained_tool_streaming and "input_schema" in tool:
         tool = {**tool, _EAGER: True if tool.get(_EAGER) is None else tool[_EAGER]}
     return {key: tool[key] for key in tool if key not in refused}
-
-
-def _refuse_missing(kind: str, model: ResolvedModel) -> None:
-    """Refuse a tool of Anthropic's own that the model has not on its cloud, and say what it has."""
-    known, offered = catalogue_file()["anthropic_tools"], model.capabilities.server_tools
-    if kind in known["computer"] and model.known and not model.capabilities.computer_tool:
-        raise InvalidInputError(
-            f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
-            "{'type': 'computer_toolset_20260801'}, whose actions are tools of their own, or "
-            "another model."
-        )
-    if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
-        names = ", ".join(f"{name}*" if name.endswith("_") else name for name in sorted(offered))
-        raise InvalidInputError(
-            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
-            f"{model.info.name}, which runs {names or 'no server tools'}. Use a tool of your own "
-            f"for it, or another platform.\n{_table(known['server'], model)}"
-        )
-
-
-def _table(kinds: list[str], model: ResolvedModel) -> str:
-    """Return what each cloud runs for a model, a line a kind of server tool."""
-    width = max(map(len, kinds))
-    rows = [f"  {'server tool':{width + 1}} {'Vertex AI':11} Amazon Bedrock"]
-    for kind in kinds:
-        cells = [_version_offered(kind, model, cloud) for cloud in ("vertex", "bedrock")]
-        rows.append(f"  {kind.rstrip('_'):{width + 1}} {cells[0]:11} {cells[1]}")
-    return "\n".join(rows)
-
-
-def _version_offered(kind: str, model: ResolvedModel, cloud: Cloud) -> str:
-    """Return ``yes``, ``no``, or the one version of a kind of tools that a cloud runs."""
-    offered = model.info.capabilities(cloud).server_tools
-    found = sorted(name for name in offered if name.startswith(kind))
-    if not found:
-        return "no"
-    return "yes" if found == [kind] else ", ".join(name.removeprefix(kind) for name in found)

@@ -35,7 +35,8 @@ from langchain_claude_cloud.request.messages.blocks import (
 )
 from langchain_claude_cloud.request.messages.tool_results import describe
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, Turn
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_id
+from langchain_claude_cloud.request.tool_names import wire_id
+from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
 _OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}

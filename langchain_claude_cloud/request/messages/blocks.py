@@ -23,6 +23,7 @@ from langchain_claude_cloud.request.messages.media import (
     text_source,
 )
 from langchain_claude_cloud.request.messages.other_providers import native_block
+from langchain_claude_cloud.request.tools import cache_marker
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
 
@@ -81,7 +82,6 @@ _OF_ANSWERS: Final = (
 """Blocks of answers that users' turns and tools' results may not hold. The content of one agent's
 answer often becomes a HumanMessage for another, or the result of a tool."""
 
-_CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 MEDIA: Final = ("image", *_IMAGE_URLS, *_DOCUMENTS, *_UNSUPPORTED)
 """The types of blocks that hold a picture, a file, a sound or a film."""
@@ -131,16 +131,6 @@ def blocks_of(content: str | Iterable[object]) -> list[JsonObject]:
         elif blocks:
             blocks[-1] = {**blocks[-1], "cache_control": marker}
     return blocks
-
-
-def cache_marker(item: object) -> JsonObject | None:
-    """Return the cache marker that a cache point of Converse stands for; None for anything else."""
-    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
-        return None
-    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
-    if point is None:
-        return None
-    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
 
 
 def convert_block(block: JsonObject) -> JsonObject | None:

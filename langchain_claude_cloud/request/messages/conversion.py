@@ -33,7 +33,7 @@ from langchain_claude_cloud.request.messages.tool_results import (
     result_blocks,
 )
 from langchain_claude_cloud.request.messages.turns import COMPACTION, Role, Turn, finish_turns
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
+from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
 """Text of the user turn before a conversation that the assistant opens.

@@ -18,7 +18,8 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_blocks,
     without_leftovers,
 )
-from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
+from langchain_claude_cloud.request.tool_names import wire_id
+from langchain_claude_cloud.request.tools import ToolNames
 
 _LONGEST_ADDRESS: Final = 500
 _NO_DETAILS: Final = "The tool failed and gave no details."
