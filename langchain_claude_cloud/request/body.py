@@ -100,9 +100,10 @@ def _build(
     notices += add_caching(body, options, model)
     own = [*tools.betas, *_needed_betas(body, options)]
     betas += [beta for beta in own if beta not in options.refused]
+    is_odd = check_json(body)
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
-    if check_json(body):
+    if is_odd:
         _write_odd_numbers(body["messages"])
         body = json.loads(dump_json(body))
         notices.append(

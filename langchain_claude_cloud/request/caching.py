@@ -7,17 +7,14 @@ refuses one with a longer life behind one with a shorter. The caller's own break
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias, cast
+from collections.abc import Iterable, Iterator
+from typing import Final, cast
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.options import RequestOptions
-
-_Place: TypeAlias = Callable[[JsonObject], JsonObject | None]
-"""Returns what of a body may have a breakpoint; None if nothing may."""
 
 _MOST_BREAKPOINTS: Final = 4
 _SECTIONS: Final = ("tools", "system", "messages")
@@ -47,8 +44,7 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     Raises:
         InvalidInputError: ``prompt_caching`` has none of its values.
     """
-    marker, wanted = options.cache_control, options.prompt_caching
-    if not (marker or wanted or _marked(body)):
+    if not (options.cache_control or options.prompt_caching or _marked(body)):
         return []
     for section in _SECTIONS:
         if isinstance(body.get(section), list):
@@ -67,16 +63,11 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
             f"the prompt has {surplus} cache breakpoints more than the {_MOST_BREAKPOINTS} "
             "that the API takes; the first ones are left out"
         )
-    if marker and room == 0:
+    if options.cache_control and room == 0:
         notices.append(
             f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
         )
-    elif marker:
-        is_automatic = "automatic_caching" not in options.refused
-        place = _whole if is_automatic and model.capabilities.automatic_caching else _last_block
-        room -= _mark(body, [place], marker, room)
-    if wanted:
-        _add_breakpoints(body, wanted, room)
+    _mark(body, _wanted(body, options, model), room)
     return notices
 
 
@@ -118,62 +109,50 @@ def _copied(holders: Iterable[object], levels: int = _LEVELS) -> list[object]:
     return copies
 
 
-def _add_breakpoints(
-    body: JsonObject,
-    wanted: bool | str,  # noqa: FBT001 - the field's value
-    room: int,
-) -> None:
-    """Put breakpoints behind the tools, the system prompt and the last message.
+def _wanted(
+    body: JsonObject, options: RequestOptions, model: ResolvedModel
+) -> Iterator[tuple[JsonObject, JsonObject | None]]:
+    """Yield the markers that are asked for and what is to have them, the most important first.
 
-    Where the last message is too far from the one before it for the API to find what that
-    one's request has cached, there is a breakpoint too. Where the caller's own breakpoints
-    leave too few, the later places come first.
+    They go behind the last message, the system prompt and the tools. Where the last message is
+    too far from the one before it for the API to find what that one's request has cached, there
+    is a breakpoint too. Automatic caching marks the last message by itself.
     """
-    if wanted not in (True, "5m", "1h"):
-        raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wanted!r}.")
-    marker = {"type": "ephemeral"} | ({"ttl": wanted} if isinstance(wanted, str) else {})
-    # Automatic caching marks the last message by itself.
-    places = [] if "cache_control" in body else [_last_block]
-    _mark(body, [*places, _last_of_system, _last_tool, _end_of_last_request], marker, room)
+    if options.cache_control:
+        is_automatic = "automatic_caching" not in options.refused
+        takes_it = is_automatic and model.capabilities.automatic_caching
+        yield options.cache_control, body if takes_it else _last_block(body)
+    wish = options.prompt_caching
+    if not wish:
+        return
+    if wish not in (True, "5m", "1h"):
+        raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wish!r}.")
+    marker = {"type": "ephemeral"} | ({"ttl": wish} if isinstance(wish, str) else {})
+    if "cache_control" not in body:
+        yield marker, _last_block(body)
+    yield marker, _last_of_system(body)
+    yield marker, _last_tool(body)
+    yield marker, _end_of_last_request(body)
 
 
-def _mark(body: JsonObject, places: Iterable[_Place], marker: JsonObject, room: int) -> int:
-    """Put a marker where there is none yet, with a life that fits those that are there.
+def _mark(
+    body: JsonObject, wanted: Iterable[tuple[JsonObject, JsonObject | None]], room: int
+) -> None:
+    """Set markers where there is none yet, with lives that fit those that are there.
 
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
-
-    Args:
-        body: The body.
-        places: Where, the most important place first.
-        marker: The marker; it is copied.
-        room: How many breakpoints there may still be.
-
-    Returns:
-        How many were added.
     """
-    added: list[JsonObject] = []
-    for place in places:
-        holder = place(body) if len(added) < room else None
-        if holder is not None and not holder.get("cache_control"):
+    added: set[int] = set()
+    for marker, holder in wanted:
+        if holder is not None and not holder.get("cache_control") and len(added) < room:
             holder["cache_control"] = dict(marker)
-            added.append(holder)
-    marked = _marked(body)
-    order = {id(holder): number for number, holder in enumerate(marked)}
-    there = [holder for holder in marked if all(holder is not each for each in added)]
-    for new in added:
-        number, control = order[id(new)], new["cache_control"]
-        is_long = [(order[id(each)], each["cache_control"].get("ttl") == _LONG) for each in there]
-        if not all(long for other, long in is_long if other < number):
-            control.pop("ttl", None)
-        elif any(long for other, long in is_long if other > number):
-            control["ttl"] = _LONG
-        there.append(new)
-    return len(added)
-
-
-def _whole(body: JsonObject) -> JsonObject:
-    """Return the body itself, whose marker is that of automatic caching."""
-    return body
+            added.add(id(holder))
+    marked, is_long = _marked(body), False
+    for holder in reversed(marked):
+        if is_long and id(holder) in added:
+            holder["cache_control"]["ttl"] = _LONG
+        is_long = is_long or holder["cache_control"].get("ttl") == _LONG
+    _shorten(marked)
 
 
 def _last_tool(body: JsonObject) -> JsonObject | None:
