@@ -100,9 +100,9 @@ def _build(
         with_thinking=options.bound_thinking != "leave_out",
         betas=betas,
     )
-    if model.known and not (model.capabilities.image_input and model.capabilities.pdf_input):
-        _refuse_media(conversation.messages, model)
     body: JsonObject = {"messages": conversation.messages}
+    if model.known and not (model.capabilities.image_input and model.capabilities.pdf_input):
+        _refuse_media(body, model)
     if conversation.system:
         body["system"] = conversation.system
     if tools.tools:
@@ -118,7 +118,7 @@ def _build(
     if options.guard is not None:
         body = tag_guarded_texts(body, last_turn=options.guard == "last_turn")
     if is_odd:
-        _write_odd_numbers(body["messages"])
+        _write_odd_numbers(body)
         body = json.loads(dump_json(body))
         notices.append(
             "what JSON cannot hold is replaced: halves of characters (lone surrogates) by U+FFFD, "
@@ -167,20 +167,19 @@ def dump_json(body: JsonObject) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def _write_odd_numbers(messages: list[JsonObject]) -> None:
+def _write_odd_numbers(body: JsonObject) -> None:
     """Write the arguments of calls as text where JSON does not have one of their numbers.
 
     Other integrations take such a call of another model for a valid one.
     """
-    for message in messages:
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            if block["type"] == "tool_use":
-                try:
-                    json.dumps(block["input"], allow_nan=False)
-                except ValueError:
-                    block["input"] = {INVALID_JSON: json.dumps(block["input"])}
-                except TypeError:
-                    return  # `dump_json` says why
+    for block in _blocks(body):
+        if block["type"] == "tool_use":
+            try:
+                json.dumps(block["input"], allow_nan=False)
+            except ValueError:
+                block["input"] = {INVALID_JSON: json.dumps(block["input"])}
+            except TypeError:
+                return  # `dump_json` says why
 
 
 def _users_betas(options: RequestOptions) -> list[str]:
@@ -222,27 +221,31 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
         for name, value, beta in _THINKING_BETAS:
             if name in thinking and value in (None, thinking[name]):
                 betas.append(beta)
-    for message in body["messages"]:
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            if block["type"] in TOOL_CHANGES:
-                inline = (block.get("tool") or {}).get("type") == "tool_definition"
-                betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
-            elif block["type"] == COMPACTION:
-                betas.append(_COMPACTION_ON_DEMAND if block.get("signature") else _COMPACTION)
+    for block in _blocks(body):
+        if block["type"] in TOOL_CHANGES:
+            inline = (block.get("tool") or {}).get("type") == "tool_definition"
+            betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
+        elif block["type"] == COMPACTION:
+            betas.append(_COMPACTION_ON_DEMAND if block.get("signature") else _COMPACTION)
     return betas
 
 
-def _refuse_media(messages: list[JsonObject], model: ResolvedModel) -> None:
+def _refuse_media(body: JsonObject, model: ResolvedModel) -> None:
     """Refuse images and PDFs to a model that reads none."""
     taken = {"image": model.capabilities.image_input, "document": model.capabilities.pdf_input}
-    for message in messages:
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            source = block.get("source") or {}
-            if not taken.get(block["type"], True) and source.get("type") in ("base64", "url"):
-                raise InvalidInputError(
-                    f"{model.info.name} does not read {block['type']} blocks. Use a newer "
-                    "model, or send text."
-                )
+    for block in _blocks(body):
+        source = block.get("source") or {}
+        if not taken.get(block["type"], True) and source.get("type") in ("base64", "url"):
+            raise InvalidInputError(
+                f"{model.info.name} does not read {block['type']} blocks. Use a newer model, or "
+                "send text."
+            )
+
+
+def _blocks(body: JsonObject) -> list[JsonObject]:
+    """Return the blocks of all messages, without those that are nested in others."""
+    contents = (message["content"] for message in body["messages"])
+    return [block for content in contents if isinstance(content, list) for block in content]
 
 
 def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel) -> list[str]:
@@ -407,11 +410,7 @@ def _last_block(body: JsonObject, end: int | None = None) -> JsonObject | None:
 def _end_of_last_request(body: JsonObject) -> JsonObject | None:
     """Return what the last request ended with, if it is out of the reach of the last message."""
     messages = body["messages"]
-    end = len(messages)
-    while end and messages[end - 1]["role"] != "assistant":
-        end -= 1
-    while end and messages[end - 1]["role"] == "assistant":
-        end -= 1
+    end = max((n for n, each in enumerate(messages) if each["role"] == "assistant"), default=0)
     contents = [message["content"] for message in messages[end:]]
     since = sum(len(content) if isinstance(content, list) else 1 for content in contents)
     return _last_block(body, end) if since >= _LOOKBACK else None
