@@ -1,4 +1,4 @@
-"""Builds the body of a Messages API request.
+"""Builds the body of a Messages API request, cache breakpoints included.
 
 The model, the version and the betas are not in it: each platform sends those its own way.
 """
@@ -44,10 +44,14 @@ _SHARED: Final = ("output_config", "metadata")
 """Body objects that several options write to: raw fields are merged into them."""
 
 _MOST_BREAKPOINTS: Final = 4
-_SECTIONS: Final = ("tools", "system", "messages")
+_SECTIONS: Final = ("tools", "system", "messages", "content")
+"""What has cache breakpoints in it, in the order in which the API reads them. It refuses one with a
+longer life behind one with a shorter. The caller's own count."""
+
+_LEVELS: Final = 4
+"""A body, its messages, their blocks, and what a tool's result has in it."""
+
 _LONG: Final = "1h"
-_LEVELS: Final = 3
-"""Messages, their blocks, and what a tool's result has in it."""
 
 _LOOKBACK: Final = 20
 """Blocks before a breakpoint in which the API looks for an earlier one's cache entry
@@ -262,12 +266,10 @@ def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel
     Raises:
         InvalidInputError: ``prompt_caching`` has none of its values.
     """
-    if not (options.cache_control or options.prompt_caching or _marked(body)):
+    if not (options.cache_control or options.prompt_caching or _marked([body])):
         return []
-    for section in _SECTIONS:
-        if isinstance(body.get(section), list):
-            body[section] = _copied(body[section])
-    own = _marked(body)
+    body.update(cast("JsonObject", _copied(body)))
+    own = _marked([body])
     is_off = os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
     surplus = max(0, len(own) - (0 if is_off else _MOST_BREAKPOINTS))
     for marked in own[:surplus]:
@@ -289,19 +291,14 @@ def _add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel
     return notices
 
 
-def _marked(body: JsonObject) -> list[JsonObject]:
-    """Return what has a breakpoint, in the API's order; the body itself has the automatic one."""
-    sections = [body[name] for name in _SECTIONS if isinstance(body.get(name), list)]
-    return [holder for section in (*sections, [body]) for holder in _marked_in(section)]
-
-
-def _marked_in(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject]:
-    """Return those of some dicts that have a breakpoint, and what has one in their content."""
+def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject]:
+    """Return what has a breakpoint, in the API's order; a body itself has the automatic one."""
     found: list[JsonObject] = []
     for holder in holders:
         if isinstance(holder, dict) and levels:
-            content = holder.get("content")
-            found += _marked_in(content, levels - 1) if isinstance(content, list) else ()
+            for name in _SECTIONS:
+                if isinstance(holder.get(name), list):
+                    found += _marked(holder[name], levels - 1)
             found += [holder] if isinstance(holder.get("cache_control"), dict) else ()
     return found
 
@@ -318,13 +315,16 @@ def _shorten(marked: Iterable[JsonObject]) -> list[str]:
     return notices
 
 
-def _copied(holders: Iterable[object], levels: int = _LEVELS) -> list[object]:
-    """Return copies of what may have breakpoints."""
-    copies = [dict(each) if isinstance(each, dict) and levels else each for each in holders]
-    for copy in copies:
-        if isinstance(copy, dict) and levels and isinstance(copy.get("content"), list):
-            copy["content"] = _copied(copy["content"], levels - 1)
-    return copies
+def _copied(holder: object, levels: int = _LEVELS) -> object:
+    """Return a copy of a body and of what may have breakpoints in it."""
+    if not isinstance(holder, dict) or not levels:
+        return holder
+    return {
+        name: [_copied(each, levels - 1) for each in value]
+        if name in _SECTIONS and isinstance(value, list)
+        else value
+        for name, value in holder.items()
+    }
 
 
 def _wanted(
@@ -365,7 +365,7 @@ def _mark(
         if holder is not None and not holder.get("cache_control") and len(added) < room:
             holder["cache_control"] = dict(marker)
             added.add(id(holder))
-    marked, is_long = _marked(body), False
+    marked, is_long = _marked([body]), False
     for holder in reversed(marked):
         if is_long and id(holder) in added:
             holder["cache_control"]["ttl"] = _LONG
