@@ -4,9 +4,10 @@ The API wants keys to match ``^[a-zA-Z0-9_.-]{1,64}$``, at every level, and refu
 request for one that does not: "tools.3.custom.input_schema.properties: Property keys should
 match pattern" (400). OData's ``$filter`` and keys with a space are common in tools of others.
 
-A new key is one that nobody would write, so that it can be named back wherever it stands in the
-arguments. A new name or id depends only on the original text, so that a call and its result still
-match, and a cached prompt stays the same in every request.
+A new key is found nowhere else in the tool's arguments, so that it can be named back wherever it
+stands: a schema in which some keys are free gets keys that nobody would write. A new name or id
+depends only on the original text, so that a call and its result still match, and a cached prompt
+stays the same in every request.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _LONGEST: Final = 64
 _HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
+
+_TELLING: Final = frozenset(
+    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
+)
+"""Keywords of which one says what a value is."""
 
 _BY_KEY: Final = ("dependentRequired", "dependentSchemas", "properties")
 _VALUES: Final = ("const", "default", "enum", "examples")
@@ -52,7 +58,7 @@ def wire_id(call_id: str) -> str:
 
 
 def fitting_name(
-    name: str, unfit: re.Pattern[str], longest: int, taken: set[str] | None = None
+    name: str, unfit: re.Pattern[str], longest: int, taken: set[str], *, hashed: bool = False
 ) -> str:
     """Return a name like another that the API accepts and that is not taken.
 
@@ -60,15 +66,14 @@ def fitting_name(
         name: The name; the result depends on it and on those taken only.
         unfit: What the API does not accept in it.
         longest: How many characters it accepts.
-        taken: The names that there are; the new one is added. None: any, so that it has to be
-            one that nobody else would use.
+        taken: The names that there are; the new one is added.
+        hashed: Whether it has to be one that nobody else would use.
     """
     fitting = unfit.sub("_", name).strip("_") or "unnamed"
-    if taken is None or len(fitting) > longest or fitting in taken:
+    if hashed or len(fitting) > longest or fitting in taken:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
         fitting = f"{fitting[: longest - _HASH - 1]}_{digest}"
-    if taken is not None:
-        taken.add(fitting)
+    taken.add(fitting)
     return fitting
 
 
@@ -87,9 +92,12 @@ class KeyNames:
     @classmethod
     def of(cls, schema: JsonObject) -> KeyNames:
         """Find the keys of a schema that the API refuses, and names for them."""
-        keys = {key for part in every_schema(schema) for key in part.get("properties") or ()}
-        unfit = [key for key in keys if not _KEY.fullmatch(key)]
-        wire = {key: fitting_name(key, _UNFIT, _LONGEST) for key in unfit}
+        parts = list(every_schema(schema))
+        keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
+        taken = {key for key in keys if _KEY.fullmatch(key)}
+        unfit = [key for key in keys if key not in taken]
+        hashed = bool(unfit) and any(map(_has_free_keys, parts))
+        wire = {key: fitting_name(key, _UNFIT, _LONGEST, taken, hashed=hashed) for key in unfit}
         return cls(wire, {name: key for key, name in wire.items()})
 
     def wire_schema(self, schema: JsonObject) -> JsonObject:
@@ -163,3 +171,12 @@ def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
         return value
 
     return cast("JsonObject", renamed(arguments, _DEEPEST))
+
+
+def _has_free_keys(schema: JsonObject) -> bool:
+    """Whether a value may have keys that its schema does not name."""
+    if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
+        return True
+    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
+    is_map = "object" in kind and "properties" not in schema
+    return is_map or ("array" in kind and schema.get("items", True) is True)
