@@ -1,4 +1,4 @@
-"""The interface that each cloud implements, so that the package can call it.
+"""The class that each cloud extends, so that the package can call it.
 
 A platform turns a Messages API body into a request and reads refusals. It knows no LangChain,
 HTTP client or event loop: `platform.http` drives it from threads and from event loops alike.
@@ -8,11 +8,12 @@ refusals.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
@@ -65,89 +66,6 @@ class OutgoingRequest:
         return replace(self, headers={**self.headers, **headers})
 
 
-class Platform(Protocol):
-    """One cloud endpoint: how to address it, sign for it and read its refusals.
-
-    A platform may need files, boto3, google-auth or the network before it can sign:
-    that work is `prepare` and `refresh`, which block and which the caller runs off the
-    event loop. Everything else is pure and quick.
-    """
-
-    @property
-    def name(self) -> Cloud:
-        """Which cloud this is."""
-
-    @property
-    def region(self) -> str:
-        """The region, multi-region or ``global`` that answers."""
-
-    @property
-    def framing(self) -> Framing:
-        """How this cloud frames a stream."""
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """A file of certificates to trust besides, known after `prepare`; or None."""
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The largest request body that the cloud accepts."""
-
-    def needs_prepare(self) -> bool:
-        """Whether `prepare` has something to do: no credentials yet, or stale ones."""
-
-    def prepare(self) -> None:
-        """Load or renew credentials. Blocks; idempotent; one flight for many threads.
-
-        Raises:
-            ClaudeCloudError: No usable credentials, with what to do about it.
-        """
-
-    def refresh(self, used: Mapping[str, str]) -> bool:
-        """Renew credentials that the cloud called expired. Blocks.
-
-        Args:
-            used: The credential headers (as `sign` returned them) of the refused request;
-                if newer ones are at hand already, nothing is fetched.
-
-        Returns:
-            Whether resending has a chance: False for credentials that cannot be renewed.
-        """
-
-    def endpoint(self, model_id: str, operation: Operation) -> str:
-        """Return the URL for an operation on a model. Call `prepare` first.
-
-        Raises:
-            InvalidInputError: The model id would change the path.
-        """
-
-    def rewrite(
-        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, Headers]:
-        """Turn a Messages API body into this cloud's: body and extra headers.
-
-        Args:
-            body: The body, without model, stream and betas; it is not changed.
-            betas: The betas, each once.
-            model_id: The model's id on the cloud.
-            operation: What is asked for. To be counted, a body has only what is counted.
-        """
-
-    def sign(self, request: OutgoingRequest) -> dict[str, str]:
-        """Return the credential headers for a request, which is final otherwise.
-
-        Does no I/O; call `prepare` first.
-        """
-
-    def is_expired(self, error: ClaudeCloudError) -> bool:
-        """Whether an error means that the credentials ran out and a refresh may help."""
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
-    ) -> ClaudeCloudError:
-        """Turn a refusal into an exception. Header names are in lower case."""
-
-
 def check_base_url(url: str, *, platform: Cloud) -> str:
     """Return a base URL without its trailing slash.
 
@@ -164,18 +82,31 @@ def check_base_url(url: str, *, platform: Cloud) -> str:
 _SHORTEST_SECRET: Final = 8
 
 
-class CloudPlatform:
-    """What the platforms of both clouds have in common.
+class Platform(ABC):
+    """One cloud endpoint: how to address it, sign for it and read its refusals.
+
+    A platform may need files, boto3, google-auth or the network before it can sign:
+    that work is `prepare` and `refresh`, which block and which the caller runs off the
+    event loop. Everything else is pure and quick.
 
     Args:
-        name: Which cloud it is.
         extra_headers: What the user's settings add to each request.
+
+    Attributes:
+        name: Which cloud this is.
+        region: The region, multi-region or ``global`` that answers.
+        framing: How this cloud frames a stream.
+        ca_bundle: A file of certificates to trust besides, known after `prepare`; or None.
+        max_body_bytes: The largest request body that the cloud accepts.
     """
 
+    name: ClassVar[Cloud]
+    max_body_bytes: ClassVar[int]
     region: str
+    framing: Framing
+    ca_bundle: str | None = None
 
-    def __init__(self, name: Cloud, extra_headers: Headers) -> None:
-        self.name: Final = name
+    def __init__(self, extra_headers: Headers) -> None:
         lowered = {key.lower(): value for key, value in extra_headers.items()}
         self._extra_headers = SafeHeaders(lowered) if lowered else {}
         self._credentials: CredentialSource | None = None
@@ -185,11 +116,13 @@ class CloudPlatform:
         return self
 
     def needs_prepare(self) -> bool:
-        """Whether there are no credentials yet, or stale ones."""
+        """Whether `prepare` has something to do: no credentials yet, or stale ones."""
         return self._credentials is None or self._credentials.needs_prepare()
 
     def prepare(self) -> None:
-        """Find the credentials and what goes with them. Blocks.
+        """Find or renew the credentials and what goes with them.
+
+        Blocks; idempotent; one flight for many threads.
 
         Raises:
             AuthenticationError: There are no usable credentials.
@@ -202,11 +135,52 @@ class CloudPlatform:
         self._credentials = found
 
     def refresh(self, used: Mapping[str, str]) -> bool:
-        """Renew credentials that were refused. Blocks; False if they are the user's own."""
+        """Renew credentials that the cloud called expired. Blocks.
+
+        Args:
+            used: The credential headers (as `sign` returned them) of the refused request;
+                if newer ones are at hand already, nothing is fetched.
+
+        Returns:
+            Whether resending has a chance: False for credentials that cannot be renewed.
+        """
         return self._loaded().refresh(used)
 
+    @abstractmethod
+    def endpoint(self, model_id: str, operation: Operation) -> str:
+        """Return the URL for an operation on a model. Call `prepare` first.
+
+        Raises:
+            InvalidInputError: The model id would change the path.
+        """
+
+    @abstractmethod
+    def rewrite(
+        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
+    ) -> tuple[JsonObject, Headers]:
+        """Turn a Messages API body into this cloud's: body and extra headers.
+
+        Args:
+            body: The body, without model, stream and betas; it is not changed.
+            betas: The betas, each once.
+            model_id: The model's id on the cloud.
+            operation: What is asked for. To be counted, a body has only what is counted.
+        """
+
+    @abstractmethod
+    def sign(self, request: OutgoingRequest) -> dict[str, str]:
+        """Return the credential headers for a request, which is final otherwise.
+
+        Does no I/O; call `prepare` first.
+        """
+
+    @abstractmethod
+    def is_expired(self, error: ClaudeCloudError) -> bool:
+        """Whether an error means that the credentials ran out and a refresh may help."""
+
+    @abstractmethod
     def _find_credentials(self) -> CredentialSource:
-        raise NotImplementedError
+        """Return the source of the credentials. Blocks."""
 
     def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> Headers:
         """Return the headers of a request: the API's own, the user's, and the betas of both."""
@@ -230,7 +204,8 @@ class CloudPlatform:
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception.
 
-        It shows no credentials of the request, which gateways and debugging endpoints may quote.
+        Header names are in lower case. It shows no credentials of the request, which gateways and
+        debugging endpoints may quote.
         They are known, so that no pattern has to guess what one is.
         """
         added = [v for v in self._extra_headers.values() if isinstance(v, SecretStr)]

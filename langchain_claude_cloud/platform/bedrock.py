@@ -36,15 +36,14 @@ from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
     SERVICE_TIER_HEADER,
     BedrockApiName,
-    Framing,
     Headers,
     JsonObject,
     Operation,
 )
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import (
-    CloudPlatform,
     OutgoingRequest,
+    Platform,
     check_base_url,
 )
 from langchain_claude_cloud.platform.bedrock_endpoint import (
@@ -121,30 +120,29 @@ class BedrockSettings:
     extra_headers: Headers = field(default_factory=dict, repr=False)
 
 
-class BedrockPlatform(CloudPlatform):
-    """A Bedrock endpoint: implements `langchain_claude_cloud.platform.base.Platform`.
+class BedrockPlatform(Platform):
+    """A Bedrock endpoint.
 
     Args:
         settings: The endpoint's settings.
 
     Attributes:
         region: The region that is called; empty until `prepare` found the profile's.
-        framing: How the API frames a stream.
         ca_bundle: The ``ca_bundle`` of the profile or session, known after `prepare`.
         max_body_bytes: 20 MB, as documented for Claude on Bedrock.
     """
 
-    max_body_bytes: Final = 20_000_000
+    name = "bedrock"
+    max_body_bytes = 20_000_000
 
     def __init__(self, settings: BedrockSettings) -> None:
-        super().__init__("bedrock", settings.extra_headers)
+        super().__init__(settings.extra_headers)
         self._settings = settings
         self._api = bedrock_apis()[settings.api]
         self._base_url = settings.base_url
         self._service = self._named_service = self._api.signing_name
         self.region = settings.region or ""
-        self.framing: Framing = self._api.framing
-        self.ca_bundle: str | None = None
+        self.framing = self._api.framing
         given = settings.credentials
         self._source_without_keys = (
             BearerToken(given) if not isinstance(given, AwsIdentity | None) else CredentialSource()

@@ -25,7 +25,7 @@ from langchain_claude_cloud.errors import (
     InvalidInputError,
 )
 from langchain_claude_cloud.errors.types import Framing, Headers, JsonObject, Operation
-from langchain_claude_cloud.platform.base import CloudPlatform, OutgoingRequest
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
 
@@ -94,25 +94,23 @@ def count_tokens_region(region: str) -> str:
     return counting if stays else region
 
 
-class VertexPlatform(CloudPlatform):
-    """A Vertex AI endpoint: implements `langchain_claude_cloud.platform.base.Platform`.
+class VertexPlatform(Platform):
+    """A Vertex AI endpoint.
 
     Args:
         settings: The endpoint's settings.
 
     Attributes:
-        region: The region, multi-region or ``global`` that answers.
         count_tokens_region: The region that counts tokens.
-        ca_bundle: None: Google's libraries name certificates in the environment only.
         max_body_bytes: 30 MB, as documented for Claude on Vertex AI.
     """
 
-    framing: Final[Framing] = "sse"
-    ca_bundle: Final = None
-    max_body_bytes: Final = 30_000_000
+    name = "vertex"
+    framing: Framing = "sse"
+    max_body_bytes = 30_000_000
 
     def __init__(self, settings: VertexSettings) -> None:
-        super().__init__("vertex", settings.extra_headers)
+        super().__init__(settings.extra_headers)
         self._settings = settings
         self.region = settings.region
         self.count_tokens_region = settings.count_tokens_region or count_tokens_region(self.region)
