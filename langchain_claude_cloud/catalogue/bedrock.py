@@ -140,6 +140,8 @@ class BedrockApi:
         may_answer_anywhere: Whether nothing says where it answers.
         headers: The settings that it alone has, and that it needs.
         lacks: The settings of other APIs that it does not have.
+        of_invoke_model: The operations that have InvokeModel's form: the model in the URL, not in
+            the body.
     """
 
     host: str
@@ -156,10 +158,7 @@ class BedrockApi:
     may_answer_anywhere: bool = False
     headers: Mapping[str, HeaderSetting] = field(default_factory=dict)
     lacks: Sequence[str] = ()
-
-    def is_invoke_model(self, operation: Operation) -> bool:
-        """Whether an operation has InvokeModel's form: the model in the URL, not in the body."""
-        return "{model}" in self.paths[operation]
+    of_invoke_model: frozenset[Operation] = frozenset()
 
     def name_of(self, model_id: str) -> str:
         """Return what the API calls a model."""
@@ -177,4 +176,5 @@ def bedrock_apis() -> Mapping[BedrockApiName, BedrockApi]:
 
 def _read(row: JsonObject) -> BedrockApi:
     headers = {name: HeaderSetting(**told) for name, told in row.get("headers", {}).items()}
-    return BedrockApi(**{**row, "headers": headers})
+    of_invoke_model = frozenset(name for name, path in row["paths"].items() if "{model}" in path)
+    return BedrockApi(**{**row, "headers": headers, "of_invoke_model": of_invoke_model})

@@ -169,7 +169,7 @@ def _ways(route: Route) -> list[Route]:
     """
     if not isinstance(route.config, Bedrock):
         return [route]
-    if not bedrock_apis()[route.config.api].is_invoke_model("count_tokens"):
+    if "count_tokens" not in bedrock_apis()[route.config.api].of_invoke_model:
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region).capabilities

@@ -20,7 +20,13 @@ from pydantic import SecretStr
 
 import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
-from langchain_claude_cloud.config.checks import HEADER_NAME, is_loopback, url_problem
+from langchain_claude_cloud.config import Bedrock, Vertex
+from langchain_claude_cloud.config.checks import (
+    HEADER_NAME,
+    check_headers,
+    is_loopback,
+    url_problem,
+)
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -90,7 +96,8 @@ class Platform(ABC):
     event loop. Everything else is pure and quick.
 
     Args:
-        extra_headers: What the user's settings add to each request.
+        config: What the user set.
+        extra_headers: Headers to send besides the platform's own.
 
     Attributes:
         name: Which cloud this is.
@@ -106,8 +113,9 @@ class Platform(ABC):
     framing: Framing
     ca_bundle: str | None = None
 
-    def __init__(self, extra_headers: Headers) -> None:
-        lowered = {key.lower(): value for key, value in extra_headers.items()}
+    def __init__(self, config: Vertex | Bedrock, extra_headers: Headers | None) -> None:
+        checked = check_headers(type(config).__name__, extra_headers)
+        lowered = {key.lower(): value for key, value in checked.items()}
         self._extra_headers = SafeHeaders(lowered) if lowered else {}
         self._credentials: CredentialSource | None = None
 

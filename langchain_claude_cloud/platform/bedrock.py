@@ -17,15 +17,16 @@ import importlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
-from langchain_claude_cloud.config.checks import REGION
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of
+from langchain_claude_cloud.config import Bedrock
+from langchain_claude_cloud.config.checks import REGION, refusal
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -35,12 +36,11 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
     SERVICE_TIER_HEADER,
-    BedrockApiName,
     Headers,
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsSource, aws_source
+from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     Platform,
@@ -79,52 +79,37 @@ _EVENT_STREAM: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BedrockSettings:
-    """What has been decided about a Bedrock endpoint.
+def credentials_of(config: Bedrock) -> AwsIdentity | SecretStr | Callable[[], str] | None:
+    """Return who signs; or an API key, or a function that returns one; None: a gateway signs.
 
-    Attributes:
-        credentials: Who signs; a Bedrock API key, or a function that returns one; None: requests
-            go without a signature or key, to a gateway that signs.
-        region: The region that is called; None: the profile's or session's.
-        arn_region: The region inside the model's ARN, for want of any other.
-        api: Which of Bedrock's APIs is called.
-        base_url: Another address.
-        guardrail: ``guardrailIdentifier`` and ``guardrailVersion``, and ``tagSuffix`` where only
-            tagged parts of the input are to be checked.
-        service_tier: ``priority``, ``default``, ``flex`` or ``reserved``.
-        latency: ``standard`` or ``optimized``.
-        trace: ``ENABLED``, ``DISABLED`` or ``ENABLED_FULL``; True is ``ENABLED``.
-        project: The id or ARN of a Bedrock project.
-        request_metadata: Names and values for the invocation log.
-        api_headers: Headers that the API needs: Claude Platform on AWS, a workspace.
-        anthropic_version: The API version, sent in the body.
-        extra_headers: More headers for every request.
+    Raises:
+        ConfigurationError: The config is a copy that lost a secret.
     """
-
-    credentials: AwsIdentity | SecretStr | Callable[[], str] | None = field(
-        default_factory=AwsIdentity, repr=False
+    api_key = config.effective_api_key()
+    if config.unsigned or api_key is not None:
+        return api_key
+    names = ("access_key_id", "secret_access_key")
+    given: list[Any] = [*map(config.given, names), config.effective_session_token()]
+    # Opened inside the call below: as a variable here an error tracker would store them.
+    opened = (secret and secret.get_secret_value() for secret in given)
+    return AwsIdentity(
+        keys=AwsKeys(*opened) if given[0] else None,
+        profile=config.profile,
+        session=config.given("session"),
+        role_arn=config.role_arn,
+        external_id=config.external_id,
+        role_session_name=config.role_session_name,
+        region=config.effective_region(),
     )
-    region: str | None = None
-    arn_region: str | None = None
-    api: BedrockApiName = "invoke"
-    base_url: str | None = None
-    guardrail: Mapping[str, str] = field(default_factory=dict)
-    service_tier: str | None = None
-    latency: str | None = None
-    trace: str | bool | None = None
-    project: str | None = None
-    request_metadata: Mapping[str, str] = field(default_factory=dict)
-    api_headers: Mapping[str, str] = field(default_factory=dict)
-    anthropic_version: str = "bedrock-2023-05-31"
-    extra_headers: Headers = field(default_factory=dict, repr=False)
 
 
 class BedrockPlatform(Platform):
     """A Bedrock endpoint.
 
     Args:
-        settings: The endpoint's settings.
+        config: What the user set.
+        model: The model's name, whose region stands in for a missing one if it is an ARN.
+        extra_headers: Headers to send besides the platform's own.
 
     Attributes:
         region: The region that is called; empty until `prepare` found the profile's.
@@ -135,15 +120,21 @@ class BedrockPlatform(Platform):
     name = "bedrock"
     max_body_bytes = 20_000_000
 
-    def __init__(self, settings: BedrockSettings) -> None:
-        super().__init__(settings.extra_headers)
-        self._settings = settings
-        self._api = bedrock_apis()[settings.api]
-        self._base_url = settings.base_url
+    def __init__(
+        self, config: Bedrock, model: str = "", extra_headers: Headers | None = None
+    ) -> None:
+        super().__init__(config, extra_headers)
+        self._config = config
+        self._api = bedrock_apis()[config.api]
         self._service = self._named_service = self._api.signing_name
-        self.region = settings.region or ""
+        self._arn_region = region_of(model) if model.startswith("arn:") else ""
+        self._base_url = config.effective_base_url()
+        if config.unsigned and self._base_url is None:
+            raise refusal("Bedrock", "unsigned requests need base_url: AWS itself refuses them.")
+        self._api_headers = config.api_headers()
+        self.region = config.effective_region() or ""
         self.framing = self._api.framing
-        given = settings.credentials
+        self._given = given = credentials_of(config)
         self._source_without_keys = (
             BearerToken(given) if not isinstance(given, AwsIdentity | None) else CredentialSource()
         )
@@ -153,9 +144,8 @@ class BedrockPlatform(Platform):
 
     def _find_credentials(self) -> CredentialSource:
         # Without an identity the configuration still names the region.
-        identity = AwsIdentity()
-        if signs := isinstance(self._settings.credentials, AwsIdentity):
-            identity = self._settings.credentials
+        signs = isinstance(self._given, AwsIdentity)
+        identity = self._given if isinstance(self._given, AwsIdentity) else AwsIdentity()
         source = aws_source(identity)
         if not self.region:
             self.region = self._find_region(source)
@@ -171,7 +161,7 @@ class BedrockPlatform(Platform):
         return source
 
     def _find_region(self, source: AwsSource) -> str:
-        found = str(source.setting("region") or self._settings.arn_region or "")
+        found = str(source.setting("region") or self._arn_region)
         if not found:
             raise _no_region()
         if not REGION.fullmatch(found):  # credentials would go to another host
@@ -193,7 +183,7 @@ class BedrockPlatform(Platform):
         if fips and not self._api.has_fips:
             raise ConfigurationError(
                 "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is "
-                f"documented for {self._api.host} (api={self._settings.api!r}). Use api='invoke' "
+                f"documented for {self._api.host} (api={self._config.api!r}). Use api='invoke' "
                 "or 'messages', which have one, or pass the address of an endpoint as `base_url`.",
                 platform="bedrock",
             )
@@ -230,26 +220,26 @@ class BedrockPlatform(Platform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
-        settings = self._settings
-        if self._api.is_invoke_model(operation):
-            versioned: JsonObject = {"anthropic_version": settings.anthropic_version, **body}
+        config = self._config
+        if operation in self._api.of_invoke_model:
+            versioned: JsonObject = {"anthropic_version": config.anthropic_version, **body}
             if betas:
                 versioned["anthropic_beta"] = [*betas]
             if operation == "count_tokens":
                 return _wrap_for_counting(versioned), self._headers([], _JSON)
-            if "tagSuffix" in settings.guardrail:
-                suffix = {"tagSuffix": settings.guardrail["tagSuffix"]}
+            if config.guardrail and "tagSuffix" in config.guardrail:
+                suffix = {"tagSuffix": config.guardrail["tagSuffix"]}
                 versioned.setdefault("amazon-bedrock-guardrailConfig", suffix)
             accept = _EVENT_STREAM if operation == "stream" else _JSON
-            return versioned, self._headers([], {**accept, **_option_headers(settings)})
+            return versioned, self._headers([], {**accept, **_option_headers(config)})
         named: JsonObject = {"model": self._api.name_of(model_id), **body}
         named.pop("anthropic_version", None)
         if operation == "stream":
             named["stream"] = True
         # The default of the settings is one of InvokeModel's bodies.
-        version = settings.anthropic_version
+        version = config.anthropic_version
         version = _VERSION if version.startswith("bedrock-") else version
-        own = {**_JSON, "anthropic-version": version, **settings.api_headers}
+        own = {**_JSON, "anthropic-version": version, **self._api_headers}
         return named, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:
@@ -308,20 +298,20 @@ def _wrap_for_counting(body: JsonObject) -> JsonObject:
     return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
 
 
-def _option_headers(settings: BedrockSettings) -> dict[str, str]:
-    guardrail, trace, metadata = settings.guardrail, settings.trace, settings.request_metadata
+def _option_headers(config: Bedrock) -> dict[str, str]:
+    guardrail, metadata = config.guardrail or {}, config.request_metadata
+    trace: str | bool | None = config.trace
     if isinstance(trace, bool):
         trace = "ENABLED" if trace else "DISABLED"
     options = {
         "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier"),
         "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion"),
         "x-amzn-bedrock-trace": trace and trace.upper(),
-        SERVICE_TIER_HEADER: settings.service_tier,
-        LATENCY_HEADER: settings.latency,
-        "x-amzn-bedrock-projectidentifier": settings.project,
+        SERVICE_TIER_HEADER: config.service_tier,
+        LATENCY_HEADER: config.latency,
+        "x-amzn-bedrock-projectidentifier": config.project,
         # ASCII by escaping: a header has no other characters.
-        "x-amzn-bedrock-request-metadata": metadata
-        and json.dumps(dict(metadata), separators=(",", ":")),
+        "x-amzn-bedrock-request-metadata": metadata and json.dumps(metadata, separators=(",", ":")),
     }
     return {name: value for name, value in options.items() if isinstance(value, str) and value}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.resolution import region_geography
+from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import PROJECT
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -45,36 +45,6 @@ _NOT_COUNTED_BETAS = frozenset({"web-search-2025-03-05"})
 """What messages need and token counting refuses (claude-code#12429)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VertexSettings:
-    """What has been decided about a Vertex AI endpoint.
-
-    Attributes:
-        project: The project's id or number; None: the credentials' own.
-        region: ``global``, the multi-region ``us`` or ``eu``, or a region.
-        credentials: A google-auth credentials object; the contents of a key file, as JSON; None:
-            the application default credentials.
-        access_token: A token that is used as it is, in place of credentials.
-        base_url: Another address, with or without ``/v1``.
-        anthropic_version: The API version, sent in the body.
-        count_tokens_region: Where tokens are counted; None: see `count_tokens_region`.
-        quota_project: The project that is billed for the quota.
-        request_type: ``dedicated`` or ``shared``: provisioned throughput only, or none.
-        extra_headers: More headers for every request.
-    """
-
-    project: str | None = None
-    region: str = "global"
-    credentials: object | None = field(default=None, repr=False)
-    access_token: SecretStr | None = None
-    base_url: str | None = None
-    anthropic_version: str = "vertex-2023-10-16"
-    count_tokens_region: str | None = None
-    quota_project: str | None = None
-    request_type: str | None = None
-    extra_headers: Headers = field(default_factory=dict, repr=False)
-
-
 def count_tokens_region(region: str) -> str:
     """Return the region that counts tokens for a region.
 
@@ -98,7 +68,9 @@ class VertexPlatform(Platform):
     """A Vertex AI endpoint.
 
     Args:
-        settings: The endpoint's settings.
+        config: What the user set.
+        model: The model's name, for its region.
+        extra_headers: Headers to send besides the platform's own.
 
     Attributes:
         count_tokens_region: The region that counts tokens.
@@ -109,30 +81,34 @@ class VertexPlatform(Platform):
     framing: Framing = "sse"
     max_body_bytes = 30_000_000
 
-    def __init__(self, settings: VertexSettings) -> None:
-        super().__init__(settings.extra_headers)
-        self._settings = settings
-        self.region = settings.region
-        self.count_tokens_region = settings.count_tokens_region or count_tokens_region(self.region)
-        base = settings.base_url
+    def __init__(
+        self, config: Vertex, model: str = "", extra_headers: Headers | None = None
+    ) -> None:
+        super().__init__(config, extra_headers)
+        self._config = config
+        self._project = config.effective_project()
+        self.region = config.region_for(model)
+        self.count_tokens_region = config.count_tokens_region or count_tokens_region(self.region)
+        base = config.effective_base_url()
         # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
         # then taken as it is; a bare host means Google's path below it.
         self._base_url = f"{base}/v1" if base and not urlsplit(base).path else base
 
     def __repr__(self) -> str:
-        return f"VertexPlatform(project={self._settings.project!r}, region={self.region!r})"
+        return f"VertexPlatform(project={self._project!r}, region={self.region!r})"
 
     def prepare(self) -> None:
         """Load the credentials, fetch a token, and make sure of the project. Blocks."""
         super().prepare()
-        if self._settings.project is None:
+        if self._project is None:
             self._own_project()
 
     def _find_credentials(self) -> CredentialSource:
-        if self._settings.access_token is not None:
-            return BearerToken(self._settings.access_token)
-        given = self._settings.credentials
-        return google_source(given, needs_project=self._settings.project is None)
+        token = self._config.given("access_token")
+        if isinstance(token, SecretStr):
+            return BearerToken(token)
+        given = self._config.given("credentials") or self._config.effective_credentials_info()
+        return google_source(given, needs_project=self._project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:
         """Return the URL of an operation.
@@ -149,7 +125,7 @@ class VertexPlatform(Platform):
                 model=model_id,
                 region=self.region,
             )
-        project = self._settings.project or self._own_project()
+        project = self._project or self._own_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
         target = "count-tokens" if counts else model_id
@@ -164,22 +140,22 @@ class VertexPlatform(Platform):
         self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
     ) -> tuple[JsonObject, Headers]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
-        rewritten: JsonObject = {"anthropic_version": self._settings.anthropic_version, **body}
+        rewritten: JsonObject = {"anthropic_version": self._config.anthropic_version, **body}
         if operation == "stream":
             rewritten["stream"] = True
         if operation == "count_tokens":
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
-        kind = self._settings.request_type
+        kind = self._config.request_type
         own = {"x-vertex-ai-llm-request-type": kind} if kind else {}
         return rewritten, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
         headers = self._loaded().headers()
-        if self._settings.quota_project:
-            headers["x-goog-user-project"] = self._settings.quota_project
+        if self._config.quota_project:
+            headers["x-goog-user-project"] = self._config.quota_project
         return headers
 
     def is_expired(self, error: ClaudeCloudError) -> bool:

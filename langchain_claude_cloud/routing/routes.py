@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.bedrock import (
     ArnTarget,
     Lookup,
@@ -35,18 +34,13 @@ from langchain_claude_cloud.catalogue.resolution import (
     resolve,
 )
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.checks import check_headers, expand_alias, refusal
+from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import Cloud, Headers
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.platform import aws_auth, bedrock, vertex
     from langchain_claude_cloud.platform.base import Platform
-else:
-    aws_auth = LazyModule("langchain_claude_cloud.platform.aws_auth")
-    bedrock = LazyModule("langchain_claude_cloud.platform.bedrock")
-    vertex = LazyModule("langchain_claude_cloud.platform.vertex")
 
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
@@ -90,10 +84,13 @@ class Route:
     @cached_property
     def platform(self) -> Platform:
         """The platform, made on first use; that reads no file and no network."""
-        config, headers = self.config, self.default_headers
-        if isinstance(config, Vertex):
-            return vertex.VertexPlatform(vertex_settings(config, self.model, headers))
-        return bedrock.BedrockPlatform(bedrock_settings(config, headers, model=self.model))
+        # Imported by the first call, not with the model.
+        from langchain_claude_cloud.platform.bedrock import BedrockPlatform  # noqa: PLC0415
+        from langchain_claude_cloud.platform.vertex import VertexPlatform  # noqa: PLC0415
+
+        if isinstance(self.config, Vertex):
+            return VertexPlatform(self.config, self.model, self.default_headers)
+        return BedrockPlatform(self.config, self.model, self.default_headers)
 
     def resolved(self) -> ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
@@ -316,84 +313,3 @@ def make_routes(
     for route in routes:
         route.resolve_in(route.known_region)
     return routes
-
-
-def vertex_settings(
-    config: Vertex, model: str, default_headers: Headers | None = None
-) -> vertex.VertexSettings:
-    """Return what the platform needs to ask a model on Vertex AI.
-
-    Args:
-        config: What the user set.
-        model: The model's name, for its region.
-        default_headers: Headers to send besides the platform's own.
-
-    Raises:
-        ConfigurationError: A variable or header is malformed, or the config is a copy that
-            lost a secret.
-    """
-    decided = {
-        "project": config.effective_project(),
-        "region": config.region_for(model),
-        "credentials": config.given("credentials") or config.effective_credentials_info(),
-        "access_token": config.given("access_token"),
-        "base_url": config.effective_base_url(),
-        "extra_headers": check_headers("Vertex", default_headers),
-    }
-    return vertex.VertexSettings(**_same_fields(config, vertex.VertexSettings) | decided)
-
-
-def bedrock_settings(
-    config: Bedrock, default_headers: Headers | None = None, *, model: str = ""
-) -> bedrock.BedrockSettings:
-    """Return what the platform needs to ask a model on Bedrock.
-
-    Args:
-        config: What the user set.
-        default_headers: Headers to send besides the platform's own.
-        model: The model's name, whose region stands in for a missing one if it is an ARN.
-
-    Raises:
-        ConfigurationError: A variable or header is malformed, or the config is a copy that
-            lost a secret.
-    """
-    decided = {
-        "credentials": _bedrock_credentials(config),
-        "region": config.effective_region(),
-        "arn_region": (region_of(model) or None) if model.startswith("arn:") else None,
-        "base_url": config.effective_base_url(),
-        "api_headers": config.api_headers(),
-        "extra_headers": check_headers("Bedrock", default_headers),
-    }
-    if config.unsigned and not decided["base_url"]:
-        raise refusal("Bedrock", "unsigned requests need base_url: AWS itself refuses them.")
-    return bedrock.BedrockSettings(**_same_fields(config, bedrock.BedrockSettings) | decided)
-
-
-def _bedrock_credentials(
-    config: Bedrock,
-) -> aws_auth.AwsIdentity | SecretStr | Callable[[], str] | None:
-    """Return who signs, or an API key, or None where a gateway signs."""
-    api_key = config.effective_api_key()
-    if config.unsigned or api_key is not None:
-        return api_key
-    names = ("access_key_id", "secret_access_key")
-    given: list[Any] = [*map(config.given, names), config.effective_session_token()]
-    # Opened inside the call below: as a variable here an error tracker would store them.
-    opened = (secret and secret.get_secret_value() for secret in given)
-    decided = {
-        "keys": aws_auth.AwsKeys(*opened) if given[0] else None,
-        "session": config.given("session"),
-        "region": config.effective_region(),
-    }
-    return aws_auth.AwsIdentity(**_same_fields(config, aws_auth.AwsIdentity) | decided)
-
-
-def _same_fields(
-    config: Vertex | Bedrock,
-    settings: type[vertex.VertexSettings | bedrock.BedrockSettings | aws_auth.AwsIdentity],
-) -> dict[str, Any]:
-    """Return what goes from the user to the platform under one name."""
-    shared = type(config).model_fields.keys() & {field.name for field in fields(settings)}
-    values = {name: getattr(config, name) for name in shared}
-    return {name: value for name, value in values.items() if value is not None}

@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
-from dataclasses import asdict
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,12 @@ from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys
-from langchain_claude_cloud.routing.routes import bedrock_settings, make_routes, vertex_settings
+from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, credentials_of
+from langchain_claude_cloud.platform.credentials import CredentialSource
+from langchain_claude_cloud.platform.google_auth import GoogleSource
+from langchain_claude_cloud.platform.vertex import VertexPlatform
+from langchain_claude_cloud.routing.routes import make_routes
 
 CANARY = "CANARY7f3a"
 Config = Vertex | Bedrock
@@ -77,27 +82,23 @@ COPIES: dict[str, Any] = {
 each_copy = pytest.mark.parametrize("remake", COPIES.values(), ids=COPIES)
 
 
-def settings_of(config: Config) -> Any:
-    """Return what the platform would get."""
-    return (
-        vertex_settings(config, "claude-opus-5")
-        if isinstance(config, Vertex)
-        else bedrock_settings(config)
-    )
+def used_by(config: Config) -> Any:
+    """Return the credentials that the platform would use."""
+    if isinstance(config, Bedrock):
+        return credentials_of(config)
+    source = VertexPlatform(config)._find_credentials()
+    if isinstance(source, GoogleSource):
+        return source._given
+    return SecretStr(source.headers()["authorization"].removeprefix("Bearer "))
 
 
-def secrets_of(settings: Any) -> dict[str, str]:
-    """Return the secrets among settings, in the open."""
-    keys = getattr(settings.credentials, "keys", None)
-    if keys is not None:
-        return {name: value for name, value in asdict(keys).items() if value is not None}
-    if isinstance(settings.credentials, SecretStr):
-        return {"api_key": settings.credentials.get_secret_value()}
-    return {
-        name: value.get_secret_value()
-        for name in type(settings).__dataclass_fields__
-        if isinstance(value := getattr(settings, name), SecretStr)
-    }
+def secrets_of(config: Config) -> list[str]:
+    """Return the secrets that the platform would use, in the open."""
+    credentials = used_by(config)
+    if isinstance(credentials, SecretStr):
+        return [credentials.get_secret_value()]
+    keys = getattr(credentials, "keys", None)
+    return [value for value in astuple(keys) if value is not None] if keys else []
 
 
 # Fields and defaults
@@ -456,7 +457,7 @@ def test_where_the_address_of_vertex_comes_from(monkeypatch: pytest.MonkeyPatch)
             f"https://{CANARY}@x.com",
             lambda: Vertex().effective_base_url(),
         ),
-        ("AWS_BEARER_TOKEN_BEDROCK", f"{CANARY}\r\nx: y", lambda: bedrock_settings(Bedrock())),
+        ("AWS_BEARER_TOKEN_BEDROCK", f"{CANARY}\r\nx: y", lambda: credentials_of(Bedrock())),
     ],
 )
 def test_a_malformed_variable_is_refused_by_name(
@@ -500,15 +501,17 @@ def test_settings_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
         request_type="shared",
         anthropic_version="2026-10-21",
     )
-    settings = vertex_settings(config, "claude-opus-5", {"x-team": "a"})
-    assert (settings.project, settings.region) == ("p", "eu")
-    assert settings.credentials is credentials
-    assert settings.access_token is None
-    assert settings.base_url == "https://x.example"
-    assert settings.anthropic_version == "2026-10-21"
-    assert settings.count_tokens_region == "europe-west1"
-    assert (settings.quota_project, settings.request_type) == ("billing", "shared")
-    assert settings.extra_headers == {"x-team": "a"}
+    platform = VertexPlatform(config, "claude-opus-5", {"X-Team": "a"})
+    assert used_by(config) is credentials
+    base = "https://x.example/v1/projects/p/locations"
+    assert platform.endpoint("m", "invoke").startswith(f"{base}/eu/")
+    assert platform.endpoint("m", "count_tokens").startswith(f"{base}/europe-west1/")
+    body, headers = platform.rewrite({}, [], model_id="m", operation="invoke")
+    assert body == {"anthropic_version": "2026-10-21"}
+    assert headers["x-vertex-ai-llm-request-type"] == "shared"
+    assert headers["x-team"] == "a"
+    platform._credentials = CredentialSource()
+    assert platform.sign(OutgoingRequest("POST", ""))["x-goog-user-project"] == "billing"
 
 
 @pytest.mark.parametrize("api", ["messages", "mantle"])
@@ -541,41 +544,39 @@ def test_unsigned_requests_go_to_a_gateway_and_as_nobody(
 ) -> None:
     """AWS would refuse them, and a key beside them would be ignored."""
     with pytest.raises(ConfigurationError, match="unsigned requests need base_url"):
-        bedrock_settings(Bedrock(unsigned=True))
+        BedrockPlatform(Bedrock(unsigned=True))
     for identity in (KEYS, {"api_key": "k"}, {"profile": "p"}, {"role_arn": "arn:aws:iam::123456789012:role/r"}):  # fmt: skip
         with pytest.raises(ConfigurationError, match="have no identity"):
             Bedrock(unsigned=True, base_url="https://gw.example", **identity)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", CANARY)
-    settings = bedrock_settings(Bedrock(unsigned=True, base_url="https://gw.example"))
-    assert settings.credentials is None
+    assert used_by(Bedrock(unsigned=True, base_url="https://gw.example")) is None
 
 
 def test_an_api_key_may_be_a_function() -> None:
     """It reaches the platform as it is, and leaves by no dump, pickle or repr."""
     provide = partial(str, CANARY)  # whose own repr shows what it holds
     config = Bedrock(api_key=provide)
-    assert bedrock_settings(config).credentials is provide
-    assert (
-        bedrock_settings(config.model_copy(update={"region": "us-east-1"})).credentials is provide
-    )
-    assert bedrock_settings(copy.deepcopy(config)).credentials is provide
+    for same in (config, config.model_copy(update={"region": "us-east-1"}), copy.deepcopy(config)):
+        assert used_by(same) is provide
     for shown in (config.model_dump(), json.loads(config.model_dump_json())):
         assert shown["api_key"] is None
         assert shown["withheld"] == ["api_key"]
-    for hidden in (json.dumps(dumpd(config)), repr(config), repr(bedrock_settings(config))):
+    for hidden in (json.dumps(dumpd(config)), repr(config), repr(BedrockPlatform(config))):
         assert CANARY not in hidden
     with pytest.raises(ConfigurationError, match="does not keep it"):
-        bedrock_settings(pickle.loads(pickle.dumps(config)))  # noqa: S301  our own
+        used_by(pickle.loads(pickle.dumps(config)))  # noqa: S301  our own
     with pytest.raises(ConfigurationError, match="conflict"):
         Bedrock(api_key=provide, profile="p")
 
 
 def test_the_region_of_an_arn_reaches_the_platform() -> None:
     """For want of any other."""
-    arn = APPLICATION.replace("us-east-1", "eu-west-1")
-    assert bedrock_settings(Bedrock(), model=arn).arn_region == "eu-west-1"
-    assert bedrock_settings(Bedrock(), model="claude-sonnet-5-5").arn_region is None
-    assert bedrock_settings(Bedrock(), model="arn:aws:bedrock:::foundation-model/anthropic.claude-x").arn_region is None  # fmt: skip
+    platform = BedrockPlatform(Bedrock(api_key="k"), APPLICATION.replace("us-east-1", "eu-west-1"))
+    platform.prepare()
+    assert platform.region == "eu-west-1"
+    for model in ("claude-sonnet-5-5", "arn:aws:bedrock:::foundation-model/anthropic.claude-x"):
+        with pytest.raises(ConfigurationError, match="needs a region"):
+            BedrockPlatform(Bedrock(api_key="k"), model).prepare()
 
 
 PROJECT = "arn:aws:bedrock:us-east-1:123456789012:project/proj_1"
@@ -635,20 +636,34 @@ def test_settings_for_bedrock() -> None:
         "role_session_name": "agent@1",
     }
     config = Bedrock(**fields, **role, **KEYS, session_token="t")
-    settings = bedrock_settings(config, {"x-team": "a"})
-    assert {name: getattr(settings, name) for name in fields} == fields
-    assert settings.credentials == AwsIdentity(
+    platform = BedrockPlatform(config, extra_headers={"X-Team": "a"})
+    assert used_by(config) == AwsIdentity(
         keys=AwsKeys(*KEYS.values(), "t"), region="us-east-1", **role
     )
-    assert settings.extra_headers == {"x-team": "a"}
-    assert settings.guardrail is config.guardrail  # what is changed in it counts from the next call
+    assert platform.endpoint("m", "invoke") == "https://x.example/model/m/invoke"
+    body, headers = platform.rewrite({}, [], model_id="m", operation="invoke")
+    assert body == {"anthropic_version": "2026-10-21"}
+    assert {name: value for name, value in headers.items() if name.startswith("x-")} == {
+        "x-team": "a",
+        "x-amzn-bedrock-guardrailidentifier": "abc",
+        "x-amzn-bedrock-guardrailversion": "1",
+        "x-amzn-bedrock-trace": "ENABLED_FULL",
+        "x-amzn-bedrock-service-tier": "flex",
+        "x-amzn-bedrock-performanceconfig-latency": "optimized",
+        "x-amzn-bedrock-projectidentifier": "proj_1",
+        "x-amzn-bedrock-request-metadata": '{"team":"a"}',
+    }
+    assert config.guardrail is not None
+    config.guardrail["guardrailVersion"] = "2"  # what is changed in it counts from the next call
+    _, headers = platform.rewrite({}, [], model_id="m", operation="invoke")
+    assert headers["x-amzn-bedrock-guardrailversion"] == "2"
 
 
 @pytest.mark.parametrize("session", [Session(), None])
 def test_a_session_or_profile_reaches_the_platform(session: Session | None) -> None:
     """Both are explicit identities, which boto3 resolves at the first call."""
     config = Bedrock(session=session) if session else Bedrock(profile="work")
-    identity = bedrock_settings(config).credentials
+    identity = used_by(config)
     assert isinstance(identity, AwsIdentity)
     assert identity.session is session
     assert identity.profile == (None if session else "work")
@@ -669,10 +684,10 @@ def test_the_bearer_token_of_the_environment_is_for_those_who_gave_nothing(
     monkeypatch: pytest.MonkeyPatch, config: Bedrock, *, used: bool
 ) -> None:
     """An explicit credential of any kind goes before ``AWS_BEARER_TOKEN_BEDROCK``."""
-    identity = bedrock_settings(config).credentials
+    identity = used_by(config)
     assert isinstance(identity, AwsIdentity)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
-    now = bedrock_settings(config).credentials
+    now = used_by(config)
     assert now == (SecretStr("from-environment") if used else identity)
 
 
@@ -681,7 +696,7 @@ def test_an_explicit_api_key_goes_before_the_environments(
 ) -> None:
     """What was given is what is used."""
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-environment")
-    assert secrets_of(bedrock_settings(Bedrock(api_key="given"))) == {"api_key": "given"}
+    assert secrets_of(Bedrock(api_key="given")) == ["given"]
 
 
 @pytest.mark.parametrize(
@@ -700,8 +715,8 @@ def test_an_explicit_api_key_goes_before_the_environments(
 def test_headers_that_smuggle_are_refused(headers: dict[Any, Any]) -> None:
     """One header cannot bring another."""
     for use in (
-        lambda: vertex_settings(Vertex(), "claude-opus-5", headers),
-        lambda: bedrock_settings(Bedrock(), headers),
+        lambda: VertexPlatform(Vertex(), "claude-opus-5", headers),
+        lambda: BedrockPlatform(Bedrock(), extra_headers=headers),
     ):
         with pytest.raises(ConfigurationError, match=r"header .* cannot be sent"):
             use()
@@ -774,7 +789,7 @@ def test_copies_keep_secrets(config: Config) -> None:
     updated = config.model_copy(update={"region": region})
     deep = config.model_copy(deep=True)
     for copied in (copy.copy(config), copy.deepcopy(config), config.model_copy(), deep, updated):
-        assert secrets_of(settings_of(copied)) == secrets_of(settings_of(config))
+        assert secrets_of(copied) == secrets_of(config)
         for name in ("credentials", "session"):
             assert getattr(copied, name, None) is getattr(config, name, None)
     assert copy.deepcopy(config) == config
@@ -825,10 +840,10 @@ def test_a_copy_without_its_secret_reads_the_variable_or_says_what_is_missing(
     assert CANARY not in str(vars(copied))
     for name, value in VARIABLES[kind].items():
         with pytest.raises(ConfigurationError, match=f"{name} is not set") as caught:
-            settings_of(copied)
+            used_by(copied)
         assert "explicitly" in str(caught.value)
         monkeypatch.setenv(name, value)
-    found = sorted(secrets_of(settings_of(copied)).values())
+    found = sorted(secrets_of(copied))
     extra = ["another-identity"] if kind == "keys" else []
     # Keys from the environment bring the environment's session token: the three belong together.
     assert found == sorted([*extra, *VARIABLES[kind].values()])
@@ -844,10 +859,10 @@ def test_a_copy_without_its_object_asks_for_it_again(
     monkeypatch.setenv("VERTEX_ACCESS_TOKEN", "another-identity")
     copied = remake(EXPLICIT[kind])
     with pytest.raises(ConfigurationError, match=f"Pass {name} again"):
-        settings_of(copied)
+        used_by(copied)
     session = Session()
     repaired = copied.model_copy(update={name: session})
-    given = settings_of(repaired).credentials
+    given = used_by(repaired)
     assert (given if name == "credentials" else given.session) is session
 
 
@@ -886,14 +901,11 @@ def test_load_may_be_given_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     dumped = dumpd(EXPLICIT["keys"])
     secrets = {"AWS_ACCESS_KEY_ID": "m1", "AWS_SECRET_ACCESS_KEY": "m2"}
     loaded = revive(dumped, secrets_map=secrets)
-    assert secrets_of(bedrock_settings(loaded)) == {
-        "access_key_id": "m1",
-        "secret_access_key": "m2",
-    }
+    assert secrets_of(loaded) == ["m1", "m2"]
     for name, value in secrets.items():
         monkeypatch.setenv(name, f"env-{value}")
     loaded = revive(dumped, secrets_from_env=True)
-    assert set(secrets_of(bedrock_settings(loaded)).values()) == {"env-m1", "env-m2"}
+    assert secrets_of(loaded) == ["env-m1", "env-m2"]
 
 
 def test_the_serialized_form_names_the_class_and_the_variables() -> None:

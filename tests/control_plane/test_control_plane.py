@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.catalogue import bedrock as _arns
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform
+from langchain_claude_cloud.platform.vertex import VertexPlatform
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
 GATEWAY = "https://gateway.example/bedrock"
@@ -26,11 +26,7 @@ GATEWAY = "https://gateway.example/bedrock"
 def bedrock(region: str = "us-east-1", base_url: str | None = None) -> BedrockPlatform:
     """Return a platform that is ready to sign."""
     platform = BedrockPlatform(
-        BedrockSettings(
-            region=region,
-            base_url=base_url,
-            credentials=AwsIdentity(keys=AwsKeys("AKIA0", "s")),
-        )
+        Bedrock(region=region, base_url=base_url, access_key_id="AKIA0", secret_access_key="s")  # type: ignore[arg-type]
     )
     platform.prepare()
     return platform
@@ -38,9 +34,7 @@ def bedrock(region: str = "us-east-1", base_url: str | None = None) -> BedrockPl
 
 def vertex(**settings: Any) -> VertexPlatform:
     """Return a platform that is ready to sign."""
-    platform = VertexPlatform(
-        VertexSettings(project="my-project", access_token=SecretStr("t"), **settings)
-    )
+    platform = VertexPlatform(Vertex(project="my-project", access_token=SecretStr("t"), **settings))
     platform.prepare()
     return platform
 

@@ -6,8 +6,9 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import boto3
@@ -19,6 +20,7 @@ from credential_servers import Server, Sts, in_threads, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_claude_cloud import Bedrock
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -32,7 +34,7 @@ from langchain_claude_cloud.platform.aws_auth import (
     aws_source,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
@@ -44,8 +46,10 @@ ROLE = "arn:aws:iam::123456789012:role/claude"
 
 def sign_request(request: OutgoingRequest, keys: AwsKeys) -> dict[str, str]:
     """Return what a platform with these keys signs a request with."""
-    identity = AwsIdentity(keys=keys)
-    platform = BedrockPlatform(BedrockSettings(region="us-east-1", credentials=identity))
+    named: dict[str, Any] = {
+        name: value for name, value in asdict(keys).items() if value is not None
+    }
+    platform = BedrockPlatform(Bedrock(region="us-east-1", **named))
     platform.prepare()
     return platform.sign(request)
 
@@ -137,15 +141,14 @@ def test_importing_the_signer_does_not_import_botocore() -> None:
     """The first call to Bedrock does; a Bedrock API key never needs it."""
     script = (
         "import sys\n"
-        "from pydantic import SecretStr\n"
-        "from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings\n"
+        "from langchain_claude_cloud.platform.bedrock import BedrockPlatform\n"
+        "from langchain_claude_cloud import Bedrock\n"
         "from langchain_claude_cloud.platform.base import OutgoingRequest\n"
-        "bearer = BedrockPlatform(BedrockSettings(region='us-east-1', credentials=SecretStr('k')))\n"
+        "bearer = BedrockPlatform(Bedrock(region='us-east-1', api_key='k'))\n"
         "bearer.prepare()\n"
         "bearer.sign(OutgoingRequest('POST', 'https://h.example/'))\n"
-        "from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys\n"
-        "identity = AwsIdentity(keys=AwsKeys('A', 's'))\n"
-        "signing = BedrockPlatform(BedrockSettings(region='us-east-1', credentials=identity))\n"
+        "keys = {'access_key_id': 'A', 'secret_access_key': 's'}\n"
+        "signing = BedrockPlatform(Bedrock(region='us-east-1', **keys))\n"
         "print('botocore' in sys.modules)\n"
         "signing.prepare()\n"
         "print('botocore' in sys.modules)\n"
@@ -541,9 +544,8 @@ def test_threads_that_share_a_platform_assume_its_role_once(sts: Sts) -> None:
     """Also where its keys are explicit."""
     sts.delay = 0.1
     platform = BedrockPlatform(
-        BedrockSettings(
-            region="eu-west-1",
-            credentials=AwsIdentity(keys=AwsKeys("AKIAX", "secret"), role_arn=ROLE),
+        Bedrock(
+            region="eu-west-1", access_key_id="AKIAX", secret_access_key="secret", role_arn=ROLE
         )
     )
     in_threads(20, platform.prepare)

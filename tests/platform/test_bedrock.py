@@ -29,9 +29,8 @@ from langchain_claude_cloud.errors import (
     RateLimitError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform, credentials_of
 from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url
-from langchain_claude_cloud.routing.routes import bedrock_settings
 
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(
@@ -48,7 +47,7 @@ def make(
     model: str = "", extra_headers: dict[str, str] | None = None, **fields: Any
 ) -> BedrockPlatform:
     """Return a platform as a route makes it from what the user sets."""
-    return BedrockPlatform(bedrock_settings(Bedrock(**fields), extra_headers, model=model))
+    return BedrockPlatform(Bedrock(**fields), model, extra_headers)
 
 
 def platform(**fields: Any) -> BedrockPlatform:
@@ -59,7 +58,7 @@ def platform(**fields: Any) -> BedrockPlatform:
 
 
 def test_it_is_a_platform() -> None:
-    """The protocol's plain facts; no secret in a repr."""
+    """The plain facts of every platform; no secret in a repr."""
     bedrock: Platform = platform()
     assert (bedrock.name, bedrock.region, bedrock.framing) == (
         "bedrock",
@@ -69,7 +68,7 @@ def test_it_is_a_platform() -> None:
     assert bedrock.max_body_bytes == 20_000_000
     assert "secret" not in repr(bedrock)
     assert copy.deepcopy(bedrock) is bedrock
-    assert "verysecret" not in repr(bedrock_settings(Bedrock(**KEYS)))
+    assert "verysecret" not in repr(credentials_of(Bedrock(**KEYS)))
 
 
 @pytest.mark.parametrize("dual_stack", [False, True])

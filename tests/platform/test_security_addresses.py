@@ -17,7 +17,6 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, 
 from langchain_claude_cloud.errors.redaction import reveal
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform
 from langchain_claude_cloud.platform.vertex import VertexPlatform
-from langchain_claude_cloud.routing.routes import bedrock_settings, vertex_settings
 
 REFUSALS = (ConfigurationError, InvalidInputError)
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
@@ -74,7 +73,7 @@ def test_no_text_leads_vertex_elsewhere(
     fields |= {which: given_texts[which]}
     model_id = fields.pop("model")
     try:
-        platform = VertexPlatform(vertex_settings(Vertex(**fields), model_id))  # type: ignore[arg-type]
+        platform = VertexPlatform(Vertex(**fields), model_id)  # type: ignore[arg-type]
         url = platform.endpoint(model_id, operation)
     except REFUSALS:
         return
@@ -99,7 +98,7 @@ def test_no_text_leads_bedrock_elsewhere(
     asked = region if which == "region" else "us-east-1"
     model_id = model if which == "model" else ARN
     try:
-        url = BedrockPlatform(bedrock_settings(Bedrock(region=asked))).endpoint(model_id, operation)
+        url = BedrockPlatform(Bedrock(region=asked)).endpoint(model_id, operation)
     except REFUSALS:
         return
     host = urlsplit(url).hostname or ""
@@ -141,7 +140,7 @@ def test_no_text_for_a_field_of_the_public_classes_leads_elsewhere(text: str) ->
 
 def test_an_arn_is_one_segment() -> None:
     """Its slash and colons are encoded, and it does not choose the host."""
-    url = BedrockPlatform(bedrock_settings(Bedrock(region="eu-west-1"))).endpoint(ARN, "invoke")
+    url = BedrockPlatform(Bedrock(region="eu-west-1")).endpoint(ARN, "invoke")
     assert (
         url == f"https://bedrock-runtime.eu-west-1.amazonaws.com/model/{quote(ARN, safe='')}/invoke"
     )
@@ -236,7 +235,7 @@ def test_no_value_smuggles_in_a_header(place: str, text: str) -> None:
 def test_what_goes_into_a_header_as_json_is_escaped(text: str) -> None:
     """Request metadata may have any letters; the header is ASCII without line breaks."""
     config = _bedrock(request_metadata={text: text})
-    _, headers = BedrockPlatform(bedrock_settings(config)).rewrite(
+    _, headers = BedrockPlatform(config).rewrite(
         {"messages": []}, [], model_id="m", operation="invoke"
     )
     value = reveal(headers)["x-amzn-bedrock-request-metadata"]

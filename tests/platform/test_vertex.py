@@ -28,7 +28,6 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.google_auth import GoogleSource
 from langchain_claude_cloud.platform.vertex import VertexPlatform, count_tokens_region
-from langchain_claude_cloud.routing.routes import vertex_settings
 
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest("POST", "https://h.example/")
@@ -36,7 +35,7 @@ REQUEST = OutgoingRequest("POST", "https://h.example/")
 
 def make(extra_headers: dict[str, str] | None = None, **fields: Any) -> VertexPlatform:
     """Return a platform as a route makes it from what the user sets."""
-    return VertexPlatform(vertex_settings(Vertex(**fields), "claude-x", extra_headers))
+    return VertexPlatform(Vertex(**fields), "claude-x", extra_headers)
 
 
 def platform(**fields: Any) -> VertexPlatform:
@@ -53,7 +52,7 @@ def test_it_is_a_platform() -> None:
     assert vertex.max_body_bytes == 30_000_000
     assert "secret" not in repr(vertex)
     assert copy.deepcopy(vertex) is vertex
-    assert "secret" not in repr(vertex_settings(Vertex(access_token="ya29.secret"), "claude-x"))
+    assert "secret" not in repr(vars(platform(access_token="ya29.secret")))
 
 
 @pytest.mark.parametrize(
@@ -350,9 +349,10 @@ def test_making_a_platform_loads_no_cloud_library() -> None:
     """The clouds' libraries and the HTTP client are for the first call."""
     program = (
         "import sys\n"
-        "from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings\n"
-        "from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings\n"
-        "VertexPlatform(VertexSettings()); BedrockPlatform(BedrockSettings(region='us-east-1'))\n"
+        "from langchain_claude_cloud import Bedrock, Vertex\n"
+        "from langchain_claude_cloud.platform.vertex import VertexPlatform\n"
+        "from langchain_claude_cloud.platform.bedrock import BedrockPlatform\n"
+        "VertexPlatform(Vertex()); BedrockPlatform(Bedrock(region='us-east-1'))\n"
         "print([name for name in ('google.auth', 'botocore', 'boto3', 'httpx') if name in sys.modules])"
     )
     done = subprocess.run(  # noqa: S603  our own interpreter

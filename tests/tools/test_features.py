@@ -11,8 +11,8 @@ import pytest
 
 from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.catalogue.models import Capabilities, all_models
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, BedrockSettings
-from langchain_claude_cloud.platform.vertex import VertexPlatform, VertexSettings
+from langchain_claude_cloud.platform.bedrock import BedrockPlatform
+from langchain_claude_cloud.platform.vertex import VertexPlatform
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGE = features.features_page()
@@ -98,8 +98,8 @@ def test_rows_say_what_is_known() -> None:
 def test_the_endpoints_facts_are_the_codes() -> None:
     """Limits and versions as the platforms have them."""
     sizes = [
-        VertexPlatform(VertexSettings(project="p")).max_body_bytes,
-        BedrockPlatform(BedrockSettings(region="us-east-1")).max_body_bytes,
+        VertexPlatform(Vertex(project="p")).max_body_bytes,
+        BedrockPlatform(Bedrock(region="us-east-1")).max_body_bytes,
     ]
     expected = [f"{size // 1_000_000} MB" for size in sizes]
     for text in (PAGE.partition("## Names")[0], features.what_works_where()):

@@ -33,7 +33,8 @@ from langchain_claude_cloud.control_plane.requests import bedrock_address
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, NotFoundError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.routing.routes import Route, bedrock_settings
+from langchain_claude_cloud.platform.bedrock import credentials_of
+from langchain_claude_cloud.routing.routes import Route
 
 _RECORDS: Final = 50_000
 _FEWEST: Final = 100
@@ -121,7 +122,7 @@ def connect(
     if config.api != "invoke":
         raise ConfigurationError(_OTHER_APIS, platform="bedrock", model=route.model)
     store = S3Store(
-        bedrock_settings(config, model=route.model),
+        credentials_of(config),
         lambda: route.platform.region,
         owner=given.bucket_owner,
         kms_key=given.kms_key,

@@ -24,8 +24,6 @@ from langchain_claude_cloud.platform.credentials import quiet_libraries, reason_
 if TYPE_CHECKING:
     import botocore.session
 
-    from langchain_claude_cloud.platform.bedrock import BedrockSettings
-
 _ATTEMPTS: Final = 5
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
@@ -37,8 +35,7 @@ class S3Store:
     """Implements `langchain_claude_cloud.batch.jobs.services.ObjectStore`.
 
     Args:
-        settings: Whose credentials are used: those of the model's platform; where it has an API
-            key, those of boto3's chain.
+        credentials: Those of the model's platform; in place of an API key boto3's chain is used.
         region: The region of the client.
         owner: The account that must own the bucket; None: any.
         kms_key: A key that files are encrypted with; None: the bucket's own encryption.
@@ -46,14 +43,14 @@ class S3Store:
 
     def __init__(
         self,
-        settings: BedrockSettings,
+        credentials: object,
         region: Callable[[], str],
         *,
         owner: str | None = None,
         kms_key: str | None = None,
     ) -> None:
-        given = settings.credentials
-        self._source = aws_source(given if isinstance(given, AwsIdentity) else AwsIdentity())
+        given = credentials if isinstance(credentials, AwsIdentity) else AwsIdentity()
+        self._source = aws_source(given)
         self._region = region
         self._owner: Any = {"ExpectedBucketOwner": owner} if owner else {}
         self._encryption = (
