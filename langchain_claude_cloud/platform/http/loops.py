@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-    from langchain_claude_cloud.platform.http.pool import SocksTransport
+    from langchain_claude_cloud.platform.http.pool import PoolKey, SocksTransport
 
 _FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
@@ -37,13 +37,11 @@ class LoopState:
 
     Attributes:
         pools: The HTTP clients of the loop, by the endpoint they lead to.
-        retiring: The closing of pools that were dropped; a loop itself forgets its tasks.
         sessions: What has connections open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.pools: dict[Hashable, LoopTransport | SocksTransport] = {}
-        self.retiring: set[asyncio.Task[None]] = set()
+        self.pools: dict[PoolKey, LoopTransport | SocksTransport] = {}
         self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS

@@ -13,7 +13,6 @@ byte. The connections of event loops are in `async_transport`.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import math
 import os
@@ -21,7 +20,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -52,18 +51,18 @@ call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", de
 
 _PIECE = 65_536
 
-_K = TypeVar("_K", bound=Hashable)
-_V = TypeVar("_V")
+T = TypeVar("T")
 
 
-class _Key(NamedTuple):
+class PoolKey(NamedTuple):
     """What tells pools apart: connections of one serve whoever would open the same."""
 
     origin: str
     certificates: Certificates | None
 
     @classmethod
-    def of(cls, url: httpx.URL | str, ca_bundle: str | None) -> _Key:
+    def of(cls, url: httpx.URL | str, ca_bundle: str | None) -> PoolKey:
+        """Return the key for a URL of an endpoint."""
         # httpx leaves out the scheme's own port.
         parsed = httpx.URL(url)
         origin = f"{parsed.scheme}://{parsed.netloc.decode()}"
@@ -85,7 +84,7 @@ class SocksTransport(httpx.AsyncHTTPTransport):
         await self.aclose()
 
 
-_thread_pools: dict[_Key, ThreadTransport] = {}
+_thread_pools: dict[PoolKey, ThreadTransport] = {}
 _lock = shared_lock()
 
 
@@ -99,35 +98,29 @@ def thread_transport(url: httpx.URL | str, ca_bundle: str | None = None) -> Thre
     Raises:
         ConfigurationError: The certificates or the proxy that the environment names are none.
     """
-    key = _Key.of(url, ca_bundle)
+    key = PoolKey.of(url, ca_bundle)
     with _lock:
         pool = _thread_pools.get(key)
         if pool is None:
             pool = _thread_pools[key] = ThreadTransport(*key.settings())
-            if (retired := _oldest(_thread_pools)) is not None:
-                retired.retire()
+            if len(_thread_pools) > MOST_POOLS:
+                _thread_pools.pop(next(iter(_thread_pools))).retire()
     return pool
 
 
-def loop_transport(
+async def loop_transport(
     url: httpx.URL | str, ca_bundle: str | None = None
 ) -> LoopTransport | SocksTransport:
     """Return the connections to an endpoint that the running loop's tasks share.
 
     Takes and raises what `thread_transport` does.
-
-    Raises:
-        RuntimeError: No asyncio event loop is running.
     """
-    state = loop_state()
-    key = _Key.of(url, ca_bundle)
-    pool = state.pools.get(key)
+    pools, key = loop_state().pools, PoolKey.of(url, ca_bundle)
+    pool = pools.get(key)
     if pool is None:
-        pool = state.pools[key] = _new_loop_transport(*key.settings())
-        if (retired := _oldest(state.pools)) is not None:
-            task = asyncio.create_task(retired.retire())
-            state.retiring.add(task)
-            task.add_done_callback(state.retiring.discard)
+        pool = pools[key] = _new_loop_transport(*key.settings())
+        if len(pools) > MOST_POOLS:
+            await pools.pop(next(iter(pools))).retire()
     return pool
 
 
@@ -143,11 +136,6 @@ def _new_loop_transport(
     return LoopTransport(context, proxy)
 
 
-def _oldest(pools: dict[_K, _V]) -> _V | None:
-    """Take out the oldest pool if there are too many; its connections in use are closed later."""
-    return pools.pop(next(iter(pools))) if len(pools) > MOST_POOLS else None
-
-
 def close_pools(endpoint: str | None = None) -> None:
     """Close the connections that threads have kept open.
 
@@ -157,7 +145,7 @@ def close_pools(endpoint: str | None = None) -> None:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
     with _lock:
-        closing = [_thread_pools.pop(key) for key in _keys_of(endpoint, _thread_pools)]
+        closing = _take(_thread_pools, endpoint)
     for pool in closing:
         pool.retire()
 
@@ -168,14 +156,13 @@ async def aclose_pools(endpoint: str | None = None) -> None:
     Args:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
-    pools = loop_state().pools
-    for pool in [pools.pop(key) for key in _keys_of(endpoint, pools)]:
+    for pool in _take(loop_state().pools, endpoint):
         await pool.retire()
 
 
-def _keys_of(endpoint: str | None, pools: Iterable[_K]) -> list[_K]:
-    origin = _Key.of(endpoint, None).origin if endpoint is not None else None
-    return [key for key in pools if origin in (None, getattr(key, "origin", None))]
+def _take(pools: dict[PoolKey, T], endpoint: str | None) -> list[T]:
+    origin = PoolKey.of(endpoint, None).origin if endpoint is not None else None
+    return [pools.pop(key) for key in list(pools) if origin in (None, key.origin)]
 
 
 # A process that ends does so without warnings about sockets that it had kept open.

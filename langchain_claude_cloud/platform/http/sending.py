@@ -154,7 +154,7 @@ async def _aexchange(
     signed = await in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
     built = _build(request, client, signed)
     if client is None:
-        pool = loop_transport(built.url, platform.ca_bundle)
+        pool = await loop_transport(built.url, platform.ca_bundle)
         response = await pool.handle_async_request(built)
         response.request = built
     else:

@@ -181,8 +181,9 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
 
 async def test_clients_are_made_once_for_each_origin() -> None:
     """Paths share a client, hosts and ports do not; threads and loops have their own."""
-    assert loop_transport("https://a.test/x") is loop_transport("https://a.test:443/y")
-    assert loop_transport("https://a.test/") is not loop_transport("https://b.test/")
+    mine = await loop_transport("https://a.test/x")
+    assert mine is await loop_transport("https://a.test:443/y")
+    assert mine is not await loop_transport("https://b.test/")
     assert thread_transport("https://a.test/x") is thread_transport("https://A.test/")
     assert thread_transport("https://a.test/") is not thread_transport("https://a.test:8443/")
     close_pools()
@@ -204,13 +205,13 @@ async def test_pools_are_bounded() -> None:
     with Server(_answer) as server:
         await _asend(server)
         await asyncio.to_thread(_send, server)
-        mine, ours = loop_transport(server.url), thread_transport(server.url)
+        mine, ours = await loop_transport(server.url), thread_transport(server.url)
         for number in range(MOST_POOLS):
-            for client in (loop_transport, thread_transport):
-                client(f"http://host-{number}:80")
+            await loop_transport(f"http://host-{number}:80")
+            thread_transport(f"http://host-{number}:80")
         assert len(_thread_pools) == len(loop_state().pools) == MOST_POOLS
         await asyncio.to_thread(server.wait_closed, 2)
-        assert loop_transport(server.url) is not mine
+        assert await loop_transport(server.url) is not mine
         assert thread_transport(server.url) is not ours
     close_pools()
     await aclose_pools()
@@ -253,7 +254,7 @@ async def test_connections_that_were_idle_too_long_are_closed() -> None:
     """An expired connection is neither used nor kept, also one that never comes up again."""
     with Server(_slow) as server:
         await asyncio.gather(_asend(server), _asend(server))
-        transport: Any = loop_transport(server.url)
+        transport: Any = await loop_transport(server.url)
         transport.client.connector._keepalive_timeout = 0.0
         await _asend(server)
         await asyncio.to_thread(server.wait_closed, 2)
@@ -453,12 +454,8 @@ asyncio.run(main())
 
 
 async def test_each_pool_that_is_dropped_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event loop forgets the tasks that nobody keeps."""
+    """It is closed before the call that needed room goes on."""
     monkeypatch.setattr("langchain_claude_cloud.platform.http.pool.MOST_POOLS", 1)
     for port in (1, 2, 3):
-        loop_transport(f"http://127.0.0.1:{port}")
-    state = loop_state()
-    assert len(state.retiring) == 2
-    await asyncio.gather(*state.retiring)
-    await asyncio.sleep(0)
-    assert (len(state.retiring), len(state.sessions)) == (0, 1)
+        await loop_transport(f"http://127.0.0.1:{port}")
+    assert len(loop_state().sessions) == 1
