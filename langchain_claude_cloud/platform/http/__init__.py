@@ -12,10 +12,6 @@ from functools import partial
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.timeouts import in_single_flight, in_thread
 
-_NEEDED = (
-    "langchain_claude_cloud.platform.http.sending",
-    "langchain_claude_cloud.platform.http.async_transport",
-)
 _loaded = [False]
 
 
@@ -27,8 +23,8 @@ async def aload() -> None:
 
 def _load() -> None:
     """Import it, and make the TLS context: 150-250 ms of CPU together."""
-    for name in _NEEDED:
-        importlib.import_module(name)
+    importlib.import_module("langchain_claude_cloud.platform.http.sending")
+    importlib.import_module("langchain_claude_cloud.platform.http.async_transport")
     with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
         from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
             tls_context,
