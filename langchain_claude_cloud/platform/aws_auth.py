@@ -25,6 +25,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.platform.concurrency import open_in_child
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
@@ -32,7 +33,6 @@ from langchain_claude_cloud.platform.credentials import (
     reason_of,
     shared_source,
 )
-from langchain_claude_cloud.platform.shared_state import open_in_child
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

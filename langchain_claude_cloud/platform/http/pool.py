@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import httpcore
 import httpx
 
+from langchain_claude_cloud.platform.concurrency import run_within, shared_lock
 from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
@@ -37,8 +38,6 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
-from langchain_claude_cloud.platform.shared_state import shared_lock
-from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport
