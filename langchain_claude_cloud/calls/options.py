@@ -56,9 +56,18 @@ _REQUEST_FIELDS: Final = tuple(
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""
 
-_KINDS: Final[Mapping[str, tuple[type, str]]] = {
+_KINDS: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "model": (str, "the name of a model"),
     "max_tokens": (int, "a number of tokens"),
+    "temperature": ((int, float), "a number"),
+    "top_p": ((int, float), "a number"),
+    "top_k": (int, "a whole number"),
+    "fine_grained_tool_streaming": (bool, "True or False"),
+    "context_1m": (bool, "True or False"),
+    "parallel_tool_calls": (bool, "True or False"),
+    "strict": (bool, "True or False"),
+    "context_management": (dict, "the API's dict"),
+    "user_id": (str, "a text"),
     "model_kwargs": (Mapping, "a mapping of fields of the body"),
     "default_headers": (Mapping, "a mapping of names to values"),
     "cache_control": (dict, "a marker such as {'type': 'ephemeral'}"),
@@ -188,9 +197,11 @@ def _check_kinds(asked: JsonObject) -> None:
     """Refuse arguments of another kind. Headers stay unsaid: they may be secrets."""
     for name, (kind, words) in _KINDS.items():
         value = asked.get(name)
-        is_wrong = not isinstance(value, kind) or isinstance(value, bool)
+        # True is an int, and no number.
+        is_wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
         if is_wrong and (value is not None or name == "model"):
-            shown = repr(value)[:80] if kind is int else f"a {type(value).__name__}"
+            is_plain = kind in (int, (int, float), bool)
+            shown = repr(value)[:80] if is_plain else f"a {type(value).__name__}"
             raise InvalidInputError(f"{name} is {words}, not {shown}.")
 
 

@@ -48,6 +48,26 @@ def test_a_limit_is_a_number(given: Any) -> None:
         _read(max_tokens=given)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("temperature", "hot", "a number, not 'hot'"),
+        ("top_p", True, "a number, not True"),
+        ("top_k", 1.5, "a whole number, not 1.5"),
+        ("context_1m", "no", "True or False, not 'no'"),
+        ("fine_grained_tool_streaming", 0, "True or False, not 0"),
+        ("parallel_tool_calls", "false", "True or False, not 'false'"),
+        ("strict", "", "True or False, not ''"),
+        ("user_id", 7, "a text, not a int"),
+        ("context_management", [1], "the API's dict, not a list"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(name: str, given: Any, said: str) -> None:
+    """A call's arguments are checked as the constructor's are, before anything is sent."""
+    with pytest.raises(InvalidInputError, match=f"{name} is {said}"):
+        _read(**{name: given})
+
+
 @pytest.mark.parametrize("given", ["2", -1, True])
 def test_retries_of_a_call_are_a_number(given: Any) -> None:
     """It would be an error of Python's after the first failure, else."""
