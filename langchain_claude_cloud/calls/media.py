@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,10 +16,7 @@ from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.concurrency import ExpiringTable, Timeouts, in_thread
 from langchain_claude_cloud.platform.fetch_policy import MediaBudget, without_query
-from langchain_claude_cloud.request.messages.media import (
-    inline_sources,
-    needed_urls,
-)
+from langchain_claude_cloud.request.messages.media import inline_sources
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import fetch
@@ -49,13 +46,13 @@ class CallMedia:
     _found: dict[str, FetchedMedia | InvalidInputError] = field(default_factory=dict)
 
     def get(
-        self, body: JsonObject, urls: Sequence[str], most_bytes: int, timeouts: Timeouts
+        self, body: JsonObject, urls: Mapping[str, bool], most_bytes: int, timeouts: Timeouts
     ) -> Steps[JsonObject]:
         """Get what a body names and is not there yet; return the body with the data in it.
 
         Args:
             body: A Messages API body.
-            urls: Those that it names.
+            urls: Those that it names; of each, whether the user has sent it last.
             most_bytes: How large a request may be; in it media is a third larger.
             timeouts: How much is left of the call's whole time.
 
@@ -72,7 +69,8 @@ class CallMedia:
             there = [self._found[url] for url in urls if url in self._found]
             used = sum(len(each.data) for each in there if not isinstance(each, InvalidInputError))
             left = max(0, most_bytes * 3 // 4 - used)
-            yield from self._fetch(missing, frozenset(missing) - needed_urls(body), left, timeouts)
+            optional = frozenset(url for url in missing if not urls[url])
+            yield from self._fetch(missing, optional, left, timeouts)
         return inline_sources(body, self._found)
 
     def _fetch(

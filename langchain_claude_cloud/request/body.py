@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.config.checks import check_json
@@ -19,9 +19,10 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.blocks import THINKING
 from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
+from langchain_claude_cloud.request.messages.media import find_urls
 from langchain_claude_cloud.request.messages.turns import COMPACTION, INVALID_JSON
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
-from langchain_claude_cloud.request.parameters import add_parameters, asked_thinking
+from langchain_claude_cloud.request.parameters import add_parameters
 from langchain_claude_cloud.request.tools import prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
@@ -128,9 +129,9 @@ def _build(
             "what JSON cannot hold is replaced: halves of characters (lone surrogates) by U+FFFD, "
             "the arguments of a call with a number such as infinity by their text"
         )
-    return MessagesRequest(
-        body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, conversation.urls
-    )
+    # A prompt of plain texts has none.
+    urls = find_urls(body) if _blocks(body) else {}
+    return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, urls)
 
 
 def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
@@ -140,14 +141,8 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
         options: What is asked for. Betas that the user lists do not count as the package's.
         model: The model on its cloud.
     """
-    asked = {
-        "context_management": options.context_management,
-        "thinking": asked_thinking(options, model),
-        **options.model_kwargs,
-        "messages": [],
-    }
-    own = {*prepare_tools(options, model).betas, *_needed_betas(asked, options)}
-    return frozenset(own - set(_users_betas(options)) - options.refused)
+    betas = build_request([HumanMessage(".")], options, model).betas
+    return frozenset(betas) - frozenset(_users_betas(options))
 
 
 def dump_json(body: JsonObject) -> bytes:

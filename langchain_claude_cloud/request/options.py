@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -85,11 +85,11 @@ class MessagesRequest:
         betas: The betas to send: the user's first, each once.
         notices: What was left out or changed, one line each.
         names: What its tools are called in it: an answer calls them by those names.
-        urls: The URLs of images and documents in it, each once.
+        urls: The URLs of images and documents in it; of each, whether the user has sent it last.
     """
 
     body: JsonObject
     betas: tuple[str, ...]
     notices: tuple[str, ...]
     names: ToolNames = NO_NAMES
-    urls: tuple[str, ...] = ()
+    urls: Mapping[str, bool] = field(default_factory=dict)

@@ -44,7 +44,7 @@ def _body(*urls: str) -> dict[str, Any]:
 def _get(media: CallMedia, body: dict[str, Any], limit: int = 30_000_000) -> Fetch | None:
     """Return what a call's media has to fetch, and give it a picture for each."""
     urls = [block["source"]["url"] for block in body["messages"][0]["content"]]
-    steps = media.get(body, urls, limit, Timeouts())
+    steps = media.get(body, dict.fromkeys(urls, True), limit, Timeouts())
     step = next(steps, None)
     if step is None:
         return None

@@ -13,7 +13,7 @@ from test_request_blocks import PDF, PNG, b64
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
-from langchain_claude_cloud.request.messages.media import find_url_sources, inline_sources
+from langchain_claude_cloud.request.messages.media import find_urls, inline_sources
 
 BASE = "https://example.org"
 
@@ -39,8 +39,12 @@ def request() -> MessagesRequest:
 
 
 def test_urls_are_found_once_each() -> None:
-    """In tool results and in documents, too."""
-    assert request().urls == (f"{BASE}/a.png", f"{BASE}/b.pdf", f"{BASE}/deep.png")
+    """In tool results and in documents, too; what a tool returned can be done without."""
+    assert request().urls == {
+        f"{BASE}/a.png": True,
+        f"{BASE}/b.pdf": False,
+        f"{BASE}/deep.png": True,
+    }
 
 
 @pytest.mark.peer_defect(
@@ -58,7 +62,7 @@ def test_urls_are_replaced_by_content() -> None:
     }
     filled = inline_sources(given, fetched)
     assert given == before
-    assert not any(find_url_sources(message["content"]) for message in filled["messages"])
+    assert not find_urls(filled)
     image = {"type": "base64", "media_type": "image/png", "data": PNG}
     assert filled["messages"][0]["content"][1] == {"type": "image", "source": image}
     result, document, same, plain = filled["messages"][2]["content"]

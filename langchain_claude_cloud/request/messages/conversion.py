@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
@@ -27,7 +26,6 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_text,
     without_leftovers,
 )
-from langchain_claude_cloud.request.messages.media import find_url_sources
 from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
     result_blocks,
@@ -68,13 +66,11 @@ class Conversation:
         system: The system prompt: a string, text blocks, or None.
         messages: The turns.
         notices: What was moved or left out, one line each.
-        urls: The URLs of its images and documents, each once.
     """
 
     system: str | list[JsonObject] | None
     messages: list[JsonObject]
     notices: tuple[str, ...]
-    urls: tuple[str, ...]
 
 
 def convert_messages(
@@ -178,9 +174,7 @@ class _ConversationBuilder:
             self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
         messages = [turn.wire() for turn in turns]
         system = self.prompt.wire()["content"] if self.prompt.content else None
-        asked = (turn.content for turn in turns if turn.role == "user" and not turn.plain)
-        urls = tuple(dict.fromkeys(chain.from_iterable(map(find_url_sources, asked))))
-        return Conversation(system, messages, tuple(self.notices), urls)
+        return Conversation(system, messages, tuple(self.notices))
 
     def add_user(self, message: BaseMessage, position: int) -> None:
         """Add a user's message, or the result of a tool."""

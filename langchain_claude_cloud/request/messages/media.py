@@ -181,23 +181,18 @@ def _shown(url: str) -> str:
     return repr(url if len(url) <= 80 else f"{url[:80]}...")  # noqa: PLR2004  one line
 
 
-def find_url_sources(content: object) -> list[str]:
-    """Return the URLs of the images and documents in a content of the API's, in order.
+def find_urls(body: JsonObject) -> dict[str, bool]:
+    """Return the URLs of the images and documents in a body, in order.
 
-    Args:
-        content: Text or blocks; media may be nested in tool results and in documents.
+    Returns:
+        Of each, whether the user has sent it last, so that a call makes no sense without it.
+        What tools returned, and what was said earlier, is not.
     """
-    return [url for url, *_ in _places(content)]
-
-
-def needed_urls(body: JsonObject) -> frozenset[str]:
-    """Return the URLs of what the user has sent last, without which a call makes no sense.
-
-    Args:
-        body: A Messages API body. What tools returned, and what was said earlier, is not in it.
-    """
-    places = _places(_last_of_user(body).get("content"), needed=True)
-    return frozenset(url for url, _, _, needed in places if needed)
+    last, found = _last_of_user(body), dict[str, bool]()
+    for message in body["messages"]:
+        for url, _, _, needed in _places(message["content"], needed=message is last):
+            found[url] = found.get(url, False) or needed
+    return found
 
 
 def inline_sources(
