@@ -41,6 +41,8 @@ _IMAGE_URLS: Final = ("image_url", "input_image")
 _DOCUMENTS: Final = ("document", "file", "input_file", "media", "text-plain")
 _CHECKED_SOURCES: Final = ("base64", "file", "url")
 _DATA_KEYS: Final = ("base64", "data", "file_data")
+_URL_KEYS: Final = ("url", "file_url", "file_uri", "image_url")
+_HOLDERS: Final = ("file", "image_url")
 _TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block of OpenAI's which does not say it."""
 
@@ -63,24 +65,10 @@ THINKING: Final = ("thinking", "redacted_thinking")
 TEXTS: Final = ("text", "input_text", "output_text")
 """The types of blocks that hold text, of Anthropic's and of OpenAI's."""
 
-_OF_ANSWERS: Final = (
-    "reasoning",
-    "refusal",
-    "server_tool_use",
-    "server_tool_call",
-    "server_tool_result",
-    "mcp_tool_use",
-    "mcp_tool_result",
-    "advisor_tool_result",
-    "web_search_tool_result",
-    "web_fetch_tool_result",
-    "code_execution_tool_result",
-    "bash_code_execution_tool_result",
-    "text_editor_code_execution_tool_result",
-    "tool_search_tool_result",
-)
-"""Blocks of answers that users' turns and tools' results may not hold. The content of one agent's
-answer often becomes a HumanMessage for another, or the result of a tool."""
+_OF_ANSWERS: Final = ("reasoning", "refusal", "server_tool_use", "server_tool_call", "mcp_tool_use")
+"""Blocks of answers that users' turns and tools' results may not hold, as the results of the API's
+own tools. The content of one agent's answer often becomes a HumanMessage for another, or the
+result of a tool."""
 
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 MEDIA: Final = ("image", *_IMAGE_URLS, *_DOCUMENTS, *_UNSUPPORTED)
@@ -140,8 +128,13 @@ def convert_block(block: JsonObject) -> JsonObject | None:
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     kind = block.get("type")
-    convert = _CONVERTERS.get(kind, without_leftovers) if isinstance(kind, str) else _untyped
-    return convert(block)
+    if not isinstance(kind, str):
+        return _untyped(block)
+    if kind in _REFUSED:
+        raise InvalidInputError(_REFUSED[kind].format(kind))
+    return (
+        None if kind.endswith("_tool_result") else _CONVERTERS.get(kind, without_leftovers)(block)
+    )
 
 
 def convert_blocks(
@@ -220,10 +213,12 @@ def _untyped(block: JsonObject) -> JsonObject | None:
 
 def _media(block: JsonObject, *, image: bool) -> JsonObject:
     """Convert an image or a document of Anthropic's form, of LangChain's or of OpenAI's."""
-    source, file = block.get("source"), block.get("file")
+    source = block.get("source")
     if isinstance(source, dict) and block["type"] in _DETAILS:
         return {**without_leftovers(block), "source": _native_source(source, image=image)}
-    block = {**block, **file} if isinstance(file, dict) else block
+    for key in _HOLDERS:
+        held = block.get(key)
+        block = {**block, **held} if isinstance(held, dict) else block
     source = _source(block, image=image)
     kind = "image" if image or source.get("media_type") in IMAGE_TYPES else "document"
     details = _found(block, _DETAILS[kind])
@@ -231,14 +226,6 @@ def _media(block: JsonObject, *, image: bool) -> JsonObject:
     if filename:
         details.setdefault("title", filename)
     return {"type": kind, "source": source, **details}
-
-
-def _image_url(block: JsonObject) -> JsonObject:
-    given = block.get("image_url")
-    url = given.get("url") if isinstance(given, dict) else given
-    if not isinstance(url, str):
-        raise InvalidInputError("an image_url block needs a URL under image_url.url.")
-    return _media({**block, "url": url}, image=True)
 
 
 def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
@@ -251,7 +238,7 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
     """Return the source for what a block holds, or Anthropic's own source, of any form."""
     media_type = held.get("mime_type", held.get("media_type"))
     data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
-    url = held.get("url") or held.get("file_url") or held.get("file_uri")
+    url = next((held[key] for key in _URL_KEYS if held.get(key)), None)
     text = held.get("text")
     if text is None and held.get("source_type") == "text":
         text = url  # version 0 keeps the text of a file under either key
@@ -266,7 +253,8 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
             f"file id {held.get('file_id') or held.get('id')!r}: there is no Files API on Vertex "
             "AI and Amazon Bedrock. Read the file and pass its content as base64."
         )
-    raise InvalidInputError(f"this {held['type']} block has no base64, url or text.")
+    wanted = "URL under image_url.url" if "image_url" in held else "base64, url or text"
+    raise InvalidInputError(f"this {held['type']} block has no {wanted}.")
 
 
 def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
@@ -279,20 +267,6 @@ def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
                 if holder.get(key) is not None:
                     found.setdefault(key, holder[key])
     return found
-
-
-def _refuse(block: JsonObject) -> JsonObject:
-    raise InvalidInputError(
-        f"Claude does not take {block['type']} blocks. It reads text, images (PNG, JPEG, GIF, "
-        "WebP), PDF documents and plain text; transcribe or describe the rest."
-    )
-
-
-def _refuse_call(block: JsonObject) -> JsonObject:
-    raise InvalidInputError(
-        f"a {block['type']} block belongs into an AIMessage: the API takes tool calls from the "
-        "assistant only. Pass on the text of an answer, AIMessage.text, instead of its content."
-    )
 
 
 def nothing(block: JsonObject) -> None:
@@ -325,22 +299,28 @@ def _guarded(block: JsonObject) -> JsonObject | None:
     raise InvalidInputError("a guard_content block must hold a text or an image.")
 
 
-def _hollow(block: JsonObject) -> JsonObject:
-    raise InvalidInputError(f"a {block['type']} block must hold a block under 'value'.")
-
-
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     **dict.fromkeys(TEXTS, convert_text),
-    "image": partial(_media, image=True),
-    **dict.fromkeys(_IMAGE_URLS, _image_url),
+    **dict.fromkeys(("image", *_IMAGE_URLS), partial(_media, image=True)),
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
     "search_result": _search_result,
-    "non_standard": _hollow,
     "guard_content": _guarded,
     **dict.fromkeys((*THINKING, *_OF_ANSWERS), nothing),
-    **dict.fromkeys(("tool_use", "tool_call", "invalid_tool_call"), _refuse_call),
-    **dict.fromkeys(_UNSUPPORTED, _refuse),
 }
+_REFUSED: Final = {
+    "non_standard": "a {} block must hold a block under 'value'.",
+    **dict.fromkeys(
+        ("tool_use", "tool_call", "invalid_tool_call"),
+        "a {} block belongs into an AIMessage: the API takes tool calls from the assistant only. "
+        "Pass on the text of an answer, AIMessage.text, instead of its content.",
+    ),
+    **dict.fromkeys(
+        _UNSUPPORTED,
+        "Claude does not take {} blocks. It reads text, images (PNG, JPEG, GIF, WebP), PDF "
+        "documents and plain text; transcribe or describe the rest.",
+    ),
+}
+"""What is said of blocks that cannot be sent, by their types."""
 
 
 def convert_citations(given: object) -> list[JsonObject]:
