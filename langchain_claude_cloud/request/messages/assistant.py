@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -71,7 +70,7 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
     metadata, convert = message.response_metadata, _claude_block
     if not is_claude(metadata):
         message, convert = _without_private(message), _foreign_block
-    content, calls = content_of(message), MessageCalls.read(message, names)
+    content, calls = content_of(message), MessageCalls(message, names)
     blocks = convert_blocks(content, partial(convert, calls=calls)) + calls.remaining()
     return Turn(
         "assistant",
@@ -238,54 +237,43 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
 }
 
 
-@dataclass(slots=True)
 class MessageCalls:
     """The tool calls of one message, and which of them have their block already.
 
-    Attributes:
+    Args:
+        message: The message.
         names: What the tools are called in the request.
-        known: LangChain's calls, valid and invalid, by id.
-        parsed: Whether LangChain's own lists are the truth: a call that only content knows
-            was then removed by somebody.
+
+    Raises:
+        InvalidInputError: A call without an id, or two with the same.
+
+    Attributes:
         unanswered: See `Turn.unanswered`.
-        converted: Ids that have their block.
         server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
-    names: ToolNames
-    known: dict[str, ToolCall | InvalidToolCall] = field(default_factory=dict)
-    parsed: bool = False
-    unanswered: dict[str, str | None] = field(default_factory=dict)
-    converted: set[str] = field(default_factory=set)
-    server_names: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, message: AIMessage, names: ToolNames) -> MessageCalls:
-        """Read the calls of a message.
-
-        Args:
-            message: The message.
-            names: What the tools are called in the request.
-
-        Raises:
-            InvalidInputError: A call without an id, or two with the same.
-        """
-        known: dict[str, ToolCall | InvalidToolCall] = {}
+    def __init__(self, message: AIMessage, names: ToolNames) -> None:
+        self.unanswered: dict[str, str | None] = {}
+        self.server_names: dict[str, str] = {}
+        self._names = names
+        # LangChain's calls, valid and invalid, by id. One that has its block is None.
+        self._waiting: dict[str, ToolCall | InvalidToolCall | None] = {}
         for call in message.tool_calls:
             call_id = call.get("id")
             if not call_id and not call["name"]:
                 continue  # what other integrations make of a server tool's stream
             if not call_id:
                 raise _refuse_without_id(call["name"])
-            if call_id in known:
+            if call_id in self._waiting:
                 raise InvalidInputError(f"two tool calls have the same id, {call_id!r}.")
-            known[call_id] = call
+            self._waiting[call_id] = call
         for broken in message.invalid_tool_calls:
             if broken["id"]:  # one without cannot be answered; the rest of its turn goes back
-                known.setdefault(broken["id"], {**broken, "type": "invalid_tool_call"})
-        # Only a model integration leaves metadata.
-        parsed = bool(known) or bool(message.response_metadata.keys() - {"output_version"})
-        return cls(names, known, parsed)
+                self._waiting.setdefault(broken["id"], {**broken, "type": "invalid_tool_call"})
+        # Only a model integration leaves metadata. Then LangChain's own lists are the truth: a
+        # call that only content knows was removed by somebody.
+        metadata = message.response_metadata.keys() - {"output_version"}
+        self._is_parsed = bool(self._waiting) or bool(metadata)
 
     def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
@@ -298,25 +286,21 @@ class MessageCalls:
             if block.get("name") and block.get("type") in ("tool_use", "tool_call"):
                 raise _refuse_without_id(block["name"])
             return None
-        if call_id in self.converted:
-            return None
-        if call_id in self.known:
-            return self._tool_use(call_id, self.known[call_id], block)
-        if self.parsed:
+        if call_id in self._waiting:
+            call = self._waiting[call_id]
+            return None if call is None else self._tool_use(call_id, call, block)
+        if self._is_parsed:
             self.unanswered[wire_id(call_id)] = None
         return self._tool_use(call_id, {**block, "args": _arguments(block)}, block)
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
-        return [
-            self._tool_use(call_id, call, {})
-            for call_id, call in self.known.items()
-            if call_id not in self.converted
-        ]
+        waiting = [(call_id, call) for call_id, call in self._waiting.items() if call is not None]
+        return [self._tool_use(call_id, call, {}) for call_id, call in waiting]
 
     def _tool_use(self, call_id: str, call: Mapping[str, object], block: JsonObject) -> JsonObject:
         """Return the block of a call; one whose arguments are no object is invalid."""
-        self.converted.add(call_id)
+        self._waiting[call_id] = None
         name, arguments = str(call.get("name") or ""), call.get("args")
         if not isinstance(arguments, dict) or call.get("type") == "invalid_tool_call":
             error = call.get("error") or "The arguments are not valid JSON."
@@ -325,8 +309,8 @@ class MessageCalls:
         wire = {
             "type": "tool_use",
             "id": wire_id(call_id),
-            "name": self.names.wire_name(name),
-            "input": self.names.wire_input(name, arguments),
+            "name": self._names.wire_name(name),
+            "input": self._names.wire_input(name, arguments),
         }
         extras = block.get("extras")
         held = {**extras, **block} if isinstance(extras, dict) else block

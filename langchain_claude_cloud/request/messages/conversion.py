@@ -30,7 +30,13 @@ from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
     result_blocks,
 )
-from langchain_claude_cloud.request.messages.turns import COMPACTION, Role, Turn, finish_turns
+from langchain_claude_cloud.request.messages.turns import (
+    COMPACTION,
+    Role,
+    Turn,
+    finish_turns,
+    is_server_block,
+)
 from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
@@ -46,13 +52,13 @@ _UNREADABLE: Final = (AttributeError, LookupError, RecursionError, TypeError, Va
 TOOL_CHANGES: Final = ("tool_addition", "tool_removal")
 """Blocks that change the tools in the middle of a conversation; in system turns only."""
 
-_BETA_TOOLS: Final = {"advisor": "advisor-tool-", "mcp": "mcp-client-"}
-_BETA_BLOCKS: Final = {
-    "advisor_tool_result": _BETA_TOOLS["advisor"],
+_BETAS: Final = {
+    **dict.fromkeys(("advisor", "advisor_tool_result"), "advisor-tool-"),
     "fallback": "server-side-fallback-",
-    **dict.fromkeys(("mcp_tool_use", "mcp_tool_result", "mcp_tool_listing"), _BETA_TOOLS["mcp"]),
+    **dict.fromkeys(("mcp", "mcp_tool_use", "mcp_tool_result", "mcp_tool_listing"), "mcp-client-"),
 }
-"""Blocks of answers that the API knows only in requests with a beta, and what that starts with.
+"""Blocks of answers, and tools that they call, which the API knows only in requests with a beta,
+and what that starts with.
 
 "Input tag 'mcp_tool_use' found using 'type' does not match any of the expected tags" (400).
 """
@@ -161,6 +167,12 @@ class _ConversationBuilder:
         if self.waiting is not None:
             self._place_waiting()
         turns = finish_turns(self.turns, self.notices)
+        if not all(turn.content for turn in turns if turn.role == "assistant"):
+            self.turns = []
+            for turn in turns:
+                self._add(turn)
+            self._place_waiting()
+            turns = self.turns
         if not turns:
             raise InvalidInputError(
                 "there is no message to answer: add a HumanMessage (system messages alone are "
@@ -190,13 +202,9 @@ class _ConversationBuilder:
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         turn = convert_assistant(message, self.names, position)
-        if not self.with_thinking:
-            turn.content = [block for block in turn.content if block["type"] not in THINKING]
-        if not _RARE_BLOCKS.isdisjoint([block["type"] for block in turn.content]):
-            turn.content = self._taken_blocks(turn.content, position)
-        if turn.content:
-            self._place_waiting()
-            self._open("assistant", position).extend(turn)
+        taken = (self._taken(block, position) for block in turn.content)
+        turn.content = [block for block in taken if block is not None]
+        self._add(turn)
 
     def add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
@@ -211,35 +219,40 @@ class _ConversationBuilder:
             )
             self._add_to_prompt(turn, inside if self.turns else None)
         else:
-            self.waiting = self.waiting or Turn("system", position)
-            self.waiting.content += blocks
+            self._add(turn)
 
-    def _taken_blocks(self, content: list[JsonObject], position: int) -> list[JsonObject]:
-        """Return an answer's blocks as this request takes them.
+    def _taken(self, block: JsonObject, position: int) -> JsonObject | None:
+        """Return an answer's block as this request takes it; None if it does not.
 
         A thread that began at the API itself has blocks of features that the clouds do not serve.
         """
-        taken: list[JsonObject] = []
-        for block in content:
-            kind = block["type"]
-            beta = _BETA_BLOCKS.get(kind)
-            if kind == "server_tool_use":
-                beta = _BETA_TOOLS.get(str(block.get("name")))
-            if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
-                marker = block.get("cache_control")
-                summary = {"type": "text", "text": block.get("content") or ""}
-                text = convert_text({**summary, "cache_control": marker})
-                taken += [] if text is None else [text]
-                told = f"the compaction in messages[{position}] is sent as text"
-                self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
-            elif beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
-                taken.append(block)
-            else:
-                self.notices.append(
-                    f"a {kind} block in messages[{position}] is left out: it needs a beta "
-                    f"({beta}...) that the request does not list"
-                )
-        return taken
+        kind = block["type"]
+        beta = _BETAS.get(str(block.get("name")) if kind == "server_tool_use" else kind)
+        if kind in THINKING:
+            return block if self.with_thinking else None
+        if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
+            told = f"the compaction in messages[{position}] is sent as text"
+            self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
+            summary = {"type": "text", "text": block.get("content") or ""}
+            return convert_text({**summary, "cache_control": block.get("cache_control")})
+        if beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
+            return block
+        self.notices.append(
+            f"a {kind} block in messages[{position}] is left out: it needs a beta ({beta}...) that "
+            "the request does not list"
+        )
+        return None
+
+    def _add(self, turn: Turn) -> None:
+        """Add a turn where the API takes it; an assistant's without content is skipped."""
+        if turn.role == "system":
+            self.waiting = self.waiting or Turn("system", turn.position)
+            self.waiting.content += turn.content
+        elif turn.role == "user":
+            self._open("user", turn.position).extend(turn)
+        elif turn.content:
+            self._place_waiting()
+            self._open("assistant", turn.position).extend(turn)
 
     def _open(self, role: Role, position: int) -> Turn:
         """Return the turn that is open, or a new one of that role."""
@@ -289,18 +302,20 @@ class _ConversationBuilder:
         return Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True)
 
     def _check_prefill(self, last: Turn) -> None:
-        """Refuse a conversation that ends with the assistant, if the model does not go on there."""
-        takes_it = self.model.capabilities.prefill or not self.model.known
-        if not takes_it and not last.is_continued_by_the_api():
+        """Refuse a conversation that ends with the assistant, if the model does not go on there.
+
+        After a pause the API takes up its own turn again, which is no prefill. A compaction at the
+        end is a pause, whatever came with it
+        (https://platform.claude.com/docs/en/build-with-claude/compaction-threshold).
+        """
+        kind = last.content[-1]["type"]
+        is_paused = last.paused or is_server_block(kind) or kind == COMPACTION
+        if not (is_paused or self.model.capabilities.prefill or not self.model.known):
             raise InvalidInputError(
                 f"messages[{last.position}]: the conversation ends with an AIMessage, which "
                 f"{self.model.info.name} does not continue (prefill). End with a HumanMessage; to "
                 "shape the answer, use with_structured_output or the system prompt."
             )
-
-
-_RARE_BLOCKS: Final = frozenset({COMPACTION, "server_tool_use", *_BETA_BLOCKS})
-"""Blocks that not every request may hold."""
 
 
 def _system_block(block: JsonObject) -> JsonObject | None:

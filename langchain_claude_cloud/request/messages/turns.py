@@ -63,16 +63,6 @@ class Turn:
         self.unanswered |= turn.unanswered
         self.paused = turn.paused
 
-    def is_continued_by_the_api(self) -> bool:
-        """Whether a request may end with this assistant turn on every model.
-
-        After a pause the API takes up its own turn again, which is no prefill. A compaction at the
-        end is a pause, whatever came with it
-        (https://platform.claude.com/docs/en/build-with-claude/compaction-threshold).
-        """
-        last = self.content[-1]["type"] if self.content else ""
-        return self.paused or _is_server_block(last) or last == COMPACTION
-
     def ends_with_server_result(self) -> bool:
         """Whether this is an assistant's turn that ends with a result of the API's own tools.
 
@@ -96,7 +86,7 @@ class Turn:
         return {"role": self.role, "content": self.content[0]["text"] if is_text else self.content}
 
 
-def _is_server_block(kind: str) -> bool:
+def is_server_block(kind: str) -> bool:
     """Whether a block is a server tool's call or result."""
     return kind in _SERVER_CALLS or kind.endswith("_tool_result")
 
@@ -110,7 +100,8 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
         notices: Gets a line for each result that is left out.
 
     Returns:
-        The turns, alternating, with one more where the last call still lacked its result.
+        The turns, with one more where the last call still lacked its result. Nothing may be
+        left of an assistant's.
 
     Raises:
         InvalidInputError: A call without a result, or a result without a call.
@@ -130,23 +121,7 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
         if turn.role == "assistant":
             _match_server_blocks(turn, following, called)
             _trim_end(turn, is_last=following is None)
-    kept = [turn for turn in paired if turn.content or turn.role != "assistant"]
-    return kept if len(kept) == len(paired) else _alternating(kept)
-
-
-def _alternating(turns: list[Turn]) -> list[Turn]:
-    """Return turns so that roles alternate where assistant turns were left out."""
-    alternating: list[Turn] = []
-    for turn in turns:
-        # Only the assistant may follow a system turn, so that moves behind the user's.
-        moves = bool(alternating) and (alternating[-1].role, turn.role) == ("system", "user")
-        system = [alternating.pop()] if moves else []
-        if alternating and alternating[-1].role == turn.role:
-            alternating[-1].extend(turn)
-        else:
-            alternating.append(turn)
-        alternating += system
-    return alternating
+    return paired
 
 
 def _trim_end(turn: Turn, *, is_last: bool) -> None:
@@ -174,7 +149,7 @@ def _match_server_blocks(turn: Turn, following: Turn | None, called: set[str]) -
         kind = block["type"]
         if kind in _SERVER_CALLS:
             called.add(str(block.get("id")))
-        elif _is_server_block(kind):
+        elif is_server_block(kind):
             call_id = str(block.get("tool_use_id"))
             if call_id not in called:
                 continue
