@@ -15,7 +15,7 @@ from http_fakes import Exchange, Server, pump
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ConfigurationError, ConnectionFailedError
-from langchain_claude_cloud.platform.http.environment import tls_context
+from langchain_claude_cloud.platform.http.environment import Certificates, tls_context
 from langchain_claude_cloud.platform.http.pool import close_pools
 
 ENDPOINT = "https://cloud.test"
@@ -120,11 +120,11 @@ def test_certificates_that_are_none_are_named(
     (tmp_path / "empty.pem").write_text("")
     monkeypatch.setenv(variable, str(tmp_path / "empty.pem"))
     with pytest.raises(ConfigurationError, match=variable):
-        tls_context()
+        tls_context(Certificates.of_process())
 
 
 def test_a_folder_of_certificates_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As requests reads one; what was trusted before still is."""
-    bundled = len(tls_context().get_ca_certs())
+    bundled = len(tls_context(Certificates.of_process()).get_ca_certs())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    assert len(tls_context().get_ca_certs()) == bundled
+    assert len(tls_context(Certificates.of_process()).get_ca_certs()) == bundled

@@ -27,8 +27,9 @@ def _load() -> None:
     importlib.import_module("langchain_claude_cloud.platform.http.async_transport")
     with suppress(ConfigurationError):  # It may not be needed; if it is, that says so.
         from langchain_claude_cloud.platform.http.environment import (  # noqa: PLC0415  httpx
+            Certificates,
             tls_context,
         )
 
-        tls_context()
+        tls_context(Certificates.of_process())
     _loaded[0] = True

@@ -112,7 +112,7 @@ class LoopTransport(AiohttpTransport):
             response.stream = response.extensions["loop_body"] = LoopBody(exchange.response)
         return response
 
-    async def retire(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections that are not in use, and the others after use."""
         loop_state().sessions.discard(self._session)
         self._connector.retire()

@@ -79,20 +79,13 @@ def _changed_at(path: str) -> int:
         return 0
 
 
-def tls_context(certificates: Certificates | None = None) -> ssl.SSLContext:
+@lru_cache(_MOST_CONTEXTS)
+def tls_context(trusted: Certificates) -> ssl.SSLContext:
     """Return the TLS context for some certificates, made on first use (20-50 ms of CPU).
-
-    Args:
-        certificates: What is trusted; None for what the environment says.
 
     Raises:
         ConfigurationError: They cannot be loaded.
     """
-    return _new_context(certificates or Certificates.of_process())
-
-
-@lru_cache(_MOST_CONTEXTS)
-def _new_context(trusted: Certificates) -> ssl.SSLContext:
     try:
         context = httpx.create_ssl_context(trust_env=True)
         for path in trusted.added:
@@ -146,7 +139,8 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
     if url is None:
         return None
     try:
-        proxy = httpx.Proxy(url, ssl_context=tls_context() if url.startswith("https:") else None)
+        context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
+        proxy = httpx.Proxy(url, ssl_context=context)
     except (ValueError, httpx.InvalidURL):
         # Not the URL itself: it may hold a password.
         raise ConfigurationError(

@@ -32,6 +32,7 @@ from langchain_claude_cloud.platform.fetch_policy import (
 from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 from langchain_claude_cloud.platform.http.connector import LookUp, look_up
 from langchain_claude_cloud.platform.http.environment import (
+    Certificates,
     proxy_for,
     tls_context,
 )
@@ -137,7 +138,8 @@ class MediaFetcher:
         headers = {"user-agent": USER_AGENT, "accept": _ACCEPT, "accept-encoding": "identity"}
         timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
-        transport = LoopTransport(tls_context(), look_up=self._pinned(addresses))
+        context = tls_context(Certificates.of_process())
+        transport = LoopTransport(context, look_up=self._pinned(addresses))
         try:
             response = await transport.handle_async_request(request)
             try:
@@ -147,7 +149,7 @@ class MediaFetcher:
             finally:
                 await response.aclose()
         finally:
-            await transport.retire()
+            await transport.aclose()
 
     def _pinned(self, addresses: Sequence[str]) -> LookUp:
         async def known(_: str, port: int) -> list[tuple[str, int]]:

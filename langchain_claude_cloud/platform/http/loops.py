@@ -20,9 +20,9 @@ from langchain_claude_cloud.platform.concurrency import shared_lock
 
 if TYPE_CHECKING:
     import aiohttp
+    import httpx
 
-    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-    from langchain_claude_cloud.platform.http.pool import PoolKey, SocksTransport
+    from langchain_claude_cloud.platform.http.pool import PoolKey
 
 _FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
@@ -41,7 +41,7 @@ class LoopState:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.pools: dict[PoolKey, LoopTransport | SocksTransport] = {}
+        self.pools: dict[PoolKey, httpx.AsyncBaseTransport] = {}
         self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
         self._most_sockets = _FEW_SOCKETS

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import httpcore
 import httpx
@@ -38,9 +38,6 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
-
-if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.http.async_transport import LoopTransport
 
 MOST_POOLS: Final = 64
 """How many endpoints threads keep connections to, and each event loop."""
@@ -71,16 +68,8 @@ class PoolKey(NamedTuple):
     def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
         """Return what connections are made with."""
         url = httpx.URL(self.origin)
-        context = tls_context(self.certificates) if self.certificates is not None else None
+        context = tls_context(self.certificates) if self.certificates else None
         return context, proxy_settings(url.scheme, url.host)
-
-
-class SocksTransport(httpx.AsyncHTTPTransport):
-    """Connections through a SOCKS proxy, which aiohttp does not speak to."""
-
-    async def retire(self) -> None:
-        """Close the connections."""
-        await self.aclose()
 
 
 _thread_pools: dict[PoolKey, ThreadTransport] = {}
@@ -103,13 +92,13 @@ def thread_transport(url: httpx.URL | str, ca_bundle: str | None = None) -> Thre
         if pool is None:
             pool = _thread_pools[key] = ThreadTransport(*key.settings())
             if len(_thread_pools) > MOST_POOLS:
-                _thread_pools.pop(next(iter(_thread_pools))).retire()
+                _thread_pools.pop(next(iter(_thread_pools))).close()
     return pool
 
 
 async def loop_transport(
     url: httpx.URL | str, ca_bundle: str | None = None
-) -> LoopTransport | SocksTransport:
+) -> httpx.AsyncBaseTransport:
     """Return the connections to an endpoint that the running loop's tasks share.
 
     Takes and raises what `thread_transport` does.
@@ -119,15 +108,15 @@ async def loop_transport(
     if pool is None:
         pool = pools[key] = _new_loop_transport(*key.settings())
         if len(pools) > MOST_POOLS:
-            await pools.pop(next(iter(pools))).retire()
+            await pools.pop(next(iter(pools))).aclose()
     return pool
 
 
 def _new_loop_transport(
     context: ssl.SSLContext | None, proxy: httpx.Proxy | None
-) -> LoopTransport | SocksTransport:
-    if proxy is not None and proxy.url.scheme.startswith("socks"):
-        return SocksTransport(verify=context or False, proxy=proxy)
+) -> httpx.AsyncBaseTransport:
+    if proxy is not None and proxy.url.scheme.startswith("socks"):  # which aiohttp does not speak
+        return httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy)
     from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
         LoopTransport,
     )
@@ -146,7 +135,7 @@ def close_pools(endpoint: str | None = None) -> None:
     with _lock:
         closing = _take(_thread_pools, endpoint)
     for pool in closing:
-        pool.retire()
+        pool.close()
 
 
 async def aclose_pools(endpoint: str | None = None) -> None:
@@ -156,7 +145,7 @@ async def aclose_pools(endpoint: str | None = None) -> None:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
     for pool in _take(loop_state().pools, endpoint):
-        await pool.retire()
+        await pool.aclose()
 
 
 def _take(pools: dict[PoolKey, T], endpoint: str | None) -> list[T]:
@@ -197,7 +186,7 @@ class ThreadTransport(httpx.HTTPTransport):
                     connection.close()
         return super().handle_request(request)
 
-    def retire(self) -> None:
+    def close(self) -> None:
         """Close the connections that are not in use, and the others after use."""
         with self._pool._optional_thread_lock:
             self._pool._max_keepalive_connections = 0

@@ -24,7 +24,7 @@ from http_fakes import (
 
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.environment import proxy_for, tls_context
+from langchain_claude_cloud.platform.http.environment import Certificates, proxy_for, tls_context
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
     MOST_POOLS,
@@ -299,11 +299,11 @@ def test_a_proxy_that_is_none_is_refused_without_its_password(
 
 def test_the_tls_context_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It takes tens of milliseconds, and is shared; SSL_CERT_FILE makes another."""
-    assert tls_context() is tls_context()
+    assert tls_context(Certificates.of_process()) is tls_context(Certificates.of_process())
     (tmp_path / "empty.pem").write_text("")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
-        tls_context()
+        tls_context(Certificates.of_process())
 
 
 def _run(server: Server, body: str) -> None:
