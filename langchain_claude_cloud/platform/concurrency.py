@@ -35,10 +35,7 @@ _FIELDS = ("connect", "start", "idle", "total")
 _CLOCK_STEP = 0.01
 T = TypeVar("T")
 V = TypeVar("V")
-_ISSUERS = {
-    "bedrock": "AWS sent no credentials",
-    "vertex": "Google sent no credentials",
-}
+_ISSUERS = {"bedrock": "AWS sent no credentials", "vertex": "Google sent no credentials"}
 _ATTRIBUTE = "_langchain_claude_cloud_flights"
 _Flights: TypeAlias = dict[Hashable, asyncio.Task[Any]]
 

@@ -7,22 +7,19 @@ this machine can reach.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
 from langchain_claude_cloud.errors import RequestTooLargeError
 
 # What `is_global` lets through: protocol assignments (in part, before 3.11.9 and 3.12.4), relays of
 # 6to4, and Azure's wire server, whose address looks public and is answered by the host.
-_CLOSED_V4 = tuple(
-    IPv4Network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
-)
-# The only block of IPv6 that is handed out to networks, less Teredo, ORCHID, benchmarking
-# and the like (2001::/23), documentation, and 6to4, which carries an IPv4 address.
+_CLOSED_V4 = ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
+# Teredo, ORCHID, benchmarking and the like, documentation, and 6to4, which carries an IPv4 address.
+_CLOSED_V6 = ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+_CLOSED = tuple(map(ip_network, (*_CLOSED_V4, *_CLOSED_V6)))
+# The only block of IPv6 that is handed out to networks.
 _GLOBAL_V6 = IPv6Network("2000::/3")
-_CLOSED_V6 = tuple(
-    IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
-)
 # RFC 6052: how an IPv6-only network reaches IPv4. The address within is what counts.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -69,23 +66,12 @@ def is_public(address: str) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    if isinstance(parsed, IPv4Address):
-        return _is_public_v4(parsed)
-    return _is_public_v6(parsed)
-
-
-def _is_public_v4(address: IPv4Address) -> bool:
-    if not address.is_global or address.is_multicast:
+    if parsed in _NAT64:
+        parsed = IPv4Address(parsed.packed[-4:])
+    if isinstance(parsed, IPv6Address) and parsed not in _GLOBAL_V6:
         return False
-    return not any(address in network for network in _CLOSED_V4)
-
-
-def _is_public_v6(address: IPv6Address) -> bool:
-    if address in _NAT64:
-        return _is_public_v4(IPv4Address(address.packed[-4:]))
-    if address.ipv4_mapped is not None or address not in _GLOBAL_V6:
-        return False
-    return address.is_global and not any(address in network for network in _CLOSED_V6)
+    is_closed = any(parsed in network for network in _CLOSED)
+    return parsed.is_global and not parsed.is_multicast and not is_closed
 
 
 def is_address(host: str) -> bool:

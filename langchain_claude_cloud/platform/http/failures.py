@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
-from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,9 +26,6 @@ from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import PlatformRequest
 from langchain_claude_cloud.platform.http.environment import proxy_for
-
-Phase: TypeAlias = Literal["start", "body"]
-"""Whether the response's headers had arrived."""
 
 TRANSPORT_FAILURES = (
     httpx.HTTPError,
@@ -54,19 +50,19 @@ _OTHER_LOOP = (
 )
 
 
-def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> ClaudeCloudError:
+def failure(cause: BaseException, request: PlatformRequest, *, has_begun: bool) -> ClaudeCloudError:
     """Turn what an HTTP client raised into an error of ours, not raised.
 
     Args:
         cause: One of `TRANSPORT_FAILURES`.
         request: What was sent.
-        phase: Whether the response had begun.
+        has_begun: Whether the headers of the response had arrived.
     """
     if is_local_limit(cause):
         make = partial(request.error, LocalLimitError)
         return local_limit(cause, f"for a connection to {request.label}", make)
     if isinstance(cause, _TIMEOUTS):
-        return _timed_out(cause, request, phase)
+        return _timed_out(cause, request, has_begun=has_begun)
     if isinstance(cause, _LOCAL):
         # h11 quotes the header that it refuses, which may be the one with the secret.
         return request.error(
@@ -74,7 +70,7 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
             f"The request to {request.label} cannot be put on the wire "
             f"({type(cause).__name__}). Check base_url and default_headers.",
         )
-    if phase == "body":
+    if has_begun:
         return request.error(
             StreamInterruptedError,
             f"{request.label} broke off in the middle of its response{_reason(cause)}. What "
@@ -83,7 +79,9 @@ def failure(cause: BaseException, request: PlatformRequest, phase: Phase) -> Cla
     return _not_connected(cause, request)
 
 
-def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> ClaudeCloudError:
+def _timed_out(
+    cause: BaseException, request: PlatformRequest, *, has_begun: bool
+) -> ClaudeCloudError:
     """Say what was waited for, how long, and what to do if that was not long enough."""
     limits, may_be_written = request.timeouts, False
     if isinstance(cause, httpx.ConnectTimeout):
@@ -96,9 +94,9 @@ def _timed_out(cause: BaseException, request: PlatformRequest, phase: Phase) -> 
         name, happened = "start", "There was no free connection to {} for"
         remedy = "Do less at once, or raise the limit of a client of your own."
     else:
-        name, happened = ("start", "{} did not begin to answer for")
-        if phase == "body":
-            name, happened = ("idle", "{} went silent in mid-answer for")
+        name, happened = "start", "{} did not begin to answer for"
+        if has_begun:
+            name, happened = "idle", "{} went silent in mid-answer for"
         may_be_written, remedy = not request.is_stream, "Raise {}."
         if may_be_written:
             remedy = "Raise {}, or use stream, where the parts of a long answer arrive earlier."
@@ -160,7 +158,7 @@ def client_failure(cause: Exception, request: PlatformRequest) -> ClaudeCloudErr
         body = response.content if response.is_stream_consumed else b""
         return request.refusal(response.status_code, dict(response.headers), body)
     if isinstance(cause, TRANSPORT_FAILURES):
-        return failure(cause, request, "start")
+        return failure(cause, request, has_begun=False)
     text = clean(str(cause), _SHOWN)
     is_of_loop = isinstance(cause, RuntimeError) and "loop" in text
     return request.error(

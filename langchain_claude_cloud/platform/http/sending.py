@@ -278,7 +278,7 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         try:
             piece = self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._request, "body")
+            broken = failure(cause, self._request, has_begun=True)
         else:
             self._left -= len(piece)
             if self._left < 0:
@@ -369,7 +369,7 @@ class AsyncByteStream(
         try:
             piece = await self._read(timeouts.bounded(timeouts.idle))
         except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._request, "body")
+            broken = failure(cause, self._request, has_begun=True)
         else:
             self._resumed = monotonic()
             self._left -= len(piece)
