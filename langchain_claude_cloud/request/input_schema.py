@@ -8,8 +8,8 @@ Model Context Protocol often use those to say which arguments go together.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -23,6 +23,7 @@ _UNIONS: Final = {
     "anyOf": "at least one of these must hold",
     "oneOf": "exactly one of these must hold",
 }
+_CONSEQUENCES: Final = {"then": "if", "else": "unless"}
 _ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "if", "then", "else", "type")
 
 
@@ -41,12 +42,11 @@ class InputSchema:
     notes: tuple[str, ...]
 
 
-def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema:
+def read_input_schema(given: object) -> InputSchema:
     """Return the schema of a tool's arguments as the API takes it.
 
     Args:
         given: A JSON schema of any draft, or nothing; not changed.
-        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
@@ -55,28 +55,28 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
         given = {}
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
-    wire, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
+    wire, notes = rewrite_schema(dict(given), "input_schema")
     definitions = wire.pop("$defs", {})
     root = resolve_root(wire, definitions)
     kind = root.get("type", "object")
+    merged = _Reader(definitions).read(root)
+    problem = None
     if "object" not in (kind if isinstance(kind, list) else [kind]):
+        problem = f"of type {kind!r}"
+    elif not merged.is_object and any(root.get(key) for key in ("anyOf", "oneOf", "allOf")):
+        problem = "a choice between values that are no objects"
+    if problem:
         raise UnfitSchemaError(
-            f"the input schema is of type {kind!r}, but the arguments of a tool are an object: "
-            "put the value into a property"
+            f"the input schema is {problem}, but the arguments of a tool are an object: put the "
+            "value into a property"
         )
-    merged = _Root(definitions).read(root)
-    if not merged.is_object and any(root.get(key) for key in ("anyOf", "oneOf", "allOf")):
-        raise UnfitSchemaError(
-            "the input schema is a choice between values that are no objects, but the arguments "
-            "of a tool are an object: put the value into a property"
-        )
+    for name in merged.required:
+        merged.properties.setdefault(name, {})
     schema: JsonObject = {"type": "object", "properties": {}}
     schema |= {key: value for key, value in root.items() if key not in _ROOT_ONLY}
-    schema["properties"] = merged.properties | {
-        name: {} for name in merged.required if name not in merged.properties
-    }
+    schema["properties"] = merged.properties
     if merged.required:
-        schema["required"] = list(dict.fromkeys(merged.required))
+        schema["required"] = list(merged.required)
     if definitions:
         schema["$defs"] = definitions
     rules = " ".join(f"{rule[0].upper()}{rule[1:]}." for rule in merged.rules)
@@ -85,83 +85,84 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
 
 
 @dataclass(slots=True)
-class _Root:
-    """What the parts of a root say together.
+class _Part:
+    """What a part of a root says, with the parts within it.
 
     Attributes:
-        definitions: The schemas that they may refer to.
-        alternatives: What each alternative says, by its reference or place: some are alternatives
-            of themselves, and some of many others.
-        properties: What the parts allow for each property.
-        required: Names that are required in any case.
-        rules: Conditions, in words.
-        is_object: Whether any part describes an object.
-        seen: The references that were read.
+        schema: The part itself.
+        properties: What is allowed for each property.
+        required: Names that are required in any case; a set in the order of the schema.
+        rules: Conditions, in words; the same.
+        is_object: Whether it describes an object.
     """
 
-    definitions: Mapping[str, object]
-    alternatives: dict[object, _Root] = field(default_factory=dict)
-    properties: dict[str, object] = field(default_factory=dict)
-    required: list[str] = field(default_factory=list)
-    rules: list[str] = field(default_factory=list)
-    is_object: bool = False
-    seen: set[object] = field(default_factory=set)
+    schema: JsonObject
+    properties: dict[str, object]
+    required: dict[str, None]
+    rules: dict[str, None]
+    is_object: bool
 
-    def read(self, schema: object) -> _Root:
-        """Add what a schema and its alternatives say, and return the root."""
-        reference = schema.get("$ref") if isinstance(schema, dict) else None
-        if reference in self.seen:
-            return self
-        self.seen |= {reference} if reference else set()
-        part = resolve_root(schema, self.definitions)
-        self._allow(part.get("properties") or {})
-        self.required += part.get("required") or ()
-        self.is_object = self.is_object or part.get("type") == "object" or "properties" in part
-        for each in part.get("allOf") or ():
-            self.read(each)
-        for keyword, meaning in _UNIONS.items():
-            if part.get(keyword):
-                self._add_union(part[keyword], meaning)
-        if "if" in part:
-            self._add_condition(part)
-        return self
-
-    def _alternative(self, schema: object) -> _Root:
-        """Return what one alternative says, which is read once."""
-        key = schema.get("$ref", id(schema)) if isinstance(schema, dict) else None
-        if key not in self.alternatives:
-            self.alternatives[key] = _Root(self.definitions, self.alternatives)
-            self.alternatives[key].read(schema)
-        return self.alternatives[key]
-
-    def _allow(self, properties: Mapping[str, object]) -> None:
-        for name, schema in properties.items():
+    def allow(self, part: _Part) -> None:
+        """Allow what another part allows."""
+        for name, schema in part.properties.items():
             self.properties[name] = _either(self.properties.get(name, {}), schema)
+        self.is_object = self.is_object or part.is_object
 
-    def _add_union(self, schemas: list[object], meaning: str) -> None:
-        parts = [resolve_root(schema, self.definitions) for schema in schemas]
-        read = list(map(self._alternative, schemas))
-        for each in read:
-            self._allow(each.properties)
-            self.is_object = self.is_object or each.is_object
-        self.required += [n for n in read[0].required if all(n in each.required for each in read)]
-        phrases = [_in_words(part, frozenset(self.required)) for part in parts]
-        told = [phrase for phrase in dict.fromkeys(phrases) if phrase]
+    def add_union(self, parts: list[_Part], meaning: str) -> None:
+        """Add alternatives: what all of them require is required, the rest is told in words."""
+        for part in parts:
+            self.allow(part)
+        first, *others = (part.required for part in parts)
+        self.required |= {n: None for n in first if all(n in other for other in others)}
+        phrases = dict.fromkeys(_in_words(part.schema, self.required) for part in parts)
+        told = [phrase for phrase in phrases if phrase]
         if len(told) > 1:
             numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
-            self.rules.append(f"of the arguments, {meaning}: {numbered}")
+            self.rules[f"of the arguments, {meaning}: {numbered}"] = None
         elif told and len(parts) == 1:
-            self.rules.append(told[0])
+            self.rules[told[0]] = None
 
-    def _add_condition(self, part: JsonObject) -> None:
-        condition = _in_words(resolve_root(part["if"], self.definitions))
-        for keyword, start in (("then", "if"), ("else", "unless")):
-            schema = resolve_root(part.get(keyword), self.definitions)
-            for name, held in self._alternative(part.get(keyword)).properties.items():
-                self.properties.setdefault(name, held)
-            consequence = _in_words(schema)
-            if condition and consequence:
-                self.rules.append(f"{start} {condition}, then {consequence}")
+    def add_condition(self, condition: _Part, start: str, part: _Part) -> None:
+        """Add what holds if, or unless, another part does."""
+        for name, schema in part.properties.items():
+            self.properties.setdefault(name, schema)
+        told, consequence = _in_words(condition.schema), _in_words(part.schema)
+        if told and consequence:
+            self.rules[f"{start} {told}, then {consequence}"] = None
+
+
+class _Reader:
+    """Reads each part of a root once: some are parts of themselves, and some of many others.
+
+    Args:
+        definitions: The schemas that they may refer to.
+    """
+
+    def __init__(self, definitions: Mapping[str, object]) -> None:
+        self._definitions = definitions
+        self._parts: dict[object, _Part] = {}
+
+    def read(self, schema: object) -> _Part:
+        """Return what a schema says."""
+        key = schema.get("$ref", id(schema)) if isinstance(schema, dict) else None
+        if key in self._parts:
+            return self._parts[key]
+        found = resolve_root(schema, self._definitions)
+        properties, required = found.get("properties") or {}, found.get("required") or ()
+        is_object = found.get("type") == "object" or "properties" in found
+        part = _Part(found, dict(properties), dict.fromkeys(required), {}, is_object)
+        self._parts[key] = part
+        for each in map(self.read, found.get("allOf") or ()):
+            part.allow(each)
+            part.required |= each.required
+            part.rules |= each.rules
+        for keyword, meaning in _UNIONS.items():
+            if found.get(keyword):
+                part.add_union([self.read(each) for each in found[keyword]], meaning)
+        for keyword, start in _CONSEQUENCES.items():
+            if "if" in found and keyword in found:
+                part.add_condition(self.read(found["if"]), start, self.read(found[keyword]))
+        return part
 
 
 def _either(held: object, schema: object) -> object:
@@ -174,7 +175,7 @@ def _either(held: object, schema: object) -> object:
     return held if schema in parts else {"anyOf": [*parts, schema]}
 
 
-def _in_words(schema: JsonObject, known: frozenset[str] = frozenset()) -> str:
+def _in_words(schema: JsonObject, known: Container[str] = ()) -> str:
     """Say what a schema asks of the arguments.
 
     Args:

@@ -92,7 +92,7 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
     if strict is not None:
         wire.setdefault("strict", strict)
     try:
-        read = read_input_schema(wire["input_schema"], keep_titles=isinstance(tool, dict))
+        read = read_input_schema(wire["input_schema"])
     except UnfitSchemaError as error:
         wire.unfit = str(error)
         return wire
