@@ -126,17 +126,10 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
 
 
 def _wrap(schema: JsonObject, name: str) -> JsonObject:
-    definitions: JsonObject = {
-        key: schema[key] for key in ("$defs", "definitions") if key in schema
-    }
-    inner = {key: value for key, value in schema.items() if key not in definitions}
-    return {
-        "title": name,
-        "type": "object",
-        "properties": {VALUE: inner},
-        "required": [VALUE],
-        **definitions,
-    }
+    inner = {key: value for key, value in schema.items() if key != "$defs"}
+    wrapped: JsonObject = {"title": name, "type": "object"}
+    wrapped |= {"properties": {VALUE: inner}, "required": [VALUE]}
+    return wrapped | ({"$defs": schema["$defs"]} if "$defs" in schema else {})
 
 
 def _validator_of(given: JsonObject | type, schema: JsonObject) -> Callable[[Any], Any]:

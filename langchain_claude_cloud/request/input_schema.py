@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema_keywords import (
-    UnfitSchemaError,
-    resolve_root,
-    rewrite_schema,
-)
+from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
+from langchain_claude_cloud.request.schema_references import resolve_root
 
 _UNIONS: Final = {
     "anyOf": "at least one of these must hold",

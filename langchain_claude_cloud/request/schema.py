@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 from functools import reduce
-from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
-from langchain_claude_cloud.request.schema_keywords import (
-    UnfitSchemaError,
+from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
+from langchain_claude_cloud.request.schema_references import (
+    DEFINITIONS,
     every_schema,
+    find_loop,
     resolve_root,
-    rewrite_schema,
 )
-from langchain_claude_cloud.request.schema_references import DEFINITIONS
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
@@ -126,35 +125,21 @@ def _format(schema: JsonObject) -> JsonObject:
 
 
 def is_native(schema: JsonObject) -> bool:
-    """Whether structured outputs can give what a schema asks for.
+    """Whether structured outputs can give what a schema, as `modern_schema` returns it, asks for.
 
     They take no alternatives at the root and no schema that refers to itself, and give no maps. A
     tool's arguments may be all of that.
     """
-    return _is_object(schema) and not has_open_object(schema) and not _refers_to_itself(schema)
+    return (
+        _is_object(schema)
+        and not has_open_object(schema)
+        and not find_loop(schema.get("$defs", {}))
+    )
 
 
 def _is_object(schema: JsonObject) -> bool:
     is_union = "properties" not in schema and any(key in schema for key in _UNIONS)
     return schema.get("type", "object") == "object" and not is_union
-
-
-def _refers_to_itself(schema: JsonObject) -> bool:
-    references = {
-        f"#/{holder}/{name}": _references(part)
-        for holder in DEFINITIONS
-        for name, part in schema.get(holder, {}).items()
-    }
-    try:
-        TopologicalSorter({"#": _references(schema), **references}).prepare()
-    except CycleError:
-        return True
-    return False
-
-
-def _references(schema: object) -> set[str]:
-    found = (part.get("$ref") for part in every_schema(schema))
-    return {reference for reference in found if isinstance(reference, str)}
 
 
 def has_open_object(schema: object) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.config.checks import check_json
@@ -19,22 +19,15 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import (
     DEFINITIONS,
     HOLDING,
+    IN_PLACE,
+    SCHEMA_LISTS,
+    SCHEMA_MAPS,
+    SCHEMAS,
     Holders,
     find_loop,
     follow,
     holders_within,
 )
-
-_SCHEMAS: Final = frozenset(
-    {
-        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
-        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
-    }
-)
-"""Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
-
-_SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-_SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
 
 _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
@@ -55,40 +48,6 @@ _DEEPEST: Final = 60
 
 class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
-
-
-def every_schema(schema: object) -> Iterator[JsonObject]:
-    """Yield a schema and all schemas within it, but for those that are true or false."""
-    waiting = [schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += reversed(part)
-        if not isinstance(part, dict):
-            continue
-        yield part
-        for key, held in part.items():
-            if key in _SCHEMAS or key in _SCHEMA_LISTS:
-                waiting.append(held)
-            elif (key in _SCHEMA_MAPS or key in DEFINITIONS) and isinstance(held, dict):
-                waiting += held.values()
-
-
-def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObject:
-    """Return a rewritten schema with what it refers to at its root put in its place.
-
-    Args:
-        schema: The schema; not changed. True, false and None become one without rules.
-        definitions: The schemas that it may refer to, by name.
-    """
-    found = schema if isinstance(schema, dict) else {}
-    for _ in range(len(definitions)):
-        target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
-        if target is None:
-            break
-        beside = {key: found[key] for key in found if key != "$ref"}
-        found = {**target, **beside} if isinstance(target, dict) else beside
-    return found
 
 
 def rewrite_schema(root: JsonObject, path: str) -> tuple[JsonObject, list[str]]:
@@ -161,11 +120,11 @@ class _Rewriter:
 
     def _keyword(self, key: str, value: object, path: str, depth: int) -> object:
         """Return the value of a keyword in its right form; None to leave it out."""
-        if key in _SCHEMAS:
+        if key in SCHEMAS:
             return self.rewrite(value, path, depth)
-        if key in _SCHEMA_MAPS:
+        if key in SCHEMA_MAPS:
             return self._map(value, path, depth)
-        if key in _SCHEMA_LISTS:
+        if key in SCHEMA_LISTS:
             parts = enumerate(_list(value))
             return [self.rewrite_object(part, f"{path}.{n}", depth) for n, part in parts] or None
         if key == "$ref":
@@ -212,7 +171,7 @@ class _Rewriter:
                 self.definitions[name] = self.rewrite(found, name, 0)
             except UnfitSchemaError as error:
                 self.notes.append(str(error))
-        while loop := find_loop(self.definitions):
+        while loop := find_loop(self.definitions, IN_PLACE):
             self.definitions[loop[0]] = {}
             self.notes.append(f"the definition {loop[0]!r} refers to itself without end")
 

@@ -1,12 +1,14 @@
-"""Follows the references of a JSON schema of any draft, or nearly one."""
+"""Walks the parts of a JSON schema, and follows its references, of any draft or nearly one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Final, TypeAlias
+
+from langchain_claude_cloud.errors.types import JsonObject
 
 DEFINITIONS: Final = ("$defs", "definitions")
 _IDS: Final = ("$id", "id")
@@ -16,8 +18,62 @@ HOLDING: Final = frozenset({*DEFINITIONS, *_IDS})
 Holders: TypeAlias = "tuple[Mapping[str, object], ...]"
 """The schemas that references are looked up in, the best first."""
 
-_IN_PLACE: Final = ("allOf", "anyOf", "else", "if", "not", "oneOf", "then")
+IN_PLACE: Final = frozenset(
+    {"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"}
+)
 """Keywords with schemas for the same value."""
+
+SCHEMAS: Final = frozenset(
+    {
+        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
+"""Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
+
+SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
+
+ANYWHERE: Final = SCHEMAS | SCHEMA_LISTS | SCHEMA_MAPS | {*DEFINITIONS}
+"""All keywords with schemas."""
+
+
+def every_schema(schema: object, keywords: frozenset[str] = ANYWHERE) -> Iterator[JsonObject]:
+    """Yield a schema and all schemas within it, but for those that are true or false.
+
+    Args:
+        schema: The schema.
+        keywords: Those under which schemas are looked for.
+    """
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += reversed(part)
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for key, held in part.items():
+            if key in keywords:
+                is_map = (key in SCHEMA_MAPS or key in DEFINITIONS) and isinstance(held, dict)
+                waiting += held.values() if is_map else [held]
+
+
+def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObject:
+    """Return a rewritten schema with what it refers to at its root put in its place.
+
+    Args:
+        schema: The schema; not changed. True, false and None become one without rules.
+        definitions: The schemas that it may refer to, by name.
+    """
+    found = schema if isinstance(schema, dict) else {}
+    for _ in range(len(definitions)):
+        target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
+        if target is None:
+            break
+        beside = {key: found[key] for key in found if key != "$ref"}
+        found = {**target, **beside} if isinstance(target, dict) else beside
+    return found
 
 
 def holders_within(schema: Mapping[str, object], holders: Holders) -> Holders:
@@ -62,25 +118,22 @@ def follow(reference: str, holders: Holders) -> tuple[object, Mapping[str, objec
     return None, {}
 
 
-def find_loop(definitions: Mapping[str, object]) -> list[str]:
-    """Return definitions that stand for each other in a circle, and so for nothing."""
+def find_loop(definitions: Mapping[str, object], keywords: frozenset[str] = ANYWHERE) -> list[str]:
+    """Return definitions that refer to each other in a circle.
+
+    Args:
+        definitions: Rewritten schemas, by name.
+        keywords: Those under which references count. With `IN_PLACE`, the definitions that are
+            found stand for each other, and so for nothing.
+    """
+    references = {
+        name: [
+            str(each.get("$ref", "")).rpartition("/")[2] for each in every_schema(part, keywords)
+        ]
+        for name, part in definitions.items()
+    }
     try:
-        TopologicalSorter({name: _stands_for(part) for name, part in definitions.items()}).prepare()
+        TopologicalSorter(references).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []
-
-
-def _stands_for(schema: object) -> set[str]:
-    """Return the definitions that a schema also asks of the value itself."""
-    found: set[str] = set()
-    waiting = [schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            found.add(str(part.get("$ref", "")).rpartition("/")[2])
-            waiting += [part.get(key) for key in _IN_PLACE]
-            waiting += (part.get("dependentSchemas") or {}).values()
-        elif isinstance(part, list):
-            waiting += part
-    return found - {""}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema_keywords import every_schema
+from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
