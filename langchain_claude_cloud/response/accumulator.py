@@ -16,16 +16,18 @@ back unchanged, it continues in another message
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
     KINDS,
     Block,
-    CallNames,
     dump_arguments,
 )
+
+if TYPE_CHECKING:
+    from langchain_claude_cloud.request.tool_names import ToolNames
 
 T = TypeVar("T")
 
@@ -100,7 +102,6 @@ class MessageAccumulator(Generic[T]):
         usage: Usage, laid over each other the same way. Each message of a paused answer is a
             request, and billed as one: their counts add up.
         blocks: The content blocks that have something to show, in order.
-        complete: Whether `message_stop` arrived.
         is_paused: Whether the API paused: the next message that is added continues this one.
         names: What the tools of the request are called; None if they have the caller's names.
     """
@@ -115,9 +116,8 @@ class MessageAccumulator(Generic[T]):
         self.fields: JsonObject = {}
         self.usage: JsonObject = {}
         self.blocks: list[Block] = []
-        self.complete = False
         self.is_paused = False
-        self.names: CallNames | None = None
+        self.names: ToolNames | None = None
         self._handler = handler
         self._outputs: list[T] = []
         self._by_index: dict[object, Block] = {}
@@ -197,7 +197,7 @@ class MessageAccumulator(Generic[T]):
 
     def _message_start(self, event: JsonObject) -> None:
         message = event["message"]
-        self.complete = self.is_paused = False
+        self.is_paused = False
         self._by_index.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
         del self.blocks[self._paused_blocks :]
@@ -340,7 +340,6 @@ class MessageAccumulator(Generic[T]):
             self._outputs += self._handler.block_stop(block)
 
     def _message_stop(self) -> None:
-        self.complete = True
         stop_reason = self.fields.get("stop_reason")
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)

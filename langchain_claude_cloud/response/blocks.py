@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from jiter import from_json
 from langchain_core.messages import InvalidToolCall, ToolCall
@@ -23,29 +23,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_claude_cloud.errors.types import JsonObject
 
-
-class KeyRenamer(Protocol):
-    """Gives the streamed arguments of one call the tool's own property keys."""
-
-    def feed(self, fragment: str) -> str:
-        """Take a fragment of the arguments, return what can be passed on."""
-
-    def close(self) -> str:
-        """Return what is still held back."""
-
-
-class CallNames(Protocol):
-    """The names of the tools that a request offered."""
-
-    def own_name(self, name: str) -> str:
-        """Return what the caller calls a tool that the model calls."""
-
-    def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
-        """Return the arguments of a whole call with the tool's own keys."""
-
-    def renamer(self, own_name: str) -> KeyRenamer | None:
-        """Return what renames streamed arguments of a tool; None if they have its own keys."""
-
+if TYPE_CHECKING:
+    from langchain_claude_cloud.request.tool_names import KeyRenamer
 
 Kind: TypeAlias = Literal["text", "thinking", "client_tool", "server_tool", "whole"]
 ParsedToolCall: TypeAlias = ToolCall | InvalidToolCall

@@ -127,10 +127,6 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             return super().__add__(other)
         ours = [chunk for chunk in chunks if isinstance(chunk, ClaudeMessageChunk)]
         reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
-        ids = [chunk.id for chunk in chunks if chunk.id]
-        # As core ranks them: a provider's is best, then a run's, then whatever there is.
-        of_provider = [name for name in ids if not name.startswith(LC_AUTO_PREFIX)]
-        of_run = [name for name in ids if name.startswith(LC_ID_PREFIX)]
         return type(self)(
             content=merge_contents(chunk.content for chunk in chunks),
             additional_kwargs=merge_dicts(*[chunk.additional_kwargs for chunk in chunks]),
@@ -139,7 +135,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
                 part for each in chunks for part in each.tool_call_chunks
             ),
             usage_metadata=reduce(add_usage, reports) if reports else None,
-            id=next(iter([*of_provider, *of_run, *ids]), None),
+            id=max((chunk.id for chunk in chunks if chunk.id), key=_rank, default=None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
             readers={key: reader for chunk in ours for key, reader in chunk.readers.items()},
@@ -181,6 +177,11 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             exclude_defaults=info.exclude_defaults,
             exclude_none=info.exclude_none,
         )
+
+
+def _rank(message_id: str) -> tuple[bool, bool]:
+    """Rank ids as core does: a provider's is best, then a run's, then whatever there is."""
+    return not message_id.startswith(LC_AUTO_PREFIX), message_id.startswith(LC_ID_PREFIX)
 
 
 _NO_POSITION: Final = 1 << 30

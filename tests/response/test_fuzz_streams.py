@@ -115,7 +115,7 @@ def _read(framing: Framing, pieces: Sequence[bytes], name: str) -> list[AIMessag
     try:
         for piece in pieces:
             outputs += stream.feed(piece)  # one by one: what comes before an error is kept
-            if stream.accumulator.complete:
+            if stream.complete:
                 break
         outputs += stream.close()
     except ClaudeCloudError as error:

@@ -241,7 +241,7 @@ def test_any_order_of_events_is_a_message_or_one_of_our_errors(
         list(stream.close())
     except ClaudeCloudError:
         return
-    assert stream.accumulator.complete
+    assert stream.complete
 
 
 @given(st.binary(max_size=200))
