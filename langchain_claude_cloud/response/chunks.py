@@ -15,11 +15,11 @@ were whole. `ClaudeMessageChunk` replaces that one step:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import reduce
 from itertools import groupby
-from typing import Any, Final, Generic, Literal, Self, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar, cast
 
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessageChunk, ToolCallChunk
@@ -306,8 +306,8 @@ def _key_of_delta(block: JsonObject) -> str | None:
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class Template(Generic[ModelT]):
-    """Makes objects of a class without the cost of their validation.
+def template(example: ModelT) -> Callable[[JsonObject], ModelT]:
+    """Return what makes objects of a class without the cost of their validation.
 
     A stream makes two objects an event, a message chunk and the generation chunk around it.
     Validated, they cost 4 us and 2 us; every field is one that this package made itself, so
@@ -316,35 +316,32 @@ class Template(Generic[ModelT]):
     langchain-core adds has its default here too.
 
     Args:
-        example: A validated object.
-        given: The fields that `fill` is given each time.
+        example: A validated object. An object that is made has the fields that are given for it,
+            and the example's others; its lists and dicts are its own.
     """
+    kind, names = type(example), frozenset(example.model_fields_set)
+    fields: JsonObject = dict(example.__dict__)
+    copied = [key for key in fields if isinstance(fields[key], dict | list)]
+    has_extra = example.__pydantic_extra__ is not None
+    assign = object.__setattr__
 
-    def __init__(self, example: ModelT, given: Collection[str]) -> None:
-        self._fields: JsonObject = dict(example.__dict__)
-        is_changeable = {key for key in self._fields if isinstance(self._fields[key], dict | list)}
-        self._copied = is_changeable - set(given)
-        self._kind = type(example)
-        self._names = frozenset(example.model_fields_set)
-        self._has_extra = example.__pydantic_extra__ is not None
-
-    def fill(self, given: JsonObject) -> ModelT:
-        """Return an object with these fields and the example's others, which are its own."""
-        fields = self._fields | given
-        for key in self._copied:
-            fields[key] = fields[key].copy()
-        made = object.__new__(self._kind)
-        _set(made, "__dict__", fields)
-        _set(made, "__pydantic_fields_set__", set(self._names))
-        _set(made, "__pydantic_extra__", {} if self._has_extra else None)
-        _set(made, "__pydantic_private__", None)
+    def fill(given: JsonObject) -> ModelT:
+        filled = fields | given
+        for key in copied:
+            filled[key] = filled[key].copy()
+        made = object.__new__(kind)
+        assign(made, "__dict__", filled)
+        assign(made, "__pydantic_fields_set__", set(names))
+        assign(made, "__pydantic_extra__", {} if has_extra else None)
+        assign(made, "__pydantic_private__", None)
         return made
 
+    return fill
 
-_set: Final = object.__setattr__
+
 _EXAMPLE: Final = ClaudeMessageChunk(content="", response_metadata={})
-_MESSAGE: Final = Template(_EXAMPLE, given=("content", "response_metadata", "tool_call_chunks"))
-_GENERATION: Final = Template(ChatGenerationChunk(message=_EXAMPLE), given=("text", "message"))
+_message_of: Final = template(_EXAMPLE)
+_generation_of: Final = template(ChatGenerationChunk(message=_EXAMPLE))
 
 
 def event_chunk(
@@ -362,11 +359,7 @@ def event_chunk(
         text: The text in the content.
         fragments: Fragments of arguments without a name, so that no call is to be shown.
     """
-    message = _MESSAGE.fill(
-        {
-            "content": content,
-            "response_metadata": metadata.copy(),
-            "tool_call_chunks": [*fragments],
-        }
+    message = _message_of(
+        {"content": content, "response_metadata": metadata, "tool_call_chunks": [*fragments]}
     )
-    return _GENERATION.fill({"text": text, "message": message})
+    return _generation_of({"text": text, "message": message})

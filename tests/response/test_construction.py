@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud.response.chunks import (
     ClaudeMessageChunk,
-    Template,
     event_chunk,
+    template,
 )
 
 METADATA = {"model_provider": "anthropic"}
@@ -82,8 +82,8 @@ def test_a_field_that_a_later_core_adds_is_not_shared() -> None:
         unknown: list[str] = []
         constant: int = 3
 
-    template = Template(Later(content=""), given=("known",))
-    one, other = (template.fill({"known": []}) for _ in range(2))
+    later = template(Later(content=""))
+    one, other = (later({"known": []}) for _ in range(2))
     assert one == other == Later(content="")
     one.unknown.append("changed")
     assert other.unknown == []
