@@ -18,11 +18,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import TextChange
 from langchain_claude_cloud.tool_calls import (
+    Payload,
     ToolCallTracker,
     ToolCallUpdate,
     afollow,
     follow,
-    unwrap,
 )
 
 __all__ = [
@@ -156,9 +156,8 @@ class _Reader:
         self._seen: set[str] = set()
         self._stop_reason: str | None = None
 
-    def read(self, item: object) -> Iterator[StreamEvent]:
-        """Take what a stream yielded; yield what is new."""
-        payload, _ = unwrap(item)
+    def read(self, payload: Payload, scope: str) -> Iterator[StreamEvent]:
+        """Take a message or an event of a run; yield what is new."""
         if isinstance(payload, ToolMessage):
             key = f"result of {payload.tool_call_id}"
             if key not in self._seen:
@@ -169,7 +168,7 @@ class _Reader:
             yield from self._message(payload)
         elif payload is not None:
             yield from self._protocol(payload)
-        yield from map(_tool_call, self._calls.read(item))
+        yield from map(_tool_call, self._calls.read(payload, scope))
 
     def end(self, broken_by: Exception | None) -> Iterator[StreamEvent]:
         """End the calls that are open, and the stream unless it broke off."""

@@ -34,7 +34,8 @@ __all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"
 
 T = TypeVar("T")
 
-_Payload: TypeAlias = "AIMessage | ToolMessage | Mapping[str, object] | None"
+Payload: TypeAlias = "AIMessage | ToolMessage | Mapping[str, object] | None"
+"""A message, an event of the content-block protocol, or nothing that is read."""
 _Calls: TypeAlias = "dict[int, _Call | None]"
 """The calls of a message, by position; None in the place of those that are done."""
 
@@ -109,8 +110,8 @@ def aiter_tool_calls(chunks: AsyncIterable[object]) -> AsyncIterator[ToolCallUpd
     return afollow(chunks, tracker.read, tracker.end)
 
 
-_Read: TypeAlias = Callable[[object], Iterator[T]]
-"""Takes what a stream yielded; yields what is new."""
+_Read: TypeAlias = Callable[[Payload, str], Iterator[T]]
+"""Takes what `unwrap` finds in an item of a stream; yields what is new."""
 _End: TypeAlias = Callable[[Exception | None], Iterator[T]]
 """Takes the end of a stream, and the exception if it broke off; yields what is new."""
 
@@ -119,7 +120,7 @@ def follow(chunks: Iterable[object], read: _Read[T], end: _End[T]) -> Iterator[T
     """Yield what is made of a stream, also if the stream raises in the end."""
     try:
         for item in chunks:
-            yield from read(item)
+            yield from read(*unwrap(item))
     except Exception as error:
         yield from end(error)
         raise
@@ -130,7 +131,7 @@ async def afollow(chunks: AsyncIterable[object], read: _Read[T], end: _End[T]) -
     """Do what `follow` does, on an event loop."""
     try:
         async for item in chunks:
-            for made in read(item):
+            for made in read(*unwrap(item)):
                 yield made
     except Exception as error:
         for made in end(error):
@@ -199,9 +200,8 @@ class ToolCallTracker:
         self._messages: dict[str, _Calls] = {}
         self._ended: set[str] = set()
 
-    def read(self, item: object) -> Iterator[ToolCallUpdate]:
-        """Take what a stream yielded; yield what is new."""
-        payload, scope = unwrap(item)
+    def read(self, payload: Payload, scope: str) -> Iterator[ToolCallUpdate]:
+        """Take a message or an event of a run; yield what is new."""
         if isinstance(payload, AIMessage):
             key = payload.id or ""
             if key in self._ended:
@@ -305,7 +305,7 @@ class ToolCallTracker:
             self._ended.add(key)
 
 
-def unwrap(item: object, scope: str = "") -> tuple[_Payload, str]:
+def unwrap(item: object, scope: str = "") -> tuple[Payload, str]:
     """Return the message or protocol event in an item, and the run that it is of.
 
     Args:
@@ -313,7 +313,7 @@ def unwrap(item: object, scope: str = "") -> tuple[_Payload, str]:
             the envelopes of LangGraph and of ``astream_events``.
         scope: The run, as far as the item's own envelope tells.
     """
-    found: _Payload = None
+    found: Payload = None
     match item:
         case AIMessage() | ToolMessage():
             found = item
