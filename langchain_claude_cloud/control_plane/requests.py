@@ -26,7 +26,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import LABELS
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
-from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url, flag
+from langchain_claude_cloud.platform.bedrock import default_base_url, flag
 from langchain_claude_cloud.routing.routes import Route
 
 _RUNTIME = "bedrock-runtime"

@@ -29,8 +29,11 @@ from langchain_claude_cloud.errors import (
     RateLimitError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform, credentials_of
-from langchain_claude_cloud.platform.bedrock_endpoint import default_base_url
+from langchain_claude_cloud.platform.bedrock import (
+    BedrockPlatform,
+    credentials_of,
+    default_base_url,
+)
 
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(

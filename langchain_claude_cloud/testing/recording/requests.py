@@ -21,7 +21,7 @@ from vcr.request import Request
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform import bedrock_endpoint, vertex
+from langchain_claude_cloud.platform import bedrock, vertex
 from langchain_claude_cloud.testing.recording.scrubbing import PROJECT, scrub, scrub_text
 from langchain_claude_cloud.testing.recording.yaml_file import to_yaml
 
@@ -169,7 +169,7 @@ def _bedrock(path: str, host: str, request: Request) -> str | None:
     dual_stack = any(
         api.host == label and api.has_dual_stack_only for api in bedrock_apis().values()
     )
-    base = bedrock_endpoint.default_base_url(region, host=label, dual_stack=dual_stack)
+    base = bedrock.default_base_url(region, host=label, dual_stack=dual_stack)
     return base + unquote(found[0])
 
 
