@@ -307,11 +307,7 @@ class Bedrock(CloudConfig):
 
     def through(self, api: BedrockApiName) -> Bedrock:
         """Return a copy that calls another of Bedrock's APIs, without the settings it lacks."""
-        update: dict[str, object] = {"api": api}
-        update |= dict.fromkeys(bedrock_apis()[api].lacks)
-        if bedrock_apis()[api].model_ids != "profile":
-            update["inference_profile"] = "auto"
-        return self.model_copy(update=update)
+        return self.model_copy(update={**dict.fromkeys(bedrock_apis()[api].lacks), "api": api})
 
     def check_project(self, model: str, region: str | None) -> None:
         """Check that a project can be used for a model (botocore's model of InvokeModel).
@@ -386,9 +382,7 @@ class Bedrock(CloudConfig):
 
     def _refuse_what_the_api_lacks(self) -> None:
         api = bedrock_apis()[self.api]
-        lacking = [name for name in api.lacks if getattr(self, name) is not None]
-        if api.model_ids != "profile" and self.inference_profile not in (None, "auto"):
-            lacking.append("inference_profile")
+        lacking = [name for name in api.lacks if getattr(self, name) not in (None, "auto")]
         if lacking:
             having = (n for n, one in bedrock_apis().items() if not {*lacking} & {*one.lacks})
             raise self._refusal(

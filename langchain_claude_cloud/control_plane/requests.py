@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
-from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
@@ -71,28 +70,15 @@ def explain_refusal(
 def bedrock_address(route: Route) -> str:
     """Return where the control plane of a Bedrock route is. The platform must be prepared.
 
-    Raises:
-        ConfigurationError: The environment names an address that is not an https URL.
-    """
-    given = isinstance(route.config, Bedrock) and route.config.base_url is not None
-    return bedrock_base_url(route.platform, given=given)
-
-
-def bedrock_base_url(platform: Platform, *, given: bool) -> str:
-    """Return where Bedrock's control plane is.
-
     ``AWS_ENDPOINT_URL_BEDROCK`` says so, as for botocore. An address that was chosen for the
     runtime is good for both if it is a gateway's; of AWS's own hosts the sibling is taken,
     with its partition, FIPS and dual stack.
 
-    Args:
-        platform: The runtime's platform, prepared.
-        given: Whether the runtime's address is the caller's own, not the environment's.
-
     Raises:
-        ConfigurationError: The address is not an https URL.
+        ConfigurationError: The environment names an address that is not an https URL.
     """
-    chosen, follows = _addresses(given=given)
+    platform = route.platform
+    chosen, follows = _addresses(given=route.config.base_url is not None)
     if chosen:
         return check_base_url(chosen, platform="bedrock")
     runtime = _OF_MODELS.split(platform.endpoint("anthropic.claude", "invoke"))[0]

@@ -16,20 +16,19 @@ from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.catalogue import bedrock as _arns
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.bedrock import BedrockPlatform
 from langchain_claude_cloud.platform.vertex import VertexPlatform
+from langchain_claude_cloud.routing.routes import Route
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
 GATEWAY = "https://gateway.example/bedrock"
 
 
-def bedrock(region: str = "us-east-1", base_url: str | None = None) -> BedrockPlatform:
-    """Return a platform that is ready to sign."""
-    platform = BedrockPlatform(
-        Bedrock(region=region, base_url=base_url, access_key_id="AKIA0", secret_access_key="s")  # type: ignore[arg-type]
-    )
-    platform.prepare()
-    return platform
+def bedrock_route(region: str = "us-east-1", base_url: str | None = None) -> Route:
+    """Return a route whose platform is ready to sign."""
+    keys: dict[str, Any] = {"access_key_id": "AKIA0", "secret_access_key": "s"}
+    route = Route(Bedrock(region=region, base_url=base_url, **keys), "claude-sonnet-5-5")
+    route.platform.prepare()
+    return route
 
 
 def vertex(**settings: Any) -> VertexPlatform:
@@ -71,8 +70,7 @@ def service() -> dict[str, Any]:
 )
 def test_the_address_follows_the_runtimes(region: str, base_url: str | None, address: str) -> None:
     """AWS's own hosts have a sibling; a gateway serves both; a private endpoint does not."""
-    platform = bedrock(region, base_url)
-    assert control_plane.bedrock_base_url(platform, given=base_url is not None) == address
+    assert control_plane.bedrock_address(bedrock_route(region, base_url)) == address
 
 
 @pytest.mark.parametrize(
@@ -108,19 +106,16 @@ def test_the_environment_names_the_address_as_for_botocore(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], address: str
 ) -> None:
     """A variable of the runtime alone says nothing about the control plane."""
-    from langchain_claude_cloud import Bedrock  # noqa: PLC0415  reads the variables set here
-
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    platform = bedrock(base_url=Bedrock(region="us-east-1").effective_base_url())
-    assert control_plane.bedrock_base_url(platform, given=False) == address
+    assert control_plane.bedrock_address(bedrock_route()) == address
 
 
 def test_an_address_without_tls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signed requests go to no one who listens."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", "http://control.example")
     with pytest.raises(ConfigurationError, match="must start with https://"):
-        control_plane.bedrock_base_url(bedrock(), given=False)
+        control_plane.bedrock_address(bedrock_route())
 
 
 def parameters(service: dict[str, Any], operation: str) -> set[str]:
@@ -212,7 +207,7 @@ def test_model_garden_is_at_the_platforms_host(settings: dict[str, str], address
 
 def test_a_refusal_names_the_permissions_and_nothing_of_models() -> None:
     """What would help a refused call would mislead here."""
-    platform, permissions = bedrock(), ["bedrock:GetInferenceProfile"]
+    platform, permissions = bedrock_route().platform, ["bedrock:GetInferenceProfile"]
     body = b'{"message": "User u is not authorized to perform: bedrock:GetInferenceProfile"}'
     headers = {"x-amzn-errortype": "AccessDeniedException:http://x"}
     refused = platform.read_error(403, headers, body, model="m")

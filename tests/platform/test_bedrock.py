@@ -34,6 +34,7 @@ from langchain_claude_cloud.platform.bedrock import (
     credentials_of,
     default_base_url,
 )
+from langchain_claude_cloud.routing.routes import Route
 
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(
@@ -259,8 +260,9 @@ def test_the_messages_api_has_its_own_host_path_and_signing_name(
     asking = OutgoingRequest("GET", "https://h.example/", signing_name=control_plane.SIGNING_NAME)
     control = made.sign(asking)
     assert "/us-east-1/bedrock/aws4_request" in control["authorization"]
-    address = control_plane.bedrock_base_url(made, given=False)
-    assert address == "https://bedrock.us-east-1.amazonaws.com"
+    route = Route(Bedrock(region="us-east-1", api=api, **KEYS), "claude-x")
+    route.platform.prepare()
+    assert control_plane.bedrock_address(route) == "https://bedrock.us-east-1.amazonaws.com"
 
 
 def test_the_users_own_betas_are_sent_beside_the_packages() -> None:
