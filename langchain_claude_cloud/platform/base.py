@@ -198,13 +198,16 @@ class Platform(ABC):
             headers["anthropic-beta"] = listed
         return headers
 
+    def error(
+        self, kind: type[ClaudeCloudError], message: str, model: str | None = None
+    ) -> ClaudeCloudError:
+        """Return an error that says where it happened."""
+        return kind(message, platform=self.name, model=model, region=self.region)
+
     def _loaded(self) -> CredentialSource:
         if self._credentials is None:
-            raise AuthenticationError(
-                "No credentials are loaded yet: prepare() comes before sign().",
-                platform=self.name,
-                region=self.region,
-            )
+            text = "No credentials are loaded yet: prepare() comes before sign()."
+            raise self.error(AuthenticationError, text)
         return self._credentials
 
     def read_error(

@@ -175,10 +175,10 @@ class BedrockPlatform(Platform):
         if not found:
             raise _no_region()
         if not REGION.fullmatch(found):  # credentials would go to another host
-            raise ConfigurationError(
+            raise self.error(
+                ConfigurationError,
                 f"{found!r} is not a region: the AWS configuration must name one by lower-case "
                 "letters, digits and hyphens.",
-                platform="bedrock",
             )
         return found
 
@@ -191,11 +191,11 @@ class BedrockPlatform(Platform):
             if configured := files.read(partial(configured_base_url, host=self._api.host)):
                 return check_base_url(configured, platform="bedrock")
         if fips and not self._api.has_fips:
-            raise ConfigurationError(
+            raise self.error(
+                ConfigurationError,
                 "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is "
                 f"documented for {self._api.host} (api={self._config.api!r}). Use api='invoke' "
                 "or 'messages', which have one, or pass the address of an endpoint as `base_url`.",
-                platform="bedrock",
             )
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
@@ -215,12 +215,8 @@ class BedrockPlatform(Platform):
             ConfigurationError: The region is not known; `prepare` finds it.
         """
         if not _MODEL_ID.fullmatch(model_id):
-            raise InvalidInputError(
-                f"{model_id!r} is not a model id, inference profile or ARN of Amazon Bedrock.",
-                platform="bedrock",
-                model=model_id,
-                region=self.region,
-            )
+            text = f"{model_id!r} is not a model id, inference profile or ARN of Amazon Bedrock."
+            raise self.error(InvalidInputError, text, model_id)
         if self._base_url is None and not self.region:
             raise _no_region()
         base = self._base_url or self._default_base_url()

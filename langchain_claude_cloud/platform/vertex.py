@@ -118,13 +118,8 @@ class VertexPlatform(Platform):
             ConfigurationError: The project is not known, which `prepare` finds, or it is none.
         """
         if not _MODEL_ID.fullmatch(model_id):
-            raise InvalidInputError(
-                f"{model_id!r} is not a model id of Vertex AI: give the id alone, such as "
-                "claude-sonnet-4-5@20250929.",
-                platform="vertex",
-                model=model_id,
-                region=self.region,
-            )
+            text = f"{model_id!r} is not a model id of Vertex AI: give the id alone, such as "
+            raise self.error(InvalidInputError, f"{text}claude-sonnet-4-5@20250929.", model_id)
         project = self._project or self._own_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
@@ -167,18 +162,14 @@ class VertexPlatform(Platform):
         source = self._credentials
         project = source.project if isinstance(source, GoogleSource) else None
         if project is None:
-            raise ConfigurationError(
+            raise self.error(
+                ConfigurationError,
                 "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
                 "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
-                platform="vertex",
-                region=self.region,
             )
         if not PROJECT.fullmatch(project):  # a key file may say anything
-            raise ConfigurationError(
-                f"{project!r} is not a project id: give its id (my-project-1) or number.",
-                platform="vertex",
-                region=self.region,
-            )
+            text = f"{project!r} is not a project id: give its id (my-project-1) or number."
+            raise self.error(ConfigurationError, text)
         return project
 
 
