@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.config.migration import PEERS, Equivalent, equivalents
+from langchain_claude_cloud.config.migration import Equivalent, equivalents
+
+PEERS: Final[Mapping[str, str]] = {
+    "A": "ChatAnthropic",
+    "V": "ChatAnthropicVertex",
+    "B": "ChatBedrock",
+    "C": "ChatBedrockConverse",
+    "D": "ChatAnthropicBedrock",
+}
+"""The classes that the table knows, by the letter that migration.toml names them with."""
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "migration.md"
 _BEGINNING: Final = """\

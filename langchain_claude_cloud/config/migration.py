@@ -15,15 +15,6 @@ from functools import cache
 from importlib import resources
 from typing import Final, Literal
 
-PEERS: Final[Mapping[str, str]] = {
-    "A": "ChatAnthropic",
-    "V": "ChatAnthropicVertex",
-    "B": "ChatBedrock",
-    "C": "ChatBedrockConverse",
-    "D": "ChatAnthropicBedrock",
-}
-"""The classes that the table knows, by the letter that it names them with."""
-
 _PREFIX: Final = re.compile(
     r"(?P<aws>(?:(?:aws|amazon|bedrock|boto3?|botocore)_)+)"
     r"|(?P<vertex>(?:gcp_|google_(?:cloud_)?|vertex_?(?:ai)?_)+)|(?:anthropic|claude)_"
@@ -35,7 +26,7 @@ class Equivalent:
     """What one argument of a peer is here.
 
     Attributes:
-        peers: The classes that have it, by their letters in `PEERS`.
+        peers: The classes that have it, by the letters of ``tools/document_migration.py``.
         field: What it is called here; None for what has no equivalent.
         owner: Who has it here: the model, or a platform.
         why: What is different, or why it has no equivalent.

@@ -17,6 +17,7 @@ from typing import Final
 
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, id_in_arn, region_of
 from langchain_claude_cloud.catalogue.models import find
+from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests
 from langchain_claude_cloud.errors import PermissionDeniedError, ServerError
@@ -200,7 +201,7 @@ def read_bedrock(
                 cloud="bedrock",
                 region=region,
                 id=base_id,
-                name=_name(base_id),
+                name=catalogue_name(base_id),
                 status=str(each.get("status") or "").lower(),
                 on_demand=False,
             )
@@ -216,7 +217,7 @@ def _of_summary(region: str, summary: JsonObject) -> AvailableModel:
         cloud="bedrock",
         region=region,
         id=model_id,
-        name=_name(model_id),
+        name=catalogue_name(model_id),
         status=str(lifecycle.get("status") or "").lower(),
         end_of_life=_date(lifecycle.get("endOfLifeTime")),
         on_demand=None if kinds is None else "ON_DEMAND" in kinds,
@@ -267,11 +268,6 @@ def read_vertex(region: str, entries: Iterable[JsonObject]) -> list[AvailableMod
             ),
         )
     return list(models.values())
-
-
-def _name(model_id: str) -> str | None:
-    row = find(model_id)
-    return row.name if row else None
 
 
 def _date(value: object) -> str | None:

@@ -26,6 +26,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of
+from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.config.checks import REGION, refusal
 from langchain_claude_cloud.errors import (
@@ -69,17 +70,6 @@ Bedrock's own names alone: a gateway must not get a signature for another servic
 
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
-
-# (region prefix, suffix, dual-stack suffix): botocore's partitions.json.
-_PARTITIONS = (
-    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
-    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
-    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
-    ("", "amazonaws.com", "api.aws"),
-)
 
 _VERSION: Final = "2023-06-01"
 _JSON: Final = {"accept": "application/json"}
@@ -343,11 +333,10 @@ def default_base_url(
     Returns:
         The URL, without a path.
     """
-    suffix, dual = next(
-        (suffix, dual) for prefix, suffix, dual in _PARTITIONS if region.startswith(prefix)
-    )
+    partitions = catalogue_file()["aws_partitions"]
+    suffixes = next(told for start, told in partitions.items() if region.startswith(start))
     label = f"{host}-fips" if fips else host
-    return f"https://{label}.{region}.{dual if dual_stack else suffix}"
+    return f"https://{label}.{region}.{suffixes['dual_stack' if dual_stack else 'plain']}"
 
 
 def configured_base_url(session: botocore.session.Session, host: str) -> str | None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import PROJECT
@@ -31,15 +31,6 @@ from langchain_claude_cloud.platform.google_auth import GoogleSource, google_sou
 
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
-
-_COUNT_TOKENS_REGIONS: Final = {
-    "us": "us-east5",
-    "europe": "europe-west1",
-    "eu": "europe-west1",
-    "asia": "asia-southeast1",
-    "global": "us-east5",
-}
-"""Where tokens are counted for a region's geography (litellm#18665, #20348, #23907)."""
 
 _NOT_COUNTED_BETAS = frozenset({"web-search-2025-03-05"})
 """What messages need and token counting refuses (claude-code#12429)."""
@@ -58,7 +49,7 @@ def count_tokens_region(region: str) -> str:
     Returns:
         The region to put into the token counting URL.
     """
-    counting = _COUNT_TOKENS_REGIONS.get(region.partition("-")[0], region)
+    counting: str = catalogue_file()["count_tokens_regions"].get(region.partition("-")[0], region)
     home = region_geography("vertex", region)
     stays = region == "global" or region_geography("vertex", counting) == home
     return counting if stays else region

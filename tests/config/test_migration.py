@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from document_migration import PEERS
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.config.migration import PEERS, equivalents
+from langchain_claude_cloud.config.migration import equivalents
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
