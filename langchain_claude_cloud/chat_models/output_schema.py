@@ -106,7 +106,7 @@ class OutputSchema:
 
 def _json_schema(given: JsonObject | type) -> JsonObject:
     if not isinstance(given, dict):
-        return modern_schema(schema_of(given, any_type=True))
+        return modern_schema(schema_of(given, any_type=True), keep_titles=False)
     named = given.get("json_schema", given)
     if isinstance(named, dict) and isinstance(named.get("schema"), dict):  # OpenAI's forms
         told = {"title": named.get("name"), "description": named.get("description")}

@@ -214,9 +214,8 @@ def structured_output(
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
     # langchain-core describes it for tracing, and knows fewer forms.
-    is_dict = isinstance(schema, dict) and schema.keys() >= {"properties", "title"}
-    is_known = is_dict or (wanted.is_class and inspect.isclass(schema))
-    described = schema if is_known else wanted.json_schema
+    is_class = wanted.is_class and inspect.isclass(schema)
+    described = schema if is_class else wanted.json_schema
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
     arguments = {**arguments, "ls_structured_output_format": traced}
     parser = StructuredOutputParser(output=wanted)

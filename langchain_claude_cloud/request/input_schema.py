@@ -39,11 +39,12 @@ class InputSchema:
     notes: tuple[str, ...]
 
 
-def read_input_schema(given: object) -> InputSchema:
+def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema:
     """Return the schema of a tool's arguments as the API takes it.
 
     Args:
         given: A JSON schema of any draft, or nothing; not changed.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
@@ -52,7 +53,7 @@ def read_input_schema(given: object) -> InputSchema:
         given = {}
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
-    wire, notes = rewrite_schema(dict(given), "input_schema")
+    wire, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
     definitions = wire.pop("$defs", {})
     root = resolve_root(wire, definitions)
     kind = root.get("type", "object")

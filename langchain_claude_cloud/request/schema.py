@@ -185,11 +185,12 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
         )
 
 
-def modern_schema(schema: JsonObject) -> JsonObject:
+def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject:
     """Return a schema of an answer as one of the draft that the API and the check of values know.
 
     Args:
         schema: A JSON schema of any draft; not changed.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Returns:
         The schema, whose root is no reference.
@@ -198,7 +199,7 @@ def modern_schema(schema: JsonObject) -> JsonObject:
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
     try:
-        wire, notes = rewrite_schema(schema, "the schema")
+        wire, notes = rewrite_schema(schema, "the schema", keep_titles=keep_titles)
     except UnfitSchemaError as error:
         wire, notes = {}, [str(error)]
     if notes:

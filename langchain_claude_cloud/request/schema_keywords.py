@@ -50,12 +50,15 @@ class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
 
 
-def rewrite_schema(root: JsonObject, path: str) -> tuple[JsonObject, list[str]]:
+def rewrite_schema(
+    root: JsonObject, path: str, *, keep_titles: bool = True
+) -> tuple[JsonObject, list[str]]:
     """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
 
     Args:
         root: The schema, in which its references are looked up; not changed.
         path: What it is called in errors.
+        keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Returns:
         The schema, with the definitions that it refers to under ``$defs``; and the phrases.
@@ -63,7 +66,7 @@ def rewrite_schema(root: JsonObject, path: str) -> tuple[JsonObject, list[str]]:
     Raises:
         UnfitSchemaError: It is no schema.
     """
-    rewriter = _Rewriter(root)
+    rewriter = _Rewriter(root, keep_titles=keep_titles)
     wire = rewriter.rewrite_object(root, path, 0)
     if rewriter.definitions:
         rewriter.rewrite_definitions()
@@ -78,9 +81,10 @@ class _Rewriter:
         notes: What was lost, one phrase each.
     """
 
-    def __init__(self, root: JsonObject) -> None:
+    def __init__(self, root: JsonObject, *, keep_titles: bool) -> None:
         self.definitions: dict[str, JsonObject | bool] = {}
         self.notes: list[str] = []
+        self._keep_titles = keep_titles
         self._root = root
         self._holders: Holders = (root,)
         self._names: dict[tuple[object, ...], str] = {}
@@ -141,7 +145,7 @@ class _Rewriter:
             raise UnfitSchemaError(f"{path} is {value!r:.60}, but must be an object")
         parts = {str(n): self.rewrite_object(p, f"{path}.{n}", depth) for n, p in value.items()}
         for name, part in parts.items():
-            if part.get("title") == name.replace("_", " ").title():  # pydantic makes it of the name
+            if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
                 del part["title"]
         return parts
 

@@ -92,7 +92,7 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
     if strict is not None:
         wire.setdefault("strict", strict)
     try:
-        read = read_input_schema(wire["input_schema"])
+        read = read_input_schema(wire["input_schema"], keep_titles=isinstance(tool, dict))
     except UnfitSchemaError as error:
         wire.unfit = str(error)
         return wire
