@@ -29,9 +29,7 @@ _FOR_TOOLS: Final = 400
 _PER_TOOL: Final = 40
 """What the API adds to the prompt when there are tools, and for each (recorded prompts)."""
 
-_IMAGES: Final = frozenset({"image", "image_url"})
-_FILES: Final = frozenset({"file", "document"})
-_FLAT: Final = {"image": 1_600, "file": 2_000}
+_FLAT: Final = {"image": 1_600, "image_url": 1_600, "file": 2_000, "document": 2_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def quota_tokens_of(
 
 
 def _pieces(message: BaseMessage) -> Iterator[tuple[str, str]]:
-    """Yield what a message is made of: its kind (text, image or file), and a text."""
+    """Yield what a message is made of: its kind (text, or one of media), and a text."""
     content = message.content
     if isinstance(content, str):
         yield "text", content
@@ -111,15 +109,13 @@ def _pieces_of_block(block: object) -> Iterator[tuple[str, str]]:
         yield "text", str(block)
         return
     kind, text = block.get("type"), block.get("text")
-    if kind in _IMAGES:
-        yield "image", _dump(block)
-    elif isinstance(text, str):
+    if isinstance(text, str):
         yield "text", text
     elif kind == "tool_result" and isinstance(block.get("content"), list):
         for inner in block["content"]:
             yield from _pieces_of_block(inner)
-    elif kind in _FILES and (block.get("source") or {}).get("type") != "text":
-        yield "file", _dump(block)
+    elif kind in _FLAT and (block.get("source") or {}).get("type") != "text":
+        yield str(kind), _dump(block)
     else:
         yield "text", _dump({key: block[key] for key in block if key != "signature"})
 

@@ -183,7 +183,7 @@ class _ConversationBuilder:
         if turns[-1].role == "assistant":
             self._check_prefill(turns[-1])
         if self.waiting is not None:
-            self._add_to_prompt(self.waiting, "a system message with no user turn to follow")
+            self._add_to_prompt(self.waiting)
         messages = [turn.wire() for turn in turns]
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
@@ -213,13 +213,10 @@ class _ConversationBuilder:
         turn = Turn("system", position, blocks, plain=isinstance(content, str))
         if not blocks:
             return
-        if not self.turns or not self.model.capabilities.mid_conversation_system:
-            inside = (
-                "a system message inside the conversation, which this model does not take there"
-            )
-            self._add_to_prompt(turn, inside if self.turns else None)
-        else:
+        if self.turns and self.model.capabilities.mid_conversation_system:
             self._add(turn)
+        else:
+            self._add_to_prompt(turn)
 
     def _taken(self, block: JsonObject, position: int) -> JsonObject | None:
         """Return an answer's block as this request takes it; None if it does not.
@@ -279,11 +276,12 @@ class _ConversationBuilder:
             self.turns.append(self.waiting)
             self.waiting = None
 
-    def _add_to_prompt(self, turn: Turn, reason: str | None) -> None:
-        """Add a system message to the system prompt, with the reason if it stood elsewhere."""
-        if reason is not None:
+    def _add_to_prompt(self, turn: Turn) -> None:
+        """Add a system message to the system prompt, and say so if it stood elsewhere."""
+        if self.turns:
             self.notices.append(
-                f"messages[{turn.position}] is {reason}; it goes into the system prompt"
+                f"messages[{turn.position}] goes into the system prompt: this model takes no "
+                "system message inside the conversation, or it had no user turn to follow"
             )
         for block in turn.content:
             if block["type"] in TOOL_CHANGES:

@@ -37,11 +37,10 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
     call_id, is_error = message.tool_call_id, message.status == "error"
     head = {"type": "tool_result", "tool_use_id": call_id, "is_error": is_error}
     content = content_of(message)
-    native = [] if isinstance(content, str) else content
-    if not native or any(block.get("type") != "tool_result" for block in native):
-        return [{**head, "content": content}]
+    if isinstance(content, str) or {block.get("type") for block in content} != {"tool_result"}:
+        content = [{"content": content}]
     return [
-        {**head, **block, "tool_use_id": block.get("tool_use_id") or call_id} for block in native
+        {**head, **block, "tool_use_id": block.get("tool_use_id") or call_id} for block in content
     ]
 
 
