@@ -89,7 +89,7 @@ With a small quota a minute (up to about 60 requests), calls wait for the next m
 once against 12 a minute take two to three minutes and lose nothing with the default `max_retries`.
 What goes beyond the quota is tried one by one, and the last try of a call is kept for a time when
 the endpoint accepts requests. `timeout={"total": seconds}` limits the wait of each call. If nothing
-has been accepted for two to three minutes, the calls end with the error. A call alone waits for its
+has been accepted for two minutes, the calls end with the error. A call alone waits for its
 own backoff only. Some calls may still be lost if several processes share a small quota, if
 requests of very different size share a quota of tokens, or with a quota of about one a second.
 `python -m benchmarks.pacing` simulates this.

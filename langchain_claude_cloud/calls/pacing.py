@@ -60,7 +60,6 @@ _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
 _FEW: Final = 5
 # So long, beside twice the time that a refusal takes: then what was sent is taken.
 _ANSWERED_AFTER: Final = 0.05
-_MINUTE: Final = 60.0
 # What is no quota of a minute, or of so few, is found by its rate alone.
 _SMALL_AT_FIRST: Final = 20
 _SMALL: Final = 60
@@ -70,8 +69,6 @@ _MANY_TIMES: Final = 2.5
 _FOR_LAST: Final = 0.75
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
-_CLEARLY: Final = 5
-_SAMPLE: Final = 50
 _ROUND_TRIPS: Final = 1.5
 _MOST_PLACES: Final = 1000
 
@@ -90,13 +87,11 @@ class _Traffic:
         most: So many of a small quota are taken in a minute, as far as is known: more are tried
             one by one.
         is_crowd: Whether several calls share the quota: a lone one waits for its own backoff.
-        recovery: For how many seconds nothing was taken, until something was again.
         refused_since: Since when nothing is taken.
-        paused_from: When the first of the pauses in a row began.
+        drought: For how many seconds nothing was taken, the last time that it was so.
         rate: Requests a second; None while nothing was throttled.
         is_first: Whether the rate is the one that was set first.
         is_searching: Whether the rate is a guess: it grows quickly, up to the next refusal.
-        is_limiting: Whether calls wait for the rate.
         pauses: How often in a row most of the requests were refused.
         credit: How many may be sent at once.
         credited_at: When credit was added last.
@@ -115,13 +110,11 @@ class _Traffic:
     in_minute: int = 0
     most: float = math.inf
     is_crowd: bool = False
-    recovery: float = _FORGOTTEN_AFTER
     refused_since: float = math.inf
-    paused_from: float = 0.0
+    drought: float = _FORGOTTEN_AFTER
     rate: float | None = None
     is_first: bool = False
     is_searching: bool = False
-    is_limiting: bool = True
     pauses: int = 0
     credit: float = _FIRST_BURST
     credited_at: float = 0.0
@@ -211,34 +204,22 @@ class Pacing:
                 return
             self._credit(traffic, now)
             slot = int(ticket.sent_at * _SLOTS)
-            if traffic.taken.get(slot):
-                traffic.taken[slot] -= 1
+            if slot in traffic.taken:
                 traffic.in_minute -= 1
-            if ticket.is_last and traffic.most < math.inf:
-                self._limit(traffic, _SMALL)
+                traffic.taken[slot] -= 1
+                if not traffic.taken[slot]:
+                    del traffic.taken[slot]
             traffic.throttled_at = now
-            first = int((now - traffic.answered_after) * _SLOTS)
-            unanswered = range(first, int(now * _SLOTS) + 1)
-            is_taking = traffic.in_minute > sum(traffic.taken.get(each, 0) for each in unanswered)
-            if is_taking or now - traffic.refused_since > _LONGEST_DROUGHT + _MINUTE:
-                traffic.refused_since = now
+            _last_taken(traffic, now)  # it ends the time when nothing was taken
             traffic.refused_since = min(traffic.refused_since, now)
             traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
-            if traffic.rate is None:
-                if now - traffic.refused_since <= _LONGEST_DROUGHT:
-                    pause = max(asked or 0.0, _ROUND_TRIPS * traffic.delay)
-                    self._begin(traffic, now, pause)
-            elif ticket.sent_at >= traffic.epoch:
+            # What was sent before there was a rate, and is refused, was no part of it.
+            is_older = ticket.sent_at < traffic.epoch
+            if traffic.rate is None or (traffic.is_first and is_older):
+                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
+            elif not is_older:
                 traffic.refused += 1
                 self._slow_down(traffic, now, asked)
-            elif traffic.is_first:
-                # Sent before there was a rate: the endpoint took less than it had seemed. The
-                # others that were under way are waited for.
-                more = now + min(now - ticket.sent_at, _MEASURED_SECONDS) / 2
-                traffic.epoch = traffic.paused_until = max(traffic.paused_until, more)
-                traffic.credited_at = traffic.paused_until
-                traffic.rate, _ = _first_rate(traffic)
-                self._limit(traffic, _SMALL_AT_FIRST)
 
     def release(self, place: Hashable, ticket: Ticket) -> None:
         """Give back the ticket of a call that was sent, or ended while it waited.
@@ -278,10 +259,8 @@ class Pacing:
         if now < traffic.paused_until:
             return traffic.paused_until - now
         calm = now - traffic.throttled_at
-        is_taken = self._is_taken(traffic, now)
+        is_taken = _last_taken(traffic, now) >= traffic.epoch
         until_answered = traffic.sent_at + traffic.answered_after - now
-        if is_taken and until_answered <= 0:
-            traffic.refused_since = math.inf
         waiting = traffic.issued - traffic.served
         if traffic.in_minute > _FEW or (traffic.in_minute and waiting > 1 and until_answered <= 0):
             traffic.is_crowd = True
@@ -290,11 +269,10 @@ class Pacing:
         seconds = _CALM_FOR_RETRIES[min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)] - calm
         is_last = ticket.is_last and traffic.is_crowd
         if is_last and not is_taken:
-            seconds = max(seconds, traffic.recovery - calm)
+            seconds = max(seconds, traffic.drought - calm)
         if is_last and traffic.most < math.inf:
-            between = traffic.sent_at + _MINUTE / traffic.most - now
             is_full = traffic.in_minute >= traffic.most * _FOR_LAST
-            return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
+            return max(seconds, until_answered, _LONGEST_WAIT if is_full else 0.0)
         return max(seconds, until_answered) if traffic.in_minute >= traffic.most else seconds
 
     def _credit(self, traffic: _Traffic, now: float) -> None:
@@ -302,6 +280,10 @@ class Pacing:
         oldest = int(now * _SLOTS) - _MINUTE_IN_SLOTS
         while traffic.taken and (slot := next(iter(traffic.taken))) <= oldest:
             traffic.in_minute -= traffic.taken.pop(slot)
+        calm = now - max(traffic.throttled_at, traffic.epoch)
+        is_idle = calm > _FORGOTTEN_AFTER and traffic.issued == traffic.served
+        if is_idle:
+            traffic.drought, traffic.refused_since = _FORGOTTEN_AFTER, math.inf
         elapsed = max(0.0, now - traffic.credited_at)
         traffic.credited_at = max(now, traffic.credited_at)
         if traffic.rate is None:
@@ -309,9 +291,8 @@ class Pacing:
             return
         most = max(_SMALLEST_BURST, traffic.rate * _BURST_SECONDS)
         traffic.credit = traffic.credit + elapsed * traffic.rate
-        traffic.is_limiting = traffic.credit < most
+        is_limiting = traffic.credit < most  # whether calls wait for the rate
         traffic.credit = min(traffic.credit, most)
-        calm = now - max(traffic.throttled_at, traffic.epoch)
         step = _INCREASE_A_SECOND
         # What was sent at this rate has been answered by now.
         is_confirmed = calm > 2 * traffic.delay
@@ -319,23 +300,11 @@ class Pacing:
             step = _SEARCH_A_SECOND
         elif is_confirmed and calm > _CALM_SECONDS:
             step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
-        if traffic.is_limiting or traffic.rate < _FEWEST_AT_FIRST:
+        if is_limiting or traffic.rate < _FEWEST_AT_FIRST:
             traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
-        is_idle = calm > _FORGOTTEN_AFTER and traffic.issued == traffic.served
-        if is_idle:
-            traffic.recovery, traffic.refused_since = _FORGOTTEN_AFTER, math.inf
         if is_idle or now - traffic.refused_since > _LONGEST_DROUGHT:
             traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
             traffic.most, traffic.is_crowd, traffic.credit = math.inf, False, _FIRST_BURST
-
-    def _is_taken(self, traffic: _Traffic, now: float) -> bool:
-        """Whether the endpoint has taken a request since the rate was changed; note how late."""
-        elapsed = now - traffic.epoch
-        if traffic.sent <= traffic.refused or elapsed <= traffic.answered_after:
-            return False
-        if traffic.pauses or traffic.is_first:
-            traffic.recovery = traffic.epoch - traffic.paused_from
-        return True
 
     def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
         """Set the first rate: what was taken in the best of the last seconds."""
@@ -346,29 +315,22 @@ class Pacing:
         left = first / _SLOTS + _MEASURED_SECONDS - now
         traffic.is_first = traffic.is_searching = True
         self._limit(traffic, _SMALL_AT_FIRST)
-        traffic.paused_from = now
         self._begin_epoch(traffic, now, max(pause, left if is_burst else 0.0))
 
     def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
         """Lower the rate, once it is clear which part is refused."""
-        self._is_taken(traffic, now)
         elapsed = now - traffic.epoch
-        is_clear = traffic.refused >= _CLEARLY and traffic.sent >= _SAMPLE
         is_small = traffic.is_crowd and traffic.most < math.inf
-        is_clear = is_clear or (is_small and traffic.refused == traffic.sent)
-        if not is_clear and elapsed < _MEASURED_SECONDS:
+        is_clear = elapsed >= _MEASURED_SECONDS or (is_small and traffic.refused == traffic.sent)
+        if not is_clear:
             return
         rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
-        if elapsed > _MEASURED_SECONDS / 4 and not traffic.is_limiting:
-            rate = min(rate, traffic.sent / elapsed)  # a busy process sends less than it may
         was_searching = traffic.is_searching
         traffic.is_searching = share > _MOST_REFUSED
         if traffic.is_searching:
             self._limit(traffic, _SMALL)
         rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
         traffic.pauses = traffic.pauses + 1 if traffic.is_searching else 0
-        if traffic.pauses == 1:
-            traffic.paused_from = now
         pause = 0.0
         if traffic.is_searching:
             pause = max(asked or 0.0, min(2.0 ** (traffic.pauses - 1), _LONGEST_OWN_PAUSE))
@@ -384,6 +346,18 @@ class Pacing:
         traffic.paused_until = max(traffic.paused_until, now + pause)
         traffic.credit, traffic.credited_at = 1.0, max(now, traffic.paused_until)
         traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
+
+
+def _last_taken(traffic: _Traffic, now: float) -> float:
+    """Return when the last request was sent that was taken; note how long it was after a refusal.
+
+    It is taken if it was not refused in the time that a refusal takes.
+    """
+    known = int((now - traffic.answered_after) * _SLOTS)
+    taken = next((slot / _SLOTS for slot in reversed(traffic.taken) if slot < known), -math.inf)
+    if taken > traffic.refused_since:
+        traffic.drought, traffic.refused_since = taken - traffic.refused_since, math.inf
+    return taken
 
 
 def _first_rate(traffic: _Traffic) -> tuple[float, int]:
