@@ -62,9 +62,9 @@ class Fetch:
     """
 
     urls: Sequence[str]
-    optional: frozenset[str] = frozenset()
-    most_bytes: int | None = None
-    timeouts: Timeouts = NO_TOTAL
+    optional: frozenset[str]
+    most_bytes: int
+    timeouts: Timeouts
 
 
 class Send(PlatformRequest):

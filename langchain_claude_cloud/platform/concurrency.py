@@ -350,8 +350,6 @@ class ExpiringTable(Generic[V]):
 
     def get(self, key: Hashable) -> V | None:
         """Return what is known; None if that is nothing, or it has expired."""
-        if key not in self._entries:
-            return None
         with self._lock:
             return self._get(key)
 

@@ -29,11 +29,11 @@ class MediaBudget:
     """How many bytes the media of one request may have together.
 
     Attributes:
-        most: The limit; None for none.
+        most: The limit.
         used: How many they have so far.
     """
 
-    most: int | None
+    most: int
     used: int = 0
 
     def take(self, size: int) -> None:
@@ -43,7 +43,7 @@ class MediaBudget:
             RequestTooLargeError: They are too many.
         """
         self.used += size
-        if self.most is not None and self.used > self.most:
+        if self.used > self.most:
             raise RequestTooLargeError(
                 f"The images and documents that the messages name by URL have more than "
                 f"{self.most:,} bytes together, which is what still fits into one request. No more "

@@ -61,8 +61,7 @@ class MediaFetcher:
 
     Attributes:
         optional: URLs whose failure is returned in place of what they give, not raised.
-        most_bytes: How many bytes all together may have; None: as many as they have.
-        max_bytes: The size of one.
+        most_bytes: How many bytes all together may have.
         seconds: The time for one, redirects included.
         redirects: How many redirects are followed.
         resolver: Looks names up; what it returns is checked.
@@ -70,8 +69,7 @@ class MediaFetcher:
     """
 
     optional: Container[str] = frozenset()
-    most_bytes: int | None = None
-    max_bytes: int = 32_000_000
+    most_bytes: int = 32_000_000
     seconds: float = 30.0
     redirects: int = 3
     resolver: LookUp = look_up
@@ -189,8 +187,6 @@ class MediaFetcher:
         async for piece in response.aiter_raw():
             data += piece
             budget.take(len(piece))
-            if len(data) > self.max_bytes:
-                raise _RefusedError(f"it is larger than {self.max_bytes:,} bytes")
         whole, declared = bytes(data), response.headers.get("content-type")
         return FetchedMedia(media_type_of(whole, declared), whole)
 

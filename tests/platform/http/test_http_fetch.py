@@ -506,9 +506,9 @@ async def test_the_size_is_limited(tls: ssl.SSLContext, is_declared: bool) -> No
             await asyncio.sleep(0)
 
     with Server(answer, tls) as server:
-        with pytest.raises(InvalidInputError, match="larger than 10,000"):
+        with pytest.raises(RequestTooLargeError, match="10,000"):
             await afetch_media(
-                "https://cloud.test/", resolver=Names(), network=Network(server), max_bytes=10_000
+                "https://cloud.test/", resolver=Names(), network=Network(server), most_bytes=10_000
             )
         await asyncio.to_thread(server.wait_closed, 1)
 
