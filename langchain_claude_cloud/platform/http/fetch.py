@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -137,17 +138,13 @@ class MediaFetcher:
         timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
         context = tls_context(Certificates.of_process())
-        transport = LoopTransport(context, look_up=self._pinned(addresses))
-        try:
-            response = await transport.handle_async_request(request)
-            try:
-                if response.has_redirect_location:
-                    return str(parsed.join(response.headers["location"]))
-                return await self._read(response, budget)
-            finally:
-                await response.aclose()
-        finally:
-            await transport.aclose()
+        async with (
+            LoopTransport(context, look_up=self._pinned(addresses)) as transport,
+            aclosing(await transport.handle_async_request(request)) as response,
+        ):
+            if response.has_redirect_location:
+                return str(parsed.join(response.headers["location"]))
+            return await self._read(response, budget)
 
     def _pinned(self, addresses: Sequence[str]) -> LookUp:
         async def known(_: str, port: int) -> list[tuple[str, int]]:
