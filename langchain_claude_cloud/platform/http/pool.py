@@ -27,7 +27,7 @@ from typing import Final, NamedTuple, TypeVar
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.concurrency import run_within, shared_lock
+from langchain_claude_cloud.platform.concurrency import finite, run_within, shared_lock
 from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
@@ -275,9 +275,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._connect_ends = connect_ends
         self._ends: float | None = None
         self._is_asking_proxy = False
-        connected = inner.get_extra_info("socket")
-        if isinstance(connected, socket.socket):
-            open_sockets.add(connected)
+        open_sockets.add(inner.get_extra_info("socket"))
 
     def allow(self, seconds: float) -> None:
         """Limit the time until the next piece of the body is there."""
@@ -314,9 +312,7 @@ class DeadlineStream(httpcore.NetworkStream):
         # httpcore copies what is left with each packet that was taken.
         for start in range(0, len(buffer), _PIECE):
             seconds = min(timeout or math.inf, _left(call_ends.get(), httpcore.WriteTimeout))
-            self._inner.write(
-                buffer[start : start + _PIECE], None if math.isinf(seconds) else seconds
-            )
+            self._inner.write(buffer[start : start + _PIECE], finite(seconds))
 
     def close(self) -> None:
         """Close the connection at once."""
