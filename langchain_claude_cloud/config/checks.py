@@ -270,18 +270,16 @@ def expand_alias(model: str) -> str:
 
 
 def check_headers(owner: str, headers: Headers | None) -> Headers:
-    """Return headers that can be sent.
+    """Return headers that can be sent, their names in lower case.
 
     Raises:
         ConfigurationError: A name or value could smuggle in another header.
     """
-    if not headers:
-        return {}
-    headers = SafeHeaders(headers)  # error trackers store what frames hold
+    headers = SafeHeaders(headers or {})  # error trackers store what frames hold
     problem = next(filter(None, starmap(_header_problem, reveal(headers).items())), None)
     if problem:
         raise refusal(owner, f"the header {problem}")
-    return headers
+    return SafeHeaders({name.lower(): value for name, value in headers.items()})
 
 
 def _header_problem(name: object, value: object) -> str | None:

@@ -24,7 +24,6 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     HEADER_NAME,
     check_headers,
-    is_loopback,
     url_problem,
 )
 from langchain_claude_cloud.errors import (
@@ -35,7 +34,6 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
     error_from_response,
 )
-from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import (
     LABELS,
     Cloud,
@@ -114,9 +112,7 @@ class Platform(ABC):
     ca_bundle: str | None = None
 
     def __init__(self, config: Vertex | Bedrock, extra_headers: Headers | None) -> None:
-        checked = check_headers(type(config).__name__, extra_headers)
-        lowered = {key.lower(): value for key, value in checked.items()}
-        self._extra_headers = SafeHeaders(lowered) if lowered else {}
+        self._extra_headers = check_headers(type(config).__name__, extra_headers)
         self._credentials: CredentialSource | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
@@ -280,14 +276,10 @@ class PlatformRequest:
             ConfigurationError: The credentials would go over plain http.
             RequestTooLargeError: The body is over the cloud's limit.
         """
-        parts = urlsplit(self.request.url)
-        host = parts.hostname or ""
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        if not host or not is_safe:
+        problem = url_problem(self.request.url.partition("?")[0])
+        if problem:
             raise self.error(
-                ConfigurationError,
-                f"{self.label} would be sent credentials without TLS. Use an https base_url; plain "
-                "http is for this machine only (localhost, 127.0.0.1, ::1).",
+                ConfigurationError, f"The address of {self.label} {problem}. Check base_url."
             )
         size, limit = len(self.request.content), self.platform.max_body_bytes
         if size > limit:

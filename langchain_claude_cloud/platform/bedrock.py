@@ -134,29 +134,28 @@ class BedrockPlatform(Platform):
         self._api_headers = config.api_headers()
         self.region = config.effective_region() or ""
         self.framing = self._api.framing
-        self._given = given = credentials_of(config)
-        self._source_without_keys = (
-            BearerToken(given) if not isinstance(given, AwsIdentity | None) else CredentialSource()
-        )
+        given = credentials_of(config)
+        # Without an identity the configuration still names the region.
+        self._identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
+        self._unsigned: CredentialSource | None = None
+        if not isinstance(given, AwsIdentity):
+            self._unsigned = BearerToken(given) if given else CredentialSource()
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
 
     def _find_credentials(self) -> CredentialSource:
-        # Without an identity the configuration still names the region.
-        signs = isinstance(self._given, AwsIdentity)
-        identity = self._given if isinstance(self._given, AwsIdentity) else AwsIdentity()
-        source = aws_source(identity)
+        source = aws_source(self._identity)
         if not self.region:
             self.region = self._find_region(source)
         # AWS's configuration files are read for the keys in them.
-        files = source if signs and identity.keys is None else None
+        files = source if self._unsigned is None and self._identity.keys is None else None
         bundle = files and files.setting("ca_bundle")
         self.ca_bundle = str(bundle) if bundle else None
         if self._base_url is None:
             self._base_url = self._default_base_url(files)
-        if not signs:
-            return self._source_without_keys
+        if self._unsigned is not None:
+            return self._unsigned
         importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
         return source
 
