@@ -14,7 +14,6 @@ from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
 from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.available_models import (
-    HINTS,
     PERMISSIONS,
     SUBJECT,
     UNKNOWN,
@@ -131,7 +130,6 @@ def list_models(
         ask_for_models,
         subject=SUBJECT,
         permissions=PERMISSIONS[cloud],
-        hint=HINTS[cloud],
         max_retries=max_retries,
         timeouts=Timeouts.for_cloud(cloud, timeout),
     )

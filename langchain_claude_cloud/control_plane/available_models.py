@@ -30,15 +30,12 @@ SUBJECT: Final = "the list of models"
 
 PERMISSIONS: Final[Mapping[Cloud, tuple[str, ...]]] = {
     "bedrock": ("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"),
-    "vertex": ("serviceusage.services.use on the project (role Service Usage Consumer)",),
+    "vertex": (
+        "serviceusage.services.use on the project (role Service Usage Consumer)",
+        "the use of the API aiplatform.googleapis.com, which must be enabled there",
+    ),
 }
 """What the identity must be allowed."""
-
-HINTS: Final[Mapping[Cloud, str]] = {
-    "bedrock": "",
-    "vertex": "The API aiplatform.googleapis.com must be enabled for it, too.",
-}
-"""What else a refusal advises."""
 
 _MOST_PAGES: Final = 100
 _ABOUT_PROJECT: Final = ("USER_PROJECT_DENIED", "serviceusage")
@@ -98,12 +95,18 @@ def ask_for_models(route: Route) -> Generator[OutgoingRequest, JsonObject, Model
     """Ask for the models that a route's cloud lists, newest first.
 
     Raises:
-        ClaudeCloudError: A request's error, or an answer that is not of the documented form.
+        ServerError: An answer is not of the documented form.
+        ClaudeCloudError: A request's error.
     """
-    return _of_bedrock(route) if isinstance(route.config, Bedrock) else _of_vertex(route)
+    ask = _of_bedrock if isinstance(route.config, Bedrock) else _of_vertex
+    try:
+        found = yield from ask(route)
+        return tuple(sorted(found, key=lambda model: _released(model.id), reverse=True))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _problem(route, repr(error)) from error
 
 
-def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
+def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, list[AvailableModel]]:
     base_url = requests.bedrock_address(route)
     project = route.config.project if isinstance(route.config, Bedrock) else None
     summaries = yield requests.foundation_models(base_url, project)
@@ -112,10 +115,10 @@ def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
         page = partial(requests.inference_profiles, base_url, kind, project)
         profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken")
     listed = summaries.get("modelSummaries") or ()
-    return _read(route, lambda: read_bedrock(route.platform.region, listed, profiles))
+    return read_bedrock(route.platform.region, listed, profiles)
 
 
-def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
+def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, list[AvailableModel]]:
     def entries(*, billed: bool) -> Generator[OutgoingRequest, JsonObject, list[JsonObject]]:
         page = partial(requests.publisher_models, route.platform, billed=billed)
         return _pages(route, page, "publisherModels", "nextPageToken")
@@ -127,19 +130,7 @@ def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
         if not any(word in (error.body or str(error)) for word in _ABOUT_PROJECT):
             raise
         listed = yield from entries(billed=False)
-    return _read(route, lambda: read_vertex(route.platform.region, listed))
-
-
-def _read(route: Route, read: Callable[[], list[AvailableModel]]) -> Models:
-    """Read what was listed.
-
-    Raises:
-        ServerError: It is not of the documented form.
-    """
-    try:
-        return tuple(sorted(read(), key=lambda model: _released(model.id), reverse=True))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _problem(route, repr(error)) from error
+    return read_vertex(route.platform.region, listed)
 
 
 def _problem(route: Route, what: str) -> ServerError:
