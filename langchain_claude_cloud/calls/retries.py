@@ -189,10 +189,10 @@ class Attempts:
         if self._circuits:
             self._circuits.release(self.route.place, self._probe)
 
-    def metadata(self) -> tuple[JsonObject, ...]:
+    def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
         if all(route is self.route for route, _ in self.failures):
-            return ()
+            return None
         told: list[JsonObject] = []
         for route, error in self.failures:
             known = {
@@ -204,7 +204,7 @@ class Attempts:
                 "request_id": error.request_id,
             }
             told.append({key: value for key, value in known.items() if value is not None})
-        return tuple(told)
+        return told
 
 
 def decide(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, ToolCallChunk
@@ -88,7 +88,7 @@ class ResponseSource:
     model: str
     request_id: str | None = None
     inference_profile: str | None = None
-    failed_attempts: tuple[JsonObject, ...] = ()
+    failed_attempts: list[JsonObject] | None = None
     attempts: int = 1
     service_tier: str | None = None
     latency: str | None = None
@@ -106,17 +106,10 @@ def start_metadata(state: MessageAccumulator[Any], source: ResponseSource) -> Js
         "model_provider": PROVIDER,
         # Price tables and traces know a model by this name, whatever its id, profile or ARN.
         "model_name": catalogue_name(answered) or catalogue_name(source.model) or answered,
-        "model_id": source.model,
         "id": state.fields.get("id"),
-        "platform": source.platform,
-        "region": source.region,
-        "inference_profile": source.inference_profile,
-        "request_id": source.request_id,
-        "service_tier": source.service_tier,
-        "latency": source.latency,
-        "attempts": source.attempts,
-        "failed_attempts": list(source.failed_attempts) or None,
+        **asdict(source),
     }
+    known["model_id"] = known.pop("model")
     return {key: value for key, value in known.items() if value is not None}
 
 
