@@ -116,7 +116,8 @@ def start_metadata(state: MessageAccumulator[Any], source: ResponseSource) -> Js
 def end_metadata(state: MessageAccumulator[Any]) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     stop_reason = state.fields.get("stop_reason")
-    known = {"stop_reason": stop_reason, "stop_sequence": state.fields.get("stop_sequence")}
+    told = {key: value for key, value in state.fields.items() if key not in _NOT_METADATA}
+    known = {"stop_reason": None, "stop_sequence": None, **told}
     if state.fields.get(GUARDRAIL_ACTION) == INTERVENED:
         # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
         known["stop_reason"] = "guardrail_intervened"
@@ -124,20 +125,14 @@ def end_metadata(state: MessageAccumulator[Any]) -> JsonObject:
             known["model_stop_reason"] = stop_reason
     if HAS_FINISH_FIELDS:
         known |= finish_fields(stop_reason)
-    for key, value in state.fields.items():
-        if key not in _NOT_METADATA and value is not None:
-            known.setdefault(key, value)
     return {**known, "usage": state.usage} if state.usage else known
 
 
 def finish_fields(stop_reason: str | None) -> JsonObject:
     """Return a stop reason as langchain-core reads it from 1.8.4 on: normalized if it can be."""
-    if stop_reason is None:
-        return {}
-    fields = {"finish_reason": stop_reason}
-    if stop_reason in _NORMALIZED_FINISH_REASONS:
-        fields["normalized_finish_reason"] = _NORMALIZED_FINISH_REASONS[stop_reason]
-    return fields
+    normalized = _NORMALIZED_FINISH_REASONS.get(stop_reason or "")
+    fields = {"finish_reason": stop_reason, "normalized_finish_reason": normalized}
+    return {name: reason for name, reason in fields.items() if reason is not None}
 
 
 def build_message(
