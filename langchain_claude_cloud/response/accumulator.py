@@ -39,7 +39,8 @@ INTERVENED: Final = "INTERVENED"
 PAUSED: Final = "pause_turn"
 """The stop reason of a message that is to be sent back as it is."""
 
-_OF_THE_FIRST: Final = frozenset({"id", "model", "type", "role"})
+_NO_FIELDS: Final = frozenset({"content", "delta", "type"})
+_OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _FIELDS_OF_DELTA: Final = 3
 _ADDED: Final = frozenset({int, float, list})
@@ -167,8 +168,7 @@ class MessageAccumulator(Generic[T]):
             case "message_start":
                 self._message_start(event)
             case "message_delta":
-                self._keep({key: event[key] for key in event if key not in ("type", "delta")})
-                self._keep(event["delta"])
+                self._keep({**event, **event["delta"]})
             case "message_stop":
                 self._message_stop()
         return self._outputs
@@ -201,10 +201,9 @@ class MessageAccumulator(Generic[T]):
         self._by_index.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
         del self.blocks[self._paused_blocks :]
-        first = {
-            key: self._paused_fields[key] for key in _OF_THE_FIRST & self._paused_fields.keys()
-        }
-        self.fields = self._paused_fields.copy()
+        earlier = self._paused_fields
+        first = {key: value for key, value in earlier.items() if key in _OF_THE_FIRST}
+        self.fields = earlier.copy()
         self._own_usage = {}
         self.usage = self._paused_usage
         self._keep({**message, **first})
@@ -215,7 +214,7 @@ class MessageAccumulator(Generic[T]):
             self._block_stop(self._by_index[index])
 
     def _keep(self, news: JsonObject, prefix: str = "") -> None:
-        """Lay fields of a message over those that are known, but for its content.
+        """Lay fields of a message over those that are known.
 
         Args:
             news: The fields.
@@ -232,7 +231,8 @@ class MessageAccumulator(Generic[T]):
         """
         for key, value in news.items():
             has_intervened = key == GUARDRAIL_ACTION and self.fields.get(key) == INTERVENED
-            if value is None or key == "content" or has_intervened or not key.startswith(prefix):
+            is_other = key in _NO_FIELDS or not key.startswith(prefix)
+            if value is None or is_other or has_intervened:
                 continue
             if key == "usage":
                 self._own_usage |= {name: n for name, n in value.items() if n is not None}

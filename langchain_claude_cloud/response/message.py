@@ -56,7 +56,7 @@ _NORMALIZED_FINISH_REASONS: Final = {
 }
 
 _TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-_NOT_METADATA: Final = frozenset({"id", "type", "role", "model", "content", "usage"})
+_NOT_METADATA: Final = frozenset({"id", "role", "model"})
 
 _Chunks: TypeAlias = Sequence[ChatGenerationChunk]
 _Events: TypeAlias = "Sequence[MessagesData]"
