@@ -259,13 +259,10 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
 
 def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
     """Return the values of keys that stand on a block, in its extras or its metadata."""
-    holders = (block, block.get("extras"), block.get("metadata"))
     found: JsonObject = {}
-    for holder in holders:
+    for holder in (block.get("metadata"), block.get("extras"), block):
         if isinstance(holder, Mapping):
-            for key in keys:
-                if holder.get(key) is not None:
-                    found.setdefault(key, holder[key])
+            found |= {key: holder[key] for key in keys if holder.get(key) is not None}
     return found
 
 
