@@ -45,9 +45,9 @@ _SHARED: Final = ("output_config", "metadata")
 """Body objects that several options write to: raw fields are merged into them."""
 
 _MOST_BREAKPOINTS: Final = 4
-_SECTIONS: Final = ("tools", "system", "messages", "content")
-"""What has cache breakpoints in it, in the order in which the API reads them. It refuses one with a
-longer life behind one with a shorter. The caller's own count."""
+_SECTIONS: Final = ("tools", "system", "messages")
+"""What of a body has cache breakpoints, in the order in which the API reads them. It refuses one
+with a longer life behind one with a shorter. The caller's own count."""
 
 _LEVELS: Final = 4
 """A body, its messages, their blocks, and what a tool's result has in it."""
@@ -291,7 +291,7 @@ def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject
     found: list[JsonObject] = []
     for holder in holders:
         if isinstance(holder, dict) and levels:
-            for name in _SECTIONS:
+            for name in _SECTIONS if "messages" in holder else ("content",):
                 if isinstance(holder.get(name), list):
                     found += _marked(holder[name], levels - 1)
             found += [holder] if isinstance(holder.get("cache_control"), dict) else ()
@@ -316,7 +316,7 @@ def _copied(holder: object, levels: int = _LEVELS) -> object:
         return holder
     return {
         name: [_copied(each, levels - 1) for each in value]
-        if name in _SECTIONS and isinstance(value, list)
+        if name in (*_SECTIONS, "content") and isinstance(value, list)
         else value
         for name, value in holder.items()
     }
