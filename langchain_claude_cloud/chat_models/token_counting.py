@@ -8,7 +8,6 @@ proportion to its size. What no cloud counts is estimated from its size alone.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,8 +37,6 @@ from langchain_claude_cloud.request.token_estimation import (
     size_of_tools,
 )
 from langchain_claude_cloud.routing.routes import Route
-
-logger = logging.getLogger("langchain_claude_cloud")
 
 PART_ERROR: Final = 0.15
 """How far a count that is derived from that of a longer list may be off, as a part of the
@@ -203,18 +200,12 @@ def _tell_of(refusals: Sequence[_Refusal]) -> None:
     if not refusals:
         return
     route, error = min(refusals, key=lambda each: not isinstance(each[1], PermissionDeniedError))
-    if not MEMORY.notices.put(("uncounted", route.place), value=True, seconds=24 * HOUR):
-        return
-    refused = isinstance(error, PermissionDeniedError)
-    logger.warning(
-        "%s in %s %s for %s (%s%s); they are estimated, to within about %d %%.",
-        route.config.cloud,
-        route.known_region,
-        "refuses to count tokens" if refused else "does not count tokens",
-        route.model,
-        type(error).__name__,
-        f": allow {_PERMISSIONS[route.config.cloud]}" if refused else "",
-        ESTIMATE_ERROR * 100,
+    cloud, refused = route.config.cloud, isinstance(error, PermissionDeniedError)
+    remedy = f": allow {_PERMISSIONS[cloud]}" if refused else ""
+    MEMORY.say_once(
+        f"{cloud} in {route.known_region} {'refuses to' if refused else 'does not'} count tokens "
+        f"for {route.model} ({type(error).__name__}{remedy}); they are estimated, to within about "
+        f"{ESTIMATE_ERROR * 100:.0f} %."
     )
 
 

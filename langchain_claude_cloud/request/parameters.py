@@ -175,16 +175,13 @@ def _lacks_thinking(messages: Sequence[JsonObject]) -> bool:
     `text`. When `thinking` is enabled, a final `assistant` message must start with a thinking
     block" (400; n8n#22550). Histories of other models have none.
     """
-    place = next(
-        (n for n in range(len(messages) - 1, -1, -1) if messages[n]["role"] == "assistant"), None
-    )
-    if place is None:
+    places = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
+    if not places:
         return False
-    following = messages[place + 1]["content"] if place + 1 < len(messages) else None
-    running = following is None or any(
-        block["type"] == "tool_result" for block in following if isinstance(block, dict)
+    content, *following = [message["content"] for message in messages[places[-1] :]]
+    running = not following or any(
+        block["type"] == "tool_result" for block in following[0] if isinstance(block, dict)
     )
-    content = messages[place]["content"]
     starts = "text" if isinstance(content, str) else content[0]["type"]
     return running and starts not in THINKING
 
