@@ -109,19 +109,11 @@ def _new_socket(address_info: tuple[Any, ...]) -> socket.socket:
     return created
 
 
-def _close_at_once(protocol: aiohttp.client_proto.ResponseHandler) -> None:
-    """Close a connection, even if the loop is kept busy from now on.
-
-    `protocol.close` waits up to half a minute for the other side to say goodbye.
-    """
-    if protocol.transport is not None:
-        with suppress(OSError):
-            protocol.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        protocol.abort()
-
-
 class _Protocol(aiohttp.client_proto.ResponseHandler):
-    """aiohttp's side of a connection, which lets no reader wait for a body that is damaged."""
+    """aiohttp's side of a connection.
+
+    It lets no reader wait for a body that is damaged.
+    """
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """Note what ends the connection."""
@@ -129,6 +121,16 @@ class _Protocol(aiohttp.client_proto.ResponseHandler):
         body = self._payload
         if body is not None and not body.is_eof() and body.exception() is None:
             body.set_exception(exc)
+
+    def close(self) -> None:
+        """Close the connection at once, even if the loop is kept busy from now on.
+
+        aiohttp's own way waits up to half a minute for the other side to say goodbye.
+        """
+        if self.transport is not None:
+            with suppress(OSError):
+                self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            self.abort()
 
 
 class Connector(aiohttp.TCPConnector):
@@ -175,21 +177,10 @@ class Connector(aiohttp.TCPConnector):
         async with asyncio.timeout(timeout.sock_connect):
             return await super()._create_connection(req, traces, timeout)
 
-    def _release(
-        self,
-        key: aiohttp.client_reqrep.ConnectionKey,
-        protocol: aiohttp.client_proto.ResponseHandler,
-        *,
-        should_close: bool = False,
-    ) -> None:
-        if should_close or self._force_close or protocol.should_close:
-            _close_at_once(protocol)
-        super()._release(key, protocol, should_close=should_close)
-
     def retire(self) -> None:
         """Close the connections that are not in use, and the others after use."""
         self._force_close = True
         for connections in self._conns.values():
             for protocol, _ in connections:
-                _close_at_once(protocol)
+                protocol.close()
         self._conns.clear()
