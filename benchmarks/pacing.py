@@ -163,7 +163,7 @@ class Simulation:
     def _call(self, pacing: Pacing, draw: Callable[[], float], number: int) -> Iterator[float]:
         for attempt in range(1, self.max_retries + 2):
             ticket = Ticket(tries=attempt - 1, is_last=1 < attempt > self.max_retries)
-            while self.is_paced and (seconds := pacing.wait("place", ticket)):
+            while self.is_paced and (seconds := pacing.wait(ticket)):
                 self.outcome.waits += 1
                 yield seconds
             yield self.latency * (0.5 + draw()) / 2
@@ -174,7 +174,7 @@ class Simulation:
                 self.outcome.answered += 1
                 return
             self.outcome.refused += 1
-            pacing.throttled("place", ticket, self.retry_after)
+            pacing.throttled(ticket, self.retry_after)
             error = RateLimitError("", status_code=429, retry_after=self.retry_after)
             delay = delay_before_retry(error, attempt, self.max_retries, draw)
             if delay is not None:

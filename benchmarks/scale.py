@@ -169,7 +169,8 @@ class Simulation:
         while True:
             place = cast("int", attempts.route.place)
             ticket = Ticket(tries=attempts.current.tries)
-            while seconds := memory.pacing.wait(place, ticket):
+            pacing = memory.pacing(place)
+            while seconds := pacing.wait(ticket):
                 yield seconds
             if self.quotas[place].take(self.now):
                 yield LATENCY * (0.5 + self.draw())
@@ -180,7 +181,7 @@ class Simulation:
             yield REFUSAL_LATENCY
             self.refused += 1
             process.limit.throttled(began, self.now)
-            memory.pacing.throttled(place, ticket, None)
+            pacing.throttled(ticket, None)
             try:
                 yield decide(RateLimitError("", status_code=429), attempts)
             except RateLimitError:

@@ -22,7 +22,7 @@ from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import Call
-from langchain_claude_cloud.calls.pacing import Ticket
+from langchain_claude_cloud.calls.pacing import Pacing, Ticket
 from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import (
@@ -55,7 +55,7 @@ from langchain_claude_cloud.response.message import ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
     from tenacity import RetryCallState
 
@@ -107,7 +107,7 @@ class CallDriver(Generic[T]):
         self._waited = 0.0
         self._attempts = Attempts(call.routes, options.max_retries, self.remaining)
         # What is known of the current attempt:
-        self._quota: Hashable = None
+        self._pacing: Pacing | None = None
         self._ticket = Ticket()
         self._window: MinuteWindow | None = None
         self._reservation = Reservation()
@@ -150,11 +150,12 @@ class CallDriver(Generic[T]):
         self._reader, self._request, self._window = None, _NO_REQUEST, None
         tries = attempts.current.tries
         self._ticket = Ticket(tries=tries, is_last=0 < tries >= attempts.max_retries)
-        self._quota = ("count_tokens", route.place) if self._is_count else route.place
+        place = route.place
+        pacing = self._pacing = MEMORY.pacing(("count_tokens", place) if self._is_count else place)
         outgoing = yield from self.request()
         if any(self._call.limit) and not self._is_count:
             yield from self._reserve()
-        yield from self._wait_until(partial(MEMORY.pacing.wait, self._quota, self._ticket))
+        yield from self._wait_until(partial(pacing.wait, self._ticket))
         if self._operation == "stream":
             yield Stream(route.platform, outgoing, self._model_id, self._limits, self._begin)
         else:
@@ -246,7 +247,8 @@ class CallDriver(Generic[T]):
 
     def _release(self) -> None:
         """Leave the queues that the request may wait in."""
-        MEMORY.pacing.release(self._quota, self._ticket)
+        if self._pacing is not None:
+            self._pacing.release(self._ticket)
         if self._window is not None:
             self._window.release(self._reservation)
 
@@ -309,8 +311,8 @@ class CallDriver(Generic[T]):
         self._release()
         if self._window is not None and error.status_code is not None:
             self._correct(self._window)
-        if isinstance(error, RateLimitError) and error.is_retryable:
-            MEMORY.pacing.throttled(self._quota, self._ticket, error.retry_after)
+        if self._pacing is not None and isinstance(error, RateLimitError) and error.is_retryable:
+            self._pacing.throttled(self._ticket, error.retry_after)
         attempts.count += 1
         is_of_call = self._media.is_fetching
         is_late = self.remaining() <= 0 and error.status_code is None

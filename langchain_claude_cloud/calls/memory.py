@@ -165,7 +165,7 @@ class Memory:
         clock: Returns the time in seconds.
         draw: Returns a random number in [0, 1), for jitter.
         circuits: Which endpoints fail at the moment.
-        pacing: How fast throttled endpoints are asked.
+        paces: By place: how fast a throttled endpoint is asked.
         minutes: By place and limit: what was sent in the last minute.
         unsupported: By place: the features that an endpoint does not take.
         max_tokens: By place: a limit of answers that fits a small quota of tokens.
@@ -194,7 +194,7 @@ class Memory:
         self.clock = clock
         self.draw = draw
         self.circuits = CircuitBreakers(clock, draw)
-        self.pacing = Pacing(clock)
+        self.paces: ExpiringTable[Pacing] = ExpiringTable(1000, clock)
         self.minutes: ExpiringTable[MinuteWindow] = ExpiringTable(1000, clock)
         self.unsupported: ExpiringTable[frozenset[str]] = ExpiringTable(1000, clock)
         self.max_tokens: ExpiringTable[int] = ExpiringTable(1000, clock)
@@ -215,6 +215,10 @@ class Memory:
     def lock_for(self, key: Hashable) -> threading.Lock:
         """Return the lock that is held while one thread finds something out for all."""
         return self.locks.update(key, lambda lock: lock or shared_lock(), HOUR)
+
+    def pacing(self, place: Hashable) -> Pacing:
+        """Return how fast an endpoint is asked."""
+        return self.paces.update(place, lambda known: known or Pacing(self.clock), HOUR)
 
     def minute(self, place: Hashable, limit: RateLimit) -> MinuteWindow:
         """Return what was sent to an endpoint in the last minute under a limit of the user's."""

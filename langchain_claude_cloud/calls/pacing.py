@@ -13,7 +13,7 @@ of a call is kept for a time when the endpoint takes requests.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,14 +70,32 @@ _FOR_LAST: Final = 0.75
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
 _ROUND_TRIPS: Final = 1.5
-_MOST_PLACES: Final = 1000
 
 
 @dataclass
-class _Traffic:
-    """What is known of one endpoint.
+class Ticket:
+    """A call's place in the queue of an endpoint.
 
     Attributes:
+        number: Which it is; None while it did not have to wait.
+        sent_at: When the call was sent.
+        tries: How often it was sent before. One that was refused already waits for a calm
+            moment: it has fewer chances left than others.
+        is_last: Whether it is not sent again.
+    """
+
+    number: int | None = None
+    sent_at: float = 0.0
+    tries: int = 0
+    is_last: bool = False
+
+
+@dataclass(eq=False)
+class Pacing:
+    """The pace of one endpoint, for all calls of a process.
+
+    Attributes:
+        clock: Returns the time in seconds.
         epoch: The last throttle that changed the rate.
         sent_at: When a request was sent last.
         sent: Requests that were sent since.
@@ -102,7 +120,8 @@ class _Traffic:
         served: How many numbers were used or given back.
     """
 
-    epoch: float
+    clock: Callable[[], float]
+    epoch: float = field(init=False)
     sent_at: float = 0.0
     sent: int = 0
     refused: int = 0
@@ -117,80 +136,40 @@ class _Traffic:
     is_searching: bool = False
     pauses: int = 0
     credit: float = _FIRST_BURST
-    credited_at: float = 0.0
+    credited_at: float = field(init=False)
     paused_until: float = 0.0
     throttled_at: float = 0.0
     delay: float = 0.0
     served: int = 0
     issued: int = 0
 
-    @property
-    def answered_after(self) -> float:
-        """How many seconds after it was sent a request is taken, unless it was refused."""
-        return _ANSWERED_AFTER + 2 * self.delay
-
-
-@dataclass
-class Ticket:
-    """A call's place in the queue of an endpoint.
-
-    Attributes:
-        number: Which it is; None while it did not have to wait.
-        sent_at: When the call was sent.
-        tries: How often it was sent before. One that was refused already waits for a calm
-            moment: it has fewer chances left than others.
-        is_last: Whether it is not sent again.
-    """
-
-    number: int | None = None
-    sent_at: float = 0.0
-    tries: int = 0
-    is_last: bool = False
-
-
-class Pacing:
-    """The pace of all endpoints of a process, by `Route.place`.
-
-    Args:
-        clock: Returns the time in seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._traffic: dict[Hashable, _Traffic] = {}
+    def __post_init__(self) -> None:
+        self.epoch = self.credited_at = self.clock()
         self._lock = shared_lock()
 
-    def wait(self, place: Hashable, ticket: Ticket) -> float:
+    def wait(self, ticket: Ticket) -> float:
         """Return how many seconds a call should wait before it asks again; 0: it is sent now.
 
         Args:
-            place: The endpoint.
             ticket: The call's, the same each time it asks.
         """
         with self._lock:
-            now = self._clock()
-            traffic = self._traffic.get(place)
-            if traffic is None:
-                traffic = self._traffic[place] = _Traffic(now, credited_at=now)
-                if len(self._traffic) > _MOST_PLACES:
-                    oldest = min(self._traffic, key=lambda each: self._traffic[each].epoch)
-                    del self._traffic[oldest]
-            seconds = self._wait(traffic, ticket, now)
+            now = self.clock()
+            seconds = self._wait(ticket, now)
             if seconds:
                 return seconds
             slot = int(now * _SLOTS)
-            traffic.taken[slot] = traffic.taken.get(slot, 0) + 1
-            traffic.in_minute += 1
-            traffic.sent += 1
-            traffic.sent_at = ticket.sent_at = now
-        self.release(place, ticket)
+            self.taken[slot] = self.taken.get(slot, 0) + 1
+            self.in_minute += 1
+            self.sent += 1
+            self.sent_at = ticket.sent_at = now
+        self.release(ticket)
         return 0.0
 
-    def throttled(self, place: Hashable, ticket: Ticket, asked: float | None) -> None:
+    def throttled(self, ticket: Ticket, asked: float | None) -> None:
         """Slow down, after a request was refused for its quota.
 
         Args:
-            place: The endpoint.
             ticket: The request's.
             asked: For how many seconds it is not to be sent again, if the endpoint said so.
         """
@@ -198,181 +177,176 @@ class Pacing:
             # Nobody's call waits for so long: other calls end with what the endpoint says, too.
             asked = None
         with self._lock:
-            now = self._clock()
-            traffic = self._traffic.get(place)
-            if traffic is None:
-                return
-            self._credit(traffic, now)
+            now = self.clock()
+            self._credit(now)
             slot = int(ticket.sent_at * _SLOTS)
-            if slot in traffic.taken:
-                traffic.in_minute -= 1
-                traffic.taken[slot] -= 1
-                if not traffic.taken[slot]:
-                    del traffic.taken[slot]
-            traffic.throttled_at = now
-            _last_taken(traffic, now)  # it ends the time when nothing was taken
-            traffic.refused_since = min(traffic.refused_since, now)
-            traffic.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, traffic.delay / 2))
+            if slot in self.taken:
+                self.in_minute -= 1
+                self.taken[slot] -= 1
+                if not self.taken[slot]:
+                    del self.taken[slot]
+            self.throttled_at = now
+            self._last_taken(now)  # it ends the time when nothing was taken
+            self.refused_since = min(self.refused_since, now)
+            self.delay = min(_MEASURED_SECONDS, max(now - ticket.sent_at, self.delay / 2))
             # What was sent before there was a rate, and is refused, was no part of it.
-            is_older = ticket.sent_at < traffic.epoch
-            if traffic.rate is None or (traffic.is_first and is_older):
-                self._begin(traffic, now, max(asked or 0.0, _ROUND_TRIPS * traffic.delay))
+            is_older = ticket.sent_at < self.epoch
+            if self.rate is None or (self.is_first and is_older):
+                self._begin(now, max(asked or 0.0, _ROUND_TRIPS * self.delay))
             elif not is_older:
-                traffic.refused += 1
-                self._slow_down(traffic, now, asked)
+                self.refused += 1
+                self._slow_down(now, asked)
 
-    def release(self, place: Hashable, ticket: Ticket) -> None:
+    def release(self, ticket: Ticket) -> None:
         """Give back the ticket of a call that was sent, or ended while it waited.
 
         It takes no lock: the call may be a generator that the garbage collector closes.
         """
-        traffic = self._traffic.get(place)
-        if traffic is not None and ticket.number is not None:
-            traffic.served += 1
+        if ticket.number is not None:
+            self.served += 1
             ticket.number = None
 
-    def _wait(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
-        self._credit(traffic, now)
+    def _wait(self, ticket: Ticket, now: float) -> float:
+        self._credit(now)
         seconds = 0.0
-        if traffic.rate is not None:
-            seconds = self._hold(traffic, ticket, now)
+        if self.rate is not None:
+            seconds = self._hold(ticket, now)
         # An event loop that is busy beginning calls wakes none of those that wait: in a first burst
         # nobody passes them.
-        has_turn = (
-            traffic.rate is not None
-            or ticket.number is not None
-            or traffic.issued == traffic.served
-        )
-        if traffic.credit >= 1.0 and has_turn and seconds <= 0:
-            traffic.credit -= 1.0
+        has_turn = self.rate is not None or ticket.number is not None or self.issued == self.served
+        if self.credit >= 1.0 and has_turn and seconds <= 0:
+            self.credit -= 1.0
             return 0.0
         if ticket.number is None:
-            ticket.number = traffic.issued
-            traffic.issued += 1
+            ticket.number = self.issued
+            self.issued += 1
         if seconds <= 0:
-            before = max(0, ticket.number - traffic.served)
-            seconds = (before + 1.0 - traffic.credit) / (traffic.rate or _UNKNOWN_RATE)
+            before = max(0, ticket.number - self.served)
+            seconds = (before + 1.0 - self.credit) / (self.rate or _UNKNOWN_RATE)
         return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT))
 
-    def _hold(self, traffic: _Traffic, ticket: Ticket, now: float) -> float:
+    def _hold(self, ticket: Ticket, now: float) -> float:
         """Return how many seconds a call waits after a throttle, whatever the rate."""
-        if now < traffic.paused_until:
-            return traffic.paused_until - now
-        calm = now - traffic.throttled_at
-        is_taken = _last_taken(traffic, now) >= traffic.epoch
-        until_answered = traffic.sent_at + traffic.answered_after - now
-        waiting = traffic.issued - traffic.served
-        if traffic.in_minute > _FEW or (traffic.in_minute and waiting > 1 and until_answered <= 0):
-            traffic.is_crowd = True
-        if traffic.in_minute > traffic.most * _MANY_TIMES:
-            traffic.most = math.inf
+        if now < self.paused_until:
+            return self.paused_until - now
+        calm = now - self.throttled_at
+        is_taken = self._last_taken(now) >= self.epoch
+        until_answered = self.sent_at + self._answered_after - now
+        waiting = self.issued - self.served
+        if self.in_minute > _FEW or (self.in_minute and waiting > 1 and until_answered <= 0):
+            self.is_crowd = True
+        if self.in_minute > self.most * _MANY_TIMES:
+            self.most = math.inf
         seconds = _CALM_FOR_RETRIES[min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)] - calm
-        is_last = ticket.is_last and traffic.is_crowd
+        is_last = ticket.is_last and self.is_crowd
         if is_last and not is_taken:
-            seconds = max(seconds, traffic.drought - calm)
-        if is_last and traffic.most < math.inf:
-            is_full = traffic.in_minute >= traffic.most * _FOR_LAST
+            seconds = max(seconds, self.drought - calm)
+        if is_last and self.most < math.inf:
+            is_full = self.in_minute >= self.most * _FOR_LAST
             return max(seconds, until_answered, _LONGEST_WAIT if is_full else 0.0)
-        return max(seconds, until_answered) if traffic.in_minute >= traffic.most else seconds
+        return max(seconds, until_answered) if self.in_minute >= self.most else seconds
 
-    def _credit(self, traffic: _Traffic, now: float) -> None:
+    def _credit(self, now: float) -> None:
         """Add what the time that went by is worth, to the credit and to the rate."""
         oldest = int(now * _SLOTS) - _MINUTE_IN_SLOTS
-        while traffic.taken and (slot := next(iter(traffic.taken))) <= oldest:
-            traffic.in_minute -= traffic.taken.pop(slot)
-        calm = now - max(traffic.throttled_at, traffic.epoch)
-        is_idle = calm > _FORGOTTEN_AFTER and traffic.issued == traffic.served
+        while self.taken and (slot := next(iter(self.taken))) <= oldest:
+            self.in_minute -= self.taken.pop(slot)
+        calm = now - max(self.throttled_at, self.epoch)
+        is_idle = calm > _FORGOTTEN_AFTER and self.issued == self.served
         if is_idle:
-            traffic.drought, traffic.refused_since = _FORGOTTEN_AFTER, math.inf
-        elapsed = max(0.0, now - traffic.credited_at)
-        traffic.credited_at = max(now, traffic.credited_at)
-        if traffic.rate is None:
-            traffic.credit = min(traffic.credit + elapsed * _UNKNOWN_RATE, _FIRST_BURST)
+            self.drought, self.refused_since = _FORGOTTEN_AFTER, math.inf
+        elapsed = max(0.0, now - self.credited_at)
+        self.credited_at = max(now, self.credited_at)
+        if self.rate is None:
+            self.credit = min(self.credit + elapsed * _UNKNOWN_RATE, _FIRST_BURST)
             return
-        most = max(_SMALLEST_BURST, traffic.rate * _BURST_SECONDS)
-        traffic.credit = traffic.credit + elapsed * traffic.rate
-        is_limiting = traffic.credit < most  # whether calls wait for the rate
-        traffic.credit = min(traffic.credit, most)
+        most = max(_SMALLEST_BURST, self.rate * _BURST_SECONDS)
+        self.credit = self.credit + elapsed * self.rate
+        is_limiting = self.credit < most  # whether calls wait for the rate
+        self.credit = min(self.credit, most)
         step = _INCREASE_A_SECOND
         # What was sent at this rate has been answered by now.
-        is_confirmed = calm > 2 * traffic.delay
-        if is_confirmed and traffic.is_searching and calm > _CALM_SECONDS / 2:
+        is_confirmed = calm > 2 * self.delay
+        if is_confirmed and self.is_searching and calm > _CALM_SECONDS / 2:
             step = _SEARCH_A_SECOND
         elif is_confirmed and calm > _CALM_SECONDS:
             step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
-        if is_limiting or traffic.rate < _FEWEST_AT_FIRST:
-            traffic.rate += elapsed * max(traffic.rate * step, _SLOWEST)
-        if is_idle or now - traffic.refused_since > _LONGEST_DROUGHT:
-            traffic.rate, traffic.epoch, traffic.sent, traffic.refused = None, now, 0, 0
-            traffic.most, traffic.is_crowd, traffic.credit = math.inf, False, _FIRST_BURST
+        if is_limiting or self.rate < _FEWEST_AT_FIRST:
+            self.rate += elapsed * max(self.rate * step, _SLOWEST)
+        if is_idle or now - self.refused_since > _LONGEST_DROUGHT:
+            self.rate, self.epoch, self.sent, self.refused = None, now, 0, 0
+            self.most, self.is_crowd, self.credit = math.inf, False, _FIRST_BURST
 
-    def _begin(self, traffic: _Traffic, now: float, pause: float) -> None:
+    def _begin(self, now: float, pause: float) -> None:
         """Set the first rate: what was taken in the best of the last seconds."""
         # A burst has used up what there was for this second. One call that is sent again by
         # itself does not wait for more than its own backoff.
-        is_burst = traffic.in_minute > _FEW
-        traffic.rate, first = _first_rate(traffic)
+        is_burst = self.in_minute > _FEW
+        self.rate, first = self._first_rate()
         left = first / _SLOTS + _MEASURED_SECONDS - now
-        traffic.is_first = traffic.is_searching = True
-        self._limit(traffic, _SMALL_AT_FIRST)
-        self._begin_epoch(traffic, now, max(pause, left if is_burst else 0.0))
+        self.is_first = self.is_searching = True
+        self._limit(_SMALL_AT_FIRST)
+        self._begin_epoch(now, max(pause, left if is_burst else 0.0))
 
-    def _slow_down(self, traffic: _Traffic, now: float, asked: float | None) -> None:
+    def _slow_down(self, now: float, asked: float | None) -> None:
         """Lower the rate, once it is clear which part is refused."""
-        elapsed = now - traffic.epoch
-        is_small = traffic.is_crowd and traffic.most < math.inf
-        is_clear = elapsed >= _MEASURED_SECONDS or (is_small and traffic.refused == traffic.sent)
+        elapsed = now - self.epoch
+        is_small = self.is_crowd and self.most < math.inf
+        is_clear = elapsed >= _MEASURED_SECONDS or (is_small and self.refused == self.sent)
         if not is_clear:
             return
-        rate, share = traffic.rate or _SLOWEST, traffic.refused / max(traffic.sent, 1)
-        was_searching = traffic.is_searching
-        traffic.is_searching = share > _MOST_REFUSED
-        if traffic.is_searching:
-            self._limit(traffic, _SMALL)
+        rate, share = self.rate or _SLOWEST, self.refused / max(self.sent, 1)
+        was_searching = self.is_searching
+        self.is_searching = share > _MOST_REFUSED
+        if self.is_searching:
+            self._limit(_SMALL)
         rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
-        traffic.pauses = traffic.pauses + 1 if traffic.is_searching else 0
+        self.pauses = self.pauses + 1 if self.is_searching else 0
         pause = 0.0
-        if traffic.is_searching:
-            pause = max(asked or 0.0, min(2.0 ** (traffic.pauses - 1), _LONGEST_OWN_PAUSE))
-        traffic.rate, traffic.is_first = max(_SLOWEST, rate), False
-        self._begin_epoch(traffic, now, pause)
+        if self.is_searching:
+            pause = max(asked or 0.0, min(2.0 ** (self.pauses - 1), _LONGEST_OWN_PAUSE))
+        self.rate, self.is_first = max(_SLOWEST, rate), False
+        self._begin_epoch(now, pause)
 
-    def _limit(self, traffic: _Traffic, small: int) -> None:
-        most = max(1, traffic.in_minute)
+    def _limit(self, small: int) -> None:
+        most = max(1, self.in_minute)
         if most <= small:
-            traffic.most = min(most, traffic.most)
+            self.most = min(most, self.most)
 
-    def _begin_epoch(self, traffic: _Traffic, now: float, pause: float) -> None:
-        traffic.paused_until = max(traffic.paused_until, now + pause)
-        traffic.credit, traffic.credited_at = 1.0, max(now, traffic.paused_until)
-        traffic.epoch, traffic.sent, traffic.refused = traffic.credited_at, 0, 0
+    def _begin_epoch(self, now: float, pause: float) -> None:
+        self.paused_until = max(self.paused_until, now + pause)
+        self.credit, self.credited_at = 1.0, max(now, self.paused_until)
+        self.epoch, self.sent, self.refused = self.credited_at, 0, 0
 
+    @property
+    def _answered_after(self) -> float:
+        """How many seconds after it was sent a request is taken, unless it was refused."""
+        return _ANSWERED_AFTER + 2 * self.delay
 
-def _last_taken(traffic: _Traffic, now: float) -> float:
-    """Return when the last request was sent that was taken; note how long it was after a refusal.
+    def _last_taken(self, now: float) -> float:
+        """Return when the last request that was taken was sent; note how long none had been.
 
-    It is taken if it was not refused in the time that a refusal takes.
-    """
-    known = int((now - traffic.answered_after) * _SLOTS)
-    taken = next((slot / _SLOTS for slot in reversed(traffic.taken) if slot < known), -math.inf)
-    if taken > traffic.refused_since:
-        traffic.drought, traffic.refused_since = taken - traffic.refused_since, math.inf
-    return taken
+        It is taken if it was not refused in the time that a refusal takes.
+        """
+        known = int((now - self._answered_after) * _SLOTS)
+        taken = next((slot / _SLOTS for slot in reversed(self.taken) if slot < known), -math.inf)
+        if taken > self.refused_since:
+            self.drought, self.refused_since = taken - self.refused_since, math.inf
+        return taken
 
+    def _first_rate(self) -> tuple[float, int]:
+        """Return the rate of the best of the last seconds, and in which slot it began.
 
-def _first_rate(traffic: _Traffic) -> tuple[float, int]:
-    """Return the rate of the best of the last seconds, and in which slot it began.
-
-    A process that sends thousands at once hears of the first refusal after the last was sent,
-    seconds later: the refusals say which of these seconds they are of.
-    """
-    newest = max(traffic.taken, default=0)
-    most, first = max(
-        (
-            (sum(traffic.taken.get(slot + later, 0) for later in range(_SLOTS)), slot)
-            for slot in traffic.taken
-            if slot > newest - _RECENT_SLOTS
-        ),
-        default=(0, 0),
-    )
-    return max(_FEWEST_AT_FIRST, DECREASE * most), first
+        A process that sends thousands at once hears of the first refusal after the last was sent,
+        seconds later: the refusals say which of these seconds they are of.
+        """
+        newest = max(self.taken, default=0)
+        most, first = max(
+            (
+                (sum(self.taken.get(slot + later, 0) for later in range(_SLOTS)), slot)
+                for slot in self.taken
+                if slot > newest - _RECENT_SLOTS
+            ),
+            default=(0, 0),
+        )
+        return max(_FEWEST_AT_FIRST, DECREASE * most), first

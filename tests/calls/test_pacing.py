@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clock import Clock
 
+from langchain_claude_cloud.calls.memory import Memory
 from langchain_claude_cloud.calls.pacing import Pacing, Ticket
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -24,7 +25,7 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def rate_of(pacing: Pacing) -> float | None:
     """Return the requests a second that are sent; None where nobody waits."""
-    return pacing._traffic["place"].rate
+    return pacing.rate
 
 
 def begin(pacing: Pacing, clock: Clock, count: int) -> list[Ticket]:
@@ -32,7 +33,7 @@ def begin(pacing: Pacing, clock: Clock, count: int) -> list[Ticket]:
     tickets = [Ticket() for _ in range(count)]
     for ticket in tickets:
         clock.now += 0.003
-        assert pacing.wait("place", ticket) == 0.0
+        assert pacing.wait(ticket) == 0.0
     return tickets
 
 
@@ -49,13 +50,13 @@ def test_a_burst_of_thousands_is_spread_over_seconds() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     tickets = [Ticket() for _ in range(1000)]
-    waits = [pacing.wait("place", ticket) for ticket in tickets]
+    waits = [pacing.wait(ticket) for ticket in tickets]
     assert 1 <= waits.count(0.0) <= 10
     began = clock.now
     left = [ticket for ticket, seconds in zip(tickets, waits, strict=True) if seconds]
     while left:
         clock.now += 0.03
-        left = [ticket for ticket in left if pacing.wait("place", ticket)]
+        left = [ticket for ticket in left if pacing.wait(ticket)]
     assert clock.now - began < 10
     assert rate_of(pacing) is None
 
@@ -65,10 +66,10 @@ def test_a_call_that_ends_while_it_waits_holds_nobody_up() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     for ticket in [Ticket() for _ in range(1000)]:
-        pacing.wait("place", ticket)
-        pacing.release("place", ticket)
+        pacing.wait(ticket)
+        pacing.release(ticket)
     clock.now += 0.1
-    assert pacing.wait("place", Ticket()) == 0.0
+    assert pacing.wait(Ticket()) == 0.0
 
 
 def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
@@ -76,20 +77,21 @@ def test_a_lone_call_waits_for_its_own_backoff_alone() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
-    pacing.wait("place", ticket)
-    pacing.throttled("place", ticket, None)
+    pacing.wait(ticket)
+    pacing.throttled(ticket, None)
     clock.now += 0.4
-    assert pacing.wait("place", Ticket(tries=1)) == 0.0
+    assert pacing.wait(Ticket(tries=1)) == 0.0
 
 
 def test_another_endpoint_is_not_slowed() -> None:
     """Nor another model there, or another identity: each has a place of its own."""
     clock = Clock(100.0)
-    pacing = Pacing(clock)
-    tickets = begin(pacing, clock, 50)
-    pacing.throttled("place", tickets[-1], None)
-    assert pacing.wait("place", Ticket()) > 0
-    assert pacing.wait("another", Ticket()) == 0.0
+    memory = Memory()
+    memory.reset(clock)
+    tickets = begin(memory.pacing("place"), clock, 50)
+    memory.pacing("place").throttled(tickets[-1], None)
+    assert memory.pacing("place").wait(Ticket()) > 0
+    assert memory.pacing("another").wait(Ticket()) == 0.0
 
 
 def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
@@ -97,11 +99,11 @@ def test_what_the_endpoint_asks_for_is_waited_for_by_all() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     tickets = begin(pacing, clock, 50)
-    pacing.throttled("place", tickets[0], 20.0)
+    pacing.throttled(tickets[0], 20.0)
     clock.now += 19
-    assert pacing.wait("place", Ticket()) > 0
+    assert pacing.wait(Ticket()) > 0
     clock.now += 1.1
-    assert pacing.wait("place", Ticket()) == 0.0
+    assert pacing.wait(Ticket()) == 0.0
 
 
 def test_what_no_call_waits_for_is_waited_for_by_none() -> None:
@@ -109,10 +111,10 @@ def test_what_no_call_waits_for_is_waited_for_by_none() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
-    pacing.wait("place", ticket)
-    pacing.throttled("place", ticket, 3600.0)
+    pacing.wait(ticket)
+    pacing.throttled(ticket, 3600.0)
     clock.now += 1.1
-    assert pacing.wait("place", Ticket()) == 0.0
+    assert pacing.wait(Ticket()) == 0.0
 
 
 def test_a_minute_without_a_throttle_ends_the_pace() -> None:
@@ -120,8 +122,8 @@ def test_a_minute_without_a_throttle_ends_the_pace() -> None:
     clock = Clock(100.0)
     pacing = Pacing(clock)
     ticket = Ticket()
-    pacing.wait("place", ticket)
-    pacing.throttled("place", ticket, None)
+    pacing.wait(ticket)
+    pacing.throttled(ticket, None)
     assert rate_of(pacing) is not None
     clock.now += 120
     begin(pacing, clock, 500)
@@ -129,10 +131,10 @@ def test_a_minute_without_a_throttle_ends_the_pace() -> None:
 
 def test_what_is_known_of_endpoints_is_bounded() -> None:
     """A service with thousands of projects does not grow without end."""
-    pacing = Pacing(Clock(100.0))
+    memory = Memory()
     for number in range(3000):
-        pacing.wait(number, Ticket())
-    assert len(pacing._traffic) <= 1000
+        memory.pacing(number).wait(Ticket())
+    assert len(memory.paces) <= 1000
 
 
 @pytest.mark.parametrize(("retry_after", "seed"), [(None, 1), (None, 2), (1.0, 3)])
