@@ -298,7 +298,11 @@ class PromptCachingMiddleware(_RequestMiddleware):
 
     def _changed(self, request: Request) -> Request:
         count = len(request.messages) + (request.system_message is not None)
-        if count < self.min_messages or not _leaves_caching_open(request):
+        model, bound = _own_model(request.model)
+        if count < self.min_messages or model is None or model.prompt_caching is not None:
+            return request
+        said = [given.get("prompt_caching") for given in (request.model_settings, *bound)]
+        if any(value is not None for value in said):
             return request
         settings = {**request.model_settings, "prompt_caching": self.ttl}
         return request.override(model_settings=settings)
@@ -327,14 +331,6 @@ def _own_model(model: object) -> tuple[ChatClaudeCloud | None, list[Mapping[str,
     return model if isinstance(model, ChatClaudeCloud) else None, bound
 
 
-def _leaves_caching_open(request: Request) -> bool:
-    """Whether a model of ours is asked, and nobody has said how to cache."""
-    model, bound = _own_model(request.model)
-    if model is None or model.prompt_caching is not None:
-        return False
-    return all(given.get("prompt_caching") is None for given in (request.model_settings, *bound))
-
-
 def _needs_user_turn(messages: Sequence[AnyMessage], asked: object) -> bool:
     """Whether a history ends with an answer that the model cannot continue.
 
@@ -344,9 +340,7 @@ def _needs_user_turn(messages: Sequence[AnyMessage], asked: object) -> bool:
     if not isinstance(last, AIMessage) or last.response_metadata.get("stop_reason") in PAUSES:
         return False
     model, _ = _own_model(asked)
-    if model is None:
-        return False
-    routes = model._routes_for()  # noqa: SLF001 - ours
+    routes = model._routes_for() if model else ()  # noqa: SLF001 - ours
     known = [route.resolve_in(route.known_region) for route in routes]
     return not all(resolved.capabilities.prefill for resolved in known)
 
@@ -362,15 +356,12 @@ def _tell_unanswered(call: ToolCall) -> str:
 
 def _unanswered(messages: Sequence[AnyMessage]) -> tuple[AIMessage, list[InvalidToolCall]]:
     """Return the last AI message and those of its invalid calls that have no result."""
-    answered: set[str] = set()
+    answered: set[str | None] = {None, ""}
     for message in reversed(messages):
-        if isinstance(message, ToolMessage):
-            answered.add(message.tool_call_id)
-        elif isinstance(message, AIMessage):
-            calls = message.invalid_tool_calls
-            return message, [call for call in calls if call["id"] and call["id"] not in answered]
-        else:
-            break
+        if not isinstance(message, ToolMessage):
+            answer = message if isinstance(message, AIMessage) else AIMessage("")
+            return answer, [c for c in answer.invalid_tool_calls if c["id"] not in answered]
+        answered.add(message.tool_call_id)
     return AIMessage(""), []
 
 
@@ -393,9 +384,8 @@ def _describe(failed: Sequence[AIMessage]) -> str:
     names = ", ".join(sorted({call["name"] or "a tool" for call in calls}))
     reasons = "; ".join(sorted({call["error"] or "invalid arguments" for call in calls}))
     times = "once" if len(failed) == 1 else f"{len(failed)} times in a row"
-    return (
-        f"The model called {names} with invalid arguments {times}. What was wrong last: {reasons}."
-    )
+    said = f"The model called {names} with invalid arguments {times}."
+    return f"{said} What was wrong last: {reasons}."
 
 
 def _without_structure(error: StructuredOutputValidationError) -> Response:
