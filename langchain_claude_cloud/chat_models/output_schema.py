@@ -158,11 +158,10 @@ def _check(value: Any, schema: JsonObject) -> Any:
 
 
 def _errors(value: Any, schema: JsonObject) -> list[SchemaError]:
-    from jsonschema import exceptions, validators  # noqa: PLC0415  see above
+    from jsonschema import Draft202012Validator, exceptions  # noqa: PLC0415  see above
 
-    validator = validators.validator_for(schema, default=validators.Draft202012Validator)(schema)
     try:
-        return list(validator.iter_errors(value))
+        return list(Draft202012Validator(schema).iter_errors(value))
     except (exceptions.SchemaError, LookupError, RecursionError, TypeError):
         return []  # the schema itself is at fault, and the model did what it could
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -35,8 +36,7 @@ _TELLING: Final = frozenset(
 )
 """Keywords of which one says what a value is."""
 
-_BY_KEY: Final = ("dependentRequired", "dependentSchemas", "properties")
-_VALUES: Final = ("const", "default", "enum", "examples")
+_BY_KEY: Final = frozenset({"dependentRequired", "dependentSchemas", "properties"})
 
 _KEY_IN_JSON: Final = re.compile(r'"([a-zA-Z0-9_.-]{1,64})"(?=\s*:)')
 _KEY_AT_END: Final = re.compile(r'"[a-zA-Z0-9_.-]{0,64}(?:"\s*)?\Z')
@@ -102,29 +102,19 @@ class KeyNames:
 
     def wire_schema(self, schema: JsonObject) -> JsonObject:
         """Return a schema as it is sent, in which each renamed property says its own name."""
-
-        def renamed(held: object, keyword: str = "") -> object:
-            if keyword == "required" and isinstance(held, list):
-                return [self.wire.get(key, key) for key in held]
-            if isinstance(held, list):
-                return [renamed(part) for part in held]
-            if not isinstance(held, dict) or keyword in _VALUES:
-                return held
-            if keyword not in _BY_KEY:
-                return {key: renamed(part, key) for key, part in held.items()}
-            inner = "required" if keyword == "dependentRequired" else ""
-            parts = {self.wire.get(key, key): renamed(part, inner) for key, part in held.items()}
-            if keyword != "properties":
-                return parts
-            for key in self.wire.keys() & held.keys():
-                note = f"The tool itself calls this {key!r}."
-                given = parts[self.wire[key]]
-                part = given if isinstance(given, dict) else {}
-                described = f"{part.get('description') or ''} {note}".strip()
-                parts[self.wire[key]] = {**part, "description": described}
-            return parts
-
-        return cast("JsonObject", renamed(schema)) if self.wire else schema
+        sent = deepcopy(schema)
+        for part in every_schema(sent):
+            properties = part.get("properties", {})
+            for key in self.wire.keys() & properties.keys():
+                given = properties[key] if isinstance(properties[key], dict) else {}
+                told = f"{given.get('description') or ''} The tool itself calls this {key!r}."
+                properties[key] = {**given, "description": told.strip()}
+            for keyword in _BY_KEY & part.keys():
+                held = part[keyword]
+                part[keyword] = {self.wire.get(key, key): held[key] for key in held}
+            for names in (part.get("required", []), *part.get("dependentRequired", {}).values()):
+                names[:] = [self.wire.get(name, name) for name in names]
+        return sent
 
 
 @dataclass(slots=True)

@@ -366,5 +366,5 @@ def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> J
     if model.capabilities.fine_grained_tools != "field":
         refused.append(_EAGER)
     elif options.fine_grained_tool_streaming and "input_schema" in tool:
-        tool = {**tool, _EAGER: True if tool.get(_EAGER) is None else tool[_EAGER]}
+        tool = {**tool, _EAGER: tool.get(_EAGER) is not False}
     return {key: tool[key] for key in tool if key not in refused}
