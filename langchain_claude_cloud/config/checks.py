@@ -22,14 +22,11 @@ from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
 from langchain_claude_cloud.errors.types import Cloud, Headers, InferenceProfile, JsonObject
 
-REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """A label of a host name: anything else could send credentials elsewhere."""
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name as HTTP has it."""
-
-PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*")
-"""A project's id or number of Google Cloud. Dots in a row could climb out of a URL's path."""
 
 FIELD_ALIASES: Mapping[str, str] = {"model_name": "model", "stop": "stop_sequences"}
 """Other names of the model's fields; LangChain uses them."""
@@ -76,9 +73,13 @@ _VERTEX_REGION = (
     _NO_REGION_OF_AWS,
     _NO_OTHER_GEOGRAPHY,
     _NO_ZONE,
-    (REGION, _OF_LABELS.format("us-east5")),
+    (_REGION, _OF_LABELS.format("us-east5")),
 )
-_PROJECT = (PROJECT, "is malformed. It is a project's id or number, such as 'my-project'.")
+_PROJECT = (
+    # Dots in a row could climb out of a URL's path.
+    re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*"),
+    "is malformed. It is a project's id or number, such as 'my-project'.",
+)
 _SHAPES: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
     "Vertex.region": _VERTEX_REGION,
     "Vertex.count_tokens_region": _VERTEX_REGION,
@@ -88,7 +89,7 @@ _SHAPES: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
         _NO_REGION_OF_GOOGLE,
         _NO_GEOGRAPHY,
         _NO_ZONE,
-        (REGION, _OF_LABELS.format("us-east-1")),
+        (_REGION, _OF_LABELS.format("us-east-1")),
     ),
     "Bedrock.project": (
         (

@@ -18,13 +18,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
+from langchain_claude_cloud.config.checks import from_environment
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     NotFoundError,
     PermissionDeniedError,
 )
 from langchain_claude_cloud.errors.types import LABELS
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock import default_base_url, flag
 from langchain_claude_cloud.routing.routes import Route
 
@@ -80,7 +81,7 @@ def bedrock_address(route: Route) -> str:
     platform = route.platform
     chosen, follows = _addresses(given=route.config.base_url is not None)
     if chosen:
-        return check_base_url(chosen, platform="bedrock")
+        return chosen.rstrip("/")
     runtime = _OF_MODELS.split(platform.endpoint("anthropic.claude", "invoke"))[0]
     if _AWS_RUNTIME.fullmatch(runtime):
         return runtime.replace(_RUNTIME, SIGNING_NAME, 1)
@@ -98,13 +99,11 @@ def _addresses(*, given: bool) -> tuple[str | None, bool]:
     """Return the address that the environment names, and whether the runtime's will do."""
     if flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return None, True
-    chosen = os.environ.get("AWS_ENDPOINT_URL_BEDROCK")
     own = given or bool(os.environ.get("ANTHROPIC_BEDROCK_BASE_URL"))
     # That variable is of the runtime alone; the other of every service of AWS.
     elsewhere = not own and bool(os.environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"))
-    if elsewhere:
-        chosen = chosen or os.environ.get("AWS_ENDPOINT_URL")
-    return chosen or None, not elsewhere
+    names = ("AWS_ENDPOINT_URL_BEDROCK", *(("AWS_ENDPOINT_URL",) if elsewhere else ()))
+    return from_environment("Bedrock", "base_url", names), not elsewhere
 
 
 def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:

@@ -70,19 +70,6 @@ class OutgoingRequest:
         return replace(self, headers={**self.headers, **headers})
 
 
-def check_base_url(url: str, *, platform: Cloud) -> str:
-    """Return a base URL without its trailing slash.
-
-    Raises:
-        ConfigurationError: It is not an https URL (http is for loopback only), or carries
-            a user, a query or a fragment.
-    """
-    problem = url_problem(url)
-    if problem is None:
-        return url.rstrip("/")
-    raise ConfigurationError(f"base_url of {platform} {problem}.", platform=platform)
-
-
 _SHORTEST_SECRET: Final = 8
 
 

@@ -28,7 +28,7 @@ from pydantic import SecretStr
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.config.checks import REGION, refusal
+from langchain_claude_cloud.config.checks import check_text, refusal
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -46,7 +46,6 @@ from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, AwsSo
 from langchain_claude_cloud.platform.base import (
     OutgoingRequest,
     Platform,
-    check_base_url,
 )
 from langchain_claude_cloud.platform.credentials import (
     BearerToken,
@@ -71,6 +70,7 @@ Bedrock's own names alone: a gateway must not get a signature for another servic
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
 
+_CONFIGURED: Final = "what the AWS configuration says"
 _VERSION: Final = "2023-06-01"
 _JSON: Final = {"accept": "application/json"}
 _EVENT_STREAM: Final = {
@@ -163,12 +163,7 @@ class BedrockPlatform(Platform):
         found = str(source.setting("region") or self._arn_region)
         if not found:
             raise _no_region()
-        if not REGION.fullmatch(found):  # credentials would go to another host
-            raise self.error(
-                ConfigurationError,
-                f"{found!r} is not a region: the AWS configuration must name one by lower-case "
-                "letters, digits and hyphens.",
-            )
+        check_text("Bedrock", "region", found, _CONFIGURED)  # credentials would go to another host
         return found
 
     def _default_base_url(self, files: AwsSource | None = None) -> str:
@@ -178,7 +173,8 @@ class BedrockPlatform(Platform):
             fips = fips or files.setting("use_fips_endpoint") is True
             dual_stack = dual_stack or files.setting("use_dualstack_endpoint") is True
             if configured := files.read(partial(configured_base_url, host=self._api.host)):
-                return check_base_url(configured, platform="bedrock")
+                check_text("Bedrock", "base_url", configured, _CONFIGURED)
+                return configured.rstrip("/")
         if fips and not self._api.has_fips:
             raise self.error(
                 ConfigurationError,

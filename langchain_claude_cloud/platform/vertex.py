@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
-from langchain_claude_cloud.config.checks import PROJECT
+from langchain_claude_cloud.config.checks import check_text
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -158,9 +158,8 @@ class VertexPlatform(Platform):
                 "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
                 "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
             )
-        if not PROJECT.fullmatch(project):  # a key file may say anything
-            text = f"{project!r} is not a project id: give its id (my-project-1) or number."
-            raise self.error(ConfigurationError, text)
+        # A key file may say anything.
+        check_text("Vertex", "project", project, "what the credentials say")
         return project
 
 

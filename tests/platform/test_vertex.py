@@ -324,9 +324,9 @@ def test_a_malformed_project_of_the_credentials_is_refused_every_time(endpoint: 
     """A second call finds the credentials loaded, and is refused all the same."""
     info = {**service_account(endpoint.url), "project_id": "../../evil"}
     made = make(credentials=robots.Credentials.from_service_account_info(info))
-    with pytest.raises(ConfigurationError, match="is not a project id"):
+    with pytest.raises(ConfigurationError, match="is malformed"):
         made.prepare()
-    with pytest.raises(ConfigurationError, match="is not a project id"):
+    with pytest.raises(ConfigurationError, match="is malformed"):
         made.endpoint("m", "invoke")
 
 

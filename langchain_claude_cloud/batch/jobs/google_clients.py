@@ -7,11 +7,11 @@ use. Their own variables lead them to an emulator: ``STORAGE_EMULATOR_HOST`` and
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from langchain_claude_cloud.config.checks import from_environment
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -25,7 +25,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform, check_base_url
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -49,7 +49,7 @@ def storage_client(platform: Platform) -> Client:
         ImportError: The extra is not installed.
         ConfigurationError: The environment names an address that is not an https URL.
     """
-    _check_address("STORAGE_EMULATOR_HOST")
+    from_environment("Vertex", "base_url", ["STORAGE_EMULATOR_HOST"])  # tokens go there
     try:
         from google.cloud.storage import Client  # noqa: PLC0415  an extra, 0.4 s
     except ImportError as error:
@@ -70,20 +70,13 @@ def bigquery_client(platform: Platform, project: str) -> bigquery.Client:
         ImportError: The extra is not installed.
         ConfigurationError: The environment names an address that is not an https URL.
     """
-    _check_address("BIGQUERY_EMULATOR_HOST")
+    from_environment("Vertex", "base_url", ["BIGQUERY_EMULATOR_HOST"])  # tokens go there
     try:
         from google.cloud import bigquery  # noqa: PLC0415  an extra, 0.8 s
     except ImportError as error:
         what, package = "A batch in bq://", "google-cloud-bigquery"
         raise MissingExtraError(what, package, "batch-vertex") from error
     return bigquery.Client(project=project, credentials=_credentials(platform))
-
-
-def _check_address(variable: str) -> None:
-    """Refuse an address that a token must not be sent to."""
-    address = os.environ.get(variable)
-    if address:
-        check_base_url(address, platform="vertex")
 
 
 def _credentials(platform: Platform) -> Credentials:
