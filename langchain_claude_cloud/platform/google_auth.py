@@ -15,7 +15,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -94,10 +94,7 @@ def google_source(given: object | None = None, *, needs_project: bool = True) ->
         The source. For application default credentials it is one per process and setting:
         a second instance neither reads the key again (38 ms) nor asks for a token.
     """
-
-    def make() -> GoogleSource:
-        return GoogleSource(given, needs_project=needs_project)
-
+    make = partial(GoogleSource, given, needs_project=needs_project)
     if isinstance(given, SecretStr):
         return shared_source(sha256(given.get_secret_value().encode()).digest(), make)
     if given is not None:
@@ -221,8 +218,9 @@ def _check_path() -> None:
     google-auth's own text would quote the whole value, which at times is the key itself. It is
     kept out of this frame, too: error trackers store what frames hold.
     """
-    if _is_file(os.environ[_KEY_FILE]):
-        return
+    with suppress(OSError, ValueError):
+        if Path(os.environ[_KEY_FILE]).is_file():
+            return
     shown = shown_path(os.environ[_KEY_FILE])
     if shown:
         raise AuthenticationError(
@@ -234,13 +232,6 @@ def _check_path() -> None:
         "contents. Write them to a file, or pass them as Vertex(credentials_info=...).",
         platform="vertex",
     )
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 @contextmanager
