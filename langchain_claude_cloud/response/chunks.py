@@ -349,17 +349,17 @@ def event_chunk(
     metadata: JsonObject,
     *,
     text: str = "",
-    fragments: Iterable[ToolCallChunk] = (),
+    fragments: list[ToolCallChunk] = _EXAMPLE.tool_call_chunks,
 ) -> ChatGenerationChunk:
     """Return the chunk of an event in the midst of a block.
 
     Args:
         content: Text, or blocks by their position.
-        metadata: The response metadata; it is copied.
+        metadata: The response metadata; it is copied, as the fragments are.
         text: The text in the content.
         fragments: Fragments of arguments without a name, so that no call is to be shown.
     """
     message = _message_of(
-        {"content": content, "response_metadata": metadata, "tool_call_chunks": [*fragments]}
+        {"content": content, "response_metadata": metadata, "tool_call_chunks": fragments}
     )
     return _generation_of({"text": text, "message": message})
