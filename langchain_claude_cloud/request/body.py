@@ -360,12 +360,16 @@ def _mark(
         if holder is not None and not holder.get("cache_control") and len(added) < room:
             holder["cache_control"] = dict(marker)
             added.add(id(holder))
-    marked, is_long = _marked([body]), False
+    marked, is_short, is_long = _marked([body]), False, False
+    for holder in marked:
+        if id(holder) not in added:
+            is_short = is_short or holder["cache_control"].get("ttl") != _LONG
+        elif is_short:
+            holder["cache_control"].pop("ttl", None)
     for holder in reversed(marked):
         if is_long and id(holder) in added:
             holder["cache_control"]["ttl"] = _LONG
         is_long = is_long or holder["cache_control"].get("ttl") == _LONG
-    _shorten(marked)
 
 
 def _last_tool(body: JsonObject) -> JsonObject | None:

@@ -143,20 +143,25 @@ def _match_server_blocks(turn: Turn, following: Turn | None, called: set[str]) -
     client tools that the server's code calls are answered in between. A call without its result
     was cut off, unless such answers follow, or nothing.
     """
-    calls = {str(block.get("id")) for block in turn.content if block["type"] in _SERVER_CALLS}
-    results = [block for block in turn.content if block["type"].endswith("_tool_result")]
-    answered = {str(block.get("tool_use_id")) for block in results}
-    called |= calls
-    lost = answered - called
-    if following is not None and following.role == "user":
-        is_answered = any(block["type"] == "tool_result" for block in following.content)
-        lost |= set() if is_answered else calls - answered
-    turn.content = [
-        block
-        for block in turn.content
-        if not is_server_block(block["type"])
-        or str(block.get("tool_use_id", block.get("id"))) not in lost
-    ]
+    answered: set[str] = set()
+    kept: list[JsonObject] = []
+    for block in turn.content:
+        kind = block["type"]
+        if kind in _SERVER_CALLS:
+            called.add(str(block.get("id")))
+        elif is_server_block(kind):
+            call_id = str(block.get("tool_use_id"))
+            if call_id not in called:
+                continue
+            answered.add(call_id)
+        kept.append(block)
+    if (
+        following is not None
+        and following.role == "user"
+        and not any(block["type"] == "tool_result" for block in following.content)
+    ):
+        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or str(b.get("id")) in answered]
+    turn.content = kept
 
 
 def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> None:
