@@ -306,6 +306,7 @@ CONVERTED: list[tuple[str, Any, Any]] = [
     ("thinking there", {"type": "thinking", "thinking": "hm", "signature": "s"}, None),
     ("a search there", {"type": "server_tool_use", "id": "s", "name": "w", "input": {}}, None),
     ("its result", {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}, None),
+    ("a result to come", {"type": "dream_tool_result", "tool_use_id": "s", "content": []}, None),
     (
         "text that MCP wrote",
         {"type": "text", "text": "a", "annotations": None, "meta": None, "_meta": {"a": 1}},

@@ -336,6 +336,8 @@ class TestServerCalls:
         text = {"type": "text", "text": "hi"}
         stray = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_9", "content": []}
         assert turns(AIMessage([stray, text]), HumanMessage("x"))[0]["content"] == [text]
+        early = AIMessage([self.FOUND, self.SEARCH, self.FOUND])
+        assert turns(early, HumanMessage("x"))[0]["content"] == [self.SEARCH, self.FOUND]
 
     def test_a_result_may_come_in_a_later_turn_than_its_call(self) -> None:
         """Code that calls the user's tools waits for them."""
