@@ -13,6 +13,7 @@ of a call is kept for a time when the endpoint takes requests.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -121,7 +122,7 @@ class Pacing:
     """
 
     clock: Callable[[], float]
-    epoch: float = field(init=False)
+    epoch: float = 0.0
     sent_at: float = 0.0
     sent: int = 0
     refused: int = 0
@@ -136,16 +137,13 @@ class Pacing:
     is_searching: bool = False
     pauses: int = 0
     credit: float = _FIRST_BURST
-    credited_at: float = field(init=False)
+    credited_at: float = 0.0
     paused_until: float = 0.0
     throttled_at: float = 0.0
     delay: float = 0.0
     served: int = 0
     issued: int = 0
-
-    def __post_init__(self) -> None:
-        self.epoch = self.credited_at = self.clock()
-        self._lock = shared_lock()
+    _lock: threading.Lock = field(default_factory=shared_lock)
 
     def wait(self, ticket: Ticket) -> float:
         """Return how many seconds a call should wait before it asks again; 0: it is sent now.
@@ -155,9 +153,14 @@ class Pacing:
         """
         with self._lock:
             now = self.clock()
-            seconds = self._wait(ticket, now)
-            if seconds:
-                return seconds
+            self._credit(now)
+            seconds = 0.0 if self.rate is None else self._hold(ticket, now)
+            # An event loop that is busy beginning calls wakes none of those that wait: in a first
+            # burst nobody passes them.
+            has_turn = self.rate or ticket.number is not None or self.issued == self.served
+            if self.credit < 1.0 or not has_turn or seconds > 0:
+                return self._queue(ticket, seconds)
+            self.credit -= 1.0
             slot = int(now * _SLOTS)
             self.taken[slot] = self.taken.get(slot, 0) + 1
             self.in_minute += 1
@@ -206,17 +209,8 @@ class Pacing:
             self.served += 1
             ticket.number = None
 
-    def _wait(self, ticket: Ticket, now: float) -> float:
-        self._credit(now)
-        seconds = 0.0
-        if self.rate is not None:
-            seconds = self._hold(ticket, now)
-        # An event loop that is busy beginning calls wakes none of those that wait: in a first burst
-        # nobody passes them.
-        has_turn = self.rate is not None or ticket.number is not None or self.issued == self.served
-        if self.credit >= 1.0 and has_turn and seconds <= 0:
-            self.credit -= 1.0
-            return 0.0
+    def _queue(self, ticket: Ticket, seconds: float) -> float:
+        """Give a call its number, and return when it asks again if it may not go sooner."""
         if ticket.number is None:
             ticket.number = self.issued
             self.issued += 1
