@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from jiter import from_json
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
@@ -27,6 +26,7 @@ from langchain_claude_cloud.response.accumulator import (
     MessageAccumulator,
 )
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
+from langchain_claude_cloud.response.stream import MALFORMED
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import HttpResponse, Platform
@@ -41,14 +41,6 @@ is a hundred of them; what ends with a pause then can still be sent back by the 
 
 
 _SHOWN_BYTES: Final = 4096
-_NOT_AN_ANSWER: Final = (
-    KeyError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)
 
 
 @dataclass
@@ -155,7 +147,7 @@ def read_json(
     """
     problem: ClaudeCloudError
     try:
-        body = _load(response.body)
+        body = json.loads(response.body)
         if not holds_error(body):
             if not isinstance(body, dict):
                 raise TypeError("not a JSON object")
@@ -163,7 +155,7 @@ def read_json(
         problem = platform.read_error(
             response.status, response.headers, response.body, model=source.model
         )
-    except _NOT_AN_ANSWER as cause:
+    except MALFORMED as cause:
         why = f"{type(cause).__name__}: {str(cause)[:200]}"
         problem = malformed(response, platform, source.model, why)
         problem.request_id = source.request_id
@@ -189,10 +181,3 @@ def malformed(response: HttpResponse, platform: Platform, subject: str, why: str
         status_code=response.status,
         body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )
-
-
-def _load(content: bytes) -> object:
-    try:
-        return from_json(content)
-    except ValueError:
-        return json.loads(content)

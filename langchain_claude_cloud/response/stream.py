@@ -47,7 +47,8 @@ MAX_ANSWER_BYTES: Final = 64_000_000
 """No answer is larger; a server that never ends one must not fill the memory."""
 
 _MAX_ERROR_BYTES: Final = 64_000
-_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
+MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+"""What the wrong kind of data makes Python raise."""
 
 _OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 _ORDERED: Final = _OF_BLOCKS | {"message_start", "message_delta", "message_stop"}
@@ -322,7 +323,7 @@ class ResponseStream(Generic[T]):
         for with_usage in (True, False):
             # What had arrived may be malformed itself, which is then what the error is about.
             if self.accumulator.fields and error.partial_message is None:
-                with suppress(*_MALFORMED):
+                with suppress(*MALFORMED):
                     error.partial_message = self._build(with_usage=with_usage)
         return error
 
@@ -342,7 +343,7 @@ class ResponseStream(Generic[T]):
                 outputs = self._add(payload)
             except ClaudeCloudError:
                 raise
-            except _MALFORMED as error:
+            except MALFORMED as error:
                 # The repr of a UnicodeDecodeError holds all the bytes.
                 why = f"{type(error).__name__}: {error}"[:200]
                 what = f"an event is not of the documented form ({why})"
