@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -156,12 +157,10 @@ class CostCallback(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:  # noqa: ANN401 - core's hook
         """Add the answers of a call."""
-        for generations in response.generations:
-            for generation in generations:
-                if isinstance(generation, ChatGeneration) and isinstance(
-                    generation.message, AIMessage
-                ):
-                    self._add(cost_of(generation.message))
+        for generation in chain.from_iterable(response.generations):
+            match generation:
+                case ChatGeneration(message=AIMessage() as answer):
+                    self._add(cost_of(answer))
 
     def _add(self, cost: Cost | None) -> None:
         with self._lock:

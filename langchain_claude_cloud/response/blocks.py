@@ -47,8 +47,6 @@ Content: TypeAlias = str | list[str | dict[Any, Any]]
 
 NEVER_ENDED: Final = "truncated: the stream stopped before the block ended"
 
-ParsedToolCalls: TypeAlias = Mapping[int, ParsedToolCall]
-
 _MAY_OVERFLOW = re.compile(r"[0-9][eE]\+?[0-9]{2}|[0-9]{300}")
 """What a number beyond the range of a float contains, so that few texts are checked."""
 _POSITION = re.compile(r" at line (\d+) column (\d+)$")
@@ -224,7 +222,7 @@ def server_input(raw: str) -> JsonObject:
 
 
 def finish_content(
-    content: Content, parsed_calls: ParsedToolCalls, *, strip_index: bool
+    content: Content, parsed_calls: Mapping[int, ParsedToolCall], *, strip_index: bool
 ) -> Content:
     """Turn streamed content into that of a whole message.
 
@@ -249,7 +247,7 @@ def finish_content(
     return finished
 
 
-def _finish(streamed: JsonObject, parsed_calls: ParsedToolCalls) -> JsonObject:
+def _finish(streamed: JsonObject, parsed_calls: Mapping[int, ParsedToolCall]) -> JsonObject:
     """Return a block as it is in a whole message, without its index."""
     block = {key: value for key, value in streamed.items() if key != "index"}
     call = parsed_calls.get(streamed.get("index", -1))
