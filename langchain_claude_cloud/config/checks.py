@@ -276,7 +276,9 @@ def check_headers(owner: str, headers: Headers | None) -> Headers:
     Raises:
         ConfigurationError: A name or value could smuggle in another header.
     """
-    headers = SafeHeaders(headers or {})  # error trackers store what frames hold
+    if not headers:
+        return {}
+    headers = SafeHeaders(headers)  # error trackers store what frames hold
     problem = next(filter(None, starmap(_header_problem, reveal(headers).items())), None)
     if problem:
         raise refusal(owner, f"the header {problem}")

@@ -113,8 +113,9 @@ class Route:
         )
         given = [getattr(config, name) for name in _IDENTITY[config.cloud]]
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
-        headers = sorted(SafeHeaders(self.default_headers).items(), key=str)
-        secrets = [(name, value) for name, value in headers if isinstance(value, SecretStr)]
+        headers = SafeHeaders(self.default_headers) if self.default_headers else {}
+        ordered = sorted(headers.items(), key=str)
+        secrets = [(name, value) for name, value in ordered if isinstance(value, SecretStr)]
         given += [SecretStr(f"{name}:{value.get_secret_value()}") for name, value in secrets]
         address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, owner, *address, tuple(map(_mark, given)))
