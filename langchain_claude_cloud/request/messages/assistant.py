@@ -28,7 +28,6 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_blocks,
     convert_citations,
     convert_text,
-    nothing,
     parse_object,
     without_leftovers,
 )
@@ -123,8 +122,8 @@ def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
         return _CONVERTERS[kind](block)
     if kind.endswith("_tool_result"):
         return _without_nulls(block)
-    # Tools of OpenAI's own, such as web_search_call, mean nothing here.
-    return None if kind.endswith("_call") else convert_block(block)
+    # Tools of OpenAI's own, such as web_search_call, mean nothing here, nor parts of a stream.
+    return None if kind.endswith(("_call", "_delta")) else convert_block(block)
 
 
 def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
@@ -230,9 +229,7 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "reasoning": _thinking,
     "server_tool_use": _server_use,
     "mcp_tool_use": _server_use,
-    # Thinking in no known form, and a part of a stream.
-    "reasoning_content": nothing,
-    "input_json_delta": nothing,
+    "reasoning_content": _thinking,
     **dict.fromkeys(MEDIA, _described),
 }
 

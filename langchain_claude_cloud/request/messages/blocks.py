@@ -65,7 +65,9 @@ THINKING: Final = ("thinking", "redacted_thinking")
 TEXTS: Final = ("text", "input_text", "output_text")
 """The types of blocks that hold text, of Anthropic's and of OpenAI's."""
 
-_OF_ANSWERS: Final = ("reasoning", "refusal", "server_tool_use", "server_tool_call", "mcp_tool_use")
+_OF_ANSWERS: Final = frozenset(
+    {*THINKING, "reasoning", "refusal", "server_tool_use", "server_tool_call", "mcp_tool_use"}
+)
 """Blocks of answers that users' turns and tools' results may not hold, as the results of the API's
 own tools. The content of one agent's answer often becomes a HumanMessage for another, or the
 result of a tool."""
@@ -132,9 +134,9 @@ def convert_block(block: JsonObject) -> JsonObject | None:
         return _untyped(block)
     if kind in _REFUSED:
         raise InvalidInputError(_REFUSED[kind].format(kind))
-    return (
-        None if kind.endswith("_tool_result") else _CONVERTERS.get(kind, without_leftovers)(block)
-    )
+    if kind in _OF_ANSWERS or kind.endswith("_tool_result"):
+        return None
+    return _CONVERTERS.get(kind, without_leftovers)(block)
 
 
 def convert_blocks(
@@ -266,11 +268,6 @@ def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
     return found
 
 
-def nothing(block: JsonObject) -> None:
-    """Leave out a block that only an answer can hold."""
-    del block
-
-
 def _search_result(block: JsonObject) -> JsonObject:
     """Convert a search result; the API wants a title, and takes no blank text in it."""
     wire = without_leftovers(block)
@@ -302,7 +299,6 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
     "search_result": _search_result,
     "guard_content": _guarded,
-    **dict.fromkeys((*THINKING, *_OF_ANSWERS), nothing),
 }
 _REFUSED: Final = {
     "non_standard": "a {} block must hold a block under 'value'.",
