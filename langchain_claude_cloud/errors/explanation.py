@@ -249,7 +249,7 @@ class Explanation:
             "most": _LARGEST_REQUEST[self.platform],
             "elsewhere": _elsewhere(self.region),
             "spread": _spread(model),
-            "clock": clock_hint(self.parsed.clock_skew),
+            "clock": _clock_hint(self.parsed.clock_skew),
             "resource": model,
         }
 
@@ -285,13 +285,18 @@ def local_limit(
     )
 
 
-def is_clock_skew(text: str) -> bool:
-    """Whether a refusal says that a signature or token comes from another time."""
+def remedy_of_login(refusal: str, otherwise: str) -> str:
+    """Return what to do about a refused login: set the clock, if the refusal blames the time.
+
+    Args:
+        refusal: What was said.
+        otherwise: What to do if it is about something else.
+    """
     known = next(known for known in known_errors().errors if known.hint == "{clock}")
-    return known.search(text) is not None
+    return _clock_hint() if known.search(refusal) else otherwise
 
 
-def clock_hint(skew: float | None = None) -> str:
+def _clock_hint(skew: float | None = None) -> str:
     """Return what to do about a clock that is wrong.
 
     Args:

@@ -86,10 +86,10 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     # FastAPI, which gateways are made with, has its own form.
     is_foreign = payload is None or (isinstance(payload, dict) and set(payload) == {"detail"})
     # With FAILED_DEPENDENCY, Bedrock says that the model refused; the body says with what.
-    if status in _ERRORS and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status):
-        parsed = replace(parsed, status=status)
+    is_own = status in _ERRORS and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status)
     return replace(
         parsed,
+        status=status if is_own else parsed.status,
         error_type=_aws_name(lower.get("x-amzn-errortype")) or parsed.error_type,
         message=parsed.message or f"HTTP {status} without an explanation",
         request_id=next(filter(None, ids), None),

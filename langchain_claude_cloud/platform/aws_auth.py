@@ -23,7 +23,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     PermissionDeniedError,
 )
-from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
+from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.concurrency import open_in_child
 from langchain_claude_cloud.platform.credentials import (
@@ -347,11 +347,10 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
     else:
         kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
     reason = reason_of(error)
-    remedy = (
-        clock_hint()
-        if is_clock_skew(reason)
-        else "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in "
-        "again (aws sso login)."
+    remedy = remedy_of_login(
+        reason,
+        "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in again "
+        "(aws sso login).",
     )
     return kind(
         f"AWS issued no credentials: {reason}. {remedy}",

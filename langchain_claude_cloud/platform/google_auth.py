@@ -31,7 +31,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     ConnectionFailedError,
 )
-from langchain_claude_cloud.errors.explanation import clock_hint, is_clock_skew
+from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.redaction import shown_path
 from langchain_claude_cloud.platform.concurrency import run_within
 from langchain_claude_cloud.platform.credentials import (
@@ -286,7 +286,7 @@ def explanation(error: Exception) -> ClaudeCloudError:
             kind = ConnectionFailedError
             text = f"Google's token endpoint failed: {reason}. Try again."
         else:
-            remedy = clock_hint() if is_clock_skew(reason) else WAYS
+            remedy = remedy_of_login(reason, WAYS)
             text = f"Google refused to issue a token: {reason}. {remedy}"
     elif isinstance(error, TypeError | LookupError | AttributeError):
         # google-auth takes apart what the endpoint answered without looking at it first.
