@@ -55,9 +55,9 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
     wire, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
     definitions = wire.pop("$defs", {})
-    root = resolve_root(wire, definitions)
+    merged = _Reader(definitions).read(wire)
+    root = merged.schema
     kind = root.get("type", "object")
-    merged = _Reader(definitions).read(root)
     problem = None
     if "object" not in (kind if isinstance(kind, list) else [kind]):
         problem = f"of type {kind!r}"
