@@ -297,8 +297,9 @@ class Priced(BaseModel):
         (Priced, {"$prices": {"tea": 3}, "box": [1, "a"]}),
         (Pet, {"kind": "cat", "lives": 9}),
         (UNION, {"b": 1}),
+        ({**BARE, "title": "Either", "anyOf": [{"required": ["a"]}]}, {"a": "x"}),
     ],
-    ids=["map", "alternatives", "dict"],
+    ids=["map", "alternatives", "dict", "alternatives beside properties"],
 )
 def test_an_agents_schema_goes_by_a_tool_where_the_format_cannot_give_it(
     emulator: CloudEmulator, cloud: str, schema: Any, value: Any
@@ -306,7 +307,8 @@ def test_an_agents_schema_goes_by_a_tool_where_the_format_cannot_give_it(
     """The tool has the schema as it is; the answer comes back under the schema's own keys."""
     model = make_model(emulator, cloud)
     agent = create_agent(model, response_format=ProviderStrategy(schema))
-    as_dict = schema if schema is UNION else schema.model_json_schema()
+    is_dict = isinstance(schema, dict)
+    as_dict = schema if is_dict else schema.model_json_schema()
     asked = {"type": "json_schema", "json_schema": {"schema": as_dict}}
     model.invoke("Go.", response_format=asked)
     (tool,) = emulator.requests[-1].body["tools"]
@@ -319,7 +321,7 @@ def test_an_agents_schema_goes_by_a_tool_where_the_format_cannot_give_it(
         assert properties["box"]["prefixItems"]
     emulator.reply(tool_use("answer_as_structured_output", wire))
     found = agent.invoke({"messages": [("human", "Go.")]})["structured_response"]
-    assert (found if schema is UNION else found.model_dump(by_alias=True, mode="json")) == value
+    assert (found if is_dict else found.model_dump(by_alias=True, mode="json")) == value
     emulator.reply(tool_use("answer_as_structured_output", wire))
     chunks = list(model.stream("Go.", response_format=asked))
     assert json.loads("".join(chunk.text for chunk in chunks)) == value

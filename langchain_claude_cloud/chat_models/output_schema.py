@@ -23,7 +23,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema import modern_schema
+from langchain_claude_cloud.request.schema import is_object, modern_schema
 from langchain_claude_cloud.request.tool_definitions import define_tool, schema_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ VALUE: Final = "value"
 
 _LONGEST_NAME: Final = 64
 _OTHER_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
-_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ class OutputSchema:
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
         schema = {"title": DEFAULT_NAME, **_json_schema(given)}
-        is_object = schema.get("type", "object" if "properties" in schema else None) == "object"
-        is_wrapped = not is_object or any(key in schema for key in _UNIONS)
+        is_wrapped = not is_object(schema)
         title = str(schema.get("title") or "")
         name = re.sub(r"[^a-zA-Z0-9_-]+", "_", title).strip("_")[:_LONGEST_NAME] or DEFAULT_NAME
         return cls(

@@ -114,7 +114,7 @@ def schema_tool(name: str, schema: JsonObject) -> JsonObject:
 def _format(schema: JsonObject) -> JsonObject:
     schema = modern_schema(schema)
     try:
-        if not _is_object(schema):
+        if not is_object(schema):
             read_input_schema(schema)  # a tool may have alternatives that are objects
     except UnfitSchemaError as error:
         raise InvalidInputError(
@@ -131,15 +131,14 @@ def is_native(schema: JsonObject) -> bool:
     tool's arguments may be all of that.
     """
     return (
-        _is_object(schema)
-        and not has_open_object(schema)
-        and not find_loop(schema.get("$defs", {}))
+        is_object(schema) and not has_open_object(schema) and not find_loop(schema.get("$defs", {}))
     )
 
 
-def _is_object(schema: JsonObject) -> bool:
-    is_union = "properties" not in schema and any(key in schema for key in _UNIONS)
-    return schema.get("type", "object") == "object" and not is_union
+def is_object(schema: JsonObject) -> bool:
+    """Whether a schema describes one object, without alternatives."""
+    kind = schema.get("type", "object" if "properties" in schema else None)
+    return kind == "object" and not any(key in schema for key in _UNIONS)
 
 
 def has_open_object(schema: object) -> bool:
