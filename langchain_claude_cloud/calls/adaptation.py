@@ -140,11 +140,10 @@ class Adaptation:
             options = replace(options, fine_grained_tool_streaming=False)
         if "disable_parallel_tool_use" in known and self.is_structured:
             options = replace(options, parallel_tool_calls=None)
-        is_bound = "bound_thinking" in known
         has_no_field = "bound_thinking" in self._for_this_call and "block_binding" in known
         if "thinking" in known or has_no_field:
             options = replace(options, bound_thinking="leave_out")
-        elif is_bound and "block_binding" not in known:
+        elif "bound_thinking" in known and "block_binding" not in known:
             options = replace(options, bound_thinking="drop_block")
         limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
         if options.max_tokens is None and limits:
@@ -388,8 +387,7 @@ def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
 
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:
     """Ask for the schema by a tool that must be called, where the format is refused."""
-    schema = output_format["schema"]
-    tool = schema_tool(STRUCTURED_OUTPUT_TOOL, schema)
+    tool = schema_tool(STRUCTURED_OUTPUT_TOOL, output_format["schema"])
     forced: JsonObject | None
     forced = {"type": "any"} if options.tools else {"type": "tool", "name": tool["name"]}
     if "tool_choice" in options.refused:
