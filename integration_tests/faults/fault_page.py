@@ -124,11 +124,11 @@ Tests begin with `MEMORY.reset()`. The other state that outlives a call is in `p
 |---|---|---|---|
 | connections of threads (`http/pool.py`) | origin and trusted certificates | 64, and below the limit of open files | idle ones for a minute at most, `close()`, the process |
 | connections of an event loop (`http/pool.py`, `http/loops.py`) | event loop, origin, trusted certificates | as above | as above, and the loop |
-| work that tasks of a loop wait for together (`concurrency.py`) | event loop, what it is | one entry for each | until it is done |
+| work that tasks of a loop wait for together (`timeouts.py`) | event loop, what it is | one entry for each | until it is done |
 | TLS contexts (`http/environment.py`) | trusted files and when they changed | 8 | the process |
 | Google credentials (`credentials.py`) | what the user gave; else the variables and files that say which | 256, with AWS's | 1 h without a call |
 | AWS credentials (`credentials.py`) | keys, profile, session, role, external id, region; variables and files | 256, with Google's | 1 h without a call |
-| locks and sockets to be renewed or closed in a forked child (`concurrency.py`, `http/loops.py`) | held weakly | what lives | what lives |
+| locks and sockets to be renewed or closed in a forked child (`shared_state.py`, `http/loops.py`) | held weakly | what lives | what lives |
 
 The catalogue is read once. Each model object keeps the routes of its last call.
 

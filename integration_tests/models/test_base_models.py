@@ -21,7 +21,7 @@ from langchain_claude_cloud.calls.steps import Clients
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.control_plane.available_models import read_target
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.concurrency import prepare
+from langchain_claude_cloud.platform.timeouts import prepare
 from langchain_claude_cloud.routing.routes import Route, make_routes
 from langchain_claude_cloud.testing import CloudEmulator
 

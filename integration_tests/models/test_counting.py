@@ -33,7 +33,7 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     InvalidRequestError,
 )
-from langchain_claude_cloud.platform.concurrency import ExpiringTable
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing import CloudEmulator
 
 TOOL = {"name": "f", "description": "d" * 400, "input_schema": {"type": "object", "properties": {}}}

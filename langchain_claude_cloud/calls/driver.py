@@ -42,7 +42,7 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import (
     MessagesRequest,
     RequestOptions,

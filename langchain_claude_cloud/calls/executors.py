@@ -31,14 +31,14 @@ from langchain_claude_cloud.calls.steps import (
     Wait,
 )
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.platform.concurrency import (
+from langchain_claude_cloud.platform.http import aload
+from langchain_claude_cloud.platform.timeouts import (
     aprepare,
     awithin_call,
     in_single_flight,
     prepare,
     within_call,
 )
-from langchain_claude_cloud.platform.http import aload
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import sending

@@ -25,7 +25,7 @@ from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import NO_TOTAL, Timeouts
+from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_typ
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.concurrency import ExpiringTable, Timeouts, in_thread
 from langchain_claude_cloud.platform.fetch_policy import MediaBudget, without_query
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
+from langchain_claude_cloud.platform.timeouts import Timeouts, in_thread
 from langchain_claude_cloud.request.messages.media import inline_sources
 
 if TYPE_CHECKING:

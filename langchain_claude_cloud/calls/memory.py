@@ -19,7 +19,7 @@ from langchain_claude_cloud.calls.pacing import Pacing
 from langchain_claude_cloud.calls.rate_limit import MINUTE, MinuteWindow, RateLimit
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
-from langchain_claude_cloud.platform.concurrency import ExpiringTable, shared_lock
+from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 logger = logging.getLogger("langchain_claude_cloud")
 

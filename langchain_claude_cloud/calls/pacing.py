@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from langchain_claude_cloud.platform.concurrency import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 DECREASE: Final = 0.94
 """What is left of the measured rate after a throttle."""

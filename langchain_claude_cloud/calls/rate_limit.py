@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.concurrency import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 MINUTE: Final = 60.0
 _BURST: Final = 10

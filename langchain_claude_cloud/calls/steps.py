@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from langchain_core.callbacks import BaseRunManager
 
 from langchain_claude_cloud.platform.base import Platform, PlatformRequest
-from langchain_claude_cloud.platform.concurrency import NO_TOTAL, Timeouts
+from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
 from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:

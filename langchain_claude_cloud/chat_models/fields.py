@@ -47,13 +47,13 @@ from langchain_claude_cloud.routing.routes import Route, make_routes
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.calls import memory, rate_limit
-    from langchain_claude_cloud.platform import concurrency
+    from langchain_claude_cloud.platform import timeouts
     from langchain_claude_cloud.platform.http import failures
 else:  # what an instance needs, not the import
     memory = LazyModule("langchain_claude_cloud.calls.memory")
     rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
     failures = LazyModule("langchain_claude_cloud.platform.http.failures")
-    concurrency = LazyModule("langchain_claude_cloud.platform.concurrency")
+    timeouts = LazyModule("langchain_claude_cloud.platform.timeouts")
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
@@ -140,7 +140,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         check_json({name: getattr(self, name) for name in _JSON_FIELDS})
         check_max_retries(self.max_retries)
         rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
-        concurrency.Timeouts.for_cloud("vertex", self.timeout)
+        timeouts.Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
         self._routes_for()
         return self

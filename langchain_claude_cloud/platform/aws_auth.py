@@ -25,7 +25,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.concurrency import open_in_child
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
@@ -33,6 +32,7 @@ from langchain_claude_cloud.platform.credentials import (
     reason_of,
     shared_source,
 )
+from langchain_claude_cloud.platform.shared_state import open_in_child
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

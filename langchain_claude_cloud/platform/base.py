@@ -42,8 +42,8 @@ from langchain_claude_cloud.errors.types import (
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.concurrency import Timeouts
 from langchain_claude_cloud.platform.credentials import CredentialSource
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.errors.redaction import redact, shown_path
-from langchain_claude_cloud.platform.concurrency import ExpiringTable, shared_lock
+from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_lock
 
 S = TypeVar("S", bound="CredentialSource")
 State = Literal["FRESH", "STALE", "INVALID"]

@@ -33,7 +33,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.redaction import shown_path
-from langchain_claude_cloud.platform.concurrency import run_within
 from langchain_claude_cloud.platform.credentials import (
     CredentialSource,
     State,
@@ -41,6 +40,7 @@ from langchain_claude_cloud.platform.credentials import (
     reason_of,
     shared_source,
 )
+from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

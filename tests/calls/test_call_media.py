@@ -17,7 +17,8 @@ from langchain_claude_cloud.calls.memory import MEMORY, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
-from langchain_claude_cloud.platform.concurrency import ExpiringTable, Timeouts
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 BASE = "https://media.example"

@@ -20,9 +20,9 @@ from langchain_claude_cloud.platform.base import (
     Platform,
     PlatformRequest,
 )
-from langchain_claude_cloud.platform.concurrency import Timeouts
 from langchain_claude_cloud.platform.http import sending
 from langchain_claude_cloud.platform.http.sending import AsyncByteStream, ByteStream
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 QUICK = Timeouts(connect=2.0, start=2.0, idle=2.0)
 PATIENT = Timeouts(connect=30.0, start=30.0, idle=30.0)

@@ -35,7 +35,7 @@ from langchain_claude_cloud.platform.aws_auth import (
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.bedrock import BedrockPlatform
-from langchain_claude_cloud.platform.concurrency import ExpiringTable
+from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.testing.server.sigv4 import Authorization, SignatureProblem, verify
 from langchain_claude_cloud.testing.wire import Incoming
 

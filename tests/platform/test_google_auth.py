@@ -41,7 +41,6 @@ from langchain_claude_cloud.errors import (
     ConnectionFailedError,
     LocalLimitError,
 )
-from langchain_claude_cloud.platform.concurrency import shared_lock
 from langchain_claude_cloud.platform.credentials import BearerToken, explained
 from langchain_claude_cloud.platform.google_auth import (
     SCOPES,
@@ -50,6 +49,7 @@ from langchain_claude_cloud.platform.google_auth import (
     google_source,
     transport,
 )
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 
 @pytest.fixture

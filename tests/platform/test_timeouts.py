@@ -15,7 +15,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     LocalLimitError,
 )
-from langchain_claude_cloud.platform.concurrency import Timeouts, run_within
+from langchain_claude_cloud.platform.timeouts import Timeouts, run_within
 
 
 @pytest.mark.parametrize(

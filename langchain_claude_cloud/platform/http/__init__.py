@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.concurrency import in_single_flight, in_thread
+from langchain_claude_cloud.platform.timeouts import in_single_flight, in_thread
 
 _loaded = [False]
 

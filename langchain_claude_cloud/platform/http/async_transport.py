@@ -19,7 +19,6 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from langchain_claude_cloud.platform.concurrency import Timeouts, finite
 from langchain_claude_cloud.platform.http.connector import (
     Connector,
     Exchange,
@@ -28,6 +27,7 @@ from langchain_claude_cloud.platform.http.connector import (
     look_up,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 _READ_SIZE = 16_384
 _PIECE = _LONGEST_HEADER = 65_536

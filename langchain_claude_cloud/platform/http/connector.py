@@ -20,13 +20,13 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from langchain_claude_cloud.platform.concurrency import Timeouts, in_single_flight, in_thread
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,
     connection_limit,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.timeouts import Timeouts, in_single_flight, in_thread
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
 """Turns a host name and a port into IP addresses and ports."""

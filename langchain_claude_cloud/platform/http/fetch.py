@@ -23,7 +23,6 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.platform.base import USER_AGENT
-from langchain_claude_cloud.platform.concurrency import Timeouts, start_thread
 from langchain_claude_cloud.platform.fetch_policy import (
     MediaBudget,
     is_address,
@@ -38,6 +37,7 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
+from langchain_claude_cloud.platform.timeouts import Timeouts, start_thread
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""

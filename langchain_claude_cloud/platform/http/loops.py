@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from langchain_claude_cloud.platform.concurrency import shared_lock
+from langchain_claude_cloud.platform.shared_state import shared_lock
 
 if TYPE_CHECKING:
     import aiohttp

@@ -27,7 +27,6 @@ from typing import Final, NamedTuple, TypeVar
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.concurrency import finite, run_within, shared_lock
 from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
@@ -38,6 +37,8 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
+from langchain_claude_cloud.platform.shared_state import shared_lock
+from langchain_claude_cloud.platform.timeouts import finite, run_within
 
 MOST_POOLS: Final = 64
 """How many endpoints threads keep connections to, and each event loop."""

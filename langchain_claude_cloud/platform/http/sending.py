@@ -23,14 +23,6 @@ from httpx._transports.default import ResponseStream
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
-from langchain_claude_cloud.platform.concurrency import (
-    aprepare,
-    finite,
-    in_single_flight,
-    in_thread,
-    prepare,
-    within_call,
-)
 from langchain_claude_cloud.platform.http.failures import (
     TRANSPORT_FAILURES,
     client_failure,
@@ -42,6 +34,14 @@ from langchain_claude_cloud.platform.http.pool import (
     call_ends,
     loop_transport,
     thread_transport,
+)
+from langchain_claude_cloud.platform.timeouts import (
+    aprepare,
+    finite,
+    in_single_flight,
+    in_thread,
+    prepare,
+    within_call,
 )
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from http_fakes import Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
-from langchain_claude_cloud.platform.concurrency import aprepare, flights_of, prepare
+from langchain_claude_cloud.platform.timeouts import aprepare, flights_of, prepare
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 

@@ -31,8 +31,8 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import Timeouts
 from langchain_claude_cloud.platform.http import sending
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 HASTY = Timeouts(connect=0.2, start=0.2, idle=0.2)

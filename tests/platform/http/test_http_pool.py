@@ -172,7 +172,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     """What constructors need of this stage costs no import of httpx."""
     script = (
         "import sys, langchain_core.exceptions; before = set(sys.modules); "
-        "import langchain_claude_cloud.platform.concurrency, langchain_claude_cloud.platform.http; "
+        "import langchain_claude_cloud.platform.timeouts, langchain_claude_cloud.platform.http; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "assert not new & {'httpx', 'httpcore', 'h11', 'anyio', 'boto3', 'google'}, new"
     )
@@ -384,7 +384,7 @@ import asyncio, os, resource, sys
 sys.path[:0] = {paths!r}
 from http_fakes import MODEL, FakePlatform, asend
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import Timeouts
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 request = OutgoingRequest("POST", {url!r}, {{}}, b"1")

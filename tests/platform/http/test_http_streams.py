@@ -26,8 +26,8 @@ from http_fakes import (
 
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import Timeouts
 from langchain_claude_cloud.platform.http.pool import ThreadTransport, thread_transport
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 PIECES = [b"event: a\n\n", b"x" * 70_000, "データ".encode(), b"\r\n0\r\n\r\n"]

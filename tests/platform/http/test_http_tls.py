@@ -31,8 +31,8 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.concurrency import Timeouts
 from langchain_claude_cloud.platform.http.pool import close_pools
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 PIECES = [b"event: a\n\n", b"x" * 200_000, b"event: message_stop\n\n"]
