@@ -137,9 +137,9 @@ class BedrockPlatform(Platform):
         given = credentials_of(config)
         # Without an identity the configuration still names the region.
         self._identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
-        self._unsigned: CredentialSource | None = None
+        self._keyless: CredentialSource | None = None
         if not isinstance(given, AwsIdentity):
-            self._unsigned = BearerToken(given) if given else CredentialSource()
+            self._keyless = BearerToken(given) if given else CredentialSource()
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
@@ -149,13 +149,13 @@ class BedrockPlatform(Platform):
         if not self.region:
             self.region = self._find_region(source)
         # AWS's configuration files are read for the keys in them.
-        files = source if self._unsigned is None and self._identity.keys is None else None
+        files = source if self._keyless is None and self._identity.keys is None else None
         bundle = files and files.setting("ca_bundle")
         self.ca_bundle = str(bundle) if bundle else None
         if self._base_url is None:
             self._base_url = self._default_base_url(files)
-        if self._unsigned is not None:
-            return self._unsigned
+        if self._keyless is not None:
+            return self._keyless
         importlib.import_module("botocore.auth")  # here, as `sign` may run on an event loop
         return source
 
