@@ -168,7 +168,8 @@ class Simulation:
         attempts = Attempts(routes, memory=memory)
         while True:
             place = cast("int", attempts.route.place)
-            ticket = Ticket(tries=attempts.current.tries)
+            tries = attempts.current.tries
+            ticket = Ticket(tries=tries, is_last=tries >= attempts.max_retries)
             pacing = memory.pacing(place)
             while seconds := pacing.wait(ticket):
                 yield seconds
