@@ -70,6 +70,7 @@ _MANY_TIMES: Final = 2.5
 _FOR_LAST: Final = 0.75
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
+_MINUTE: Final = 60.0
 _ROUND_TRIPS: Final = 1.5
 
 
@@ -236,8 +237,9 @@ class Pacing:
         if is_last and not is_taken:
             seconds = max(seconds, self.drought - calm)
         if is_last and self.most < math.inf:
+            between = self.sent_at + _MINUTE / self.most - now
             is_full = self.in_minute >= self.most * _FOR_LAST
-            return max(seconds, until_answered, _LONGEST_WAIT if is_full else 0.0)
+            return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
         return max(seconds, until_answered) if self.in_minute >= self.most else seconds
 
     def _credit(self, now: float) -> None:
