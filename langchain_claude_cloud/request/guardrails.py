@@ -8,6 +8,7 @@ a guardrail looks at the whole prompt, every earlier turn and the system prompt 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -15,8 +16,6 @@ from langchain_claude_cloud.request.messages.blocks import GuardedText
 
 _CONFIG: Final = "amazon-bedrock-guardrailConfig"
 _SUFFIX_LENGTH: Final = 20
-_HOLDERS: Final = {"text": "text", "tool_result": "content"}
-"""Where blocks hold what a guardrail may look at, by their types."""
 
 
 def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
@@ -27,31 +26,55 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
         last_turn: Whether to guard what the user, or the tools, said last; else only what
             ``guard_content`` blocks hold.
     """
-    messages, given = body["messages"], body.get(_CONFIG) or {}
+    messages = body["messages"]
+    last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
+    guarded: list[str] = []
+
+    def collect(text: str) -> str:
+        guarded.append(text)
+        return text
+
+    _map_texts(messages, last if last_turn else -1, collect)
+    if not guarded:
+        return body
+    given = body.get(_CONFIG) or {}
     # Nobody can write a text that holds the end of a tag that depends on all of the text.
-    digest = hashlib.sha256(repr(messages).encode()).hexdigest()
+    digest = hashlib.sha256("\0".join(guarded).encode("utf-8", "surrogatepass")).hexdigest()
     suffix = given.get("tagSuffix") or digest[:_SUFFIX_LENGTH]
     tag = f"amazon-bedrock-guardrails-guardContent_{suffix}"
-    last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
-    tagged = [
-        {**m, "content": _tagged(m["content"], tag, whole=last_turn and number == last)}
-        for number, m in enumerate(messages)
-    ]
-    if tagged == messages:
-        return body
+
+    def wrap(text: str) -> str:
+        return f"<{tag}>{text}</{tag}>"
+
+    tagged = _map_texts(messages, last if last_turn else -1, wrap)
     return {**body, "messages": tagged, _CONFIG: {**given, "tagSuffix": suffix}}
 
 
-def _tagged(content: object, tag: str, *, whole: bool) -> object:
-    """Return content with tags around its guarded texts: all of them, or those that say so."""
+def _map_texts(
+    messages: list[JsonObject], last: int, change: Callable[[str], str]
+) -> list[JsonObject]:
+    """Return messages with each guarded text as `change` returns it."""
+    return [
+        {**message, "content": _map_content(message["content"], change, whole=number == last)}
+        for number, message in enumerate(messages)
+    ]
+
+
+def _map_content(content: object, change: Callable[[str], str], *, whole: bool) -> object:
+    """Return content with its guarded texts changed: all of them, or those that say so."""
     if isinstance(content, str):
-        is_guarded = whole or isinstance(content, GuardedText)
-        return f"<{tag}>{content}</{tag}>" if is_guarded else content
+        return change(content) if whole or isinstance(content, GuardedText) else content
     if not isinstance(content, list):
         return content
-    return [
-        {**block, key: _tagged(block[key], tag, whole=whole)}
-        if (key := _HOLDERS.get(block["type"])) in block
-        else block
-        for block in content
-    ]
+    blocks = []
+    for block in content:
+        kind = block.get("type")
+        if kind == "text":
+            text = _map_content(block["text"], change, whole=whole)
+            blocks.append({**block, "text": text})
+        elif kind == "tool_result" and "content" in block:
+            nested = _map_content(block["content"], change, whole=whole)
+            blocks.append({**block, "content": nested})
+        else:
+            blocks.append(block)
+    return blocks

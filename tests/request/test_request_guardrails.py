@@ -53,6 +53,14 @@ def test_marked_texts_are_looked_at(block: Any) -> None:
     assert CONFIG not in plain
 
 
+def test_the_tags_stay_while_the_guarded_texts_do() -> None:
+    """A turn more leaves the turns before it as they were: they are read from the cache."""
+    history = [HumanMessage([MARKED[0]]), *HISTORY[1:]]
+    body = build(history, guard="marked").body
+    longer = build([*history, AIMessage("answer"), HumanMessage("more")], guard="marked").body
+    assert longer["messages"][: len(history)] == body["messages"]
+
+
 def test_without_a_mark_nothing_is_tagged() -> None:
     """The guardrail looks at the whole prompt, as ever."""
     body = build(HISTORY, guard="marked").body
