@@ -7,7 +7,8 @@ multiplicative decrease). Without a throttle only a burst of hundreds of calls i
 
 A small quota of a minute is found by how many were taken of a burst. What goes beyond that is tried
 one by one, after longer and longer pauses, by calls that may be sent again after it. The last try
-of a call is kept for a time when the endpoint takes requests.
+of a call is kept for a time when the endpoint takes requests, and for a while before it nothing is
+sent.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ _LONGEST_PAUSE: Final = 60.0
 _LONGEST_OWN_PAUSE: Final = 16.0
 _MOST_REFUSED: Final = 0.5
 _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
+# After so long without a refusal a last try needs no room.
+_CALM_FOR_ALL: Final = 10.0
 _FEW: Final = 5
 # So long, beside twice the time that a refusal takes: then what was sent is taken.
 _ANSWERED_AFTER: Final = 0.05
@@ -72,6 +75,8 @@ _FOR_LAST: Final = 0.75
 _LONGEST_DROUGHT: Final = 120.0
 _MINUTE: Final = 60.0
 _ROUND_TRIPS: Final = 1.5
+# So many requests are not sent before a last try.
+_ROOM: Final = 5.0
 
 
 @dataclass
@@ -84,12 +89,14 @@ class Ticket:
         tries: How often it was sent before. One that was refused already waits for a calm
             moment: it has fewer chances left than others.
         is_last: Whether it is not sent again.
+        room_at: When there is room for a last try; see `Pacing.room_at`.
     """
 
     number: int | None = None
     sent_at: float = 0.0
     tries: int = 0
     is_last: bool = False
+    room_at: float = -1.0
 
 
 @dataclass(eq=False)
@@ -116,6 +123,7 @@ class Pacing:
         credit: How many may be sent at once.
         credited_at: When credit was added last.
         paused_until: Nothing is sent before.
+        room_at: When a last try is sent, nothing having been sent for a while before.
         throttled_at: When a request was throttled last.
         delay: How many seconds a refusal takes to come.
         issued: How many calls were given a number, since they had to wait.
@@ -140,6 +148,7 @@ class Pacing:
     credit: float = _FIRST_BURST
     credited_at: float = 0.0
     paused_until: float = 0.0
+    room_at: float = 0.0
     throttled_at: float = 0.0
     delay: float = 0.0
     served: int = 0
@@ -222,6 +231,8 @@ class Pacing:
 
     def _hold(self, ticket: Ticket, now: float) -> float:
         """Return how many seconds a call waits after a throttle, whatever the rate."""
+        if ticket.room_at == self.room_at:
+            return self.room_at - now
         if now < self.paused_until:
             return self.paused_until - now
         calm = now - self.throttled_at
@@ -240,7 +251,21 @@ class Pacing:
             between = self.sent_at + _MINUTE / self.most - now
             is_full = self.in_minute >= self.most * _FOR_LAST
             return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
-        return max(seconds, until_answered) if self.in_minute >= self.most else seconds
+        if self.in_minute >= self.most:
+            return max(seconds, until_answered)
+        needs_room = is_last and seconds <= 0 and calm < _CALM_FOR_ALL
+        return self._make_room(ticket, now) if needs_room else seconds
+
+    def _make_room(self, ticket: Ticket, now: float) -> float:
+        """Keep the others from sending before a last try; return how many seconds it waits.
+
+        The rate grows up to the next refusal, which would hit a last try as any other.
+        """
+        rate = self.rate or _SLOWEST
+        ticket.room_at = self.room_at = now + min(_ROOM / rate, _MEASURED_SECONDS)
+        self.paused_until = self.room_at + min(1.0 / rate, _MEASURED_SECONDS)
+        self.credit, self.credited_at = 1.0, self.paused_until
+        return self.room_at - now
 
     def _credit(self, now: float) -> None:
         """Add what the time that went by is worth, to the credit and to the rate."""
@@ -313,6 +338,7 @@ class Pacing:
         self.paused_until = max(self.paused_until, now + pause)
         self.credit, self.credited_at = 1.0, max(now, self.paused_until)
         self.epoch, self.sent, self.refused = self.credited_at, 0, 0
+        self.room_at = 0.0
 
     @property
     def _answered_after(self) -> float:

@@ -151,6 +151,19 @@ def test_a_burst_against_a_quota_loses_nothing(
     assert alone.lost > 1000
 
 
+@pytest.mark.parametrize(
+    ("quota", "calls", "most"), [((40, 1.0), 200, 16), ((30, 1.0), 200, 32), ((2, 1.0), 40, None)]
+)
+def test_a_last_try_finds_room(
+    simulation: Any, quota: tuple[int, float], calls: int, most: int | None
+) -> None:
+    """The rate grows up to the next refusal: nothing is sent for a while before a last try."""
+    for seed in range(1, 9):
+        limit = simulation.Quota(*quota)
+        found = simulation.Simulation(limit, calls=calls, seed=seed, concurrency=most).run()
+        assert found.lost == 0
+
+
 @pytest.mark.parametrize("seed", [1, 4])
 def test_four_processes_lose_less_than_one_in_a_hundred(simulation: Any, seed: int) -> None:
     """They know nothing of each other; what one leaves when it ends, the others find."""
