@@ -36,7 +36,7 @@ def test_what_a_tool_returned_last_is_looked_at(content: Any) -> None:
     assert tagged(build(history, tools=(tool(),), guard="last_turn").body) == ["found"]
 
 
-MARKED = [
+MARKED: list[Any] = [
     {"type": "guard_content", "text": "m"},
     {"type": "guard_content", "guard_content": {"text": {"text": "m", "qualifiers": ["query"]}}},
     {"guardContent": {"text": {"text": "m"}}},
