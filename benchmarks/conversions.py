@@ -23,7 +23,7 @@ _ROUNDS = 100
 
 def frames_ours(context: Context) -> Measurement:
     """Measure one event-stream frame: split, both checksums verified, both layers of JSON."""
-    from langchain_claude_cloud.response.stream import (  # noqa: PLC0415 - not in peers' processes
+    from langchain_claude_cloud.response.framing import (  # noqa: PLC0415 - not in peers' processes
         EventStreamDecoder,
     )
 

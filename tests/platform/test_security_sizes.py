@@ -15,7 +15,7 @@ from http_fakes import Exchange, Handler, Server
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.response.stream import SseDecoder
+from langchain_claude_cloud.response.framing import SseDecoder
 
 MEGABYTE = 1_000_000
 BLOCK = b"x" * 65_536

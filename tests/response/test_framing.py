@@ -16,7 +16,7 @@ from data import load_recordings, load_vector, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_claude_cloud.response.stream import (
+from langchain_claude_cloud.response.framing import (
     MAX_EVENT_BYTES,
     EventStreamDecoder,
     ExceptionFrameError,
