@@ -89,14 +89,14 @@ class Ticket:
         tries: How often it was sent before. One that was refused already waits for a calm
             moment: it has fewer chances left than others.
         is_last: Whether it is not sent again.
-        room_at: When there is room for a last try; see `Pacing.room_at`.
+        room_at: When there is room for a last try, as in `Pacing`; None while none was made.
     """
 
     number: int | None = None
     sent_at: float = 0.0
     tries: int = 0
     is_last: bool = False
-    room_at: float = -1.0
+    room_at: float | None = None
 
 
 @dataclass(eq=False)
