@@ -59,8 +59,10 @@ How to read it:
   request; for frames and requests the checksums and JSON that cannot be left out. **Ratio** is
   this package's worse figure to its floor.
 * Events carry 20 characters; streams come in pieces of 16 kB unless the row says otherwise.
-  Peers read streams of {peer_events} events, this package of {events}; what takes a
-  peer too long is broken off, shown as `>` and after how long. A dash: not measured.
+  Peers read streams of {peer_events} events, this package of {events}; of one event a packet, all
+  read 300, and of one event a wake-up 150. To begin a call, 64 at once over TLS, took this package
+  1.5 ms and a bare client 0.5 ms: short streams would show that, and not what an event costs. What
+  takes a peer too long is broken off, shown as `>` and after how long. A dash: not measured.
 
 Where an event goes that comes alone over TLS (sync, layer by layer, 2026-11-27, on a machine that
 was busy): a bare TLS socket takes 38 us, httpcore and h11 47 us more, httpx 7 us, this package's
