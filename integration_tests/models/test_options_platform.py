@@ -501,7 +501,9 @@ def test_a_key_from_a_function_is_renewed_within_the_call() -> None:
             max_retries=0,
         )
         assert chat.invoke("Hi").text
-    assert used == ["Bearer old-key-0001", "Bearer new-key-0002"]
+        assert chat.invoke("Hi", default_headers={"x-request": "1"}).text
+        assert chat.invoke("Hi", request_metadata={"request": "2"}).text
+    assert used == ["Bearer old-key-0001", *["Bearer new-key-0002"] * 3]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["invoke", "stream"])

@@ -155,7 +155,10 @@ class CallDriver(Generic[T]):
         outgoing = yield from self.request()
         if any(self._call.limit) and not self._is_count:
             yield from self._reserve()
-        yield from self._wait_until(partial(pacing.wait, self._ticket))
+        yield from self._wait_until(partial(self._wait_for_turn, pacing))
+        if attempts.route is not route:
+            self._give_back()
+            return False
         if self._operation == "stream":
             yield Stream(route.platform, outgoing, self._model_id, self._limits, self._begin)
         else:
@@ -225,6 +228,11 @@ class CallDriver(Generic[T]):
                 return
             yield Wait(min(seconds, left))
 
+    def _wait_for_turn(self, pacing: Pacing) -> float:
+        """Return how many seconds to wait; 0: the request is sent now, or goes elsewhere."""
+        seconds = pacing.wait(self._ticket)
+        return 0.0 if seconds and self._attempts.move_on() else seconds
+
     def _reserve(self) -> Steps[None]:
         """Wait until the limit of the model's user has room, and reserve tokens of it."""
         limit, tokens = self._call.limit, 0.0
@@ -244,6 +252,12 @@ class CallDriver(Generic[T]):
         """Count what the request used in place of what was reserved for it."""
         if self._call.limit.tokens is not None:
             window.correct(self._reservation, max(0.0, self._spent() - self._spent_before))
+
+    def _give_back(self) -> None:
+        """Undo what was reserved for a request that was not sent."""
+        self._release()
+        if self._window is not None:
+            self._window.correct(self._reservation, 0.0, requests=0)
 
     def _release(self) -> None:
         """Leave the queues that the request may wait in."""

@@ -8,6 +8,7 @@ calls `MEMORY.reset()`.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 import time
@@ -207,6 +208,11 @@ class Memory:
         self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.locks: ExpiringTable[threading.Lock] = ExpiringTable(1000, clock)
 
+    def leave_queues(self) -> None:
+        """Forget who waits for a turn: in a forked child they are not there to take it."""
+        self.paces.clear()
+        self.minutes.clear()
+
     def say_once(self, notice: str) -> None:
         """Log a warning, but once a day: an agent asks hundreds of times an hour."""
         if self.notices.put(notice, value=True, seconds=24 * HOUR):
@@ -230,3 +236,6 @@ class Memory:
 
 MEMORY: Final = Memory()
 """The state that the calls of this process share."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=MEMORY.leave_queues)

@@ -160,6 +160,21 @@ class Attempts:
                 return each
         return min(untried, key=lambda each: circuits.remaining(each.route.place))
 
+    def move_on(self) -> bool:
+        """Go to a healthy route, if the current one failed while the call waited to be sent.
+
+        Returns:
+            Whether the route is another now.
+        """
+        if self._circuits is None or self.current.tries:
+            return False
+        self.release()  # to be admitted again, if this call is the probe
+        following = self.following()
+        if following is None or following is self.current:
+            return False
+        self.go_to(following)
+        return True
+
     def record(self, error: ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
         current, memory = self.current, self.memory

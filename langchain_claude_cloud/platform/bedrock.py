@@ -51,6 +51,7 @@ from langchain_claude_cloud.platform.credentials import (
     BearerToken,
     CredentialSource,
     quiet_libraries,
+    shared_source,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ class BedrockPlatform(Platform):
         # Without an identity the configuration still names the region.
         self._identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
         self._keyless: CredentialSource | None = None
-        if not isinstance(given, AwsIdentity):
+        if callable(given):  # asked for a key once for all calls, whatever their headers
+            self._keyless = shared_source(id(given), partial(BearerToken, given))
+        elif not isinstance(given, AwsIdentity):
             self._keyless = BearerToken(given) if given else CredentialSource()
 
     def __repr__(self) -> str:

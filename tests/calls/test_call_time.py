@@ -1,4 +1,4 @@
-"""What a call does with the time that it has left."""
+"""What a call does with its time: the queues it waits in, and how long."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from clock import Clock
+from langchain_core.messages import HumanMessage
 
+from langchain_claude_cloud import Bedrock, ChatClaudeCloud
+from langchain_claude_cloud.calls.answer import ignore_events
 from langchain_claude_cloud.calls.driver import CallDriver
-from langchain_claude_cloud.calls.steps import Wait
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.pacing import Ticket
+from langchain_claude_cloud.calls.steps import Prepare, Send, Wait
 from langchain_claude_cloud.errors import RequestTimeoutError
 
 
@@ -30,3 +36,30 @@ def test_a_wait_ends_with_the_call() -> None:
     """What a queue asks for may be longer."""
     call: Any = SimpleNamespace(remaining=lambda: 2.0)
     assert next(CallDriver._wait_until(call, lambda: 30.0)) == Wait(2.0)
+
+
+def test_a_call_that_waits_is_sent_elsewhere_when_its_endpoint_is_throttled() -> None:
+    """Its place in the queue, and what it had reserved of a minute, are free again."""
+    MEMORY.reset(Clock())
+    regions = [Bedrock(region=region, api_key="k") for region in ("us-east-1", "us-west-2")]
+    llm = ChatClaudeCloud(
+        model="claude-sonnet-4-6", platform=regions, max_tokens=50, requests_per_minute=1
+    )
+    call = llm._call([HumanMessage("Hi")], None, {}, stream=False)
+    first = call.routes[0]
+    pacing = MEMORY.pacing(first.place)
+    pacing.throttled(Ticket(), 10.0)
+    steps = CallDriver(call, "invoke", ignore_events).steps()
+    prepare, wait = next(steps), steps.send(None)
+    assert isinstance(prepare, Prepare)
+    assert isinstance(wait, Wait)
+    assert pacing.issued == pacing.served + 1
+    MEMORY.circuits.record_failure(first.place)
+    prepare, send = steps.send(None), steps.send(None)
+    assert isinstance(prepare, Prepare)
+    assert isinstance(send, Send)
+    assert "us-west-2" in send.request.url
+    assert pacing.issued == pacing.served
+    steps.close()
+    assert not MEMORY.minute(first.place, call.limit)._sent
+    MEMORY.reset()

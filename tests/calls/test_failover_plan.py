@@ -420,6 +420,30 @@ def test_when_all_cool_down_the_soonest_is_asked(world: World) -> None:
     assert region_of(world.plan(A, B)) == B
 
 
+def test_a_call_that_waits_moves_on_when_its_route_fails(world: World) -> None:
+    """Hundreds may wait in a throttled endpoint's queue, beside a healthy one."""
+    waiting, single = world.plan(A, B), world.plan(A)
+    assert not waiting.move_on(), "A is healthy"
+    world.plan(A, B).failed(throttled(10))
+    assert not single.move_on()
+    assert waiting.move_on()
+    assert region_of(waiting) == B
+    assert not waiting.move_on()
+
+
+def test_a_call_that_waits_for_its_retry_or_is_the_probe_stays(world: World) -> None:
+    """The one was sent to all routes before, the other is to find out whether its route is back."""
+    tried = world.plan(A, B, max_retries=1)
+    tried.failed(throttled(10))
+    tried.failed(ServerError("", status_code=503))
+    assert not tried.move_on()
+    world.clock.now += OPEN_SECONDS
+    probe = world.plan(A, B)
+    assert not probe.move_on()
+    assert region_of(probe) == A
+    assert region_of(world.plan(A, B)) == B
+
+
 def test_the_order_stays_the_user_s_among_healthy_routes(world: World) -> None:
     """The second one does not become the favourite for having helped out."""
     world.plan(A, B, C).failed(throttled(10))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -181,3 +183,30 @@ def test_what_is_no_limit_is_refused(name: str, value: object) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigurationError, match=name):
         ChatClaudeCloud(model="claude-sonnet-4-6", platform=Vertex(project="p"), **{name: value})  # type: ignore[arg-type]
+
+
+_FORK = """
+import os
+from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.pacing import Ticket
+from langchain_claude_cloud.calls.rate_limit import RateLimit, Reservation
+
+limit = RateLimit(tokens=100)
+assert MEMORY.minute("here", limit).wait(Reservation(90)) == 0
+assert MEMORY.minute("here", limit).wait(Reservation(90)) > 0
+MEMORY.pacing("here").throttled(Ticket(), 30.0)
+assert MEMORY.pacing("here").wait(Ticket()) > 0
+child = os.fork()
+if not child:
+    free = MEMORY.minute("here", limit).wait(Reservation(20)), MEMORY.pacing("here").wait(Ticket())
+    os._exit(free != (0, 0))
+assert os.waitpid(child, 0)[1] == 0
+assert MEMORY.minute("here", limit).wait(Reservation(20)) > 0
+"""
+
+
+def test_a_forked_child_does_not_wait_for_its_parents_calls() -> None:
+    """They stand in the queues of both, and go on in the parent alone."""
+    command = [sys.executable, "-c", _FORK]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)  # noqa: S603  our own script
+    assert done.returncode == 0, done.stderr.decode()
