@@ -15,6 +15,22 @@ PDF = base64.b64encode(b"%PDF-1.4\n%%EOF").decode()
 USER = {"role": "user", "content": "Hi"}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"}
+SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
+ADDITION = {
+    "role": "system",
+    "content": [
+        {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "get_weather"}}
+    ],
+}
+SYSTEM = {"role": "system", "content": "Be brief."}
+CITATION = {
+    "type": "char_location",
+    "cited_text": "x",
+    "document_index": 0,
+    "document_title": None,
+    "start_char_index": 0,
+    "end_char_index": 1,
+}
 
 
 def talk(*turns: Any, **fields: Any) -> dict[str, Any]:
@@ -136,6 +152,34 @@ BOTH_REFUSE = {
     "bad id": (
         talk("Hi", [{**CALL, "id": "a b"}], [RESULT]),
         "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ),
+    "name of a call": (
+        talk("Hi", [{**CALL, "name": "files.read"}], [RESULT]),
+        "messages.1.content.0.tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
+    ),
+    "citation as an answer has it": (
+        talk(
+            "Hi",
+            [{"type": "text", "text": "x", "citations": [{**CITATION, "file_id": None}]}],
+            "Hi",
+        ),
+        "messages.1.content.0.text.citations.0.char_location.file_id: Extra inputs are not",
+    ),
+    "citation of another API": (
+        talk("Hi", [{"type": "text", "text": "x", "citations": [{"type": "url_citation"}]}], "Hi"),
+        "messages.1.content.0.text.citations.0: Input tag 'url_citation' found using 'type'",
+    ),
+    "search result of text": (
+        talk([{"type": "search_result", "source": "s", "title": "t", "content": "x"}]),
+        "messages.0.content.0.search_result.content: Input should be a valid list",
+    ),
+    "Anthropic's tool by another name": (
+        ask("Hi", tools=[{"type": "bash_20250124", "name": "shell"}]),
+        "tools.0.bash_20250124.name: Input should be 'bash'",
+    ),
+    "Anthropic's tool with a description": (
+        ask("Hi", tools=[{"type": "bash_20250124", "name": "bash", "description": "x"}]),
+        "tools.0.bash_20250124.description: Extra inputs are not permitted",
     ),
     "input as text": (
         talk("Hi", [{**CALL, "input": "{}"}], [RESULT]),
@@ -458,12 +502,55 @@ VERTEX_REFUSES = {
     ),
     "user citations in the new version": (
         talk(
-            [{"type": "text", "text": "x", "citations": [{"type": "char_location"}]}],
+            [{"type": "text", "text": "x", "citations": [CITATION]}],
             anthropic_version="2026-10-21",
         ),
         {},
         400,
         "messages.0.content.0.text.citations: Extra inputs are not permitted",
+    ),
+    "user citations in a search result in the new version": (
+        talk(
+            [
+                {
+                    "type": "search_result",
+                    "source": "s",
+                    "title": "t",
+                    "content": [{"type": "text", "text": "x", "citations": [CITATION]}],
+                }
+            ],
+            anthropic_version="2026-10-21",
+        ),
+        {},
+        400,
+        "search_result.content.0.text.citations: Extra inputs are not permitted",
+    ),
+    "system behind the assistant": (
+        {"max_tokens": 5, "messages": [USER, {"role": "assistant", "content": "x"}, SYSTEM]},
+        {"model": "claude-opus-4-8"},
+        400,
+        "messages.2: a `system` message must follow a `user` message",
+    ),
+    "user behind the system": (
+        {"max_tokens": 5, "messages": [USER, SYSTEM, USER]},
+        {"model": "claude-opus-4-8"},
+        400,
+        "messages.2: a `user` message must not follow a `system` message",
+    ),
+    "unknown edit of the context": (
+        ask("Hi", context_management={"edits": [{"type": "compact_20260112"}]}),
+        {"headers": {"anthropic-beta": "context-management-2025-06-27"}},
+        400,
+        "context_management.edits.0: Input tag 'compact_20260112' found using 'type'",
+    ),
+    "edit of the context with a plain number": (
+        ask(
+            "Hi",
+            context_management={"edits": [{"type": "clear_tool_uses_20250919", "keep": 3}]},
+        ),
+        {"headers": {"anthropic-beta": "context-management-2025-06-27"}},
+        400,
+        "edits.0.clear_tool_uses_20250919.keep: Input should be a valid dictionary",
     ),
     "sampling on a new model": (
         ask("Hi", temperature=0),
@@ -571,6 +658,21 @@ def test_vertex_counts_tokens(client: Client) -> None:
 
 
 BEDROCK_REFUSES = {
+    "examples without their beta": (
+        ask("Hi", tools=[tool(input_examples=[{"location": "Oslo"}])]),
+        BEDROCK_MODEL,
+        "tools.0.custom.input_examples: Extra inputs are not permitted",
+    ),
+    "tool search without its beta": (
+        ask("Hi", tools=[SEARCH]),
+        BEDROCK_MODEL,
+        "tools.0: Input tag 'tool_search_tool_bm25_20251119' found using 'type' does not match",
+    ),
+    "tool change without its beta": (
+        {"max_tokens": 5, "messages": [USER, ADDITION]},
+        "us.anthropic.claude-opus-4-8",
+        "messages.1.content.0.type: Input should be 'text'",
+    ),
     "stream in the body": (
         ask("Hi", stream=True),
         BEDROCK_MODEL,
@@ -647,6 +749,53 @@ def test_bedrock_refuses(client: Client, name: str) -> None:
     assert response.status_code == 400, response.text
     assert message in response.text
     assert response.headers["x-amzn-errortype"].startswith("ValidationException")
+
+
+@pytest.mark.parametrize(
+    ("betas", "model", "body"),
+    [
+        (
+            ["mid-conversation-tool-changes-2026-07-01"],
+            "us.anthropic.claude-opus-4-8",
+            {"max_tokens": 5, "messages": [USER, ADDITION, SYSTEM], "tools": [WEATHER]},
+        ),
+        (
+            ["mid-conversation-output-config-2026-07-01"],
+            "us.anthropic.claude-opus-4-8",
+            {"max_tokens": 5, "messages": [USER, {**SYSTEM, "output_config": {"effort": "low"}}]},
+        ),
+        (
+            ["tool-search-tool-2025-10-19", "tool-examples-2025-10-29"],
+            BEDROCK_MODEL,
+            ask(
+                "Hi",
+                tools=[SEARCH, tool(defer_loading=True, input_examples=[{"location": "Oslo"}])],
+            ),
+        ),
+        (
+            ["context-management-2025-06-27", "compact-2026-01-12"],
+            BEDROCK_MODEL,
+            ask(
+                "Hi",
+                context_management={
+                    "edits": [
+                        {
+                            "type": "clear_tool_uses_20250919",
+                            "keep": {"type": "tool_uses", "value": 3},
+                        },
+                        {"type": "compact_20260112"},
+                    ]
+                },
+            ),
+        ),
+    ],
+)
+def test_bedrock_takes_what_a_beta_allows(
+    client: Client, betas: list[str], model: str, body: dict[str, Any]
+) -> None:
+    """Changes of tools and effort in the conversation, search for tools, edits of the context."""
+    response = client.bedrock({**body, "anthropic_beta": betas}, model=model)
+    assert response.status_code == 200, response.text
 
 
 def test_newer_models_on_bedrock_answer_in_claudes_shape(client: Client) -> None:

@@ -11,6 +11,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
     Field,
     anything,
+    at_least,
     boolean,
     check_fields,
     items,
@@ -20,6 +21,8 @@ from langchain_claude_cloud.testing.validation.fields import (
     obj,
     string,
     tagged,
+    tagged_as,
+    tool_name,
 )
 from langchain_claude_cloud.testing.validation.media import (
     check_document_source,
@@ -47,15 +50,45 @@ _RESULT = {
 }
 _CALL = {
     "id": Field(_identifier, required=True),
-    "name": Field(string, required=True),
+    "name": Field(tool_name, required=True),
     "input": Field(mapping, required=True),
     "caller": Field(nullable(mapping)),
     **_CACHE,
 }
+_COUNT = Field(at_least(0), required=True)
+_TITLE = Field(nullable(string), required=True)
+_TEXT = Field(string, required=True)
+_IN_DOCUMENT = {"cited_text": _TEXT, "document_index": _COUNT, "document_title": _TITLE}
+# As a request has them: an answer's have a `file_id` besides, which is not taken back.
+_CITED: Mapping[str, Mapping[str, Field]] = {
+    "char_location": {**_IN_DOCUMENT, "start_char_index": _COUNT, "end_char_index": _COUNT},
+    "page_location": {**_IN_DOCUMENT, "start_page_number": _COUNT, "end_page_number": _COUNT},
+    "content_block_location": {
+        **_IN_DOCUMENT,
+        "start_block_index": _COUNT,
+        "end_block_index": _COUNT,
+    },
+    "web_search_result_location": {
+        "cited_text": _TEXT,
+        "encrypted_index": _TEXT,
+        "title": _TITLE,
+        "url": _TEXT,
+    },
+    "search_result_location": {
+        "cited_text": _TEXT,
+        "search_result_index": _COUNT,
+        "start_block_index": _COUNT,
+        "end_block_index": _COUNT,
+        "source": _TEXT,
+        "title": _TITLE,
+    },
+}
+
+
 BLOCKS: Mapping[str, Mapping[str, Field]] = {
     "text": {
         "text": Field(string, required=True),
-        "citations": Field(nullable(list_of(mapping))),
+        "citations": Field(nullable(list_of(tagged_as(_CITED)))),
         **_CACHE,
     },
     "image": {
@@ -106,6 +139,17 @@ BLOCKS: Mapping[str, Mapping[str, Field]] = {
         **_CACHE,
     },
 }
+_CHANGED = {
+    "tool_reference": {"name": _TEXT},
+    "mcp_tool_reference": {"name": _TEXT, "server_name": _TEXT},
+    "mcp_toolset_reference": {"server_name": _TEXT},
+}
+_CHANGE = {"tool": Field(tagged_as(_CHANGED), required=True), **_CACHE}
+TOOL_CHANGES: Mapping[str, Mapping[str, Field]] = {
+    "tool_addition": _CHANGE,
+    "tool_removal": _CHANGE,
+}
+"""What a system message may hold with the beta of tool changes."""
 _WITHOUT_BETA = {name: BLOCKS[name] for name in BLOCKS if name != "compaction"}
 _NESTED = {name: BLOCKS[name] for name in ("text", "image", "document", "search_result")}
 _IN_RESULT = {**_NESTED, "tool_reference": BLOCKS["tool_reference"]}
@@ -153,13 +197,20 @@ def check_text(path: str, block: JsonObject) -> None:
 def _check_new_version(path: str, block: JsonObject, kind: str, role: str) -> None:
     if kind == "document" and role == "assistant":
         raise invalid(path, "`document` blocks can only be in `user` messages")
-    if kind == "text" and role == "user" and block.get("citations"):
+    if role != "user":
+        return
+    if kind == "text" and block.get("citations"):
         raise invalid(f"{path}.text.citations", "Extra inputs are not permitted")
+    nested = block["content"] if kind == "search_result" else ()
+    for index, item in enumerate(nested):
+        if item.get("citations"):
+            place = f"{path}.search_result.content.{index}.text.citations"
+            raise invalid(place, "Extra inputs are not permitted")
 
 
 def _check_nested(path: str, block: JsonObject, kind: str) -> None:
     content = content_of_source(block) if kind == "document" else block.get("content")
-    if content is None or isinstance(content, str):
+    if kind != "search_result" and (content is None or isinstance(content, str)):
         return
     place = f"{path}.{kind}.source.content" if kind == "document" else f"{path}.{kind}.content"
     tags = {"tool_result": _IN_RESULT, "document": _NESTED}.get(kind, {"text": BLOCKS["text"]})
@@ -190,17 +241,27 @@ def check_thinking(path: str, block: JsonObject, *, latest: bool) -> None:
     raise invalid(path, "Invalid `signature` in `thinking` block")
 
 
-def system_blocks(path: str, value: object) -> list[JsonObject]:
-    """Check a system prompt and return its text blocks."""
-    if isinstance(value, str):
-        return []
-    blocks = []
-    for index, item in enumerate(items(path, value)):
+def system_blocks(
+    path: str, value: object, others: Mapping[str, Mapping[str, Field]] | None = None
+) -> None:
+    """Check a system prompt, or a system message.
+
+    Args:
+        path: Where it is.
+        value: Its content.
+        others: Blocks that are taken there beside text.
+
+    Raises:
+        Refusal: It has other blocks than text.
+    """
+    for index, item in enumerate([] if isinstance(value, str) else items(path, value)):
         place = f"{path}.{index}"
-        block = item if isinstance(item, dict) else {}
-        if block.get("type") != "text":
-            raise invalid(f"{place}.type", "Input should be 'text'")
-        check_fields(place, block, {"type": Field(string), **BLOCKS["text"]})
-        check_text(place, block)
-        blocks.append(block)
-    return blocks
+        if others:
+            block = tagged(place, item, {"text": BLOCKS["text"], **others})
+        else:
+            block = item if isinstance(item, dict) else {}
+            if block.get("type") != "text":
+                raise invalid(f"{place}.type", "Input should be 'text'")
+            check_fields(place, block, {"type": Field(string), **BLOCKS["text"]})
+        if block["type"] == "text":
+            check_text(place, block)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.tokens import count_input
 from langchain_claude_cloud.testing.validation.blocks import system_blocks
 from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
+    Check,
     Field,
     anything,
     at_least,
@@ -18,6 +22,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     nullable,
     obj,
     string,
+    tagged_as,
 )
 from langchain_claude_cloud.testing.validation.messages import check_messages
 from langchain_claude_cloud.testing.validation.options import check_caching, check_options
@@ -27,6 +32,7 @@ from langchain_claude_cloud.testing.wire import Refusal
 _NEW_VERSION = "2026-10-21"
 _OLD_VERSION = {"vertex": "vertex-2023-10-16", "bedrock": "bedrock-2023-05-31"}
 _MILLION = 1_000_000
+_Kinds: TypeAlias = Mapping[str, Mapping[str, Field]]
 _COUNTED = {
     "anthropic_version": Field(string),
     "messages": Field(anything, required=True),
@@ -46,7 +52,29 @@ _GENERATED = {
     "stop_sequences": Field(nullable(list_of(string))),
     "metadata": Field(nullable(obj({"user_id": Field(nullable(string))}))),
 }
-_CONTEXT_BETAS = frozenset({"context-management-2025-06-27", "compact-2026-01-12"})
+_AMOUNT = Field(at_least(0), required=True)
+_TOKENS: _Kinds = {"input_tokens": {"value": _AMOUNT}}
+_USES: _Kinds = {"tool_uses": {"value": _AMOUNT}}
+# What context_management may do, by the beta that it needs.
+_EDITS: Mapping[str, _Kinds] = {
+    "context-management-2025-06-27": {
+        "clear_tool_uses_20250919": {
+            "trigger": Field(nullable(tagged_as({**_TOKENS, **_USES}))),
+            "keep": Field(nullable(tagged_as(_USES))),
+            "clear_at_least": Field(nullable(tagged_as(_TOKENS))),
+            "exclude_tools": Field(nullable(list_of(string))),
+            "clear_tool_inputs": Field(anything),
+        },
+        "clear_thinking_20251015": {"keep": Field(anything)},
+    },
+    "compact-2026-01-12": {
+        "compact_20260112": {
+            "instructions": Field(nullable(string)),
+            "pause_after_compaction": Field(boolean),
+            "trigger": Field(nullable(tagged_as(_TOKENS))),
+        },
+    },
+}
 
 
 def check(call: Call) -> None:
@@ -79,11 +107,22 @@ def _fields(call: Call) -> dict[str, Field]:
     elif call.is_invoke_model or call.operation != "count_tokens":
         # Taken and ignored on Vertex: betas are in force through the header (litellm#22321).
         fields["anthropic_beta"] = Field(list_of(string))
-    if call.betas & _CONTEXT_BETAS:
-        fields["context_management"] = Field(nullable(mapping))
+    if edits := _edits(call):
+        fields["context_management"] = Field(nullable(obj({"edits": Field(list_of(edits))})))
     if "compact-2026-09-04" in call.betas:
         fields["compaction"] = Field(nullable(mapping))
     return fields
+
+
+def _edits(call: Call) -> Check | None:
+    """Return the check of an edit of the context; None if no beta allows one."""
+    known = {
+        kind: fields
+        for beta, kinds in _EDITS.items()
+        if beta in call.betas
+        for kind, fields in kinds.items()
+    }
+    return tagged_as(known) if known else None
 
 
 def _check_version(call: Call) -> None:

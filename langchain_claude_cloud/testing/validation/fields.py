@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,13 @@ def string(path: str, value: object) -> None:
     """Accept a string."""
     if not isinstance(value, str):
         raise invalid(path, "Input should be a valid string")
+
+
+def tool_name(path: str, value: object) -> None:
+    """Accept a name that a tool may have."""
+    string(path, value)
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", str(value)):
+        raise invalid(path, "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'")
 
 
 def boolean(path: str, value: object) -> None:
@@ -152,6 +160,15 @@ def tagged(path: str, value: object, tags: Mapping[str, Mapping[str, Field]]) ->
         raise unexpected_tag(path, tag, tuple(tags))
     check_fields(f"{path}.{tag}", block, {"type": Field(anything, required=True), **tags[tag]})
     return block
+
+
+def tagged_as(tags: Mapping[str, Mapping[str, Field]]) -> Check:
+    """Return a check for an object whose ``type`` decides its keys."""
+
+    def run(path: str, value: object) -> None:
+        tagged(path, value, tags)
+
+    return run
 
 
 def unexpected_tag(path: str, tag: object, expected: tuple[str, ...]) -> Exception:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.reply.signatures import bindings, is_bound_elsewhere
 from langchain_claude_cloud.testing.validation.blocks import (
+    TOOL_CHANGES,
     check_block,
     check_thinking,
     system_blocks,
 )
-from langchain_claude_cloud.testing.validation.fields import Field, anything, check_fields, items
+from langchain_claude_cloud.testing.validation.fields import (
+    Field,
+    anything,
+    check_fields,
+    items,
+    mapping,
+    nullable,
+    obj,
+    string,
+)
 from langchain_claude_cloud.testing.validation.options import BINDING_BETA
 from langchain_claude_cloud.testing.wire import Refusal, invalid
 
@@ -52,8 +63,10 @@ def check_messages(call: Call) -> None:
     if len(messages) > _MAX_MESSAGES:
         raise invalid("messages", f"too many messages: {len(messages)} > {_MAX_MESSAGES}")
     turns: list[Turn] = []
-    for index, message in enumerate(messages):
+    checked = [mapping(f"messages.{index}", each) for index, each in enumerate(messages)]
+    for index, message in enumerate(checked):
         _check_message(call, turns, message, index, last=index == len(messages) - 1)
+    _check_places_of_system(checked)
     if turns and turns[0].role != "user" and not _is_compaction(turns[0].blocks[:1]):
         raise invalid("messages", 'first message must use the "user" role')
     _check_tools(turns)
@@ -81,16 +94,14 @@ def _check_compaction(turns: list[Turn]) -> None:
 
 
 def _check_message(
-    call: Call, turns: list[Turn], message: object, index: int, *, last: bool
+    call: Call, turns: list[Turn], message: JsonObject, index: int, *, last: bool
 ) -> None:
     path = f"messages.{index}"
-    if not isinstance(message, dict):
-        raise invalid(path, "Input should be a valid dictionary")
-    check_fields(path, message, _FIELDS)
-    role = message["role"]
+    role = message.get("role")
     if role == "system":
-        _check_system_message(call, path, message["content"])
+        _check_system_message(call, path, message)
         return
+    check_fields(path, message, _FIELDS)
     if role not in ("user", "assistant"):  # a tuple: a role may be anything, also unhashable
         raise invalid(f"{path}.role", "Input should be 'user' or 'assistant'")
     blocks = list(_blocks(call, path, message, last=last))
@@ -100,14 +111,42 @@ def _check_message(
         turns.append(Turn(role, path, blocks))
 
 
-def _check_system_message(call: Call, path: str, content: object) -> None:
+def _check_system_message(call: Call, path: str, message: JsonObject) -> None:
     if not call.rules.mid_conversation_system(call.cloud):
         raise Refusal(
             400,
             'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
             'parameter, not "system" as an input message role.',
         )
-    system_blocks(f"{path}.content", content)
+    fields = dict(_FIELDS)
+    if "mid-conversation-output-config-2026-07-01" in call.betas:
+        fields["output_config"] = Field(nullable(obj({"effort": Field(nullable(string))})))
+    check_fields(path, message, fields)
+    changes = TOOL_CHANGES if "mid-conversation-tool-changes-2026-07-01" in call.betas else {}
+    system_blocks(f"{path}.content", message["content"], changes)
+
+
+def _check_places_of_system(messages: list[JsonObject]) -> None:
+    """Refuse system messages but behind a user's turn, or behind the result of a server tool.
+
+    The assistant must follow, or nothing
+    (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages); two
+    in a row were recorded to be taken. How the API words the refusal is not known.
+    """
+    for index, (before, message) in enumerate(pairwise([{"role": None}, *messages])):
+        path, role = f"messages.{index}", message["role"]
+        if before["role"] == "system" and role == "user":
+            raise invalid(path, "a `user` message must not follow a `system` message")
+        behind = before["role"] in {"user", "system"} or _ends_with_result(before)
+        if role == "system" and not behind:
+            raise invalid(path, "a `system` message must follow a `user` message")
+
+
+def _ends_with_result(message: JsonObject) -> bool:
+    """Whether a server tool's result is the last that the assistant has."""
+    content = message.get("content")
+    last = content[-1] if isinstance(content, list) and content else {}
+    return message["role"] == "assistant" and str(last.get("type")).endswith("_tool_result")
 
 
 def _blocks(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.call import Call
 from langchain_claude_cloud.testing.validation.fields import (
     CACHE_CONTROL,
     Field,
+    anything,
+    at_least,
     boolean,
     check_fields,
     items,
     list_of,
     mapping,
     nullable,
+    obj,
+    one_of,
     string,
     tagged,
+    tool_name,
     unexpected_tag,
 )
 from langchain_claude_cloud.testing.validation.schemas import (
@@ -27,7 +32,6 @@ from langchain_claude_cloud.testing.validation.schemas import (
 )
 from langchain_claude_cloud.testing.wire import Refusal, invalid
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _MAX_STRICT = 20
 _PARALLEL = {"disable_parallel_tool_use": Field(boolean)}
 _CHOICES = {
@@ -36,55 +40,104 @@ _CHOICES = {
     "tool": {"name": Field(string, required=True), **_PARALLEL},
     "none": {},
 }
-_COMMON = {
+_SERVER = {
     "allowed_callers": Field(nullable(list_of(string))),
     "cache_control": Field(CACHE_CONTROL),
     "defer_loading": Field(nullable(boolean)),
-    "input_examples": Field(nullable(list_of(mapping))),
     "strict": Field(nullable(boolean)),
 }
+_COMMON = {**_SERVER, "input_examples": Field(nullable(list_of(mapping)))}
 _CUSTOM = {
     "type": Field(nullable(string)),
-    "name": Field(string, required=True),
+    "name": Field(tool_name, required=True),
     "description": Field(nullable(string)),
     "input_schema": Field(mapping, required=True),
     "eager_input_streaming": Field(nullable(boolean)),
     **_COMMON,
 }
+
+
+def _named(name: str, *parts: Mapping[str, Field], **fields: Field) -> Mapping[str, Field]:
+    """The fields of a tool whose type decides about its name."""
+    found = {"type": Field(anything), "name": Field(one_of(name), required=True), **fields}
+    for part in parts:
+        found |= part
+    return found
+
+
+_EDITOR = "str_replace_based_edit_tool"
+_SCREEN = {
+    "display_height_px": Field(at_least(1), required=True),
+    "display_width_px": Field(at_least(1), required=True),
+    "display_number": Field(nullable(at_least(0))),
+}
+_LOCATION = {name: Field(nullable(string)) for name in ("city", "country", "region", "timezone")}
+_LOCATION["type"] = Field(one_of("approximate"), required=True)
+_TOOLSET = {
+    "type": Field(anything),
+    "cache_control": Field(CACHE_CONTROL),
+    "configs": Field(nullable(mapping)),
+}
 # Client tools with a schema of Anthropic's: both clouds. Server tools: Google's basic web
 # search; tool search on both. No web fetch, code execution or advisor on either.
-_CLIENT = (
-    "bash_20250124",
-    "text_editor_20250124",
-    "text_editor_20250429",
-    "text_editor_20250728",
-    "memory_20250818",
-)
-_SEARCH = (
-    "tool_search_tool_bm25_20251119",
-    "tool_search_tool_bm25",
-    "tool_search_tool_regex_20251119",
-    "tool_search_tool_regex",
-)
-_COMPUTER = ("computer_20250124", "computer_20251124")
+_CLIENT: Mapping[str, Mapping[str, Field]] = {
+    "bash_20250124": _named("bash", _COMMON),
+    "text_editor_20250124": _named("str_replace_editor", _COMMON),
+    "text_editor_20250429": _named(_EDITOR, _COMMON),
+    "text_editor_20250728": _named(_EDITOR, _COMMON, max_characters=Field(nullable(at_least(1)))),
+}
+_MEMORY: Mapping[str, Mapping[str, Field]] = {"memory_20250818": _named("memory", _COMMON)}
+_BM25 = _named("tool_search_tool_bm25", _SERVER)
+_REGEX = _named("tool_search_tool_regex", _SERVER)
+_SEARCH: Mapping[str, Mapping[str, Field]] = {
+    "tool_search_tool_bm25_20251119": _BM25,
+    "tool_search_tool_bm25": _BM25,
+    "tool_search_tool_regex_20251119": _REGEX,
+    "tool_search_tool_regex": _REGEX,
+}
+_COMPUTER: Mapping[str, Mapping[str, Field]] = {
+    "computer_20250124": _named("computer", _COMMON, _SCREEN),
+    "computer_20251124": _named("computer", _COMMON, _SCREEN, enable_zoom=Field(nullable(boolean))),
+}
+_TOOLSETS: Mapping[str, Mapping[str, Field]] = {
+    "computer_toolset_20260801": _TOOLSET,
+    "browser_toolset_20260801": _TOOLSET,
+}
+_WEB_SEARCH: Mapping[str, Mapping[str, Field]] = {
+    "web_search_20250305": _named(
+        "web_search",
+        _SERVER,
+        allowed_domains=Field(nullable(list_of(string))),
+        blocked_domains=Field(nullable(list_of(string))),
+        max_uses=Field(nullable(at_least(1))),
+        user_location=Field(nullable(obj(_LOCATION))),
+    )
+}
 
 
-def _known_types(call: Call) -> tuple[str, ...]:
-    types: tuple[str, ...] = ("custom", *_CLIENT)
+def _known_types(call: Call) -> Mapping[str, Mapping[str, Field]]:
+    types = {"custom": _CUSTOM, **_CLIENT}
     if call.rules.computer_tool(call.cloud) and any(
         beta.startswith("computer-use") for beta in call.betas
     ):
-        types += _COMPUTER
+        types |= _COMPUTER
     if call.operation == "count_tokens" and call.is_invoke_model:
-        return types
-    if call.rules.version >= (4, 5):
-        types += _SEARCH
+        return types  # as recorded: not the memory tool either
+    types |= _MEMORY
+    if call.rules.version >= (4, 5) and _searches(call):
+        types |= _SEARCH
     if call.cloud == "vertex":
-        types += ("computer_toolset_20260801", "browser_toolset_20260801")
+        types |= _TOOLSETS
         # Google's counter takes the tool without the beta, and refuses the beta.
         if call.operation == "count_tokens" or "web-search-2025-03-05" in call.betas:
-            types += ("web_search_20250305",)
+            types |= _WEB_SEARCH
     return types
+
+
+def _searches(call: Call) -> bool:
+    """Whether tools may be searched for: Bedrock's older models want a beta."""
+    is_old = call.is_invoke_model and call.rules.legacy
+    return not is_old or "tool-search-tool-2025-10-19" in call.betas
 
 
 def check_tools(call: Call) -> None:
@@ -112,15 +165,13 @@ def _check_tool(call: Call, path: str, tool: JsonObject) -> str:
     kind = tool.get("type") or "custom"
     known = _known_types(call)
     if kind not in known:
-        raise unexpected_tag(path, kind, known)
+        raise unexpected_tag(path, kind, tuple(known))
+    path = f"{path}.{kind}"
+    _check_gated(call, path, tool)
+    check_fields(path, tool, known[kind])
     if kind != "custom":
         return str(tool.get("name", kind))
-    path = f"{path}.custom"
-    _check_gated(call, path, tool)
-    check_fields(path, tool, _CUSTOM)
     name = str(tool["name"])
-    if not _NAME.fullmatch(name):
-        raise invalid(f"{path}.name", "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'")
     _check_input_schema(path, tool)
     return name
 
@@ -128,11 +179,12 @@ def _check_tool(call: Call, path: str, tool: JsonObject) -> str:
 def _check_gated(call: Call, path: str, tool: JsonObject) -> None:
     """Refuse the fields that this model does not know on this cloud."""
     on_old_bedrock = call.is_invoke_model and call.rules.version <= (4, 5)
-    searchable = "tool-search-tool-2025-10-19" in call.betas
+    has_examples = "tool-examples-2025-10-29" in call.betas
     refused = {
         "eager_input_streaming": on_old_bedrock,
         "strict": not call.rules.structured_output(call.cloud, call.api),
-        "defer_loading": call.is_invoke_model and call.rules.legacy and not searchable,
+        "defer_loading": not _searches(call),
+        "input_examples": call.is_invoke_model and call.rules.legacy and not has_examples,
     }
     for name, is_refused in refused.items():
         if is_refused and name in tool:
