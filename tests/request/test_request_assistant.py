@@ -216,6 +216,9 @@ def test_citations_lose_what_a_request_does_not_take() -> None:
         {"type": "citation", "url": "https://example.org", "title": "T"},
         {"type": "citation", "url": "u", "extras": {"start_index": 1}},
         {"type": "non_standard_annotation", "value": {"file_id": "x"}},
+        {"type": "url_citation", "url": "https://x", "start_index": 0, "end_index": 2},
+        {"type": "file_citation", "file_id": "f", "filename": "x.pdf", "index": 0},
+        {"type": "non_standard_annotation", "value": {"type": "container_file_citation"}},
     ],
 )
 def test_annotations_of_other_models_are_left_out(annotation: dict[str, Any]) -> None:

@@ -339,7 +339,7 @@ def _citation(given: JsonObject) -> JsonObject | None:
         title = {_TITLES[kind]: given.get("title")}
         url = {"url": given.get("url")} if kind == "web_search_result_location" else {}
         given = {"cited_text": given.get("cited_text", ""), **title, **url, **extras}
-    if not kind:
+    if not str(kind).endswith("_location"):  # as Claude's are called, and no one else's
         return None
     wire = {key: value for key, value in given.items() if key not in _ANSWER_ONLY}
     if kind in _TITLES:
