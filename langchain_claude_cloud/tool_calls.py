@@ -298,9 +298,10 @@ class ToolCallTracker:
         """Finish the calls of a message that are still open."""
         cut_by = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
         calls = self._messages.pop(key, {})
+        last = max(calls, default=-1)
         for index, call in sorted(calls.items()):
             if call is not None:
-                yield call.finish(call.parse(reason, cut_by, is_last=index == max(calls)))
+                yield call.finish(call.parse(reason, cut_by, is_last=index == last))
         if key:
             self._ended.add(key)
 

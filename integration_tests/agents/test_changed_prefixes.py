@@ -182,6 +182,20 @@ def test_structured_output_after_tools(emulator: CloudEmulator, cloud: str, meth
     assert [request.status for request in emulator.requests] == [200, 200, 400, 200]
 
 
+@pytest.mark.parametrize("place", [1, 3])
+def test_thinking_that_somebody_changed(emulator: CloudEmulator, cloud: str, place: int) -> None:
+    """A filter masked a name in it, in the latest answer or before: it is left out."""
+    model = thinking_model(emulator, cloud)
+    history = first_turn(emulator, model)
+    content: Any = history[place].content
+    blocks = [{**each, "thinking": "[...]"} if "thinking" in each else each for each in content]
+    history[place] = history[place].model_copy(update={"content": blocks})
+    emulator.reply("Still sunny.")
+    answer = model.bind_tools([get_weather]).invoke([*history, HumanMessage("And now?")])
+    assert answer.text == "Still sunny."
+    assert "[...]" not in str(emulator.requests[-1].body)
+
+
 Change = Callable[[CloudEmulator, str], None]
 
 

@@ -58,7 +58,8 @@ _TOO_COMPLEX: Final = re.compile(
 )
 _ABOUT_FORMAT: Final = re.compile(r"output_config\.format\b|output_format\b")
 _BOUND_THINKING: Final = re.compile(
-    r"messages\.\d+\.content\.\d+: invalid `?signature`? in `?(?:redacted_)?thinking`? block"
+    r"messages\.\d+\.content\.\d+: (?:invalid `?(?:data|signature)`? in `?(?:redacted_)?thinking`? "
+    r"block|`?thinking`? or .{,40} in the latest assistant message cannot be (?P<changed>modified))"
 )
 _PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
 
@@ -191,8 +192,9 @@ class Adaptation:
         if isinstance(error, ContextOverflowError):
             self._first = error if self._makes_room(text) else None
             return self._first is not None
-        if _BOUND_THINKING.match(text):
-            return self._unbinds_thinking(error)
+        bound = _BOUND_THINKING.match(text)
+        if bound:
+            return self._unbinds_thinking(error, may_be_dropped=not bound["changed"])
         is_about_schema = _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
         if self.sent.output_format is None or not is_about_schema:
             return False
@@ -228,9 +230,15 @@ class Adaptation:
             return True
         return False
 
-    def _unbinds_thinking(self, error: InvalidRequestError) -> bool:
-        """Let thinking that is bound to another prefix be dropped: by the cloud, else here."""
-        if self.sent.bound_thinking == "send" and "block_binding" not in self.sent.refused:
+    def _unbinds_thinking(self, error: InvalidRequestError, *, may_be_dropped: bool) -> bool:
+        """Let thinking be dropped that is bound to another prefix, or that somebody changed.
+
+        Args:
+            error: The refusal.
+            may_be_dropped: Whether the cloud can do so; else, and if it refuses to, it is left out.
+        """
+        is_tried = self.sent.bound_thinking != "send" or "block_binding" in self.sent.refused
+        if may_be_dropped and not is_tried:
             self._remember({"bound_thinking"}, REMEMBERED_SECONDS)
             return self._notes("bound_thinking", error, "the cloud is told to ignore that thinking")
         if self.sent.bound_thinking != "leave_out":

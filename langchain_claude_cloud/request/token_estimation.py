@@ -108,13 +108,13 @@ def _pieces_of_block(block: object) -> Iterator[tuple[str, str]]:
     if not isinstance(block, dict):
         yield "text", str(block)
         return
-    kind, text = block.get("type"), block.get("text")
+    kind, text, source = block.get("type"), block.get("text"), block.get("source")
     if isinstance(text, str):
         yield "text", text
     elif kind == "tool_result" and isinstance(block.get("content"), list):
         for inner in block["content"]:
             yield from _pieces_of_block(inner)
-    elif kind in _FLAT and (block.get("source") or {}).get("type") != "text":
+    elif kind in _FLAT and not (isinstance(source, dict) and source.get("type") == "text"):
         yield str(kind), _dump(block)
     else:
         yield "text", _dump({key: block[key] for key in block if key != "signature"})

@@ -109,3 +109,8 @@ def test_a_message_is_no_smaller_than_a_piece_of_it(first: str, second: str) -> 
     whole, piece = HumanMessage(first + second), HumanMessage(first)
     assert size_of(whole, 4.0).tokens >= size_of(piece, 4.0).tokens
     assert size_of(whole, 4.0) == size_of(HumanMessage(first + second), 4.0)
+
+
+def test_a_source_that_cannot_be_sent_has_a_size() -> None:
+    """Trimming asks for it before anything is converted."""
+    assert size_of(HumanMessage([{"type": "document", "source": "a.pdf"}]), 3.5).tokens > 0

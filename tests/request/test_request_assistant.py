@@ -454,7 +454,21 @@ def test_media_of_another_models_answer_become_a_line_of_text(
     assert re.fullmatch(text, only["text"])
 
 
-def test_calls_of_openais_own_tools_are_left_out_of_a_message_without_metadata() -> None:
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "web_search_call", "id": "w"},
+        {"type": "image_generation_call", "id": "i"},
+        {"type": "mcp_list_tools", "id": "m", "server_label": "s", "tools": []},
+        {"type": "mcp_approval_request", "id": "a", "name": "f", "arguments": "{}"},
+        {"type": "executable_code", "executable_code": "1", "language": "PYTHON", "id": "e"},
+        {"type": "code_execution_result", "code_execution_result": "1", "outcome": 1},
+        {"type": "reference", "reference_ids": [1]},
+        {"type": "tool_result", "tool_use_id": "g", "content": [{"text": "grounding"}]},
+    ],
+)
+def test_blocks_of_other_models_tools_are_left_out_of_a_message_without_metadata(
+    block: dict[str, Any],
+) -> None:
     """They mean nothing to Claude."""
-    calls = [{"type": "web_search_call", "id": "w"}, {"type": "image_generation_call", "id": "i"}]
-    assert wire([*calls, {"type": "text", "text": "a"}]) == [{"type": "text", "text": "a"}]
+    assert wire([block, {"type": "text", "text": "a"}]) == [{"type": "text", "text": "a"}]

@@ -224,7 +224,10 @@ def test_the_content_of_an_agents_answer_may_be_a_result_or_a_question() -> None
     said = {"type": "text", "text": "a"}
     history = [AIMessage("", tool_calls=[{"name": "ask", "args": {}, "id": "1"}])]
     result = ToolMessage([signed, said, use], tool_call_id="1")
-    messages = build([HumanMessage([signed, said]), *history, result]).body["messages"]
+    cited = {**said, "citations": [{"type": "char_location", "cited_text": "c"}]}
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    question = HumanMessage([signed, searched, cited])
+    messages = build([question, *history, result]).body["messages"]
     assert messages[0]["content"] == [said]
     answered, told = messages[2]["content"][0]["content"]
     assert answered == said

@@ -334,7 +334,9 @@ def test_a_paused_answer_loses_its_trailing_space() -> None:
     [
         HumanMessage([{"type": "image", "base64": "AAAA", "mime_type": 5}]),
         HumanMessage([{"type": "tool_result", "tool_use_id": "a", "content": 5}]),
-        HumanMessage([{"type": "text", "text": "hi", "citations": [{"type": ["x"]}]}]),
+        AIMessage(
+            [{"type": "text", "text": "hi", "citations": [{"type": "citation", "extras": 5}]}]
+        ),
         AIMessage([{"type": ["text"]}]),
         AIMessage([{"type": "thinking", "thinking": "hm", "extras": 5}]),
         AIMessage([{"type": "server_tool_call", "id": "s", "name": ["f"], "args": {}}]),

@@ -14,6 +14,14 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 32).decode()
 PDF = base64.b64encode(b"%PDF-1.4\n%%EOF").decode()
 USER = {"role": "user", "content": "Hi"}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}}
+CITATION = {
+    "type": "char_location",
+    "cited_text": "c",
+    "document_index": 0,
+    "document_title": None,
+    "start_char_index": 0,
+    "end_char_index": 1,
+}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"}
 SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
 ADDITION = {
@@ -499,6 +507,16 @@ VERTEX_REFUSES = {
         {},
         400,
         "temperature: Extra inputs are not permitted",
+    ),
+    "citations of another API": (
+        talk(
+            USER["content"],
+            [{"type": "text", "text": "x", "citations": [{"type": "url_citation", "url": "u"}]}],
+            "And now?",
+        ),
+        {},
+        400,
+        "messages.1.content.0.text.citations.0: Input tag 'url_citation' found using 'type'",
     ),
     "user citations in the new version": (
         talk(

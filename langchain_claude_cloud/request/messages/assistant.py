@@ -26,7 +26,6 @@ from langchain_claude_cloud.request.messages.blocks import (
     content_of,
     convert_block,
     convert_blocks,
-    convert_citations,
     convert_text,
     parse_object,
     without_leftovers,
@@ -49,6 +48,20 @@ _RESULT_TYPES: Final = {
 }
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 """What LangChain has no field for."""
+
+
+# The standard form of a citation loses its kind; the first of these fields that is there tells it.
+# The title is nullable, but required in a request; each kind has its name for it.
+_LOCATIONS: Final = (
+    ("encrypted_index", "web_search_result_location", "title"),
+    ("start_char_index", "char_location", "document_title"),
+    ("start_page_number", "page_location", "document_title"),
+    ("search_result_index", "search_result_location", "title"),
+    ("start_block_index", "content_block_location", "document_title"),
+)
+_TITLES: Final = {kind: title for _, kind, title in _LOCATIONS}
+# Fields of an answer that a request refuses (file_id), or of streams (index).
+_ANSWER_ONLY: Final = frozenset({"file_id", "index"})
 
 
 def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position: int = 0) -> Turn:
@@ -122,8 +135,7 @@ def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
         return _CONVERTERS[kind](block)
     if kind.endswith("_tool_result"):
         return _without_nulls(block)
-    # Tools of OpenAI's own, such as web_search_call, mean nothing here, nor parts of a stream.
-    return None if kind.endswith(("_call", "_delta")) else convert_block(block)
+    return convert_block(block)
 
 
 def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
@@ -157,8 +169,38 @@ def _without_nulls(block: JsonObject) -> JsonObject:
 
 def _text(block: JsonObject) -> JsonObject | None:
     wire = convert_text(block)
-    citations = convert_citations(block.get("annotations"))
+    citations = _citations(block.get("annotations")) or _citations(block.get("citations"))
     return {**wire, "citations": citations} if wire is not None and citations else wire
+
+
+def _citations(given: object) -> list[JsonObject]:
+    """Return Claude's own citations, or LangChain's standard annotations, in their request form.
+
+    Those of other APIs are left out.
+    """
+    items = given if isinstance(given, list) else []
+    found = (_citation(item) for item in items if isinstance(item, dict))
+    return [citation for citation in found if citation is not None]
+
+
+def _citation(given: JsonObject) -> JsonObject | None:
+    kind, extras = given.get("type"), given.get("extras") or {}
+    if kind == "non_standard_annotation":
+        value = given.get("value")
+        return _citation(value) if isinstance(value, dict) else None
+    if kind == "citation":
+        kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
+        if kind is None:
+            return None
+        title = {_TITLES[kind]: given.get("title")}
+        url = {"url": given.get("url")} if kind == "web_search_result_location" else {}
+        given = {"cited_text": given.get("cited_text", ""), **title, **url, **extras}
+    if not str(kind).endswith("_location"):  # as Claude's are called, and no one else's
+        return None
+    wire = {key: value for key, value in given.items() if key not in _ANSWER_ONLY}
+    if kind in _TITLES:
+        wire.setdefault(_TITLES[kind], None)
+    return wire | {"type": kind}
 
 
 def _thinking(block: JsonObject) -> JsonObject | None:

@@ -30,9 +30,12 @@ Converter = Callable[[JsonObject], "JsonObject | None"]
 _STREAM_LEFTOVERS: Final = frozenset({"index", "partial_json"})
 _NULL_NOISE: Final = frozenset({"cache_control", "caller", "citations", "text", "toolset_name"})
 """Keys that answers carry as null and that requests want absent."""
-_LANGCHAIN_KEYS: Final = frozenset(
-    {"_meta", "annotations", "extras", "id", "meta", "metadata", "mime_type", "source_type"}
+_NOT_OF_TEXTS: Final = frozenset(
+    {"_meta", "annotations", "citations", "extras", "id", "meta", "metadata", "mime_type"}
+    | {"source_type"}
 )
+"""Keys of LangChain's text blocks that the API does not take; citations only from an answer."""
+
 _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
     "document": ("cache_control", "citations", "context", "filename", "title"),
@@ -46,19 +49,6 @@ _HOLDERS: Final = ("file", "image_url")
 _TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block of OpenAI's which does not say it."""
 
-# The standard form of a citation loses its kind; the first of these fields that is there tells it.
-# The title is nullable, but required in a request; each kind has its name for it.
-_LOCATIONS: Final = (
-    ("encrypted_index", "web_search_result_location", "title"),
-    ("start_char_index", "char_location", "document_title"),
-    ("start_page_number", "page_location", "document_title"),
-    ("search_result_index", "search_result_location", "title"),
-    ("start_block_index", "content_block_location", "document_title"),
-)
-_TITLES: Final = {kind: title for _, kind, title in _LOCATIONS}
-# Fields of an answer that a request refuses (file_id), or of streams (index).
-_ANSWER_ONLY: Final = frozenset({"file_id", "index"})
-
 THINKING: Final = ("thinking", "redacted_thinking")
 """The types of blocks that hold what the model thought."""
 
@@ -66,11 +56,15 @@ TEXTS: Final = ("text", "input_text", "output_text")
 """The types of blocks that hold text, of Anthropic's and of OpenAI's."""
 
 _OF_ANSWERS: Final = frozenset(
-    {*THINKING, "reasoning", "refusal", "server_tool_use", "server_tool_call", "mcp_tool_use"}
+    {*THINKING, "reasoning", "refusal", "server_tool_use", "mcp_tool_use"}
+    | {"code_execution_result", "executable_code", "reference", "tool_result"}
+    | {"mcp_approval_request", "mcp_list_tools"}
 )
-"""Blocks of answers that users' turns and tools' results may not hold, as the results of the API's
-own tools. The content of one agent's answer often becomes a HumanMessage for another, or the
-result of a tool."""
+_ENDS_OF_ANSWERS: Final = ("_call", "_delta", "_tool_result")
+"""Blocks of answers that users' turns and tools' results may not hold: the content of one agent's
+answer often becomes a HumanMessage for another, or the result of a tool. Those of the tools of
+Gemini, Mistral, Nova and OpenAI mean nothing to Claude in its own turns either, which do not
+always name their model, nor do parts of a stream."""
 
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 MEDIA: Final = ("image", *_IMAGE_URLS, *_DOCUMENTS, *_UNSUPPORTED)
@@ -134,7 +128,7 @@ def convert_block(block: JsonObject) -> JsonObject | None:
         return _untyped(block)
     if kind in _REFUSED:
         raise InvalidInputError(_REFUSED[kind].format(kind))
-    if kind in _OF_ANSWERS or kind.endswith("_tool_result"):
+    if kind in _OF_ANSWERS or kind.endswith(_ENDS_OF_ANSWERS):
         return None
     return _CONVERTERS.get(kind, without_leftovers)(block)
 
@@ -184,7 +178,7 @@ def without_leftovers(block: JsonObject) -> JsonObject:
 
 
 def convert_text(block: JsonObject) -> JsonObject | None:
-    """Convert a text block, without its standard annotations; None if it is blank."""
+    """Convert a text block, without citations; None if it is blank."""
     text = block.get("text")
     if text is None and block.get("type") != "text":
         return None  # OpenAI's clients write null for no text
@@ -195,9 +189,7 @@ def convert_text(block: JsonObject) -> JsonObject | None:
     if len(block) == 2 and "type" in block:  # noqa: PLR2004  type and text: by far the most common
         return {"type": "text", "text": text}
     kept = without_leftovers(block).items()
-    wire = {key: value for key, value in kept if key not in _LANGCHAIN_KEYS}
-    citations = convert_citations(wire.pop("citations", None))
-    wire |= {"citations": citations} if citations else {}
+    wire = {key: value for key, value in kept if key not in _NOT_OF_TEXTS}
     return wire | {"type": "text", **_found(block, ("cache_control",))}
 
 
@@ -314,37 +306,6 @@ _REFUSED: Final = {
     ),
 }
 """What is said of blocks that cannot be sent, by their types."""
-
-
-def convert_citations(given: object) -> list[JsonObject]:
-    """Return citations in their request form; those of other APIs are left out.
-
-    Args:
-        given: A list of Claude's own citations, or of LangChain's standard annotations.
-    """
-    items = given if isinstance(given, list) else []
-    found = (_citation(item) for item in items if isinstance(item, dict))
-    return [citation for citation in found if citation is not None]
-
-
-def _citation(given: JsonObject) -> JsonObject | None:
-    kind, extras = given.get("type"), given.get("extras") or {}
-    if kind == "non_standard_annotation":
-        value = given.get("value")
-        return _citation(value) if isinstance(value, dict) else None
-    if kind == "citation":
-        kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
-        if kind is None:
-            return None
-        title = {_TITLES[kind]: given.get("title")}
-        url = {"url": given.get("url")} if kind == "web_search_result_location" else {}
-        given = {"cited_text": given.get("cited_text", ""), **title, **url, **extras}
-    if not str(kind).endswith("_location"):  # as Claude's are called, and no one else's
-        return None
-    wire = {key: value for key, value in given.items() if key not in _ANSWER_ONLY}
-    if kind in _TITLES:
-        wire.setdefault(_TITLES[kind], None)
-    return wire | {"type": kind}
 
 
 def parse_object(text: str) -> JsonObject | None:
