@@ -128,8 +128,10 @@ class _Protocol(aiohttp.client_proto.ResponseHandler):
         aiohttp's own way waits up to half a minute for the other side to say goodbye.
         """
         if self.transport is not None:
-            with suppress(OSError):
-                self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            used = self.transport.get_extra_info("socket")
+            # Another handle on it: what uvloop gives for its sockets cannot be shut down.
+            with suppress(OSError), socket.fromfd(used.fileno(), used.family, used.type) as own:
+                own.shutdown(socket.SHUT_RDWR)
             self.abort()
 
 

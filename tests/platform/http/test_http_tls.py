@@ -18,6 +18,7 @@ from http_fakes import (
     FakePlatform,
     Server,
     aopen_stream,
+    asend,
     open_stream,
     pump,
     read_stream,
@@ -31,7 +32,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
-from langchain_claude_cloud.platform.http.pool import close_pools
+from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
@@ -89,6 +90,32 @@ async def test_tasks_reuse_tls_connections(tls: ssl.SSLContext) -> None:
         with pytest.raises(LookupError):
             await _read_and_raise(server)
         await asyncio.to_thread(server.wait_closed, 1)
+
+
+@pytest.mark.skipif(find_spec("uvloop") is None, reason="there is no uvloop on Windows")
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_another_kind_of_loop_closes_connections_at_once_too(
+    is_secure: bool,  # noqa: FBT001  a table
+    tls: ssl.SSLContext,
+) -> None:
+    """Uvicorn runs on uvloop where it is installed, whose sockets cannot all that asyncio's can."""
+    import uvloop  # noqa: PLC0415  not everywhere
+
+    with Server(_stream, tls if is_secure else None) as server:
+
+        async def work() -> None:
+            for _ in range(2):
+                async with await aopen_stream(FakePlatform(), server.request()) as stream:
+                    assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
+            assert (server.opened, server.closed) == (1, 0)
+            with pytest.raises(LookupError):
+                await _read_and_raise(server)
+            server.wait_closed(1)  # while nothing else happens on this loop
+            await asend(FakePlatform(), server.request())
+            await aclose_pools()
+            server.wait_closed(2)
+
+        uvloop.run(work())
 
 
 @both
