@@ -179,5 +179,5 @@ def malformed(response: HttpResponse, platform: Platform, subject: str, why: str
         model=subject,
         region=platform.region,
         status_code=response.status,
-        body=redact(response.body[:_SHOWN_BYTES].decode("utf-8", "replace")),
+        body=redact(platform.redact(response.body)[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )

@@ -280,6 +280,7 @@ class CallDriver(Generic[T]):
             self.answer.begin(source, self._request.names),
             source,
             version=self._call.version,
+            redact=route.platform.redact,
         )
         return self._reader
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from langchain_core import exceptions as core
 
 from langchain_claude_cloud import LazyModule
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.errors import explanation, parsing
@@ -191,11 +191,12 @@ def error_from_response(
     return explanation.explained(parsed, place, note_if_not_found)
 
 
-def error_from_event(payload: JsonObject, **place: Unpack[Place]) -> ClaudeCloudError:
+def error_from_event(payload: object, **place: Unpack[Place]) -> ClaudeCloudError:
     """Turn an ``error`` event inside a stream into an exception.
 
     Args:
-        payload: The event: ``{"type": "error", "error": {"type", "message"}, ...}``.
+        payload: The event: ``{"type": "error", "error": {"type", "message"}, ...}``, or an error in
+            another form that `error_from_response` takes.
         **place: What was asked.
 
     Returns:

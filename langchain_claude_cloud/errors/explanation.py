@@ -151,7 +151,7 @@ def explained(
         describe: Says what is known about a model that the cloud does not have.
     """
     named = known_errors().names.get(parsed.error_type or "")
-    status = parsed.status or (named.status if named else HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = parsed.status or (named.status if named else int(HTTPStatus.INTERNAL_SERVER_ERROR))
     parsed = replace(parsed, status=status)
     kind, known = _classify(parsed, named, place["platform"])
     model = place["model"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Final
 
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
+from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 
 BODY_LIMIT: Final = 4_000
 """How many characters of a body an exception keeps."""
@@ -40,7 +40,12 @@ _MOST_DETAILS: Final = 20
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
 _LONGEST_NUMBER: Final = 64
-_TEXTS: Final = ("originalMessage", "message", "Message", "error_description", "detail", "error")
+# Where the clouds, gateways and frameworks put what they say: the most telling first.
+_TEXTS: Final = (
+    *("originalMessage", "message", "Message", "error_description", "errorMessage", "faultstring"),
+    *("detail", "msg", "text", "title", "error", "errors", "fault"),
+)
+_DEEPEST_TEXT: Final = 4
 # Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...".
 _INNER_JSON: Final = re.compile(
     r"\s*(?:[^{}\[\]]{0,200}(?:(?:errors?|failed|response|returned)\s*:|Exception(?: \w+)? -)\s*)?"
@@ -100,7 +105,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
     )
 
 
-def from_event(payload: JsonObject) -> ParsedError:
+def from_event(payload: object) -> ParsedError:
     """Parse an ``error`` event."""
     parsed = _read(payload, "")
     try:
@@ -158,10 +163,10 @@ def _read(payload: object, text: str) -> ParsedError:
     else:
         error, status = payload, payload.get("originalStatusCode")
         name = _aws_name(payload.get("__type")) or _aws_name(payload.get("code"))
-    said = next((each for key in _TEXTS if isinstance(each := error.get(key), str) and each), "")
+    said = _find_text(error)
     reasons, wait = _read_details(error.get("details"))
     parsed = ParsedError(
-        status=status if isinstance(status, int) and status in _ERRORS else None,
+        status=_status(status),
         error_type=name,
         message=_text(said, MESSAGE_LIMIT) or "",
         request_id=_text(payload.get("request_id")),
@@ -169,6 +174,25 @@ def _read(payload: object, text: str) -> ParsedError:
         reasons=reasons,
     )
     return _unwrap(parsed, said)
+
+
+def _find_text(value: object, depth: int = _DEEPEST_TEXT) -> str:
+    """Return what an error says, wherever it is: `{"errors": [{"message": ...}]}`, for example."""
+    if isinstance(value, str) or not depth:
+        return value if isinstance(value, str) else ""
+    inside: Sequence[object] = ()
+    if isinstance(value, dict):
+        inside = [value[key] for key in _TEXTS if key in value]
+    elif isinstance(value, list):
+        inside = value[:_MOST_DETAILS]
+    return next(filter(None, (_find_text(each, depth - 1) for each in inside)), "")
+
+
+def _status(value: object) -> int | None:
+    """Return the status that an error names, as a number or in digits."""
+    if isinstance(value, str) and re.fullmatch(r"\d{3}", value, re.ASCII):
+        value = int(value)
+    return value if isinstance(value, int) and value in _ERRORS else None
 
 
 def _unwrap(parsed: ParsedError, said: str) -> ParsedError:

@@ -198,8 +198,21 @@ class Platform(ABC):
     ) -> ClaudeCloudError:
         """Turn a refusal into an exception.
 
-        Header names are in lower case. It shows no credentials of the request, which gateways and
-        debugging endpoints may quote.
+        Header names are in lower case. It shows no credentials of the request.
+        """
+        return error_from_response(
+            status,
+            headers,
+            self.redact(body),
+            platform=self.name,
+            model=model,
+            region=self.region,
+            note_if_not_found=unknown_model_note,
+        )
+
+    def redact(self, body: bytes) -> bytes:
+        """Take the request's credentials out of an answer, which gateways may quote there.
+
         They are known, so that no pattern has to guess what one is.
         """
         added = [v for v in self._extra_headers.values() if isinstance(v, SecretStr)]
@@ -210,15 +223,7 @@ class Platform(ABC):
             if secret is not None and len(secret) >= _SHORTEST_SECRET:
                 for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
                     body = body.replace(form.encode(), b"[redacted]")
-        return error_from_response(
-            status,
-            headers,
-            body,
-            platform=self.name,
-            model=model,
-            region=self.region,
-            note_if_not_found=unknown_model_note,
-        )
+        return body
 
 
 USER_AGENT: Final = f"langchain-claude-cloud/{langchain_claude_cloud.__version__}"

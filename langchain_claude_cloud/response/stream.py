@@ -10,7 +10,7 @@ arrived.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
@@ -62,6 +62,7 @@ class ResponseStream(Generic[T]):
         source: ResponseSource,
         *,
         version: OutputVersion = "v0",
+        redact: Callable[[bytes], bytes] = bytes,
     ) -> None:
         """Begin.
 
@@ -70,6 +71,7 @@ class ResponseStream(Generic[T]):
             accumulator: What the events are added to: a fresh one, or that of a paused message.
             source: Where the response comes from.
             version: The form of a partial answer's content.
+            redact: Takes the request's credentials out of an error, which may quote them.
         """
         self.accumulator = accumulator
         self.complete = False
@@ -77,6 +79,7 @@ class ResponseStream(Generic[T]):
         self._decoder = DECODERS[framing]()
         self._source = source
         self._version = version
+        self._redact = redact
         self._size = 0
         self._has_begun = False
         self._json: bytes | None = None
@@ -103,7 +106,7 @@ class ResponseStream(Generic[T]):
             StreamInterruptedError: The stream ended before the message was complete.
         """
         if self._json is not None:
-            raise self._error_in_json(self._json)
+            raise self._error_in_json(self._redact(self._json))
         yield from self._read(self._decoder.close())
         if not self.complete:
             raise self.interrupted("the stream ended before message_stop")
@@ -159,7 +162,7 @@ class ResponseStream(Generic[T]):
                 yield output
         failure = self._decoder.failure
         if isinstance(failure, ExceptionFrameError) and not self.complete:
-            kind, body = failure.exception_type, failure.payload
+            kind, body = failure.exception_type, self._redact(failure.payload)
             raise self.attach(error_from_exception_frame(kind, body, **self._source.place))
         if failure is not None and not self.complete:
             raise self.interrupted(str(failure))
@@ -170,11 +173,13 @@ class ResponseStream(Generic[T]):
         except ValueError:
             # jiter refuses lone surrogates, which a model may write into a string.
             event = json.loads(payload)
-        if not isinstance(event, dict):
-            raise TypeError("not a JSON object")
-        kind = event["type"]
-        if kind == "error":
-            raise self.attach(error_from_event(event, **self._source.place))
+        kind = event.get("type") if isinstance(event, dict) else None
+        # Google's front end and gateways leave out the type.
+        if kind == "error" or (kind is None and holds_error(event)):
+            told = load_json(self._redact(payload))
+            raise self.attach(error_from_event(told, **self._source.place))
+        if kind is None:
+            raise TypeError("not a JSON object with a type")
         if kind != "content_block_delta" or "message_start" not in self._seen:
             self._check_order(kind)
         outputs = self.accumulator.add(event)

@@ -543,6 +543,25 @@ def test_bodies_of_other_shapes_still_make_an_error(body: bytes) -> None:
     assert type(bedrock(403, body)) is PermissionDeniedError
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"fault": {"faultstring": "The quota is used up", "detail": {"errorcode": "policies.x"}}},
+        {"success": False, "errors": [{"code": 1000, "message": "The quota is used up"}]},
+        {"detail": [{"loc": ["body"], "msg": "The quota is used up", "type": "missing"}]},
+        {"type": "https://example.com/x", "title": "The quota is used up", "status": 429},
+        {"errorMessage": "The quota is used up", "errorType": "Sandbox.Timedout"},
+        {"error": {"error": {"message": "The quota is used up"}}},
+        {"message": ["The quota is used up"], "error": "Bad Request"},
+    ],
+    ids=["Apigee", "Cloudflare", "FastAPI", "RFC 9457", "Lambda", "nested", "NestJS"],
+)
+def test_what_gateways_say_is_quoted_wherever_they_put_it(body: dict[str, Any]) -> None:
+    """Each has a form of its own."""
+    for error in (vertex(429, body), bedrock(429, body)):
+        assert ": The quota is used up." in str(error)
+
+
 def test_a_proxys_page_is_quoted_by_its_title() -> None:
     """HTML is not poured into the message."""
     text = str(
@@ -557,7 +576,7 @@ def test_a_proxys_page_is_quoted_by_its_title() -> None:
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(
-            st.sampled_from(["error", "message", "details", "type", "status", "code", "metadata", "retryDelay", "reason", "originalStatusCode"]),
+            st.sampled_from(["error", "errors", "fault", "message", "details", "type", "status", "code", "metadata", "retryDelay", "reason", "originalStatusCode"]),
             inner,
         ),
     ),

@@ -10,6 +10,7 @@ from test_response_stream import WHOLE
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
+    ContextOverflowError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -44,6 +45,7 @@ UNKNOWN = (
         (b'{"type":"message","content":[]}', StreamInterruptedError),
         (b'{"type":"err', StreamInterruptedError),
         (b'{"message":"Too many requests"}', ServerError),
+        (b'{"error":{"message":"x","type":"None","code":"429"}}', RateLimitError),
         (b"<!doctype html><title>Sign in</title>", StreamInterruptedError),
     ],
 )
@@ -62,6 +64,30 @@ def test_json_in_place_of_a_stream_is_the_error_that_it_holds(
     assert type(caught.value) is expected
     assert not stream.has_emitted
     assert "checksum" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (b'{"error":{"message":"slow","type":"None","code":"429"}}', RateLimitError),
+        (b'[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"slow"}}]', RateLimitError),
+        (b'{"error":{"code":400,"message":"prompt is too long: slow"}}', ContextOverflowError),
+        (b'{"pong":"slow"}', StreamInterruptedError),
+    ],
+)
+@pytest.mark.parametrize("begins", [0, 3])
+def test_an_error_without_the_type_of_an_event_is_one(
+    event: bytes, expected: type[ClaudeCloudError], begins: int
+) -> None:
+    """Google's front end and gateways such as LiteLLM end a stream so, before or after content."""
+    stream: ResponseStream[Any] = ResponseStream(
+        "sse", MessageAccumulator(WRITERS["v0"](ORIGIN)), ORIGIN
+    )
+    with pytest.raises(expected) as caught:
+        list(stream.feed(sse(WHOLE[:begins]) + b"data: " + event + b"\n\n"))
+    assert type(caught.value) is expected
+    assert "slow" in str(caught.value) or expected is StreamInterruptedError
+    assert (caught.value.partial_message is not None) == bool(begins)
 
 
 def test_events_that_are_cut_anywhere_are_events() -> None:
