@@ -229,6 +229,18 @@ def test_a_prompt_that_fits_is_sent_with_the_room_that_is_left(
     assert len(emulator.requests) == 4
 
 
+def test_an_answer_that_was_paused_finds_room_again(emulator: CloudEmulator, cloud: str) -> None:
+    """What goes on is longer than what was asked first, and leaves less room."""
+    emulator.fault(FaultKind.NO_ROOM_FOR_ANSWER)
+    emulator.reply("Part one. ", stop_reason="pause_turn")
+    message = "input length and `max_tokens` exceed context limit: 143000 + 57749 > 200000"
+    emulator.fault(status=400, error_type="invalid_request_error", message=message)
+    emulator.reply("Part two.")
+    answer = make(emulator, cloud, model="claude-sonnet-4-5").invoke("Hi")
+    assert answer.text == "Part one. Part two."
+    assert limits(emulator) == [64_000, 57_749, 57_749, 57_000]
+
+
 def test_a_small_quota_of_tokens_is_asked_for_shorter_answers(
     emulator: CloudEmulator, clock: Clock
 ) -> None:

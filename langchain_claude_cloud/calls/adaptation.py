@@ -105,6 +105,7 @@ class Adaptation:
     _is_sent: bool = False
     _for_this_call: frozenset[str] = frozenset()
     _first: InvalidRequestError | None = None
+    _room: int | None = None
     _widened: bool = False
     _resends: int = 0
 
@@ -123,9 +124,12 @@ class Adaptation:
         options = self.asked
         if known:
             options = self._without(known)
+        limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
+        limits += [self._room] if self._room else []
         shorter = MEMORY.max_tokens.get(place)
-        if options.max_tokens is None and shorter and not options.has_thinking_budget():
-            options = replace(options, max_tokens=shorter)
+        limits += [shorter] if shorter and not options.has_thinking_budget() else []
+        if options.max_tokens is None and limits:
+            options = replace(options, max_tokens=min(limits))
         if options.output_format is not None and (
             "output_config.format" in known
             or not model.capabilities.structured_output
@@ -146,10 +150,11 @@ class Adaptation:
             options = replace(options, bound_thinking="leave_out")
         elif "bound_thinking" in known and "block_binding" not in known:
             options = replace(options, bound_thinking="drop_block")
-        limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
-        if options.max_tokens is None and limits:
-            options = replace(options, max_tokens=min(limits))
         return options
+
+    def start_over(self) -> None:
+        """Note that the request was answered: what is refused from now on is another one."""
+        self._first, self._widened, self._resends = None, False, 0
 
     def react(self, error: ClaudeCloudError) -> ClaudeCloudError | None:
         """Learn from an error, which is what the last request ended in.
@@ -165,7 +170,7 @@ class Adaptation:
         is_refused = not isinstance(error, RateLimitError) or "long context" in text
         if self._first is not None and is_refused:
             if self._widened:
-                self._remember({"context_1m"}, NO_LONG_CONTEXT_SECONDS)
+                MEMORY.no_long_context.put(self.place, value=True, seconds=NO_LONG_CONTEXT_SECONDS)
             return self._first
         is_learned = is_sent and self._resends < _MOST_RESENDS and self._learns(error, text)
         self._is_sent = False  # `_learns` settles the options once more, to compare them
@@ -205,7 +210,7 @@ class Adaptation:
         """Remember what an endpoint does not support; return whether anything is new."""
         news = _unsupported(text, self) - self.known
         if news:
-            self._remember(news, REMEMBERED_SECONDS)
+            self._remember(news)
             where = f"{self.model.model_id} on {LABELS[self.model.cloud]}"
             what = f"{', '.join(sorted(news))} is left out for {where}"
             _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
@@ -221,10 +226,10 @@ class Adaptation:
         if found and self.default_max_tokens == int(found[2]):
             room = int(found[3]) - int(found[1])
             if room > 0:
-                self.asked = replace(self.asked, max_tokens=room)
+                self._room = room
                 return True
-        can = self.model.capabilities.context_1m == "beta" and "context_1m" not in self.known
-        if self.asked.context_1m is None and can:
+        can = self.model.capabilities.context_1m == "beta"
+        if self.asked.context_1m is None and can and not MEMORY.no_long_context.get(self.place):
             self.asked = replace(self.asked, context_1m=True)
             self._widened = True
             return True
@@ -239,7 +244,7 @@ class Adaptation:
         """
         is_tried = self.sent.bound_thinking != "send" or "block_binding" in self.sent.refused
         if may_be_dropped and not is_tried:
-            self._remember({"bound_thinking"}, REMEMBERED_SECONDS)
+            self._remember({"bound_thinking"})
             return self._notes("bound_thinking", error, "the cloud is told to ignore that thinking")
         if self.sent.bound_thinking != "leave_out":
             return self._notes("thinking", error, "thinking is left out of the history")
@@ -258,6 +263,9 @@ class Adaptation:
         if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
             return False
         shorter = max(SHORTEST_DEFAULT, chosen // 4)
+        known = MEMORY.max_tokens.get(self.place)
+        if known and known < chosen:
+            return True  # by another call, under way at the same time
         MEMORY.max_tokens.put(self.place, shorter, SMALL_QUOTA_SECONDS)
         logger.warning(
             "Amazon Bedrock counts max_tokens against the token quota. The default for %s is %d "
@@ -274,9 +282,9 @@ class Adaptation:
         _log(error, what, "this call")
         return True
 
-    def _remember(self, features: set[str], seconds: float) -> None:
+    def _remember(self, features: set[str]) -> None:
         MEMORY.unsupported.update(
-            self.place, lambda known: (known or frozenset()) | features, seconds
+            self.place, lambda known: (known or frozenset()) | features, REMEMBERED_SECONDS
         )
 
 

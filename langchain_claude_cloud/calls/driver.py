@@ -295,6 +295,7 @@ class CallDriver(Generic[T]):
     def _continue(self, paused: AIMessage) -> None:
         """Send an answer back that the API paused, so that the model goes on with it."""
         self._messages = [*self._messages, paused]
+        self._adaptation.start_over()
         if self._has_content:
             self._ends = math.inf
         sent, retries = self._attempts.count, self._call.options.max_retries

@@ -169,6 +169,7 @@ class Memory:
         paces: By place: how fast a throttled endpoint is asked.
         minutes: By place and limit: what was sent in the last minute.
         unsupported: By place: the features that an endpoint does not take.
+        no_long_context: By place: endpoints that refused a context of 1M tokens.
         max_tokens: By place: a limit of answers that fits a small quota of tokens.
         arns: By place: what a Bedrock ARN stands for.
         uncounted: By place: endpoints that do not count tokens.
@@ -198,6 +199,7 @@ class Memory:
         self.paces: ExpiringTable[Pacing] = ExpiringTable(1000, clock)
         self.minutes: ExpiringTable[MinuteWindow] = ExpiringTable(1000, clock)
         self.unsupported: ExpiringTable[frozenset[str]] = ExpiringTable(1000, clock)
+        self.no_long_context: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.max_tokens: ExpiringTable[int] = ExpiringTable(1000, clock)
         self.arns: ExpiringTable[ArnTarget] = ExpiringTable(1000, clock)
         self.uncounted: ExpiringTable[bool] = ExpiringTable(1000, clock)

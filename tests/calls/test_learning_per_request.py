@@ -2,19 +2,83 @@
 
 from __future__ import annotations
 
-from langchain_claude_cloud.calls.adaptation import Adaptation
+import logging
+from collections.abc import Iterator
+
+import pytest
+from clock import Clock
+
+from langchain_claude_cloud.calls.adaptation import (
+    NO_LONG_CONTEXT_SECONDS,
+    REMEMBERED_SECONDS,
+    Adaptation,
+)
+from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.catalogue.resolution import resolve
-from langchain_claude_cloud.errors import ClaudeCloudError, InvalidRequestError
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ContextOverflowError,
+    InvalidRequestError,
+    RateLimitError,
+)
 from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.tools import convert_tools
 
 TOOL = {"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}}
 MODEL = resolve("claude-sonnet-4-6", "vertex")
+SMALL = resolve("claude-sonnet-4-5", "bedrock", region="us-east-1")
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """The clock of a process that has learned nothing."""
+    own = Clock()
+    MEMORY.reset(own)
+    yield own
+    MEMORY.reset()
 
 
 def refusal(text: str) -> ClaudeCloudError:
     """Return a refusal of the cloud's."""
     return InvalidRequestError(text, status_code=400)
+
+
+@pytest.mark.usefixtures("clock")
+def test_calls_at_once_make_answers_shorter_together(caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal that comes late makes the default neither larger again, nor the log longer."""
+    throttle = RateLimitError("Too many tokens, please wait", status_code=429)
+    early, late = Adaptation(RequestOptions()), Adaptation(RequestOptions())
+    late.settle("here", SMALL)
+    with caplog.at_level(logging.WARNING):
+        for expected in (16_000, 4096):
+            early.settle("here", SMALL)
+            assert early.react(throttle) is None
+            assert early.settle("here", SMALL).max_tokens == expected
+        assert late.react(throttle) is None
+    assert late.settle("here", SMALL).max_tokens == 4096
+    assert len(caplog.messages) == 2
+
+
+def test_what_an_endpoint_refuses_is_forgotten_each_in_its_time(clock: Clock) -> None:
+    """A context of 1M tokens is asked for again after an hour, whatever else was refused then."""
+    tools = RequestOptions(tools=convert_tools([TOOL]))
+    adaptation = Adaptation(tools)
+    overflow = ContextOverflowError("prompt is too long", status_code=400)
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(overflow) is None
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(refusal("invalid beta flag")) is overflow
+    other = Adaptation(tools)
+    other.settle("here", SMALL)
+    field = "tools.0.custom.eager_input_streaming: Extra inputs are not permitted"
+    assert other.react(refusal(field)) is None
+    for seconds, is_refused in ((0, True), (NO_LONG_CONTEXT_SECONDS, False)):
+        clock.now += seconds
+        again = Adaptation(tools)
+        assert not again.settle("here", SMALL).fine_grained_tool_streaming
+        assert (again.react(overflow) is overflow) == is_refused
+    clock.now += REMEMBERED_SECONDS
+    assert Adaptation(tools).settle("here", SMALL).fine_grained_tool_streaming
 
 
 def test_each_refusal_is_of_one_request() -> None:
