@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -138,6 +139,28 @@ def test_an_address_of_a_cloud_lies_inside_too(address: str, inside: bool) -> No
     )
     with nullcontext() if inside else pytest.raises(ConfigurationError, match="base_url"):
         ChatClaudeCloud(model="claude-haiku-4-5", platform=platform, residency="eu")
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_an_address_of_the_aws_configuration_lies_inside_too(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known at the first call only: nothing is fetched or sent."""
+    file = tmp_path / "config"
+    file.write_text(
+        "[profile far]\nregion = eu-west-1\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+        "endpoint_url = https://bedrock-runtime.us-east-1.amazonaws.com\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    llm = ChatClaudeCloud(
+        model="claude-haiku-4-5",
+        platform=Bedrock(profile="far"),
+        residency="eu",
+        max_tokens=10,
+        url_fetcher=fetched,
+    )
+    with pytest.raises(ConfigurationError, match=r"us-east-1 \(base_url"):
+        ASKED[way](llm)
 
 
 def test_without_a_residency_nothing_is_refused(emulator: CloudEmulator) -> None:

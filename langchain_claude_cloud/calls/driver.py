@@ -182,6 +182,8 @@ class CallDriver(Generic[T]):
         if route.lookup is not None:
             yield from find_arn_target(route, route.lookup, limits)
         options = self._settle()
+        url = platform.endpoint(self._model_id, operation)
+        route.check_address(url.partition("/model/")[0])
         request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
@@ -195,7 +197,6 @@ class CallDriver(Generic[T]):
         body, headers = platform.rewrite(
             body, request.betas, model_id=self._model_id, operation=operation
         )
-        url = platform.endpoint(self._model_id, operation)
         return OutgoingRequest("POST", url, headers, dump_json(body))
 
     def _settle(self) -> RequestOptions:

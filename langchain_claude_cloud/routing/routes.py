@@ -36,8 +36,8 @@ from langchain_claude_cloud.catalogue.resolution import (
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.errors.redaction import SafeHeaders
-from langchain_claude_cloud.errors.types import Cloud, Headers
+from langchain_claude_cloud.errors.redaction import SafeHeaders, reveal
+from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, Cloud, Headers
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import Platform
@@ -46,7 +46,10 @@ _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
 
 _IDENTITY: Final[Mapping[Cloud, tuple[str, ...]]] = {
-    "vertex": ("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
+    "vertex": (
+        *("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
+        "count_tokens_region",
+    ),
     "bedrock": (
         *("profile", "access_key_id", "secret_access_key", "session_token", "api_key", "session"),
         *("role_arn", "external_id", "project", "service_tier", "api", "workspace"),
@@ -55,10 +58,24 @@ _IDENTITY: Final[Mapping[Cloud, tuple[str, ...]]] = {
 """Settings that say whose quota and whose permissions a request uses."""
 
 _SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
-    "vertex": ("GOOGLE_APPLICATION_CREDENTIALS",),
-    "bedrock": ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"),
+    "vertex": (
+        *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GOOGLE_CLOUD_QUOTA_PROJECT"),
+        "VERTEX_ACCESS_TOKEN",
+    ),
+    "bedrock": (
+        *("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"),
+        *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "ANTHROPIC_AWS_WORKSPACE_ID"),
+    ),
 }
 """Environment variables that say who asks, where the user gave no credentials."""
+
+_HEADERS_OF_QUOTAS: Final = frozenset(
+    {
+        *("x-goog-user-project", "x-vertex-ai-llm-request-type", "anthropic-workspace-id"),
+        *("x-amzn-bedrock-projectidentifier", SERVICE_TIER_HEADER),
+    }
+)
+"""Headers that say whose quota a request uses, where the user gave them and not the setting."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +132,11 @@ class Route:
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
         headers = SafeHeaders(self.default_headers) if self.default_headers else {}
         ordered = sorted(headers.items(), key=str)
-        secrets = [(name, value) for name, value in ordered if isinstance(value, SecretStr)]
-        given += [SecretStr(f"{name}:{value.get_secret_value()}") for name, value in secrets]
+        given += [
+            SecretStr(f"{name}:{reveal(headers)[name]}")
+            for name, value in ordered
+            if isinstance(value, SecretStr) or str(name).lower() in _HEADERS_OF_QUOTAS
+        ]
         address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, owner, *address, tuple(map(_mark, given)))
 
@@ -228,13 +248,23 @@ class Route:
             places[f"api={config.api!r}, which may answer anywhere,"] = None
         if isinstance(config, Vertex) and config.count_tokens_region:
             places["count_tokens_region"] = _geography("vertex", config.count_tokens_region)
-        if named := region_in_address(config.cloud, config.effective_base_url() or ""):
-            places[f"base_url, an address in {named},"] = _geography(config.cloud, named)
+        self.check_address(config.effective_base_url() or "")
         if model.startswith("arn:"):
             places["the ARN's region"] = _geography("bedrock", region_of(model))
             if not tells_where_it_leads(model):
                 places[f"{model}, which does not say where its requests go,"] = None
         self._refuse_outside(places)
+
+    def check_address(self, url: str) -> None:
+        """Refuse an address that names another geography; a configuration file may have it.
+
+        Raises:
+            ConfigurationError: It does.
+        """
+        cloud = self.config.cloud
+        if self.residency is not None and (named := region_in_address(cloud, url)):
+            what = f"the address in {named} (base_url, or the environment's or AWS profile's)"
+            self._refuse_outside({what: _geography(cloud, named)})
 
     def _refuse_outside(self, places: Mapping[str, str | None]) -> None:
         """Refuse the first of some places whose geography is not in the demanded residency."""

@@ -111,9 +111,29 @@ def test_keys_of_a_gateway_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["x-goog-user-project", "X-Vertex-AI-LLM-Request-Type", "Anthropic-Workspace-Id"]
+)
+def test_headers_that_choose_a_quota_are_told_apart(name: str) -> None:
+    """Other integrations have no setting for it, and their users give the header."""
+
+    def place(value: str) -> Any:
+        headers = {name: value}
+        return Route(Vertex(project="p"), "claude-sonnet-4-6", default_headers=headers).place
+
+    assert place("one") == place("one") != place("two")
+
+
+def test_where_tokens_are_counted_is_told_apart() -> None:
+    """A region that does not count says nothing of another."""
+    assert _place(Vertex(project="p")) != _place(Vertex(project="p", count_tokens_region="eu"))
+
+
+@pytest.mark.parametrize(
     ("platform", "name"),
     [
         (Vertex(project="p"), "GOOGLE_APPLICATION_CREDENTIALS"),
+        (Vertex(project="p"), "CLOUDSDK_CONFIG"),
+        (Bedrock(region="us-east-1"), "AWS_CONFIG_FILE"),
         (Bedrock(region="us-east-1"), "AWS_PROFILE"),
         (Bedrock(region="us-east-1"), "AWS_ACCESS_KEY_ID"),
         (Bedrock(region="us-east-1"), "AWS_BEARER_TOKEN_BEDROCK"),

@@ -70,7 +70,10 @@ def test_json_in_place_of_a_stream_is_the_error_that_it_holds(
     ("event", "expected"),
     [
         (b'{"error":{"message":"slow","type":"None","code":"429"}}', RateLimitError),
-        (b'[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"slow"}}]', RateLimitError),
+        (
+            b'[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"slow"}}]',
+            RateLimitError,
+        ),
         (b'{"error":{"code":400,"message":"prompt is too long: slow"}}', ContextOverflowError),
         (b'{"pong":"slow"}', StreamInterruptedError),
     ],
