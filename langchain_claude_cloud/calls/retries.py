@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from textwrap import shorten
 from typing import Final, Literal, TypeAlias
 
@@ -80,8 +81,10 @@ def scope_of(error: ClaudeCloudError) -> Scope:
         return "fit"
     if isinstance(error, InvalidRequestError):
         # What was refused here did not reach a cloud: this route cannot take it.
-        is_local = isinstance(error, InvalidInputError) or error.status_code is None
-        return "fit" if is_local else "request"
+        if isinstance(error, InvalidInputError) or error.status_code is None:
+            return "fit"
+        # A redirect is of the address, whatever the request.
+        return "request" if error.status_code >= HTTPStatus.BAD_REQUEST else "endpoint"
     if isinstance(error, RequestTimeoutError) and not error.is_retryable:
         return "call"  # one that was not streamed may still be working, and be billed
     return "endpoint"

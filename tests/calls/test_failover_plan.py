@@ -114,6 +114,7 @@ SWITCHING = [
     NotFoundError("", status_code=404),
     RequestTimeoutError("", status_code=408),
     RequestTimeoutError("of a stream"),
+    InvalidRequestError("a redirect", status_code=307),
 ]
 
 
