@@ -61,7 +61,12 @@ _BOUND_THINKING: Final = re.compile(
     r"messages\.\d+\.content\.\d+: (?:invalid `?(?:data|signature)`? in `?(?:redacted_)?thinking`? "
     r"block|`?thinking`? or .{,40} in the latest assistant message cannot be (?P<changed>modified))"
 )
-_PREFIX: Final = re.compile(r"(?:the model returned the following errors: ?)")
+_PREFIX: Final = re.compile(
+    r"\A(?:(?:the model returned the following errors|validationexception|[a-z]+(?:-ai)? error"
+    r"|an error occurred \(\w+\) when calling the \w+ operation): ?)+",
+    re.IGNORECASE,
+)
+"""What Bedrock, AWS's library and gateways such as Portkey write before what Claude said."""
 
 LIMIT: Final = "max_tokens above "
 """What the names of features begin with that are limits of answers."""
@@ -339,7 +344,10 @@ RULES: Final = (
     ),
     Rule(
         "automatic_caching",
-        re.compile(r"cache_control\W+extra inputs"),
+        re.compile(
+            rf"cache_control\W+{_NOT_SUPPORTED}"
+            r"|malformed input request: #: extraneous key \[cache_control\]"
+        ),
         lambda call: bool(call.sent.cache_control) and call.model.capabilities.automatic_caching,
     ),
     Rule(
@@ -391,8 +399,7 @@ def message_of(error: ClaudeCloudError) -> str:
     """Return what the cloud itself said, without the package's explanation of it."""
     parsed = getattr(error.args[0] if error.args else None, "parsed", None)
     text = str(getattr(parsed, "message", "") or error.body or error).strip()
-    prefix = _PREFIX.match(text.lower())
-    return text[prefix.end() :] if prefix else text
+    return _PREFIX.sub("", text)
 
 
 def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:

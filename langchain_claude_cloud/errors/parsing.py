@@ -9,10 +9,12 @@ type in the header ``x-amzn-ErrorType``.
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -46,10 +48,11 @@ _TEXTS: Final = (
     *("detail", "msg", "text", "title", "error", "errors", "fault"),
 )
 _DEEPEST_TEXT: Final = 4
-# Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...".
+# Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...",
+# or with b'{...}', as Python shows bytes (litellm#9733).
 _INNER_JSON: Final = re.compile(
     r"\s*(?:[^{}\[\]]{0,200}(?:(?:errors?|failed|response|returned)\s*:|Exception(?: \w+)? -)\s*)?"
-    r"([\[{].*?)(?:\. Received Model Group=.*)?",
+    r"([\[{].*?|b'.*'|b\".*\")(?:\.?\s?Received Model Group=.*)?",
     re.DOTALL,
 )
 
@@ -200,8 +203,11 @@ def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
 
     Bedrock passes on what Claude answered, a gateway what the cloud answered.
     """
-    wrapped = _INNER_JSON.fullmatch(said)
-    inside = load_json(wrapped[1].encode("utf-8", "replace")) if wrapped else None
+    wrapped = _INNER_JSON.fullmatch(said.rstrip(" \n-"))
+    text: bytes | str = wrapped[1] if wrapped else ""
+    with suppress(ValueError, SyntaxError, MemoryError):
+        text = ast.literal_eval(str(text)) if text[:1] == "b" else str(text).encode()
+    inside = load_json(text)
     if isinstance(inside, list) and inside:
         inside = inside[0]
     if not isinstance(inside, dict) or not isinstance(
@@ -255,7 +261,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         if (milliseconds := _seconds(headers.get(name))) is not None:
             return milliseconds / 1000
     plain = headers.get("retry-after", "")
-    if (seconds := _seconds(plain)) is not None:
+    # A gateway may have added a second one; a date begins with the day and a comma.
+    if (seconds := _seconds(plain.partition(",")[0])) is not None:
         return seconds
     since = _seconds_since(plain)
     return None if since is None else max(0.0, -since)

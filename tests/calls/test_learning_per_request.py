@@ -81,6 +81,48 @@ def test_what_an_endpoint_refuses_is_forgotten_each_in_its_time(clock: Clock) ->
     assert Adaptation(tools).settle("here", SMALL).fine_grained_tool_streaming
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        "The model returned the following errors: ",
+        "An error occurred (ValidationException) when calling the InvokeModel operation: ",
+        "ValidationException: ",
+        "vertex-ai error: ",
+        "bedrock error: ValidationException: ",
+    ],
+)
+def test_what_a_gateway_writes_before_a_refusal_is_left_out(wrapper: str) -> None:
+    """The field's path follows it, in the cloud's words."""
+    adaptation = Adaptation(RequestOptions(tools=convert_tools([TOOL])))
+    adaptation.settle("here", MODEL)
+    field = "tools.0.custom.eager_input_streaming: Extra inputs are not permitted"
+    assert adaptation.react(refusal(wrapper + field)) is None
+    quoted = refusal(f"messages.0: it says {wrapper}{field}")
+    adaptation = Adaptation(RequestOptions(tools=convert_tools([TOOL])))
+    adaptation.settle("there", MODEL)
+    assert adaptation.react(quoted) is quoted
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cache_control: Extra inputs are not permitted",
+        "cache_control: this model does not support automatic caching",
+        "Malformed input request: #: extraneous key [cache_control] is not permitted, please try",
+    ],
+)
+def test_each_wording_of_refused_caching_is_learned(words: str) -> None:
+    """The API's, and that of Bedrock's own validation."""
+    asked = RequestOptions(cache_control={"type": "ephemeral"})
+    model = resolve("claude-sonnet-5-5", "bedrock", region="us-east-1")
+    adaptation = Adaptation(asked)
+    adaptation.settle("here", model)
+    assert adaptation.react(refusal(words)) is None
+    assert "automatic_caching" in adaptation.settle("here", model).refused
+
+
 def test_each_refusal_is_of_one_request() -> None:
     """What fails before the next request is sent tells nothing of what was sent."""
     adaptation = Adaptation(RequestOptions(tools=convert_tools([TOOL])))

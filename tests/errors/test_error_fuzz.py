@@ -211,6 +211,8 @@ HOSTILE: Final[dict[str, bytes]] = {
     "values": b'{"message": "%s"}' % (b"Unexpected value(s) " * 50_000),
     "errors in errors": b'{"message": "%s"}'
     % (b"The model returned the following errors: " * 20_000),
+    "bytes as Python shows them": b'{"message": "Exception - b\'{%s\'"}' % (b"\\\\" * 100_000),
+    "objects in spaces": b'{"message": "{%s"}' % (b" Received" * 50_000),
     "null bytes": b"\x00" * HUGE,
     "not UTF-8": b"\xff" * HUGE,
 }  # fmt: skip

@@ -436,6 +436,7 @@ def test_claudes_json_inside_bedrocks_message_is_read() -> None:
         ({"Retry-After": "0.5"}, 0.5),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"x-amz-retry-after": "250"}, 0.25),
+        ({"retry-after": "7, 9"}, 7.0),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),

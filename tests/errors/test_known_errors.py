@@ -185,6 +185,7 @@ SEEN: Final = (
     aws(400, 'The model returned the following errors: {"type":"error","error":{"type":"invalid_request_error","message":"tools.0.custom.defer_loading: Extra inputs are not permitted"}}', InvalidRequestError, "leave the field out"),
     Seen("bedrock", 404, '{"detail":"Not Found"}', NotFoundError, ("proxy, firewall or gateway",)),
     aws(400, 'litellm.BadRequestError: BedrockException - {"message":"The provided model identifier is invalid."}. Received Model Group=claude\nAvailable Model Group Fallbacks=None', NotFoundError, ": The provided model identifier is invalid. ", "Check the id"),
+    aws(400, 'litellm.BadRequestError: VertexAIException BadRequestError - b\'{\\n  "error": {\\n    "code": 400,\\n    "message": "Location us-east5 isn\\\'t \\\\"one\\\\"",\\n    "status": "INVALID_ARGUMENT"\\n  }\\n}\\n\'  -', InvalidRequestError, ": Location us-east5 isn't \"one\"."),
     aws(400, 'litellm.BadRequestError: AnthropicException - {"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}', PermissionDeniedError, "credit"),
     # Vertex AI: about the project.
     google(400, "FAILED_PRECONDITION", f"Publisher Model {PUBLISHER} is not servable in region global.", NotFoundError, "other than global"),
