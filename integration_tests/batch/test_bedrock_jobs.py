@@ -226,6 +226,9 @@ def test_an_upload_that_was_cut_off_goes_on(
     assert not described(emulator)
     begun = json.loads((tmp_path / "ref").read_text())
     assert [shard["records"] for shard in begun["shards"]] == [8]
+    for ask in (BatchJob.wait, BatchJob.results):
+        with pytest.raises(InvalidInputError, match="cut off, and no job has begun: submit"):
+            ask(BatchJob.load(tmp_path / "ref", llm))
     job = submit(llm, rows(20), storage=STORAGE, reference=tmp_path / "ref", options=OPTIONS)
     ended(job)
     assert [result.id for result in job.results()] == [row["id"] for row in rows(20)]
@@ -280,6 +283,10 @@ def test_a_bad_input_names_its_row_and_begins_nothing(
     bad = [{"role": "user", "content": [{"type": "image", "base64": "?", "mime_type": "image/x"}]}]
     given = rows(20)
     path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in given[:2]))
+    with pytest.raises(InvalidInputError, match="2 inputs are too few"):
+        submit(llm, path, storage="s3://prompts/elsewhere", options=OPTIONS)
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.jsonl"]
     for number, broken in ((12, {"id": "x", "input": bad}), (15, given[3])):
         changed = [*given[:number], broken, *given[number + 1 :]]
         path.write_text("".join(json.dumps(row) + "\n" for row in changed))

@@ -168,8 +168,10 @@ class BatchJob:
                 is given it each time the cloud was asked.
 
         Raises:
+            InvalidInputError: Its submission was cut off.
             ClaudeCloudError: The cloud refused.
         """
+        self._check_submitted()
         pauses, show = _pauses(timeout, every), _shower(progress)
         show(status := self.status())
         for seconds in pauses:
@@ -186,6 +188,7 @@ class BatchJob:
             InvalidInputError: It has not ended.
             ClaudeCloudError: The storage cannot be read.
         """
+        self._check_submitted()
         if not self._is_over:
             self.status()
         if not self._is_over:
@@ -249,6 +252,7 @@ class BatchJob:
         progress: StatusOption = None,
     ) -> BatchStatus:
         """Do what `wait` does, on an event loop."""
+        self._check_submitted()
         pauses, show = _pauses(timeout, every), _shower(progress)
         show(status := await self.astatus())
         for seconds in pauses:
@@ -268,6 +272,18 @@ class BatchJob:
     async def acancel(self) -> BatchStatus:
         """Do what `cancel` does, on an event loop."""
         return await asyncio.to_thread(self.cancel)
+
+    def _check_submitted(self) -> None:
+        """Refuse to wait for what has not begun.
+
+        Raises:
+            InvalidInputError: Its submission was cut off.
+        """
+        if not self._reference.is_uploaded:
+            raise InvalidInputError(
+                f"The submission of {self.reference} was cut off, and no job has begun: submit the "
+                "same inputs again."
+            )
 
     @property
     def _is_over(self) -> bool:

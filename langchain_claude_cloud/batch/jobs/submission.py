@@ -108,8 +108,13 @@ def _submit(
         _check_same_inputs(batch, reader)
     if not batch.is_uploaded:
         batch.save()
-        with ShardWriter(batch, store, service.limits) as writer:
-            _upload(batch, reader, writer, pipeline, service)
+        try:
+            with ShardWriter(batch, store, service.limits) as writer:
+                _upload(batch, reader, writer, pipeline, service)
+        except BaseException:
+            if not batch.shards:  # nothing was begun: there is nothing to go on with
+                path.unlink()
+            raise
         batch.platform = _settings_of(route)
         batch.is_uploaded = True
         batch.save()
