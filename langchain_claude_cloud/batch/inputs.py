@@ -29,6 +29,7 @@ Column: TypeAlias = str | Callable[[Row], Any]
 Inputs: TypeAlias = Iterable[Row] | str | Path
 
 _LONGEST_CSV_FIELD = 2**31 - 1
+_NOT_UTF_8 = "this is not UTF-8, save the file as UTF-8"
 
 
 class InputRowError(InvalidInputError):
@@ -131,6 +132,8 @@ class InputReader:
                     continue
                 try:
                     yield number, json.loads(line.decode("utf-8-sig"))
+                except UnicodeDecodeError as error:
+                    raise self.error(number, f"{_NOT_UTF_8}: {error}.") from None
                 except (ValueError, RecursionError) as error:
                     raise self.error(number, f"this line is not JSON: {error}.") from None
 
@@ -147,7 +150,9 @@ class InputReader:
                         problem = "it has more values than the first line has columns."
                         raise self.error(reader.line_num, problem)
                     yield reader.line_num, row
-            except (csv.Error, UnicodeDecodeError) as error:
+            except UnicodeDecodeError as error:
+                raise self.error(reader.line_num + 1, f"{_NOT_UTF_8}: {error}.") from None
+            except csv.Error as error:
                 raise self.error(reader.line_num + 1, f"this is not CSV: {error}.") from None
 
     def _read_parquet(self, path: Path) -> Iterator[tuple[int, Row]]:

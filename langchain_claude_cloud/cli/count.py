@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from langchain_core.messages import HumanMessage
 from rich.console import Console
@@ -59,10 +58,11 @@ def count_file(target: Target, path: str) -> int:
 
 
 def _read(path: str) -> str:
-    if path == "-":
-        return sys.stdin.read()
+    is_stdin = path == "-"
+    source = 0 if is_stdin else path
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as the user wrote it
+        with open(source, encoding="utf-8", closefd=not is_stdin) as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}") from error
+        name = "stdin" if is_stdin else path
+        raise CommandError(f"{name} cannot be read: {error}") from error

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo, all_models
+from langchain_claude_cloud.catalogue.models import Capabilities, ModelInfo, all_models, find
+from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError, Target
 from langchain_claude_cloud.control_plane.available_models import AvailableModel
@@ -39,26 +40,30 @@ def print_models(
 
     Args:
         console: Where to.
-        name: A model, or a part of models' names.
+        name: A model by any of its ids, or a part of models' names.
         everything: Whether to print retired models too.
         as_json: Whether to print JSON.
 
     Raises:
         CommandError: No model has that name.
     """
-    known = all_models()
-    exact = [model for model in known if model.name == name]
-    found = exact or [
-        model
-        for model in known
-        if (name or "") in model.name and (everything or name or served_by(model))
-    ]
+    exact = find(name) if name else None
+    found = (
+        [exact]
+        if exact
+        else [
+            model
+            for model in all_models()
+            if (name or "") in model.name and (everything or name or served_by(model))
+        ]
+    )
     if not found:
-        raise CommandError(f"No model has {name!r} in its name. `claude-cloud models` lists them.")
+        note = unknown_model_note(str(name))
+        raise CommandError(f"{note} `claude-cloud models` lists what it has.")
     if as_json:
         console.out(json.dumps([asdict(model) for model in found], indent=2, default=_plain))
     elif exact:
-        console.print(_details(exact[0]))
+        console.print(_details(exact))
     else:
         console.print(_table(found))
         console.print("All about one: claude-cloud models NAME", style="dim")

@@ -304,6 +304,21 @@ def test_count_asks_the_cloud(
     assert "cannot be read" in err
 
 
+@pytest.mark.parametrize("given", [b"f\xfcr", None])
+def test_count_says_what_is_wrong_with_stdin(given: bytes | None) -> None:
+    """Not UTF-8, or closed."""
+    program = f"{PROGRAM}" if given else f"import os; os.close(0); {PROGRAM}"
+    ended = subprocess.run(  # noqa: S603  # it starts this package
+        [sys.executable, "-c", program, "count", "--platform", "bedrock"],
+        input=given,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert b"claude-cloud: stdin cannot be read" in ended.stderr
+
+
 def test_a_misspelt_model_gets_a_near_name(
     environment_of: CloudEmulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -389,11 +404,30 @@ def test_options_without_effect_are_refused(
     assert words in plain(err)
 
 
-def test_models_does_not_know_a_name(capsys: pytest.CaptureFixture[str]) -> None:
-    """And says so."""
-    code, _, err = command(capsys, "models", "gpt")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gpt", "gpt is not in the catalogue. `claude-cloud models` lists"),
+        ("claude-opus-5.5", "did you mean claude-opus-5-5 or "),
+    ],
+)
+def test_models_does_not_know_a_name(
+    capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    """And says so, with what may be meant."""
+    code, _, err = command(capsys, "models", name)
     assert code == 1
-    assert "No model has 'gpt' in its name" in err
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "name", ["claude-sonnet-4-5@20250929", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"]
+)
+def test_models_finds_a_model_by_its_id(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """As a cloud or an inference profile calls it."""
+    code, out, _ = command(capsys, "models", name)
+    assert code == 0
+    assert "model claude-sonnet-4-5 Vertex AI" in plain(out)
 
 
 @pytest.mark.parametrize("platform", ["vertex", "bedrock"])
@@ -639,6 +673,7 @@ COMMANDS = ["demo", "chat", "doctor", "models", "count", "cost", "emulate", "web
 def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """It says what the command takes."""
     code, out, _ = command(capsys, name, "--help")
+    assert (code, out) == command(capsys, name, "-h")[:2]
     assert code == 0
     assert f" {name} [OPTIONS]" in plain(out)
 
