@@ -8,7 +8,7 @@ a guardrail looks at the whole prompt, every earlier turn and the system prompt 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -16,6 +16,12 @@ from langchain_claude_cloud.request.messages.blocks import GuardedText
 
 _CONFIG: Final = "amazon-bedrock-guardrailConfig"
 _SUFFIX_LENGTH: Final = 20
+_HOLDS_TEXT: Final[Mapping[object, tuple[str, ...]]] = {
+    "text": ("text", "data"),
+    "document": ("source",),
+    **dict.fromkeys(("content", "search_result", "tool_result"), ("content",)),
+}
+"""Where blocks and the sources of documents have text, by their type."""
 
 
 def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
@@ -28,13 +34,14 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
     """
     messages = body["messages"]
     last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
+    whole = last if last_turn else -1
     guarded: list[str] = []
 
     def collect(text: str) -> str:
         guarded.append(text)
         return text
 
-    _map_texts(messages, last if last_turn else -1, collect)
+    _map_texts(messages, whole, collect)
     if not guarded:
         return body
     given = body.get(_CONFIG) or {}
@@ -46,7 +53,7 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
     def wrap(text: str) -> str:
         return f"<{tag}>{text}</{tag}>"
 
-    tagged = _map_texts(messages, last if last_turn else -1, wrap)
+    tagged = _map_texts(messages, whole, wrap)
     return {**body, "messages": tagged, _CONFIG: {**given, "tagSuffix": suffix}}
 
 
@@ -64,17 +71,9 @@ def _map_content(content: object, change: Callable[[str], str], *, whole: bool) 
     """Return content with its guarded texts changed: all of them, or those that say so."""
     if isinstance(content, str):
         return change(content) if whole or isinstance(content, GuardedText) else content
-    if not isinstance(content, list):
+    if isinstance(content, list):
+        return [_map_content(each, change, whole=whole) for each in content]
+    if not isinstance(content, dict):
         return content
-    blocks = []
-    for block in content:
-        kind = block.get("type")
-        if kind == "text":
-            text = _map_content(block["text"], change, whole=whole)
-            blocks.append({**block, "text": text})
-        elif kind == "tool_result" and "content" in block:
-            nested = _map_content(block["content"], change, whole=whole)
-            blocks.append({**block, "content": nested})
-        else:
-            blocks.append(block)
-    return blocks
+    keys = [key for key in _HOLDS_TEXT.get(content.get("type"), ()) if key in content]
+    return content | {key: _map_content(content[key], change, whole=whole) for key in keys}

@@ -28,7 +28,19 @@ def test_only_what_was_said_last_is_looked_at() -> None:
     assert re.fullmatch("[a-zA-Z0-9]{1,20}", body[CONFIG]["tagSuffix"])
 
 
-@pytest.mark.parametrize("content", ["found", [{"type": "text", "text": "found"}]])
+FOUND = {"type": "text", "text": "found"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "found",
+        [FOUND],
+        [{"type": "search_result", "source": "s", "title": "t", "content": [FOUND]}],
+        [{"type": "text-plain", "text": "found", "title": "t"}],
+        [{"type": "document", "source": {"type": "content", "content": [FOUND]}}],
+    ],
+)
 def test_what_a_tool_returned_last_is_looked_at(content: Any) -> None:
     """Else a guardrail would look at everything again."""
     call = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
@@ -51,6 +63,13 @@ def test_marked_texts_are_looked_at(block: Any) -> None:
     plain = build(history).body
     assert plain["messages"][0]["content"][1] == {"type": "text", "text": "m"}
     assert CONFIG not in plain
+
+
+def test_marked_texts_within_a_search_result_are_looked_at() -> None:
+    """Those beside them are not."""
+    content = [FOUND, MARKED[0]]
+    found = {"type": "search_result", "source": "s", "title": "t", "content": content}
+    assert tagged(build([HumanMessage([found])], guard="marked").body) == ["m"]
 
 
 def test_the_tags_stay_while_the_guarded_texts_do() -> None:
