@@ -65,6 +65,13 @@ def test_marked_texts_are_looked_at(block: Any) -> None:
     assert CONFIG not in plain
 
 
+def test_a_marked_text_keeps_its_cache_marker() -> None:
+    """A breakpoint may stand on any block."""
+    block = {**MARKED[0], "cache_control": {"type": "ephemeral"}}
+    body = build([HumanMessage([block])], guard="marked").body
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
+
+
 def test_marked_texts_within_a_search_result_are_looked_at() -> None:
     """Those beside them are not."""
     content = [FOUND, MARKED[0]]

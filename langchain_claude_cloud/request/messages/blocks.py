@@ -277,7 +277,8 @@ def _guarded(block: JsonObject) -> JsonObject | None:
     while isinstance(held, dict) and "text" in held:
         held = held["text"]
     if isinstance(held, str):
-        return {"type": "text", "text": GuardedText(held)} if held.strip() else None
+        marker = _found(block, ("cache_control",))
+        return {"type": "text", "text": GuardedText(held), **marker} if held.strip() else None
     image = held.get("image") if isinstance(held, dict) else None
     if isinstance(image, dict):
         # Guardrails look at images without a mark.
