@@ -16,7 +16,10 @@ _SIGNATURES: Final = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", PDF),
 )
-_SAYS_NOTHING: Final = frozenset({"", UNKNOWN, "binary/octet-stream"})
+_SAYS_NOTHING: Final = frozenset(
+    {"", UNKNOWN, "binary/octet-stream", PDF, *IMAGE_TYPES, "image/jpg"}
+)
+"""What is declared of media of any kind, or of media that their own bytes tell."""
 _TEXT_SAMPLE: Final = 4_096
 # PDF readers accept the signature anywhere in the first kilobyte.
 _PDF_WINDOW: Final = 1_024
@@ -48,10 +51,10 @@ def media_type_by_signature(head: bytes) -> str | None:
 
 
 def media_type_of(data: bytes, declared: str | None) -> str:
-    """Return the MIME type of some bytes: by content, else as declared.
+    """Return the MIME type of some bytes: by content, where that tells, else as declared.
 
     Servers and object stores often call an image ``application/octet-stream``, or a PNG a
-    JPEG, which the API refuses.
+    JPEG, which the API refuses; and the page of an error what the URL stands for.
 
     Args:
         data: The bytes.
@@ -68,7 +71,7 @@ def media_type_of(data: bytes, declared: str | None) -> str:
         if b"%PDF-" in data[:_PDF_WINDOW]:
             return PDF
         return "text/plain" if _looks_like_text(data[:_TEXT_SAMPLE]) else UNKNOWN
-    return "image/jpeg" if name == "image/jpg" else name
+    return name
 
 
 def _looks_like_text(sample: bytes) -> bool:

@@ -82,7 +82,7 @@ def test_the_cache_is_bounded_in_bytes() -> None:
 def test_what_is_kept_counts_into_the_sum() -> None:
     """A request's media may have what the cloud takes, less a quarter for base64."""
     cache = _cache(Clock(100.0))
-    cache.put(f"{BASE}/a", FetchedMedia("image/png", b"x" * 1000), KEPT_SECONDS)
+    cache.put(f"{BASE}/a", FetchedMedia("image/png", PNG.ljust(1000)), KEPT_SECONDS)
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"), limit=4000)
     assert step is not None
     assert step.most_bytes == 2000

@@ -57,6 +57,14 @@ UNREADABLE = [
 ]  # fmt: skip
 
 
+NO_PNG = base64.b64encode(b"<html>404</html>").decode()
+UNREADABLE += [
+    ({"type": "image", "base64": NO_PNG, "mime_type": "image/png"}, "is text/plain"),
+    ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "/w=="}}, "unknown"),
+    ({"type": "text-plain", "text": ""}, "this document is empty"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(("block", "says"), UNREADABLE)
 def test_what_a_tool_returned_and_claude_cannot_read_becomes_a_line(block: Any, says: str) -> None:
     """With a notice: an error would end the conversation for good."""
@@ -74,6 +82,33 @@ def test_the_same_is_refused_from_a_human(block: Any) -> None:
     """Who can send something else."""
     with pytest.raises(InvalidInputError):
         sent([block])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"type": "file", "name": "a.txt", "size": 10},
+        {"type": "document", "id": "7", "title": "T", "content": "found", "source": "wiki"},
+        {"type": "text", "label": "Name", "required": True},
+        {"type": "search_result", "url": "https://example.org", "snippet": "found"},
+        {"type": "image", "alt": "a cat", "width": 3},
+    ],
+)
+def test_records_that_only_look_like_content_are_text(record: Any) -> None:
+    """LangChain takes a list of them for content by their types; what they say must arrive."""
+    content, notices = result_of([record])
+    assert [json.loads(part["text"]) for part in content] == [record]
+    assert not notices
+
+
+def test_native_text_is_plain_text() -> None:
+    """The API takes no other type."""
+    for source in (
+        {"type": "text", "data": "a"},
+        {"type": "text", "media_type": "text/csv", "data": "a"},
+    ):
+        content, _ = result_of([{"type": "document", "source": source}])
+        assert content[0]["source"] == {"type": "text", "media_type": "text/plain", "data": "a"}
 
 
 def test_data_that_a_tool_returned_is_text() -> None:

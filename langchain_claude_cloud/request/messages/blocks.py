@@ -66,6 +66,9 @@ answer often becomes a HumanMessage for another, or the result of a tool. Those 
 Gemini, Mistral, Nova and OpenAI mean nothing to Claude in its own turns either, which do not
 always name their model, nor do parts of a stream."""
 
+DATA_KEYS: Final = (*_DATA_KEYS, *_URL_KEYS, *_TYPES_BY_KEY, "file_id", "text")
+"""Where blocks of media have their data, beside Anthropic's own ``source``."""
+
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
 MEDIA: Final = ("image", *_IMAGE_URLS, *_DOCUMENTS, *_UNSUPPORTED)
 """The types of blocks that hold a picture, a file, a sound or a film."""
@@ -225,6 +228,8 @@ def _media(block: JsonObject, *, image: bool) -> JsonObject:
 def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
     if source.get("type") == "content" and isinstance(source.get("content"), list):
         return {**source, "content": convert_blocks(blocks_of(source["content"]))}
+    if source.get("type") == "text" and isinstance(source.get("data"), str):
+        return text_source(source["data"])
     return _source(source, image=image) if source.get("type") in _CHECKED_SOURCES else source
 
 

@@ -122,7 +122,13 @@ def _check_image(data: str, kind: str, said: str | None) -> None:
 
 
 def text_source(text: str) -> JsonObject:
-    """Return the source of a plain text document."""
+    """Return the source of a plain text document.
+
+    Raises:
+        InvalidInputError: It is empty ("document cannot be empty").
+    """
+    if not text:
+        raise InvalidInputError("this document is empty, which Claude does not take. Leave it out.")
     return {"type": "text", "media_type": "text/plain", "data": text}
 
 

@@ -12,6 +12,9 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
+    DATA_KEYS,
+    MEDIA,
+    TEXTS,
     blocks_of,
     content_of,
     convert_block,
@@ -103,7 +106,7 @@ def _as_block(block: JsonObject) -> JsonObject:
     kind = block.get("type")
     if kind == "json" or (kind is None and block.keys() == {"json"}):
         return _dumped(block.get("json"))
-    if kind is None and "text" not in block:
+    if _is_record(block, kind):
         return _dumped(block)
     if kind == "resource_link":
         raise InvalidInputError("it is a link that only the server can follow.")
@@ -114,6 +117,19 @@ def _as_block(block: JsonObject) -> JsonObject:
         media_type = held.get("mimeType") or held.get("mime_type")
         return {"type": "file", "base64": held.get("blob"), "mime_type": media_type}
     return block
+
+
+def _is_record(block: JsonObject, kind: object) -> bool:
+    """Whether a block is a record of a tool's own, which LangChain takes for content by its type.
+
+    A list of files, of the fields of a form, of what a search found.
+    """
+    if kind == "search_result":
+        return not (isinstance(block.get("source"), str) and block.get("content"))
+    if kind in MEDIA:
+        is_empty = all(block.get(key) is None for key in DATA_KEYS)
+        return is_empty and not isinstance(block.get("source"), dict) and len(block) > 1
+    return (kind is None or kind in TEXTS) and "text" not in block
 
 
 def _dumped(value: object) -> JsonObject:
