@@ -165,3 +165,44 @@ def test_what_the_caller_changes_afterwards_counts(platform: Vertex | Bedrock) -
     expected = {"vertex": [None, None], "bedrock": ['{"team":"t1"}', '{"team":"t2"}']}
     assert metadata[:2] == expected[platform.cloud]
     assert "eu-west-1" in str([host for _, host in seen[2:]])
+
+
+@pytest.mark.parametrize(
+    ("cloud", "variables"),
+    [
+        ("vertex", ("ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION")),
+        ("vertex", ("ANTHROPIC_VERTEX_PROJECT_ID", "VERTEX_REGION_CLAUDE_4_6_SONNET")),
+        ("bedrock", ("AWS_BEARER_TOKEN_BEDROCK", "AWS_REGION")),
+    ],
+)
+def test_a_model_stays_where_it_was_made(
+    cloud: str, variables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another model is made in another environment before the first is asked, and afterwards."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.url} {request.headers.get('authorization')}")
+        return httpx.Response(503)
+
+    def make(owner: str, region: str) -> ChatClaudeCloud:
+        for name, value in zip(variables, (owner, region), strict=True):
+            monkeypatch.setenv(name, value)
+        token = {"api_key": "token"} if cloud == "vertex" else {}
+        return ChatClaudeCloud(
+            model=MODELS[0], platform=cloud, max_retries=0, http_client=client, **token
+        )
+
+    def asked(model: ChatClaudeCloud, **headers: str) -> str:
+        with pytest.raises(Exception, match="503"):
+            model.invoke("Hi", max_tokens=5, default_headers=headers)
+        return seen[-1]
+
+    regions = ("europe-west1", "us-east5") if cloud == "vertex" else ("eu-west-1", "us-east-1")
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        first, second = make("owner-1", regions[0]), make("owner-2", regions[1])
+        for number in range(2):
+            for model, owner, region in zip((first, second), ("1", "2"), regions, strict=True):
+                for url in (asked(model), asked(model, **{"x-request": str(number)})):
+                    assert f"owner-{owner}" in url
+                    assert region in url

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 
 from langchain_core.language_models import BaseChatModel, ModelProfile
@@ -25,6 +26,7 @@ from pydantic import (
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
+from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import (
     FIELD_ALIASES,
     CheckedArguments,
@@ -168,16 +170,20 @@ class ModelBase(CheckedArguments, BaseChatModel):
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
         place = (platforms, repr(bedrock or None), self.residency, self.api_key, self.base_url)
-        key = (model, dict(headers), *place)
+        key = (model, *place)
         cached = self._routes
         if cached is not None and cached[0] == key:
-            return cached[1]
-        # Again, after the constructor: pydantic checks neither assignments nor `model_copy`.
-        chosen = choose_platforms(self.platform, self.model)
-        configs = chosen if isinstance(chosen, list) else [chosen]
-        placed = place_key(configs, api_key=self.api_key, base_url=self.base_url)
+            routes = cached[1]
+            if routes[0].default_headers == headers:
+                return routes
+            # The rest stays, also what the environment said when the model was made.
+            routes = tuple(replace(r, default_headers=SafeHeaders(headers)) for r in routes)
+            self._routes = (key, routes)
+            return routes
+        placed = self._placed()
         if bedrock:
             placed = set_for_call(placed, bedrock)
+        placed = tuple(config.pinned(expand_alias(model)) for config in placed)
         routes = make_routes(placed, model, residency=self.residency, default_headers=headers)
         for route in routes:
             notice = route.global_routing(route.known_region)
@@ -185,6 +191,16 @@ class ModelBase(CheckedArguments, BaseChatModel):
                 memory.MEMORY.say_once(notice)
         self._routes = (key, routes)
         return routes
+
+    def _placed(self) -> tuple[Vertex | Bedrock, ...]:
+        """Return the platforms, with the model's own `api_key` and `base_url`.
+
+        They are checked after the constructor, too: pydantic checks neither assignments nor
+        `model_copy`.
+        """
+        chosen = choose_platforms(self.platform, self.model)
+        configs = chosen if isinstance(chosen, list) else [chosen]
+        return place_key(configs, api_key=self.api_key, base_url=self.base_url)
 
     @classmethod
     def get_lc_namespace(cls) -> list[str]:
@@ -201,8 +217,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if isinstance(self.default_headers, Mapping):
             update["default_headers"] = mask_headers(self.default_headers)
         if self.api_key is not None or self.base_url is not None:
-            (route,) = self._routes_for()
-            update |= {"platform": route.config, "api_key": None, "base_url": None}
+            (config,) = self._placed()
+            update |= {"platform": config, "api_key": None, "base_url": None}
         return self.model_copy(update=update) if update else self
 
     @field_serializer("default_headers")

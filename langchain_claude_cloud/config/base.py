@@ -141,6 +141,12 @@ class CloudConfig(CheckedArguments, Serializable):
         value: str | None = getattr(self, field)
         return value or from_environment(type(self).__name__, field, variables)
 
+    def _pinned(self, **values: object) -> Self:
+        """Return a copy with values of the environment, which are checked already."""
+        copied = self.__copy__()
+        copied.__dict__.update({name: value for name, value in values.items() if value})
+        return copied
+
     def _from_environment(self, field: str, variable: str) -> SecretStr | None:
         """Return a secret that the environment holds in place of a field."""
         text = from_environment(type(self).__name__, field, (variable,))

@@ -116,14 +116,20 @@ class Vertex(CloudConfig):
         Raises:
             ConfigurationError: It does not have the throughput that is asked for.
         """
-        names = (*vertex_region_variables(model), "CLOUD_ML_REGION")
-        region = self._effective("region", *names) or "global"
+        region = self._named_region(model) or "global"
         if self.request_type == "dedicated" and region in ("global", "us", "eu"):
             raise self._refusal(
                 "request_type='dedicated' asks for provisioned throughput, which the endpoint "
                 f"{region!r} does not have. Give the region that the throughput was bought in.",
             )
         return region
+
+    def pinned(self, model: str) -> Vertex:
+        """Return a copy that keeps the project and region, whatever becomes of the environment."""
+        return self._pinned(project=self.effective_project(), region=self._named_region(model))
+
+    def _named_region(self, model: str) -> str | None:
+        return self._effective("region", *vertex_region_variables(model), "CLOUD_ML_REGION")
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of Google's, without a slash at its end."""
@@ -279,6 +285,12 @@ class Bedrock(CloudConfig):
         None leaves it to the profile or the session, at the first call.
         """
         return self._effective("region", "AWS_REGION", "AWS_DEFAULT_REGION")
+
+    def pinned(self, model: str) -> Bedrock:  # noqa: ARG002  as Vertex, whose region is the model's
+        """Return a copy that keeps the region and API key, whatever becomes of the environment."""
+        is_free = not (self.unsigned or self._identities() or self.role_arn)
+        key = self.effective_api_key() if is_free else None
+        return self._pinned(region=self.effective_region(), api_key=key)
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
