@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "CostCallback", "cost_of"]
 
 _PROVIDERS: Final = {"vertex": "google", "bedrock": "aws"}
+_ONLY_IN_THE_US: Final = Decimal("1.1")
+"""On Claude Platform on AWS, which has Anthropic's own prices otherwise
+(https://docs.aws.amazon.com/claude-platform/latest/userguide/data-residency.md)."""
 _REGIONAL_NOTE: Final = (
     "Regional and multi-region endpoints of Vertex AI cost 10 % more from Sonnet 4.5 on; the price "
     "table has global prices only."
@@ -93,19 +96,26 @@ def cost_of(message: AIMessage) -> Cost | None:
     provider = _PROVIDERS.get(metadata.get("platform", ""))
     if message.usage_metadata is None or provider is None:
         return None
+    is_claude_platform = provider == "aws" and str(metadata.get("model_id")).startswith("claude-")
+    provider = "anthropic" if is_claude_platform else provider
     usage = genai_prices.Usage(**_usage(message.usage_metadata))
     try:
-        price = genai_prices.calc_price(usage, _reference(metadata), provider_id=provider)
+        price = genai_prices.calc_price(usage, _reference(metadata, provider), provider_id=provider)
     except LookupError:
         return None
-    return Cost(price.total_price, price.input_price, price.output_price, _notes(metadata))
+    geography = (metadata.get("usage") or {}).get("inference_geo")
+    factor = _ONLY_IN_THE_US if is_claude_platform and geography == "us" else 1
+    total, given, answered = (
+        part * factor for part in (price.total_price, price.input_price, price.output_price)
+    )
+    return Cost(total, given, answered, _notes(metadata))
 
 
-def _reference(metadata: Mapping[str, Any]) -> str:
+def _reference(metadata: Mapping[str, Any], provider: str) -> str:
     """Return what the price table calls the model: on Bedrock the profile decides the price."""
     name = str(metadata.get("model_name", ""))
     row = find(name)
-    if metadata["platform"] == "vertex":
+    if provider != "aws":
         return row.name if row else name
     base = row.bedrock_id if row and row.bedrock_id else name
     profile = metadata.get("inference_profile")

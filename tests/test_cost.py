@@ -56,6 +56,29 @@ def test_on_bedrock_the_inference_profile_decides(profile: str | None, total: st
 
 
 @pytest.mark.parametrize(
+    ("options", "usage", "factor"),
+    [
+        ({"api": "messages"}, {}, "1"),
+        ({"api": "mantle"}, {}, "1.1"),
+        ({"api": "claude-platform"}, {}, "1"),
+        ({"api": "claude-platform"}, {"inference_geo": "us"}, "1.1"),
+    ],
+)
+def test_each_of_bedrocks_apis_has_its_price(
+    options: dict[str, Any], usage: dict[str, Any], factor: str
+) -> None:
+    """A single region costs more; Claude Platform has Anthropic's price, and one for the US."""
+    with CloudEmulator() as emulator:
+        emulator.reply(text("Hello."), usage={"input_tokens": MILLION, **usage})
+        model = ChatClaudeCloud(model="claude-sonnet-5-5", platform=emulator.bedrock(**options))
+        answered = model.invoke("Hi.", model_kwargs=usage)
+    cost = cost_of(answered)
+    assert cost is not None
+    assert cost.input == 2 * Decimal(factor)
+    assert answered.response_metadata["model_id"] == emulator.requests[0].model
+
+
+@pytest.mark.parametrize(
     ("details", "price"),
     [
         ({"cache_read": MILLION}, "0.1"),

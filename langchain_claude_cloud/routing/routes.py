@@ -177,7 +177,8 @@ class Route:
                 base_model=config.base_model,
                 base_id=base_id,
             )
-            resolved = replace(resolved, api=config.api)
+            model_id = bedrock_apis()[config.api].name_of(resolved.model_id)
+            resolved = replace(resolved, api=config.api, model_id=model_id)
         if region is not None and self.residency is not None:
             self._check_residency(resolved, region)
         return resolved

@@ -21,6 +21,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     mapping,
     nullable,
     obj,
+    one_of,
     string,
     tagged_as,
 )
@@ -107,6 +108,8 @@ def _fields(call: Call) -> dict[str, Field]:
     elif call.is_invoke_model or call.operation != "count_tokens":
         # Taken and ignored on Vertex: betas are in force through the header (litellm#22321).
         fields["anthropic_beta"] = Field(list_of(string))
+    if call.api == "claude-platform" and call.rules.version >= (4, 6):
+        fields["inference_geo"] = Field(nullable(one_of("us", "global")))
     if edits := _edits(call):
         fields["context_management"] = Field(nullable(obj({"edits": Field(list_of(edits))})))
     if "compact-2026-09-04" in call.betas:
