@@ -499,6 +499,10 @@ def test_a_nested_retry_delay_is_none() -> None:
         vertex(429, anthropic_body("rate_limit_error", "no", details={"error_code": "enforced_spend_limit_reached"})),
         bedrock(429, {"message": "Too many tokens per day, please wait"}, name="ThrottlingException"),
         bedrock(400, {"message": "quota"}, name="ServiceQuotaExceededException"),
+        vertex(429, google_body(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", {"metadata": {"quota_limit": "x"}, "reason": "InputTokensPerDayPerProject"})),
+        vertex(429, google_body(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_day.")),
+        vertex(429, anthropic_body("rate_limit_error", "Your daily token limit is reached.")),
+        vertex(429, {"error": {"type": "budget_exceeded", "message": "Budget has been exceeded! Current cost: 2, Max budget: 1", "code": "429"}}),
     ],
 )  # fmt: skip
 def test_quotas_of_zero_and_spend_limits_are_not_retryable(error: ClaudeCloudError) -> None:

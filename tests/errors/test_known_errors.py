@@ -115,6 +115,7 @@ SEEN: Final = (
     claude("bedrock", 400, "invalid_request_error", "This organization has been disabled.", PermissionDeniedError, "not the request"),
     claude("vertex", 400, "invalid_request_error", "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.", PermissionDeniedError, "another account"),
     claude("vertex", 400, "invalid_request_error", "messages.0.content: this account, it says", InvalidRequestError),
+    claude("vertex", 400, "budget_exceeded", "Budget has been exceeded! Current cost: 2.1, Max budget: 2.0", PermissionDeniedError, "another account"),
     google(400, "INVALID_ARGUMENT", "The project p is not allowed to use this model", PermissionDeniedError, "not the request"),
     google(400, "INVALID_ARGUMENT", "Location us-east5 is not supported", NotFoundError, "another region"),
     google(400, "INVALID_ARGUMENT", f"Publisher Model {PUBLISHER} is not supported in region us-east5.", NotFoundError, "other than us-east5"),
