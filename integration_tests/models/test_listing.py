@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from clouds import platform_of
 
-from langchain_claude_cloud import AvailableModel, ChatClaudeCloud
+from langchain_claude_cloud import AvailableModel, Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
@@ -20,6 +21,7 @@ from langchain_claude_cloud.errors import (
     InvalidRequestError,
     PermissionDeniedError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from langchain_claude_cloud.testing import CloudEmulator, text
@@ -210,6 +212,42 @@ async def test_a_throttled_request_is_sent_again(emulator: CloudEmulator, cloud:
         emulator.fault(status=429, retry_after=0, operation="control")
         models = llm.list_models() if _ else await llm.alist_models()
         assert models
+
+
+@pytest.mark.parametrize("cloud", ["vertex", "bedrock"])
+async def test_the_time_of_a_listing_is_that_of_all_its_requests(cloud: str) -> None:
+    """A server that says nothing, and one that asks for a wait which there is no time for."""
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    given = {"access_token": "t", "project": "p"} if cloud == "vertex" else {"api_key": "k"}
+    kind = Vertex if cloud == "vertex" else Bedrock
+    region = "us-east5" if cloud == "vertex" else "us-east-1"
+    llm = ChatClaudeCloud(
+        model="claude-sonnet-5-5",
+        platform=kind(base_url=url, region=region, **given),
+        timeout={"total": 0.3},
+    )
+    async with asyncio.timeout(10):
+        with pytest.raises(RequestTimeoutError, match=r"0\.3 s"):
+            await llm.alist_models()
+        with pytest.raises(RequestTimeoutError, match=r"0\.3 s"):
+            await asyncio.to_thread(llm.list_models)
+    server.close()
+
+
+def test_a_wait_that_a_listing_has_no_time_for_ends_it(emulator: CloudEmulator) -> None:
+    """The refusal is raised at once."""
+    emulator.fault(status=429, retry_after=30, operation="control")
+    llm = model_on(emulator, "bedrock", max_retries=2, timeout={"total": 20.0})
+    with pytest.raises(RateLimitError):
+        llm.list_models()
+    assert len(emulator.control_requests) == 1
 
 
 def test_an_identity_without_use_of_the_project_asks_without_it(emulator: CloudEmulator) -> None:

@@ -73,7 +73,7 @@ def ask(
     platform = route.platform
     limits = timeouts or Timeouts.for_cloud(route.config.cloud)
     own = {name.lower(): value for name, value in route.default_headers.items()}
-    yield Prepare(platform)
+    yield Prepare(platform, limits)
     asking = questions(route)
     try:
         request = next(asking)
@@ -100,7 +100,7 @@ def _send(request: Send, max_retries: int) -> Steps[JsonObject]:
             response: HttpResponse = yield request
         except ClaudeCloudError as error:
             seconds = delay_before_retry(error, attempt, max_retries, MEMORY.draw)
-            if seconds is None:
+            if seconds is None or seconds >= request.timeouts.remaining():
                 raise
         else:
             with suppress(ValueError, RecursionError):
@@ -125,13 +125,17 @@ def list_models(
         ClaudeCloudError: The control plane refused, or was not reached.
     """
     cloud = route.config.cloud
+    limits = Timeouts.for_cloud(cloud, timeout)
+    if limits.total is not None:
+        ends = MEMORY.clock() + limits.total
+        limits = limits.within(lambda: ends - MEMORY.clock())
     return ask(
         route,
         ask_for_models,
         subject=SUBJECT,
         permissions=PERMISSIONS[cloud],
         max_retries=max_retries,
-        timeouts=Timeouts.for_cloud(cloud, timeout),
+        timeouts=limits,
     )
 
 

@@ -19,6 +19,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     InvalidInputError,
     InvalidRequestError,
+    OverloadedError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
@@ -55,7 +56,9 @@ def delay_before_retry(
         max_retries: How often a request is sent again at most.
         draw: Returns a random number in [0, 1).
     """
-    may_pass = error.status_code is None or error.status_code in RETRYABLE_STATUSES
+    # What the body calls a throttle or an overload is one, whatever the status.
+    is_busy = isinstance(error, RateLimitError | OverloadedError)
+    may_pass = is_busy or error.status_code is None or error.status_code in RETRYABLE_STATUSES
     asked = error.retry_after or 0.0
     is_too_long = asked > _LONGEST_RETRY_AFTER
     if attempt > max_retries or not error.is_retryable or not may_pass or is_too_long:

@@ -56,6 +56,8 @@ def test_only_the_listed_statuses_are_retried(status: int) -> None:
         (StreamInterruptedError(""), True),
         (OverloadedError("", status_code=529), True),
         (RateLimitError("", status_code=429), True),
+        (OverloadedError("by its body", status_code=400), True),
+        (RateLimitError("by its body", status_code=403), True),
         (InvalidRequestError("", status_code=400), False),
         (AuthenticationError("", status_code=401), False),
         (ContextOverflowError("", status_code=400), False),
