@@ -351,8 +351,7 @@ def test_a_proxys_password_does_not_show(
     monkeypatch.setenv("HTTPS_PROXY", form.format(password))
     load: Any = google.Credentials.from_service_account_info
     platforms: dict[str, Callable[[], Any]] = {
-        # A region of its own: connections are kept by host, with the proxy they began with.
-        "model": lambda: Vertex(project="p", region=f"r{abs(hash(form))}", access_token=TOKEN),
+        "model": lambda: Vertex(project="p", access_token=TOKEN),
         "google": lambda: Vertex(
             project="p", credentials=load(service_account("https://token.test"))
         ),

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import aiohttp
+import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from langchain_claude_cloud.platform.http.environment import (
@@ -26,6 +27,7 @@ from langchain_claude_cloud.platform.http.environment import (
     connection_limit,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.http.socks import HUNG_UP, Dialog, address_of, ask_for
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_single_flight, in_thread
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
@@ -135,17 +137,36 @@ class _Protocol(aiohttp.client_proto.ResponseHandler):
             self.abort()
 
 
+async def _talk(connection: socket.socket, dialog: Dialog) -> None:
+    """Send what a dialog yields, and give it the answers."""
+    loop = asyncio.get_running_loop()
+    message, size = next(dialog)
+    with suppress(StopIteration):
+        while True:
+            await loop.sock_sendall(connection, message)
+            answer = b""
+            while missing := size - len(answer):
+                if not (piece := await loop.sock_recv(connection, missing)):
+                    raise OSError(HUNG_UP)
+                answer += piece
+            message, size = dialog.send(answer)
+
+
 class Connector(aiohttp.TCPConnector):
     """aiohttp's pool, with one limit for all that making a connection takes.
 
     Args:
         verify: The TLS context; None for an endpoint without TLS.
         look_up: Finds a host's addresses.
+        socks: The SOCKS proxy that leads to every host, if there is one.
     """
 
     _used_at = 0.0
 
-    def __init__(self, verify: ssl.SSLContext | None, look_up: LookUp) -> None:
+    def __init__(
+        self, verify: ssl.SSLContext | None, look_up: LookUp, socks: httpx.Proxy | None = None
+    ) -> None:
+        self._socks = socks
         super().__init__(
             ssl=verify or False,
             resolver=_Resolver(look_up),
@@ -178,6 +199,35 @@ class Connector(aiohttp.TCPConnector):
     ) -> aiohttp.client_proto.ResponseHandler:
         async with asyncio.timeout(timeout.sock_connect):
             return await super()._create_connection(req, traces, timeout)
+
+    async def _resolve_host(self, host: str, port: int, *traces: Any, **options: Any) -> Any:  # noqa: ANN401  as below
+        if self._socks is not None:  # which looks the host up itself
+            host, port = address_of(self._socks)
+        return await super()._resolve_host(host, port, *traces, **options)
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,  # noqa: ANN401  aiohttp's signature
+        addr_infos: list[Any],
+        req: aiohttp.ClientRequest,
+        **options: Any,  # noqa: ANN401  as above
+    ) -> tuple[asyncio.Transport, aiohttp.client_proto.ResponseHandler]:
+        if self._socks is None:
+            return await super()._wrap_create_connection(
+                *args, addr_infos=addr_infos, req=req, **options
+            )
+        reached = _new_socket(addr_infos[0])  # the others come if this one fails
+        try:
+            reached.setblocking(False)  # noqa: FBT003  the standard library's signature
+            await self._loop.sock_connect(reached, addr_infos[0][4])
+            target = str(req.url.raw_host), int(req.port or 0)
+            await _talk(reached, ask_for(self._socks, *target))
+        except BaseException as cause:
+            reached.close()
+            if isinstance(cause, OSError):
+                raise aiohttp.ClientProxyConnectionError(req.connection_key, cause) from cause
+            raise
+        return await super()._wrap_existing_connection(*args, req=req, sock=reached, **options)
 
     def retire(self) -> None:
         """Close the connections that are not in use, and the others after use."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import ssl
@@ -140,15 +139,9 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
         return None
     try:
         context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
-        proxy = httpx.Proxy(url, ssl_context=context)
+        return httpx.Proxy(url, ssl_context=context)
     except (ValueError, httpx.InvalidURL):
         # Not the URL itself: it may hold a password.
         raise ConfigurationError(
             "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http, https or socks5 proxy."
         ) from None
-    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise ConfigurationError(
-            "The environment names a SOCKS proxy, which needs another package: "
-            "pip install 'httpx[socks]'."
-        )
-    return proxy

@@ -21,6 +21,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Final, NamedTuple, TypeVar
 
@@ -37,6 +38,13 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
+from langchain_claude_cloud.platform.http.socks import (
+    HUNG_UP,
+    Dialog,
+    address_of,
+    ask_for,
+    is_socks,
+)
 from langchain_claude_cloud.platform.shared_state import shared_lock
 from langchain_claude_cloud.platform.timeouts import finite, run_within
 
@@ -47,6 +55,7 @@ call_ends: ContextVar[float] = ContextVar("langchain_claude_cloud_call_ends", de
 """When the time of the call is up that this thread sends a request for."""
 
 _PIECE = 65_536
+_PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
 T = TypeVar("T")
 
@@ -56,6 +65,7 @@ class PoolKey(NamedTuple):
 
     origin: str
     certificates: Certificates | None
+    proxies: int
 
     @classmethod
     def of(cls, url: httpx.URL | str, ca_bundle: str | None) -> PoolKey:
@@ -64,7 +74,9 @@ class PoolKey(NamedTuple):
         parsed = httpx.URL(url)
         origin = f"{parsed.scheme}://{parsed.netloc.decode()}"
         is_secure = parsed.scheme == "https"
-        return cls(origin, Certificates.of_process(ca_bundle) if is_secure else None)
+        certificates = Certificates.of_process(ca_bundle) if is_secure else None
+        # A hash of what names the proxy: a password may be in it, and frames show keys.
+        return cls(origin, certificates, hash(tuple(map(os.environ.get, _PROXIES))))
 
     def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
         """Return what connections are made with."""
@@ -116,8 +128,6 @@ async def loop_transport(
 def _new_loop_transport(
     context: ssl.SSLContext | None, proxy: httpx.Proxy | None
 ) -> httpx.AsyncBaseTransport:
-    if proxy is not None and proxy.url.scheme.startswith("socks"):  # which aiohttp does not speak
-        return httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy)
     from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
         LoopTransport,
     )
@@ -173,10 +183,13 @@ class ThreadTransport(httpx.HTTPTransport):
         limits = httpx.Limits(
             max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
         )
-        super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
+        socks = proxy if is_socks(proxy) else None
+        super().__init__(
+            verify=verify or False, proxy=None if socks else proxy, limits=limits, trust_env=False
+        )
         # httpx has no argument for the first. The second may be taken again by the thread that
         # holds it: the garbage collector may close a forgotten stream at that moment.
-        self._pool._network_backend = DeadlineBackend()
+        self._pool._network_backend = DeadlineBackend(socks)
         self._pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -210,7 +223,14 @@ def _has_excess(connection: object) -> bool:
 
 
 class DeadlineBackend(httpcore.SyncBackend):
-    """httpcore's network with one limit for all that connecting takes."""
+    """httpcore's network with one limit for all that connecting takes.
+
+    Args:
+        socks: The SOCKS proxy that leads to every host, if there is one.
+    """
+
+    def __init__(self, socks: httpx.Proxy | None = None) -> None:
+        self._socks = socks
 
     def connect_tcp(
         self,
@@ -225,8 +245,24 @@ class DeadlineBackend(httpcore.SyncBackend):
         Raises:
             httpcore.ConnectError: Nothing answers there.
             httpcore.ConnectTimeout: Nothing answered in time.
+            httpcore.ProxyError: The SOCKS proxy made no connection.
         """
         ends = min(time.monotonic() + (timeout or math.inf), call_ends.get())
+        if self._socks is None:
+            return self._connect(host, port, ends, local_address)
+        stream = self._connect(*address_of(self._socks), ends, local_address)
+        try:
+            stream.talk(ask_for(self._socks, host, port))
+        except BaseException as cause:
+            stream.close()
+            if isinstance(cause, OSError):
+                raise httpcore.ProxyError(str(cause)) from cause
+            raise
+        return stream
+
+    def _connect(
+        self, host: str, port: int, ends: float, local_address: str | None
+    ) -> DeadlineStream:
         failure: Exception = httpcore.ConnectError("the host has no address")
         addresses = _look_up(host, port, ends)
         for tried, address in enumerate(addresses):
@@ -314,6 +350,24 @@ class DeadlineStream(httpcore.NetworkStream):
         for start in range(0, len(buffer), _PIECE):
             seconds = min(timeout or math.inf, _left(call_ends.get(), httpcore.WriteTimeout))
             self._inner.write(buffer[start : start + _PIECE], finite(seconds))
+
+    def talk(self, dialog: Dialog) -> None:
+        """Send what a dialog yields, and give it the answers; both within the time to connect.
+
+        Raises:
+            OSError: The dialog raised it, or the other side hung up.
+        """
+        self._is_asking_proxy, self._ends = True, self._connect_ends
+        message, size = next(dialog)
+        with suppress(StopIteration):
+            while True:
+                self._inner.write(message, _left(self._connect_ends, httpcore.ConnectTimeout))
+                answer = b""
+                while missing := size - len(answer):
+                    if not (piece := self.read(missing)):
+                        raise OSError(HUNG_UP)
+                    answer += piece
+                message, size = dialog.send(answer)
 
     def close(self) -> None:
         """Close the connection at once."""

@@ -342,6 +342,8 @@ class AsyncByteStream(
         super().__init__(response, request)
         # Of a connection of ours.
         self._body: LoopBody | None = response.extensions.get("loop_body")
+        if self._body is None:  # else httpcore ends each wait after what was allowed for the head
+            response.request.extensions["timeout"]["read"] = None
         self._pieces = (
             response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         )

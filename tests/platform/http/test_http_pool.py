@@ -28,6 +28,7 @@ from langchain_claude_cloud.platform.http.environment import Certificates, proxy
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.pool import (
     MOST_POOLS,
+    PoolKey,
     _thread_pools,
     aclose_pools,
     close_pools,
@@ -285,6 +286,16 @@ def test_the_environments_proxy(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert proxy_for("https", host) == proxy
+
+
+async def test_a_proxy_may_be_named_after_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, whose first call says that a firewall may need one."""
+    url = "https://cloud.test/"
+    before = thread_transport(url), await loop_transport(url)
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hidden@proxy:1")
+    assert thread_transport(url) is not before[0]
+    assert await loop_transport(url) is not before[1]
+    assert "hidden" not in repr(PoolKey.of(url, None))
 
 
 def test_a_proxy_that_is_none_is_refused_without_its_password(

@@ -19,6 +19,7 @@ from http_fakes import (
     FakePlatform,
     Server,
     aopen_stream,
+    asend,
     open_stream,
     read_stream,
     receive,
@@ -421,6 +422,21 @@ async def test_a_callers_own_async_client_is_used_and_reuses_connections() -> No
                     assert await anext(aiter(stream)) == b"event: message_stop\n\n"
         assert server.opened == 1
         assert server.requests[-1].headers["x-mine"] == "1"
+
+
+async def test_the_body_of_a_callers_own_client_has_other_limits_than_the_head() -> None:
+    """Httpcore takes one limit for both, where nobody tells it better."""
+
+    async def pause(exchange: Exchange) -> None:
+        await exchange.begin()
+        await asyncio.sleep(0.4)
+        await exchange.end()
+
+    with Server(pause) as server:
+        async with httpx.AsyncClient() as client:
+            limits = Timeouts(2.0, 0.2, 9.0)
+            answer = await asend(FakePlatform(), server.request(), client, timeouts=limits)
+        assert answer.body == b""
 
 
 def test_a_callers_own_client_does_not_wait_for_a_body_that_does_not_end() -> None:
