@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, Literal, NotRequired, TypeVar
 
@@ -117,6 +118,8 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
         {"a": "x"},
         {"a": "x"},
     ),
+    "a type of values": (Decimal, {"value": "1.5"}, "1.5"),
+    "a list of anything": (list, {"value": [1]}, [1]),
     "an enumeration": (Color, {"value": "red"}, "red"),
     "a dataclass that holds itself": (Chain, {"next": {"next": None}}, {"next": {"next": None}}),
 }

@@ -163,7 +163,7 @@ def read_options(
             **{name: asked[name] for name in _REQUEST_FIELDS},
             **_read_tools(given),
             betas=_listed(asked["betas"]) if asked["betas"] else (),
-            model_kwargs={**own["model_kwargs"], **asked["model_kwargs"]},
+            model_kwargs={**(own["model_kwargs"] or {}), **given.get("model_kwargs", {})},
             cache_control=given.get("cache_control"),
             stream=stream,
         ),
@@ -185,7 +185,8 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
     from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415  for an error
 
     right = setting_of_platforms(name)
-    hint = f"Give {right}." if right else suggestion("call", name, sorted(CALL_NAMES))
+    names = sorted(CALL_NAMES - _IGNORED - {"structured_output_tool"})
+    hint = f"Give {right}." if right else suggestion("call", name, names)
     hint = hint or (
         "A field of the Messages API that this package does not know goes into model_kwargs, and "
         "is sent unchanged."

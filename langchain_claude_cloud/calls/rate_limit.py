@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.shared_state import shared_lock
@@ -38,8 +38,8 @@ class RateLimit(NamedTuple):
     requests: float | None = None
     tokens: float | None = None
 
-    def check(self) -> None:
-        """Refuse what is no number of 1 or more.
+    def check(self) -> Self:
+        """Return the limit; refuse what is no number of 1 or more.
 
         Raises:
             ConfigurationError: It is none.
@@ -50,6 +50,7 @@ class RateLimit(NamedTuple):
                 raise ConfigurationError(
                     f"{name}_per_minute is {value!r:.80}: give 1 or more, or None."
                 )
+        return self
 
     def __str__(self) -> str:
         """Name what is set, as the user wrote it."""

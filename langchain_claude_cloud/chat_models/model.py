@@ -134,7 +134,7 @@ class ChatClaudeCloud(ModelBase):
                 url_fetcher=self.url_fetcher,
                 run_manager=run_manager,
             ),
-            limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute),
+            limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check(),
         )
 
     def _generate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -35,6 +36,7 @@ _ABOUT: Final = ("title", "description")
 _OWN_TYPES: Final = ("custom", "function", "object")
 _UNDESCRIBABLE: Final = (
     AttributeError,
+    LookupError,
     NameError,
     RuntimeError,  # of which `PydanticUserError` and `RecursionError` are kinds
     TypeError,
@@ -185,6 +187,9 @@ def _schema_of_model(given: object) -> JsonObject | None:
 
 
 def _schema_by_core(given: object) -> JsonObject:
+    if isinstance(given, type) and given.__module__.partition(".")[0] in sys.stdlib_module_names:
+        # langchain-core would describe what its constructor takes: of `float`, an object.
+        raise TypeError("it is a type of values")
     function = convert_to_openai_function(cast("type", given))
     described = {"title": function["name"], "description": function.get("description")}
     return {**described, **function.get("parameters", {})}

@@ -41,6 +41,45 @@ def test_a_field_that_no_call_takes_is_said_to_be_the_models(name: str) -> None:
         _read(**{name: None})
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tool", "Did you mean 'tools'"),
+        ("stream_mode", "goes into model_kwargs"),
+        ("output_format", "or give response_format to a call"),
+        ("functions", "give tools to bind_tools"),
+    ],
+)
+def test_no_name_is_proposed_that_is_not_the_users(name: str, said: str) -> None:
+    """LangChain and the package pass some for themselves."""
+    with pytest.raises(InvalidInputError, match=said):
+        _read(**{name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("tokens_per_minute", "many", "give 1 or more"),
+        ("requests_per_minute", 0, "give 1 or more"),
+        ("max_retries", -1, "0 or more"),
+    ],
+)
+def test_a_field_that_was_changed_later_is_checked_by_the_call(
+    name: str, given: Any, said: str
+) -> None:
+    """`model_copy` and assignments of pydantic check nothing."""
+    with pytest.raises(ConfigurationError, match=said):
+        MODEL.model_copy(update={name: given}).invoke("Go.")
+
+
+def test_raw_fields_may_be_taken_away_again() -> None:
+    """None stands for none of them."""
+    bare = MODEL.model_copy(update={"model_kwargs": None})
+    read = read_options(bare, {"model_kwargs": {"a": 1}}, stop=None, stream=False)
+    assert read.request.model_kwargs == {"a": 1}
+    assert read_options(bare, {}, stop=None, stream=False).request.model_kwargs == {}
+
+
 @pytest.mark.parametrize("given", ["100", 1.5, True])
 def test_a_limit_is_a_number(given: Any) -> None:
     """Whether an answer is streamed internally depends on it, before anything is sent."""

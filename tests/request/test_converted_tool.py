@@ -91,6 +91,13 @@ def takes_unknown(thing: Unknown) -> None:
     """Use it."""
 
 
+class Constructed:
+    """A class that only its constructor describes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 class HoldsCallable(BaseModel):
     """Act."""
 
@@ -108,6 +115,7 @@ UNDESCRIBABLE = {
     "an unknown type": takes_unknown,
     "a class": HoldsCallable,
     "a missing type": Dangling,
+    "a class with a constructor": Constructed,
     "a partial function": functools.partial(takes_callable),
 }
 
