@@ -193,9 +193,9 @@ def test_a_model_stays_where_it_was_made(
             model=MODELS[0], platform=cloud, max_retries=0, http_client=client, **token
         )
 
-    def asked(model: ChatClaudeCloud, **headers: str) -> str:
+    def asked(model: ChatClaudeCloud, name: str | None = None, **headers: str) -> str:
         with pytest.raises(Exception, match="503"):
-            model.invoke("Hi", max_tokens=5, default_headers=headers)
+            model.invoke("Hi", max_tokens=5, model=name, default_headers=headers)
         return seen[-1]
 
     regions = ("europe-west1", "us-east5") if cloud == "vertex" else ("eu-west-1", "us-east-1")
@@ -203,6 +203,7 @@ def test_a_model_stays_where_it_was_made(
         first, second = make("owner-1", regions[0]), make("owner-2", regions[1])
         for number in range(2):
             for model, owner, region in zip((first, second), ("1", "2"), regions, strict=True):
+                asked(model, "claude-haiku-4-5")
                 for url in (asked(model), asked(model, **{"x-request": str(number)})):
                     assert f"owner-{owner}" in url
                     assert region in url

@@ -111,7 +111,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     _llm_type: ClassVar[str] = "anthropic-chat"  # langchain's middleware tells Claude models by it
     _example: ClassVar[str] = "model=..., platform=..."
-    _routes: tuple[object, tuple[Route, ...]] | None = PrivateAttr(default=None)
+    _routes: dict[bool, tuple[object, tuple[Route, ...]]] = PrivateAttr(default_factory=dict)
 
     model_config = ConfigDict(
         extra="forbid",
@@ -160,26 +160,31 @@ class ModelBase(CheckedArguments, BaseChatModel):
         headers: Headers | None = None,
         bedrock: Mapping[str, object] | None = None,
     ) -> tuple[Route, ...]:
-        """Return the routes of a call, or of the model itself; those of the last one are kept.
+        """Return the routes of a call, or of the model itself.
 
-        A call uses what it gets here, whatever another thread puts in the cache. The key holds
-        copies: lists and dicts of the caller's may change.
+        The model's own are kept, and those of the last call that names another model. A call uses
+        what it gets here, whatever another thread keeps. The key holds copies: lists and dicts of
+        the caller's may change.
         """
         model = self.model if model is None else model
         headers = SafeHeaders(self.default_headers or {}) if headers is None else headers
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
         place = (platforms, repr(bedrock or None), self.residency, self.api_key, self.base_url)
-        key = (model, *place)
-        cached = self._routes
-        if cached is not None and cached[0] == key:
-            routes = cached[1]
-            if routes[0].default_headers == headers:
-                return routes
-            # The rest stays, also what the environment said when the model was made.
-            routes = tuple(replace(r, default_headers=SafeHeaders(headers)) for r in routes)
-            self._routes = (key, routes)
+        key, is_own = (model, *place), model == self.model and not bedrock
+        known, routes = self._routes.get(is_own, (None, ()))
+        if known != key:
+            routes = self._make_routes(model, headers, bedrock)
+        elif routes[0].default_headers == headers:
             return routes
+        else:  # the rest stays, also what the environment said when the model was made
+            routes = tuple(replace(r, default_headers=SafeHeaders(headers)) for r in routes)
+        self._routes = {**self._routes, is_own: (key, routes)}
+        return routes
+
+    def _make_routes(
+        self, model: str, headers: Headers, bedrock: Mapping[str, object] | None
+    ) -> tuple[Route, ...]:
         placed = self._placed()
         if bedrock:
             placed = set_for_call(placed, bedrock)
@@ -189,7 +194,6 @@ class ModelBase(CheckedArguments, BaseChatModel):
             notice = route.global_routing(route.known_region)
             if notice:
                 memory.MEMORY.say_once(notice)
-        self._routes = (key, routes)
         return routes
 
     def _placed(self) -> tuple[Vertex | Bedrock, ...]:
@@ -251,7 +255,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
         state = super(ModelBase, self._portable()).__getstate__()
         fields = {**state["__dict__"], **dict.fromkeys(_OBJECTS)}
-        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": None}}
+        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": {}}}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the fields deeply, but share what is shared on purpose: the caller's clients."""
