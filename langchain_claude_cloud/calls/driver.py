@@ -25,13 +25,7 @@ from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.calls.pacing import Pacing, Ticket
 from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
-from langchain_claude_cloud.calls.steps import (
-    Prepare,
-    Send,
-    Steps,
-    Stream,
-    Wait,
-)
+from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
 from langchain_claude_cloud.errors.explanation import name_tools
@@ -155,9 +149,10 @@ class CallDriver(Generic[T]):
         outgoing = yield from self.request()
         if any(self._call.limit) and not self._is_count:
             yield from self._reserve()
-        yield from self._wait_until(partial(self._wait_for_turn, pacing))
+        if attempts.route is route:
+            yield from self._wait_until(partial(pacing.wait, self._ticket))
         if attempts.route is not route:
-            self._give_back()
+            self._release()
             return False
         if self._operation == "stream":
             yield Stream(route.platform, outgoing, self._model_id, self._limits, self._begin)
@@ -215,7 +210,7 @@ class CallDriver(Generic[T]):
         return options
 
     def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps[None]:
-        """Wait as long as a function says, and the call has time.
+        """Wait as long as a function says, the call has time, and its route does not fail.
 
         Raises:
             RequestTimeoutError: It has no time, for a reason.
@@ -225,14 +220,9 @@ class CallDriver(Generic[T]):
             if left <= 0:
                 raise RequestTimeoutError(reason)
             seconds = wait()
-            if not seconds:
+            if not seconds or self._attempts.move_on():
                 return
             yield Wait(min(seconds, left))
-
-    def _wait_for_turn(self, pacing: Pacing) -> float:
-        """Return how many seconds to wait; 0: the request is sent now, or goes elsewhere."""
-        seconds = pacing.wait(self._ticket)
-        return 0.0 if seconds and self._attempts.move_on() else seconds
 
     def _reserve(self) -> Steps[None]:
         """Wait until the limit of the model's user has room, and reserve tokens of it."""
@@ -254,18 +244,12 @@ class CallDriver(Generic[T]):
         if self._call.limit.tokens is not None:
             window.correct(self._reservation, max(0.0, self._spent() - self._spent_before))
 
-    def _give_back(self) -> None:
-        """Undo what was reserved for a request that was not sent."""
-        self._release()
-        if self._window is not None:
-            self._window.correct(self._reservation, 0.0, requests=0)
-
     def _release(self) -> None:
-        """Leave the queues that the request may wait in."""
+        """Leave the queues that the request may wait in, and the minute if it was not sent."""
         if self._pacing is not None:
             self._pacing.release(self._ticket)
         if self._window is not None:
-            self._window.release(self._reservation)
+            self._window.release(self._reservation, is_sent=self._ticket.sent_at > 0)
 
     def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
         """Say where an answer comes from that was not asked for from here, and its tools' names."""

@@ -14,11 +14,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_claude_cloud.calls.rate_limit import NO_LIMIT, RateLimit
 from langchain_claude_cloud.calls.steps import NO_CLIENTS, Clients
-from langchain_claude_cloud.config.checks import (
-    FIELD_ALIASES,
-    check_json,
-    check_max_retries,
-)
+from langchain_claude_cloud.config.checks import FIELD_ALIASES, check_json, check_max_retries
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.redaction import SafeHeaders
 from langchain_claude_cloud.errors.types import Headers, JsonObject

@@ -95,6 +95,7 @@ class MinuteWindow:
         self._sent: deque[Reservation] = deque()
         self._tokens = 0.0
         self._queue: deque[Reservation] = deque()
+        self._returned: deque[Reservation] = deque()
         self._numbers = 0
         self._lock = shared_lock()
 
@@ -137,18 +138,19 @@ class MinuteWindow:
                 self._tokens += tokens - reservation.tokens
                 reservation.tokens = tokens
                 if not requests:
-                    self._sent.remove(reservation)
-                    self._tokens -= tokens
+                    self._take_back(reservation)
             for _ in range(1, requests):
                 self._send(Reservation(), now)
 
-    def release(self, reservation: Reservation) -> None:
-        """End the wait of a request whose call ended.
+    def release(self, reservation: Reservation, *, is_sent: bool = False) -> None:
+        """End the wait of a request, and give back what was reserved for it if it was not sent.
 
         It takes no lock: the call may be a generator that the garbage collector closes while
         this very thread holds the lock.
         """
         reservation.is_waiting = False
+        if not is_sent:
+            self._returned.append(reservation)
 
     def _first(self) -> Reservation | None:
         while self._queue and not self._queue[0].is_waiting:
@@ -195,7 +197,15 @@ class MinuteWindow:
             most = _LONGEST_WAIT_IN_QUEUE
         return max(_SHORTEST_WAIT, min(next_room, most))
 
+    def _take_back(self, reservation: Reservation) -> None:
+        self._sent.remove(reservation)
+        self._tokens -= reservation.tokens
+        reservation.sent_at = None
+
     def _forget(self, now: float) -> None:
+        while self._returned:
+            if (returned := self._returned.popleft()).sent_at is not None:
+                self._take_back(returned)
         while self._sent and (self._sent[0].sent_at or 0.0) <= now - MINUTE:
             oldest = self._sent.popleft()
             self._tokens -= oldest.tokens

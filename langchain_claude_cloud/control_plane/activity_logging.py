@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.control_plane.requests import (
-    bedrock_address,
-    get,
-    of_version_1_beta,
-)
+from langchain_claude_cloud.control_plane.requests import bedrock_address, get, of_version_1_beta
 from langchain_claude_cloud.errors import NotFoundError
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest

@@ -19,11 +19,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
 from langchain_claude_cloud.config.checks import from_environment
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    NotFoundError,
-    PermissionDeniedError,
-)
+from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
 from langchain_claude_cloud.errors.types import LABELS
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock import default_base_url, flag

@@ -21,11 +21,7 @@ from pydantic import SecretStr
 import langchain_claude_cloud
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.checks import (
-    HEADER_NAME,
-    check_headers,
-    url_problem,
-)
+from langchain_claude_cloud.config.checks import HEADER_NAME, check_headers, url_problem
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,

@@ -43,10 +43,7 @@ from langchain_claude_cloud.errors.types import (
     Operation,
 )
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, AwsSource, aws_source
-from langchain_claude_cloud.platform.base import (
-    OutgoingRequest,
-    Platform,
-)
+from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import (
     BearerToken,
     CredentialSource,

@@ -19,11 +19,7 @@ from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import check_text
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ConfigurationError,
-    InvalidInputError,
-)
+from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.types import Framing, Headers, JsonObject, Operation
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
