@@ -56,6 +56,7 @@ _NORMALIZED_FINISH_REASONS: Final = {
 }
 
 _TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+_PLAIN_TEXT: Final = frozenset({"type", "text"})
 _NOT_METADATA: Final = frozenset({"id", "role", "model"})
 
 _Chunks: TypeAlias = Sequence[ChatGenerationChunk]
@@ -158,7 +159,7 @@ def build_message(
     if version == "v1":
         metadata["output_version"] = version
         content = [*map(standard_block, blocks), *closing_blocks(state)]
-    elif len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+    elif [block.kind for block in state.blocks] == ["text"] and blocks[0].keys() <= _PLAIN_TEXT:
         content = str(blocks[0]["text"])  # in the API's own form, text alone is a string
     calls, broken = split_calls([block.parsed_call for block in state.blocks if block.parsed_call])
     return AIMessage(

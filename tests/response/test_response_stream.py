@@ -18,6 +18,7 @@ from answers import (
     read,
     sse,
     start,
+    state_of,
     stopped,
     text,
     thinking,
@@ -33,7 +34,7 @@ from langchain_claude_cloud.errors import (
     StreamInterruptedError,
 )
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
-from langchain_claude_cloud.response.message import ProtocolEventHandler
+from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 from langchain_claude_cloud.response.stream import ResponseStream
 
 WHOLE = [start(), *text(0, "Hel", "lo"), *tool(1, '{"a": 1}'), *finish("tool_use")]
@@ -144,6 +145,14 @@ def test_what_is_not_known_passes() -> None:
     kept = {"type": "new_block", "data": "ab", "more": [1]}
     assert _message(events).content == [{"type": "text", "text": "Hi"}, kept]
     assert _message(events, "v1").content_blocks[1] == {"type": "non_standard", "value": kept}
+
+
+def test_an_unknown_block_with_a_text_is_no_plain_text() -> None:
+    """It keeps its type also if it is all there is, on every path."""
+    kept = {"type": "new_block", "text": "a"}
+    assert _message([start(), opened(0, kept), stopped(0), *finish()]).content == [kept]
+    state = state_of({**start()["message"], "content": [kept]})
+    assert build_message(state, ORIGIN, version="v0").content == [kept]
 
 
 @pytest.mark.peer_defect(
