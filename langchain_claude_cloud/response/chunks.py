@@ -63,6 +63,17 @@ class _FinalMessage(AIMessage):
         return dumped(**fields) if dumped else super().__new__(cls)
 
 
+class _NoFragments(list[ToolCallChunk]):
+    """The fragments of a finished chunk with invalid calls.
+
+    Where a chunk is a field of a pydantic model, core's own steps run on it: they make fragments
+    of all its calls, and repair them the next time.
+    """
+
+    def extend(self, _: Iterable[ToolCallChunk]) -> None:
+        """Add nothing."""
+
+
 class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     """A chunk of an answer.
 
@@ -98,16 +109,20 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def init_server_tool_calls(self) -> Self:
         """Finish a finished chunk, in place of core's step for the content of v1 alone.
 
-        Forgets the fragments of invalid calls: nothing must be able to repair them.
+        Forgets the fragments beside invalid calls: nothing must be able to repair those.
         """
         if self.chunk_position == "last":
             self.content = finish_content(self.content, self.parsed_calls, strip_index=False)
-            valid = {call["id"] for call in self.tool_calls}
-            self.tool_call_chunks = [each for each in self.tool_call_chunks if each["id"] in valid]
             if self.invalid_tool_calls:
+                self.tool_call_chunks = _NoFragments()
                 # By this name `messages_to_dict` makes it load as a message; see `standard`.
                 self.type = "ai"  # type: ignore[assignment]
         return self
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, but for fragments of a chunk that has none any more."""
+        if not (name == "tool_call_chunks" and isinstance(self.tool_call_chunks, _NoFragments)):
+            super().__setattr__(name, value)
 
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
@@ -154,7 +169,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         of the invalid calls of a chunk again, and repair them at the next merge.
         """
         is_open = bool(self.tool_call_chunks) and self.chunk_position != "last"
-        if is_open or self.invalid_tool_calls:
+        if is_open or self.invalid_tool_calls or self.type != "AIMessageChunk":
             return finished_message(self.__dict__)
         kept = {key: value for key, value in self.__dict__.items() if key not in _OURS}
         return AIMessageChunk(**{**kept, "tool_call_chunks": []})

@@ -25,6 +25,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from pydantic import BaseModel
 
 from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
 
@@ -85,6 +86,10 @@ def _serde(message: BaseMessage) -> BaseMessage:
     return loaded
 
 
+class _Event(BaseModel):
+    chunk: AIMessageChunk
+
+
 TRIPS: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda message: message,
     "conversion": message_chunk_to_message,
@@ -93,6 +98,7 @@ TRIPS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
     "model_copy": lambda message: message.model_copy(),
+    "field of a model, twice": lambda message: _Event(chunk=_Event(chunk=message).chunk).chunk,
     "langgraph": _serde,
     "to dict": lambda message: messages_from_dict(messages_to_dict([message]))[0],
 }
@@ -234,6 +240,9 @@ def test_one_broken_call_does_not_take_a_sound_one_along() -> None:
     assert [call["id"] for call in message.invalid_tool_calls] == ["toolu_1"]
     assert [block["type"] for block in message.content_blocks] == ["tool_call", "invalid_tool_call"]
     assert message.invalid_tool_calls[0]["args"] == CUT
+    sent = _Event(chunk=_added(chunks(events))).chunk
+    assert message_chunk_to_message(sent) == message
+    assert sent.model_dump(exclude={"type"}) == message.model_dump(exclude={"type"})
 
 
 @pytest.mark.peer_defect(peers="all of them", defect="an invalid call has no error")
