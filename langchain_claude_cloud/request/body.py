@@ -37,6 +37,9 @@ _THINKING_BETAS: Final = (
     ("display", "updates", "thinking-display-updates-2026-08-18"),
     ("block_binding", None, "thinking-binding-controls-2026-08-01"),
 )
+_NO_TOOLS: Final = "The tools that were found are gone."
+"""In place of a result that held references to tools alone."""
+
 _RESERVED: Final = ("messages", "model", "stream")
 """Body fields that model_kwargs may not set: they have arguments of their own."""
 
@@ -99,7 +102,9 @@ def _build(
     if options.model_kwargs:
         _merge_raw_fields(body, options.model_kwargs)
     notices += add_caching(body, options, model)
-    own = [*tools.betas, *_needed_betas(body, options)]
+    blocks = _blocks(body)
+    notices += _forget_missing_tools(body, blocks)
+    own = [*tools.betas, *_needed_betas(body, blocks, options)]
     betas += [beta for beta in own if beta not in options.refused]
     is_odd = check_json(body)
     if options.guard is not None:
@@ -111,8 +116,7 @@ def _build(
             "what JSON cannot hold is replaced: halves of characters (lone surrogates) by U+FFFD, "
             "the arguments of a call with a number such as infinity by their text"
         )
-    # A prompt of plain texts has none.
-    urls = find_urls(body) if _blocks(body) else {}
+    urls = find_urls(body) if blocks else {}  # a prompt of plain texts has none
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, urls)
 
 
@@ -187,7 +191,36 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
         body[name] = {**body[name], **value} if shared else value
 
 
-def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
+def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[str]:
+    """Take references to tools that the request does not have out of earlier results.
+
+    An agent may have other tools now. The API would refuse the conversation for good: "Tool
+    reference 'f' not found in available tools" (400).
+
+    Returns:
+        A notice for each of these tools.
+    """
+    defined = [(block.get("tool") or {}).get("definition") for block in blocks]
+    known = {tool.get("name") for tool in (*(body.get("tools") or ()), *filter(None, defined))}
+    missing: dict[object, None] = {}
+
+    def kept(items: list[JsonObject]) -> list[JsonObject]:
+        names = [item.get("tool_name") for item in items if item["type"] == "tool_reference"]
+        gone = dict.fromkeys(name for name in names if name not in known)
+        missing.update(gone)
+        return [item for item in items if item.get("tool_name") not in gone]
+
+    for block in blocks:
+        content = block.get("content")
+        if block["type"] == "tool_search_tool_result" and isinstance(content, dict):
+            found = content.get("tool_references")
+            block["content"] = {**content, "tool_references": kept(found)} if found else content
+        elif block["type"] == "tool_result" and isinstance(content, list):
+            block["content"] = kept(content) or _NO_TOOLS
+    return [f"a reference to the tool {name!r} is left out: it is gone" for name in missing]
+
+
+def _needed_betas(body: JsonObject, blocks: list[JsonObject], options: RequestOptions) -> list[str]:
     """Return the betas that fields of a body need, but for those of tools."""
     betas = [_CONTEXT_1M] if options.context_1m else []
     management = body.get("context_management")
@@ -202,7 +235,7 @@ def _needed_betas(body: JsonObject, options: RequestOptions) -> list[str]:
         for name, value, beta in _THINKING_BETAS:
             if name in thinking and value in (None, thinking[name]):
                 betas.append(beta)
-    for block in _blocks(body):
+    for block in blocks:
         if block["type"] in TOOL_CHANGES:
             inline = (block.get("tool") or {}).get("type") == "tool_definition"
             betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)

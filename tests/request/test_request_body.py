@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from request_building import MODEL, SCHEMA, Q, build, tool
 from request_models import model_with
 
@@ -122,6 +128,27 @@ class TestBetas:
         )
         change["tool"] = {"type": "tool_definition", "definition": tool()}
         assert build([*Q, SystemMessage([change])]).betas == ("inline-tools-2026-09-15",)
+
+    def test_references_to_tools_that_are_gone(self) -> None:
+        """Taken out of results, also of other messages: the API refuses all of it otherwise."""
+        here, gone = ({"type": "tool_reference", "tool_name": name} for name in ("f", "g"))
+        found = {"type": "tool_search_tool_search_result", "tool_references": [here, gone]}
+        search = {"type": "tool_search_tool_result", "tool_use_id": "s1", "content": found}
+        asked = {"type": "server_tool_use", "id": "s1", "name": "tool_search_tool_bm25"}
+        call = {"name": "look", "args": {}, "id": "t1"}
+        history = [
+            *Q,
+            AIMessage([asked, search]),
+            *Q,
+            AIMessage("", tool_calls=[call]),
+            ToolMessage([gone], tool_call_id="t1"),
+        ]
+        request = build(history, tools=(tool(),))
+        _, searched, _, _, result = request.body["messages"]
+        assert searched["content"][1]["content"]["tool_references"] == [here]
+        assert result["content"][0]["content"] == "The tools that were found are gone."
+        assert "a reference to the tool 'g' is left out: it is gone" in request.notices
+        assert found["tool_references"] == [here, gone]
 
     @pytest.mark.parametrize(
         ("signature", "beta"), [(None, "compact-2026-01-12"), ("s", "compact-2026-09-04")]

@@ -46,6 +46,10 @@ FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthChec
 ANOTHER_FORM: Final = {"text as a string or as a block"}
 
 
+TOOL = {"name": "f", "input_schema": {"type": "object"}}
+"""What the references in results name."""
+
+
 def refused_by_the_api(body: Json, name: str = "claude-sonnet-4-5", cloud: Any = "vertex") -> str:
     """Return why the emulator's validation would refuse a body; nothing if it takes it."""
     rules = rules_for(name)
@@ -77,7 +81,7 @@ def _history(turns: list[Json], way: str) -> list[BaseMessage]:
 @given(turns=api_histories())
 def test_a_conversation_comes_out_as_it_was(way: str, turns: list[Json]) -> None:
     """Answers as the package hands them out, in each form; the rest as people write it."""
-    assert not refused_by_the_api({"messages": turns})
+    assert not refused_by_the_api({"messages": turns, "tools": [TOOL]})
     _compare(_history(turns, way), turns)
 
 

@@ -198,6 +198,15 @@ BOTH_REFUSE = {
         talk("Hi", [RESULT]),
         "`tool_result` blocks can only be in `user` messages",
     ),
+    "reference to a tool that is gone": (
+        talk(
+            "Hi",
+            [CALL],
+            [{**RESULT, "content": [{"type": "tool_reference", "tool_name": "look"}]}],
+            tools=[WEATHER],
+        ),
+        "Tool reference 'look' not found in available tools",
+    ),
     "nested result block": (
         talk("Hi", [CALL], [{**RESULT, "content": [{"type": "image_url", "image_url": {}}]}]),
         "messages.2.content.0.tool_result.content.0: Input tag 'image_url'",
@@ -490,6 +499,12 @@ def test_both_clouds_take(client: Client, name: str) -> None:
 
 
 VERTEX_REFUSES = {
+    "deferred tools alone": (
+        ask("Hi", tools=[tool(defer_loading=True)]),
+        {},
+        400,
+        "All tools have defer_loading set. At least one tool must be non-deferred.",
+    ),
     "legacy beta": (
         ask("Hi"),
         {"headers": {"anthropic-beta": "fine-grained-tool-streaming-2025-05-14"}},

@@ -19,6 +19,7 @@ from langchain_claude_cloud.testing.validation.fields import (
     mapping,
     nullable,
     obj,
+    one_of,
     string,
     tagged,
     tagged_as,
@@ -42,19 +43,23 @@ def _identifier(path: str, value: object) -> None:
         raise invalid(path, "String should match pattern '^[a-zA-Z0-9_-]+$'")
 
 
+_CODE = {"tool_id": Field(string, required=True)}
+_CALLER = {"direct": {}, "code_execution_20250825": _CODE, "code_execution_20260120": _CODE}
+_CALLED = {"caller": Field(nullable(tagged_as(_CALLER)))}
 _RESULT = {
     "tool_use_id": Field(_identifier, required=True),
     "content": Field(anything, required=True),
-    "caller": Field(nullable(mapping)),
+    **_CALLED,
     **_CACHE,
 }
 _CALL = {
     "id": Field(_identifier, required=True),
     "name": Field(tool_name, required=True),
     "input": Field(mapping, required=True),
-    "caller": Field(nullable(mapping)),
+    **_CALLED,
     **_CACHE,
 }
+_TRANSFORMATIONS = {"oversized_image": Field(one_of("downsize", "error"))}
 _COUNT = Field(at_least(0), required=True)
 _TITLE = Field(nullable(string), required=True)
 _TEXT = Field(string, required=True)
@@ -93,7 +98,7 @@ BLOCKS: Mapping[str, Mapping[str, Field]] = {
     },
     "image": {
         "source": Field(check_image_source, required=True),
-        "transformations": Field(nullable(mapping)),
+        "transformations": Field(nullable(obj(_TRANSFORMATIONS))),
         **_CACHE,
     },
     "document": {

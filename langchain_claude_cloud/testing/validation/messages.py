@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.call import Call
@@ -70,6 +70,7 @@ def check_messages(call: Call) -> None:
     if turns and turns[0].role != "user" and not _is_compaction(turns[0].blocks[:1]):
         raise invalid("messages", 'first message must use the "user" role')
     _check_tools(turns)
+    _check_references(call, checked)
     _check_thinking_blocks(call, turns)
     _check_binding(call, messages)
     _check_compaction(turns)
@@ -195,6 +196,27 @@ def _check_tools(turns: list[Turn]) -> None:
         _check_answered(turn, calls, following)
         if turn.role == "user":
             _check_expected(turn, turns[index - 1] if index else None)
+
+
+def _check_references(call: Call, messages: list[JsonObject]) -> None:
+    """Refuse references to tools that the request does not have."""
+    known = {tool.get("name") for tool in call.body.get("tools") or ()}
+    contents = (message["content"] for message in messages)
+    for block in chain.from_iterable(each for each in contents if isinstance(each, list)):
+        for name in _referenced(block):
+            if name not in known:
+                raise Refusal(400, f"Tool reference '{name}' not found in available tools")
+
+
+def _referenced(block: JsonObject) -> Iterable[object]:
+    content = block.get("content")
+    if block["type"] == "tool_search_tool_result":
+        content = content.get("tool_references") if isinstance(content, dict) else ()
+    if block["type"] in TOOL_CHANGES and block["tool"]["type"] == "tool_reference":
+        yield block["tool"]["name"]
+    for each in content if isinstance(content, list) else ():
+        if isinstance(each, dict) and each.get("type") == "tool_reference":
+            yield each.get("tool_name")
 
 
 def _check_answered(turn: Turn, calls: list[str], following: Turn | None) -> None:

@@ -153,6 +153,10 @@ def check_tools(call: Call) -> None:
         names.append(_check_tool(call, f"tools.{index}", mapping(f"tools.{index}", tool)))
     if len(set(names)) < len(names):
         raise invalid("tools", "Tool names must be unique.")
+    if tools and all(mapping("tools", tool).get("defer_loading") for tool in tools):
+        raise Refusal(
+            400, "All tools have defer_loading set. At least one tool must be non-deferred."
+        )
     strict = [tool for tool in tools if isinstance(tool, dict) and tool.get("strict")]
     if len(strict) > _MAX_STRICT:
         raise Refusal(400, f"Too many strict tools: {len(strict)} > {_MAX_STRICT}")
