@@ -160,9 +160,11 @@ class BedrockPlatform(Platform):
         return source
 
     def _find_region(self, source: AwsSource) -> str:
-        found = str(source.setting("region") or self._arn_region)
+        # botocore reads AWS_DEFAULT_REGION alone, and AWS_REGION may have been set meanwhile.
+        found = self._config.effective_region() or source.setting("region") or self._arn_region
         if not found:
             raise _no_region()
+        found = str(found)
         check_text("Bedrock", "region", found, _CONFIGURED)  # credentials would go to another host
         return found
 
@@ -252,7 +254,7 @@ class BedrockPlatform(Platform):
         signed = {
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in request.headers.items()
-            if name.lower() == "content-type" or name.lower().startswith("x-amz")
+            if name.lower() in ("content-type", "host") or name.lower().startswith("x-amz")
         }
         to_sign = AWSRequest(
             method=request.method, url=request.url, headers=signed, data=request.content

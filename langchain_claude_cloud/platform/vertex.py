@@ -145,9 +145,10 @@ class VertexPlatform(Platform):
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
     def _own_project(self) -> str:
-        """Return the credentials' own project. What the user gave has been checked already."""
+        """Return the project that was set since, or the credentials' own."""
         source = self._credentials
-        project = source.project if isinstance(source, GoogleSource) else None
+        own = source.project if isinstance(source, GoogleSource) else None
+        project = self._config.effective_project() or own
         if project is None:
             raise self.error(
                 ConfigurationError,

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import (
@@ -35,6 +36,7 @@ from langchain_claude_cloud.platform.bedrock import (
     default_base_url,
 )
 from langchain_claude_cloud.routing.routes import Route
+from langchain_claude_cloud.testing import CloudEmulator
 
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 REQUEST = OutgoingRequest(
@@ -502,6 +504,16 @@ def test_explicit_keys_sign() -> None:
     assert made.refresh(signed) is False
 
 
+def test_the_users_own_host_is_signed() -> None:
+    """Behind a forwarded port, AWS compares the signature with the host that it is called by."""
+    headers = {"host": "bedrock-runtime.us-east-1.amazonaws.com"}
+    with CloudEmulator() as emulator:
+        model = ChatClaudeCloud(
+            model="claude-sonnet-4-6", platform=emulator.bedrock(), default_headers=headers
+        )
+        assert model.invoke("Hi").content
+
+
 @pytest.mark.parametrize("given_part", ["access_key_id", "secret_access_key", "session_token"])
 def test_half_a_key_pair_is_refused(given_part: str) -> None:
     """Both parts, or neither."""
@@ -564,11 +576,17 @@ def test_a_first_call_that_failed_reads_the_environment_again(
     assert "Credential=AKIAWORK/" in made.sign(REQUEST)["authorization"]
 
 
-def test_no_region_names_the_variable() -> None:
-    """There is no silent us-east-1."""
-    for settings in (KEYS, {"api_key": SecretStr("k")}, {}):
-        with pytest.raises(ConfigurationError, match="AWS_REGION"):
-            make(**settings).prepare()
+@pytest.mark.parametrize("settings", [KEYS, {"api_key": SecretStr("k")}])
+def test_no_region_names_the_variable(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no silent us-east-1; whoever then sets the variable need not make a new model."""
+    made = make(**settings)
+    with pytest.raises(ConfigurationError, match="AWS_REGION"):
+        made.prepare()
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    made.prepare()
+    assert made.region == "eu-north-1"
 
 
 @pytest.mark.usefixtures("profile")

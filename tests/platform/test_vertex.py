@@ -311,13 +311,16 @@ def test_an_explicit_project_wins_over_the_credentials(endpoint: Server) -> None
     assert "/projects/named/" in made.endpoint("m", "invoke")
 
 
-def test_no_project_names_the_variables() -> None:
-    """Before and after preparing: what to set."""
+def test_no_project_names_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after preparing: what to set, for which no new model is needed."""
     made = make(access_token=SecretStr("t"))
     with pytest.raises(ConfigurationError, match="GOOGLE_CLOUD_PROJECT"):
         made.prepare()
     with pytest.raises(ConfigurationError, match="ANTHROPIC_VERTEX_PROJECT_ID"):
         made.endpoint("m", "invoke")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "set-later")
+    made.prepare()
+    assert "/projects/set-later/" in made.endpoint("m", "invoke")
 
 
 def test_a_malformed_project_of_the_credentials_is_refused_every_time(endpoint: Server) -> None:
