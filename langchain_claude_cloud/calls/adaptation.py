@@ -332,7 +332,8 @@ RULES: Final = (
             _field(
                 r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
             ).pattern
-            + r"|structured outputs? (?:is|are) not (?:yet )?supported"
+            + r"|malformed input request: #/output_config: extraneous key \[format\]"
+            r"|structured outputs? (?:is|are) not (?:yet )?supported"
             r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs"
         ),
         lambda call: call.sent.output_format is not None,

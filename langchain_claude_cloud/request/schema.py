@@ -28,6 +28,7 @@ _STRING_FORMATS: Final = (
 )
 _KNOWN_VALUES: Final = {"array": ("minItems", (0, 1)), "string": ("format", _STRING_FORMATS)}
 _TEXTS: Final = ("description", "title")
+_OF_OBJECTS: Final = frozenset({"$ref", "properties"})
 _OBJECT_KEYWORDS: Final = ("additionalProperties", "properties", "required", "type")
 
 
@@ -54,12 +55,10 @@ def transform_schema(schema: JsonObject) -> JsonObject:
     wire |= literals
     for key, parts in list(unions.items())[:1]:
         wire["allOf" if key == "allOf" else "anyOf"] = list(map(_part, parts))
-    if kind and not literals and not unions:
-        wire["type"] = kind
     texts = {key: rest.pop(key, None) for key in _TEXTS}
     wire |= {key: text for key, text in texts.items() if text is not None}
-    if not literals:
-        wire |= _take_kept(kind, rest)
+    if kind and not literals and not unions:
+        wire |= {"type": kind, **_take_kept(kind, rest)}
     if rest:
         _describe(rest, wire)
     return wire
@@ -142,16 +141,19 @@ def is_object(schema: JsonObject) -> bool:
 
 
 def has_open_object(schema: object) -> bool:
-    """Whether a schema has a map somewhere: an object whose keys it does not name.
+    """Whether a schema has a map somewhere: an object whose keys it does not all name itself.
 
-    Structured outputs close every object, so that a map is always empty there; a tool's
-    arguments may have any keys.
+    Structured outputs close every object, so that a map is always empty there, and an object that
+    has to match several schemas lacks what the others name; a tool's arguments may have any keys.
     """
     return any(map(_is_map, every_schema(schema)))
 
 
 def _is_map(schema: JsonObject) -> bool:
-    kind = schema.get("type")
+    kind, named = schema.get("type"), schema.get("properties")
+    parts = [part for key in _UNIONS for part in schema.get(key, ()) if _OF_OBJECTS & part.keys()]
+    if parts:
+        return any("$ref" in part for part in parts) if named else len(schema.get("allOf", ())) > 1
     if "object" not in (kind if isinstance(kind, list) else [kind]):
         return False
     others = schema.get("additionalProperties")
@@ -159,7 +161,7 @@ def _is_map(schema: JsonObject) -> bool:
         return True
     if others is False:
         return False
-    named, required = schema.get("properties"), schema.get("required")
+    required = schema.get("required")
     return named is None or (
         isinstance(named, dict) and isinstance(required, list) and not set(required) <= set(named)
     )
@@ -177,10 +179,10 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
     """
     if has_open_object(schema):
         raise InvalidInputError(
-            f"{owner} has an object whose keys the schema does not name (a dict), and the API "
-            "closes every object of structured outputs and strict tools: it would always be "
-            'empty. Use method="function_calling" (an agent: ToolStrategy) or a tool without '
-            "`strict`; or a list of objects with a key and a value."
+            f"{owner} has an object whose keys the schema does not name (a dict) or takes from "
+            "several others (allOf), and the API closes every object of structured outputs and "
+            'strict tools: it would always be empty. Use method="function_calling" (an agent: '
+            "ToolStrategy) or a tool without `strict`; or a list of objects with a key and a value."
         )
 
 

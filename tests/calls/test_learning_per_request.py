@@ -123,6 +123,26 @@ def test_each_wording_of_refused_caching_is_learned(words: str) -> None:
     assert "automatic_caching" in adaptation.settle("here", model).refused
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "output_config.format: Extra inputs are not permitted",
+        "Malformed input request: #: extraneous key [output_config] is not permitted, please try",
+        "Malformed input request: #/output_config: extraneous key [format] is not permitted",
+    ],
+)
+def test_each_wording_of_a_refused_format_is_learned(words: str) -> None:
+    """The API's, and that of Bedrock's own validation."""
+    asked = {"type": "json_schema", "schema": {"type": "object", "properties": {"a": {}}}}
+    model = resolve("claude-sonnet-5-5", "bedrock", region="us-east-1")
+    adaptation = Adaptation(RequestOptions(output_format=asked))
+    adaptation.settle("here", model)
+    assert adaptation.react(refusal(words)) is None
+    assert adaptation.settle("here", model).output_format is None
+    assert "output_config.format" in adaptation.known
+
+
 def test_each_refusal_is_of_one_request() -> None:
     """What fails before the next request is sent tells nothing of what was sent."""
     adaptation = Adaptation(RequestOptions(tools=convert_tools([TOOL])))

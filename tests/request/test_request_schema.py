@@ -101,6 +101,8 @@ def test_models_that_refer_to_themselves_keep_their_references() -> None:
         ({"type": ["string", "null"], "maxLength": 3, "title": "T"}, {
             "title": "T",
             "anyOf": [{"type": "string", "description": "{maxLength: 3}"}, {"type": "null"}]}),
+        ({"type": "object", "oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, {
+            "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}),
         ({"$ref": "#/definitions/A", "definitions": {"A": {"type": "object"}}}, {
             "$ref": "#/definitions/A",
             "definitions": {"A": {"type": "object", "properties": {}, "additionalProperties": False}}}),
@@ -129,6 +131,13 @@ def test_schemas_that_the_vendors_client_refuses(schema: Any, expected: Any) -> 
         ({"type": "object", "additionalProperties": False}, False),
         ({"type": ["object", "null"]}, True),
         ({"type": ["string", "null"]}, False),
+        ({"type": "object", "oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, False),
+        ({"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}, True),
+        ({"allOf": [{"$ref": "#/$defs/A"}], "default": None}, False),
+        ({"allOf": [{"type": "string"}, {"minLength": 3}]}, False),
+        ({"allOf": [{"$ref": "#/$defs/A"}, {"properties": {"b": {}}}]}, True),
+        ({"type": "object", "properties": {"b": {}}, "allOf": [{"$ref": "#/$defs/A"}]}, True),
+        ({"properties": {"b": {}}, "allOf": [{"properties": {"a": {}}}]}, False),
     ],
 )
 def test_a_map_is_found_wherever_it_is(schema: Any, is_open: Any) -> None:
