@@ -91,9 +91,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         """Derive the calls from fragments and parsed calls; core would repair them here."""
         calls: dict[int, ParsedToolCall] = dict(self.parsed_calls)
         is_last = self.chunk_position == "last"
+        known = {call["id"] for call in calls.values()}
         for number, fragment in enumerate(self.tool_call_chunks):
             index = fragment.get("index")
             position = index if isinstance(index, int) else _NO_POSITION + number
+            if index is None and fragment["id"] in known:
+                continue  # core made it of the parsed call, where the chunk was a model's field
             if position not in calls and is_last:
                 calls[position] = unfinished_call(fragment)
             elif position not in calls and fragment["name"]:

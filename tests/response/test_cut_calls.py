@@ -245,6 +245,24 @@ def test_one_broken_call_does_not_take_a_sound_one_along() -> None:
     assert sent.model_dump(exclude={"type"}) == message.model_dump(exclude={"type"})
 
 
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_chunks_that_were_fields_of_models_merge_as_others(version: str) -> None:
+    """A server that sends each chunk as a model of its own may add them up, too."""
+    events = [
+        start(),
+        *tool(0, WHOLE),
+        *tool(1, ""),
+        *text(2, "Hi"),
+        *tool(3, CUT),
+        *finish("max_tokens"),
+    ]
+    sent = [_Event(chunk=part).chunk for part in chunks(events, version)]
+    for full in (_added(sent), sent[0] + sent[1:]):
+        assert message_chunk_to_message(full) == message_chunk_to_message(
+            _added(chunks(events, version))
+        )
+
+
 @pytest.mark.peer_defect(peers="all of them", defect="an invalid call has no error")
 def test_the_error_says_where_malformed_arguments_broke() -> None:
     """The reason names the character, so that a model or a person can find it."""
