@@ -179,7 +179,11 @@ class _ConversationBuilder:
                 "not a conversation, and empty AIMessages are left out)."
             )
         if turns[0].role != "user" and turns[0].content[0]["type"] != COMPACTION:
-            turns.insert(0, self._opening())
+            self.notices.append(
+                "the conversation starts with an AIMessage; a user turn with the text "
+                f"{_OPENING!r} is added before it, since the API requires one"
+            )
+            turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
         if turns[-1].role == "assistant":
             self._check_prefill(turns[-1])
         if self.waiting is not None:
@@ -290,14 +294,6 @@ class _ConversationBuilder:
                     "turn, on a model that takes system messages there."
                 )
         self.prompt.extend(turn)
-
-    def _opening(self) -> Turn:
-        """Return the user's turn that goes before what else a conversation starts with."""
-        self.notices.append(
-            "the conversation starts with an AIMessage; a user turn with the text "
-            f"{_OPENING!r} is added before it, since the API requires one"
-        )
-        return Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True)
 
     def _check_prefill(self, last: Turn) -> None:
         """Refuse a conversation that ends with the assistant, if the model does not go on there.

@@ -92,20 +92,14 @@ def _result(call_id: object, content: object) -> JsonObject:
 
 def _from_converse(block: JsonObject) -> JsonObject | None:
     """Return a block of Converse's in a form that `blocks` knows; None if it is anything else."""
-    if _OF_CONVERSE.keys().isdisjoint(block):
-        return None
-    for key, kind in _OF_CONVERSE.items():
-        if isinstance(block.get(key), dict) and _is_form(block, key, kind):
-            found = _translated(key, block[key])
+    for key in _OF_CONVERSE.keys() & block.keys():
+        kind, held = block.get("type"), block[key]
+        is_alone = kind is None and block.keys() <= {key, "type", *_BESIDE}
+        if isinstance(held, dict) and (is_alone or kind in (key, _OF_CONVERSE[key])):
+            found = _translated(key, held)
             if found is not None:
                 return found | {name: block[name] for name in ("cache_control",) if name in block}
     return None
-
-
-def _is_form(block: JsonObject, key: str, kind: str) -> bool:
-    if block.get("type") is None:
-        return block.keys() <= {key, "type", *_BESIDE}
-    return block["type"] in (key, kind)
 
 
 def _translated(key: str, held: JsonObject) -> JsonObject | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -141,12 +142,11 @@ def _dumped(value: object) -> JsonObject:
 
 def describe(block: JsonObject) -> str:
     """Return what a block is, for somebody who cannot see it."""
-    held = block.get("resource") if isinstance(block.get("resource"), dict) else block
-    found = {**block, **(held or {})}
-    source = found.get("source") if isinstance(found.get("source"), dict) else {}
+    held = (block.get(key) for key in ("resource", "source"))
+    found = ChainMap(block, *(each for each in held if isinstance(each, dict)))
     kind = str(found.get("type") or "block").replace("_", " ")
     name = next((found[key] for key in ("name", "title", "filename") if found.get(key)), None)
-    address = found.get("uri") or found.get("url") or (source or {}).get("url")
+    address = found.get("uri") or found.get("url")
     media_type = found.get("mime_type") or found.get("mimeType")
     parts = [
         f"{kind} {name!r}" if name else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}",
