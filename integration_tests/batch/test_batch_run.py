@@ -31,7 +31,11 @@ from pydantic import BaseModel
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.batch import InputRowError, RunReport, arun, run
-from langchain_claude_cloud.errors import ConfigurationError, PermissionDeniedError
+from langchain_claude_cloud.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    PermissionDeniedError,
+)
 from langchain_claude_cloud.testing import CloudEmulator
 
 PROMPTS = int(os.environ.get("BATCH_PROMPTS", "300"))
@@ -308,6 +312,28 @@ def test_a_duplicate_id_names_both_rows(llm: ChatClaudeCloud, tmp_path: Path, ag
     assert caught.value.row == 5
     assert caught.value.report is not None
     assert caught.value.report.answered == expected
+
+
+def test_inputs_that_fail_lose_no_answer(llm: ChatClaudeCloud, tmp_path: Path) -> None:
+    """What was under way is written, as it is paid."""
+
+    def failing() -> Iterator[dict[str, Any]]:
+        yield from rows(4)
+        raise OSError("The database is gone.")
+
+    with pytest.raises(OSError, match="database is gone"):
+        quiet(llm, failing(), tmp_path / "out.jsonl")
+    assert len(records(tmp_path / "out.jsonl")) == 4
+
+
+def test_an_output_that_cannot_be_opened_leaves_no_lock(
+    llm: ChatClaudeCloud, tmp_path: Path
+) -> None:
+    """Such as a folder of that name."""
+    (tmp_path / "out.sqlite").mkdir()
+    with pytest.raises(InvalidInputError, match="Name another output"):
+        quiet(llm, ["Hi"], tmp_path / "out.sqlite")
+    assert [each.name for each in tmp_path.iterdir()] == ["out.sqlite"]
 
 
 FILES = {

@@ -211,9 +211,9 @@ class SqliteOutput:
     def __init__(self, path: Path) -> None:
         self._resources = ExitStack()
         self._resources.enter_context(alone(path))
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._resources.callback(self._database.close)
         try:
+            self._database = sqlite3.connect(path, isolation_level=None)
+            self._resources.callback(self._database.close)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._create_table()

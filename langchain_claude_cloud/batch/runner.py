@@ -228,7 +228,7 @@ class Run:
         try:
             await self._begin_all(ids)
             await self._finish()
-        except InputRowError:
+        except Exception:  # an input cannot be used, or the iterable of the inputs failed
             await self._finish()
             raise
         finally:
