@@ -202,13 +202,13 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
     """
     defined = [(block.get("tool") or {}).get("definition") for block in blocks]
     known = {tool.get("name") for tool in (*(body.get("tools") or ()), *filter(None, defined))}
-    missing: dict[object, None] = {}
+    missing: list[object] = []
 
     def kept(items: list[JsonObject]) -> list[JsonObject]:
-        names = [item.get("tool_name") for item in items if item["type"] == "tool_reference"]
-        gone = dict.fromkeys(name for name in names if name not in known)
-        missing.update(gone)
-        return [item for item in items if item.get("tool_name") not in gone]
+        references = [item for item in items if item["type"] == "tool_reference"]
+        gone = [item for item in references if item.get("tool_name") not in known]
+        missing.extend(item.get("tool_name") for item in gone)
+        return [item for item in items if item not in gone]
 
     for block in blocks:
         content = block.get("content")
@@ -217,7 +217,10 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
             block["content"] = {**content, "tool_references": kept(found)} if found else content
         elif block["type"] == "tool_result" and isinstance(content, list):
             block["content"] = kept(content) or _NO_TOOLS
-    return [f"a reference to the tool {name!r} is left out: it is gone" for name in missing]
+    return [
+        f"a reference to the tool {name!r} is left out: it is gone"
+        for name in dict.fromkeys(missing)
+    ]
 
 
 def _needed_betas(body: JsonObject, blocks: list[JsonObject], options: RequestOptions) -> list[str]:

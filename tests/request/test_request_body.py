@@ -149,6 +149,9 @@ class TestBetas:
         assert result["content"][0]["content"] == "The tools that were found are gone."
         assert "a reference to the tool 'g' is left out: it is gone" in request.notices
         assert found["tool_references"] == [here, gone]
+        history[-1] = ToolMessage(["x", {"type": "tool_reference"}], tool_call_id="t1")
+        result = build(history, tools=(tool(),)).body["messages"][-1]["content"][0]
+        assert result["content"] == [{"type": "text", "text": "x"}]
 
     @pytest.mark.parametrize(
         ("signature", "beta"), [(None, "compact-2026-01-12"), ("s", "compact-2026-09-04")]
