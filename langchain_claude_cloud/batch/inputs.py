@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import PromptValue
 
-from langchain_claude_cloud.batch.identifiers import hash_of
+from langchain_claude_cloud.batch.identifiers import Identifiers, hash_of
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.extras import MissingExtraError
 
@@ -111,6 +111,16 @@ class InputReader:
         for number, row in self._rows():
             value = self._value(number, row)
             yield Input(number, self._identify(number, row, value), value)
+
+    def check_id(self, one: Input, ids: Identifiers) -> None:
+        """Note the id of an input.
+
+        Raises:
+            InputRowError: An earlier one has it.
+        """
+        earlier = ids.add(one.id, one.row)
+        if earlier is not None:
+            raise self.error(one.row, f"its id {one.id!r} is that of {self.where(earlier)}, too.")
 
     def error(self, row: int, problem: str) -> InputRowError:
         """Return the error for a row."""

@@ -65,9 +65,7 @@ class _Lines:
             self.close(report)
 
     def close(self, report: RunReport) -> None:
-        left = report.seconds_left
-        rest = f", {_duration(left)} left" if left else ""
-        sys.stderr.write(f"{report}{rest}\n")
+        sys.stderr.write(f"{_told(report)}\n")
         sys.stderr.flush()
 
 
@@ -99,18 +97,23 @@ class _Bar:
         self._progress.stop()
 
     def _show(self, report: RunReport) -> None:
-        left = report.seconds_left
-        rest = f", {_duration(left)} left" if left else ""
         self._progress.update(
             self._task,
             total=report.total,
             completed=report.finished + report.skipped,
-            description=f"{report}{rest}",
+            description=_told(report),
             refresh=True,
         )
 
 
-def _duration(seconds: float) -> str:
+def _told(report: RunReport) -> str:
+    left = report.seconds_left
+    return f"{report}, {duration(left)} left" if left else str(report)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in days, hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    days, hours = divmod(hours, 24)
+    return (f"{days} d " if days else "") + f"{hours}:{minutes:02}:{rest:02}"

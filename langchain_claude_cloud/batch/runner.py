@@ -267,19 +267,12 @@ class Run:
             return
         total = 0
         for one in self._inputs:
-            self._check(one, ids)
+            self._inputs.check_id(one, ids)
             total += 1
             await self._let_others_run(total)
             if self._stopped.is_set():
                 return
         self._total = total
-
-    def _check(self, one: Input, ids: Identifiers) -> None:
-        earlier = ids.add(one.id, one.row)
-        if earlier is not None:
-            raise self._inputs.error(
-                one.row, f"its id {one.id!r} is that of {self._inputs.where(earlier)}, too."
-            )
 
     async def _begin_all(self, ids: Identifiers) -> None:
         """Begin one input after another, each when there is room for it."""
@@ -289,7 +282,7 @@ class Run:
             if self._stopped.is_set():
                 return
             if self._total is None:
-                self._check(one, ids)
+                self._inputs.check_id(one, ids)
             if ids.is_finished(one.id):
                 self._skipped += 1
                 self._changed_inputs += ids.is_changed(one.id, one.hash())

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from langchain_claude_cloud.batch.estimate import BATCH_PRICE, Estimate, Prices
+from langchain_claude_cloud.batch.progress import duration
 from langchain_claude_cloud.cli.common import CLOUD_NAMES, CommandError
 from langchain_claude_cloud.cost import format_dollars
 from langchain_claude_cloud.request.token_estimation import ESTIMATE_ERROR
@@ -48,7 +49,8 @@ def show_estimate(console: Console, found: Estimate, answer_tokens: float) -> No
     for name in ("", "now (batch run)", "batch jobs (batch submit)"):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("dollars", _dollars(found.live_dollars), _dollars(found.batch_dollars))
-    table.add_row("time", _duration(found.live_seconds), "mostly within a day, not promised")
+    time = "unknown" if found.live_seconds is None else duration(found.live_seconds)
+    table.add_row("time", time, "mostly within a day, not promised")
     jobs = f"at least {found.fewest} inputs needed" if found.jobs is None else f"{found.jobs:,}"
     table.add_row("jobs", "-", jobs)
     console.print(table)
@@ -67,12 +69,3 @@ def show_estimate(console: Console, found: Estimate, answer_tokens: float) -> No
 
 def _dollars(amount: Decimal | None) -> str:
     return "unknown: give --prices" if amount is None else format_dollars(amount, 2)
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return (f"{days} d " if days else "") + f"{hours}:{minutes:02}:{rest:02}"

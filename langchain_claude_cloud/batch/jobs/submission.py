@@ -250,11 +250,7 @@ def _checked(reader: InputReader, ids: Identifiers) -> Iterator[Input]:
         InputRowError: Two have one id.
     """
     for one in reader:
-        earlier = ids.add(one.id, one.row)
-        if earlier is not None:
-            raise reader.error(
-                one.row, f"its id {one.id!r} is that of {reader.where(earlier)}, too."
-            )
+        reader.check_id(one, ids)
         yield one
 
 
