@@ -101,6 +101,12 @@ def test_records_that_only_look_like_content_are_text(record: Any) -> None:
     assert not notices
 
 
+def test_the_media_type_may_be_written_as_javascript_does() -> None:
+    """A chat page sends it so."""
+    with pytest.raises(InvalidInputError, match="A file of type application/msword"):
+        sent([{"type": "file", "mimeType": "application/msword", "data": "0M8R4AA="}])
+
+
 def test_native_text_is_plain_text() -> None:
     """The API takes no other type."""
     for source in (

@@ -45,6 +45,9 @@ _DOCUMENTS: Final = ("document", "file", "input_file", "media", "text-plain")
 _CHECKED_SOURCES: Final = ("base64", "file", "url")
 _DATA_KEYS: Final = ("base64", "data", "file_data")
 _URL_KEYS: Final = ("url", "file_url", "file_uri", "image_url")
+_MEDIA_TYPE_KEYS: Final = ("mime_type", "media_type", "mimeType")
+"""The last is that of LangChain for JavaScript, and of MCP."""
+
 _HOLDERS: Final = ("file", "image_url")
 _TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block of OpenAI's which does not say it."""
@@ -235,7 +238,7 @@ def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
 
 def _source(held: JsonObject, *, image: bool) -> JsonObject:
     """Return the source for what a block holds, or Anthropic's own source, of any form."""
-    media_type = held.get("mime_type", held.get("media_type"))
+    media_type = next((held[key] for key in _MEDIA_TYPE_KEYS if held.get(key)), None)
     data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
     url = next((held[key] for key in _URL_KEYS if held.get(key)), None)
     text = held.get("text")

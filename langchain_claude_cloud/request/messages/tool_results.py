@@ -115,8 +115,7 @@ def _as_block(block: JsonObject) -> JsonObject:
     if kind == "resource" and isinstance(held, dict):
         if isinstance(held.get("text"), str):
             return {"type": "text", "text": held["text"]}
-        media_type = held.get("mimeType") or held.get("mime_type")
-        return {"type": "file", "base64": held.get("blob"), "mime_type": media_type}
+        return {**held, "type": "file", "base64": held.get("blob")}
     return block
 
 
