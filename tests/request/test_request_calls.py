@@ -238,6 +238,15 @@ class TestInvalidCalls:
         assert assistant == {"role": "assistant", "content": "hi"}
 
 
+def test_an_answer_that_a_history_holds_twice_makes_its_calls_once() -> None:
+    """Its results, which may be there twice too, answer them."""
+    answer = AIMessage("", tool_calls=[call("a"), call("b")])
+    results = [ToolMessage("r", tool_call_id=each) for each in ("a", "b", "a")]
+    messages = convert(HumanMessage("q"), answer, answer.model_copy(), *results).messages
+    assert [block["id"] for block in messages[1]["content"]] == ["a", "b"]
+    assert [block["tool_use_id"] for block in messages[2]["content"]] == ["a", "b"]
+
+
 def test_duplicate_results_are_sent_once() -> None:
     """LangChain adds a second one when it patches a history; the first counts."""
     conversation = convert(

@@ -101,6 +101,12 @@ def test_records_that_only_look_like_content_are_text(record: Any) -> None:
     assert not notices
 
 
+def test_a_native_result_beside_other_blocks_is_kept() -> None:
+    """Alone it would stand for itself."""
+    content, _ = result_of([{"type": "tool_result", "content": "a"}, {"type": "text", "text": "b"}])
+    assert [part["text"] for part in content] == ['"a"', "b"]
+
+
 def test_the_media_type_may_be_written_as_javascript_does() -> None:
     """A chat page sends it so."""
     with pytest.raises(InvalidInputError, match="A file of type application/msword"):

@@ -107,6 +107,8 @@ def _as_block(block: JsonObject) -> JsonObject:
     kind = block.get("type")
     if kind == "json" or (kind is None and block.keys() == {"json"}):
         return _dumped(block.get("json"))
+    if kind == "tool_result":
+        return _dumped(block.get("content"))
     if _is_record(block, kind):
         return _dumped(block)
     if kind == "resource_link":

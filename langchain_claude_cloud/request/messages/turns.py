@@ -192,11 +192,18 @@ def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: lis
 def _answer_calls(
     calling: Turn, results: dict[str, JsonObject], used: set[str]
 ) -> list[JsonObject]:
-    """Take its result for each call; leave out calls that need none, and make what is missing."""
+    """Take its result for each call; leave out calls that need none, and make what is missing.
+
+    A call that comes twice is in an answer that a history holds twice.
+    """
     missing: list[JsonObject] = []
     kept: list[JsonObject] = []
+    seen: set[str] = set()
     for block in calling.content:
         if block["type"] == "tool_use":
+            if block["id"] in seen:
+                continue
+            seen.add(block["id"])
             result = results.pop(block["id"], None)
             if result is None and calling.unanswered.get(block["id"], "") is None:
                 continue
