@@ -14,14 +14,14 @@ from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
-from langchain_claude_cloud.request.schema_references import resolve_root
+from langchain_claude_cloud.request.schema_references import resolve_root, with_definitions
 
 _UNIONS: Final = {
     "anyOf": "at least one of these must hold",
     "oneOf": "exactly one of these must hold",
 }
 _CONSEQUENCES: Final = {"then": "if", "else": "unless"}
-_ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "if", "then", "else", "type")
+_ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "discriminator", "if", "then", "else", "type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
         given = {}
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
-    wire, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
-    definitions = wire.pop("$defs", {})
+    wire, definitions, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
     merged = _Reader(definitions).read(wire)
     root = merged.schema
     kind = root.get("type", "object")
@@ -75,8 +74,7 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
     schema["properties"] = merged.properties
     if merged.required:
         schema["required"] = list(merged.required)
-    if definitions:
-        schema["$defs"] = definitions
+    schema = with_definitions(schema, definitions)
     rules = " ".join(f"{rule[0].upper()}{rule[1:]}." for rule in merged.rules)
     lost = dict.fromkeys(f"{note}: any value is allowed there" for note in notes)
     return InputSchema(schema, rules, tuple(lost))

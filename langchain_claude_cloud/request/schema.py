@@ -18,6 +18,7 @@ from langchain_claude_cloud.request.schema_references import (
     every_schema,
     find_loop,
     resolve_root,
+    with_definitions,
 )
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
@@ -200,15 +201,15 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
     try:
-        wire, notes = rewrite_schema(schema, "the schema", keep_titles=keep_titles)
+        wire, definitions, notes = rewrite_schema(schema, "the schema", keep_titles=keep_titles)
     except UnfitSchemaError as error:
-        wire, notes = {}, [str(error)]
+        wire, definitions, notes = {}, {}, [str(error)]
     if notes:
         raise InvalidInputError(
             f"the schema of the answer cannot be used: {notes[0]}. Give a pydantic class, a "
             "TypedDict or a dict that is a JSON schema."
         )
-    return resolve_root(wire, wire.get("$defs", {}))
+    return with_definitions(resolve_root(wire, definitions), definitions)
 
 
 def _distributed(schema: JsonObject) -> JsonObject:

@@ -52,7 +52,7 @@ class UnfitSchemaError(Exception):
 
 def rewrite_schema(
     root: JsonObject, path: str, *, keep_titles: bool = True
-) -> tuple[JsonObject, list[str]]:
+) -> tuple[JsonObject, dict[str, JsonObject | bool], list[str]]:
     """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
 
     Args:
@@ -61,7 +61,7 @@ def rewrite_schema(
         keep_titles: Whether properties keep the titles that pydantic makes of their names.
 
     Returns:
-        The schema, with the definitions that it refers to under ``$defs``; and the phrases.
+        The schema, the definitions that it refers to as ``#/$defs/NAME``, and the phrases.
 
     Raises:
         UnfitSchemaError: It is no schema.
@@ -70,7 +70,7 @@ def rewrite_schema(
     wire = rewriter.rewrite_object(root, path, 0)
     if rewriter.definitions:
         rewriter.rewrite_definitions()
-    return wire | ({"$defs": rewriter.definitions} if rewriter.definitions else {}), rewriter.notes
+    return wire, rewriter.definitions, rewriter.notes
 
 
 class _Rewriter:

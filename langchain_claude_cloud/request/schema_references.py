@@ -76,6 +76,21 @@ def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObjec
     return found
 
 
+def with_definitions(
+    schema: JsonObject, definitions: Mapping[str, JsonObject | bool]
+) -> JsonObject:
+    """Return a rewritten schema with those definitions that it refers to, itself or by others."""
+    parts: list[object] = [schema]
+    used: set[str] = set()
+    for part in parts:  # grows on the way
+        names = {str(each.get("$ref", "")).rpartition("/")[2] for each in every_schema(part)}
+        new = sorted(names & definitions.keys() - used)
+        used.update(new)
+        parts += [definitions[name] for name in new]
+    kept = {name: definitions[name] for name in definitions if name in used}
+    return schema | ({"$defs": kept} if kept else {})
+
+
 def holders_within(schema: Mapping[str, object], holders: Holders) -> Holders:
     """Return where references are looked up within a schema that has an id or definitions.
 

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from langchain_claude_cloud.request.input_schema import InputSchema, read_input_schema
+from langchain_claude_cloud.request.schema import modern_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 
 TEXT = {"type": "string"}
@@ -83,6 +84,21 @@ def test_parts_that_must_all_hold_become_one_object() -> None:
     found = read({"allOf": parts})
     assert found.schema["required"] == ["a", "b"]
     assert not found.rules
+
+
+def test_definitions_that_the_root_took_over_are_not_sent_again() -> None:
+    """Zod names a schema by a reference at the root; a copy of the tool is sent as the tool is."""
+    thing = {"type": "object", "properties": {"a": {"$ref": "#/definitions/A"}}}
+    a = {"type": "object", "properties": {"b": {"$ref": "#/definitions/B"}}}
+    definitions = {"Thing": thing, "A": a, "B": {"type": "string"}, "C": {"type": "null"}}
+    sent = read_input_schema({"$ref": "#/definitions/Thing", "definitions": definitions}).schema
+    assert sent["$defs"].keys() == {"A", "B"}
+    assert sent == read_input_schema(sent).schema
+    answer = modern_schema({"$ref": "#/definitions/Thing", "definitions": definitions})
+    assert answer["$defs"] == sent["$defs"]
+    union = [{"$ref": "#/definitions/Thing"}, {"$ref": "#/definitions/A"}]
+    given = {"oneOf": union, "discriminator": {"propertyName": "a"}, "definitions": definitions}
+    assert read_input_schema(given).schema.keys() == {"type", "properties", "$defs"}
 
 
 def test_variants_told_apart_by_a_constant() -> None:
