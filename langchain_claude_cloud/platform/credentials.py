@@ -148,8 +148,8 @@ class BearerToken(CredentialSource):
 
     Args:
         given: The token, which cannot be renewed, or a function that returns it. The function is
-            called before the first request, again after five minutes, and when the cloud refuses
-            the token.
+            called before the first request, again after five minutes (the token is used on if that
+            fails), and when the cloud refuses the token.
     """
 
     def __init__(self, given: SecretStr | Callable[[], str]) -> None:
@@ -165,7 +165,9 @@ class BearerToken(CredentialSource):
         return {"authorization": f"Bearer {self._token.get_secret_value()}"}
 
     def _state(self) -> State:
-        return "FRESH" if time.monotonic() < self._due else "INVALID"
+        if time.monotonic() < self._due:
+            return "FRESH"
+        return "INVALID" if self._token is None else "STALE"
 
     def _renew(self, *, anew: bool) -> None:  # noqa: ARG002  a function is always asked anew
         if self._provider is None:

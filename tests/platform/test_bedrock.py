@@ -35,6 +35,7 @@ from langchain_claude_cloud.platform.bedrock import (
     credentials_of,
     default_base_url,
 )
+from langchain_claude_cloud.platform.credentials import BearerToken
 from langchain_claude_cloud.routing.routes import Route
 from langchain_claude_cloud.testing import CloudEmulator
 
@@ -676,3 +677,19 @@ def test_a_throttle_is_not_an_expired_credential() -> None:
     error = made.read_error(429, {"x-amzn-errortype": "ThrottlingException"}, b"{}", model="m")
     assert type(error) is RateLimitError
     assert not made.is_expired(error)
+
+
+def test_a_key_that_cannot_be_asked_for_again_is_used_on() -> None:
+    """A vault that fails for a moment costs no call; the cloud says when the key has expired."""
+    keys = iter(["key-1"])
+    source = BearerToken(lambda: next(keys))
+    assert source.needs_prepare()
+    source.prepare()
+    used = source.headers()
+    source._due = 0.0
+    assert source.needs_prepare()
+    source.prepare()
+    assert source.headers() == used
+    assert not source.needs_prepare(), "asked again only after a while"
+    with pytest.raises(AuthenticationError, match="StopIteration"):
+        source.refresh(used)
