@@ -220,7 +220,7 @@ class CallDriver(Generic[T]):
             if left <= 0:
                 raise RequestTimeoutError(reason)
             seconds = wait()
-            if not seconds or self._attempts.move_on():
+            if not seconds or self._attempts.move_on(seconds):
                 return
             yield Wait(min(seconds, left))
 

@@ -33,6 +33,8 @@ logger = logging.getLogger("langchain_claude_cloud")
 _SHOWN: Final = 10
 _QUOTED: Final = 300
 _BEFORE: Final = "Before that:"
+# Calls that wait for as long to be sent have several others before them.
+_LONG_WAIT: Final = 1.0
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed."""
 
@@ -101,11 +103,13 @@ class Candidate:
         route: The route.
         tries: How often it was tried.
         ready_at: When it may be tried again; None: it is ruled out for this request.
+        is_crowded: Whether it is throttled, and many calls wait there before this one.
     """
 
     route: Route
     tries: int = 0
     ready_at: float | None = -math.inf
+    is_crowded: bool = False
 
 
 @dataclass
@@ -161,22 +165,35 @@ class Attempts:
             return min(tried, key=lambda each: each.ready_at or 0.0, default=None)
         if not circuits:
             return untried[0]
-        for each in untried:
+        for each in sorted(untried, key=lambda each: each.is_crowded):
             if circuits.admit(each.route.place, self._probe):
                 return each
         return min(untried, key=lambda each: circuits.remaining(each.route.place))
 
-    def move_on(self) -> bool:
-        """Go to a healthy route, if the current one failed while the call waited to be sent.
+    def move_on(self, seconds: float) -> bool:
+        """Go to a better route, while the call waits to be sent to the current one.
+
+        That is one that is healthy where the current one failed meanwhile, or one that has no
+        queue where the current one is throttled and has a long one.
+
+        Args:
+            seconds: How long the call is to wait before it asks again.
 
         Returns:
             Whether the route is another now.
         """
-        if self._circuits is None or self.current.tries:
+        circuits, current = self._circuits, self.current
+        if circuits is None or current.tries:
             return False
+        place = current.route.place
+        if seconds >= _LONG_WAIT and self.memory.pacing(place).rate is not None:
+            current.is_crowded = True
         self.release()  # to be admitted again, if this call is the probe
-        following = self.following()
-        if following is None or following is self.current:
+        following = self.following() or current
+        if following is current:
+            return False
+        if following.is_crowded and not circuits.remaining(place):
+            circuits.release(following.route.place, self._probe)
             return False
         self.go_to(following)
         return True

@@ -35,7 +35,7 @@ def test_a_call_without_time_takes_no_turn_in_a_queue() -> None:
 
 def test_a_wait_ends_with_the_call() -> None:
     """What a queue asks for may be longer."""
-    staying = SimpleNamespace(move_on=lambda: False)
+    staying = SimpleNamespace(move_on=lambda _: False)
     call: Any = SimpleNamespace(remaining=lambda: 2.0, _attempts=staying)
     assert next(CallDriver._wait_until(call, lambda: 30.0)) == Wait(2.0)
 
@@ -52,7 +52,7 @@ def test_a_call_that_waits_is_sent_elsewhere_when_its_endpoint_fails(queue: str)
     first = call.routes[0]
     pacing, minute = MEMORY.pacing(first.place), MEMORY.minute(first.place, call.limit)
     if queue == "pacing":
-        pacing.throttled(Ticket(), 10.0)
+        pacing.throttled(Ticket(sent_at=MEMORY.clock()), 0.5)
     else:
         assert not minute.wait(Reservation())
     steps = CallDriver(call, "invoke", ignore_events).steps()

@@ -19,6 +19,7 @@ from langchain_claude_cloud.calls.memory import (
     CircuitBreakers,
     Memory,
 )
+from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.retries import Attempts, decide
 from langchain_claude_cloud.errors import (
     AuthenticationError,
@@ -424,12 +425,28 @@ def test_when_all_cool_down_the_soonest_is_asked(world: World) -> None:
 def test_a_call_that_waits_moves_on_when_its_route_fails(world: World) -> None:
     """Hundreds may wait in a throttled endpoint's queue, beside a healthy one."""
     waiting, single = world.plan(A, B), world.plan(A)
-    assert not waiting.move_on(), "A is healthy"
+    assert not waiting.move_on(0.5), "A is healthy"
     world.plan(A, B).failed(throttled(10))
-    assert not single.move_on()
-    assert waiting.move_on()
+    assert not single.move_on(0.5)
+    assert waiting.move_on(0.5)
     assert region_of(waiting) == B
-    assert not waiting.move_on()
+    assert not waiting.move_on(0.5)
+
+
+def test_a_call_moves_on_from_a_throttled_endpoint_with_a_long_queue(world: World) -> None:
+    """It may be other calls' that throttled it; between two long queues nobody goes to and fro."""
+    plan = world.plan(A, B)
+    assert not plan.move_on(1.0), "a burst that nobody throttled is spread over seconds"
+    for region in (A, B):
+        world.memory.pacing(routes_in(region)[0].place).throttled(Ticket(), 5.0)
+    assert not plan.move_on(0.5)
+    assert plan.move_on(1.0)
+    assert region_of(plan) == B
+    for _ in range(3):
+        assert not plan.move_on(1.0)
+    world.plan(B, C).failed(throttled(10))
+    assert plan.move_on(1.0), "the queue that moves is better than a route that failed"
+    assert region_of(plan) == A
 
 
 def test_a_call_that_waits_for_its_retry_or_is_the_probe_stays(world: World) -> None:
@@ -437,10 +454,10 @@ def test_a_call_that_waits_for_its_retry_or_is_the_probe_stays(world: World) -> 
     tried = world.plan(A, B, max_retries=1)
     tried.failed(throttled(10))
     tried.failed(ServerError("", status_code=503))
-    assert not tried.move_on()
+    assert not tried.move_on(0.5)
     world.clock.now += OPEN_SECONDS
     probe = world.plan(A, B)
-    assert not probe.move_on()
+    assert not probe.move_on(0.5)
     assert region_of(probe) == A
     assert region_of(world.plan(A, B)) == B
 
