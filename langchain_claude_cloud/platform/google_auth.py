@@ -271,7 +271,8 @@ def explanation(error: Exception) -> ClaudeCloudError:
     from google.auth import exceptions  # noqa: PLC0415  on first use
 
     # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
-    reason = reason_of(error.args[0] if error.args else type(error).__name__)
+    said = error if isinstance(error, OSError) else next(iter(error.args), type(error).__name__)
+    reason = reason_of(said)
     kind: type[ClaudeCloudError] = AuthenticationError
     if isinstance(error, exceptions.TransportError):
         kind = ConnectionFailedError
@@ -279,9 +280,9 @@ def explanation(error: Exception) -> ClaudeCloudError:
             f"Google's token endpoint cannot be reached: {reason}. Check the network, "
             "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
         )
-    elif isinstance(error, exceptions.DefaultCredentialsError):
+    elif isinstance(error, exceptions.DefaultCredentialsError | OSError):
         text = f"No usable Google credentials: {reason}. {WAYS}"
-    elif isinstance(error, exceptions.GoogleAuthError | ValueError | OSError):
+    elif isinstance(error, exceptions.GoogleAuthError | ValueError):
         if getattr(error, "retryable", False):
             kind = ConnectionFailedError
             text = f"Google's token endpoint failed: {reason}. Try again."

@@ -495,6 +495,13 @@ def test_a_key_in_place_of_its_path_is_not_shown(
     assert "credentials_info" in str(caught.value)
 
 
+def test_a_key_file_that_may_not_be_read_is_named() -> None:
+    """As in a container that runs as another user: it is no refusal of Google's."""
+    expected = r"No usable Google credentials: Permission denied: /keys/key\.json"
+    with pytest.raises(AuthenticationError, match=expected), explained(explanation):
+        raise PermissionError(13, "Permission denied", "/keys/key.json")
+
+
 def test_a_missing_key_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What looks like a path is shown, so that a typo is found."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/typo.json")
