@@ -69,7 +69,8 @@ def suggestion(owner: str, name: str, fields: Iterable[str]) -> str | None:
     close = [field for field in known if field == plain or field.endswith(f"_{plain}")]
     close = close or get_close_matches(plain, [*known, *rows], 1, 0.85)
     close = close or [field for field in known if plain.startswith(f"{field}_")]
-    close = close or get_close_matches(plain, [*known, *rows], 1, 0.75)
+    here = [name for name, row in rows.items() if row.field]  # that a thing is missing is no guess
+    close = close or get_close_matches(plain, [*known, *here], 1, 0.75)
     if close and close[0] not in known:
         return _advice(owner, rows[close[0]], known)
     return f"Did you mean {close[0]!r}?" if close else None

@@ -90,6 +90,11 @@ def test_what_the_table_promises_is_there() -> None:
         ("scopes", "It has: "),
         ("fallback", "Did you mean 'platform'"),
         ("server", "It has: "),
+        ("long_contexts", "Did you mean 'context_1m'"),
+        ("log_context", "It has: "),
+        ("verbosity", "Did you mean 'effort'"),
+        ("stream_options", "Did you mean 'stream_usage'"),
+        ("toolConfig", "give tools and tool_choice to bind_tools"),
     ],
 )
 def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
