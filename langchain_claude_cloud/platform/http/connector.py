@@ -27,7 +27,7 @@ from langchain_claude_cloud.platform.http.environment import (
     connection_limit,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.socks import HUNG_UP, Dialog, address_of, ask_for
+from langchain_claude_cloud.platform.http.socks import aconnect, address_of
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_single_flight, in_thread
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
@@ -137,21 +137,6 @@ class _Protocol(aiohttp.client_proto.ResponseHandler):
             self.abort()
 
 
-async def _talk(connection: socket.socket, dialog: Dialog) -> None:
-    """Send what a dialog yields, and give it the answers."""
-    loop = asyncio.get_running_loop()
-    message, size = next(dialog)
-    with suppress(StopIteration):
-        while True:
-            await loop.sock_sendall(connection, message)
-            answer = b""
-            while missing := size - len(answer):
-                if not (piece := await loop.sock_recv(connection, missing)):
-                    raise OSError(HUNG_UP)
-                answer += piece
-            message, size = dialog.send(answer)
-
-
 class Connector(aiohttp.TCPConnector):
     """aiohttp's pool, with one limit for all that making a connection takes.
 
@@ -216,17 +201,12 @@ class Connector(aiohttp.TCPConnector):
             return await super()._wrap_create_connection(
                 *args, addr_infos=addr_infos, req=req, **options
             )
-        reached = _new_socket(addr_infos[0])  # the others come if this one fails
-        try:
-            reached.setblocking(False)  # noqa: FBT003  the standard library's signature
-            await self._loop.sock_connect(reached, addr_infos[0][4])
-            target = str(req.url.raw_host), int(req.port or 0)
-            await _talk(reached, ask_for(self._socks, *target))
-        except BaseException as cause:
-            reached.close()
-            if isinstance(cause, OSError):
-                raise aiohttp.ClientProxyConnectionError(req.connection_key, cause) from cause
-            raise
+        address, target = addr_infos[0][4][0], (str(req.url.raw_host), int(req.port or 0))
+        try:  # the other addresses come if this one fails
+            reached = await aconnect(self._socks, address, target, options["timeout"].sock_connect)
+        except OSError as cause:
+            raise aiohttp.ClientProxyConnectionError(req.connection_key, cause) from cause
+        loop_state().remember_socket(reached)
         return await super()._wrap_existing_connection(*args, req=req, sock=reached, **options)
 
     def retire(self) -> None:

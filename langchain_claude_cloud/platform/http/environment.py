@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import ssl
@@ -139,9 +140,15 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
         return None
     try:
         context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
-        return httpx.Proxy(url, ssl_context=context)
+        proxy = httpx.Proxy(url, ssl_context=context)
     except (ValueError, httpx.InvalidURL):
         # Not the URL itself: it may hold a password.
         raise ConfigurationError(
             "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http, https or socks5 proxy."
         ) from None
+    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+        raise ConfigurationError(
+            "The environment names a SOCKS proxy, which needs another package: "
+            "pip install python-socks."
+        )
+    return proxy

@@ -21,14 +21,15 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import Final, NamedTuple, TypeVar
 
 import httpcore
 import httpx
+from httpcore._backends.sync import SyncStream
 
 from langchain_claude_cloud.platform.fetch_policy import is_address
+from langchain_claude_cloud.platform.http import socks
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,
@@ -38,13 +39,6 @@ from langchain_claude_cloud.platform.http.environment import (
     tls_context,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
-from langchain_claude_cloud.platform.http.socks import (
-    HUNG_UP,
-    Dialog,
-    address_of,
-    ask_for,
-    is_socks,
-)
 from langchain_claude_cloud.platform.shared_state import shared_lock
 from langchain_claude_cloud.platform.timeouts import finite, run_within
 
@@ -183,13 +177,13 @@ class ThreadTransport(httpx.HTTPTransport):
         limits = httpx.Limits(
             max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
         )
-        socks = proxy if is_socks(proxy) else None
+        through = proxy if socks.is_socks(proxy) else None
         super().__init__(
-            verify=verify or False, proxy=None if socks else proxy, limits=limits, trust_env=False
+            verify=verify or False, proxy=None if through else proxy, limits=limits, trust_env=False
         )
         # httpx has no argument for the first. The second may be taken again by the thread that
         # holds it: the garbage collector may close a forgotten stream at that moment.
-        self._pool._network_backend = DeadlineBackend(socks)
+        self._pool._network_backend = DeadlineBackend(through)
         self._pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -226,11 +220,11 @@ class DeadlineBackend(httpcore.SyncBackend):
     """httpcore's network with one limit for all that connecting takes.
 
     Args:
-        socks: The SOCKS proxy that leads to every host, if there is one.
+        through: The SOCKS proxy that leads to every host, if there is one.
     """
 
-    def __init__(self, socks: httpx.Proxy | None = None) -> None:
-        self._socks = socks
+    def __init__(self, through: httpx.Proxy | None = None) -> None:
+        self._through = through
 
     def connect_tcp(
         self,
@@ -240,7 +234,7 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002  ours are set
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of a host that answers.
+        """Connect to the first address of a host that answers, or of the proxy.
 
         Raises:
             httpcore.ConnectError: Nothing answers there.
@@ -248,33 +242,35 @@ class DeadlineBackend(httpcore.SyncBackend):
             httpcore.ProxyError: The SOCKS proxy made no connection.
         """
         ends = min(time.monotonic() + (timeout or math.inf), call_ends.get())
-        if self._socks is None:
-            return self._connect(host, port, ends, local_address)
-        stream = self._connect(*address_of(self._socks), ends, local_address)
-        try:
-            stream.talk(ask_for(self._socks, host, port))
-        except BaseException as cause:
-            stream.close()
-            if isinstance(cause, OSError):
-                raise httpcore.ProxyError(str(cause)) from cause
-            raise
-        return stream
-
-    def _connect(
-        self, host: str, port: int, ends: float, local_address: str | None
-    ) -> DeadlineStream:
         failure: Exception = httpcore.ConnectError("the host has no address")
-        addresses = _look_up(host, port, ends)
+        reached = socks.address_of(self._through) if self._through else (host, port)
+        addresses = _look_up(*reached, ends)
         for tried, address in enumerate(addresses):
             # A silent address leaves the others their share.
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
-                stream = super().connect_tcp(address, port, share, local_address, SOCKET_OPTIONS)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
+                if self._through is not None:
+                    stream = _through_socks(self._through, address, (host, port), share)
+                else:
+                    stream = super().connect_tcp(
+                        address, port, share, local_address, SOCKET_OPTIONS
+                    )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError) as cause:
                 failure = cause
             else:
                 return DeadlineStream(stream, ends)
         raise failure
+
+
+def _through_socks(
+    proxy: httpx.Proxy, address: str, target: socks.Target, seconds: float
+) -> httpcore.NetworkStream:
+    try:
+        return SyncStream(socks.connect(proxy, address, target, seconds))
+    except TimeoutError as cause:
+        raise httpcore.ConnectTimeout("") from cause
+    except OSError as cause:
+        raise httpcore.ProxyError(str(cause)) from cause
 
 
 def _left(ends: float, kind: type[Exception] = httpcore.ReadTimeout) -> float:
@@ -350,24 +346,6 @@ class DeadlineStream(httpcore.NetworkStream):
         for start in range(0, len(buffer), _PIECE):
             seconds = min(timeout or math.inf, _left(call_ends.get(), httpcore.WriteTimeout))
             self._inner.write(buffer[start : start + _PIECE], finite(seconds))
-
-    def talk(self, dialog: Dialog) -> None:
-        """Send what a dialog yields, and give it the answers; both within the time to connect.
-
-        Raises:
-            OSError: The dialog raised it, or the other side hung up.
-        """
-        self._is_asking_proxy, self._ends = True, self._connect_ends
-        message, size = next(dialog)
-        with suppress(StopIteration):
-            while True:
-                self._inner.write(message, _left(self._connect_ends, httpcore.ConnectTimeout))
-                answer = b""
-                while missing := size - len(answer):
-                    if not (piece := self.read(missing)):
-                        raise OSError(HUNG_UP)
-                    answer += piece
-                message, size = dialog.send(answer)
 
     def close(self) -> None:
         """Close the connection at once."""

@@ -1,4 +1,4 @@
-"""How a SOCKS proxy (version 5, RFC 1928 and 1929) is asked for a connection.
+"""Connections through a SOCKS proxy, for which python-socks asks it.
 
 httpcore's own way waits for the proxy without a limit, leaves open what was refused, takes an
 answer in two packets for none, and writes the password into its log. aiohttp has none.
@@ -6,25 +6,19 @@ answer in two packets for none, and writes the password into its log. aiohttp ha
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Final, TypeAlias
+import socket
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 import httpx
 
-Dialog: TypeAlias = Generator[tuple[bytes, int], bytes, None]
-"""Yields what to send and how many bytes come back, and is sent those."""
+from langchain_claude_cloud.platform.http.environment import SOCKET_OPTIONS
+from langchain_claude_cloud.platform.timeouts import run_within
 
-HUNG_UP: Final = "it hung up"
-"""What is said of a proxy that does."""
+Target: TypeAlias = tuple[str, int]
+"""A host, whose name the proxy looks up, and a port."""
 
 _DEFAULT_PORT: Final = 1080
-_NAME: Final = 3
-_ADDRESS_SIZES: Final = {1: 4, 4: 16}
-
-
-def address_of(proxy: httpx.Proxy) -> tuple[str, int]:
-    """Return the host and port of a proxy."""
-    return proxy.url.host, proxy.url.port or _DEFAULT_PORT
 
 
 def is_socks(proxy: httpx.Proxy | None) -> bool:
@@ -32,26 +26,61 @@ def is_socks(proxy: httpx.Proxy | None) -> bool:
     return proxy is not None and proxy.url.scheme.startswith("socks")
 
 
-def ask_for(proxy: httpx.Proxy, host: str, port: int) -> Dialog:
-    """Ask for a connection to a host, whose name the proxy looks up.
+def address_of(proxy: httpx.Proxy) -> tuple[str, int]:
+    """Return the host and port of a proxy."""
+    return proxy.url.host, proxy.url.port or _DEFAULT_PORT
+
+
+def connect(proxy: httpx.Proxy, address: str, target: Target, seconds: float) -> socket.socket:
+    """Return a connection through a proxy. Blocks.
+
+    Args:
+        proxy: The proxy.
+        address: Its IP address.
+        target: Where the connection is to lead.
+        seconds: How long to wait for it.
 
     Raises:
-        OSError: The proxy refused, or does not speak SOCKS.
+        OSError: The proxy was not reached in time, refused, or does not speak SOCKS.
     """
-    login = [part.encode() for part in proxy.auth or ()]
-    method = 2 if login else 0
-    if (yield bytes((5, 1, method)), 2) != bytes((5, method)):
-        wanted = "does not take a user and password" if login else "wants another login than none"
-        raise OSError(f"it does not speak SOCKS5, or {wanted}")
-    if login and (yield b"\x01" + b"".join(map(_with_length, login)), 2)[1] != 0:
-        raise OSError("it refused the user and password")
-    target = _with_length(host.encode("ascii")) + port.to_bytes(2, "big")
-    _, code, _, kind = yield bytes((5, 1, 0, _NAME)) + target, 4
-    if code != 0:
-        raise OSError(f"it did not connect to {host}:{port} (SOCKS code {code})")
-    size = (yield b"", 1)[0] if kind == _NAME else _ADDRESS_SIZES.get(kind, 0)
-    yield b"", size + 2  # the address that the proxy itself uses there
+    from python_socks import ProxyError  # noqa: PLC0415  optional
+    from python_socks.sync import Proxy  # noqa: PLC0415  as above
+
+    ask = partial(Proxy(**_settings(proxy, address)).connect, *target, seconds)
+    try:
+        return _with_options(run_within(seconds, ask))
+    except ProxyError as cause:
+        raise OSError(str(cause)) from cause
 
 
-def _with_length(field: bytes) -> bytes:
-    return len(field).to_bytes(1, "big") + field
+async def aconnect(
+    proxy: httpx.Proxy, address: str, target: Target, seconds: float | None
+) -> socket.socket:
+    """Return a connection through a proxy, as `connect` does, on an event loop.
+
+    Raises:
+        OSError: The proxy was not reached in time, refused, or does not speak SOCKS.
+    """
+    from python_socks import ProxyError  # noqa: PLC0415  optional
+    from python_socks.async_.asyncio import Proxy  # noqa: PLC0415  as above
+
+    try:
+        way = Proxy(**_settings(proxy, address))
+        return _with_options(await way.connect(*target, seconds))
+    except ProxyError as cause:
+        raise OSError(str(cause)) from cause
+
+
+def _settings(proxy: httpx.Proxy, address: str) -> dict[str, Any]:
+    from python_socks import ProxyType  # noqa: PLC0415  optional
+
+    user, password = proxy.auth or (None, None)
+    port = address_of(proxy)[1]
+    where = {"proxy_type": ProxyType.SOCKS5, "host": address, "port": port}
+    return {**where, "username": user, "password": password, "rdns": True}
+
+
+def _with_options(connected: socket.socket) -> socket.socket:
+    for option in SOCKET_OPTIONS:
+        connected.setsockopt(*option)
+    return connected

@@ -275,7 +275,9 @@ class SocksProxy(Server):
                 raise EOFError
 
         with suppress(OSError, EOFError):
-            assert await reader.readexactly(3) == b"\x05\x01\x02"
+            version, methods = await reader.readexactly(2)
+            assert version == 5
+            assert 2 in await reader.readexactly(methods)
             await answer("greeting", b"\x05\x02")
             login = b"\x01\x04user\x0dcorrect-horse"
             is_known = await reader.readexactly(len(login)) == login
