@@ -20,6 +20,7 @@ from langchain_core.messages import (
 )
 from rich.console import Console
 
+from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.cli.common import (
     CLOUD_NAMES,
@@ -123,6 +124,12 @@ class Chat:
         """Say who answers."""
         words = f"{self._model.model} on {cloud}. /help lists commands, Ctrl-D ends."
         self._console.print(words, style="dim")
+        self._say_if_unknown()
+
+    def _say_if_unknown(self) -> None:
+        """Say that the catalogue does not have the model, and what may be meant."""
+        if note := unknown_model_note(self._model.model):
+            self._complain(note)
 
     def take(self, line: str) -> None:
         """Do what a line says: a command, or a question."""
@@ -147,6 +154,7 @@ class Chat:
                 platform = self._model.platform
                 self._model = showing_thinking(ChatClaudeCloud(model=name, platform=platform))
             self._console.print(self._model.model, style="dim", markup=False)
+            self._say_if_unknown()
         except ClaudeCloudError as error:
             self._complain(str(error))
 

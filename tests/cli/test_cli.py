@@ -246,6 +246,7 @@ def test_chat_takes_commands(emulator: CloudEmulator, tmp_path: Path) -> None:
         assert words in shown
     assert "There is no command /sing" in shown
     assert "Give a file" in shown
+    assert "claude-hiku-4-5 is not in the catalogue; did you mean claude-haiku-4-5" in plain(shown)
     assert "No such file" in shown
     kinds = [message["type"] for message in json.loads(saved.read_text())]
     assert kinds == ["system", "human", "ai", "human", "ai"]
