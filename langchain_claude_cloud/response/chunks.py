@@ -64,7 +64,7 @@ class _FinalMessage(AIMessage):
 
 
 class _NoFragments(list[ToolCallChunk]):
-    """The fragments of a finished chunk with invalid calls.
+    """The fragments of a chunk that has parsed calls instead, or invalid ones beside others.
 
     Where a chunk is a field of a pydantic model, core's own steps run on it: they make fragments
     of all its calls, and repair them the next time.
@@ -91,16 +91,15 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         """Derive the calls from fragments and parsed calls; core would repair them here."""
         calls: dict[int, ParsedToolCall] = dict(self.parsed_calls)
         is_last = self.chunk_position == "last"
-        known = {call["id"] for call in calls.values()}
         for number, fragment in enumerate(self.tool_call_chunks):
             index = fragment.get("index")
             position = index if isinstance(index, int) else _NO_POSITION + number
-            if index is None and fragment["id"] in known:
-                continue  # core made it of the parsed call, where the chunk was a model's field
             if position not in calls and is_last:
                 calls[position] = unfinished_call(fragment)
             elif position not in calls and fragment["name"]:
                 calls[position] = self._show(position, fragment)
+        if self.parsed_calls and not self.tool_call_chunks:
+            self.tool_call_chunks = _NoFragments()
         if calls or self.tool_call_chunks:
             in_order = [calls[position] for position in sorted(calls)]
             self.tool_calls, self.invalid_tool_calls = split_calls(in_order)

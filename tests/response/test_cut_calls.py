@@ -28,6 +28,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
 from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
+from langchain_claude_cloud.tool_calls import iter_tool_calls
 
 CUT = '{"path": "notes.md", "content": "half a fi'
 WHOLE = '{"path": "notes.md", "content": "all of it"}'
@@ -261,6 +262,7 @@ def test_chunks_that_were_fields_of_models_merge_as_others(version: str) -> None
         assert message_chunk_to_message(full) == message_chunk_to_message(
             _added(chunks(events, version))
         )
+    assert list(iter_tool_calls(sent)) == list(iter_tool_calls(chunks(events, version)))
 
 
 @pytest.mark.peer_defect(peers="all of them", defect="an invalid call has no error")
