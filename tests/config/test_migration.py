@@ -91,7 +91,7 @@ def test_what_the_table_promises_is_there() -> None:
         ("fallback", "Did you mean 'platform'"),
         ("server", "It has: "),
         ("long_contexts", "Did you mean 'context_1m'"),
-        ("log_context", "It has: "),
+        ("transform", "It has: "),
         ("verbosity", "Did you mean 'effort'"),
         ("stream_options", "Did you mean 'stream_usage'"),
         ("toolConfig", "give tools and tool_choice to bind_tools"),
