@@ -29,6 +29,8 @@ _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}
 _FIELDS = ("connect", "start", "idle", "total")
 # A loop's timers ring by as much too early.
 _CLOCK_STEP = 0.01
+# Twelve days, for who means "for ever": a socket's limit is counted in milliseconds of 32 bits.
+_LONGEST = 1e6
 T = TypeVar("T")
 _ISSUERS = {"bedrock": "AWS sent no credentials", "vertex": "Google sent no credentials"}
 _ATTRIBUTE = "_langchain_claude_cloud_flights"
@@ -134,7 +136,7 @@ def _seconds(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(min(value, sys.float_info.max))
         if 0 < seconds < sys.float_info.max:
-            return seconds
+            return min(seconds, _LONGEST)
     raise ConfigurationError(
         f"{name} is {value!r}: give a positive number of seconds, or a mapping of "
         "'connect', 'start', 'idle' and 'total' to seconds."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,8 @@ from langchain_claude_cloud.platform.timeouts import Timeouts, run_within
         ("vertex", {}, Timeouts(5.0, 600.0, 120.0)),
         ("vertex", {"connect": 1}, Timeouts(1.0, 600.0, 120.0)),
         ("bedrock", {"start": 9, "idle": 8.0}, Timeouts(5.0, 9.0, 8.0)),
+        # What a socket takes: more than 24 days are an OverflowError there.
+        ("vertex", sys.maxsize, Timeouts(5.0, 1e6, 1e6)),
     ],
 )
 def test_timeouts_of_a_cloud(cloud: Any, timeout: Any, expected: Timeouts) -> None:
