@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
-from itertools import product
+from itertools import chain, product
 from typing import Final, TypeAlias
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -79,16 +79,18 @@ def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObjec
 def with_definitions(
     schema: JsonObject, definitions: Mapping[str, JsonObject | bool]
 ) -> JsonObject:
-    """Return a rewritten schema with those definitions that it refers to, itself or by others."""
+    """Return a rewritten schema with those definitions that it refers to, itself or by others.
+
+    Their order follows from the schema alone, so that a copy is the same for the prompt cache.
+    """
+    used: dict[str, JsonObject | bool] = {}
     parts: list[object] = [schema]
-    used: set[str] = set()
-    for part in parts:  # grows on the way
-        names = {str(each.get("$ref", "")).rpartition("/")[2] for each in every_schema(part)}
-        new = sorted(names & definitions.keys() - used)
-        used.update(new)
-        parts += [definitions[name] for name in new]
-    kept = {name: definitions[name] for name in definitions if name in used}
-    return schema | ({"$defs": kept} if kept else {})
+    for each in chain.from_iterable(map(every_schema, parts)):  # grows on the way
+        name = str(each.get("$ref", "")).rpartition("/")[2]
+        if name in definitions and name not in used:
+            used[name] = definitions[name]
+            parts.append(definitions[name])
+    return schema | ({"$defs": used} if used else {})
 
 
 def holders_within(schema: Mapping[str, object], holders: Holders) -> Holders:
