@@ -139,6 +139,92 @@ def test_any_value_at_any_place(
         assert response.status_code in {200, 400}, (wrong, response.text)
 
 
+FOUND = {"type": "tool_reference", "tool_name": "get_weather"}
+WITH_BETAS: dict[str, Any] = {
+    "anthropic_version": "bedrock-2023-05-31",
+    "anthropic_beta": [
+        "context-management-2025-06-27",
+        "mid-conversation-output-config-2026-07-01",
+        "mid-conversation-tool-changes-2026-07-01",
+    ],
+    "max_tokens": 100,
+    "context_management": {
+        "edits": [
+            {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}},
+        ]
+    },
+    "tools": [
+        WEATHER,
+        {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"},
+    ],
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "search_result",
+                    "source": "s",
+                    "title": "t",
+                    "content": [{"type": "text", "text": "x"}],
+                }
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [
+                {
+                    "type": "text",
+                    "text": "x",
+                    "citations": [
+                        {
+                            "type": "search_result_location",
+                            "cited_text": "x",
+                            "search_result_index": 0,
+                            "start_block_index": 0,
+                            "end_block_index": 1,
+                            "source": "s",
+                            "title": "t",
+                        }
+                    ],
+                },
+                {"type": "server_tool_use", "id": "s1", "name": "tool_search", "input": {}},
+                {
+                    "type": "tool_search_tool_result",
+                    "tool_use_id": "s1",
+                    "content": {
+                        "type": "tool_search_tool_search_result",
+                        "tool_references": [FOUND],
+                    },
+                },
+                {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [FOUND]}],
+        },
+        {
+            "role": "system",
+            "content": [
+                {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "get_weather"}}
+            ],
+            "output_config": {"effort": "low"},
+        },
+    ],
+}
+
+
+def test_any_value_at_any_place_of_what_betas_allow(client: Client) -> None:
+    """Of fields and blocks that newer models take."""
+    model = "us.anthropic.claude-opus-4-8"
+    response = client.bedrock(WITH_BETAS, model=model)
+    assert response.status_code == 200, response.text
+    for place in _places(WITH_BETAS):
+        for wrong in ([], {}, None, ["x"], {"type": []}):
+            response = client.bedrock(_with(WITH_BETAS, place, wrong), model=model)
+            assert response.status_code in {200, 400}, (place, wrong, response.text)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (

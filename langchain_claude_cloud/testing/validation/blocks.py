@@ -90,6 +90,16 @@ _CITED: Mapping[str, Mapping[str, Field]] = {
 }
 
 
+_REFERENCE = {"tool_name": _TEXT, **_CACHE}
+_SEARCHED = {
+    "tool_search_tool_search_result": {
+        "tool_references": Field(list_of(tagged_as({"tool_reference": _REFERENCE})), required=True)
+    },
+    "tool_search_tool_result_error": {
+        "error_code": _TEXT,
+        "error_message": Field(nullable(string)),
+    },
+}
 BLOCKS: Mapping[str, Mapping[str, Field]] = {
     "text": {
         "text": Field(string, required=True),
@@ -134,8 +144,11 @@ BLOCKS: Mapping[str, Mapping[str, Field]] = {
     "code_execution_tool_result": _RESULT,
     "bash_code_execution_tool_result": _RESULT,
     "text_editor_code_execution_tool_result": _RESULT,
-    "tool_search_tool_result": _RESULT,
-    "tool_reference": {"tool_name": Field(string, required=True), **_CACHE},
+    "tool_search_tool_result": {
+        **_RESULT,
+        "content": Field(tagged_as(_SEARCHED), required=True),
+    },
+    "tool_reference": _REFERENCE,
     "compaction": {
         "content": Field(nullable(string)),
         "encrypted_content": Field(nullable(string)),

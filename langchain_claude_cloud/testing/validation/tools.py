@@ -168,7 +168,7 @@ def check_tools(call: Call) -> None:
 def _check_tool(call: Call, path: str, tool: JsonObject) -> str:
     kind = tool.get("type") or "custom"
     known = _known_types(call)
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise unexpected_tag(path, kind, tuple(known))
     path = f"{path}.{kind}"
     _check_gated(call, path, tool)
