@@ -37,7 +37,7 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text
+from langchain_claude_cloud.testing import CloudEmulator, FaultKind, raw_tool_use, text
 
 pytestmark = pytest.mark.filterwarnings(
     # What events of v3 are called in langchain-core.
@@ -52,6 +52,18 @@ def get_weather(location: str) -> str:
 
 
 SWITCHING: Final = (401, 403, 404, 429, 503, 529)
+
+
+@every_stream
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_EVENT, FaultKind.CUT_STREAM])
+async def test_a_stream_moves_on_while_the_model_thinks_unseen(
+    emulator: CloudEmulator, cloud: str, kind: FaultKind, way: Way
+) -> None:
+    """Models that think by default begin with thinking that has a signature and no text."""
+    emulator.fault(kind, platform=cloud)  # type: ignore[arg-type]  # a literal
+    answer = await way(pair(emulator, cloud, model="claude-sonnet-5-5"))
+    assert answer.text
+    assert asked(emulator) == [cloud, OTHER[cloud]]
 
 
 @every_way

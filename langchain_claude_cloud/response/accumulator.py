@@ -122,6 +122,9 @@ class MessageAccumulator(Generic[T]):
         self._handler = handler
         self._outputs: list[T] = []
         self._by_index: dict[object, Block] = {}
+        # Thinking that has no text so far. Models that hide it think for a long time: until there
+        # is more to show than its signature, the request may go elsewhere.
+        self._silent: list[Block] = []
         self._pauses_left = pauses
         # What the messages before the current one add up to, if they were paused.
         self._paused_fields: JsonObject = {}
@@ -142,6 +145,7 @@ class MessageAccumulator(Generic[T]):
             raise TypeError("content is not a list")
         self._handler = IGNORE_EVENTS
         self.add({"type": "message_start", "message": message})
+        self._show_silent()
         if self.blocks and self.fields.get("stop_reason") in CUTTING_STOP_REASONS:
             self.blocks[-1].parsed_call = None
         self._message_stop()
@@ -199,6 +203,7 @@ class MessageAccumulator(Generic[T]):
         message = event["message"]
         self.is_paused = False
         self._by_index.clear()
+        self._silent.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
         del self.blocks[self._paused_blocks :]
         earlier = self._paused_fields
@@ -242,11 +247,7 @@ class MessageAccumulator(Generic[T]):
                 self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
-        for before in self.blocks[-1:]:
-            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
-                # What cuts an answer cuts its last block: this call has no arguments.
-                before.parsed_call = before.parse()
-                self._outputs += self._handler.block_stop(before)
+        self._end_of_call()
         given = announced.get("input")
         is_structured_output = announced.get("name") == STRUCTURED_OUTPUT_TOOL
         renamer = None
@@ -265,7 +266,9 @@ class MessageAccumulator(Generic[T]):
             _string(start["id"])
             _string(start["name"])
         self._by_index[index] = block
-        if kind != "text":
+        if kind == "thinking":
+            self._silent.append(block)
+        elif kind != "text":
             self._show(block)
         if kind in ("text", "thinking"):
             # What else comes by deltas.
@@ -275,8 +278,29 @@ class MessageAccumulator(Generic[T]):
             for citation in citations:
                 self._citation(block, citation)
 
+    def _end_of_call(self) -> None:
+        """Decide of a call without arguments, once another block shows that nothing cut it."""
+        for before in self.blocks[-1:]:
+            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
+                before.parsed_call = before.parse()
+                self._outputs += self._handler.block_stop(before)
+
     def _show(self, block: Block) -> None:
         """Give a block its place, the first time that there is something to show of it."""
+        if block in self._silent:
+            self._silent.remove(block)
+        self._show_silent()
+        self._place(block)
+
+    def _show_silent(self) -> None:
+        """Show the thinking without a text that came before something else, or the end."""
+        silent, self._silent = self._silent, []
+        for block in silent:
+            self._place(block)
+            if block.ended:
+                self._outputs += self._handler.block_stop(block)
+
+    def _place(self, block: Block) -> None:
         if not self.blocks:
             self._outputs += self._handler.message_start(self)
         block.position = len(self.blocks)
@@ -340,6 +364,7 @@ class MessageAccumulator(Generic[T]):
             self._outputs += self._handler.block_stop(block)
 
     def _message_stop(self) -> None:
+        self._show_silent()
         stop_reason = self.fields.get("stop_reason")
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)
