@@ -67,8 +67,9 @@ connections, 401, 403, 404, 429, 5xx and 529 move the call to the next platform 
 requests (400, 413) do not move it to the platforms further down, only to those further up that had
 failed before, and timeouts of requests without streaming move it nowhere. A platform that failed is
 tried last for as long as it asked to wait, or else for 30 seconds; the time doubles with each
-failure in a row, up to five minutes. Once content has reached the caller, the call does not move
-any more.
+failure in a row, up to five minutes. A call that waits for its turn there (see *Pacing*) moves on if
+the platform fails, or if it is throttled and many calls wait. Once content has reached the caller,
+the call does not move any more.
 
 **A list is never worse than its best member.** A platform that cannot take a request (because of a
 server tool, its size, a missing region or profile) is skipped for that request. A limit of this
@@ -109,7 +110,8 @@ Bedrock since Claude 4).
 | circuit breakers of endpoints that fail | place | 1,000 | what the cloud asked for, else 30 s to 5 min |
 | pace of throttled endpoints | place (counting apart) | 1,000 | 60 s after the last throttle |
 | what was sent in the last minute under limits of the user's | place and limits | 1,000 | 2 min after the last call |
-| features that an endpoint does not support | place | 1,000 | 6 h (the 1M context: 1 h) |
+| features that an endpoint does not support | place | 1,000 | 6 h |
+| endpoints that refused the 1M context | place | 1,000 | 1 h |
 | shorter default answers for small quotas of tokens | place | 1,000 | 10 min |
 | what an ARN stands for | place | 1,000 | 12 h; 5 min after a failure that may pass |
 | endpoints that do not count tokens | place | 1,000 | 6 h; 5 min without the permission; 30 s when not reached |
