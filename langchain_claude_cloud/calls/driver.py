@@ -27,7 +27,12 @@ from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.errors import ClaudeCloudError, RateLimitError, RequestTimeoutError
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    InvalidRequestError,
+    RateLimitError,
+    RequestTimeoutError,
+)
 from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
@@ -178,7 +183,8 @@ class CallDriver(Generic[T]):
             yield from find_arn_target(route, route.lookup, limits)
         options = self._settle()
         url = platform.endpoint(self._model_id, operation)
-        route.check_address(url.partition("/model/")[0])
+        if route.residency is not None:
+            route.check_address(url.partition("/model/")[0])
         request = self._request = build_request(self._messages, options, self._resolved)
         for notice in request.notices:
             MEMORY.say_once(notice)
@@ -332,7 +338,8 @@ class CallDriver(Generic[T]):
         """Add what an error does not know: credentials fail whatever the model, for example."""
         route, request = self._attempts.route, self._request
         tools = request.body.get("tools") or ()
-        name_tools(error, [request.names.own_name(str(tool.get("name"))) for tool in tools])
+        if isinstance(error, InvalidRequestError) and tools:
+            name_tools(error, [request.names.own_name(str(tool.get("name"))) for tool in tools])
         error.platform = error.platform or route.config.cloud
         error.model = error.model or route.model
         error.region = error.region or route.known_region

@@ -38,6 +38,7 @@ NOT_JSON: Final = "not JSON"
 
 _READ_BYTES: Final = 4 * BODY_LIMIT
 _ERRORS: Final = range(400, 600)
+_STATUSES: Final = {str(status): status for status in _ERRORS}
 _MOST_DETAILS: Final = 20
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
@@ -169,7 +170,7 @@ def _read(payload: object, text: str) -> ParsedError:
     said = _find_text(error)
     reasons, wait = _read_details(error.get("details"))
     parsed = ParsedError(
-        status=_status(status),
+        status=_STATUSES.get(str(status)),
         error_type=name,
         message=_text(said, MESSAGE_LIMIT) or "",
         request_id=_text(payload.get("request_id")),
@@ -189,13 +190,6 @@ def _find_text(value: object, depth: int = _DEEPEST_TEXT) -> str:
     elif isinstance(value, list):
         inside = value[:_MOST_DETAILS]
     return next(filter(None, (_find_text(each, depth - 1) for each in inside)), "")
-
-
-def _status(value: object) -> int | None:
-    """Return the status that an error names, as a number or in digits."""
-    if isinstance(value, str) and re.fullmatch(r"\d{3}", value, re.ASCII):
-        value = int(value)
-    return value if isinstance(value, int) and value in _ERRORS else None
 
 
 def _unwrap(parsed: ParsedError, said: str) -> ParsedError:

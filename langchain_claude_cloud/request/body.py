@@ -103,7 +103,7 @@ def _build(
         _merge_raw_fields(body, options.model_kwargs)
     notices += add_caching(body, options, model)
     blocks = _blocks(body)
-    notices += _forget_missing_tools(body, blocks)
+    notices += _forget_missing_tools(body, blocks) if blocks else []
     own = [*tools.betas, *_needed_betas(body, blocks, options)]
     betas += [beta for beta in own if beta not in options.refused]
     is_odd = check_json(body)

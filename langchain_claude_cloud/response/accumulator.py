@@ -145,7 +145,7 @@ class MessageAccumulator(Generic[T]):
             raise TypeError("content is not a list")
         self._handler = IGNORE_EVENTS
         self.add({"type": "message_start", "message": message})
-        self._show_silent()
+        self._show()
         if self.blocks and self.fields.get("stop_reason") in CUTTING_STOP_REASONS:
             self.blocks[-1].parsed_call = None
         self._message_stop()
@@ -247,7 +247,11 @@ class MessageAccumulator(Generic[T]):
                 self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
-        self._end_of_call()
+        for before in self.blocks[-1:]:
+            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
+                # What cuts an answer cuts its last block: this call has no arguments.
+                before.parsed_call = before.parse()
+                self._outputs += self._handler.block_stop(before)
         given = announced.get("input")
         is_structured_output = announced.get("name") == STRUCTURED_OUTPUT_TOOL
         renamer = None
@@ -266,46 +270,32 @@ class MessageAccumulator(Generic[T]):
             _string(start["id"])
             _string(start["name"])
         self._by_index[index] = block
-        if kind == "thinking":
-            self._silent.append(block)
-        elif kind != "text":
+        if kind not in ("text", "thinking"):
             self._show(block)
-        if kind in ("text", "thinking"):
-            # What else comes by deltas.
-            block.signature = _string(start.pop("signature", ""))
-            citations = start.pop("citations", None) or ()
-            self._text(block, _string(start.pop(kind, "")))
-            for citation in citations:
-                self._citation(block, citation)
+            return
+        self._silent += [block] if kind == "thinking" else []
+        # What else comes by deltas.
+        block.signature = _string(start.pop("signature", ""))
+        citations = start.pop("citations", None) or ()
+        self._text(block, _string(start.pop(kind, "")))
+        for citation in citations:
+            self._citation(block, citation)
 
-    def _end_of_call(self) -> None:
-        """Decide of a call without arguments, once another block shows that nothing cut it."""
-        for before in self.blocks[-1:]:
-            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
-                before.parsed_call = before.parse()
-                self._outputs += self._handler.block_stop(before)
+    def _show(self, *new: Block) -> None:
+        """Give blocks a place, the first time that there is something to show of them.
 
-    def _show(self, block: Block) -> None:
-        """Give a block its place, the first time that there is something to show of it."""
-        if block in self._silent:
-            self._silent.remove(block)
-        self._show_silent()
-        self._place(block)
-
-    def _show_silent(self) -> None:
-        """Show the thinking without a text that came before something else, or the end."""
-        silent, self._silent = self._silent, []
-        for block in silent:
-            self._place(block)
+        Thinking without a text that came before them has its place before theirs.
+        """
+        silent = [block for block in self._silent if block not in new]
+        self._silent = []
+        for block in (*silent, *new):
+            if not self.blocks:
+                self._outputs += self._handler.message_start(self)
+            block.position = len(self.blocks)
+            self.blocks.append(block)
+            self._outputs += self._handler.block_start(block)
             if block.ended:
                 self._outputs += self._handler.block_stop(block)
-
-    def _place(self, block: Block) -> None:
-        if not self.blocks:
-            self._outputs += self._handler.message_start(self)
-        block.position = len(self.blocks)
-        self.blocks.append(block)
-        self._outputs += self._handler.block_start(block)
 
     def _text(self, block: Block, text: str) -> None:
         if text:
@@ -364,7 +354,7 @@ class MessageAccumulator(Generic[T]):
             self._outputs += self._handler.block_stop(block)
 
     def _message_stop(self) -> None:
-        self._show_silent()
+        self._show()
         stop_reason = self.fields.get("stop_reason")
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)
