@@ -7,13 +7,14 @@ answer in two packets for none, and writes the password into its log. aiohttp ha
 from __future__ import annotations
 
 import socket
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 import httpx
 
 from langchain_claude_cloud.platform.http.environment import SOCKET_OPTIONS
-from langchain_claude_cloud.platform.timeouts import run_within
+from langchain_claude_cloud.platform.timeouts import finite, start_thread
 
 Target: TypeAlias = tuple[str, int]
 """A host, whose name the proxy looks up, and a port."""
@@ -46,11 +47,15 @@ def connect(proxy: httpx.Proxy, address: str, target: Target, seconds: float) ->
     from python_socks import ProxyError  # noqa: PLC0415  optional
     from python_socks.sync import Proxy  # noqa: PLC0415  as above
 
-    ask = partial(Proxy(**_settings(proxy, address)).connect, *target, seconds)
+    limit = finite(seconds)
+    asked = start_thread(partial(Proxy(**_settings(proxy, address)).connect, *target, limit))
     try:
-        return _with_options(run_within(seconds, ask))
+        return _with_options(asked.result(limit))
     except ProxyError as cause:
         raise OSError(str(cause)) from cause
+    except TimeoutError:
+        asked.add_done_callback(_close_late)
+        raise
 
 
 async def aconnect(
@@ -78,6 +83,12 @@ def _settings(proxy: httpx.Proxy, address: str) -> dict[str, Any]:
     port = address_of(proxy)[1]
     where = {"proxy_type": ProxyType.SOCKS5, "host": address, "port": port}
     return {**where, "username": user, "password": password, "rdns": True}
+
+
+def _close_late(asked: Future[socket.socket]) -> None:
+    """Close a connection that nobody waits for any more."""
+    if asked.exception() is None:
+        asked.result().close()
 
 
 def _with_options(connected: socket.socket) -> socket.socket:

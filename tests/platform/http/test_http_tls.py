@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -274,7 +274,7 @@ class SocksProxy(Server):
             if given != usual:
                 raise EOFError
 
-        with suppress(OSError, EOFError):
+        with closing(writer), suppress(OSError, EOFError):
             version, methods = await reader.readexactly(2)
             assert version == 5
             assert 2 in await reader.readexactly(methods)
@@ -286,8 +286,8 @@ class SocksProxy(Server):
             await answer("connect", b"\x05\x00\x00\x01" + bytes(6))
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             self.opened += 1
-            await asyncio.gather(pump(reader, back), pump(there, writer))
-        writer.close()
+            with closing(back):
+                await asyncio.gather(pump(reader, back), pump(there, writer))
 
 
 @pytest.fixture
