@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks import picture, report
 from benchmarks.cases import FULL, PEERS, SECURE_URL
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.streaming import EVENTS_A_STREAM, EVENTS_IN_PACKETS
 from benchmarks.worker import CASES, OF_STREAMS
 
 _ROOT = Path(__file__).parent.parent
@@ -126,7 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report.text_table(table), *remarks, report.machine(), sep="\n")
     output = given.output or (None if given.quick or given.only else _PAGE)
     if output:
-        sizes = {"events": FULL.events, "peer_events": PEERS.events}
+        sizes = {
+            "events": FULL.events,
+            "peer_events": PEERS.events,
+            "packets": EVENTS_IN_PACKETS,
+            "wake_ups": EVENTS_A_STREAM,
+        }
         drawn = picture.draw(results, CASES, report.UNITS, output.with_suffix(".svg"))
         output.write_text(report.page(table, remarks, sizes, drawn=drawn), encoding="utf-8")
     return int(any(row.missed for row in table) and not given.quick)

@@ -60,7 +60,7 @@ How to read it:
   this package's worse figure to its floor.
 * Events carry 20 characters; streams come in pieces of 16 kB unless the row says otherwise.
   Peers read streams of {peer_events} events, this package of {events}; of one event a packet, all
-  read 300, and of one event a wake-up 150. To begin a call, 64 at once over TLS, took this package
+  read {packets}, and of one event a wake-up {wake_ups}. To begin a call, 64 at once over TLS, took this package
   1.5 ms and a bare client 0.5 ms: short streams would show that, and not what an event costs. What
   takes a peer too long is broken off, shown as `>` and after how long. A dash: not measured.
 
@@ -209,7 +209,7 @@ def page(
     Args:
         table: The rows.
         remarks: What `notes` returns.
-        sizes: ``events`` and ``peer_events``.
+        sizes: ``events``, ``peer_events``, ``packets`` and ``wake_ups``.
         drawn: Whether there is a picture beside it.
     """
     shown = "\n".join(f"* {remark}" for remark in remarks)

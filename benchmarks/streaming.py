@@ -25,8 +25,8 @@ _PACKET_PAUSE_MS = 1
 _WAKE_UP_PAUSE_MS = 10
 # To begin a call costs as much as some twenty events (1.5 ms), with a bare client as some eight:
 # with short streams these rows would show that, and not an event.
-_EVENTS_A_STREAM = 150
-_EVENTS_IN_PACKETS = 300
+EVENTS_A_STREAM = 150
+EVENTS_IN_PACKETS = 300
 
 
 def consumer(context: Context, model: BaseChatModel, kind: Kind, way: Way, prompt: str) -> Work:
@@ -85,7 +85,7 @@ def batched(context: Context, *, kind: Kind, way: Way) -> Measurement:
 
 def packets(context: Context, *, kind: Kind, tls: bool = False) -> Measurement:
     """Measure one event of a stream that comes one event a packet."""
-    events = min(context.scale.events, _EVENTS_IN_PACKETS)
+    events = min(context.scale.events, EVENTS_IN_PACKETS)
     scenario = Scenario(kind, events, delivery="paced", delay=_PACKET_PAUSE_MS)
     url = context.address(tls=tls)
     own = consumer(context, context.new_model(url), kind, "stream", scenario.prompt)
@@ -111,7 +111,7 @@ def wake_ups(
     context: Context, *, kind: Kind, tls: bool = False, streams: int | None = None
 ) -> Measurement:
     """Measure one event of many concurrent streams, each event a wake-up of the loop."""
-    count = min(context.scale.events, _EVENTS_A_STREAM)
+    count = min(context.scale.events, EVENTS_A_STREAM)
     streams = min(streams or context.scale.streams, 4 * context.scale.streams)
     url = context.address(tls=tls)
     scenario = Scenario(kind, count, delivery="paced", delay=_WAKE_UP_PAUSE_MS)
