@@ -153,8 +153,10 @@ def has_open_object(schema: object) -> bool:
 def _is_map(schema: JsonObject) -> bool:
     kind, named = schema.get("type"), schema.get("properties")
     parts = [part for key in _UNIONS for part in schema.get(key, ()) if _OF_OBJECTS & part.keys()]
+    if parts and named:
+        return any("$ref" in part for part in parts)
     if parts:
-        return any("$ref" in part for part in parts) if named else len(schema.get("allOf", ())) > 1
+        return len(schema.get("allOf", ())) > 1
     if "object" not in (kind if isinstance(kind, list) else [kind]):
         return False
     others = schema.get("additionalProperties")
