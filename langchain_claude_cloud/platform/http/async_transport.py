@@ -27,7 +27,7 @@ from langchain_claude_cloud.platform.http.connector import (
     look_up,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.socks import is_socks
+from langchain_claude_cloud.platform.http.socks import split
 from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 _READ_SIZE = 16_384
@@ -76,8 +76,7 @@ class LoopTransport(AiohttpTransport):
         proxy: httpx.Proxy | None = None,
         look_up: LookUp = look_up,
     ) -> None:
-        socks = proxy if is_socks(proxy) else None
-        proxy = None if socks else proxy
+        proxy, socks = split(proxy)
         proxy = _with_header(proxy) if proxy is not None and proxy.auth is not None else proxy
         self._connector = Connector(verify, look_up, socks)
         self._session = aiohttp.ClientSession(

@@ -23,8 +23,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
-    SOCKET_OPTIONS,
     connection_limit,
+    with_options,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
 from langchain_claude_cloud.platform.http.socks import aconnect, address_of
@@ -104,9 +104,7 @@ class _Resolver(AbstractResolver):
 
 
 def _new_socket(address_info: tuple[Any, ...]) -> socket.socket:
-    created = socket.socket(*address_info[:3])
-    for option in SOCKET_OPTIONS:
-        created.setsockopt(*option)
+    created = with_options(socket.socket(*address_info[:3]))
     loop_state().remember_socket(created)
     return created
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import ssl
@@ -104,6 +103,13 @@ def tls_context(trusted: Certificates) -> ssl.SSLContext:
     return context
 
 
+def with_options(created: socket.socket) -> socket.socket:
+    """Return a socket with `SOCKET_OPTIONS` set."""
+    for option in SOCKET_OPTIONS:
+        created.setsockopt(*option)
+    return created
+
+
 def connection_limit() -> int:
     """Return how many connections a pool may have.
 
@@ -140,15 +146,9 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
         return None
     try:
         context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
-        proxy = httpx.Proxy(url, ssl_context=context)
+        return httpx.Proxy(url, ssl_context=context)
     except (ValueError, httpx.InvalidURL):
         # Not the URL itself: it may hold a password.
         raise ConfigurationError(
             "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http, https or socks5 proxy."
         ) from None
-    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
-        raise ConfigurationError(
-            "The environment names a SOCKS proxy, which needs another package: "
-            "pip install python-socks."
-        )
-    return proxy

@@ -177,10 +177,8 @@ class ThreadTransport(httpx.HTTPTransport):
         limits = httpx.Limits(
             max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
         )
-        through = proxy if socks.is_socks(proxy) else None
-        super().__init__(
-            verify=verify or False, proxy=None if through else proxy, limits=limits, trust_env=False
-        )
+        proxy, through = socks.split(proxy)
+        super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
         # httpx has no argument for the first. The second may be taken again by the thread that
         # holds it: the garbage collector may close a forgotten stream at that moment.
         self._pool._network_backend = DeadlineBackend(through)

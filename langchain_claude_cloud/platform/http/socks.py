@@ -6,6 +6,7 @@ answer in two packets for none, and writes the password into its log. aiohttp ha
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from concurrent.futures import Future
 from functools import partial
@@ -13,7 +14,8 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from langchain_claude_cloud.platform.http.environment import SOCKET_OPTIONS
+from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.platform.http.environment import with_options
 from langchain_claude_cloud.platform.timeouts import finite, start_thread
 
 Target: TypeAlias = tuple[str, int]
@@ -22,9 +24,20 @@ Target: TypeAlias = tuple[str, int]
 _DEFAULT_PORT: Final = 1080
 
 
-def is_socks(proxy: httpx.Proxy | None) -> bool:
-    """Whether a proxy is one of SOCKS."""
-    return proxy is not None and proxy.url.scheme.startswith("socks")
+def split(proxy: httpx.Proxy | None) -> tuple[httpx.Proxy | None, httpx.Proxy | None]:
+    """Return a proxy as one that the HTTP library asks, or as one of SOCKS; the other is None.
+
+    Raises:
+        ConfigurationError: It is one of SOCKS, and the package for that is missing.
+    """
+    if proxy is None or not proxy.url.scheme.startswith("socks"):
+        return proxy, None
+    if importlib.util.find_spec("python_socks") is None:
+        raise ConfigurationError(
+            "The environment names a SOCKS proxy, which needs another package: "
+            "pip install python-socks."
+        )
+    return None, proxy
 
 
 def address_of(proxy: httpx.Proxy) -> tuple[str, int]:
@@ -50,7 +63,7 @@ def connect(proxy: httpx.Proxy, address: str, target: Target, seconds: float) ->
     limit = finite(seconds)
     asked = start_thread(partial(Proxy(**_settings(proxy, address)).connect, *target, limit))
     try:
-        return _with_options(asked.result(limit))
+        return with_options(asked.result(limit))
     except ProxyError as cause:
         raise OSError(str(cause)) from cause
     except TimeoutError:
@@ -71,7 +84,7 @@ async def aconnect(
 
     try:
         way = Proxy(**_settings(proxy, address))
-        return _with_options(await way.connect(*target, seconds))
+        return with_options(await way.connect(*target, seconds))
     except ProxyError as cause:
         raise OSError(str(cause)) from cause
 
@@ -89,9 +102,3 @@ def _close_late(asked: Future[socket.socket]) -> None:
     """Close a connection that nobody waits for any more."""
     if asked.exception() is None:
         asked.result().close()
-
-
-def _with_options(connected: socket.socket) -> socket.socket:
-    for option in SOCKET_OPTIONS:
-        connected.setsockopt(*option)
-    return connected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from http_fakes import (
 )
 
 from langchain_claude_cloud.errors import (
+    ConfigurationError,
     ConnectionFailedError,
     RequestTimeoutError,
     StreamInterruptedError,
@@ -80,15 +82,20 @@ async def _read_and_raise(server: Server) -> None:
         raise LookupError
 
 
+async def _reuse_and_abandon(server: Server) -> None:
+    """Read several streams on one connection, and leave another in the midst."""
+    for _ in range(4):
+        async with await aopen_stream(FakePlatform(), server.request()) as stream:
+            assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
+    assert (server.opened, server.closed) == (1, 0)
+    with pytest.raises(LookupError):
+        await _read_and_raise(server)
+
+
 async def test_tasks_reuse_tls_connections(tls: ssl.SSLContext) -> None:
     """The same on a loop, and abandoned ones are closed."""
     with Server(_stream, tls) as server:
-        for _ in range(4):
-            async with await aopen_stream(FakePlatform(), server.request()) as stream:
-                assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
-        assert (server.opened, server.closed) == (1, 0)
-        with pytest.raises(LookupError):
-            await _read_and_raise(server)
+        await _reuse_and_abandon(server)
         await asyncio.to_thread(server.wait_closed, 1)
 
 
@@ -104,12 +111,7 @@ def test_another_kind_of_loop_closes_connections_at_once_too(
     with Server(_stream, tls if is_secure else None) as server:
 
         async def work() -> None:
-            for _ in range(2):
-                async with await aopen_stream(FakePlatform(), server.request()) as stream:
-                    assert b"".join([piece async for piece in stream]) == b"".join(PIECES)
-            assert (server.opened, server.closed) == (1, 0)
-            with pytest.raises(LookupError):
-                await _read_and_raise(server)
+            await _reuse_and_abandon(server)
             server.wait_closed(1)  # while nothing else happens on this loop
             await asend(FakePlatform(), server.request())
             await aclose_pools()
@@ -325,6 +327,17 @@ def test_a_socks_proxy_that_answers_badly(
         with pytest.raises(expected, match=r"proxy that|'connect'") as caught:
             receive(mode, FakePlatform(), _THROUGH_PROXY, timeouts=Timeouts(0.2, 60.0, 60.0))
         assert caught.value.is_retryable
+
+
+@both
+def test_a_socks_proxy_without_its_package(
+    mode: str, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is named instead of an ImportError in the middle of a call."""
+    monkeypatch.setitem(sys.modules, "python_socks", None)  # as where it is not installed
+    with pytest.raises(ConfigurationError, match="pip install python-socks"):
+        receive(mode, FakePlatform(), _THROUGH_PROXY)
+    assert socks.opened == 0
 
 
 @both
