@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from langchain_claude_cloud.config.checks import from_environment
 from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
-from langchain_claude_cloud.errors.types import LABELS
+from langchain_claude_cloud.errors.types import LABELS, QUOTA_PROJECT_HEADER
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock import default_base_url, flag
 from langchain_claude_cloud.routing.routes import Route
@@ -157,7 +157,7 @@ def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> 
     query |= {"pageToken": token} if token else {}
     request = get(f"{base}/publishers/anthropic/models", query)
     project = unquote(path.partition("/")[0])
-    return request.with_headers({"x-goog-user-project": project}) if billed else request
+    return request.with_headers({QUOTA_PROJECT_HEADER: project}) if billed else request
 
 
 def of_version_1_beta(url: str) -> str:

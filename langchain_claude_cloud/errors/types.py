@@ -44,6 +44,15 @@ look for a tool of this name, and ask again for ever."""
 SERVICE_TIER_HEADER: Final = "x-amzn-bedrock-service-tier"
 """What asks Bedrock for a service tier, and tells which one served the request."""
 
+PROJECT_HEADER: Final = "x-amzn-bedrock-projectidentifier"
+"""Names the Bedrock project of a request."""
+
+QUOTA_PROJECT_HEADER: Final = "x-goog-user-project"
+"""Names the project whose quota a request to Google uses."""
+
+REQUEST_TYPE_HEADER: Final = "x-vertex-ai-llm-request-type"
+"""Says which throughput a request to Vertex AI uses."""
+
 LATENCY_HEADER: Final = "x-amzn-bedrock-performanceconfig-latency"
 """The same for the latency."""
 

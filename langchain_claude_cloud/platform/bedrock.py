@@ -37,6 +37,7 @@ from langchain_claude_cloud.errors import (
 )
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
+    PROJECT_HEADER,
     SERVICE_TIER_HEADER,
     Headers,
     JsonObject,
@@ -302,7 +303,7 @@ def _option_headers(config: Bedrock) -> dict[str, str]:
         "x-amzn-bedrock-trace": trace and trace.upper(),
         SERVICE_TIER_HEADER: config.service_tier,
         LATENCY_HEADER: config.latency,
-        "x-amzn-bedrock-projectidentifier": config.project,
+        PROJECT_HEADER: config.project,
         # ASCII by escaping: a header has no other characters.
         "x-amzn-bedrock-request-metadata": metadata and json.dumps(metadata, separators=(",", ":")),
     }

@@ -20,7 +20,14 @@ from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import check_text
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
-from langchain_claude_cloud.errors.types import Framing, Headers, JsonObject, Operation
+from langchain_claude_cloud.errors.types import (
+    QUOTA_PROJECT_HEADER,
+    REQUEST_TYPE_HEADER,
+    Framing,
+    Headers,
+    JsonObject,
+    Operation,
+)
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
@@ -130,14 +137,14 @@ class VertexPlatform(Platform):
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
         kind = self._config.request_type
-        own = {"x-vertex-ai-llm-request-type": kind} if kind else {}
+        own = {REQUEST_TYPE_HEADER: kind} if kind else {}
         return rewritten, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
         headers = self._loaded().headers()
         if self._config.quota_project:
-            headers["x-goog-user-project"] = self._config.quota_project
+            headers[QUOTA_PROJECT_HEADER] = self._config.quota_project
         return headers
 
     def is_expired(self, error: ClaudeCloudError) -> bool:

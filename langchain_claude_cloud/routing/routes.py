@@ -37,7 +37,14 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, reveal
-from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, Cloud, Headers
+from langchain_claude_cloud.errors.types import (
+    PROJECT_HEADER,
+    QUOTA_PROJECT_HEADER,
+    REQUEST_TYPE_HEADER,
+    SERVICE_TIER_HEADER,
+    Cloud,
+    Headers,
+)
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import Platform
@@ -71,8 +78,8 @@ _SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
 
 _HEADERS_OF_QUOTAS: Final = frozenset(
     {
-        *("x-goog-user-project", "x-vertex-ai-llm-request-type", "anthropic-workspace-id"),
-        *("x-amzn-bedrock-projectidentifier", SERVICE_TIER_HEADER),
+        *(QUOTA_PROJECT_HEADER, REQUEST_TYPE_HEADER, PROJECT_HEADER, SERVICE_TIER_HEADER),
+        "anthropic-workspace-id",
     }
 )
 """Headers that say whose quota a request uses, where the user gave them and not the setting."""
