@@ -44,6 +44,9 @@ look for a tool of this name, and ask again for ever."""
 SERVICE_TIER_HEADER: Final = "x-amzn-bedrock-service-tier"
 """What asks Bedrock for a service tier, and tells which one served the request."""
 
+LATENCY_HEADER: Final = "x-amzn-bedrock-performanceconfig-latency"
+"""The same for the latency."""
+
 PROJECT_HEADER: Final = "x-amzn-bedrock-projectidentifier"
 """Names the Bedrock project of a request."""
 
@@ -52,9 +55,6 @@ QUOTA_PROJECT_HEADER: Final = "x-goog-user-project"
 
 REQUEST_TYPE_HEADER: Final = "x-vertex-ai-llm-request-type"
 """Says which throughput a request to Vertex AI uses."""
-
-LATENCY_HEADER: Final = "x-amzn-bedrock-performanceconfig-latency"
-"""The same for the latency."""
 
 REQUEST_ID_HEADERS: Final = ("x-amzn-requestid", "request-id", "x-request-id")
 """Where an answer may name its request, the cloud's own name for it first."""
