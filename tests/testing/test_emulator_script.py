@@ -400,3 +400,17 @@ def test_a_misspelled_model_is_not_found(name: str) -> None:
     assert rules_for(name) is None
     assert rules_for("claude-sonnet-9") is not None
     assert rules_for("claude-nova-1") is not None
+
+
+def test_a_request_without_a_reply_is_told_what_was_waiting() -> None:
+    """The refusal shows the question and the conditions of the replies that did not fit."""
+    with CloudEmulator(unscripted="error") as emulator:
+        client = Client(emulator)
+        nothing = client.vertex(ask("Who wrote Emma?"))
+        emulator.reply("Rain.", match="weather", platform="bedrock")
+        other = client.vertex(ask("Who wrote Emma?"))
+    assert nothing.status_code == other.status_code == 400
+    assert "No scripted reply fits vertex invoke" in nothing.text
+    assert "Who wrote Emma?" in nothing.text
+    assert "No reply is waiting." in nothing.text
+    assert "Reply(platform='bedrock', match='weather'" in other.text

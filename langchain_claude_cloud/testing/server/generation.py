@@ -89,8 +89,7 @@ def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
     """
     entry = state.script.take(call.cloud, call.region, call.operation, request)
     if entry is None and state.settings.unscripted == "error":
-        state.unscripted.append(request)
-        raise Refusal(400, f"No scripted reply fits this request. Queued: {len(state.script)}.")
+        raise Refusal(400, state.note_unscripted(request))
     if isinstance(entry, Replay):
         return recordings.serve(entry, call)
     fault = entry if isinstance(entry, Fault) else Fault()

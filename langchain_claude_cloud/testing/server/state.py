@@ -142,6 +142,13 @@ class State:
                 "\n".join(["The emulator's script does not fit the requests:", *missing, *unused])
             )
 
+    def note_unscripted(self, request: ReceivedRequest) -> str:
+        """Remember a request that no entry fits, and say which one it is and what is waiting."""
+        self.unscripted.append(request)
+        waiting = [f"- {_brief(each)}" for each in self.script.unused()]
+        asked = f"No scripted reply fits {_question(request)}."
+        return "\n".join([asked, "Waiting:" if waiting else "No reply is waiting.", *waiting])
+
     def reset(self) -> None:
         """Forget the script, the recorded requests, and what is to go wrong with batches."""
         self.script.clear()
