@@ -115,7 +115,8 @@ _CONTEXT: Final = (
     Feature(
         "token counting",
         lambda takes: takes.counts_prompts,
-        "the cloud counts (`count_tokens`); where it does not, the package estimates",
+        "the cloud counts (`count_tokens`); on Bedrock what CountTokens does not take is counted"
+        " through `bedrock-mantle`; where that is not allowed, the package estimates",
     ),
     Feature(
         "context editing",
@@ -147,7 +148,11 @@ _ENDPOINTS: Final = (
     ("", "Vertex AI", "Amazon Bedrock"),
     ("messages", "`:rawPredict`, `:streamRawPredict`", "InvokeModel"),
     ("streams", "server-sent events", "binary event stream with checksums"),
-    ("token counting", "`count-tokens:rawPredict`, in few regions", "CountTokens, of bare ids"),
+    (
+        "token counting",
+        "`count-tokens:rawPredict`, in few regions",
+        "CountTokens, by model; else through `bedrock-mantle`",
+    ),
     (
         "list of models",
         "publishers.models.list (`v1beta1`)",
@@ -331,7 +336,7 @@ def _features_by_cloud() -> list[tuple[str, str, str]]:
         (
             "token counting",
             f"{counting[0]}, in the region's geography or `count_tokens_region`",
-            f"{counting[1]}, else estimated",
+            "by CountTokens or `bedrock-mantle`, else estimated",
         ),
         ("`list_models()`", "what is published", "what the account has, with its profiles"),
         ("provisioned throughput", "`request_type`", "an ARN as `model`"),
