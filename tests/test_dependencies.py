@@ -33,7 +33,6 @@ EXTRAS = {
     "cli": ["cli"],
     "cost.py": ["cost"],
     "middleware.py": ["agents"],
-    "platform": ["socks"],
     "testing": ["emulator", "record"],
 }
 # The pytest plugin is loaded by pytest itself, the profile by deepagents; moto's server is started

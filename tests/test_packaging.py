@@ -126,7 +126,6 @@ def test_requirements_are_the_promised_ones() -> None:
         "examples",
         "ray",
         "record",
-        "socks",
         "spark",
         "test",
     }

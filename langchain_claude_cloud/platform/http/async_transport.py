@@ -27,7 +27,6 @@ from langchain_claude_cloud.platform.http.connector import (
     look_up,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.socks import split
 from langchain_claude_cloud.platform.timeouts import Timeouts, finite
 
 _READ_SIZE = 16_384
@@ -76,9 +75,8 @@ class LoopTransport(AiohttpTransport):
         proxy: httpx.Proxy | None = None,
         look_up: LookUp = look_up,
     ) -> None:
-        proxy, socks = split(proxy)
         proxy = _with_header(proxy) if proxy is not None and proxy.auth is not None else proxy
-        self._connector = Connector(verify, look_up, socks)
+        self._connector = Connector(verify, look_up)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from langchain_claude_cloud.platform.http.environment import (
@@ -27,7 +26,6 @@ from langchain_claude_cloud.platform.http.environment import (
     with_options,
 )
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.http.socks import aconnect, address_of
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_single_flight, in_thread
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
@@ -141,15 +139,11 @@ class Connector(aiohttp.TCPConnector):
     Args:
         verify: The TLS context; None for an endpoint without TLS.
         look_up: Finds a host's addresses.
-        socks: The SOCKS proxy that leads to every host, if there is one.
     """
 
     _used_at = 0.0
 
-    def __init__(
-        self, verify: ssl.SSLContext | None, look_up: LookUp, socks: httpx.Proxy | None = None
-    ) -> None:
-        self._socks = socks
+    def __init__(self, verify: ssl.SSLContext | None, look_up: LookUp) -> None:
         super().__init__(
             ssl=verify or False,
             resolver=_Resolver(look_up),
@@ -182,30 +176,6 @@ class Connector(aiohttp.TCPConnector):
     ) -> aiohttp.client_proto.ResponseHandler:
         async with asyncio.timeout(timeout.sock_connect):
             return await super()._create_connection(req, traces, timeout)
-
-    async def _resolve_host(self, host: str, port: int, *traces: Any, **options: Any) -> Any:  # noqa: ANN401  as below
-        if self._socks is not None:  # which looks the host up itself
-            host, port = address_of(self._socks)
-        return await super()._resolve_host(host, port, *traces, **options)
-
-    async def _wrap_create_connection(
-        self,
-        *args: Any,  # noqa: ANN401  aiohttp's signature
-        addr_infos: list[Any],
-        req: aiohttp.ClientRequest,
-        **options: Any,  # noqa: ANN401  as above
-    ) -> tuple[asyncio.Transport, aiohttp.client_proto.ResponseHandler]:
-        if self._socks is None:
-            return await super()._wrap_create_connection(
-                *args, addr_infos=addr_infos, req=req, **options
-            )
-        address, target = addr_infos[0][4][0], (str(req.url.raw_host), int(req.port or 0))
-        try:  # the other addresses come if this one fails
-            reached = await aconnect(self._socks, address, target, options["timeout"].sock_connect)
-        except OSError as cause:
-            raise aiohttp.ClientProxyConnectionError(req.connection_key, cause) from cause
-        loop_state().remember_socket(reached)
-        return await super()._wrap_existing_connection(*args, req=req, sock=reached, **options)
 
     def retire(self) -> None:
         """Close the connections that are not in use, and the others after use."""

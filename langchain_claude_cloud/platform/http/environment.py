@@ -139,16 +139,22 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
     """Return the proxy for a host in the form that httpx takes.
 
     Raises:
-        ConfigurationError: The environment names something that is not a proxy.
+        ConfigurationError: The environment names a SOCKS proxy, or something that is not a proxy.
     """
     url = proxy_for(scheme, host)
     if url is None:
         return None
+    if url.lower().startswith("socks"):
+        raise ConfigurationError(
+            f"The environment names a SOCKS proxy for {host}, which is not supported. Set "
+            "HTTPS_PROXY to an http or https proxy, list the host in NO_PROXY, or pass http_client "
+            "and http_async_client made with httpx[socks]."
+        )
     try:
         context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
         return httpx.Proxy(url, ssl_context=context)
     except (ValueError, httpx.InvalidURL):
         # Not the URL itself: it may hold a password.
         raise ConfigurationError(
-            "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http, https or socks5 proxy."
+            "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http or https proxy."
         ) from None

@@ -26,10 +26,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import httpcore
 import httpx
-from httpcore._backends.sync import SyncStream
 
 from langchain_claude_cloud.platform.fetch_policy import is_address
-from langchain_claude_cloud.platform.http import socks
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,
@@ -177,11 +175,10 @@ class ThreadTransport(httpx.HTTPTransport):
         limits = httpx.Limits(
             max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
         )
-        proxy, through = socks.split(proxy)
         super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
         # httpx has no argument for the first. The second may be taken again by the thread that
         # holds it: the garbage collector may close a forgotten stream at that moment.
-        self._pool._network_backend = DeadlineBackend(through)
+        self._pool._network_backend = DeadlineBackend()
         self._pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -215,14 +212,7 @@ def _has_excess(connection: object) -> bool:
 
 
 class DeadlineBackend(httpcore.SyncBackend):
-    """httpcore's network with one limit for all that connecting takes.
-
-    Args:
-        through: The SOCKS proxy that leads to every host, if there is one.
-    """
-
-    def __init__(self, through: httpx.Proxy | None = None) -> None:
-        self._through = through
+    """httpcore's network with one limit for all that connecting takes."""
 
     def connect_tcp(
         self,
@@ -232,43 +222,25 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002  ours are set
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of a host that answers, or of the proxy.
+        """Connect to the first address of a host that answers.
 
         Raises:
             httpcore.ConnectError: Nothing answers there.
             httpcore.ConnectTimeout: Nothing answered in time.
-            httpcore.ProxyError: The SOCKS proxy made no connection.
         """
         ends = min(time.monotonic() + (timeout or math.inf), call_ends.get())
         failure: Exception = httpcore.ConnectError("the host has no address")
-        reached = socks.address_of(self._through) if self._through else (host, port)
-        addresses = _look_up(*reached, ends)
+        addresses = _look_up(host, port, ends)
         for tried, address in enumerate(addresses):
             # A silent address leaves the others their share.
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
-                if self._through is not None:
-                    stream = _through_socks(self._through, address, (host, port), share)
-                else:
-                    stream = super().connect_tcp(
-                        address, port, share, local_address, SOCKET_OPTIONS
-                    )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError) as cause:
+                stream = super().connect_tcp(address, port, share, local_address, SOCKET_OPTIONS)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause
             else:
                 return DeadlineStream(stream, ends)
         raise failure
-
-
-def _through_socks(
-    proxy: httpx.Proxy, address: str, target: socks.Target, seconds: float
-) -> httpcore.NetworkStream:
-    try:
-        return SyncStream(socks.connect(proxy, address, target, seconds))
-    except TimeoutError as cause:
-        raise httpcore.ConnectTimeout("") from cause
-    except OSError as cause:
-        raise httpcore.ProxyError(str(cause)) from cause
 
 
 def _left(ends: float, kind: type[Exception] = httpcore.ReadTimeout) -> float:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import pytest
 import requests.certs
-from canaries import everything_logged
 from http_certificate import server_context
 from http_fakes import (
     Exchange,
@@ -258,111 +257,47 @@ def test_a_proxy_that_refuses(mode: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert "wrong" not in str(caught.value)
 
 
-class SocksProxy(Server):
-    """A SOCKS5 proxy with a password, which tunnels every host to one server.
-
-    Or in place of that it sends an answer to a message of the client's, or none.
-    """
-
-    target = 0
-    answers: Mapping[str, bytes | None] = {}
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def answer(message: str, usual: bytes) -> None:
-            given = self.answers.get(message, usual)
-            if given is None:
-                await reader.read()
-            writer.write(given or b"")
-            if given != usual:
-                raise EOFError
-
-        with closing(writer), suppress(OSError, EOFError):
-            version, methods = await reader.readexactly(2)
-            assert version == 5
-            assert 2 in await reader.readexactly(methods)
-            await answer("greeting", b"\x05\x02")
-            login = b"\x01\x04user\x0dcorrect-horse"
-            is_known = await reader.readexactly(len(login)) == login
-            await answer("login", b"\x01\x00" if is_known else b"\x01\x01")
-            assert await reader.readexactly(17) == b"\x05\x01\x00\x03\x0acloud.test\x01\xbb"
-            await answer("connect", b"\x05\x00\x00\x01" + bytes(6))
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
-            self.opened += 1
-            with closing(back):
-                await asyncio.gather(pump(reader, back), pump(there, writer))
-
-
-@pytest.fixture
-def socks(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocksProxy]:
-    """A SOCKS proxy that the environment names."""
-    with SocksProxy(_echo) as proxy:
-        monkeypatch.setenv("ALL_PROXY", f"socks5://user:correct-horse@127.0.0.1:{proxy.port}")
-        yield proxy
-
-
-_THROUGH_PROXY = OutgoingRequest("POST", "https://cloud.test/v1/messages", {}, b"{}")
+@both
+@pytest.mark.parametrize("scheme", ["socks5", "SOCKS5h", "socks4"])
+def test_a_socks_proxy_is_refused(mode: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is sent, with what to do, and without its password."""
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:correct-horse@127.0.0.1:9")
+    request = OutgoingRequest("POST", "https://cloud.test/v1", {}, b"{}")
+    expected = r"SOCKS proxy for cloud.test.*HTTPS_PROXY.*NO_PROXY.*http_client.*httpx\[socks\]"
+    with pytest.raises(ConfigurationError, match=expected) as caught:
+        receive(mode, FakePlatform(), request)
+    assert "correct-horse" not in str(caught.value)
 
 
 @both
-def test_a_tunnel_through_a_socks_proxy(mode: str, tls: ssl.SSLContext, socks: SocksProxy) -> None:
-    """ALL_PROXY is honoured, and no log has the proxy's password."""
-    with Server(_stream, tls) as server, everything_logged() as lines:
-        socks.target = server.port
-        for _ in range(2):
-            assert read_stream(mode, FakePlatform(), _THROUGH_PROXY) == b"".join(PIECES)
-        assert server.opened == socks.opened == (1 if mode == "thread" else 2)
-    assert "correct-horse" not in str(lines)
-
-
-@both
-@pytest.mark.parametrize("message", ["greeting", "login", "connect"])
-@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_socks_proxy_that_answers_badly(
-    mode: str, message: str, answer: bytes | None, tls: ssl.SSLContext, socks: SocksProxy
+def test_a_callers_client_goes_its_own_way_beside_a_socks_proxy(
+    mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Silence is limited by `connect`; whatever else it says is an error of ours."""
-    expected = ConnectionFailedError if answer is not None else RequestTimeoutError
-    with Server(_stream, tls) as server:
-        socks.target, socks.answers = server.port, {message: answer}
-        with pytest.raises(expected, match=r"proxy that|'connect'") as caught:
-            receive(mode, FakePlatform(), _THROUGH_PROXY, timeouts=Timeouts(0.2, 60.0, 60.0))
-        assert caught.value.is_retryable
+    """One made with httpx[socks] knows the way; the environment is not asked."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    request = OutgoingRequest("POST", "https://cloud.test/v1", {}, b"{}")
+    through = httpx.MockTransport(lambda _: httpx.Response(200, text="through"))
+    kind = httpx.Client if mode == "thread" else httpx.AsyncClient
+    client = kind(transport=through)
+    assert receive(mode, FakePlatform(), request, client=client).body == b"through"
 
 
 @both
-def test_a_socks_proxy_without_its_package(
-    mode: str, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch
+def test_a_proxy_of_https_goes_before_a_socks_proxy_of_all(
+    mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is missing is named instead of an ImportError in the middle of a call."""
-    monkeypatch.setitem(sys.modules, "python_socks", None)  # as where it is not installed
-    with pytest.raises(ConfigurationError, match="pip install python-socks"):
-        receive(mode, FakePlatform(), _THROUGH_PROXY)
-    assert socks.opened == 0
+    """HTTPS_PROXY is the more specific one, as for httpx."""
 
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.reply(407)
 
-@both
-def test_a_server_behind_a_socks_proxy_that_is_slow(
-    mode: str, tls: ssl.SSLContext, socks: SocksProxy
-) -> None:
-    """The head is limited as a whole, and the body by other limits than the head."""
-
-    async def slow(exchange: Exchange) -> None:
-        if exchange.number == 1:
-            await exchange.begin()
-            await asyncio.sleep(0.4)
-            await exchange.end()
-        with suppress(OSError):  # else the second time
-            for letter in b"HTTP/1.1 200 OK, but at last":
-                await exchange.send(bytes([letter]))
-                await asyncio.sleep(0.1)
-
-    with Server(slow, tls) as server:
-        socks.target = server.port
-        limits = Timeouts(2.0, 0.3, 9.0)
-        assert read_stream(mode, FakePlatform(), _THROUGH_PROXY, timeouts=limits) == b""
-        close_pools()
-        with pytest.raises(RequestTimeoutError, match="did not begin to answer"):
-            receive(mode, FakePlatform(), _THROUGH_PROXY, timeouts=limits)
+    with Server(refuse) as proxy:
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        request = OutgoingRequest("POST", "https://cloud.test/v1", {}, b"{}")
+        with pytest.raises(ConnectionFailedError):
+            receive(mode, FakePlatform(), request)
+        assert [each.method for each in proxy.requests] == ["CONNECT"]
 
 
 @both
