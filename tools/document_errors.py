@@ -51,6 +51,7 @@ def _general() -> Iterator[str]:
 
 def _cell(text: str) -> str:
     text = text.replace("{clock}", "Set this machine's clock (NTP).").replace(" {general}", "")
+    text = text.replace("{general}", "See [below](#other-refusals).")
     return text.replace("|", r"\|")
 
 

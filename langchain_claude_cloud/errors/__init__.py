@@ -6,6 +6,7 @@ against LangChain catches it. How a refusal is parsed and explained is imported 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -166,7 +167,7 @@ class Place(TypedDict):
 
 
 def error_from_response(
-    status: int,
+    status: int | None,
     headers: Mapping[str, str],
     body: bytes,
     *,
@@ -176,8 +177,9 @@ def error_from_response(
     """Turn a refused HTTP request into an exception.
 
     Args:
-        status: The HTTP status. Where it is no error, the one that the body's error stands for
-            is taken: Bedrock answers an unknown path with 200, gateways an overload.
+        status: The HTTP status. Where there is none, or it is no error, the one that the body's
+            error stands for is taken: Bedrock answers an unknown path with 200, gateways an
+            overload.
         headers: The response's headers, names in any case.
         body: The response's bytes: Google's object, the same in an array, Anthropic's
             object, AWS's ``{"message": ...}``, or something that is not JSON.
@@ -187,8 +189,9 @@ def error_from_response(
     Returns:
         The exception, not raised.
     """
-    parsed = parsing.from_response(status, headers, body)
-    return explanation.explained(parsed, place, note_if_not_found)
+    return explanation.explained(
+        parsing.parse_error(status, headers, body), place, note_if_not_found
+    )
 
 
 def error_from_event(payload: object, **place: Unpack[Place]) -> ClaudeCloudError:
@@ -203,7 +206,11 @@ def error_from_event(payload: object, **place: Unpack[Place]) -> ClaudeCloudErro
         The exception, not raised; its ``status_code`` is the one that the error stands
         for, since the response's own was 200.
     """
-    return explanation.explained(parsing.from_event(payload), place)
+    try:
+        body = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+    except (TypeError, ValueError, RecursionError):
+        body = b""  # no cloud sent it: it is no JSON
+    return error_from_response(None, {}, body, **place)
 
 
 def error_from_exception_frame(
@@ -221,4 +228,4 @@ def error_from_exception_frame(
     Returns:
         The exception, not raised.
     """
-    return explanation.explained(parsing.from_exception_frame(exception_type, payload), place)
+    return error_from_response(None, {"x-amzn-errortype": exception_type}, payload, **place)

@@ -52,7 +52,6 @@ _LONGEST_CHAIN: Final = 10
 _LOCAL_LIMITS: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
 )
-_LARGEST_REQUEST: Final[Mapping[Cloud, str]] = {"vertex": "30", "bedrock": "20"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +152,17 @@ def explained(
     named = known_errors().names.get(parsed.error_type or "")
     status = parsed.status or (named.status if named else int(HTTPStatus.INTERNAL_SERVER_ERROR))
     parsed = replace(parsed, status=status)
-    kind, known = _classify(parsed, named, place["platform"])
+    if named and (named.is_exact or status == named.status):
+        kind = named.kind
+    else:
+        other = "invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
+        kind = known_errors().statuses.get(status, other)
+    known = _find_known(parsed, kind, place["platform"])
+    kind = (known and known.kind) or kind
     model = place["model"]
     note = describe(model) if describe and model and kind == "not_found" else ""
     error = CLASSES[kind](
-        Explanation(parsed, kind, known, **place, note=note),
+        Explanation(parsed, place, kind, known, note),
         **place,
         status_code=status,
         error_type=parsed.error_type,
@@ -170,22 +175,12 @@ def explained(
     return error
 
 
-def _classify(
-    parsed: ParsedError, named: ErrorName | None, platform: Cloud
-) -> tuple[str, KnownError | None]:
-    """Return the kind of an error, and what is known about its text.
-
-    The error's name and status give the kind; a known text may say that it is another.
-    """
-    if named and (named.is_exact or parsed.status == named.status):
-        kind = named.kind
-    else:
-        refused = parsed.status and parsed.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        kind = known_errors().statuses.get(parsed.status or 0, "invalid" if refused else "server")
+def _find_known(parsed: ParsedError, kind: str, platform: Cloud) -> KnownError | None:
+    """Return what is known about an error's text, if anything."""
     for known in known_errors().errors:
         if known.cloud in (None, platform) and kind in known.only and known.search_in(parsed):
-            return known.kind or kind, known
-    return kind, None
+            return known
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,64 +189,54 @@ class Explanation:
 
     Attributes:
         parsed: What the cloud said.
+        place: What was asked.
         kind: The kind of error.
         known: What is known about the cloud's text, if anything.
-        platform: The cloud.
-        model: The model's id there.
-        region: The region.
         note: What else is to be said, such as that the catalogue does not have the model.
     """
 
     parsed: ParsedError
+    place: errors.Place
     kind: str
     known: KnownError | None
-    platform: Cloud
-    model: str | None
-    region: str | None
     note: str = ""
 
     def __str__(self) -> str:
-        said = self.parsed.message.rstrip()
+        parsed, place = self.parsed, self.place
+        said = parsed.message.rstrip()
         # A full stop after an address would become part of the link.
         said += "" if said.endswith((".", "!", "?")) or "://" in said.split(" ")[-1] else "."
-        parts = (f"{self._where()}: {said}", self.note, self._hint())
-        return " ".join(part for part in parts if part)
+        answer = f"{parsed.status} {parsed.error_type or ''}".rstrip()
+        request = f", request id {parsed.request_id}" if parsed.request_id else ""
+        where = (
+            f"{LABELS[place['platform']]} refused {place['model'] or 'the model'} (region "
+            f"{place['region'] or 'in use'}, {answer}{request})"
+        )
+        return " ".join(filter(None, (f"{where}: {said}", self.note, self._hint())))
 
     def __repr__(self) -> str:
         return repr(str(self))
 
-    def _where(self) -> str:
-        parsed = self.parsed
-        answer = " ".join(str(part) for part in (parsed.status, parsed.error_type) if part)
-        request = f", request id {parsed.request_id}" if parsed.request_id else ""
-        return (
-            f"{LABELS[self.platform]} refused {self.model or 'the model'} (region "
-            f"{self.region or 'in use'}, {answer or 'no status'}{request})"
-        )
-
     def _hint(self) -> str:
-        facts = self._facts()
+        platform, region = self.place["platform"], self.place["region"]
+        model = self.place["model"] or "the model"
+        facts = {
+            "label": LABELS[platform],
+            "model": model,
+            "resource": model,
+            "bare": re.sub(r"^[a-z-]+\.(?=anthropic\.)", "", model),
+            "region": region or "in use",
+            "elsewhere": _elsewhere(region),
+            "spread": _spread(model),
+            "clock": _clock_hint(self.parsed.clock_skew),
+        }
         hints = known_errors().hints
-        general = {**hints["both"], **hints[self.platform]}.get(self.kind, "")
+        general = hints[platform].get(self.kind) or hints["both"].get(self.kind, "")
         facts["general"] = general.format_map(facts)
         if self.known and (found := self.known.search_in(self.parsed)):
             given = {name: text for name, text in found.groupdict().items() if text}
             return self.known.hint.format_map({**facts, **given})
         return facts["general"]
-
-    def _facts(self) -> dict[str, str]:
-        model = self.model or "the model"
-        return {
-            "label": LABELS[self.platform],
-            "model": model,
-            "bare": re.sub(r"^[a-z-]+\.(?=anthropic\.)", "", model),
-            "region": self.region or "in use",
-            "most": _LARGEST_REQUEST[self.platform],
-            "elsewhere": _elsewhere(self.region),
-            "spread": _spread(model),
-            "clock": _clock_hint(self.parsed.clock_skew),
-            "resource": model,
-        }
 
 
 def is_local_limit(cause: BaseException | None) -> bool:
@@ -317,18 +302,14 @@ def _elsewhere(region: str | None) -> str:
 
 def _spread(model: str) -> str:
     several = "give `platform` a list of regions or clouds"
+    if model.startswith("arn:"):  # an ARN takes no profile
+        return f"{several}."
     if model.startswith(("global.", "us-gov.")):
         return f"{several}, or use a profile of a geography."
-    # Not every model has the global profile, and an ARN takes none.
-    globally = (
-        ""
-        if model.startswith("arn:")
-        else (
-            ", or use the global profile if the model has one and data may leave the geography "
-            '(`inference_profile="global"`): it spreads requests and has its own quotas'
-        )
+    return (
+        f"{several}, or use the global profile if the model has one and data may leave the "
+        'geography (`inference_profile="global"`).'
     )
-    return f"{several}{globally}."
 
 
 def name_tools(error: Exception, names: Sequence[str]) -> None:

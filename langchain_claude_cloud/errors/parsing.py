@@ -48,6 +48,7 @@ _TEXTS: Final = (
     *("originalMessage", "message", "Message", "error_description", "errorMessage", "faultstring"),
     *("detail", "msg", "text", "title", "error", "errors", "fault"),
 )
+_SIGNS: Final = ("__type", "message", "Message", "detail")
 _DEEPEST_TEXT: Final = 4
 # Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...",
 # or with b'{...}', as Python shows bytes (litellm#9733).
@@ -84,8 +85,14 @@ class ParsedError:
     clock_skew: float | None = None
 
 
-def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ParsedError:
-    """Parse the response to a refused HTTP request."""
+def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> ParsedError:
+    """Parse what a cloud answers: a refused request, or an error inside of a stream.
+
+    Args:
+        status: The HTTP status; None for an error inside of a stream.
+        headers: The headers, names in any case.
+        body: The bytes that say what is wrong.
+    """
     lower = {name.lower(): value for name, value in headers.items()}
     text = body[:_READ_BYTES].decode("utf-8", "replace")
     payload = load_json(body)
@@ -100,31 +107,13 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Parse
         parsed,
         status=status if is_own else parsed.status,
         error_type=_aws_name(lower.get("x-amzn-errortype")) or parsed.error_type,
-        message=parsed.message or f"HTTP {status} without an explanation",
+        message=parsed.message or "it gave no explanation",
         request_id=next(filter(None, ids), None),
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
-        reasons=parsed.reasons | ({NOT_JSON} if is_foreign and text.strip() else set()),
+        reasons=parsed.reasons | ({NOT_JSON} if status and is_foreign and text.strip() else set()),
         clock_skew=_seconds_since(lower.get("date", "")),
     )
-
-
-def from_event(payload: object) -> ParsedError:
-    """Parse an ``error`` event."""
-    parsed = _read(payload, "")
-    try:
-        text = json.dumps(payload, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = parsed.message  # nested too deeply to be written
-    return _inside_stream(parsed, text)
-
-
-def from_exception_frame(exception_type: str, payload: bytes) -> ParsedError:
-    """Parse an exception frame: its type is the frame's, its text the model's own."""
-    text = payload[:_READ_BYTES].decode("utf-8", "replace")
-    parsed = _read(load_json(payload), text)
-    name = _aws_name(exception_type) or parsed.error_type
-    return _inside_stream(replace(parsed, error_type=name), text)
 
 
 def holds_error(body: object) -> bool:
@@ -132,14 +121,8 @@ def holds_error(body: object) -> bool:
     found = body[0] if isinstance(body, list) and body else body
     if not isinstance(found, dict) or "content" in found:
         return False
-    is_named = isinstance(found.get("error"), dict | str) or "__type" in found
-    says = any(isinstance(found.get(key), str) for key in ("message", "Message", "detail"))
-    return is_named or says or found.get("type") == "error" or isinstance(found.get("Output"), dict)
-
-
-def _inside_stream(parsed: ParsedError, body: str) -> ParsedError:
-    message = parsed.message or "the stream reported an error without an explanation"
-    return replace(parsed, message=message, body=clean(body, BODY_LIMIT))
+    forms = (("error", str | dict), ("Output", dict), *((name, str) for name in _SIGNS))
+    return found.get("type") == "error" or any(isinstance(found.get(k), form) for k, form in forms)
 
 
 def load_json(body: bytes | str) -> object:
@@ -209,15 +192,9 @@ def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
     ):
         return parsed
     nested = _read(inside, "")
-    return replace(
-        nested,
-        status=parsed.status,
-        error_type=nested.error_type or parsed.error_type,
-        message=nested.message or parsed.message,
-        request_id=nested.request_id or parsed.request_id,
-        retry_after=parsed.retry_after if nested.retry_after is None else nested.retry_after,
-        reasons=nested.reasons | parsed.reasons,
-    )
+    told = ("error_type", "message", "request_id", "retry_after")
+    more = {name: value for name in told if (value := getattr(nested, name)) not in (None, "")}
+    return replace(parsed, reasons=parsed.reasons | nested.reasons, **more)
 
 
 def _read_details(given: object) -> tuple[frozenset[str], float | None]:
