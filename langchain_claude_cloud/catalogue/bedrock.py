@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from langchain_claude_cloud.catalogue.models import BEDROCK_ID, catalogue_file
-from langchain_claude_cloud.errors.types import BedrockApiName, Framing, JsonObject, Operation
+from langchain_claude_cloud.errors.types import BedrockApiName, Framing, Operation
 
 _ARN = re.compile(
-    r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?:\d{12})?:([a-z-]+)/([A-Za-z0-9][A-Za-z0-9._:/-]*)",
+    r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?:\d{12})?:([a-z-]+)/"
+    r"([A-Za-z0-9][A-Za-z0-9._:-]*(?:/[A-Za-z0-9][A-Za-z0-9._:-]*)*)",
     re.ASCII,
 )
 """The region is empty in what a global inference profile leads to."""
@@ -66,24 +67,22 @@ def split_arn(text: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def id_in_arn(text: str) -> tuple[str | None, str] | None:
-    """Return the inference profile's prefix and the base id of the model that an ARN names.
+def claude_id_in(text: str) -> tuple[str | None, str] | None:
+    """Return the inference profile's prefix and the base id in an id of Bedrock's or in an ARN.
 
     A custom model's ARN names what it was made from, before a slash and its own id.
     """
-    parts = split_arn(text)
-    if parts is None or parts[0] not in _NAMED:
+    kind, resource = split_arn(text) or ("", text)
+    if kind and kind not in _NAMED:
         return None
-    named = BEDROCK_ID.fullmatch(parts[1].partition("/")[0])
+    named = BEDROCK_ID.fullmatch(resource.partition("/")[0])
     return (named[1], named[2]) if named else None
 
 
-def lookup_of(text: str) -> Lookup | None:
+def lookup_of(arn: str) -> Lookup | None:
     """Return how to find out what an ARN stands for; None if it says so, or nothing can."""
-    parts = split_arn(text)
-    if parts is None or id_in_arn(text) is not None:
-        return None
-    return arn_lookups().get(parts[0])
+    kind, _ = split_arn(arn) or ("", "")
+    return None if claude_id_in(arn) else arn_lookups().get(kind)
 
 
 def tells_where_it_leads(arn: str) -> bool:
@@ -91,10 +90,8 @@ def tells_where_it_leads(arn: str) -> bool:
 
     A model that an account made or took in answers in its own region.
     """
-    parts = split_arn(arn)
-    if parts is None:
-        return False
-    return parts[0] in _IN_ITS_REGION or parts[0] in arn_lookups() or id_in_arn(arn) is not None
+    kind, _ = split_arn(arn) or ("", "")
+    return kind in _IN_ITS_REGION or kind in arn_lookups() or claude_id_in(arn) is not None
 
 
 def region_of(arn: str) -> str:
@@ -104,18 +101,6 @@ def region_of(arn: str) -> str:
 
 _VERSION: Final = re.compile(r"-v\d+(:\d+)?$")
 _DATE: Final = re.compile(r"-\d{8}$")
-
-
-class HeaderSetting(NamedTuple):
-    """A setting that an API needs as a header.
-
-    Attributes:
-        header: The header's name.
-        variable: The environment variable that stands in for the setting.
-    """
-
-    header: str
-    variable: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +123,9 @@ class BedrockApi:
         model_ids: Whether models are named by inference ``profile``, by their ``short`` id on
             Bedrock, or as ``anthropic`` names them.
         may_answer_anywhere: Whether nothing says where it answers.
-        headers: The settings that it alone has, and that it needs.
+        headers: The settings that it alone has and needs as headers: the name of each one's
+            header, and the environment variable that stands in for it.
         lacks: The settings of other APIs that it does not have.
-        of_invoke_model: The operations that have InvokeModel's form: the model in the URL, not in
-            the body.
     """
 
     host: str
@@ -156,9 +140,12 @@ class BedrockApi:
     has_fips: bool = True
     model_ids: Literal["profile", "short", "anthropic"] = "profile"
     may_answer_anywhere: bool = False
-    headers: Mapping[str, HeaderSetting] = field(default_factory=dict)
+    headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lacks: Sequence[str] = ()
-    of_invoke_model: frozenset[Operation] = frozenset()
+
+    def is_of_invoke_model(self, operation: Operation) -> bool:
+        """Whether an operation has InvokeModel's form: the model in the URL, not in the body."""
+        return "{model}" in self.paths[operation]
 
     def name_of(self, model_id: str) -> str:
         """Return what the API calls a model."""
@@ -171,10 +158,5 @@ class BedrockApi:
 @cache
 def bedrock_apis() -> Mapping[BedrockApiName, BedrockApi]:
     """Return Bedrock's APIs by the names that users give them."""
-    return {name: _read(row["endpoint"]) for name, row in catalogue_file()["bedrock_apis"].items()}
-
-
-def _read(row: JsonObject) -> BedrockApi:
-    headers = {name: HeaderSetting(**told) for name, told in row.get("headers", {}).items()}
-    of_invoke_model = frozenset(name for name, path in row["paths"].items() if "{model}" in path)
-    return BedrockApi(**{**row, "headers": headers, "of_invoke_model": of_invoke_model})
+    rows = catalogue_file()["bedrock_apis"].items()
+    return {name: BedrockApi(**row["endpoint"]) for name, row in rows}

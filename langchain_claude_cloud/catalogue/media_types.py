@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,11 +76,8 @@ def media_type_of(data: bytes, declared: str | None) -> str:
 
 
 def _looks_like_text(sample: bytes) -> bool:
-    if b"\x00" in sample:
-        return False
     try:
-        sample.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        # The sample may end within a character.
-        return cause.start >= len(sample) - 3 and len(sample) == _TEXT_SAMPLE
-    return True
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # which may end within a character
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in sample

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from typing import Final, Literal, TypeVar, get_args
+from typing import Literal, get_args
+
+from pydantic import TypeAdapter
 
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, JsonObject
 
@@ -20,9 +23,8 @@ BEDROCK_ID = re.compile(
 VERTEX_PUBLISHER = "publishers/anthropic/models/"
 """What Vertex AI puts before a model's id in a resource's name."""
 
-_SETS: Final = ("thinking_types", "server_tools")
-# Stripped one after another from an id that is not in the catalogue: ":0", "-v1", a date.
-_VERSION_ENDINGS = (r":[A-Za-z0-9]+", r":[A-Za-z0-9]+", r"-v\d+", r"-(?:latest|\d{8})")
+_ENDING = re.compile(r"(?::[A-Za-z0-9]+|-v\d+|-latest|-\d{8})$")
+"""What versions add to an id, one behind the other: a date, ``-v1``, ``:0``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +171,15 @@ class ModelInfo:
         return model_id is not None and self.lifecycle(cloud).status != "retired"
 
 
-_Row = TypeVar("_Row", Capabilities, ModelInfo)
-
-
 def find(text: str) -> ModelInfo | None:
     """Return the row of a name or id in any form, whatever its date and version."""
     text = text.removeprefix(VERTEX_PUBLISHER)
     exact = BEDROCK_ID.fullmatch(text)
     name = exact[2].removeprefix("anthropic.") if exact else text.replace("@", "-")
     rows = models_by_name()
-    for ending in ("", *_VERSION_ENDINGS):
-        name = re.sub(f"{ending}$", "", name) if ending else name
-        if name in rows:
-            return rows[name]
-    return rows.get(text.partition("@")[0])
+    while name not in rows and (ending := _ENDING.search(name)):
+        name = name[: ending.start()]
+    return rows.get(name) or rows.get(text.partition("@")[0])
 
 
 def newest_of_family(model: str) -> ModelInfo:
@@ -191,14 +188,9 @@ def newest_of_family(model: str) -> ModelInfo:
     return next((row for row in rows if row.family in model), rows[0])
 
 
-@cache
-def served_by_family() -> dict[str, list[ModelInfo]]:
-    """Return the models that are not retired by family, newest first."""
-    families: dict[str, list[ModelInfo]] = {}
-    for row in all_models():
-        if row.status != "retired":
-            families.setdefault(row.family, []).append(row)
-    return families
+def served_of_family(family: str) -> list[ModelInfo]:
+    """Return the models of a family that are not retired, newest first."""
+    return [row for row in all_models() if row.family == family and row.status != "retired"]
 
 
 @cache
@@ -239,28 +231,18 @@ def _through(invoke: Capabilities, api: BedrockApiName) -> Capabilities:
 
 
 def _read_row(row: JsonObject) -> ModelInfo:
+    """Return a row with what it has from its generations; what it says itself wins."""
     layers = [row]
-    while (parent := layers[0].get("generation") or layers[0].get("extends")) is not None:
-        layers.insert(0, catalogue_file()["generations"][parent])
-    merged = {name: value for layer in layers for name, value in layer.items()}
-    merged["evidence"] = [fact for layer in reversed(layers) for fact in layer["evidence"]]
-    merged["lifecycles"] = {
-        cloud: Lifecycle(**told) for cloud, told in merged.get("lifecycles", {}).items()
-    }
+    while parent := layers[-1].get("generation") or layers[-1].get("extends"):
+        layers.append(catalogue_file()["generations"][parent])
+    takes: JsonObject = {}
     for cloud in get_args(Cloud):
-        told = [layer.get(part, {}) for layer in layers for part in ("capabilities", cloud)]
-        merged[cloud] = _make(Capabilities, {name: v for part in told for name, v in part.items()})
-    return _make(ModelInfo, merged)
+        parts = [layer.get(part, {}) for layer in layers for part in (cloud, "capabilities")]
+        takes[cloud] = dict(ChainMap(*parts))
+    evidence = [fact for layer in layers for fact in layer["evidence"]]
+    return _row_type().validate_python({**ChainMap(*layers), **takes, "evidence": evidence})
 
 
-def _make(kind: type[_Row], values: JsonObject) -> _Row:
-    """Return a row of those values that it has fields for, with lists that cannot be changed."""
-    names = [each.name for each in fields(kind) if each.name in values]
-    frozen: JsonObject = {name: _frozen(name, values[name]) for name in names}
-    return kind(**frozen)
-
-
-def _frozen(name: str, value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    return frozenset(value) if name in _SETS else tuple(value)
+@cache
+def _row_type() -> TypeAdapter[ModelInfo]:
+    return TypeAdapter(ModelInfo)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Final, NoReturn, get_args
+from typing import Final, get_args
 
-from langchain_claude_cloud.catalogue.bedrock import id_in_arn, split_arn
+from langchain_claude_cloud.catalogue.bedrock import claude_id_in, split_arn
 from langchain_claude_cloud.catalogue.models import (
     BEDROCK_ID,
     VERTEX_PUBLISHER,
@@ -24,7 +24,7 @@ from langchain_claude_cloud.catalogue.models import (
     find,
     models_by_name,
     newest_of_family,
-    served_by_family,
+    served_of_family,
     unnamed_model,
 )
 from langchain_claude_cloud.errors import ConfigurationError
@@ -33,9 +33,12 @@ from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud, I
 INFERENCE_PROFILES: Final = get_args(InferenceProfile)
 """The prefixes of Bedrock's system-defined inference profiles that may be asked for."""
 
-_NAME = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._-]*")
-_VERTEX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._-]*")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
+_SAFE: Final[Mapping[Cloud, re.Pattern[str]]] = {
+    "vertex": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:@[A-Za-z0-9][A-Za-z0-9._-]*)?"),
+    "bedrock": re.compile(r"(?!arn:)[A-Za-z0-9][A-Za-z0-9:._-]*"),
+}
+"""Names and ids that cannot change the path of the URL; ARNs have a syntax of their own."""
+
 # InvokeModel's modelId is at most 2,048 characters (botocore's model of bedrock-runtime).
 _LONGEST_ID = 2048
 
@@ -109,86 +112,55 @@ def resolve(
         ConfigurationError: It is no model's name, an id of the other cloud, or the model
             lacks the profile.
     """
-    _refuse_unsafe(model.removeprefix(VERTEX_PUBLISHER), cloud)
-    shape = cloud_of(model)
-    if shape is not None and shape != cloud:
-        _refuse_other_cloud(model, cloud)
+    name, shape = model.removeprefix(VERTEX_PUBLISHER), cloud_of(model)
+    if shape not in (None, cloud):
+        raise _refusal(model, cloud, f"is an id of {LABELS[shape]}, not of {LABELS[cloud]}")
+    is_safe = _SAFE[cloud].fullmatch(name) or split_arn(name)
+    is_named = shape is not None or name.startswith("claude-")
+    if not (is_safe and is_named) or ".." in name or len(name) > _LONGEST_ID:
+        raise _refusal(name, cloud, "is not a Claude model's name or id")
     if cloud == "vertex":
-        return _resolve_vertex(model)
-    if model.startswith("arn:"):
-        return _resolve_arn(model, base_model, base_id)
-    return _resolve_bedrock(model, region, inference_profile, base_model)
+        return _resolve_vertex(name)
+    return _resolve_bedrock(name, region, inference_profile, base_model, base_id)
 
 
-def _resolve_vertex(model: str) -> ResolvedModel:
-    name = model.removeprefix(VERTEX_PUBLISHER)
-    row = models_by_name().get(name)
-    if row is not None:
-        model_id = row.vertex_id or row.name
-    elif "@" in name or _NAME.fullmatch(name):
-        model_id, row = name, find(name)
-    else:
-        raise _no_name(name, "vertex")
-    known, info = row is not None, row or newest_of_family(name)
-    return ResolvedModel(name, "vertex", model_id, model_id.partition("@")[0], info, known)
+def _resolve_vertex(name: str) -> ResolvedModel:
+    row = find(name)
+    model_id = row.vertex_id or row.name if row and name in models_by_name() else name
+    info, base_id = row or newest_of_family(name), model_id.partition("@")[0]
+    return ResolvedModel(name, "vertex", model_id, base_id, info, known=row is not None)
 
 
 def _resolve_bedrock(
-    model: str, region: str | None, inference_profile: str | None, base_model: str | None
+    model: str,
+    region: str | None,
+    inference_profile: str | None,
+    base_model: str | None,
+    base_id: str | None,
 ) -> ResolvedModel:
-    exact = BEDROCK_ID.fullmatch(model)
-    prefix, base = exact.groups() if exact else (None, _bedrock_base(model))
-    row = find(model)
-    behind = model
+    is_arn, exact = model.startswith("arn:"), claude_id_in(model)
+    prefix, base = exact or (None, base_id if is_arn else _bedrock_id(model))
+    row, behind = find(base) if base else None, base
     if row is None and base_model:
-        row, behind = _behind(base_model)
-    if prefix is None and (exact is None or (row is not None and row.bedrock_id == base)):
-        prefix = _choose_profile(row, region, inference_profile)
-    elif prefix is None and inference_profile != "auto":
+        row, behind = find(base_model), _bedrock_id(base_model)
+        if row is None and not any(info.family in base_model for info in all_models()):
+            raise _refusal(base_model, "bedrock", "is not in the catalogue", "base_model")
+    if not is_arn and prefix is None:
+        is_known = exact is None or (row is not None and row.bedrock_id == base)
         # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
-        prefix = _choose_profile(None, region, inference_profile)
-    model_id = f"{prefix}.{base}" if prefix else base
-    known, info = row is not None, row or newest_of_family(behind)
-    return ResolvedModel(model, "bedrock", model_id, base, info, known, prefix)
-
-
-def _bedrock_base(name: str) -> str:
-    """Return the id of a model that is given by name."""
-    row = models_by_name().get(name)
-    if row is not None:
-        return row.bedrock_id or f"anthropic.{row.name}"
-    base = f"anthropic.{name}"
-    if not (name.startswith("claude-") and BEDROCK_ID.fullmatch(base)):
-        raise _no_name(name, "bedrock")
-    return base
-
-
-def _resolve_arn(model: str, base_model: str | None, base_id: str | None) -> ResolvedModel:
-    prefix, base = id_in_arn(model) or (None, base_id)
-    row = find(base) if base else None
-    if row is None and base_model:
-        row, behind = _behind(base_model)
-        base = base or behind
+        wanted = inference_profile if is_known or inference_profile != "auto" else None
+        prefix = _choose_profile(row if is_known else None, region, wanted)
+    base = base or behind or model
+    model_id = f"{prefix}.{base}" if prefix and not is_arn else base
+    info = row or (newest_of_family(behind) if behind else unnamed_model())
     known = row is not None
-    info = row or (newest_of_family(base) if base else unnamed_model())
-    return ResolvedModel(model, "bedrock", model, base or model, info, known, prefix)
+    return ResolvedModel(model, "bedrock", model if is_arn else model_id, base, info, known, prefix)
 
 
-def _behind(base_model: str) -> tuple[ModelInfo | None, str]:
-    """Return the row of what ``base_model`` names, if it is in the catalogue, and the base id."""
-    row = find(base_model)
-    exact = BEDROCK_ID.fullmatch(base_model) or BEDROCK_ID.fullmatch(f"anthropic.{base_model}")
-    family = any(info.family in base_model for info in all_models())
-    if row is None and not (exact and family):
-        raise _refusal(
-            base_model,
-            "bedrock",
-            f"is not in the catalogue.{_did_you_mean(base_model)} Give the name of the model "
-            f"behind the id, such as {_example()!r}.",
-            argument="base_model",
-        )
-    given = exact[2] if exact else ""
-    return row, (row.bedrock_id if row else None) or given
+def _bedrock_id(name: str) -> str:
+    """Return the base id of a model that is given by name, or by an id with a prefix."""
+    row = models_by_name().get(name)
+    return (row and row.bedrock_id) or f"anthropic.{name.rpartition('anthropic.')[2]}"
 
 
 def _choose_profile(
@@ -197,80 +169,39 @@ def _choose_profile(
     """Return the prefix of the inference profile, or None for the bare id."""
     if inference_profile is None:
         return None
-    geography = region_geography("bedrock", region) if region else None
+    offered = row.bedrock_prefixes if row else INFERENCE_PROFILES
     if inference_profile == "auto":
+        geography = region_geography("bedrock", region) if region else None
         # The GovCloud partition has no global profiles (AWS: Regional availability).
         wanted = ["us-gov"] if geography == "us-gov" else ["global", geography]
         wanted += ["apac"] if lies_within(geography, "apac") else []
-        offered = row.bedrock_prefixes if row else INFERENCE_PROFILES
         return next((prefix for prefix in wanted if prefix in offered), None)
-    if row and inference_profile not in row.bedrock_prefixes:
-        has = ", ".join(row.bedrock_prefixes) or "none"
+    if row and inference_profile not in offered:
         raise ConfigurationError(
             f"{row.name} has no inference profile {inference_profile!r} on Amazon Bedrock; it has: "
-            f"{has}. Use one of those, 'auto', or None for the id without a profile.",
+            f"{', '.join(offered) or 'none'}. Use one of those, 'auto', or None for the bare id.",
             platform="bedrock",
             model=row.name,
         )
     return inference_profile
 
 
-def _refuse_unsafe(model: str, cloud: Cloud) -> None:
-    """Refuse what could change the path of the URL."""
-    arn = split_arn(model)
-    parts = arn[1].split("/") if arn else [model]
-    named = _PLAIN.fullmatch(model) or _VERTEX_ID.fullmatch(model)
-    shaped = arn or (named and not model.startswith("arn:"))
-    climbs = ".." in model or not all(part.strip(".") for part in parts)
-    if shaped and not climbs and len(model) <= _LONGEST_ID:
-        return
-    hint = " Leave out '[1m]' and set context_1m=True." if model.endswith("[1m]") else ""
-    if row := find(model.rpartition("/")[2]):
-        hint = f" Here it is {row.name!r}."
-        if model.startswith("projects/"):
-            hint += " The project and the region belong to Vertex(project=..., region=...)."
-    raise _refusal(
-        model,
-        cloud,
-        "is not a model's name or id: letters, digits, '-', '.', '_', ':' and '@' only, and '/' "
-        f"only inside a Bedrock ARN.{hint or _did_you_mean(model)} Use a catalogue name such as "
-        f"{_example()!r}, the cloud's exact id, or an ARN.",
-    )
-
-
-def _refuse_other_cloud(model: str, cloud: Cloud) -> NoReturn:
-    row = find(model.rpartition("/")[2])
-    right = row and (row.vertex_id if cloud == "vertex" else row.bedrock_id)
-    remedy = (
-        f"Here it is {right!r}, or on either cloud {row.name!r}."
-        if row and right
-        else f"Give a catalogue name, such as {_example()!r}, which works on either cloud."
-    )
-    other = next(label for name, label in LABELS.items() if name != cloud)
-    raise _refusal(model, cloud, f"is an id of {other}, not of {LABELS[cloud]}. {remedy}")
-
-
-def _no_name(model: str, cloud: Cloud) -> ConfigurationError:
-    return _refusal(
-        model,
-        cloud,
-        f"is not a Claude model's name.{_did_you_mean(model)} Use a catalogue name such as "
-        f"{_example()!r} or an exact id of {LABELS[cloud]}.",
-    )
-
-
 def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") -> ConfigurationError:
-    shown = repr(model if len(model) <= 100 else f"{model[:100]}...")  # noqa: PLR2004  one line
-    return ConfigurationError(f"{argument} {shown} {problem}", platform=cloud)
-
-
-def _did_you_mean(model: str) -> str:
-    names = nearest_names(model)
-    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
-
-
-def _example() -> str:
-    return newest_of_family("sonnet").name
+    """Return an error that says what may have been meant."""
+    row, names = find(model.rpartition("/")[2]), nearest_names(model)
+    hint = f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
+    if model.endswith("[1m]"):
+        hint = " Leave out '[1m]' and set context_1m=True."
+    elif row:
+        exact = row.vertex_id if cloud == "vertex" else row.bedrock_id
+        hint = f" Here it is {row.name!r}, its exact id {exact!r}."
+    if model.startswith("projects/"):
+        hint += " The project and the region belong to Vertex(project=..., region=...)."
+    return ConfigurationError(
+        f"{argument} {model!r:.100} {problem}.{hint} Use a catalogue name such as "
+        f"{newest_of_family('sonnet').name!r} or an exact id of {LABELS[cloud]}.",
+        platform=cloud,
+    )
 
 
 def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
@@ -281,11 +212,11 @@ def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
     """
     text = re.sub(r"[^a-z0-9]+", "-", model.lower()[:100]).rpartition("claude-")[2]
     if not re.search(r"\d", text):
-        families = served_by_family()
+        families = {info.family for info in all_models()}
         words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
         named = next((family for close in words for family in close), None)
         if named is not None:
-            return tuple(info.name for info in families[named][:limit])
+            return tuple(info.name for info in served_of_family(named)[:limit])
     # Of two that are equally like it, difflib prefers the later in the alphabet: the newer.
     names = [info.name.removeprefix("claude-") for info in all_models()]
     return tuple(f"claude-{name}" for name in get_close_matches(text, names, limit))
@@ -313,7 +244,7 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def catalogue_name(model: str) -> str | None:
     """Return the catalogue's name of a model that is given in any form, or None."""
-    named = id_in_arn(model)
+    named = claude_id_in(model)
     row = find(named[1] if named else model)
     return row.name if row else None
 

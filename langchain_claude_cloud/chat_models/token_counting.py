@@ -166,7 +166,7 @@ def _ways(route: Route) -> list[Route]:
     """
     if not isinstance(route.config, Bedrock):
         return [route]
-    if "count_tokens" not in bedrock_apis()[route.config.api].of_invoke_model:
+    if not bedrock_apis()[route.config.api].is_of_invoke_model("count_tokens"):
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region).capabilities

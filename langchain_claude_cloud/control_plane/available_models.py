@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, id_in_arn, region_of
+from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, claude_id_in, region_of
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.config import Bedrock
@@ -220,7 +220,7 @@ def _of_summary(region: str, summary: JsonObject) -> AvailableModel:
 def bases_of_profile(profile: JsonObject) -> tuple[str, ...]:
     """Return the base ids of Claude models that an inference profile leads to."""
     arns = (str(model.get("modelArn") or "") for model in profile.get("models") or ())
-    named = (id_in_arn(arn) for arn in arns)
+    named = (claude_id_in(arn) for arn in arns)
     return tuple(dict.fromkeys(found[1] for found in named if found))
 
 
@@ -286,7 +286,7 @@ def read_target(answer: JsonObject) -> ArnTarget:
     listed = [*(models if isinstance(models, list) else ()), answer.get("fallbackModel")]
     arns = [each.get("modelArn") for each in listed if isinstance(each, dict)]
     arns += [answer.get("foundationModelArn"), answer.get("modelArn")]
-    named = {arn: found[1] for arn in map(str, arns) if (found := id_in_arn(arn))}
+    named = {arn: found[1] for arn in map(str, arns) if (found := claude_id_in(arn))}
     if not named:
         return UNKNOWN
     regions = frozenset(region_of(arn) for arn in named)

@@ -215,7 +215,7 @@ class BedrockPlatform(Platform):
     ) -> tuple[JsonObject, Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         config = self._config
-        if operation in self._api.of_invoke_model:
+        if self._api.is_of_invoke_model(operation):
             versioned: JsonObject = {"anthropic_version": config.anthropic_version, **body}
             if betas:
                 versioned["anthropic_beta"] = [*betas]
