@@ -44,19 +44,14 @@ class CloudConfig(CheckedArguments, Serializable):
 
     cloud: ClassVar[Cloud]
     _example: ClassVar[str] = "region=..."
-    _secret_variables: ClassVar[Mapping[str, str]]
-    _object_fields: ClassVar[tuple[str, ...]]
+    _secrets: ClassVar[Mapping[str, str | None]]
+    """What no copy keeps, and the environment variable that stands in for it, if there is one."""
     _withheld: frozenset[str] = PrivateAttr(default_factory=frozenset)
-
-    @classmethod
-    def get_lc_namespace(cls) -> list[str]:
-        """Return where LangChain finds the class again."""
-        return ["langchain_claude_cloud", "config"]
 
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The environment variable that stands in for each secret."""
-        return dict(self._secret_variables)
+        return {name: variable for name, variable in self._secrets.items() if variable}
 
     @property
     def lc_attributes(self) -> dict[str, object]:
@@ -71,11 +66,8 @@ class CloudConfig(CheckedArguments, Serializable):
             return handler(data)
         values = dict(data)
         withheld = values.pop("withheld", ())
-        secrets = cls._names_of_secrets()
-        if not isinstance(withheld, list | tuple | frozenset) or not {*withheld} <= {*secrets}:
-            raise refusal(
-                cls.__name__, f"withheld lists names of secrets, of: {', '.join(secrets)}."
-            )
+        if not isinstance(withheld, list | tuple | frozenset) or {*withheld} - {*cls._secrets}:
+            raise refusal(cls.__name__, f"withheld lists names of: {', '.join(cls._secrets)}.")
         refuse_unknown(cls.__name__, values, cls.model_fields)
         config = handler(values)
         config._withheld = frozenset(withheld)  # noqa: SLF001  it is an instance of this class
@@ -86,10 +78,8 @@ class CloudConfig(CheckedArguments, Serializable):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        data: dict[str, object] = handler(self)
-        data |= dict.fromkeys(set(self._secret_variables) & set(data))
-        names = self._names_to_withhold()
-        return {**data, "withheld": names} if names else data
+        kept = {n: None if n in self._secrets else value for n, value in handler(self).items()}
+        return {**kept, **self.lc_attributes}
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).model_fields:  # pydantic's own refusal would show the value
@@ -97,11 +87,9 @@ class CloudConfig(CheckedArguments, Serializable):
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[object, object]:
-        state = super().__getstate__()
-        blanks = dict.fromkeys(self._names_of_secrets())
+        kept = {**self.__dict__, **dict.fromkeys(self._secrets)}
         private = {"_withheld": frozenset(self._names_to_withhold())}
-        changed = {"__dict__": {**self.__dict__, **blanks}, "__pydantic_private__": private}
-        return {**state, **changed}
+        return {**super().__getstate__(), "__dict__": kept, "__pydantic_private__": private}
 
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
         # Credentials and sessions are shared on purpose: they hold locks and cached tokens.
@@ -118,12 +106,8 @@ class CloudConfig(CheckedArguments, Serializable):
         values = {name: getattr(copied, name) for name in copied.model_fields_set}
         return type(self)(**{"withheld": self._withheld, **values, **update})
 
-    @classmethod
-    def _names_of_secrets(cls) -> tuple[str, ...]:
-        return (*cls._secret_variables, *cls._object_fields)
-
     def _names_to_withhold(self) -> list[str]:
-        return [name for name in self._names_of_secrets() if self._has(name)]
+        return [name for name in self._secrets if self._has(name)]
 
     def _has(self, *names: str) -> bool:
         """Whether any of the fields was given, to this instance or to what it comes from."""
@@ -163,7 +147,7 @@ class CloudConfig(CheckedArguments, Serializable):
         value: object | None = getattr(self, name)
         if value is not None or name not in self._withheld:
             return value
-        variable = self._secret_variables.get(name)
+        variable = self._secrets[name]
         if variable and (value := self._from_environment(name, variable)):
             return value
         unset = f"{variable} is not set either. Set it, or pass" if variable else "Pass"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import starmap
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar, Final, get_args
@@ -21,9 +22,6 @@ from langchain_claude_cloud.catalogue.models import served_of_family
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
 from langchain_claude_cloud.errors.types import Cloud, Headers, InferenceProfile, JsonObject
-
-_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-"""A label of a host name: anything else could send credentials elsewhere."""
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name as HTTP has it."""
@@ -47,69 +45,47 @@ _ALIASES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
-_NO_REGION_OF_AWS = (
-    re.compile(r"(?![a-z]{2,4}(?:-[a-z]+)+-\d{1,2}$).*"),
-    "is a region of AWS. Google Cloud's are spelled like 'us-east5'; 'global' serves most models.",
-)
-_NO_REGION_OF_GOOGLE = (
-    re.compile(r"(?![a-z]+-[a-z]+\d{1,2}$).*"),
-    "is a region of Google Cloud. AWS's are spelled like 'us-east-1' or 'eu-west-1'.",
-)
-_NO_GEOGRAPHY = (
-    re.compile(rf"(?!(?:{'|'.join(get_args(InferenceProfile))})$).*"),
-    "is a geography. Give a region such as 'us-east-1', and the geography as inference_profile.",
-)
-_NO_OTHER_GEOGRAPHY = (
-    re.compile(r"(?!(?:jp|au|in|apac|us-gov|europe|asia)$).*"),
-    "is no region. There are 'global', 'us' and 'eu', and single regions such as 'us-east5'.",
-)
-_NO_ZONE = (
-    re.compile(r"(?!.*-\d{1,2}[a-z]$|.*\d-[a-z]$).*"),
-    "is a zone in a region. Leave out the letter at its end.",
-)
-_OF_LABELS = "is malformed. It is a region such as '{}': a-z, 0-9 and '-' only."
+# A region is a label of a host name: anything else could send credentials elsewhere.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_AWS_REGION = r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}"
+_GOOGLE_REGION = r"[a-z]+-[a-z]+\d{1,2}"
+_GEOGRAPHIES = "|".join(get_args(InferenceProfile))
 _VERTEX_REGION = (
-    _NO_REGION_OF_AWS,
-    _NO_OTHER_GEOGRAPHY,
-    _NO_ZONE,
-    (_REGION, _OF_LABELS.format("us-east5")),
+    rf"(?!(?:{_AWS_REGION}|.*\d-[a-z]|jp|au|in|apac|us-gov|europe|asia)$){_LABEL}",
+    (
+        "There are 'global', 'us' and 'eu', and each region such as 'us-east5'; 'us-east-1' is a "
+        "region of AWS, and 'us-east5-a' is a zone."
+    ),
+)
+_BEDROCK_REGION = (
+    rf"(?!(?:{_GOOGLE_REGION}|{_AWS_REGION}[a-z]|{_GEOGRAPHIES})$){_LABEL}",
+    (
+        "It is a region such as 'us-east-1'; 'us-east1' is a region of Google Cloud, 'us-east-1a' "
+        "is a zone, and a geography such as 'eu' is given as inference_profile."
+    ),
 )
 _PROJECT = (
     # Dots in a row could climb out of a URL's path.
-    re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*"),
-    "is malformed. It is a project's id or number, such as 'my-project'.",
+    r"[A-Za-z0-9](?:[A-Za-z0-9:-]|\.(?!\.))*",
+    "It is a project's id or number, such as 'my-project'.",
 )
-_SHAPES: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
+_SHAPES: Mapping[str, tuple[str, str]] = {
     "Vertex.region": _VERTEX_REGION,
     "Vertex.count_tokens_region": _VERTEX_REGION,
-    "Vertex.project": (_PROJECT,),
-    "Vertex.quota_project": (_PROJECT,),
-    "Bedrock.region": (
-        _NO_REGION_OF_GOOGLE,
-        _NO_GEOGRAPHY,
-        _NO_ZONE,
-        (_REGION, _OF_LABELS.format("us-east-1")),
-    ),
+    "Vertex.project": _PROJECT,
+    "Vertex.quota_project": _PROJECT,
+    "Bedrock.region": _BEDROCK_REGION,
     "Bedrock.project": (
-        (
-            re.compile(
-                r"[\w-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[\w-]+", re.ASCII
-            ),
-            "is malformed. It is a project's id or ARN, such as 'proj_abc123'.",
-        ),
+        r"(?a:[\w-]+|arn:aws[a-z-]*:bedrock:[0-9a-z-]{1,20}:[0-9]{12}:project/[\w-]+)",
+        "It is a project's id or ARN, such as 'proj_abc123'.",
     ),
     "Bedrock.role_arn": (
-        (
-            re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"),
-            "is malformed. It is a role's ARN, such as 'arn:aws:iam::123456789012:role/name'.",
-        ),
+        r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+",
+        "It is a role's ARN, such as 'arn:aws:iam::123456789012:role/name'.",
     ),
     "Bedrock.role_session_name": (
-        (
-            re.compile(r"[A-Za-z0-9+=,.@_-]{2,64}"),
-            "is malformed. It is 2 to 64 letters, digits or any of '+=,.@_-'.",
-        ),
+        r"[A-Za-z0-9+=,.@_-]{2,64}",
+        "It is 2 to 64 letters, digits or any of '+=,.@_-'.",
     ),
 }
 """The forms of fields, and what is said of a text that has not the form."""
@@ -121,10 +97,8 @@ def check_max_retries(max_retries: object) -> None:
     Raises:
         ConfigurationError: It is not a whole number of 0 or more.
     """
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise ConfigurationError(
-            f"max_retries is {max_retries!r}: give a whole number of 0 or more."
-        )
+    if type(max_retries) is not int or max_retries < 0:  # True is an int, too
+        raise ConfigurationError(f"max_retries is {max_retries!r}, not a number of 0 or more.")
 
 
 def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
@@ -200,12 +174,10 @@ def _problem(owner: str, field: str, value: object) -> str | None:
         return "is empty. Leave it out, or give a value."
     if _CONTROL.search(text) or text != text.strip():
         return "has a line break, control character or blank at one end. Remove it."
-    if field == "base_url":
-        problem = url_problem(text)
-        return problem and f"{problem}."
-    shapes = () if isinstance(value, SecretStr) else _SHAPES.get(f"{owner}.{field}", ())
-    wrong = (told for pattern, told in shapes if not pattern.fullmatch(text))
-    return next((f"{_shown(text)} {told}" for told in wrong), None)
+    if field == "base_url" and (problem := url_problem(text)):
+        return f"{problem}."
+    shape, told = _SHAPES.get(f"{owner}.{field}", ("(?s:.*)", ""))
+    return None if re.fullmatch(shape, text) else f"{_shown(text)} is malformed. {told}"
 
 
 def url_problem(text: str) -> str | None:
@@ -229,12 +201,9 @@ def url_problem(text: str) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine."""
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def from_environment(owner: str, field: str, names: Iterable[str]) -> str | None:
@@ -276,31 +245,27 @@ def check_headers(owner: str, headers: Headers | None) -> Headers:
     Raises:
         ConfigurationError: A name or value could smuggle in another header.
     """
-    if not headers:
-        return {}
-    headers = SafeHeaders(headers)  # error trackers store what frames hold
-    problem = next(filter(None, starmap(_header_problem, reveal(headers).items())), None)
-    if problem:
+    safe = SafeHeaders(headers or {})  # error trackers store what frames hold
+    del headers
+    if problem := next(filter(None, starmap(_header_problem, reveal(safe).items())), None):
         raise refusal(owner, f"the header {problem}")
-    return SafeHeaders({name.lower(): value for name, value in headers.items()})
+    return SafeHeaders({name.lower(): value for name, value in safe.items()})
 
 
 def _header_problem(name: object, value: object) -> str | None:
+    shown = _shown(str(name))
     named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
     if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
         return (
-            f"{_shown(str(name))} cannot be sent: a name is letters, digits and '-', a value is "
-            "text without line breaks or control characters."
+            f"{shown} cannot be sent: a name is letters, digits and '-', a value is text without "
+            "line breaks or control characters."
         )
-    if str(name).lower() in _OF_THE_BODY:
-        return (
-            f"{name!r} belongs to the body, whose length the package knows: leave it out of "
-            "default_headers."
-        )
+    if str(name).lower() in ("content-length", "transfer-encoding"):
+        return f"{shown} belongs to the body, whose length the package knows. Leave it out."
     if value == MASK:
         return (
-            f"{_shown(str(name))} was given explicitly, and a pickled or serialized copy does not "
-            "keep its value. Pass default_headers again."
+            f"{shown} was given explicitly, and a pickled or serialized copy does not keep its "
+            "value. Pass default_headers again."
         )
     return None
 
@@ -331,14 +296,19 @@ class CheckedArguments:
                 raise ConfigurationError(
                     f"{owner} takes arguments by name only: {owner}({self._example})."
                 )
-            refused = None
             try:
                 super().__init__(**values)
             except ValidationError as error:
                 refused = _describe(owner, error)
-            if refused is not None:  # raised here, it does not carry pydantic's copy of the input
-                values.clear()
-                raise refused
+            else:
+                return
+            values.clear()
+            raise refused  # here, it does not carry pydantic's copy of the input
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Return where LangChain finds the class again."""
+        return cls.__module__.split(".")[:2]
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -62,18 +62,19 @@ def suggestion(owner: str, name: str, fields: Iterable[str]) -> str | None:
     """
     known, rows = list(fields), equivalents()
     spelled = _spellings(name)
-    for spelling in spelled:
-        if spelling in rows:
-            return _advice(owner, rows[spelling], known)
     plain = spelled[-1]
-    close = [field for field in known if field == plain or field.endswith(f"_{plain}")]
-    close = close or get_close_matches(plain, [*known, *rows], 1, 0.85)
-    close = close or [field for field in known if plain.startswith(f"{field}_")]
-    here = [name for name, row in rows.items() if row.field]  # that a thing is missing is no guess
-    close = close or get_close_matches(plain, [*known, *here], 1, 0.75)
-    if close and close[0] not in known:
-        return _advice(owner, rows[close[0]], known)
-    return f"Did you mean {close[0]!r}?" if close else None
+    here = [each for each, row in rows.items() if row.field]  # that a thing is missing is no guess
+    close = [
+        *filter(rows.get, spelled),
+        *(field for field in known if field == plain or field.endswith(f"_{plain}")),
+        *get_close_matches(plain, [*known, *here], 1, 0.75),
+    ]
+    if not close:
+        return None
+    meant = close[0]
+    if meant in rows and (meant in spelled or meant not in known):
+        return _advice(owner, rows[meant], known)
+    return f"Did you mean {meant!r}?"
 
 
 def _spellings(name: str) -> list[str]:

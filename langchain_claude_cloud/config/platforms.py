@@ -21,11 +21,9 @@ from langchain_claude_cloud.config.checks import refusal
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, InferenceProfile
 
 _GUARDRAIL = {
-    "guardrailIdentifier": re.compile(
-        r"[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+"
-    ),
-    "guardrailVersion": re.compile(r"[1-9][0-9]{0,7}|DRAFT"),
-    "tagSuffix": re.compile(r"[A-Za-z0-9]{1,20}"),
+    "guardrailIdentifier": r"(?:arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/)?[a-z0-9]+",
+    "guardrailVersion": r"[1-9][0-9]{0,7}|DRAFT",
+    "tagSuffix": r"[A-Za-z0-9]{1,20}",
 }
 _PARTNERS: Final[Mapping[str, str]] = {
     "access_key_id": "secret_access_key",
@@ -36,6 +34,7 @@ _PARTNERS: Final[Mapping[str, str]] = {
 }
 """The settings of `Bedrock` that need another one."""
 
+_NO_KEY_FILE = "it is the contents of a key file, as a mapping or as JSON, with a field named type"
 # The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
 _LONGEST_METADATA = 8500
 
@@ -59,9 +58,7 @@ def _read_credentials_info(value: object) -> SecretStr | None:
         info = json.loads(given) if isinstance(given, str | bytes) else given
         if isinstance(info, Mapping) and isinstance(info.get("type"), str):
             return SecretStr(json.dumps(dict(info)))
-    raise ValueError(
-        "it is the contents of a key file, as a mapping or as JSON, with a field named type"
-    )
+    raise ValueError(_NO_KEY_FILE)
 
 
 class Vertex(CloudConfig):
@@ -99,11 +96,11 @@ class Vertex(CloudConfig):
     request_type: Literal["dedicated", "shared"] | None = None
 
     cloud: ClassVar[Cloud] = "vertex"
-    _secret_variables: ClassVar[Mapping[str, str]] = {
+    _secrets: ClassVar[Mapping[str, str | None]] = {
         "access_token": "VERTEX_ACCESS_TOKEN",
         "credentials_info": "VERTEX_CREDENTIALS_INFO",
+        "credentials": None,
     }
-    _object_fields: ClassVar[tuple[str, ...]] = ("credentials",)
 
     def effective_project(self) -> str | None:
         """Return the project as far as arguments and environment tell it."""
@@ -119,8 +116,8 @@ class Vertex(CloudConfig):
         region = self._named_region(model) or "global"
         if self.request_type == "dedicated" and region in ("global", "us", "eu"):
             raise self._refusal(
-                "request_type='dedicated' asks for provisioned throughput, which the endpoint "
-                f"{region!r} does not have. Give the region that the throughput was bought in.",
+                f"the endpoint {region!r} has no provisioned throughput (request_type="
+                "'dedicated'). Give the region that it was bought in."
             )
         return region
 
@@ -143,11 +140,9 @@ class Vertex(CloudConfig):
             ConfigurationError: They are not there, or are not what a key file holds.
         """
         given = self.given("credentials_info")
-        try:
+        with suppress(ValueError):
             return _read_credentials_info(given)
-        except ValueError as error:
-            problem = str(error)
-        raise self._refusal(f"VERTEX_CREDENTIALS_INFO (for credentials_info): {problem}.")
+        raise self._refusal(f"VERTEX_CREDENTIALS_INFO (for credentials_info): {_NO_KEY_FILE}.")
 
     def _refuse_contradictions(self) -> None:
         given = self._names_to_withhold()
@@ -168,16 +163,15 @@ def _read_guardrail(value: object) -> object:
         return value
     given = {str(name): str(part) for name, part in value.items()}
     needed = {"guardrailIdentifier", "guardrailVersion"}
-    shaped = needed <= set(given) <= set(_GUARDRAIL) and all(
-        _GUARDRAIL[name].fullmatch(part) for name, part in given.items()
+    if needed <= set(given) <= set(_GUARDRAIL) and all(
+        re.fullmatch(_GUARDRAIL[name], part) for name, part in given.items()
+    ):
+        return given
+    raise ValueError(
+        "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN), guardrailVersion "
+        "(a number or DRAFT) and perhaps tagSuffix (1 to 20 letters and digits); trace is a field "
+        "of its own"
     )
-    if not shaped:
-        raise ValueError(
-            "give 'id:version', or a mapping with guardrailIdentifier (an id or ARN) and "
-            "guardrailVersion (a number or DRAFT), perhaps tagSuffix (1 to 20 letters and digits), "
-            "and nothing else; trace is a field of its own"
-        )
-    return given
 
 
 def _check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
@@ -271,13 +265,13 @@ class Bedrock(CloudConfig):
     anthropic_version: str = "bedrock-2023-05-31"
 
     cloud: ClassVar[Cloud] = "bedrock"
-    _secret_variables: ClassVar[Mapping[str, str]] = {
+    _secrets: ClassVar[Mapping[str, str | None]] = {
         "access_key_id": "AWS_ACCESS_KEY_ID",
         "secret_access_key": "AWS_SECRET_ACCESS_KEY",
         "session_token": "AWS_SESSION_TOKEN",
         "api_key": "AWS_BEARER_TOKEN_BEDROCK",
+        "session": None,
     }
-    _object_fields: ClassVar[tuple[str, ...]] = ("session",)
 
     def effective_region(self) -> str | None:
         """Return the region as far as arguments and environment tell it.
@@ -337,15 +331,13 @@ class Bedrock(CloudConfig):
             return
         if project.startswith("arn:") and region not in (None, region_of(project)):
             raise self._refusal(
-                f"project {project} is in another region than {region}, which is called. Give a "
-                "project of that region."
+                f"project {project} is in another region than {region}. Change one."
             )
         kind = (split_arn(model) or ("foundation-model",))[0]
         if kind not in ("foundation-model", "inference-profile"):
             raise self._refusal(
                 f"project {project} cannot be used with {model}: only foundation models and "
-                "system-defined inference profiles take a project. Leave out project, or name "
-                "the model itself.",
+                "system-defined inference profiles take one. Leave it out, or name the model."
             )
 
     def effective_session_token(self) -> SecretStr | None:
