@@ -8,20 +8,29 @@ Model Context Protocol often use those to say which arguments go together.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
-from langchain_claude_cloud.request.schema_references import resolve_root, with_definitions
+from langchain_claude_cloud.request.schema_references import (
+    every_schema,
+    resolve_root,
+    with_definitions,
+)
 
 _UNIONS: Final = {
     "anyOf": "at least one of these must hold",
     "oneOf": "exactly one of these must hold",
 }
 _CONSEQUENCES: Final = {"then": "if", "else": "unless"}
-_ROOT_ONLY: Final = ("anyOf", "oneOf", "allOf", "discriminator", "if", "then", "else", "type")
+_PARTS: Final = frozenset({*_UNIONS, "allOf", *_CONSEQUENCES})
+"""Keywords with schemas that say which properties there are."""
+
+_ROOT_ONLY: Final = frozenset({*_PARTS, "discriminator", "if", "type"})
+_LEVELS: Final = 4
+"""How far parts are followed that stand within each other: there may be many in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,111 +63,57 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
     if not isinstance(given, Mapping):
         raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
     wire, definitions, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
-    merged = _Reader(definitions).read(wire)
-    root = merged.schema
-    kind = root.get("type", "object")
-    problem = None
-    if "object" not in (kind if isinstance(kind, list) else [kind]):
-        problem = f"of type {kind!r}"
-    elif not merged.is_object and any(root.get(key) for key in ("anyOf", "oneOf", "allOf")):
-        problem = "a choice between values that are no objects"
-    if problem:
+    root = _expanded(wire, definitions)
+    parts = list(every_schema(root, _PARTS))
+    is_choice = not root.keys().isdisjoint({*_UNIONS, "allOf"})
+    has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
+    if "object" not in root.get("type", "object") or (is_choice and not has_object):
         raise UnfitSchemaError(
-            f"the input schema is {problem}, but the arguments of a tool are an object: put the "
+            "the input schema describes no object, but the arguments of a tool are one: put the "
             "value into a property"
         )
-    for name in merged.required:
-        merged.properties.setdefault(name, {})
+    properties: dict[str, object] = {}
+    for part in parts:
+        for name, held in (part.get("properties") or {}).items():
+            properties[name] = _either(properties.get(name, {}), held)
+    required = _required(root)
     schema: JsonObject = {"type": "object", "properties": {}}
     schema |= {key: value for key, value in root.items() if key not in _ROOT_ONLY}
-    schema["properties"] = merged.properties
-    if merged.required:
-        schema["required"] = list(merged.required)
-    schema = with_definitions(schema, definitions)
-    rules = " ".join(f"{rule[0].upper()}{rule[1:]}." for rule in merged.rules)
+    schema["properties"] = properties | {name: {} for name in required if name not in properties}
+    if required:
+        schema["required"] = list(required)
+    rules = " ".join(
+        f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))
+    )
     lost = dict.fromkeys(f"{note}: any value is allowed there" for note in notes)
-    return InputSchema(schema, rules, tuple(lost))
+    return InputSchema(with_definitions(schema, definitions), rules, tuple(lost))
 
 
-@dataclass(slots=True)
-class _Part:
-    """What a part of a root says, with the parts within it.
-
-    Attributes:
-        schema: The part itself.
-        properties: What is allowed for each property.
-        required: Names that are required in any case; a set in the order of the schema.
-        rules: Conditions, in words; the same.
-        is_object: Whether it describes an object.
-    """
-
-    schema: JsonObject
-    properties: dict[str, object]
-    required: dict[str, None]
-    rules: dict[str, None]
-    is_object: bool
-
-    def allow(self, part: _Part) -> None:
-        """Allow what another part allows."""
-        for name, schema in part.properties.items():
-            self.properties[name] = _either(self.properties.get(name, {}), schema)
-        self.is_object = self.is_object or part.is_object
-
-    def add_union(self, parts: list[_Part], meaning: str) -> None:
-        """Add alternatives: what all of them require is required, the rest is told in words."""
-        for part in parts:
-            self.allow(part)
-        first, *others = (part.required for part in parts)
-        self.required |= {n: None for n in first if all(n in other for other in others)}
-        phrases = dict.fromkeys(_in_words(part.schema, self.required) for part in parts)
-        told = [phrase for phrase in phrases if phrase]
-        if len(told) > 1:
-            numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
-            self.rules[f"of the arguments, {meaning}: {numbered}"] = None
-        elif told and len(parts) == 1:
-            self.rules[told[0]] = None
-
-    def add_condition(self, condition: _Part, start: str, part: _Part) -> None:
-        """Add what holds if, or unless, another part does."""
-        for name, schema in part.properties.items():
-            self.properties.setdefault(name, schema)
-        told, consequence = _in_words(condition.schema), _in_words(part.schema)
-        if told and consequence:
-            self.rules[f"{start} {told}, then {consequence}"] = None
+def _expanded(
+    schema: JsonObject, definitions: Mapping[str, JsonObject], levels: int = _LEVELS
+) -> JsonObject:
+    """Return a root, or a part of one, with the parts in it in the place of references to them."""
+    found = resolve_root(schema, definitions)
+    expanded: JsonObject = {}
+    for key, held in found.items():
+        if key not in _PARTS and key != "if":
+            expanded[key] = held
+        elif levels and isinstance(held, list):
+            expanded[key] = [_expanded(part, definitions, levels - 1) for part in held]
+        elif levels and isinstance(held, dict):
+            expanded[key] = _expanded(held, definitions, levels - 1)
+    return expanded
 
 
-class _Reader:
-    """Reads each part of a root once: some are parts of themselves, and some of many others.
-
-    Args:
-        definitions: The schemas that they may refer to.
-    """
-
-    def __init__(self, definitions: Mapping[str, object]) -> None:
-        self._definitions = definitions
-        self._parts: dict[object, _Part] = {}
-
-    def read(self, schema: object) -> _Part:
-        """Return what a schema says."""
-        key = schema.get("$ref", id(schema)) if isinstance(schema, dict) else None
-        if key in self._parts:
-            return self._parts[key]
-        found = resolve_root(schema, self._definitions)
-        properties, required = found.get("properties") or {}, found.get("required") or ()
-        is_object = found.get("type") == "object" or "properties" in found
-        part = _Part(found, dict(properties), dict.fromkeys(required), {}, is_object)
-        self._parts[key] = part
-        for each in map(self.read, found.get("allOf") or ()):
-            part.allow(each)
-            part.required |= each.required
-            part.rules |= each.rules
-        for keyword, meaning in _UNIONS.items():
-            if found.get(keyword):
-                part.add_union([self.read(each) for each in found[keyword]], meaning)
-        for keyword, start in _CONSEQUENCES.items():
-            if "if" in found and keyword in found:
-                part.add_condition(self.read(found["if"]), start, self.read(found[keyword]))
-        return part
+def _required(part: JsonObject) -> dict[str, None]:
+    """Return the names that are required in any case: a set in the order of the schema."""
+    names = dict.fromkeys(part.get("required") or ())
+    for each in part.get("allOf") or ():
+        names |= _required(each)
+    for union in (part[keyword] for keyword in _UNIONS if keyword in part):
+        first, *others = map(_required, union)
+        names |= {name: None for name in first if all(name in other for other in others)}
+    return names
 
 
 def _either(held: object, schema: object) -> object:
@@ -171,26 +126,39 @@ def _either(held: object, schema: object) -> object:
     return held if schema in parts else {"anyOf": [*parts, schema]}
 
 
-def _in_words(schema: JsonObject, known: Container[str] = ()) -> str:
-    """Say what a schema asks of the arguments.
+def _rules(part: JsonObject, known: Container[str]) -> Iterator[str]:
+    """Yield, in words, what a part says by keywords that a root may not have.
 
     Args:
-        schema: A part of the root.
+        part: The part.
         known: Names that are required anyway; they are not mentioned.
     """
-    fixed = {n: _values(held) for n, held in (schema.get("properties") or {}).items()}
+    for each in part.get("allOf") or ():
+        yield from _rules(each, known)
+    for keyword, meaning in _UNIONS.items():
+        phrases = [_in_words(each, known) for each in part.get(keyword) or ()]
+        told = list(dict.fromkeys(filter(None, phrases)))
+        if len(told) > 1:
+            numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
+            yield f"of the arguments, {meaning}: {numbered}"
+        elif len(phrases) == 1:
+            yield from told
+    for keyword, start in _CONSEQUENCES.items():
+        if "if" in part and keyword in part:
+            condition, consequence = _in_words(part["if"]), _in_words(part[keyword])
+            if condition and consequence:
+                yield f"{start} {condition}, then {consequence}"
+
+
+def _in_words(part: JsonObject, known: Container[str] = ()) -> str:
+    """Return all that a part says of the arguments."""
+    fixed = {n: _values(held) for n, held in (part.get("properties") or {}).items()}
     told = [f"`{name}` is {' or '.join(values)}" for name, values in fixed.items() if values]
-    required = [n for n in schema.get("required") or () if n not in known and not fixed.get(n)]
-    if required:
-        listed = " and ".join(f"`{name}`" for name in required)
-        told.append(f"{listed} {'is' if len(required) == 1 else 'are'} given")
-    excluded = schema.get("not")
-    if isinstance(excluded, dict) and (inner := _in_words(excluded)):
-        told.append(f"not: {inner}")
-    for keyword, joint in (("anyOf", " or "), ("oneOf", " or "), ("allOf", " and ")):
-        phrases = [_in_words(part, known) for part in schema.get(keyword) or ()]
-        told += [joint.join(filter(None, phrases))] if any(phrases) else []
-    return " and ".join(told)
+    required = [n for n in part.get("required") or () if n not in known and not fixed.get(n)]
+    told += [f"`{name}` is given" for name in required]
+    excluded = _in_words(part["not"]) if "not" in part else ""
+    told += [f"not: {excluded}"] if excluded else []
+    return " and ".join([*told, *_rules(part, known)])
 
 
 def _values(schema: JsonObject) -> list[str]:

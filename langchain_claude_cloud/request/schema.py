@@ -5,8 +5,6 @@ https://docs.claude.com/en/docs/build-with-claude/structured-outputs
 
 from __future__ import annotations
 
-import json
-from functools import reduce
 from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
@@ -30,39 +28,47 @@ _STRING_FORMATS: Final = (
 _KNOWN_VALUES: Final = {"array": ("minItems", (0, 1)), "string": ("format", _STRING_FORMATS)}
 _TEXTS: Final = ("description", "title")
 _OF_OBJECTS: Final = frozenset({"$ref", "properties"})
-_OBJECT_KEYWORDS: Final = ("additionalProperties", "properties", "required", "type")
 
 
-def transform_schema(schema: JsonObject) -> JsonObject:
+def transform_schema(schema: object) -> JsonObject:
     """Return a schema as structured outputs take it.
 
     Args:
-        schema: A JSON schema; not changed.
+        schema: A JSON schema; not changed. True and False become one without rules.
 
     Returns:
         The schema with objects closed (``additionalProperties: false``), ``oneOf`` as
         ``anyOf``, references kept, and keywords that the API refuses moved into the
         description, where the model may still heed them.
     """
-    rest = _distributed(schema)
+    if not isinstance(schema, dict):
+        return {}
+    rest = _with_one_type(dict(schema))
     wire: JsonObject = {key: _parts(rest.pop(key)) for key in DEFINITIONS if key in rest}
     if "$ref" in rest:
         return {**wire, "$ref": rest["$ref"]}
-    rest = _with_one_type(rest)
     kind = rest.pop("type", None) or ("object" if "properties" in rest else None)
     kind = kind or ("array" if "items" in rest else None)
     unions = {key: rest.pop(key) for key in _UNIONS if isinstance(rest.get(key), list)}
-    literals = {key: rest.pop(key) for key in ("enum", "const") if _are_literals(rest, key)}
+    literals = {
+        key: rest.pop(key)
+        for key, values in (("enum", rest.get("enum")), ("const", [rest.get("const")]))
+        if key in rest and values and all(isinstance(v, str | int | float | None) for v in values)
+    }
     wire |= literals
     for key, parts in list(unions.items())[:1]:
-        wire["allOf" if key == "allOf" else "anyOf"] = list(map(_part, parts))
-    texts = {key: rest.pop(key, None) for key in _TEXTS}
-    wire |= {key: text for key, text in texts.items() if text is not None}
+        wire["allOf" if key == "allOf" else "anyOf"] = list(map(transform_schema, parts))
+    wire |= {key: rest.pop(key) for key in _TEXTS if key in rest}
     if kind and not literals and not unions:
         wire |= {"type": kind, **_take_kept(kind, rest)}
-    if rest:
-        _describe(rest, wire)
+    if rest:  # what the API refuses
+        told = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
+        wire["description"] = f"{wire['description']}\n\n{told}" if "description" in wire else told
     return wire
+
+
+def _parts(schemas: JsonObject) -> JsonObject:
+    return {name: transform_schema(part) for name, part in schemas.items()}
 
 
 def convert_response_format(response_format: object) -> JsonObject | None:
@@ -80,38 +86,20 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     Raises:
         InvalidInputError: There is no schema in it, or none of an object.
     """
-    if response_format is None:
+    schema = response_format
+    kind = response_format.get("type") if isinstance(response_format, dict) else None
+    if schema is None or kind == "text":
         return None
-    if not isinstance(response_format, dict):
-        return _format(schema_of(response_format, any_type=True))
-    schema: object = response_format
-    kind = response_format.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_schema":
+    if kind == "json_object":
+        raise InvalidInputError(
+            "Claude has no JSON mode without a schema. Pass a pydantic class, a TypedDict or "
+            '{"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}.'
+        )
+    if isinstance(response_format, dict) and kind == "json_schema":
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
-        schema = schema_of(schema) if isinstance(schema, type) else schema
-    if not isinstance(schema, dict) or kind == "json_object":
-        raise InvalidInputError(
-            f"response_format {kind!r} holds no JSON schema, and Claude has no JSON mode without "
-            'one: pass {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}, a '
-            "pydantic class or a TypedDict."
-        )
-    return _format(schema)
-
-
-def schema_tool(name: str, schema: JsonObject) -> JsonObject:
-    """Return a tool whose arguments are the answer, as a schema describes it."""
-    return {
-        "name": name,
-        # Some models refuse a forced choice, and are only asked.
-        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
-        "input_schema": schema,
-    }
-
-
-def _format(schema: JsonObject) -> JsonObject:
+    if not isinstance(schema, dict):
+        schema = schema_of(schema, any_type=True)
     schema = modern_schema(schema)
     try:
         if not is_object(schema):
@@ -122,6 +110,16 @@ def _format(schema: JsonObject) -> JsonObject:
             "Put it into a property of an object, or use with_structured_output, which does that."
         ) from error
     return {"type": "json_schema", "schema": schema}
+
+
+def schema_tool(name: str, schema: JsonObject) -> JsonObject:
+    """Return a tool whose arguments are the answer, as a schema describes it."""
+    return {
+        "name": name,
+        # Some models refuse a forced choice, and are only asked.
+        "description": f"Answer by calling this tool. {schema.get('description', '')}".strip(),
+        "input_schema": schema,
+    }
 
 
 def is_native(schema: JsonObject) -> bool:
@@ -145,28 +143,26 @@ def has_open_object(schema: object) -> bool:
     """Whether a schema has a map somewhere: an object whose keys it does not all name itself.
 
     Structured outputs close every object, so that a map is always empty there, and an object that
-    has to match several schemas lacks what the others name; a tool's arguments may have any keys.
+    has to match several schemas lacks what the others name: they know no ``anyOf`` beside
+    ``properties``. A tool's arguments may have any keys.
     """
     return any(map(_is_map, every_schema(schema)))
 
 
 def _is_map(schema: JsonObject) -> bool:
-    kind, named = schema.get("type"), schema.get("properties")
-    parts = [part for key in _UNIONS for part in schema.get(key, ()) if _OF_OBJECTS & part.keys()]
-    if parts and named:
-        return any("$ref" in part for part in parts)
-    if parts:
+    named = schema.get("properties")
+    parts = [part for key in _UNIONS for part in schema.get(key, ())]
+    if named and parts:
+        return True
+    if any(_OF_OBJECTS & part.keys() for part in parts):
         return len(schema.get("allOf", ())) > 1
-    if "object" not in (kind if isinstance(kind, list) else [kind]):
+    if "object" not in schema.get("type", ()):
         return False
     others = schema.get("additionalProperties")
-    if schema.get("patternProperties") or (isinstance(others, dict) and others):
+    if schema.get("patternProperties") or others not in (None, True, False, {}):
         return True
-    if others is False:
-        return False
-    required = schema.get("required")
-    return named is None or (
-        isinstance(named, dict) and isinstance(required, list) and not set(required) <= set(named)
+    return others is not False and (
+        named is None or not set(schema.get("required", ())) <= set(named)
     )
 
 
@@ -182,10 +178,10 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
     """
     if has_open_object(schema):
         raise InvalidInputError(
-            f"{owner} has an object whose keys the schema does not name (a dict) or takes from "
-            "several others (allOf), and the API closes every object of structured outputs and "
-            'strict tools: it would always be empty. Use method="function_calling" (an agent: '
-            "ToolStrategy) or a tool without `strict`; or a list of objects with a key and a value."
+            f"{owner} has an object whose keys the schema does not name (a dict) or that has to "
+            "match several schemas: structured outputs and strict tools close every object. Use "
+            'method="function_calling" (an agent: ToolStrategy), a tool without `strict`, or a '
+            "list of objects with a key and a value."
         )
 
 
@@ -212,37 +208,6 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
             "TypedDict or a dict that is a JSON schema."
         )
     return with_definitions(resolve_root(wire, definitions), definitions)
-
-
-def _distributed(schema: JsonObject) -> JsonObject:
-    """Return a schema in which an object's alternatives are objects that are whole by themselves.
-
-    Structured outputs know no ``anyOf`` beside ``properties``, and would keep the one alone.
-    """
-    rest = dict(schema)
-    union = next((key for key in _UNIONS if isinstance(schema.get(key), list)), None)
-    if union is None or not isinstance(schema.get("properties"), dict):
-        return rest
-    parts = [part for part in rest.pop(union) if isinstance(part, dict)]
-    if not all(part.keys() <= {*_OBJECT_KEYWORDS, *_TEXTS} for part in parts):
-        told = f"{union}: {json.dumps(schema[union], ensure_ascii=False, default=str)}"
-        return {**rest, "description": f"{schema.get('description') or ''}\n\n{told}".strip()}
-    own: JsonObject = {key: rest.pop(key) for key in _OBJECT_KEYWORDS if key in rest}
-    if union == "allOf":
-        return rest | reduce(_merged, parts, own)
-    return rest | {union: [_merged(own, part) for part in parts]}
-
-
-def _merged(base: JsonObject, part: JsonObject) -> JsonObject:
-    """Return the schema of an object that is what two schemas say."""
-    required = [*(base.get("required") or ()), *(part.get("required") or ())]
-    return {
-        **base,
-        **part,
-        "type": "object",
-        "properties": {**(base.get("properties") or {}), **(part.get("properties") or {})},
-        "required": list(dict.fromkeys(required)),
-    }
 
 
 def _with_one_type(schema: JsonObject) -> JsonObject:
@@ -273,33 +238,9 @@ def _take_kept(kind: object, rest: JsonObject) -> JsonObject:
             # Only what all items have in common can be said; their order is told in words.
             others = [items] if isinstance(items, dict) else []
             items = {"anyOf": [*rest["prefixItems"], *others]}
-        kept |= {"items": _part(items)} if items is not None else {}
+        kept |= {"items": transform_schema(items)} if items is not None else {}
     key, known = _KNOWN_VALUES.get(str(kind), ("", ()))
     value = rest.pop(key, None)
     if value is not None:
         (kept if value in known else rest)[key] = value
     return kept
-
-
-def _part(schema: object) -> JsonObject:
-    """Transform a nested schema; ``true`` stands for one without rules."""
-    return transform_schema(schema) if isinstance(schema, dict) else {}
-
-
-def _parts(schemas: JsonObject) -> JsonObject:
-    return {name: _part(part) for name, part in schemas.items()}
-
-
-def _describe(rest: JsonObject, wire: JsonObject) -> None:
-    """Write keywords that the API refuses into the description."""
-    told = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
-    description = wire.get("description")
-    wire["description"] = f"{description}\n\n{told}" if description is not None else told
-
-
-def _are_literals(schema: JsonObject, key: str) -> bool:
-    """Whether a keyword stands for one or several plain values."""
-    values = schema.get(key) if key == "enum" else [schema.get(key)]
-    if key not in schema or not isinstance(values, list) or not values:
-        return False
-    return all(value is None or isinstance(value, str | int | float) for value in values)

@@ -8,17 +8,16 @@ habits: `exclusiveMinimum: true`, a list of schemas under `items`, `required: nu
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Annotated, Final
+
+from pydantic import Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from langchain_claude_cloud.config.checks import check_json
-from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import (
     DEFINITIONS,
-    HOLDING,
     IN_PLACE,
     SCHEMA_LISTS,
     SCHEMA_MAPS,
@@ -52,7 +51,7 @@ class UnfitSchemaError(Exception):
 
 def rewrite_schema(
     root: JsonObject, path: str, *, keep_titles: bool = True
-) -> tuple[JsonObject, dict[str, JsonObject | bool], list[str]]:
+) -> tuple[JsonObject, dict[str, JsonObject], list[str]]:
     """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
 
     Args:
@@ -67,9 +66,8 @@ def rewrite_schema(
         UnfitSchemaError: It is no schema.
     """
     rewriter = _Rewriter(root, keep_titles=keep_titles)
-    wire = rewriter.rewrite_object(root, path, 0)
-    if rewriter.definitions:
-        rewriter.rewrite_definitions()
+    wire = rewriter.rewrite(root, path, 0)
+    rewriter.rewrite_definitions()
     return wire, rewriter.definitions, rewriter.notes
 
 
@@ -82,7 +80,7 @@ class _Rewriter:
     """
 
     def __init__(self, root: JsonObject, *, keep_titles: bool) -> None:
-        self.definitions: dict[str, JsonObject | bool] = {}
+        self.definitions: dict[str, JsonObject] = {}
         self.notes: list[str] = []
         self._keep_titles = keep_titles
         self._root = root
@@ -90,50 +88,45 @@ class _Rewriter:
         self._names: dict[tuple[object, ...], str] = {}
         self._waiting: list[tuple[str, object, Holders]] = []
 
-    def rewrite(self, schema: object, path: str, depth: int) -> JsonObject | bool:
-        """Return a schema, with all that is in it, in its right form."""
-        if depth > _DEEPEST:
-            raise UnfitSchemaError(f"{path} is nested more than {_DEEPEST} levels deep")
-        if isinstance(schema, bool):
-            return schema
+    def rewrite(self, schema: object, path: str, depth: int) -> JsonObject:
+        """Return a schema, with all that is in it, in its right form.
+
+        It is an object: not everybody knows those that are true or false.
+        """
+        if schema is None or isinstance(schema, bool):
+            return {"not": {}} if schema is False else {}
         if isinstance(schema, str | list):  # PHP writes an empty object as an empty list
             schema = {"type": schema}
-        if not isinstance(schema, Mapping | None):
+        if depth > _DEEPEST:
+            raise UnfitSchemaError(f"{path} is nested more than {_DEEPEST} levels deep")
+        if not isinstance(schema, Mapping):
             raise UnfitSchemaError(f"{path} is {schema!r:.60}, which is no JSON schema")
         wire: JsonObject = {}
         around = self._holders
-        if schema and not HOLDING.isdisjoint(schema):
-            self._holders = holders_within(schema, around)
-        for key, value in _modern(schema or {}).items():
-            if key in _NULLABLE and value is None:
-                wire[key] = None
-            elif key not in _DROPPED and value is not None:
-                kept = self._keyword(key, value, f"{path}.{key}", depth + 1)
-                if kept is not None:
-                    wire[key] = kept
+        self._holders = holders_within(schema, around)
+        for key, value in _modern(schema).items():
+            kept = self._keyword(key, value, f"{path}.{key}", depth + 1)
+            if kept is not None or value is None:
+                wire[key] = kept
         self._holders = around
         _tell_patterns(wire)
         return wire
 
-    def rewrite_object(self, schema: object, path: str, depth: int) -> JsonObject:
-        """Rewrite a schema as an object: not everybody knows those that are true or false."""
-        wire = self.rewrite(schema, path, depth)
-        if isinstance(wire, dict):
-            return wire
-        return {} if wire else {"not": {}}
-
     def _keyword(self, key: str, value: object, path: str, depth: int) -> object:
         """Return the value of a keyword in its right form; None to leave it out."""
         if key in SCHEMAS:
-            return self.rewrite(value, path, depth)
+            return value if isinstance(value, bool) else self.rewrite(value, path, depth)
         if key in SCHEMA_MAPS:
             return self._map(value, path, depth)
         if key in SCHEMA_LISTS:
             parts = enumerate(_list(value))
-            return [self.rewrite_object(part, f"{path}.{n}", depth) for n, part in parts] or None
+            return [self.rewrite(part, f"{path}.{n}", depth) for n, part in parts] or None
         if key == "$ref":
             return self._refer(str(value))
-        kept = _READERS.get(key, _json)(value)
+        try:
+            kept = _READERS.get(key, _json)(value)
+        except (TypeError, ValueError):  # of which `ValidationError` and `InvalidInputError` are
+            kept = None
         if key == "type" and kept is None and value != []:
             self.notes.append(f"{path} is {value!r:.60}, which is no type")
         return kept
@@ -143,7 +136,7 @@ class _Rewriter:
             return {}  # PHP writes an empty object as an empty list
         if not isinstance(value, Mapping):
             raise UnfitSchemaError(f"{path} is {value!r:.60}, but must be an object")
-        parts = {str(n): self.rewrite_object(p, f"{path}.{n}", depth) for n, p in value.items()}
+        parts = {str(n): self.rewrite(part, f"{path}.{n}", depth) for n, part in value.items()}
         for name, part in parts.items():
             if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
                 del part["title"]
@@ -171,52 +164,45 @@ class _Rewriter:
         """Rewrite what is referred to. Chains of references may be longer than schemas are deep."""
         for name, found, holders in self._waiting:  # grows on the way
             self._holders = holders
-            try:
-                self.definitions[name] = self.rewrite(found, name, 0)
-            except UnfitSchemaError as error:
-                self.notes.append(str(error))
+            self.definitions[name] = self.rewrite(found, name, 0)
         while loop := find_loop(self.definitions, IN_PLACE):
             self.definitions[loop[0]] = {}
             self.notes.append(f"the definition {loop[0]!r} refers to itself without end")
 
 
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
-    """Return a schema with the keywords of older drafts under their names of today."""
-    given = {str(key): value for key, value in schema.items()}
-    for old, new in _RENAMED.items():
-        if old in given:
-            given.setdefault(new, given.pop(old))
+    """Return a schema with the keywords of older drafts as they are written today."""
+    given = {
+        _RENAMED.get(key, str(key)): value
+        for key, value in schema.items()
+        if key not in _DROPPED and (value is not None or key in _NULLABLE)
+    }
+    others = given.pop("additionalItems", None)
     if isinstance(given.get("items"), list):
         given["prefixItems"] = given.pop("items")
-        given["items"] = given.get("additionalItems")
-    given.pop("additionalItems", None)
+        given |= {"items": others} if others is not None else {}
     for limit, exclusive in _EXCLUSIVE.items():
         # Draft 4 says by a boolean that the limit itself is excluded.
         if isinstance(given.get(exclusive), bool) and given.pop(exclusive) and limit in given:
             given[exclusive] = given.pop(limit)
-    for name, value in _mapping(given.pop("dependencies", None)).items():
-        names = [value] if isinstance(value, str) else value
-        key = "dependentRequired" if isinstance(names, list) else "dependentSchemas"
-        given[key] = {**_mapping(given.get(key)), name: names}
+    for name, held in _mapping(given.pop("dependencies", None)).items():
+        key = "dependentRequired" if isinstance(held, list) else "dependentSchemas"
+        given[key] = {**_mapping(given.get(key)), name: held}
     properties = _mapping(given.get("properties")).items()
     flagged = [name for name, part in properties if _mapping(part).get("required") is True]
     if flagged:  # draft 3 says it on a property
-        named = given.get("required")
-        given["required"] = [*(named if isinstance(named, list) else ()), *flagged]
-    return _modern_types(given)
-
-
-def _modern_types(given: dict[str, object]) -> dict[str, object]:
-    """Return a schema in which types are names, and null is one of them where it is taken."""
+        given["required"] = [*(_strings(given.get("required")) or ()), *flagged]
     kinds = _list(given.get("type"))
     if any(str(kind).lower() == "any" for kind in kinds):
         del given["type"]
-    elif any(isinstance(kind, Mapping) for kind in kinds):
-        given["anyOf"] = sorted(_list(given.pop("type")), key=lambda kind: isinstance(kind, str))
+    elif any(isinstance(kind, Mapping) for kind in kinds):  # draft 3, too
+        del given["type"]
+        given["anyOf"] = kinds
     if given.pop("nullable", None) is True and isinstance(given.get("type"), str):
         given["type"] = [given["type"], "null"]
-        if isinstance(given.get("enum"), list) and None not in _list(given["enum"]):
-            given["enum"] = [*_list(given["enum"]), None]
+        values = given.get("enum")
+        if isinstance(values, list) and None not in values:
+            given["enum"] = [*values, None]
     return given
 
 
@@ -253,55 +239,20 @@ def _types(value: object) -> str | list[str] | None:
 
 def _strings(value: object) -> list[str] | None:
     """Return a list of distinct strings; None if it is none, as with draft 3's `required: true`."""
-    if isinstance(value, bool):
-        return None
-    return list(dict.fromkeys(item for item in _list(value) if isinstance(item, str)))
-
-
-def _string_lists(value: object) -> JsonObject | None:
-    lists = {str(name): _strings(held) for name, held in _mapping(value).items()}
-    return {name: names for name, names in lists.items() if names} or None
-
-
-def _values(value: object) -> list[object] | None:
     if not isinstance(value, list | tuple):
         return None
-    return [item for item in value if item is None or _json(item) is not None] or None
+    return list(dict.fromkeys(item for item in value if isinstance(item, str)))
+
+
+def _values(value: object) -> object:
+    return _json(list(value)) or None if isinstance(value, list | tuple) else None
 
 
 def _json(value: object) -> object:
-    """Return a value that can be sent: JSON knows no infinite numbers and no dates."""
-    try:
-        check_json({"": value}, _DEEPEST)
-        json.dumps(value, allow_nan=False)
-    except (InvalidInputError, TypeError, ValueError):
-        return None
+    """Return a value that can be sent, or raise: JSON knows no infinite numbers and no dates."""
+    check_json({"": value}, _DEEPEST)
+    json.dumps(value, allow_nan=False)
     return value
-
-
-def _number(value: object) -> float | int | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value if math.isfinite(value) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _positive(value: object) -> float | int | None:
-    number = _number(value)
-    return number if number is not None and number > 0 else None
-
-
-def _count(value: object) -> int | None:
-    number = _number(value)
-    return number if isinstance(number, int) and number >= 0 else None
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _list(value: object) -> list[object]:
@@ -333,20 +284,23 @@ _DROPPED: Final = frozenset(
 _NULLABLE: Final = frozenset({"const", "default"})
 """Keywords for which null is a value; elsewhere it stands for nothing."""
 
-_Reader: TypeAlias = Callable[[object], object]
-_READERS: Final[Mapping[str, _Reader]] = {
+_number: Final = TypeAdapter(int | FiniteFloat).validate_python
+_count: Final = TypeAdapter(NonNegativeInt).validate_python
+_READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "type": _types,
     "required": _strings,
-    "dependentRequired": _string_lists,
+    "dependentRequired": TypeAdapter(dict[str, list[str]]).validate_python,
     "enum": _values,
     "examples": _values,
-    "multipleOf": _positive,
+    "multipleOf": TypeAdapter(Annotated[int | FiniteFloat, Field(gt=0)]).validate_python,
     **dict.fromkeys(("exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum"), _number),
     **dict.fromkeys(("maxContains", "maxItems", "maxLength", "maxProperties"), _count),
     **dict.fromkeys(("minContains", "minItems", "minLength", "minProperties"), _count),
     **dict.fromkeys(("$comment", "contentEncoding", "contentMediaType", "description"), str),
     **dict.fromkeys(("format", "pattern", "title"), str),
-    **dict.fromkeys(("deprecated", "readOnly", "uniqueItems", "writeOnly"), _flag),
+    **dict.fromkeys(
+        ("deprecated", "readOnly", "uniqueItems", "writeOnly"), TypeAdapter(bool).validate_python
+    ),
 }
-"""Keywords without schemas in them: each takes a value and returns it in the right form, or
-None if it has none."""
+"""Keywords without schemas in them: each takes a value and returns it in the right form; None,
+or an error, if it has none."""

@@ -12,9 +12,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 
 DEFINITIONS: Final = ("$defs", "definitions")
 _IDS: Final = ("$id", "id")
-HOLDING: Final = frozenset({*DEFINITIONS, *_IDS})
-"""Keywords of a schema in which references may be looked up."""
-
 Holders: TypeAlias = "tuple[Mapping[str, object], ...]"
 """The schemas that references are looked up in, the best first."""
 
@@ -59,31 +56,28 @@ def every_schema(schema: object, keywords: frozenset[str] = ANYWHERE) -> Iterato
                 waiting += held.values() if is_map else [held]
 
 
-def resolve_root(schema: object, definitions: Mapping[str, object]) -> JsonObject:
+def resolve_root(schema: JsonObject, definitions: Mapping[str, JsonObject]) -> JsonObject:
     """Return a rewritten schema with what it refers to at its root put in its place.
 
     Args:
-        schema: The schema; not changed. True, false and None become one without rules.
+        schema: The schema; not changed.
         definitions: The schemas that it may refer to, by name.
     """
-    found = schema if isinstance(schema, dict) else {}
+    found = schema
     for _ in range(len(definitions)):
         target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
         if target is None:
             break
-        beside = {key: found[key] for key in found if key != "$ref"}
-        found = {**target, **beside} if isinstance(target, dict) else beside
+        found = {**target, **{key: found[key] for key in found if key != "$ref"}}
     return found
 
 
-def with_definitions(
-    schema: JsonObject, definitions: Mapping[str, JsonObject | bool]
-) -> JsonObject:
+def with_definitions(schema: JsonObject, definitions: Mapping[str, JsonObject]) -> JsonObject:
     """Return a rewritten schema with those definitions that it refers to, itself or by others.
 
     Their order follows from the schema alone, so that a copy is the same for the prompt cache.
     """
-    used: dict[str, JsonObject | bool] = {}
+    used: dict[str, JsonObject] = {}
     parts: list[object] = [schema]
     for each in chain.from_iterable(map(every_schema, parts)):  # grows on the way
         name = str(each.get("$ref", "")).rpartition("/")[2]
@@ -94,18 +88,17 @@ def with_definitions(
 
 
 def holders_within(schema: Mapping[str, object], holders: Holders) -> Holders:
-    """Return where references are looked up within a schema that has an id or definitions.
+    """Return where references are looked up within a schema that may have an id or definitions.
 
     Args:
         schema: The schema.
         holders: The same around it.
     """
     others = tuple(each for each in holders if each is not schema)
-    names = [name for key in _IDS if isinstance(name := schema.get(key), str)]
-    if any(not name.startswith("#") for name in names):
+    if any(not str(schema.get(key, "#")).startswith("#") for key in _IDS):
         return (schema, *others)
     # A class's schema that was put in as it is brings its definitions along.
-    return (*others, schema) if others and any(key in schema for key in DEFINITIONS) else holders
+    return (*others, schema) if any(key in schema for key in DEFINITIONS) else holders
 
 
 def follow(reference: str, holders: Holders) -> tuple[object, Mapping[str, object]]:
@@ -135,7 +128,9 @@ def follow(reference: str, holders: Holders) -> tuple[object, Mapping[str, objec
     return None, {}
 
 
-def find_loop(definitions: Mapping[str, object], keywords: frozenset[str] = ANYWHERE) -> list[str]:
+def find_loop(
+    definitions: Mapping[str, JsonObject], keywords: frozenset[str] = ANYWHERE
+) -> list[str]:
     """Return definitions that refer to each other in a circle.
 
     Args:

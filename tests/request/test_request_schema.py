@@ -137,7 +137,8 @@ def test_schemas_that_the_vendors_client_refuses(schema: Any, expected: Any) -> 
         ({"allOf": [{"type": "string"}, {"minLength": 3}]}, False),
         ({"allOf": [{"$ref": "#/$defs/A"}, {"properties": {"b": {}}}]}, True),
         ({"type": "object", "properties": {"b": {}}, "allOf": [{"$ref": "#/$defs/A"}]}, True),
-        ({"properties": {"b": {}}, "allOf": [{"properties": {"a": {}}}]}, False),
+        ({"properties": {"b": {}}, "allOf": [{"properties": {"a": {}}}]}, True),
+        ({"properties": {"a": {}}, "anyOf": [{"required": ["a"]}]}, True),
     ],
 )
 def test_a_map_is_found_wherever_it_is(schema: Any, is_open: Any) -> None:
