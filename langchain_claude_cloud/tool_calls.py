@@ -154,9 +154,11 @@ class _Call:
     id: str | None
     name: str
     is_parsed_by_stream: bool
+    raw: list[str] = field(default_factory=list)
     arguments: PartialJsonReader = field(default_factory=PartialJsonReader)
 
     def grow(self, fragment: str) -> ToolCallUpdate:
+        self.raw.append(fragment)
         args = self.arguments.feed(fragment)
         changes = tuple(self.arguments.changes)
         return ToolCallUpdate(self.index, self.id, self.name, args, fragment, changes)
@@ -169,7 +171,7 @@ class _Call:
             cut_by: The stop reason, if it says that the message was cut.
             is_last: Whether it is the last call of the message.
         """
-        raw = self.arguments.raw
+        raw = "".join(self.raw)
         block = Block("client_tool", {"name": self.name, "id": self.id}, json=[raw])
         if reason or self.is_parsed_by_stream:
             return block.invalid(reason or NEVER_ENDED)

@@ -6,7 +6,7 @@ quadratic when chunks are added up, and a call cut off at `max_tokens` comes out
 were whole. `ClaudeMessageChunk` replaces that one step:
 
 * A fragment is not parsed. A merged call that is still open shows its arguments as far as
-  they are known, read further each time that the text has grown by 2 %.
+  they are known: a reader goes from chunk to chunk, and reads what was added.
 * The stream hands over the parsed call when a call ends: valid, after a strict parse, or
   invalid, with the reason. In a finished chunk a call that was not parsed is invalid.
 * Whatever leaves the stream for good (conversion to a message, `dumpd`, `model_dump`,
@@ -40,10 +40,6 @@ from langchain_claude_cloud.response.blocks import (
     unfinished_call,
 )
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
-
-_GROWTH: Final = 1.02
-"""Arguments are read further once their text grew by this factor: a chunk keeps a reader of its
-own, and copying it for each fragment would cost more than reading."""
 
 _OURS: Final = frozenset({"parsed_calls", "readers"})
 _CHUNK_ONLY: Final = frozenset({"type", "tool_call_chunks", "chunk_position", *_OURS})
@@ -79,7 +75,8 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     Attributes:
         parsed_calls: The calls that are known to be valid or invalid, by block position.
-        readers: The readers of the open calls, by block position; none is changed.
+        readers: What reads the open calls, by block position, and how far it had read for this
+            chunk. One that has read on for another chunk is of no use any more.
     """
 
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
@@ -128,13 +125,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
-        raw, reader = fragment["args"] or "", self.readers.get(position)
-        if raw and (reader is None or len(raw) >= reader.length * _GROWTH):
-            is_further = reader is not None and raw.startswith(reader.raw)
-            reader = reader.copy() if reader and is_further else PartialJsonReader()
-            reader.feed(raw[reader.length :])
-            self.readers = {**self.readers, position: reader}
-        args = reader.args if reader else {}
+        raw = fragment["args"] or ""
+        reader, length = self.readers.get(position) or (PartialJsonReader(), 0)
+        if reader.length != length:
+            reader, length = PartialJsonReader(), 0
+        args = reader.feed(raw[length:])
+        self.readers[position] = reader, reader.length
         return tool_call(name=fragment["name"] or "", args=args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does
@@ -155,7 +151,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             id=max((chunk.id for chunk in chunks if chunk.id), key=_rank, default=None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
-            readers={key: reader for chunk in ours for key, reader in chunk.readers.items()},
+            readers={key: read for chunk in ours[::-1] for key, read in chunk.readers.items()},
         )
 
     def __radd__(self, other: object) -> BaseMessageChunk:

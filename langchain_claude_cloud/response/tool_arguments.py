@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from copy import copy
 from math import isinf
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from jiter import from_json
 
@@ -24,11 +23,10 @@ _STRING_RUN: Final = re.compile(
 
 The group is not possessive: in Python 3.11.2 such a group keeps half of what did not match.
 """
-_LONGEST_ESCAPE: Final = len(r"\ud83d\ude00")
-_SCALAR_RUN: Final = re.compile(r"[0-9A-Za-z+.-]*+")
+_CUT_ESCAPE: Final = re.compile(r"\\.{0,10}", re.DOTALL)
+_SCALAR_RUN: Final = re.compile(r"[0-9A-Za-z+.-]{0,4301}+")
+"""jiter refuses integers with more than 4,300 digits."""
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_LONGEST_SCALAR: Final = 4_300
-"""jiter refuses integers with more digits."""
 _DEEPEST: Final = 200
 """jiter refuses to nest deeper."""
 _VALUE: Final = '"{[-0123456789tfn'
@@ -67,10 +65,8 @@ class PartialJsonReader:
         self.args: JsonObject = {}
         self.changes: list[TextChange] = []
         self.length = 0
-        self._raw: list[str] = []
         self._held = ""  # an escape or a scalar that is cut
-        self._is_stuck = False
-        self._next = "{"  # what may come outside of strings
+        self._next = "{"  # what may come outside of strings; nothing after the end or an error
         # What is open, from the outside in, and the key that is open in each. The outermost list
         # is that of the JSON text itself.
         self._containers: list[_Container] = [[]]
@@ -79,32 +75,22 @@ class PartialJsonReader:
         self._value: object = _UNSHOWN  # the string or number that is open
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PartialJsonReader) and self.raw == other.raw
+        is_reader = isinstance(other, PartialJsonReader)
+        return is_reader and (self.length, self.args) == (other.length, other.args)
 
     __hash__ = None  # type: ignore[assignment]  # a reader changes as it reads
 
-    @property
-    def raw(self) -> str:
-        """The text so far."""
-        return "".join(self._raw)
-
     def feed(self, fragment: str) -> JsonObject:
         """Take the next fragment, of any size, cut anywhere; return the arguments so far."""
-        self._raw.append(fragment)
         self.length += len(fragment)
         self.changes = []
-        if not self._is_stuck:
-            self._go_on(self._held + fragment)
+        if fragment and self._next:
+            try:
+                self._go_on(self._held + fragment)
+            except ValueError:
+                self._next = ""
             self.args = self._known()
         return self.args
-
-    def copy(self) -> PartialJsonReader:
-        """Return a reader that continues from here and leaves this one as it is."""
-        twin = copy(self)
-        twin._raw = self._raw.copy()  # noqa: SLF001 - of the same class
-        twin._containers = [container.copy() for container in self._containers]  # noqa: SLF001
-        twin._keys = self._keys.copy()  # noqa: SLF001
-        return twin
 
     def _known(self) -> JsonObject:
         """Return the arguments so far; only what is still open is copied."""
@@ -114,27 +100,25 @@ class PartialJsonReader:
             if child is not _UNSHOWN:
                 _put(shown, key, child)
             child = shown
-        (root,) = child if isinstance(child, list) and child else [{}]
-        return root if isinstance(root, dict) else {}
+        return cast("list[JsonObject]", child)[0] if child else {}
 
     def _go_on(self, text: str) -> None:
         self._held = ""
         at = 0
-        while 0 <= at < len(text):
+        while at < len(text):
             read = self._read_structure if self._string is None else self._read_string
             at = read(text, at)
-        self._is_stuck = at < 0
 
     def _read_structure(self, text: str, at: int) -> int:
-        """Read white space, and a scalar or one character between values.
+        """Read white space, and a scalar or one character between values; return where it ends.
 
-        Returns:
-            Where to go on, or -1 at what cannot be.
+        Raises:
+            ValueError: There is what cannot be.
         """
         at = _end(_SPACE, text, at)
         character = text[at : at + 1]
-        if character not in self._next:
-            return -1
+        if character not in self._next or len(self._containers) > _DEEPEST + 1:
+            raise ValueError(character)
         match character:
             case "":
                 return at
@@ -154,7 +138,7 @@ class PartialJsonReader:
                 self._next = _VALUE
             case _:
                 return self._read_scalar(text, at)
-        return at + 1 if len(self._containers) <= _DEEPEST + 1 else -1
+        return at + 1
 
     @property
     def _is_in_value(self) -> bool:
@@ -179,18 +163,17 @@ class PartialJsonReader:
         if added and self._is_in_value:
             self._value = whole
             self.changes.append(TextChange(self._path(), added))
-        if end == len(text):
-            return end
-        if text[end] != '"':
+        if text[end : end + 1] != '"':
             # It may be the beginning of an escape, which waits for its rest.
             self._held = text[end:]
-            may_go_on = text[end] == "\\" and len(self._held) < _LONGEST_ESCAPE
-            return len(text) if may_go_on else -1
+            if self._held and not _CUT_ESCAPE.fullmatch(self._held):
+                raise ValueError(self._held)
+            return len(text)
         self._string = None
         if self._is_in_value:
             self._add(whole)
         elif whole in self._containers[-1]:
-            return -1
+            raise ValueError(whole)
         else:
             self._keys[-1] = whole
             self._next = ":"
@@ -211,16 +194,14 @@ class PartialJsonReader:
 
     def _read_scalar(self, text: str, at: int) -> int:
         end = _end(_SCALAR_RUN, text, at)
-        if end == len(text):
+        self._value = _UNSHOWN
+        if end < len(text):
+            self._add(_scalar(text[at:end]))
+        else:
             # It may go on: the number that it is so far is provisional.
             self._held = text[at:]
             number = _NUMBER.match(self._held)
             self._value = _scalar(number[0]) if number else _UNSHOWN
-            return end if len(self._held) <= _LONGEST_SCALAR else -1
-        self._value = _scalar(text[at:end])
-        if self._value is _UNSHOWN:
-            return -1
-        self._add(self._value)
         return end
 
 
@@ -238,9 +219,8 @@ def _put(container: _Container, key: str, value: object) -> None:
 
 
 def _scalar(token: str) -> object:
-    """Return a literal or a number, or `_UNSHOWN` if it is none."""
-    try:
-        value: object = from_json(token.encode(), allow_inf_nan=False)
-    except ValueError:
-        return _UNSHOWN
-    return _UNSHOWN if isinstance(value, float) and isinf(value) else value
+    """Return a literal or a finite number; raise a `ValueError` if it is none."""
+    value: object = from_json(token.encode(), allow_inf_nan=False)
+    if isinstance(value, float) and isinf(value):
+        raise ValueError(token)
+    return value
