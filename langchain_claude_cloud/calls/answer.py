@@ -20,11 +20,7 @@ from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.tools import ToolNames
-from langchain_claude_cloud.response.accumulator import (
-    IGNORE_EVENTS,
-    EventHandler,
-    MessageAccumulator,
-)
+from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 from langchain_claude_cloud.response.stream import MALFORMED
 
@@ -124,7 +120,7 @@ class PausableAnswer(Generic[T]):
 
 def ignore_events(_: ResponseSource) -> EventHandler[None]:
     """Return the handler of an answer that is wanted whole."""
-    return IGNORE_EVENTS
+    return EventHandler()
 
 
 def read_json(

@@ -251,11 +251,6 @@ class ToolNames:
         """Return what the caller calls a tool that the model calls."""
         return self.own.get(name, name)
 
-    def own_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
-        """Return the arguments of a whole call with the tool's own keys."""
-        keys = self.keys.get(own_name)
-        return rename_keys(arguments, keys.own) if keys else arguments
-
     def renamer(self, own_name: str) -> KeyRenamer | None:
         """Return what gives streamed arguments of a tool its own keys; None if they have them."""
         keys = self.keys.get(own_name)

@@ -2,7 +2,7 @@
 
 This is the only place that knows how Claude's events make a message. Chunks, protocol events
 and whole messages are all made from its state, which is why all paths agree. A handler receives
-each event and returns its output for it.
+each event, and writes what is handed out for it.
 
 The events: https://docs.claude.com/en/api/messages-streaming. Blocks and deltas that are not
 known here are kept as they come.
@@ -11,17 +11,16 @@ If the API's own tools work for a long time, a message ends with the stop reason
 back unchanged, it continues in another message
 (https://docs.claude.com/en/api/handling-stop-reasons). LangChain gets all of them as one answer.
 """
-# ruff: noqa: ARG002 - the handler that has nothing to hand out does not use what it is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
     KINDS,
+    NEVER_ENDED,
     Block,
     dump_arguments,
 )
@@ -39,7 +38,7 @@ INTERVENED: Final = "INTERVENED"
 PAUSED: Final = "pause_turn"
 """The stop reason of a message that is to be sent back as it is."""
 
-_NO_FIELDS: Final = frozenset({"content", "delta", "type"})
+_NO_FIELDS: Final = frozenset({"content", "delta", "message", "type"})
 _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _FIELDS_OF_DELTA: Final = 3
@@ -53,46 +52,40 @@ _TEXT_OF_DELTA: Final = {
 
 
 class EventHandler(Generic[T]):
-    """Is told of each event of a message; each method returns what there is to hand out.
+    """Is told of each event of a message.
 
     This one has nothing to hand out. Chunks and protocol events are written by subclasses.
+
+    Attributes:
+        outputs: What there is to hand out for the event.
     """
 
-    def message_start(self, state: MessageAccumulator[T]) -> Sequence[T]:
+    outputs: list[T]
+
+    def message_start(self, state: MessageAccumulator[T]) -> None:
         """The message's first content has come, or its end."""
-        return ()
 
-    def block_start(self, block: Block) -> Sequence[T]:
+    def block_start(self, block: Block) -> None:
         """A block that is not empty started."""
-        return ()
 
-    def text_delta(self, block: Block, text: str) -> Sequence[T]:
+    def text_delta(self, block: Block, text: str) -> None:
         """Text or thinking was added to a block."""
-        return ()
 
-    def arguments_delta(self, block: Block, fragment: str) -> Sequence[T]:
+    def arguments_delta(self, block: Block, fragment: str) -> None:
         """A tool's arguments grew."""
-        return ()
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> Sequence[T]:
+    def citation_delta(self, block: Block, citation: JsonObject) -> None:
         """A citation was added to a text block."""
-        return ()
 
-    def block_stop(self, block: Block) -> Sequence[T]:
+    def block_stop(self, block: Block) -> None:
         """A block ended.
 
         Whether a client tool's call is valid is known, unless that waits for the stop reason:
         then this is called again at the end of the message.
         """
-        return ()
 
-    def message_stop(self, state: MessageAccumulator[T]) -> Sequence[T]:
+    def message_stop(self, state: MessageAccumulator[T]) -> None:
         """The message ended; all its blocks have ended before."""
-        return ()
-
-
-IGNORE_EVENTS: Final[EventHandler[Any]] = EventHandler()
-"""For when only the message matters."""
 
 
 class MessageAccumulator(Generic[T]):
@@ -100,29 +93,27 @@ class MessageAccumulator(Generic[T]):
 
     Attributes:
         fields: The fields of `message_start` and `message_delta`, laid over each other.
-        usage: Usage, laid over each other the same way. Each message of a paused answer is a
-            request, and billed as one: their counts add up.
         blocks: The content blocks that have something to show, in order.
         is_paused: Whether the API paused: the next message that is added continues this one.
         names: What the tools of the request are called; None if they have the caller's names.
     """
 
-    def __init__(self, handler: EventHandler[T] = IGNORE_EVENTS, *, pauses: int = 0) -> None:
+    def __init__(self, handler: EventHandler[T] | None = None, *, pauses: int = 0) -> None:
         """Begin.
 
         Args:
-            handler: Is told of each event.
+            handler: Is told of each event; None if only the message matters.
             pauses: How often the message may be continued; after that a pause ends it.
         """
         self.fields: JsonObject = {}
-        self.usage: JsonObject = {}
         self.blocks: list[Block] = []
         self.is_paused = False
         self.names: ToolNames | None = None
-        self._handler = handler
-        self._outputs: list[T] = []
-        self._by_index: dict[object, Block] = {}
-        # Thinking that has no text so far. Models that hide it think for a long time: until there
+        self._handler = handler or EventHandler()
+        self._usage: JsonObject = {}
+        # The blocks that have not ended, and calls that wait for what follows.
+        self._open: dict[object, Block] = {}
+        # Thinking that ended without a text. Models that hide it think for a long time: until there
         # is more to show than its signature, the request may go elsewhere.
         self._silent: list[Block] = []
         self._pauses_left = pauses
@@ -130,7 +121,14 @@ class MessageAccumulator(Generic[T]):
         self._paused_fields: JsonObject = {}
         self._paused_usage: JsonObject = {}
         self._paused_blocks = 0
-        self._own_usage: JsonObject = {}
+
+    @property
+    def usage(self) -> JsonObject:
+        """The API's report of usage.
+
+        Each message of a paused answer is a request, and billed as one: their counts add up.
+        """
+        return add_usage(self._paused_usage, self._usage)
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -139,91 +137,67 @@ class MessageAccumulator(Generic[T]):
         so nothing tells a whole input from half of one.
 
         Raises:
-            KeyError, TypeError, AttributeError: The message is not of the documented form.
+            KeyError, TypeError, AttributeError, ValueError: It is not of the documented form.
         """
         if not isinstance(message["content"], list):
             raise TypeError("content is not a list")
-        self._handler = IGNORE_EVENTS
+        self._handler = EventHandler()
         self.add({"type": "message_start", "message": message})
         self._show()
         if self.blocks and self.fields.get("stop_reason") in CUTTING_STOP_REASONS:
             self.blocks[-1].parsed_call = None
+            self._open["last"] = self.blocks[-1]
         self._message_stop()
 
-    def add(self, event: JsonObject) -> Sequence[T]:
+    def add(self, event: JsonObject) -> list[T]:
         """Add an event and return what the handler hands out for it.
 
         Raises:
-            KeyError, TypeError, AttributeError: The event is not of the documented form.
+            KeyError, TypeError, AttributeError, ValueError: It is not of the documented form.
         """
-        self._outputs = []
+        outputs = self._handler.outputs = []
         kind = event["type"]
         if kind != "content_block_delta" or len(event) > _FIELDS_OF_DELTA:
-            self._keep(event, BEDROCK_PREFIX)
+            self._keep({key: event[key] for key in event if key.startswith(BEDROCK_PREFIX)})
         match kind:
             case "content_block_delta":
-                self._block_delta(self._by_index[event["index"]], event["delta"])
+                self._block_delta(self._open[event["index"]], event["delta"])
             case "content_block_start":
                 self._block_start(event["index"], event["content_block"])
             case "content_block_stop":
-                block = self._by_index[event["index"]]
-                if not block.ended:
-                    self._block_stop(block)
+                self._block_stop(event["index"])
             case "message_start":
-                self._message_start(event)
+                self._message_start({**event, **event["message"]})
             case "message_delta":
                 self._keep({**event, **event["delta"]})
             case "message_stop":
                 self._message_stop()
-        return self._outputs
+        return outputs
 
-    def finalize(self) -> list[Block]:
-        """Decide of every call that is still open whether it is valid: the message is over.
-
-        Returns:
-            The blocks that had not ended, or whose call was not decided yet.
-        """
-        undecided = [
-            block
-            for block in self.blocks
-            if not block.ended or (block.kind == "client_tool" and block.parsed_call is None)
-        ]
+    def finalize(self) -> None:
+        """Decide of every call that is still open whether it is valid: the message is over."""
         stop_reason = self.fields.get("stop_reason")
         is_cut = stop_reason in CUTTING_STOP_REASONS
-        why = f"the answer was cut by {stop_reason}" if is_cut else "the block never ended"
-        for block in undecided:
+        reason = f"truncated: the answer was cut by {stop_reason}" if is_cut else NEVER_ENDED
+        for block in self._open.values():
             if block.kind == "client_tool":
                 is_whole = block.ended and not is_cut
-                block.parsed_call = (
-                    block.parse() if is_whole else block.invalid(f"truncated: {why}")
-                )
-        return undecided
+                block.parsed_call = block.parse() if is_whole else block.invalid(reason)
 
-    def _message_start(self, event: JsonObject) -> None:
-        message = event["message"]
+    def _message_start(self, message: JsonObject) -> None:
         self.is_paused = False
-        self._by_index.clear()
-        self._silent.clear()
         # Of a continuation that is asked for again, what the first try brought is forgotten.
+        self.fields, self._usage = self._paused_fields.copy(), {}
+        self._open.clear()
+        self._silent.clear()
         del self.blocks[self._paused_blocks :]
-        earlier = self._paused_fields
-        first = {key: value for key, value in earlier.items() if key in _OF_THE_FIRST}
-        self.fields = earlier.copy()
-        self._own_usage = {}
-        self.usage = self._paused_usage
-        self._keep({**message, **first})
-        self._keep(event, BEDROCK_PREFIX)
-        for number, block in enumerate(message.get("content") or ()):
-            index = f"message_start/{number}"
-            self._block_start(index, block)
-            self._block_stop(self._by_index[index])
+        self._keep(message)
+        for block in message.get("content") or ():
+            self._block_start("message_start", block)
+            self._block_stop("message_start")
 
-    def _keep(self, news: JsonObject, prefix: str = "") -> None:
+    def _keep(self, news: JsonObject) -> None:
         """Lay fields of a message over those that are known.
-
-        Args:
-            news: The fields.
-            prefix: What the names of the fields begin with that are kept.
 
         Which event brings what a guardrail of Bedrock did is not documented, and later ones may
         say NONE: that it intervened once holds for the message.
@@ -235,45 +209,39 @@ class MessageAccumulator(Generic[T]):
         earlier. Source: the API's documentation of streaming, and recorded streams.
         """
         for key, value in news.items():
-            has_intervened = key == GUARDRAIL_ACTION and self.fields.get(key) == INTERVENED
-            is_other = key in _NO_FIELDS or not key.startswith(prefix)
-            if value is None or is_other or has_intervened:
+            is_settled = self.fields.get(key) == INTERVENED or (
+                key in _OF_THE_FIRST and key in self.fields
+            )
+            if value is None or key in _NO_FIELDS or is_settled:
                 continue
             if key == "usage":
-                self._own_usage |= {name: n for name, n in value.items() if n is not None}
-                paused, own = self._paused_usage, self._own_usage
-                self.usage = add_usage(paused, own) if paused else own
+                self._usage |= {name: n for name, n in value.items() if n is not None}
             else:
                 self.fields[key] = value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
-        for before in self.blocks[-1:]:
-            if before.ended and before.kind == "client_tool" and before.parsed_call is None:
-                # What cuts an answer cuts its last block: this call has no arguments.
-                before.parsed_call = before.parse()
-                self._outputs += self._handler.block_stop(before)
-        given = announced.get("input")
-        is_structured_output = announced.get("name") == STRUCTURED_OUTPUT_TOOL
-        renamer = None
-        if self.names is not None and KINDS.get(announced["type"]) == "client_tool":
-            name = self.names.own_name(_string(announced["name"]))
-            renamer = self.names.renamer(name)
-            if isinstance(given, dict) and given:
-                given = self.names.own_input(name, given)
-            announced = {**announced, "name": name, "input": given}
-        if is_structured_output:
-            announced = {"type": "text", "text": dump_arguments(given) if given else ""}
-        kind = KINDS.get(announced["type"], "whole")
+        # What cuts an answer cuts its last block: a call before this one has no arguments.
+        for earlier, waiting in list(self._open.items()):
+            if waiting.ended:
+                waiting.parsed_call = waiting.parse()
+                self._block_stop(earlier)
+        if index in self._open:
+            raise ValueError(f"the block {index} has not ended, but starts again")
         start = {key: value for key, value in announced.items() if value is not None}
-        block = Block(kind, start, is_structured_output=is_structured_output, renamer=renamer)
+        kind = KINDS.get(start["type"], "whole")
+        block = self._open[index] = Block(kind, start, given=start.get("input"))
         if kind in ("client_tool", "server_tool"):
             _string(start["id"])
-            _string(start["name"])
-        self._by_index[index] = block
+            name = _string(start["name"])
+            if self.names is not None and kind == "client_tool":
+                start["name"] = self.names.own_name(name)
+                block.renamer = self.names.renamer(start["name"])
+            if name == STRUCTURED_OUTPUT_TOOL:
+                block.kind, block.start, block.is_structured_output = "text", {"type": "text"}, True
+                return
         if kind not in ("text", "thinking"):
             self._show(block)
             return
-        self._silent += [block] if kind == "thinking" else []
         # What else comes by deltas.
         block.signature = _string(start.pop("signature", ""))
         citations = start.pop("citations", None) or ()
@@ -282,27 +250,23 @@ class MessageAccumulator(Generic[T]):
             self._citation(block, citation)
 
     def _show(self, *new: Block) -> None:
-        """Give blocks a place, the first time that there is something to show of them.
-
-        Thinking without a text that came before them has its place before theirs.
-        """
-        silent = [block for block in self._silent if block not in new]
-        self._silent = []
+        """Give blocks a place, the first time that there is something to show of them."""
+        silent, self._silent = self._silent, []
         for block in (*silent, *new):
             if not self.blocks:
-                self._outputs += self._handler.message_start(self)
+                self._handler.message_start(self)
             block.position = len(self.blocks)
             self.blocks.append(block)
-            self._outputs += self._handler.block_start(block)
+            self._handler.block_start(block)
             if block.ended:
-                self._outputs += self._handler.block_stop(block)
+                self._handler.block_stop(block)
 
     def _text(self, block: Block, text: str) -> None:
         if text:
             block.text.append(text)
             if block.position < 0:
                 self._show(block)
-            self._outputs += self._handler.text_delta(block, text)
+            self._handler.text_delta(block, text)
 
     def _citation(self, block: Block, citation: JsonObject) -> None:
         if not isinstance(citation, dict):
@@ -310,7 +274,7 @@ class MessageAccumulator(Generic[T]):
         block.citations.append(citation)
         if block.position < 0:
             self._show(block)
-        self._outputs += self._handler.citation_delta(block, citation)
+        self._handler.citation_delta(block, citation)
 
     def _block_delta(self, block: Block, delta: JsonObject) -> None:
         kind = delta["type"]
@@ -335,33 +299,44 @@ class MessageAccumulator(Generic[T]):
             self._text(block, fragment)
         elif fragment:
             block.json.append(fragment)
-            self._outputs += self._handler.arguments_delta(block, fragment)
+            self._handler.arguments_delta(block, fragment)
 
-    def _block_stop(self, block: Block) -> None:
-        held = block.renamer.close() if block.renamer is not None else ""
-        block.renamer = None
-        self._arguments(block, held)
-        if block.is_structured_output and not block.text:
-            self._text(block, "{}")
-        is_tool = block.kind in ("client_tool", "server_tool")
-        came_whole = is_tool and not block.json and block.start.get("input")
-        if came_whole and not block.ended:
-            self._outputs += self._handler.arguments_delta(block, block.raw_arguments())
-        if block.kind == "client_tool" and block.parsed_call is None and (came_whole or block.json):
+    def _block_stop(self, index: object) -> None:
+        """End a block; a call without arguments waits for what follows."""
+        block = self._open[index]
+        if not block.ended:
+            self._complete(block)
+        is_call = block.kind == "client_tool"
+        if is_call and block.json and block.parsed_call is None:
             block.parsed_call = block.parse()
         block.ended = True
+        if not is_call or block.parsed_call is not None:
+            del self._open[index]
         if block.position >= 0:
-            self._outputs += self._handler.block_stop(block)
+            self._handler.block_stop(block)
+
+    def _complete(self, block: Block) -> None:
+        """Add what a block has when it ends, but no delta has brought."""
+        if block.given and not block.json and not block.text:
+            self._arguments(block, dump_arguments(block.given))
+        if block.renamer is not None:
+            held, block.renamer = block.renamer.close(), None
+            self._arguments(block, held)
+        if block.is_structured_output and not block.text:
+            self._text(block, "{}")
+        if block.kind == "thinking" and block.position < 0:
+            self._silent.append(block)
 
     def _message_stop(self) -> None:
+        self.finalize()
+        for index in list(self._open):
+            self._block_stop(index)
         self._show()
         stop_reason = self.fields.get("stop_reason")
         has_call = any(block.kind == "client_tool" for block in self.blocks)
         has_text_of_call = any(block.is_structured_output for block in self.blocks)
         if stop_reason == "tool_use" and has_text_of_call and not has_call:
             self.fields["stop_reason"] = "end_turn"
-        for block in self.finalize():
-            self._block_stop(block)
         # A call needs the client first; anything else the API can continue by itself.
         self.is_paused = stop_reason == PAUSED and self._pauses_left > 0 and not has_call
         if self.is_paused:
@@ -371,8 +346,8 @@ class MessageAccumulator(Generic[T]):
             self._paused_usage = self.usage
             return
         if not self.blocks:
-            self._outputs += self._handler.message_start(self)
-        self._outputs += self._handler.message_stop(self)
+            self._handler.message_start(self)
+        self._handler.message_stop(self)
 
 
 def _string(value: object) -> str:

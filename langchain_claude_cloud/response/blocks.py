@@ -80,20 +80,12 @@ def parse_arguments(raw: str) -> JsonObject:
     if not isinstance(value, dict):
         raise ArgumentsError(f"malformed: a JSON object was expected, not {type(value).__name__}")
     if _MAY_OVERFLOW.search(raw):
-        check_numbers(value)
+        try:
+            json.dumps(value, allow_nan=False)  # The API takes no others when the call goes back.
+        except ValueError:
+            reason = "malformed: a number is beyond the range of a float"
+            raise ArgumentsError(reason) from None
     return value
-
-
-def check_numbers(arguments: JsonObject) -> None:
-    """Check that all numbers are finite: the API takes no others when the call goes back.
-
-    Raises:
-        ArgumentsError: A number is beyond the range of a float, which parses as infinite.
-    """
-    try:
-        json.dumps(arguments, allow_nan=False)
-    except ValueError:
-        raise ArgumentsError("malformed: a number is beyond the range of a float") from None
 
 
 def dump_arguments(value: object) -> str:
@@ -120,6 +112,7 @@ class Block:
     Attributes:
         kind: How the block streams; ``whole`` is anything that comes in one piece.
         start: The block as it was announced, without what is null.
+        given: The arguments that it was announced with.
         position: Its place among the blocks that have something to show; -1 before.
         text: Fragments of text or thinking.
         json: Fragments of a tool's arguments.
@@ -134,6 +127,7 @@ class Block:
 
     kind: Kind
     start: JsonObject
+    given: object = None
     position: int = -1
     text: list[str] = field(default_factory=list)
     json: list[str] = field(default_factory=list)
@@ -144,28 +138,18 @@ class Block:
     is_structured_output: bool = False
     renamer: KeyRenamer | None = None
 
-    def raw_arguments(self) -> str:
-        """Return the text of the arguments; those that came parsed are serialized."""
-        raw = "".join(self.json)
-        given = self.start.get("input")
-        return dump_arguments(given) if not raw and given else raw
-
     def parse(self) -> ParsedToolCall:
         """Return the call of a client tool, parsed strictly: valid or invalid."""
-        given = self.start.get("input")
         try:
-            if self.json or not isinstance(given, dict):
-                given = parse_arguments(self.raw_arguments())
-            else:
-                check_numbers(given)
+            arguments = parse_arguments("".join(self.json))
         except ArgumentsError as error:
             return self.invalid(str(error))
-        return tool_call(name=self.start["name"], args=given, id=self.start["id"])
+        return tool_call(name=self.start["name"], args=arguments, id=self.start["id"])
 
     def invalid(self, reason: str) -> InvalidToolCall:
         """Return the call of a client tool as an invalid one, with its raw arguments."""
         name, call_id = self.start["name"], self.start["id"]
-        return invalid_tool_call(name=name, args=self.raw_arguments(), id=call_id, error=reason)
+        return invalid_tool_call(name=name, args="".join(self.json), id=call_id, error=reason)
 
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
@@ -176,7 +160,7 @@ class Block:
             signature = {"signature": self.signature} if self.signature else {}
             return {**self.start, "thinking": "".join(self.text), **signature}
         if self.kind == "server_tool":
-            return {**self.start, **server_input(self.raw_arguments())}
+            return {**self.start, **server_input("".join(self.json))}
         if self.kind == "client_tool" and self.parsed_call is not None:
             return client_call(self.start, self.parsed_call)
         return dict(self.start)

@@ -16,7 +16,6 @@ bridge, which works from chunks, holds every finish back to the end). Source: th
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
@@ -58,9 +57,6 @@ _NORMALIZED_FINISH_REASONS: Final = {
 _TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 _PLAIN_TEXT: Final = frozenset({"type", "text"})
 _NOT_METADATA: Final = frozenset({"id", "role", "model"})
-
-_Chunks: TypeAlias = Sequence[ChatGenerationChunk]
-_Events: TypeAlias = "Sequence[MessagesData]"
 
 _CALL_CHUNKS: Final = {"client_tool": "tool_call_chunk", "server_tool": "server_tool_call_chunk"}
 _STANDARD_TEXT: Final = {"text": "text", "thinking": "reasoning"}
@@ -248,34 +244,35 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         if self._is_standard:
             self._metadata["output_version"] = version
 
-    def message_start(self, state: MessageAccumulator[ChatGenerationChunk]) -> _Chunks:
+    def message_start(self, state: MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the first chunk: no content, what is known of the message."""
         metadata = {**start_metadata(state, self._source), **self._metadata}
-        return self._chunk("" if self._text_alone else [], response_metadata=metadata)
+        self._chunk("" if self._text_alone else [], response_metadata=metadata)
 
-    def block_start(self, block: Block) -> _Chunks:
+    def block_start(self, block: Block) -> None:
         """Write the head of a tool's block; other blocks say nothing yet."""
         if block.kind != "text" or block.position > 0:
             self._text_alone = False
         if block.kind not in _CALL_CHUNKS:
-            return ()
+            return
         head = _call_head(block) if self._is_standard else {**block.start, "input": {}}
         fragments = []
         if block.kind == "client_tool":
             name, call_id = block.start["name"], block.start["id"]
             fragments = [tool_call_chunk(name=name, args="", id=call_id, index=block.position)]
-        return self._chunk([{**head, "index": block.position}], tool_call_chunks=fragments)
+        self._chunk([{**head, "index": block.position}], tool_call_chunks=fragments)
 
-    def text_delta(self, block: Block, text: str) -> _Chunks:
+    def text_delta(self, block: Block, text: str) -> None:
         """Write text or thinking."""
         if self._text_alone:
-            return (event_chunk(text, self._metadata, text=text),)
+            self.outputs.append(event_chunk(text, self._metadata, text=text))
+            return
         kind = _STANDARD_TEXT[block.kind] if self._is_standard else block.kind
         content: Content = [{"type": kind, kind: text, "index": block.position}]
         shown = text if block.kind == "text" else ""
-        return (event_chunk(content, self._metadata, text=shown),)
+        self.outputs.append(event_chunk(content, self._metadata, text=shown))
 
-    def arguments_delta(self, block: Block, fragment: str) -> _Chunks:
+    def arguments_delta(self, block: Block, fragment: str) -> None:
         """Write a fragment of a tool's arguments."""
         delta: JsonObject = {"type": "input_json_delta", "partial_json": fragment}
         if self._is_standard:
@@ -284,43 +281,43 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         fragments: list[ToolCallChunk] = []
         if block.kind == "client_tool":
             fragments = [tool_call_chunk(args=fragment, index=block.position)]
-        return (event_chunk([delta], self._metadata, fragments=fragments),)
+        self.outputs.append(event_chunk([delta], self._metadata, fragments=fragments))
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> _Chunks:
+    def citation_delta(self, block: Block, citation: JsonObject) -> None:
         """Write a citation of a text block, in v1 an annotation."""
         self._text_alone = False
-        return self._block(block, {"type": "text", "text": "", "citations": [citation]})
+        self._block(block, {"type": "text", "text": "", "citations": [citation]})
 
-    def block_stop(self, block: Block) -> _Chunks:
+    def block_stop(self, block: Block) -> None:
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
-            return self._chunk([], parsed_calls={block.position: block.parsed_call})
+            self._chunk([], parsed_calls={block.position: block.parsed_call})
         if block.kind == "thinking" and (block.signature or not block.text):
-            return self._block(block, {**block.wire(), "thinking": ""})
+            self._block(block, {**block.wire(), "thinking": ""})
         if block.kind == "whole":
-            return self._block(block, block.wire())
-        return ()
+            self._block(block, block.wire())
 
-    def message_stop(self, state: MessageAccumulator[ChatGenerationChunk]) -> _Chunks:
+    def message_stop(self, state: MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the last chunk: usage and stop reason."""
         content: Content = "" if self._text_alone else []
         if self._is_standard:
             closing = enumerate(closing_blocks(state), len(state.blocks))
             content = [{**block, "index": index} for index, block in closing]
-        return self._chunk(
+        self._chunk(
             content,
             response_metadata={**self._metadata, **end_metadata(state)},
             usage_metadata=usage_metadata(state.usage) if self._with_usage else None,
             chunk_position="last",
         )
 
-    def _block(self, block: Block, wire: JsonObject) -> _Chunks:
+    def _block(self, block: Block, wire: JsonObject) -> None:
         written = standard_block(wire) if self._is_standard else wire
-        return self._chunk([{**written, "index": block.position}])
+        self._chunk([{**written, "index": block.position}])
 
-    def _chunk(self, content: Content, **fields: Any) -> _Chunks:  # noqa: ANN401 - fields of the chunk
+    def _chunk(self, content: Content, **fields: Any) -> None:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", self._metadata.copy())
-        return (ChatGenerationChunk(message=ClaudeMessageChunk(content=content, **fields)),)
+        message = ClaudeMessageChunk(content=content, **fields)
+        self.outputs.append(ChatGenerationChunk(message=message))
 
 
 def _call_head(block: Block) -> JsonObject:
@@ -340,61 +337,57 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
         self._with_usage = with_usage
         self._metadata: JsonObject = {}
 
-    def message_start(self, state: MessageAccumulator[MessagesData]) -> _Events:
+    def message_start(self, state: MessageAccumulator[MessagesData]) -> None:
         """Write the start of the message."""
         self._metadata = start_metadata(state, self._source)
         known = {"provider": PROVIDER, "model": self._metadata["model_name"]}
-        return _event("message-start", role="ai", id=self._message_id, metadata=known)
+        self._event("message-start", role="ai", id=self._message_id, metadata=known)
 
-    def block_start(self, block: Block) -> _Events:
+    def block_start(self, block: Block) -> None:
         """Write the start of a block; one that comes whole starts when it is there."""
-        if block.kind == "whole":
-            return ()
         if block.kind in _CALL_CHUNKS:
             content = {**_call_head(block), "index": block.position}
-        else:
+            self._event("content-block-start", index=block.position, content=content)
+        elif block.kind != "whole":
             kind = _STANDARD_TEXT[block.kind]
-            content = {"type": kind, kind: ""}
-        return _event("content-block-start", index=block.position, content=content)
+            self._event(
+                "content-block-start", index=block.position, content={"type": kind, kind: ""}
+            )
 
-    def text_delta(self, block: Block, text: str) -> _Events:
+    def text_delta(self, block: Block, text: str) -> None:
         """Write text or reasoning."""
         kind = _STANDARD_TEXT[block.kind]
         delta = {"type": f"{kind}-delta", kind: text}
-        return _event("content-block-delta", index=block.position, delta=delta)
+        self._event("content-block-delta", index=block.position, delta=delta)
 
-    def arguments_delta(self, block: Block, fragment: str) -> _Events:
+    def arguments_delta(self, block: Block, fragment: str) -> None:
         """Write a fragment of a tool's arguments."""
         delta = {"type": "tool-call-delta", "args": fragment}
-        return _event("content-block-delta", index=block.position, delta=delta)
+        self._event("content-block-delta", index=block.position, delta=delta)
 
-    def block_stop(self, block: Block) -> _Events:
+    def block_stop(self, block: Block) -> None:
         """Write the finish of a block, unless its call waits for the stop reason."""
         if block.kind == "client_tool" and block.parsed_call is None:
-            return ()
+            return
         standard = standard_block(block.wire())
-        finish = _event("content-block-finish", index=block.position, content=standard)
-        if block.kind != "whole":
-            return finish
-        light = {key: value for key, value in standard.items() if key not in _HEAVY}
-        if standard["type"] == "non_standard":
-            light["value"] = {}
-        return [*_event("content-block-start", index=block.position, content=light), *finish]
+        if block.kind == "whole":
+            light = {key: value for key, value in standard.items() if key not in _HEAVY}
+            if standard["type"] == "non_standard":
+                light["value"] = {}
+            self._event("content-block-start", index=block.position, content=light)
+        self._event("content-block-finish", index=block.position, content=standard)
 
-    def message_stop(self, state: MessageAccumulator[MessagesData]) -> _Events:
+    def message_stop(self, state: MessageAccumulator[MessagesData]) -> None:
         """Write the blocks that only the end brings, and the finish of the message."""
-        events: list[MessagesData] = []
         for index, block in enumerate(closing_blocks(state), len(state.blocks)):
-            events += _event("content-block-start", index=index, content=block)
-            events += _event("content-block-finish", index=index, content=_KeptBlock(block))
+            self._event("content-block-start", index=index, content=block)
+            self._event("content-block-finish", index=index, content=_KeptBlock(block))
         metadata = {**self._metadata, **end_metadata(state)}
         usage = usage_metadata(state.usage) if self._with_usage else None
-        reported = {"usage": usage} if usage else {}
-        return [*events, *_event("message-finish", **reported, metadata=metadata)]
+        self._event("message-finish", **({"usage": usage} if usage else {}), metadata=metadata)
 
-
-def _event(event: str, **fields: object) -> _Events:
-    return (cast("MessagesData", {"event": event, **fields}),)
+    def _event(self, event: str, **fields: object) -> None:
+        self.outputs.append(cast("MessagesData", {"event": event, **fields}))
 
 
 class _KeptBlock(dict[str, object]):

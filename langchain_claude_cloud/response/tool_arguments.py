@@ -75,8 +75,9 @@ class PartialJsonReader:
         self._value: object = _UNSHOWN  # the string or number that is open
 
     def __eq__(self, other: object) -> bool:
-        is_reader = isinstance(other, PartialJsonReader)
-        return is_reader and (self.length, self.args) == (other.length, other.args)
+        if not isinstance(other, PartialJsonReader):
+            return NotImplemented
+        return (self.length, self.args) == (other.length, other.args)
 
     __hash__ = None  # type: ignore[assignment]  # a reader changes as it reads
 

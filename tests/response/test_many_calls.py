@@ -42,6 +42,11 @@ def test_a_number_beyond_a_float_makes_a_call_invalid(version: str) -> None:
     whole = build_message(state_of(body), ORIGIN, version=version)  # type: ignore[arg-type]
     for message in (streamed, whole):
         assert message.tool_calls == []
-        assert "beyond the range" in (message.invalid_tool_calls[0]["error"] or "")
+        assert "malformed" in (message.invalid_tool_calls[0]["error"] or "")
         assert [block["type"] for block in message.content_blocks] == ["invalid_tool_call"]
-    assert streamed.invalid_tool_calls[0]["args"] == '{"a": 1e400}'
+    (broken,) = streamed.invalid_tool_calls  # type: ignore[union-attr]  # an AIMessage
+    assert (broken["args"], whole.invalid_tool_calls[0]["args"]) == (
+        '{"a": 1e400}',
+        '{"a": [Infinity]}',
+    )
+    assert "beyond the range" in broken["error"]
