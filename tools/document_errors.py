@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from langchain_claude_cloud.errors.explanation import CLASSES, KnownError, known_errors
+from langchain_claude_cloud.errors.explanation import KnownError, known_errors
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
@@ -34,7 +34,7 @@ def _sections() -> Iterator[str]:
 
 
 def _row(known: KnownError) -> str:
-    becomes = f"`{CLASSES[known.kind].__name__}`" if known.kind else "by the status"
+    becomes = f"`{known.kind}`" if known.kind else "by the status"
     cells = (known.says, becomes, known.meaning, known.hint)
     return f"| {' | '.join(map(_cell, cells))} |"
 
@@ -45,7 +45,7 @@ def _general() -> Iterator[str]:
     for cloud, hints in known_errors().hints.items():
         label = "both" if cloud == "both" else LABELS[cloud]
         for kind, hint in hints.items():
-            yield f"| `{CLASSES[kind].__name__}` | {label} | {_cell(hint)} |"
+            yield f"| `{kind}` | {label} | {_cell(hint)} |"
     yield ""
 
 

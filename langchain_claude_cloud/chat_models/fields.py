@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 
@@ -58,22 +58,21 @@ else:  # what an instance needs, not the import
     timeouts = LazyModule("langchain_claude_cloud.platform.timeouts")
 
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
+_NO_ROUTES: Final = (None, ())
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
-_IDENTIFYING: Final = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "stop_sequences",
-    "thinking",
-    "effort",
-    "betas",
-    "context_1m",
-    "context_management",
-    "prompt_caching",
-    "residency",
-    "model_kwargs",
+_UNTRACED: Final = (
+    *("model", "platform", "default_headers", "user_id", "api_key", "base_url"),
+    *_OBJECTS,
 )
+"""Fields that traces do not show, or show in another form."""
+
+_OF_IMAGES: Final = ("image_inputs", "image_url_inputs", "image_tool_message")
+_ALWAYS: Final = ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming")
+_NEVER: Final = (
+    *("audio_inputs", "video_inputs", "image_outputs", "audio_outputs", "video_outputs"),
+    *("open_weights", "mid_conversation_tools"),  # a first-party beta, which neither cloud has
+)
+"""Keys of a profile that are the same for every model."""
 
 
 class ModelBase(CheckedArguments, BaseChatModel):
@@ -111,7 +110,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     _llm_type: ClassVar[str] = "anthropic-chat"  # langchain's middleware tells Claude models by it
     _example: ClassVar[str] = "model=..., platform=..."
-    _routes: dict[bool, tuple[object, tuple[Route, ...]]] = PrivateAttr(default_factory=dict)
+    _routes: tuple[object, tuple[Route, ...]] = PrivateAttr(default=_NO_ROUTES)
 
     model_config = ConfigDict(
         extra="forbid",
@@ -127,15 +126,14 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if not isinstance(values, dict):
             return values
         # Not pydantic's aliases: type checkers would then know the fields by those names alone.
-        given = {FIELD_ALIASES.get(str(name), str(name)): value for name, value in values.items()}
-        _refuse_settings_of_platforms(given, cls.model_fields)
+        given = {FIELD_ALIASES.get(name, name): value for name, value in values.items()}
+        for name in given:
+            if name not in cls.model_fields and (right := setting_of_platforms(name)):
+                raise ConfigurationError(f"{name!r} is a setting of the platform: give {right}.")
         refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
-        return {
-            **given,
-            "model": model,
-            "platform": choose_platforms(given.get("platform"), str(model)),
-        }
+        platform = choose_platforms(given.get("platform"), str(model))
+        return {**given, "model": model, "platform": platform}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -149,10 +147,9 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     def _check_clients(self) -> None:
         """Refuse clients that are of the wrong kind, or closed."""
-        if self.http_client is not None:
-            failures.check_client("http_client", self.http_client, is_async=False)
-        if self.http_async_client is not None:
-            failures.check_client("http_async_client", self.http_async_client, is_async=True)
+        for name, is_async in (("http_client", False), ("http_async_client", True)):
+            if (client := getattr(self, name)) is not None:
+                failures.check_client(name, client, is_async=is_async)
 
     def _routes_for(
         self,
@@ -162,37 +159,32 @@ class ModelBase(CheckedArguments, BaseChatModel):
     ) -> tuple[Route, ...]:
         """Return the routes of a call, or of the model itself.
 
-        The model's own are kept, and those of the last call that names another model. A call uses
-        what it gets here, whatever another thread keeps. The key holds copies: lists and dicts of
-        the caller's may change.
+        The model's own are kept. A call uses what it gets here, whatever another thread keeps. The
+        key holds copies: lists of the caller's may change.
         """
-        model = self.model if model is None else model
         headers = SafeHeaders(self.default_headers or {}) if headers is None else headers
+        if bedrock or model not in (None, self.model):
+            return self._make_routes(self.model if model is None else model, headers, bedrock)
         given = self.platform
         platforms = tuple(given) if isinstance(given, list | tuple) else given
-        place = (platforms, repr(bedrock or None), self.residency, self.api_key, self.base_url)
-        key, is_own = (model, *place), model == self.model and not bedrock
-        known, routes = self._routes.get(is_own, (None, ()))
+        key = (self.model, platforms, self.residency, self.api_key, self.base_url)
+        known, routes = self._routes
         if known != key:
-            routes = self._make_routes(model, headers, bedrock)
-        elif routes[0].default_headers == headers:
-            return routes
-        else:  # the rest stays, also what the environment said when the model was made
+            routes = self._make_routes(self.model, headers)
+        elif routes[0].default_headers != headers:
+            # The rest stays, also what the environment said when the model was made.
             routes = tuple(replace(r, default_headers=SafeHeaders(headers)) for r in routes)
-        self._routes = {**self._routes, is_own: (key, routes)}
+        self._routes = (key, routes)
         return routes
 
     def _make_routes(
-        self, model: str, headers: Headers, bedrock: Mapping[str, object] | None
+        self, model: str, headers: Headers, bedrock: Mapping[str, object] | None = None
     ) -> tuple[Route, ...]:
-        placed = self._placed()
-        if bedrock:
-            placed = set_for_call(placed, bedrock)
-        placed = tuple(config.pinned(expand_alias(model)) for config in placed)
-        routes = make_routes(placed, model, residency=self.residency, default_headers=headers)
+        placed = set_for_call(self._placed(), bedrock) if bedrock else self._placed()
+        pinned = [config.pinned(expand_alias(model)) for config in placed]
+        routes = make_routes(pinned, model, residency=self.residency, default_headers=headers)
         for route in routes:
-            notice = route.global_routing(route.known_region)
-            if notice:
+            if notice := route.global_routing(route.known_region):
                 memory.MEMORY.say_once(notice)
         return routes
 
@@ -205,11 +197,6 @@ class ModelBase(CheckedArguments, BaseChatModel):
         chosen = choose_platforms(self.platform, self.model)
         configs = chosen if isinstance(chosen, list) else [chosen]
         return place_key(configs, api_key=self.api_key, base_url=self.base_url)
-
-    @classmethod
-    def get_lc_namespace(cls) -> list[str]:
-        """Return where LangChain finds the class again."""
-        return ["langchain_claude_cloud", "chat_models"]
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """Serialize for `dumpd`; platforms leave a marker where they had a secret."""
@@ -255,7 +242,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         """Leave out what must not or cannot be pickled: secrets, clients, made routes."""
         state = super(ModelBase, self._portable()).__getstate__()
         fields = {**state["__dict__"], **dict.fromkeys(_OBJECTS)}
-        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": {}}}
+        return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": _NO_ROUTES}}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the fields deeply, but share what is shared on purpose: the caller's clients."""
@@ -266,8 +253,8 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        settings = {name: getattr(self, name) for name in _IDENTIFYING}
-        given = {name: value for name, value in settings.items() if value not in (None, {})}
+        own = self.model_fields_set.difference(BaseChatModel.model_fields, _UNTRACED)
+        given = {name: getattr(self, name) for name in sorted(own)}
         configs = self.platform if isinstance(self.platform, list | tuple) else [self.platform]
         clouds = [getattr(config, "cloud", config) for config in configs]
         return {"model": self.model, "platforms": clouds, **given}
@@ -295,63 +282,44 @@ def safe_to_show(arguments: JsonObject, *, mask: bool = False) -> JsonObject:
     return {**arguments, "default_headers": mask_headers(headers) if mask else SafeHeaders(headers)}
 
 
-def _refuse_settings_of_platforms(given: Iterable[str], fields: Container[str]) -> None:
-    """Say where the settings of a cloud belong, for those who expect them on the model."""
-    for name in given:
-        if name not in fields and (right := setting_of_platforms(name)):
-            raise ConfigurationError(
-                f"{name!r} is a setting of the platform, not of the model: give {right}."
-            )
-
-
 def model_profile(resolved: ResolvedModel) -> dict[str, object]:
     """Return the keys of `langchain_core.language_models.ModelProfile` for a model.
 
     Only keys that the installed langchain-core declares: it warns about any other.
     """
     info, takes = resolved.info, resolved.capabilities
+    active = info.lifecycle(resolved.cloud).status == "active"
     facts: dict[str, object] = {
         "name": info.name if resolved.known else resolved.requested,
-        "open_weights": False,
         "last_updated": info.released,  # when what is said here became so
+        "release_date": info.released if resolved.known else None,
+        "status": ("active" if active else "deprecated") if resolved.known else None,
         "max_input_tokens": info.context_window,
         "max_output_tokens": info.max_output_tokens,
         "reasoning_output": bool(takes.thinking_types),
+        "reasoning_effort_levels": list(takes.effort_levels) or None,
+        "reasoning_effort_default": takes.effort_default or None,
         "temperature": takes.sampling,
         "tool_choice": takes.forced_tool_choice,
         "structured_output": takes.structured_output,
         "mid_conversation_system_messages": takes.mid_conversation_system,
-        "mid_conversation_tools": False,  # a first-party beta, which neither cloud has
         "attachment": takes.image_input or takes.pdf_input,
+        **dict.fromkeys(_OF_IMAGES, takes.image_input),
+        **dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input),
+        **dict.fromkeys(_ALWAYS, True),
+        **dict.fromkeys(_NEVER, False),
     }
-    images = ("image_inputs", "image_url_inputs", "image_tool_message")
-    facts |= dict.fromkeys(images, takes.image_input)
-    facts |= dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input)
-    facts |= dict.fromkeys(
-        ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming"), True
-    )
-    facts |= dict.fromkeys(("audio_inputs", "video_inputs"), False)
-    facts |= dict.fromkeys(("image_outputs", "audio_outputs", "video_outputs"), False)
-    if resolved.known:
-        facts["release_date"] = info.released
-        active = info.lifecycle(resolved.cloud).status == "active"
-        facts["status"] = "active" if active else "deprecated"
-    if takes.effort_levels:
-        facts["reasoning_effort_levels"] = list(takes.effort_levels)
-    if takes.effort_default:
-        facts["reasoning_effort_default"] = takes.effort_default
-    return {name: fact for name, fact in facts.items() if name in ModelProfile.__annotations__}
+    keys = ModelProfile.__annotations__
+    return {key: fact for key, fact in facts.items() if key in keys and fact is not None}
 
 
 def _common(profiles: Sequence[JsonObject]) -> JsonObject:
     """Return what is true of all routes: the smaller limit, the capability that all have."""
-    first, *others = profiles
-    common = dict(first)
-    for other in others:
-        for key, value in list(common.items()):
-            theirs = other.get(key)
-            if isinstance(value, bool | int) and isinstance(theirs, bool | int):
-                common[key] = min(value, theirs)
-            elif value != theirs:
-                del common[key]
+    common: JsonObject = {}
+    for key, value in profiles[0].items():
+        values: list[Any] = [profile.get(key) for profile in profiles]
+        if all(isinstance(each, int) for each in values):
+            common[key] = min(values)
+        elif values.count(value) == len(values):
+            common[key] = value
     return common

@@ -122,7 +122,7 @@ class ChatClaudeCloud(ModelBase):
         arguments.update(safe_to_show(arguments))
         asked = options.read_options(self, arguments, stop=stop, stream=stream)
         self._check_clients()
-        limit = rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute)
+        limit = rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         return options.Call(
             messages=messages,
             options=asked,
@@ -135,7 +135,7 @@ class ChatClaudeCloud(ModelBase):
                 url_fetcher=self.url_fetcher,
                 run_manager=run_manager,
             ),
-            limit=limit if limit == rate_limit.NO_LIMIT else limit.check(),
+            limit=limit,
         )
 
     def _generate(
@@ -166,9 +166,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        handler = partial(answers.ChunkHandler, version=call.version, with_usage=call.with_usage)
-        answer = driver.CallDriver(call, "stream", handler).steps()
-        return executors.execute(answer, call.clients)
+        return executors.execute(_chunks(call), call.clients)
 
     def _astream(
         self,
@@ -178,9 +176,7 @@ class ChatClaudeCloud(ModelBase):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        handler = partial(answers.ChunkHandler, version=call.version, with_usage=call.with_usage)
-        answer = driver.CallDriver(call, "stream", handler).steps()
-        return executors.aexecute(answer, call.clients)
+        return executors.aexecute(_chunks(call), call.clients)
 
     def _stream_chat_model_events(
         self,
@@ -191,8 +187,7 @@ class ChatClaudeCloud(ModelBase):
     ) -> Iterator[core_protocol.MessagesData]:
         """Return protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
-        return executors.execute(answer, call.clients)
+        return executors.execute(_events(call), call.clients)
 
     def _astream_chat_model_events(
         self,
@@ -203,8 +198,7 @@ class ChatClaudeCloud(ModelBase):
     ) -> AsyncIterator[core_protocol.MessagesData]:
         """Return protocol events; core looks for this hook when v3 events are wanted."""
         call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
-        answer = driver.CallDriver(call, "stream", _event_handler(call, run_manager)).steps()
-        return executors.aexecute(answer, call.clients)
+        return executors.aexecute(_events(call), call.clients)
 
     def bind_tools(
         self,
@@ -372,11 +366,17 @@ def _joined(listed: Sequence[available_models.Models]) -> available_models.Model
     return tuple(dict.fromkeys(model for models in listed for model in models))
 
 
-def _event_handler(
-    call: options.Call, run_manager: BaseRunManager | None
-) -> partial[answers.ProtocolEventHandler]:
-    message_id = f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
-    return partial(answers.ProtocolEventHandler, message_id=message_id, with_usage=call.with_usage)
+def _chunks(call: options.Call) -> steps.Steps[None]:
+    handler = partial(answers.ChunkHandler, version=call.version, with_usage=call.with_usage)
+    return driver.CallDriver(call, "stream", handler).steps()
+
+
+def _events(call: options.Call) -> steps.Steps[None]:
+    run = call.clients.run_manager
+    message_id = f"{LC_ID_PREFIX}-{run.run_id}" if run else ""
+    usage = call.with_usage
+    handler = partial(answers.ProtocolEventHandler, message_id=message_id, with_usage=usage)
+    return driver.CallDriver(call, "stream", handler).steps()
 
 
 def _result(answer: AIMessage) -> ChatResult:

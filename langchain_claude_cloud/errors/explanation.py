@@ -24,29 +24,16 @@ from langchain_claude_cloud.errors.parsing import ParsedError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import LABELS, Cloud
 
-CLASSES: Final[Mapping[str, type[errors.ClaudeCloudError]]] = {
-    "authentication": errors.AuthenticationError,
-    "permission": errors.PermissionDeniedError,
-    "not_found": errors.NotFoundError,
-    "invalid": errors.InvalidRequestError,
-    "too_large": errors.RequestTooLargeError,
-    "overflow": errors.ContextOverflowError,
-    "rate_limit": errors.RateLimitError,
-    "server": errors.ServerError,
-    "overloaded": errors.OverloadedError,
-    "timeout": errors.RequestTimeoutError,
-}
-"""Which class each kind of error becomes."""
-
 _FIELD = re.compile(
     r"(?:The model returned the following errors: ?)?"
     r"(?:messages|system|tools|tool_choice|thinking|output_config|output_format|metadata"
     r"|stop_sequences|context_management)(?:\.[\w-]+)*: ?",
     re.IGNORECASE,
 )
-_ABOUT_ACCOUNT: Final = ("authentication", "permission", "not_found")
+_ABOUT_ACCOUNT: Final = ("AuthenticationError", "PermissionDeniedError", "NotFoundError")
+_FINAL: Final = frozenset((*_ABOUT_ACCOUNT, "InvalidRequestError", "RequestTooLargeError"))
 _TOOL: Final = re.compile(r"\btools\.(\d+)\b")
-_WORTH_SAYING: Final = 60.0
+_CLOCK: Final = "The signature's time is too far from the cloud's: set this machine's clock (NTP)."
 _LONGEST_CHAIN: Final = 10
 # Too many open files in this process or system, no memory, no buffers, no port that is free.
 _LOCAL_LIMITS: Final = frozenset(
@@ -60,7 +47,7 @@ class ErrorName:
 
     Attributes:
         status: The HTTP status, for where none came with it.
-        kind: The kind of error.
+        kind: The class.
         is_exact: Whether the name is more exact than the status that it comes with.
     """
 
@@ -79,8 +66,8 @@ class KnownError:
         meaning: What it means, for the documentation.
         hint: What to do. Named groups of the pattern and the facts about the call may be used.
         cloud: The cloud that says it; None for both.
-        kind: What it is, where the status says otherwise.
-        only: The kinds of error, by status and type, that the text is looked for in.
+        kind: The class, where the status says otherwise.
+        only: The classes, by status and type, that the text is looked for in.
         is_final: Whether it does not help to wait, although the kind is one that is retried.
     """
 
@@ -90,9 +77,7 @@ class KnownError:
     hint: str
     cloud: Cloud | None = None
     kind: str | None = None
-    only: frozenset[str] = frozenset(
-        ("authentication", "permission", "not_found", "invalid", "too_large")
-    )
+    only: frozenset[str] = _FINAL
     is_final: bool = False
 
     def search(self, text: str) -> re.Match[str] | None:
@@ -155,13 +140,14 @@ def explained(
     if named and (named.is_exact or status == named.status):
         kind = named.kind
     else:
-        other = "invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
+        is_refused = status < HTTPStatus.INTERNAL_SERVER_ERROR
+        other = "InvalidRequestError" if is_refused else "ServerError"
         kind = known_errors().statuses.get(status, other)
     known = _find_known(parsed, kind, place["platform"])
     kind = (known and known.kind) or kind
     model = place["model"]
-    note = describe(model) if describe and model and kind == "not_found" else ""
-    error = CLASSES[kind](
+    note = describe(model) if describe and model and kind == "NotFoundError" else ""
+    error: errors.ClaudeCloudError = getattr(errors, kind)(
         Explanation(parsed, place, kind, known, note),
         **place,
         status_code=status,
@@ -190,7 +176,7 @@ class Explanation:
     Attributes:
         parsed: What the cloud said.
         place: What was asked.
-        kind: The kind of error.
+        kind: The class.
         known: What is known about the cloud's text, if anything.
         note: What else is to be said, such as that the catalogue does not have the model.
     """
@@ -228,7 +214,7 @@ class Explanation:
             "region": region or "in use",
             "elsewhere": _elsewhere(region),
             "spread": _spread(model),
-            "clock": _clock_hint(self.parsed.clock_skew),
+            "clock": _CLOCK,
         }
         hints = known_errors().hints
         general = hints[platform].get(self.kind) or hints["both"].get(self.kind, "")
@@ -278,20 +264,7 @@ def remedy_of_login(refusal: str, otherwise: str) -> str:
         otherwise: What to do if it is about something else.
     """
     known = next(known for known in known_errors().errors if known.hint == "{clock}")
-    return _clock_hint() if known.search(refusal) else otherwise
-
-
-def _clock_hint(skew: float | None = None) -> str:
-    """Return what to do about a clock that is wrong.
-
-    Args:
-        skew: By how many seconds this machine's clock is ahead of the cloud's, if known.
-    """
-    hint = "The signature's time is too far from the cloud's: set this machine's clock (NTP)"
-    if skew is None or abs(skew) < _WORTH_SAYING:
-        return f"{hint}."
-    direction = "ahead of" if skew > 0 else "behind"
-    return f"{hint}, which is {abs(skew):,.0f} s {direction} the cloud's."
+    return _CLOCK if known.search(refusal) else otherwise
 
 
 def _elsewhere(region: str | None) -> str:

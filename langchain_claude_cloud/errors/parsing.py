@@ -72,7 +72,6 @@ class ParsedError:
         body: The bounded body, without credentials.
         reasons: Machine-readable refinements: Google's ``ErrorInfo.reason``, Anthropic's
             ``details.error_code``, a quota's limit as ``quota=<n>``.
-        clock_skew: Seconds by which this machine's clock is ahead of the cloud's, if it said.
     """
 
     status: int | None
@@ -82,7 +81,6 @@ class ParsedError:
     retry_after: float | None = None
     body: str | None = None
     reasons: frozenset[str] = frozenset()
-    clock_skew: float | None = None
 
 
 def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> ParsedError:
@@ -112,7 +110,6 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
         reasons=parsed.reasons | ({NOT_JSON} if status and is_foreign and text.strip() else set()),
-        clock_skew=_seconds_since(lower.get("date", "")),
     )
 
 
@@ -235,8 +232,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     # A gateway may have added a second one; a date begins with the day and a comma.
     if (seconds := _seconds(plain.partition(",")[0])) is not None:
         return seconds
-    since = _seconds_since(plain)
-    return None if since is None else max(0.0, -since)
+    try:
+        moment = parsedate_to_datetime(plain[:_LONGEST_NUMBER])
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None  # the parser's ways to say that this is no date
 
 
 def _seconds(value: object) -> float | None:
@@ -255,13 +256,3 @@ def _seconds(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if 0 <= number < math.inf else None
-
-
-def _seconds_since(date: str) -> float | None:
-    """Return how long a date of HTTP is over by this machine's clock; None for what is no date."""
-    try:
-        moment = parsedate_to_datetime(date[:_LONGEST_NUMBER])
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return (datetime.now(UTC) - aware).total_seconds()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None  # the parser's ways to say that this is no date

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -388,17 +387,9 @@ def test_a_wrong_clock_is_an_authentication_error(
     status: int, name: str | None, message: str
 ) -> None:
     """Neither a missing permission nor a bad request, with whichever status it comes."""
-    for seconds, words in (
-        (903, "90[2-5] s ahead of"),
-        (-7195, "7,19[3-6] s behind"),
-        (5, "NTP..$"),
-    ):
-        date = format_datetime(datetime.now(UTC) - timedelta(seconds=seconds), usegmt=True)
-        error = bedrock(status, {"message": message}, {"Date": date}, name=name)
-        assert type(error) is AuthenticationError
-        assert "set this machine's clock" in str(error)
-        assert re.search(words, str(error))
-    assert "(NTP)." in str(bedrock(status, {"message": message}, name=name))
+    error = bedrock(status, {"message": message}, name=name)
+    assert type(error) is AuthenticationError
+    assert "set this machine's clock (NTP)." in str(error)
 
 
 @pytest.mark.parametrize("status", range(400, 600))
