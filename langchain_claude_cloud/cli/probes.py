@@ -15,13 +15,13 @@ from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import with_options
-from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.control_plane.activity_logging import (
+from langchain_claude_cloud.cli.activity_logging import (
     PERMISSIONS,
     SUBJECT,
     ask_about_logging,
 )
+from langchain_claude_cloud.cli.common import with_options
+from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.errors import (
     AuthenticationError,
     ClaudeCloudError,
