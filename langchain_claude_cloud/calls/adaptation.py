@@ -50,7 +50,8 @@ SHORTEST_DEFAULT: Final = 4096
 
 _MOST_RESENDS: Final = 6
 _NO_ROOM: Final = re.compile(
-    r"input length and `?max_tokens`? exceed context limit: (\d+) \+ (\d+) > (\d+)"
+    r"input length and `?max_tokens`? exceed context limit: "
+    r"(?P<input>\d+) \+ (?P<asked>\d+) > (?P<limit>\d+)"
 )
 _TOO_COMPLEX: Final = re.compile(
     r"schema is too complex|compiled grammar is too large|too many parameters with union types"
@@ -68,19 +69,15 @@ _PREFIX: Final = re.compile(
 )
 """What Bedrock, AWS's library and gateways such as Portkey write before what Claude said."""
 
-LIMIT: Final = "max_tokens above "
-"""What the names of features begin with that are limits of answers."""
-
-_CONTEXT_1M: Final = "context-1m-2025-08-07"
 _NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
 """Vertex AI names the betas that it does not know (claude-code#34802)."""
 
 _UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
 """Bedrock does not say which (claude-code#49648)."""
 
-_LIMITS: Final = (
-    re.compile(r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"),
-    re.compile(r"the maximum tokens you requested exceeds the model limit of (?P<limit>\d+)"),
+_LIMIT: Final = re.compile(
+    r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"
+    r"|the maximum tokens you requested exceeds the model limit of (?P<most>\d+)"
 )
 _NOT_SUPPORTED: Final = (
     r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
@@ -109,7 +106,7 @@ class Adaptation:
     known: frozenset[str] = frozenset()
     _is_sent: bool = False
     _for_this_call: frozenset[str] = frozenset()
-    _first: InvalidRequestError | None = None
+    _first: ClaudeCloudError | None = None
     _room: int | None = None
     _widened: bool = False
     _resends: int = 0
@@ -126,13 +123,10 @@ class Adaptation:
         self.place, self.model, self._is_sent = place, model, True
         self.known = MEMORY.unsupported.get(place) or frozenset()
         known = self.known | self._for_this_call
-        options = self.asked
-        if known:
-            options = self._without(known)
-        limits = [int(name.removeprefix(LIMIT)) for name in known if name.startswith(LIMIT)]
+        options = self._without(known) if known else self.asked
+        limit = MEMORY.max_tokens.get(place)
+        limits = [limit] if limit and limit > options.thinking_budget() else []
         limits += [self._room] if self._room else []
-        shorter = MEMORY.max_tokens.get(place)
-        limits += [shorter] if shorter and not options.has_thinking_budget() else []
         if options.max_tokens is None and limits:
             options = replace(options, max_tokens=min(limits))
         if options.output_format is not None and (
@@ -168,7 +162,7 @@ class Adaptation:
             None if the same is to be sent again, adapted; else the error that counts: a
             request that the package had changed by itself does not hide the first refusal.
         """
-        is_sent, self._is_sent = self._is_sent, False
+        is_sent, self._is_sent = self._is_sent and not isinstance(error, InvalidInputError), False
         if not isinstance(error, InvalidRequestError | PermissionDeniedError | RateLimitError):
             return error  # it says nothing about what was sent
         text = message_of(error).lower()
@@ -180,67 +174,65 @@ class Adaptation:
         is_learned = is_sent and self._resends < _MOST_RESENDS and self._learns(error, text)
         self._is_sent = False  # `_learns` settles the options once more, to compare them
         if not is_learned:
+            self._first = None
+            if self.known and _UNNAMED_BETAS.match(text):
+                # Those of the package had been left out: it was not them.
+                own = own_betas(replace(self.sent, refused=frozenset()), self.model)
+                MEMORY.unsupported.put(self.place, self.known - own, REMEMBERED_SECONDS)
             return error
         self._resends += 1
         return None
 
     def _learns(self, error: ClaudeCloudError, text: str) -> bool:
-        """Whether the request is to be sent again in another form."""
-        if isinstance(error, RateLimitError):
-            return error.is_retryable and self._fits_small_quota(text)
-        if isinstance(error, InvalidInputError):
-            return False
-        # Another call, under way at the same time, may have been quicker to learn it.
+        """Whether the request is to be sent again: what is known now changes it.
+
+        Another call, under way at the same time, may have been quicker to learn it.
+        """
         sent = self.sent
-        is_known = self.settle(self.place, self.model) != sent
-        if is_known or self._learns_of_endpoint(error, text):
-            return True
-        return isinstance(error, InvalidRequestError) and self._changes_call(error, text)
+        lessons = [self._learn_of_endpoint, self._learn_of_call]
+        if isinstance(error, RateLimitError):
+            lessons = [self._fit_small_quota] if error.is_retryable else []
+        while self.settle(self.place, self.model) == sent:
+            if not lessons:
+                return False
+            lessons.pop(0)(error, text)
+        return True
 
-    def _changes_call(self, error: InvalidRequestError, text: str) -> bool:
-        """Whether this call alone is changed: its length, its history or its schema."""
-        if isinstance(error, ContextOverflowError):
-            self._first = error if self._makes_room(text) else None
-            return self._first is not None
-        bound = _BOUND_THINKING.match(text)
-        if bound:
-            return self._unbinds_thinking(error, may_be_dropped=not bound["changed"])
-        is_about_schema = _ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)
-        if self.sent.output_format is None or not is_about_schema:
-            return False
-        self._first = error
-        return self._notes("output_config.format", error, "the schema is sent as a tool")
-
-    def _learns_of_endpoint(self, error: ClaudeCloudError, text: str) -> bool:
-        """Remember what an endpoint does not support; return whether anything is new."""
-        news = _unsupported(text, self) - self.known
+    def _learn_of_endpoint(self, error: ClaudeCloudError, text: str) -> None:
+        """Remember what an endpoint does not support."""
+        news = sorted(_unsupported(text, self) - self.known)
+        self._remember(*news)
+        if limit := _limit(text, self):
+            MEMORY.max_tokens.put(self.place, limit, REMEMBERED_SECONDS)
+            news.append(f"max_tokens above {limit}")
         if news:
-            self._remember(news)
             where = f"{self.model.model_id} on {LABELS[self.model.cloud]}"
-            what = f"{', '.join(sorted(news))} is left out for {where}"
-            _log(error, what, f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours")
-            return True
-        if "invalid beta flag" in text and self.known:
-            # Those of the package had been left out: it was not them.
-            own = own_betas(replace(self.sent, refused=frozenset()), self.model)
-            MEMORY.unsupported.put(self.place, self.known - own, REMEMBERED_SECONDS)
-        return False
+            hours = f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours"
+            _log(error, f"{', '.join(news)} is left out for {where}", hours)
 
-    def _makes_room(self, text: str) -> bool:
+    def _learn_of_call(self, error: ClaudeCloudError, text: str) -> None:
+        """Change this call alone: its length, its history or its schema."""
+        if isinstance(error, ContextOverflowError):
+            self._first = error
+            self._make_room(text)
+        elif bound := _BOUND_THINKING.match(text):
+            self._unbind_thinking(error, may_be_dropped=not bound["changed"])
+        elif self.sent.output_format and (_ABOUT_FORMAT.match(text) or _TOO_COMPLEX.search(text)):
+            self._first = error
+            self._note("output_config.format", error, "the schema is sent as a tool")
+
+    def _make_room(self, text: str) -> None:
         found = _NO_ROOM.search(text)
-        if found and self.default_max_tokens == int(found[2]):
-            room = int(found[3]) - int(found[1])
-            if room > 0:
-                self._room = room
-                return True
+        room = int(found["limit"]) - int(found["input"]) if found else 0
+        if found and room > 0 and self.default_max_tokens == int(found["asked"]):
+            self._room = room
+            return
         can = self.model.capabilities.context_1m == "beta"
         if self.asked.context_1m is None and can and not MEMORY.no_long_context.get(self.place):
             self.asked = replace(self.asked, context_1m=True)
             self._widened = True
-            return True
-        return False
 
-    def _unbinds_thinking(self, error: InvalidRequestError, *, may_be_dropped: bool) -> bool:
+    def _unbind_thinking(self, error: ClaudeCloudError, *, may_be_dropped: bool) -> None:
         """Let thinking be dropped that is bound to another prefix, or that somebody changed.
 
         Args:
@@ -249,47 +241,38 @@ class Adaptation:
         """
         is_tried = self.sent.bound_thinking != "send" or "block_binding" in self.sent.refused
         if may_be_dropped and not is_tried:
-            self._remember({"bound_thinking"})
-            return self._notes("bound_thinking", error, "the cloud is told to ignore that thinking")
-        if self.sent.bound_thinking != "leave_out":
-            return self._notes("thinking", error, "thinking is left out of the history")
-        return False
+            self._remember("bound_thinking")
+            self._note("bound_thinking", error, "the cloud is told to ignore that thinking")
+        elif self.sent.bound_thinking != "leave_out":
+            self._note("thinking", error, "thinking is left out of the history")
 
-    def _fits_small_quota(self, text: str) -> bool:
-        """Whether a shorter answer may fit into a quota of tokens, if the package chose its length.
+    def _fit_small_quota(self, error: ClaudeCloudError, text: str) -> None:
+        """Shorten an answer whose length the package chose, so that a quota of tokens has room.
 
         Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is
         what the model can, as agents that write files want it; and where that does not fit, a
         quarter, down to 4,096.
         """
-        chosen = self.default_max_tokens
-        is_of_tokens = self.model.cloud == "bedrock" and "token" in text
-        has_budget = self.asked.has_thinking_budget()
-        if not is_of_tokens or has_budget or chosen is None or chosen <= SHORTEST_DEFAULT:
-            return False
+        chosen = self.default_max_tokens or 0
         shorter = max(SHORTEST_DEFAULT, chosen // 4)
-        known = MEMORY.max_tokens.get(self.place)
-        if known and known < chosen:
-            return True  # by another call, under way at the same time
+        is_of_tokens = self.model.cloud == "bedrock" and "token" in text
+        if not is_of_tokens or self.asked.thinking_budget() or shorter >= chosen:
+            return
         MEMORY.max_tokens.put(self.place, shorter, SMALL_QUOTA_SECONDS)
-        logger.warning(
-            "Amazon Bedrock counts max_tokens against the token quota. The default for %s is %d "
-            "instead of %d for the next %.0f minutes. Set max_tokens to choose it yourself.",
-            self.model.model_id,
-            shorter,
-            chosen,
-            SMALL_QUOTA_SECONDS / 60,
+        _log(
+            error,
+            f"max_tokens is {shorter} instead of {chosen} by default for {self.model.model_id}, as "
+            "it counts against the token quota: set it to choose it yourself",
+            f"the next {SMALL_QUOTA_SECONDS / 60:.0f} minutes",
         )
-        return True
 
-    def _notes(self, feature: str, error: InvalidRequestError, what: str) -> bool:
+    def _note(self, feature: str, error: ClaudeCloudError, what: str) -> None:
         self._for_this_call |= {feature}
         _log(error, what, "this call")
-        return True
 
-    def _remember(self, features: set[str]) -> None:
+    def _remember(self, *features: str) -> None:
         MEMORY.unsupported.update(
-            self.place, lambda known: (known or frozenset()) | features, REMEMBERED_SECONDS
+            self.place, lambda known: (known or frozenset()).union(features), REMEMBERED_SECONDS
         )
 
 
@@ -369,17 +352,15 @@ of what the cloud says: a message that only quotes them concerns something else.
 def _unsupported(text: str, call: Adaptation) -> set[str]:
     """Return what the package had added by itself, and a refusal says is not supported."""
     found = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(call)}
-    return found | _limit(text, call) | _betas(text, call)
+    return found | _betas(text, call)
 
 
-def _limit(text: str, call: Adaptation) -> set[str]:
+def _limit(text: str, call: Adaptation) -> int | None:
     """Return the limit of answers that a refusal names, where the package chose what was sent."""
-    chosen = call.default_max_tokens
-    for pattern in _LIMITS:
-        found = pattern.match(text)
-        if found and chosen and found.groupdict().get("asked", str(chosen)) == str(chosen):
-            return {f"{LIMIT}{found['limit']}"}
-    return set()
+    found, chosen = _LIMIT.match(text), call.default_max_tokens
+    if found and chosen and int(found["asked"] or chosen) == chosen:
+        return int(found["limit"] or found["most"])
+    return None
 
 
 def _betas(text: str, call: Adaptation) -> set[str]:
@@ -387,13 +368,10 @@ def _betas(text: str, call: Adaptation) -> set[str]:
     named = _NAMED_BETAS.match(text)
     if not named and not _UNNAMED_BETAS.match(text):
         return set()
-    users = {_CONTEXT_1M} if call.asked.context_1m else set()
-    own = own_betas(call.sent, call.model) - users
+    own = own_betas(call.sent, call.model)
     if named:
         return set(own & set(re.findall(r"[^`,\s]+", named[1])))
-    # The one that no feature depends on goes first.
-    fine_grained = own & {FINE_GRAINED_BETA}
-    return set(fine_grained or own)
+    return set(own & {FINE_GRAINED_BETA} or own)  # the one that no feature depends on goes first
 
 
 def message_of(error: ClaudeCloudError) -> str:
@@ -412,13 +390,11 @@ def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
 def _format_as_tool(options: RequestOptions, output_format: JsonObject) -> RequestOptions:
     """Ask for the schema by a tool that must be called, where the format is refused."""
     tool = schema_tool(STRUCTURED_OUTPUT_TOOL, output_format["schema"])
-    forced: JsonObject | None
     forced = {"type": "any"} if options.tools else {"type": "tool", "name": tool["name"]}
-    if "tool_choice" in options.refused:
-        forced = None
+    may_force = "tool_choice" not in options.refused
     return replace(
         options,
         output_format=None,
         tools=(*options.tools, tool),
-        tool_choice=options.tool_choice or forced,
+        tool_choice=options.tool_choice or (forced if may_force else None),
     )

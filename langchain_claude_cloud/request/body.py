@@ -124,11 +124,12 @@ def own_betas(options: RequestOptions, model: ResolvedModel) -> frozenset[str]:
     """Return the betas that the package itself adds for some options.
 
     Args:
-        options: What is asked for. Betas that the user lists do not count as the package's.
+        options: What is asked for. Betas that the user lists do not count as the package's, nor
+            does that of ``context_1m``.
         model: The model on its cloud.
     """
     betas = build_request([HumanMessage(".")], options, model).betas
-    return frozenset(betas) - frozenset(_users_betas(options))
+    return frozenset(betas) - {_CONTEXT_1M, *_users_betas(options)}
 
 
 def dump_json(body: JsonObject) -> bytes:

@@ -70,10 +70,11 @@ class RequestOptions:
     guard: Literal["marked", "last_turn"] | None = None
     refused: frozenset[str] = frozenset()
 
-    def has_thinking_budget(self) -> bool:
-        """Whether thinking has a number of tokens of its own, which ``max_tokens`` must exceed."""
+    def thinking_budget(self) -> int:
+        """Return the tokens that thinking has of its own, which ``max_tokens`` must exceed."""
         thinking = self.model_kwargs.get("thinking", self.thinking)
-        return isinstance(thinking, int) or "budget_tokens" in (thinking or ())
+        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else thinking
+        return budget if isinstance(budget, int) else 0
 
 
 @dataclass(frozen=True, slots=True)
