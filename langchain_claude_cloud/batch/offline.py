@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_claude_cloud.calls.answer import PausableAnswer, ignore_events
+from langchain_claude_cloud.calls.answer import PausableAnswer, ignore_events, read_json
 from langchain_claude_cloud.calls.driver import CallDriver
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import find_arn_target
@@ -68,7 +68,8 @@ class OfflineCalls:
             ignore_events, version=call.version, with_usage=call.with_usage
         )
         response = HttpResponse(200, _BATCH, json.dumps(body).encode())
-        answer.take(response, self._route.platform, source, names)
+        read = partial(answer.take, source=source, names=names)
+        read_json(response, self._route.platform, source.model, read)
         return answer.message()
 
     def error(self, status: int, body: JsonObject) -> ClaudeCloudError:

@@ -9,7 +9,7 @@ the endpoint that answered first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.errors.types import LABELS, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, REQUEST_ID_HEADERS, JsonObject
 from langchain_claude_cloud.request.tools import ToolNames
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
@@ -73,26 +73,16 @@ class PausableAnswer(Generic[T]):
         self._accumulator.names = names
         return self._accumulator
 
-    def take(
-        self, response: HttpResponse, platform: Platform, source: ResponseSource, names: ToolNames
-    ) -> None:
-        """Take in a response that was not streamed.
+    def take(self, body: JsonObject, source: ResponseSource, names: ToolNames) -> None:
+        """Take in the body of a response that was not streamed.
 
         Args:
-            response: The response.
-            platform: Reads the error that it may be all the same.
-            source: Where the response comes from.
+            body: The response's.
+            source: Where it comes from.
             names: What the tools are called in the request.
-
-        Raises:
-            ClaudeCloudError: It is an error, or no answer.
         """
-
-        def read(body: JsonObject) -> None:
-            self.begin(source, names).add_message(body)
-            self._whole = self._build(self.version)
-
-        read_json(response, platform, source, read)
+        self.begin(source, names).add_message(body)
+        self._whole = self._build(self.version)
 
     def go_on(self) -> AIMessage | None:
         """Return the message to send back, if the answer that has arrived is paused."""
@@ -124,56 +114,55 @@ def ignore_events(_: ResponseSource) -> EventHandler[None]:
 
 
 def read_json(
-    response: HttpResponse,
-    platform: Platform,
-    source: ResponseSource,
-    read: Callable[[JsonObject], T],
+    response: HttpResponse, platform: Platform, model: str, read: Callable[[JsonObject], T]
 ) -> T:
     """Return what is read from the body of a response.
 
     Args:
         response: The response, whose status says that it is an answer.
         platform: Reads the error that it may be all the same.
-        source: Where it comes from.
+        model: The model, or what else was asked about.
         read: Reads it; may raise what the wrong kind of data makes Python raise.
 
     Raises:
         ClaudeCloudError: The error that the body holds in spite of the status.
         ServerError: It is not of the documented form.
     """
-    problem: ClaudeCloudError
     try:
         body = json.loads(response.body)
         if not holds_error(body):
             if not isinstance(body, dict):
                 raise TypeError("not a JSON object")
             return read(body)
-        problem = platform.read_error(
-            response.status, response.headers, response.body, model=source.model
-        )
+        problem = platform.read_error(response.status, response.headers, response.body, model=model)
     except MALFORMED as cause:
-        why = f"{type(cause).__name__}: {str(cause)[:200]}"
-        problem = malformed(response, platform, source.model, why)
-        problem.request_id = source.request_id
+        problem = malformed(platform, model, cause)
+        problem.status_code = response.status
+        problem.request_id = request_id_in(response.headers)
+        shown = platform.redact(response.body)[:_SHOWN_BYTES]
+        problem.body = redact(shown.decode("utf-8", "replace"))
     raise problem
 
 
-def malformed(response: HttpResponse, platform: Platform, subject: str, why: str) -> ServerError:
+def malformed(platform: Platform, subject: str, cause: Exception) -> ClaudeCloudError:
     """Return the error for a response that is not of the documented form.
 
     Args:
-        response: The response.
         platform: Who was asked.
         subject: The model, or what else was asked about.
-        why: What is wrong with it.
+        cause: What reading it raised.
     """
+    why = f"{type(cause).__name__}: {str(cause)[:200]}"
     return ServerError(
         f"The answer of {LABELS[platform.name]} ({subject}, region {platform.region}) is not of "
-        f"the documented form ({why}). Perhaps a proxy or a "
-        "gateway answered instead of the cloud. Check base_url and HTTPS_PROXY.",
+        f"the documented form ({why}). Perhaps a proxy or a gateway answered instead of the cloud. "
+        "Check base_url and HTTPS_PROXY.",
         platform=platform.name,
         model=subject,
         region=platform.region,
-        status_code=response.status,
-        body=redact(platform.redact(response.body)[:_SHOWN_BYTES].decode("utf-8", "replace")),
     )
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the id of a request in the headers of its response."""
+    return next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)

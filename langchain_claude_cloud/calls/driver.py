@@ -12,12 +12,18 @@ import copy
 import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
-from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, ignore_events, read_json
+from langchain_claude_cloud.calls.answer import (
+    HandlerFor,
+    PausableAnswer,
+    ignore_events,
+    read_json,
+    request_id_in,
+)
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -36,8 +42,8 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
-    REQUEST_ID_HEADERS,
     SERVICE_TIER_HEADER,
+    JsonObject,
     Operation,
 )
 from langchain_claude_cloud.platform.base import OutgoingRequest
@@ -278,10 +284,11 @@ class CallDriver(Generic[T]):
     def _take(self, response: HttpResponse) -> None:
         """Take in a response that was not streamed."""
         source, platform = self._source(response.headers), self._attempts.route.platform
-        if self._is_count:
-            self.count = read_json(response, platform, source, _count_in)
-            return
-        self.answer.take(response, platform, source, self._request.names)
+        read = partial(self.answer.take, source=source, names=self._request.names)
+        read_json(response, platform, source.model, self._count_in if self._is_count else read)
+
+    def _count_in(self, body: JsonObject) -> None:
+        self.count = int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])
 
     def _continue(self, paused: AIMessage) -> None:
         """Send an answer back that the API paused, so that the model goes on with it."""
@@ -294,12 +301,11 @@ class CallDriver(Generic[T]):
 
     def _source(self, headers: Mapping[str, str]) -> ResponseSource:
         """Say where an answer comes from."""
-        request_ids = (headers.get(name) for name in REQUEST_ID_HEADERS)
         return ResponseSource(
             platform=self._resolved.cloud,
             region=self._attempts.route.platform.region,
             model=self._resolved.model_id,
-            request_id=next((found for found in request_ids if found), None),
+            request_id=request_id_in(headers),
             inference_profile=self._resolved.inference_profile,
             failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,
@@ -374,10 +380,6 @@ class CallDriver(Generic[T]):
         state.idle_for = self._waited = self._waited + seconds
         state.set_exception((type(error), error, error.__traceback__))
         return state
-
-
-def _count_in(body: dict[str, Any]) -> int:
-    return int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])
 
 
 def complete(call: Call) -> Steps[AIMessage]:

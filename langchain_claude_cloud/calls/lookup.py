@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from langchain_claude_cloud.calls.answer import malformed
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, delay_before_retry
+from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, Attempts, decide
 from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
 from langchain_claude_cloud.control_plane.available_models import (
     PERMISSIONS,
     SUBJECT,
     UNKNOWN,
     Models,
+    Questions,
     ask_for_models,
     ask_for_target,
 )
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
+from langchain_claude_cloud.response.stream import MALFORMED
 from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import HttpResponse
 
 T = TypeVar("T")
-Questions: TypeAlias = Generator[OutgoingRequest, JsonObject, T]
 
 _LOOKUP_TIMEOUTS: Final = Timeouts(connect=5.0, start=10.0, idle=10.0)
 """A call waits for this: it does better without the answer than with a late one."""
@@ -59,8 +58,7 @@ def ask(
 
     Args:
         route: Whose identity, region and headers are used.
-        questions: Makes a generator that yields requests, is sent the answer of each (or has its
-            error raised), and returns the result. It is called when the platform is prepared.
+        questions: Makes the generator of the questions, when the platform is prepared.
         subject: What is asked about, for errors.
         permissions: What the identity must be allowed, for a refusal's advice.
         hint: What else a refusal advises.
@@ -70,8 +68,7 @@ def ask(
     Raises:
         ClaudeCloudError: An error that the generator does not put up with.
     """
-    platform = route.platform
-    limits = timeouts or Timeouts.for_cloud(route.config.cloud)
+    platform, limits = route.platform, timeouts or Timeouts.for_cloud(route.config.cloud)
     own = {name.lower(): value for name, value in route.default_headers.items()}
     yield Prepare(platform, limits)
     asking = questions(route)
@@ -80,8 +77,9 @@ def ask(
         while True:
             headers = {**own, **request.headers}
             whole = replace(request, headers=headers, signing_name=SIGNING_NAME)
+            attempts = Attempts([route], max_retries, limits.remaining)
             try:
-                answer = yield from _send(Send(platform, whole, subject, limits), max_retries)
+                answer = yield from _send(Send(platform, whole, subject, limits), attempts)
             except ClaudeCloudError as error:
                 explain_refusal(error, platform, permissions, hint)
                 request = asking.throw(error)
@@ -90,25 +88,23 @@ def ask(
     except StopIteration as ended:
         result: T = ended.value
         return result
+    except ClaudeCloudError:
+        raise
+    except MALFORMED as cause:
+        raise malformed(platform, subject, cause) from cause
 
 
-def _send(request: Send, max_retries: int) -> Steps[JsonObject]:
-    attempt = 0
+def _send(request: Send, attempts: Attempts) -> Steps[JsonObject]:
     while True:
-        attempt += 1
         try:
             response: HttpResponse = yield request
         except ClaudeCloudError as error:
-            seconds = delay_before_retry(error, attempt, max_retries, MEMORY.draw)
-            if seconds is None or seconds >= request.timeouts.remaining():
-                raise
+            yield Wait(decide(error, attempts))
         else:
-            with suppress(ValueError, RecursionError):
-                answer = json.loads(response.body)
-                if isinstance(answer, dict):
-                    return answer
-            raise malformed(response, request.platform, request.model, "it is no JSON object")
-        yield Wait(seconds)
+            answer = json.loads(response.body)
+            if not isinstance(answer, dict):
+                raise TypeError("not a JSON object")
+            return answer
 
 
 def list_models(

@@ -51,7 +51,7 @@ def ask_about_logging(route: Route) -> Generator[OutgoingRequest, JsonObject, Ac
 
 
 def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, ActivityLogging]:
-    answer = yield get(f"{bedrock_address(route)}/logging/modelinvocations", {})
+    answer = yield get(f"{bedrock_address(route)}/logging/modelinvocations")
     config = answer.get("loggingConfig")
     if not isinstance(config, dict):
         return ActivityLogging(is_on=False)
@@ -67,7 +67,7 @@ def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, ActivityL
     url = of_version_1_beta(route.platform.endpoint(resolved.base_id, "invoke"))
     model = url.removesuffix(":rawPredict")
     try:
-        answer = yield get(f"{model}:fetchPublisherModelConfig", {})
+        answer = yield get(f"{model}:fetchPublisherModelConfig")
     except NotFoundError:
         return ActivityLogging(is_on=False)  # nobody has set one
     config = answer.get("loggingConfig")

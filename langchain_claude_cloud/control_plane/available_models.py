@@ -13,14 +13,14 @@ import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, claude_id_in, region_of
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests
-from langchain_claude_cloud.errors import PermissionDeniedError, ServerError
+from langchain_claude_cloud.errors import PermissionDeniedError
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.routing.routes import Route
@@ -38,7 +38,6 @@ PERMISSIONS: Final[Mapping[Cloud, tuple[str, ...]]] = {
 """What the identity must be allowed."""
 
 _MOST_PAGES: Final = 100
-_ABOUT_PROJECT: Final = ("USER_PROJECT_DENIED", "serviceusage")
 
 UNKNOWN: Final = ArnTarget(None)
 """What an ARN stands for about which nothing could be found out."""
@@ -89,89 +88,72 @@ class AvailableModel:
 
 
 Models = tuple[AvailableModel, ...]
+T = TypeVar("T")
+Questions: TypeAlias = Generator[OutgoingRequest, JsonObject, T]
+"""Yields requests, is sent the answer of each (or has its error raised), and returns the result."""
 
 
-def ask_for_models(route: Route) -> Generator[OutgoingRequest, JsonObject, Models]:
+def ask_for_models(route: Route) -> Questions[Models]:
     """Ask for the models that a route's cloud lists, newest first.
 
     Raises:
-        ServerError: An answer is not of the documented form.
         ClaudeCloudError: A request's error.
+        ValueError: An answer is not of the documented form; or what else that makes Python raise.
     """
     ask = _of_bedrock if isinstance(route.config, Bedrock) else _of_vertex
-    try:
-        found = yield from ask(route)
-        return tuple(sorted(found, key=lambda model: _released(model.id), reverse=True))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _problem(route, repr(error)) from error
+    found = yield from ask(route)
+    return tuple(sorted(found, key=lambda model: _released(model.id), reverse=True))
 
 
-def _of_bedrock(route: Route) -> Generator[OutgoingRequest, JsonObject, list[AvailableModel]]:
+def _of_bedrock(route: Route) -> Questions[list[AvailableModel]]:
     base_url = requests.bedrock_address(route)
     project = route.config.project if isinstance(route.config, Bedrock) else None
     summaries = yield requests.foundation_models(base_url, project)
     profiles: list[JsonObject] = []
     for kind in ("SYSTEM_DEFINED", "APPLICATION"):
         page = partial(requests.inference_profiles, base_url, kind, project)
-        profiles += yield from _pages(route, page, "inferenceProfileSummaries", "nextToken")
+        profiles += yield from _pages(page, "inferenceProfileSummaries", "nextToken")
     listed = summaries.get("modelSummaries") or ()
     return read_bedrock(route.platform.region, listed, profiles)
 
 
-def _of_vertex(route: Route) -> Generator[OutgoingRequest, JsonObject, list[AvailableModel]]:
-    def entries(*, billed: bool) -> Generator[OutgoingRequest, JsonObject, list[JsonObject]]:
+def _of_vertex(route: Route) -> Questions[list[AvailableModel]]:
+    def entries(*, billed: bool) -> Questions[list[JsonObject]]:
         page = partial(requests.publisher_models, route.platform, billed=billed)
-        return _pages(route, page, "publisherModels", "nextPageToken")
+        return _pages(page, "publisherModels", "nextPageToken")
 
     # User credentials need a project to be named; a service account may not be allowed to.
     try:
         listed = yield from entries(billed=True)
     except PermissionDeniedError as error:
-        if not any(word in (error.body or str(error)) for word in _ABOUT_PROJECT):
+        if not re.search("USER_PROJECT_DENIED|serviceusage", error.body or str(error)):
             raise
         listed = yield from entries(billed=False)
     return read_vertex(route.platform.region, listed)
 
 
-def _problem(route: Route, what: str) -> ServerError:
-    return ServerError(
-        f"The list of models is not of the documented form ({what}). Perhaps a proxy or a "
-        "gateway answered instead of the cloud.",
-        platform=route.config.cloud,
-        model=SUBJECT,
-        region=route.platform.region,
-    )
-
-
 def _pages(
-    route: Route,
-    page: Callable[[str | None], OutgoingRequest],
-    items: str,
-    next_token: str,
-) -> Generator[OutgoingRequest, JsonObject, list[JsonObject]]:
+    page: Callable[[str | None], OutgoingRequest], items: str, next_token: str
+) -> Questions[list[JsonObject]]:
     """Ask for one page after another and return their items.
 
     Args:
-        route: Who is asked.
         page: Makes the request of a page from its token.
         items: The key of the items.
         next_token: The key of the following page's token.
 
     Raises:
-        ServerError: The pages do not end, or are not of the documented form.
+        ValueError: The pages do not end.
     """
     found: list[JsonObject] = []
     token: str | None = None
     for _ in range(_MOST_PAGES):
         answer = yield page(token)
-        listed = answer.get(items) or []
-        if not isinstance(listed, list):
-            raise _problem(route, f"{items} is no list")
-        found += listed
-        if not answer.get(next_token):
+        found += answer.get(items) or []
+        token = answer.get(next_token)
+        if not token:
             return found
-        token = str(answer[next_token])
-    raise _problem(route, f"after {_MOST_PAGES} pages it has still another token")
+    raise ValueError(f"after {_MOST_PAGES} pages it has still another token")
 
 
 def read_bedrock(
@@ -187,7 +169,7 @@ def read_bedrock(
     """
     models = {str(each["modelId"]): _of_summary(region, each) for each in summaries}
     for each in profiles:
-        for base_id in bases_of_profile(each):
+        for base_id in _bases_of_profile(each):
             listed = models.get(base_id) or AvailableModel(
                 cloud="bedrock",
                 region=region,
@@ -217,19 +199,18 @@ def _of_summary(region: str, summary: JsonObject) -> AvailableModel:
     )
 
 
-def bases_of_profile(profile: JsonObject) -> tuple[str, ...]:
+def _bases_of_profile(profile: JsonObject) -> tuple[str, ...]:
     """Return the base ids of Claude models that an inference profile leads to."""
     arns = (str(model.get("modelArn") or "") for model in profile.get("models") or ())
-    named = (claude_id_in(arn) for arn in arns)
-    return tuple(dict.fromkeys(found[1] for found in named if found))
+    return tuple(dict.fromkeys(found[1] for found in map(claude_id_in, arns) if found))
 
 
 def _with_profile(model: AvailableModel, profile: JsonObject) -> AvailableModel:
     if profile.get("type") == "APPLICATION":
-        arn = str(profile["inferenceProfileArn"])
-        return replace(model, application_profiles=(*model.application_profiles, arn))
-    identifier = str(profile["inferenceProfileId"])
-    return replace(model, inference_profiles=(*model.inference_profiles, identifier))
+        arns = (*model.application_profiles, str(profile["inferenceProfileArn"]))
+        return replace(model, application_profiles=arns)
+    ids = (*model.inference_profiles, str(profile["inferenceProfileId"]))
+    return replace(model, inference_profiles=ids)
 
 
 def read_vertex(region: str, entries: Iterable[JsonObject]) -> list[AvailableModel]:
@@ -246,18 +227,14 @@ def read_vertex(region: str, entries: Iterable[JsonObject]) -> list[AvailableMod
         dated = _DATED.fullmatch(version) and "@" not in name
         model_id = f"{name}@{version}" if dated else name
         row = find(model_id)
-        if row is not None and row.vertex_id == name:
-            model_id = name
-        models.setdefault(
-            model_id,
-            AvailableModel(
-                cloud="vertex",
-                region=region,
-                id=model_id,
-                name=row.name if row else None,
-                status=str(each.get("launchStage") or "").lower(),
-            ),
+        model = AvailableModel(
+            cloud="vertex",
+            region=region,
+            id=name if row and row.vertex_id == name else model_id,
+            name=row.name if row else None,
+            status=str(each.get("launchStage") or "").lower(),
         )
+        models.setdefault(model.id, model)
     return list(models.values())
 
 
@@ -267,13 +244,11 @@ def _date(value: object) -> str | None:
     return found[0] if found else None
 
 
-def ask_for_target(
-    route: Route, lookup: Lookup
-) -> Generator[OutgoingRequest, JsonObject, ArnTarget]:
-    """Yield the request, be sent its answer, and return what the ARN stands for.
+def ask_for_target(route: Route, lookup: Lookup) -> Questions[ArnTarget]:
+    """Ask what the ARN stands for that is a route's model.
 
     Args:
-        route: Whose model is an ARN. The platform must have been prepared.
+        route: The platform must have been prepared.
         lookup: How the control plane is asked about it.
     """
     answer = yield requests.resource(requests.bedrock_address(route), lookup.path, route.model)
@@ -283,10 +258,10 @@ def ask_for_target(
 def read_target(answer: JsonObject) -> ArnTarget:
     """Return the model that an answer of the control plane names; the oldest of several."""
     models = answer.get("models")
-    listed = [*(models if isinstance(models, list) else ()), answer.get("fallbackModel")]
-    arns = [each.get("modelArn") for each in listed if isinstance(each, dict)]
-    arns += [answer.get("foundationModelArn"), answer.get("modelArn")]
-    named = {arn: found[1] for arn in map(str, arns) if (found := claude_id_in(arn))}
+    listed = [answer, answer.get("fallbackModel"), *(models if isinstance(models, list) else ())]
+    keys = ("modelArn", "foundationModelArn")
+    arns = [str(each.get(key)) for each in listed if isinstance(each, dict) for key in keys]
+    named = {arn: found[1] for arn in arns if (found := claude_id_in(arn))}
     if not named:
         return UNKNOWN
     regions = frozenset(region_of(arn) for arn in named)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
@@ -38,8 +38,6 @@ _PRIVATE_RUNTIME = rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+"
 _MANTLE = r"https://bedrock-mantle\.[^/]+"
 _NO_SIBLING = re.compile(f"{_PRIVATE_RUNTIME}|{_MANTLE}", re.ASCII)
 _OF_MODELS = re.compile("/model/|/anthropic/v1/")
-_PAGE = {"bedrock": "1000", "vertex": "100"}
-"""Items a page: Bedrock's limit; Vertex AI refuses more than 300 (measured by others)."""
 
 
 def explain_refusal(
@@ -109,8 +107,8 @@ def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:
         base_url: The control plane's.
         project: The Bedrock project whose models are listed; None: the account's default.
     """
-    query = {"byProvider": "anthropic"}
-    return get(f"{base_url}/foundation-models", query | _of_project(project))
+    url = f"{base_url}/foundation-models"
+    return get(url, byProvider="anthropic", projectIdentifier=project)
 
 
 def inference_profiles(
@@ -125,19 +123,14 @@ def inference_profiles(
             request for them that names one is refused.
         token: The page's, from the page before it.
     """
-    query = {"maxResults": _PAGE["bedrock"], "type": kind}
-    query |= {"nextToken": token} if token else {}
-    query |= _of_project(project) if kind == "SYSTEM_DEFINED" else {}
-    return get(f"{base_url}/inference-profiles", query)
-
-
-def _of_project(project: str | None) -> dict[str, str]:
-    return {"projectIdentifier": project} if project else {}
+    named = project if kind == "SYSTEM_DEFINED" else None
+    url = f"{base_url}/inference-profiles"
+    return get(url, maxResults="1000", type=kind, nextToken=token, projectIdentifier=named)
 
 
 def resource(base_url: str, path: str, arn: str) -> OutgoingRequest:
     """Return the request for what an ARN stands for."""
-    return get(f"{base_url}/{path}/{quote(arn, safe='')}", {})
+    return get(f"{base_url}/{path}/{quote(arn, safe='')}")
 
 
 def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> OutgoingRequest:
@@ -149,13 +142,16 @@ def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> 
         billed: Whether to name the platform's project as the one whose quota is used; a quota
             project of the credentials goes before it.
     """
-    url = platform.endpoint("claude", "invoke")
-    base, _, path = url.partition("/projects/")
     # A gateway's own path is taken as it is; Google's version is swapped.
-    base = of_version_1_beta(base)
-    query = {"pageSize": _PAGE["vertex"], "listAllVersions": "true"}
-    query |= {"pageToken": token} if token else {}
-    request = get(f"{base}/publishers/anthropic/models", query)
+    url = of_version_1_beta(platform.endpoint("claude", "invoke"))
+    base, _, path = url.partition("/projects/")
+    # Vertex AI refuses more than 300 a page (measured by others).
+    request = get(
+        f"{base}/publishers/anthropic/models",
+        pageSize="100",
+        listAllVersions="true",
+        pageToken=token,
+    )
     project = unquote(path.partition("/")[0])
     return request.with_headers({QUOTA_PROJECT_HEADER: project}) if billed else request
 
@@ -167,8 +163,9 @@ def of_version_1_beta(url: str) -> str:
     return f"{base}{projects}{path}"
 
 
-def get(url: str, query: Mapping[str, str]) -> OutgoingRequest:
+def get(url: str, **query: str | None) -> OutgoingRequest:
     """Return a request that reads something."""
+    given = {name: value for name, value in query.items() if value}
     # Percent-encoded as the signature wants it: a plus would be signed as one.
-    text = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
+    text = f"?{urlencode(given, quote_via=quote, safe='')}" if given else ""
     return OutgoingRequest("GET", f"{url}{text}", {"accept": "application/json"})
