@@ -28,7 +28,7 @@ from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import Call
-from langchain_claude_cloud.calls.pacing import Pacing, Ticket
+from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
+    from langchain_claude_cloud.calls.pacing import Pacing
     from langchain_claude_cloud.calls.rate_limit import MinuteWindow
     from langchain_claude_cloud.catalogue.resolution import ResolvedModel
     from langchain_claude_cloud.platform.base import HttpResponse
@@ -105,17 +106,17 @@ class CallDriver(Generic[T]):
         options = call.options
         self._adaptation = Adaptation(options.request, options.is_structured)
         self._media = CallMedia(None if call.clients.url_fetcher else MEMORY.media)
-        self._total = Timeouts.for_cloud("vertex", options.timeout).total
-        self._ends = math.inf if self._total is None else MEMORY.clock() + self._total
+        total = Timeouts.for_cloud("vertex", options.timeout).total
+        self._ends = math.inf if total is None else MEMORY.clock() + total
         # Tokens are counted by a quota of its own.
         self._is_count = operation == "count_tokens"
         self._waited = 0.0
         self._attempts = Attempts(call.routes, options.max_retries, self.remaining)
         # What is known of the current attempt:
         self._pacing: Pacing | None = None
-        self._ticket = Ticket()
+        self._ticket: Ticket
         self._window: MinuteWindow | None = None
-        self._reservation = Reservation()
+        self._reservation: Reservation
         self._spent_before = 0.0
         self._request = _NO_REQUEST
         self._limits = Timeouts()
@@ -137,7 +138,6 @@ class CallDriver(Generic[T]):
                 except ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
-            self._attempts.release()
             self._release()
 
     def remaining(self) -> float:
@@ -155,8 +155,8 @@ class CallDriver(Generic[T]):
         self._reader, self._request, self._window = None, _NO_REQUEST, None
         tries = attempts.current.tries
         self._ticket = Ticket(tries=tries, is_last=0 < tries >= attempts.max_retries)
-        place = route.place
-        pacing = self._pacing = MEMORY.pacing(("count_tokens", place) if self._is_count else place)
+        place = ("count_tokens", route.place) if self._is_count else route.place
+        pacing = self._pacing = MEMORY.pacing(place)
         outgoing = yield from self.request()
         if any(self._call.limit) and not self._is_count:
             yield from self._reserve()
@@ -182,8 +182,7 @@ class CallDriver(Generic[T]):
         route, operation = self._attempts.route, self._operation
         platform = route.platform
         timeouts = Timeouts.for_cloud(route.config.cloud, self._call.options.timeout)
-        limits = timeouts if self._total is None else timeouts.within(self.remaining)
-        self._limits = limits
+        limits = self._limits = timeouts.within(self.remaining)
         yield Prepare(platform, limits)
         if route.lookup is not None:
             yield from find_arn_target(route, route.lookup, limits)
@@ -270,7 +269,6 @@ class CallDriver(Generic[T]):
 
     def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun."""
-        self._attempts.release()
         source, route = self._source(headers), self._attempts.route
         self._reader = ResponseStream(
             route.platform.framing,
@@ -324,7 +322,7 @@ class CallDriver(Generic[T]):
         self._release()
         if self._window is not None and error.status_code is not None:
             self._correct(self._window)
-        if self._pacing is not None and isinstance(error, RateLimitError) and error.is_retryable:
+        if self._pacing and isinstance(error, RateLimitError) and error.is_retryable:
             self._pacing.throttled(self._ticket, error.retry_after)
         attempts.count += 1
         is_of_call = self._media.is_fetching
@@ -356,8 +354,8 @@ class CallDriver(Generic[T]):
     def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
         count = self._attempts.count
         text = (
-            f"The call had no answer within timeout={{'total': {self._total:g}}} seconds, after "
-            f"{count} attempt{'s' * (count > 1)}. The last one: {cause} Raise 'total', lower "
+            f"The call had no answer within timeout={{'total': {self._limits.total:g}}} seconds, "
+            f"after {count} attempt{'s' * (count > 1)}. The last one: {cause} Raise 'total', lower "
             "max_retries, or use stream: then only the time until the first content is limited."
         )
         error = copy.copy(cause)

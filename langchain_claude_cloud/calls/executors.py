@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.callbacks.manager import AsyncRunManager, RunManager
 
 from langchain_claude_cloud import LazyModule
-from langchain_claude_cloud.calls.media import fetcher_of
+from langchain_claude_cloud.calls.media import afetch_media, fetch_media
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.steps import (
     NO_CLIENTS,
@@ -65,25 +64,20 @@ def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
     try:
         while (step := _next_step(steps, outcome)) is not None:
             yield from last
-            last = []
+            last, outcome = [], None
             try:
                 if isinstance(step, Stream):
                     with sending.open_stream(step, clients.client) as response:
                         reader = step.begin(response.headers)
                         for data in response:
-                            for output in reader.feed(data):
-                                if reader.complete:
-                                    last.append(output)
-                                else:
-                                    yield output
+                            yield from reader.feed(data)
                             if reader.complete:
                                 break
-                        last += reader.close()
-                    outcome = None
+                        last = list(reader.close())
                 else:
                     outcome = _do(step, clients)
             except ClaudeCloudError as error:
-                outcome, last = error, []
+                outcome = error
     finally:
         steps.close()
     yield from last
@@ -101,25 +95,21 @@ async def aexecute(steps: Steps[None], clients: Clients) -> AsyncIterator[Any]:
         while (step := _next_step(steps, outcome)) is not None:
             for output in last:
                 yield output
-            last = []
+            last, outcome = [], None
             try:
                 if isinstance(step, Stream):
                     async with await sending.aopen_stream(step, clients.async_client) as response:
                         reader = step.begin(response.headers)
                         async for data in response:
                             for output in reader.feed(data):
-                                if reader.complete:
-                                    last.append(output)
-                                else:
-                                    yield output
+                                yield output
                             if reader.complete:
                                 break
-                        last += reader.close()
-                    outcome = None
+                        last = list(reader.close())
                 else:
                     outcome = await _ado(step, clients)
             except ClaudeCloudError as error:
-                outcome, last = error, []
+                outcome = error
     finally:
         steps.close()
     for output in last:
@@ -151,27 +141,16 @@ def _forget_suppressed(error: BaseException) -> None:
         link = link.__cause__ or link.__context__
 
 
-@dataclass
-class _Returning(Generic[T]):
-    """Steps, and what they return at their end."""
-
-    steps: Steps[T]
-    value: T = field(init=False)
-
-    def __call__(self) -> Steps[None]:
-        self.value = yield from self.steps
-
-
 def run(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
     """Do the steps of a driver that hands nothing out, and return what it returns.
 
     Raises:
         ClaudeCloudError: The driver raised it.
     """
-    returning = _Returning(steps)
-    for _ in execute(returning(), clients):
+    returned: list[T] = []
+    for _ in execute(_return_to(returned, steps), clients):
         pass
-    return returning.value
+    return returned[0]
 
 
 async def arun(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
@@ -180,10 +159,14 @@ async def arun(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
     Raises:
         ClaudeCloudError: The driver raised it.
     """
-    returning = _Returning(steps)
-    async for _ in aexecute(returning(), clients):
+    returned: list[T] = []
+    async for _ in aexecute(_return_to(returned, steps), clients):
         pass
-    return returning.value
+    return returned[0]
+
+
+def _return_to(returned: list[T], steps: Steps[T]) -> Steps[None]:
+    returned.append((yield from steps))
 
 
 def _do(step: Step, clients: Clients) -> object:
@@ -193,7 +176,7 @@ def _do(step: Step, clients: Clients) -> object:
         case Send():
             return sending.send(step, clients.client)
         case Fetch():
-            fetching = partial(fetcher_of(step, clients.url_fetcher).fetch, step.urls)
+            fetching = partial(fetch_media, step, clients.url_fetcher)
             return within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
@@ -213,7 +196,7 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Send():
             return await sending.asend(step, clients.async_client)
         case Fetch():
-            fetching = fetcher_of(step, clients.url_fetcher).afetch(step.urls)
+            fetching = afetch_media(step, clients.url_fetcher)
             return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -94,51 +94,41 @@ class CallMedia:
                 self.cache.put(url, outcome, KEPT_SECONDS)
 
 
-@dataclass
-class CallersFetcher:
-    """Gets media the caller's own way; their types are told by their content.
+Outcomes = list[FetchedMedia | InvalidInputError]
 
-    Attributes:
-        fetcher: The caller's function.
-        step: What is wanted.
+
+def fetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes:
+    """Get images and documents: by the package, or by a function of the caller's.
+
+    Raises:
+        InvalidInputError: One that is wanted cannot be got.
+        RequestTooLargeError: All together is too large.
     """
-
-    fetcher: Callable[[str], bytes] = field(repr=False)
-    step: Fetch
-
-    def fetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
-        """Get images and documents, one after another.
-
-        Raises:
-            InvalidInputError: One that is wanted cannot be got.
-            RequestTooLargeError: All together is too large.
-        """
-        found: list[FetchedMedia | InvalidInputError] = []
-        budget = MediaBudget(self.step.most_bytes)
-        for url in urls:
-            try:
-                data = _get(self.fetcher, url)
-            except InvalidInputError as error:
-                if url not in self.step.optional:
-                    raise
-                found.append(error)
-            else:
-                budget.take(len(data))
-                found.append(FetchedMedia(media_type_of(data, None), data))
-        return found
-
-    async def afetch(self, urls: Sequence[str]) -> list[FetchedMedia | InvalidInputError]:
-        """Do what `fetch` does, in a thread."""
-        return await in_thread(partial(self.fetch, urls))
+    if fetcher is None:
+        return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes).fetch(
+            step.urls
+        )
+    found: Outcomes = []
+    budget = MediaBudget(step.most_bytes)
+    for url in step.urls:
+        try:
+            data = _get(fetcher, url)
+        except InvalidInputError as error:
+            if url not in step.optional:
+                raise
+            found.append(error)
+        else:
+            budget.take(len(data))
+            found.append(FetchedMedia(media_type_of(data, None), data))
+    return found
 
 
-def fetcher_of(
-    step: Fetch, fetcher: Callable[[str], bytes] | None
-) -> fetch.MediaFetcher | CallersFetcher:
-    """Return what gets images and documents: the package, or a function of the caller's."""
+async def afetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes:
+    """Do what `fetch_media` does; the caller's function runs in a thread."""
     if fetcher is not None:
-        return CallersFetcher(fetcher, step)
-    return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
+        return await in_thread(partial(fetch_media, step, fetcher))
+    fetching = fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
+    return await fetching.afetch(step.urls)
 
 
 def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:

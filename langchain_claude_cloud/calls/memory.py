@@ -54,14 +54,12 @@ class _Circuit:
         failed_at: When the endpoint failed last.
         openings: How often it was opened in a row.
         probe_until: Until when nobody else probes.
-        prober: The call that probes.
     """
 
     open_until: float
     failed_at: float
     openings: int = 0
     probe_until: float = 0.0
-    prober: object = None
 
 
 class CircuitBreakers:
@@ -90,23 +88,19 @@ class CircuitBreakers:
             return 0.0
         return max(0.0, max(circuit.open_until, circuit.probe_until) - self._clock())
 
-    def admit(self, place: Hashable, call: object) -> bool:
-        """Whether a call may go there: the circuit is closed, or this call is its probe.
-
-        Args:
-            place: The endpoint.
-            call: Stands for the call, which ends its probe by `release`. It is kept.
-        """
-        if place not in self._circuits:
-            return True
+    def admit(self, place: Hashable) -> bool:
+        """Whether a call may go there: the circuit is closed, or the call is now its probe."""
         with self._lock:
-            circuit, now = self._circuits.get(place), self._clock()
-            if circuit is None:
-                return True
-            if now < max(circuit.open_until, circuit.probe_until):
+            if self.remaining(place):
                 return False
-            circuit.probe_until, circuit.prober = now + _PROBE_SECONDS, call
+            if place in self._circuits:
+                self._circuits[place].probe_until = self._clock() + _PROBE_SECONDS
             return True
+
+    def has_failed(self, place: Hashable, since: float) -> bool:
+        """Whether an endpoint has failed since a time, and has not answered after that."""
+        circuit = self._circuits.get(place)
+        return circuit is not None and circuit.failed_at >= since
 
     def record_failure(self, place: Hashable, asked: float | None = None) -> None:
         """Open a circuit.
@@ -129,8 +123,7 @@ class CircuitBreakers:
                 seconds = max(base, min(doubled, LONGEST_OPEN_SECONDS))
                 until = now + seconds * (1.0 + _JITTER * self._draw())
                 circuit.open_until = max(circuit.open_until, until)
-            circuit.failed_at = now
-            circuit.probe_until, circuit.prober = 0.0, None
+            circuit.failed_at, circuit.probe_until = now, 0.0
             if len(self._circuits) > _MOST_PLACES:
                 del self._circuits[min(self._circuits, key=lambda p: self._circuits[p].open_until)]
 
@@ -141,22 +134,10 @@ class CircuitBreakers:
             place: The endpoint.
             sent_at: When the answered call was sent; if it failed after that, that counts more.
         """
-        if place not in self._circuits:
-            return
         with self._lock:
             circuit = self._circuits.get(place)
             if circuit is not None and sent_at >= circuit.failed_at:
                 del self._circuits[place]
-
-    def release(self, place: Hashable, call: object) -> None:
-        """End a call's probe without an outcome; another call's probe stays.
-
-        It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
-        so also while this very thread holds the lock.
-        """
-        circuit = self._circuits.get(place)
-        if circuit is not None and circuit.prober is call:
-            circuit.probe_until, circuit.prober = 0.0, None
 
 
 class Memory:

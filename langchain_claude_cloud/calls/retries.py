@@ -102,13 +102,13 @@ class Candidate:
     Attributes:
         route: The route.
         tries: How often it was tried.
-        ready_at: When it may be tried again; None: it is ruled out for this request.
+        ready_at: When it may be tried again; never, if it is ruled out for this request.
         is_crowded: Whether it is throttled, and many calls wait there before this one.
     """
 
     route: Route
     tries: int = 0
-    ready_at: float | None = -math.inf
+    ready_at: float = -math.inf
     is_crowded: bool = False
 
 
@@ -135,13 +135,13 @@ class Attempts:
     current: Candidate = field(init=False)
     route: Route = field(init=False)
     count: int = 0
-    _probe: object = field(default_factory=object)
 
     def __post_init__(self) -> None:
         self._candidates = [Candidate(route) for route in self.routes]
+        self.current = self._candidates[0]
         # Of a single route nothing is known but what this call finds out: it is asked anyway.
         self._circuits = self.memory.circuits if len(self.routes) > 1 else None
-        self.go_to(self.following() or self._candidates[0])
+        self.go_to(self.following() or self.current)
 
     def go_to(self, candidate: Candidate) -> None:
         """Send the next attempt to a route."""
@@ -157,16 +157,16 @@ class Attempts:
         Args:
             is_tried: Only routes that were tried count.
         """
-        able = [each for each in self._candidates if each.ready_at is not None]
+        able = [each for each in self._candidates if each.ready_at < math.inf]
         untried = [] if is_tried else [each for each in able if not each.tries]
         circuits = self._circuits
         if not untried:
             tried = (each for each in able if each.tries)
-            return min(tried, key=lambda each: each.ready_at or 0.0, default=None)
+            return min(tried, key=lambda each: each.ready_at, default=None)
         if not circuits:
             return untried[0]
         for each in sorted(untried, key=lambda each: each.is_crowded):
-            if circuits.admit(each.route.place, self._probe):
+            if circuits.admit(each.route.place):
                 return each
         return min(untried, key=lambda each: circuits.remaining(each.route.place))
 
@@ -182,18 +182,18 @@ class Attempts:
         Returns:
             Whether the route is another now.
         """
-        circuits, current = self._circuits, self.current
-        if circuits is None or current.tries:
+        current, circuits = self.current, self._circuits
+        if not circuits or current.tries:
             return False
         place = current.route.place
         if seconds >= _LONG_WAIT and self.memory.pacing(place).rate is not None:
             current.is_crowded = True
-        self.release()  # to be admitted again, if this call is the probe
-        following = self.following() or current
-        if following is current:
+        has_failed = circuits.has_failed(place, self._began)
+        if not (has_failed or current.is_crowded):
             return False
-        if following.is_crowded and not circuits.remaining(place):
-            circuits.release(following.route.place, self._probe)
+        following = self.following()
+        # Between two queues nobody goes to and fro.
+        if not following or following is current or (following.is_crowded and not has_failed):
             return False
         self.go_to(following)
         return True
@@ -201,31 +201,30 @@ class Attempts:
     def record(self, error: ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
         current, memory = self.current, self.memory
+        # One exception may end several attempts: tasks share a token's renewal.
+        if self.failures and all(error is not other for _, other in self.failures):
+            end: BaseException = error
+            while end.__cause__ is not None:
+                end = end.__cause__
+            end.__cause__ = self.failures[-1][1]
         self.failures.append((current.route, error))
         current.tries += 1
         delay = None
         if scope in ("endpoint", "machine"):
             delay = delay_before_retry(error, current.tries, self.max_retries, memory.draw)
-        current.ready_at = None if delay is None else memory.clock() + delay
+        current.ready_at = math.inf if delay is None else memory.clock() + delay
         if scope == "request":
             # What is wrong with it is wrong further down the list, too. Routes before this one
             # were passed over, or may pass: they are asked all the same.
             for each in self._candidates[self._candidates.index(current) :]:
-                each.ready_at = None
+                each.ready_at = math.inf
         if scope == "endpoint" and self._circuits:
             self._circuits.record_failure(current.route.place, error.retry_after)
-        else:
-            self.release()
 
     def succeeded(self) -> None:
         """Note that the current route answered."""
         if self._circuits:
             self._circuits.record_success(self.route.place, self._began)
-
-    def release(self) -> None:
-        """End the probe of a circuit, if this call was one: it began to answer, or it ends."""
-        if self._circuits:
-            self._circuits.release(self.route.place, self._probe)
 
     def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
@@ -284,21 +283,20 @@ def decide(
     attempts.record(error, scope)
     failures = attempts.failures
     if scope == "call" or has_content:
-        raise _chain(error, failures)
+        raise _with_earlier(error, failures)
     left = attempts.remaining()
     following = attempts.following(is_tried=scope == "machine" or left <= 0)
-    if following is None or following.ready_at is None:
-        raise _chain(_most_telling(failures), failures)
-    seconds = max(0.0, following.ready_at - attempts.memory.clock())
-    if seconds >= left:
-        error = _most_telling(failures)
+    seconds = max(0.0, following.ready_at - attempts.memory.clock()) if following else math.inf
+    if following is not None and seconds < left:
+        attempts.go_to(following)
+        return seconds
+    error = _most_telling(failures)
+    if following is not None:
         error.add_note(
             f"Not sent again: the call has {max(0.0, left):.1f} s left, and the next attempt would "
             f"be in {seconds:.1f} s. Raise timeout={{'total': seconds}} to allow it."
         )
-        raise _chain(error, failures)
-    attempts.go_to(following)
-    return seconds
+    raise _with_earlier(error, failures)
 
 
 def _most_telling(failures: Sequence[tuple[Route, ClaudeCloudError]]) -> ClaudeCloudError:
@@ -346,33 +344,15 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     )
 
 
-def _chain(
+def _with_earlier(
     error: ClaudeCloudError, failures: Sequence[tuple[Route, ClaudeCloudError]]
 ) -> ClaudeCloudError:
-    """Let an error show the attempts before it, as its causes and in a note."""
+    """Let an error tell of the other attempts in a note."""
     others = [other for _, other in failures if other is not error]
-    if not others:
-        return error
-    seen: set[int] = set()
-    end = _end_of_causes(error, seen)
-    for other in reversed(others):
-        # One exception may have ended several attempts: tasks share a token's renewal.
-        if id(other) in seen:
-            break
-        end.__cause__ = other
-        end = _end_of_causes(other, seen)
-    if not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
-        told = [
+    if others and not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
+        told = (
             f"- {type(other).__name__}: {shorten(str(other), _QUOTED)}"
             for other in others[-_SHOWN:]
-        ]
+        )
         error.add_note("\n".join([_BEFORE, *told]))
-    return error
-
-
-def _end_of_causes(error: BaseException, seen: set[int]) -> BaseException:
-    seen.add(id(error))
-    while error.__cause__ is not None and id(error.__cause__) not in seen:
-        error = error.__cause__
-        seen.add(id(error))
     return error

@@ -84,6 +84,7 @@ class ResponseStream(Generic[T]):
         self._has_begun = False
         self._json: bytes | None = None
         self._seen: set[str] = set()
+        self._last: Sequence[T] = ()
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take bytes, return what they complete.
@@ -100,7 +101,10 @@ class ResponseStream(Generic[T]):
         return iter(())
 
     def close(self) -> Iterator[T]:
-        """Take the end of the stream, yield what it completes.
+        """Take the end of the stream, yield what it completes: the outputs of the last event.
+
+        langchain-core stops pulling at the last v3 event: the caller lets go of the connection
+        before it hands them out.
 
         Raises:
             StreamInterruptedError: The stream ended before the message was complete.
@@ -110,6 +114,7 @@ class ResponseStream(Generic[T]):
         yield from self._read(self._decoder.close())
         if not self.complete:
             raise self.interrupted("the stream ended before message_stop")
+        yield from self._last
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
@@ -143,8 +148,6 @@ class ResponseStream(Generic[T]):
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
-            if self.complete:
-                return  # The caller stops here: what follows is unread, or cut off anywhere.
             self._size += len(payload)
             if self._size > MAX_ANSWER_BYTES:
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
@@ -157,6 +160,9 @@ class ResponseStream(Generic[T]):
                 why = f"{type(error).__name__}: {error}"[:200]
                 what = f"an event is not of the documented form ({why})"
                 raise self.interrupted(what) from None
+            if self.complete:
+                self._last, self.has_emitted = outputs, self.has_emitted or bool(outputs)
+                return
             for output in outputs:
                 self.has_emitted = True
                 yield output
