@@ -37,9 +37,7 @@ def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Verte
         ConfigurationError: Nothing tells which cloud to ask, a name is not known, or something
             is no platform.
     """
-    if isinstance(given, list | tuple):
-        if not given:
-            raise ConfigurationError(f"platform is an empty list. {_WAYS}")
+    if isinstance(given, list | tuple) and given:
         return [_named_platform(one) for one in given]
     if given is not None:
         return _named_platform(given)
@@ -52,30 +50,18 @@ def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Verte
     cloud = wanted[0] if wanted else cloud_of(expand_alias(model))
     if cloud is None:
         raise ConfigurationError(f"Nothing says which cloud to ask. {_WAYS}")
-    return _named_platform(cloud)
+    return _KINDS[cloud]()
 
 
 def _named_platform(given: object) -> Vertex | Bedrock:
     if isinstance(given, Vertex | Bedrock):
         return given
-    if isinstance(given, str):
-        kind = _KINDS.get(given.strip().lower())
-        if kind is None:
-            raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
+    if isinstance(given, str) and (kind := _KINDS.get(given.strip().lower())):
         return kind()
-    if isinstance(given, type) and issubclass(given, Vertex | Bedrock):
-        raise ConfigurationError(
-            f"platform is the class {given.__name__}: give an instance, {given.__name__}()."
-        )
-    if isinstance(given, Mapping):  # a region alone could be of either
-        raise ConfigurationError(
-            "platform is a dict, which does not say of which cloud: give Vertex(...) or "
-            "Bedrock(...) with the same arguments."
-        )
-    raise ConfigurationError(
-        f"platform is a {type(given).__name__}: give Vertex(...), Bedrock(...), their names, or a "
-        "list of them."
-    )
+    # A dict does not say of which cloud it is, and may hold secrets.
+    shown = f" {given!r}" if isinstance(given, str | type) else ""
+    wrong = f"is an empty {type(given).__name__}" if given in ((), []) else "is not known"
+    raise ConfigurationError(f"platform{shown} {wrong}. {_WAYS}")
 
 
 def place_key(
@@ -99,12 +85,12 @@ def place_key(
     (config,) = platforms
     renamed = {"api_key": "access_token"} if isinstance(config, Vertex) else {}
     update = {renamed.get(name, name): given[name] for name in names}
-    for name in update:
-        if getattr(config, name) is not None:
-            raise ConfigurationError(
-                f"{type(config).__name__} already has {name}: give it there or on the model, "
-                "not in both places."
-            )
+    taken = [name for name in update if getattr(config, name) is not None]
+    if taken:
+        raise ConfigurationError(
+            f"{type(config).__name__} already has {' and '.join(taken)}: give it there or on the "
+            "model, not in both places."
+        )
     return (config.model_copy(update=update),)
 
 
