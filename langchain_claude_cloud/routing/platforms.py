@@ -56,12 +56,14 @@ def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Verte
 def _named_platform(given: object) -> Vertex | Bedrock:
     if isinstance(given, Vertex | Bedrock):
         return given
-    if isinstance(given, str) and (kind := _KINDS.get(given.strip().lower())):
-        return kind()
-    # A dict does not say of which cloud it is, and may hold secrets.
-    shown = f" {given!r}" if isinstance(given, str | type) else ""
-    wrong = f"is an empty {type(given).__name__}" if given in ((), []) else "is not known"
-    raise ConfigurationError(f"platform{shown} {wrong}. {_WAYS}")
+    if isinstance(given, str):
+        if kind := _KINDS.get(given.strip().lower()):
+            return kind()
+        raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
+    empty = "n empty" if given in ((), []) else ""
+    raise ConfigurationError(
+        f"platform is a{empty} {type(given).__name__}, not Vertex(...) or Bedrock(...). {_WAYS}"
+    )
 
 
 def place_key(
