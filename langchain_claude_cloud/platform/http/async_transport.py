@@ -14,24 +14,54 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from langchain_claude_cloud.platform.http.connector import (
-    Connector,
-    Exchange,
-    LookUp,
-    current_exchange,
-    look_up,
-)
+from langchain_claude_cloud.platform.http.connector import Connector, LookUp, look_up
 from langchain_claude_cloud.platform.http.loops import loop_state
-from langchain_claude_cloud.platform.timeouts import Timeouts, finite
+from langchain_claude_cloud.platform.timeouts import Timeouts
 
 _READ_SIZE = 16_384
 _PIECE = _LONGEST_HEADER = 65_536
 _AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+
+
+# After so long the server may have closed connections while the loop did not run; to see that
+# takes two turns of the loop, too much for each of many requests.
+_FRESH_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way through aiohttp.
+
+    Attributes:
+        url: Where it goes, percent-encoded as it was signed; aiohttp would normalize it.
+        timeouts: The limits.
+        timer: Ends the wait for what comes next, up to the response's head.
+        late: What the end of that wait is.
+        response: The response, once it has begun.
+    """
+
+    url: str
+    timeouts: Timeouts
+    timer: asyncio.Timeout
+    late: type[httpx.TimeoutException] = httpx.PoolTimeout
+    response: aiohttp.ClientResponse | None = None
+
+    def allow(self, seconds: float, late: type[httpx.TimeoutException]) -> None:
+        """Limit the time for what comes next."""
+        if self.response is None:
+            self.late = late
+            self.timer.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+current_exchange: ContextVar[Exchange] = ContextVar("langchain_claude_cloud_exchange")
+"""The request that the running task sends."""
 
 
 async def _observe(
@@ -41,6 +71,25 @@ async def _observe(
     request.url = type(request.url)(exchange.url, encoded=True)
     exchange.response = await handler(request)
     return exchange.response
+
+
+async def _connect(*_: object) -> None:
+    exchange = current_exchange.get()
+    exchange.allow(exchange.timeouts.connect, httpx.ConnectTimeout)
+
+
+async def _await_head(*_: object) -> None:
+    exchange = current_exchange.get()
+    exchange.allow(exchange.timeouts.start, httpx.ReadTimeout)
+
+
+def _limits() -> aiohttp.TraceConfig:
+    """Return what aiohttp calls when a request has come further."""
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(_connect)
+    trace.on_connection_create_end.append(_await_head)
+    trace.on_connection_reuseconn.append(_await_head)
+    return trace
 
 
 class Upload(httpx.AsyncByteStream):
@@ -55,9 +104,9 @@ class Upload(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         exchange = current_exchange.get()
         for start in range(0, len(self._content), _PIECE):
-            exchange.allow(is_uploading=True)
+            exchange.allow(exchange.timeouts.idle, httpx.WriteTimeout)
             yield self._content[start : start + _PIECE]
-        exchange.allow(is_uploading=False)
+        await _await_head()
 
 
 class LoopTransport(AiohttpTransport):
@@ -82,32 +131,36 @@ class LoopTransport(AiohttpTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_AUTOMATIC_HEADERS,
             middlewares=(_observe,),
+            trace_configs=[_limits()],
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
             read_bufsize=_LONGEST_HEADER,
         )
         super().__init__(verify=verify or False, proxy=proxy, client=self._session)
+        self._loop = asyncio.get_running_loop()
+        self._used_at = 0.0
         loop_state().sessions.add(self._session)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response, its body unread."""
         timeouts: Timeouts = request.extensions["limits"]
-        # The head and the body have timers here.
-        waits = {"connect": timeouts.connect, "pool": finite(timeouts.remaining())}
-        request.extensions["timeout"] = waits
+        request.extensions["timeout"] = {}  # the timers are here
         if len(request.content) > _PIECE:
             request.stream = Upload(request.content)
             del request._content  # noqa: SLF001  else httpx_aiohttp takes that
+        if self._loop.time() - self._used_at > _FRESH_SECONDS:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         try:
             async with asyncio.timeout(None) as timer:
                 exchange = Exchange(str(request.url), timeouts, timer)
                 current_exchange.set(exchange)
                 response = await super().handle_async_request(request)
         except TimeoutError:
-            kind = httpx.WriteTimeout if exchange.is_uploading else httpx.ReadTimeout
-            raise kind("") from None
+            raise exchange.late("") from None
         except (httpx.HTTPError, aiohttp.ClientError, ValueError) as cause:
             raise _as_httpx(cause) from cause
+        self._used_at = self._loop.time()
         if exchange.response is not None:
             response.stream = response.extensions["loop_body"] = LoopBody(exchange.response)
         return response
@@ -152,7 +205,10 @@ class LoopBody(AsyncIterator[bytes], httpx.AsyncByteStream):
         """
         if self._failure is not None:
             raise self._failure
-        self._limit(self._loop.time() + seconds)
+        # One timer for many pieces: to set and cancel one for each costs more than to parse it.
+        self._ends = self._loop.time() + seconds
+        if self._timer is None and not math.isinf(seconds):
+            self._timer = self._loop.call_at(self._ends, self._check)
         content = self._response.content
         try:
             self._is_waiting = True
@@ -166,15 +222,6 @@ class LoopBody(AsyncIterator[bytes], httpx.AsyncByteStream):
         finally:
             self._is_waiting = False
         return piece
-
-    def _limit(self, ends: float) -> None:
-        # One timer for many pieces: to set and cancel one for each costs more than to parse it.
-        self._ends = ends
-        if self._timer is not None and self._timer.when() > ends:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None and not math.isinf(ends):
-            self._timer = self._loop.call_at(ends, self._check)
 
     def _check(self) -> None:
         self._timer = None
@@ -199,7 +246,6 @@ class LoopBody(AsyncIterator[bytes], httpx.AsyncByteStream):
 _KINDS: tuple[tuple[type[BaseException], type[httpx.HTTPError]], ...] = (
     (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
     (aiohttp.ClientHttpProxyError, httpx.ProxyError),
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (UnicodeError, httpx.ConnectError),  # a host name that DNS does not take
     (ValueError, httpx.LocalProtocolError),

@@ -103,13 +103,6 @@ def tls_context(trusted: Certificates) -> ssl.SSLContext:
     return context
 
 
-def with_options(created: socket.socket) -> socket.socket:
-    """Return a socket with `SOCKET_OPTIONS` set."""
-    for option in SOCKET_OPTIONS:
-        created.setsockopt(*option)
-    return created
-
-
 def connection_limit() -> int:
     """Return how many connections a pool may have.
 

@@ -232,6 +232,15 @@ class _Response:
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
 
+    def _unpacked(self, piece: bytes) -> bytes:
+        return piece if self._unpacker is None else self._unpacker.decompress(piece)
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise too_large(self._request, RESPONSE_LIMIT)
+        return piece
+
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
@@ -280,11 +289,8 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self._request, has_begun=True)
         else:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise too_large(self._request, RESPONSE_LIMIT)
             if piece:
-                return piece
+                return self._counted(piece)
             raise StopIteration
         raise broken
 
@@ -298,23 +304,17 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
         with suppress(*TRANSPORT_FAILURES):
             while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
-                rest += self._read(left, most)
+                rest += self._read(left)
         return rest[:most]
 
-    def _read(self, seconds: float, most: int = 0) -> bytes:
-        """Return the next piece, or nothing at the end.
-
-        Args:
-            seconds: How long to wait for it.
-            most: How much may be unpacked of it; 0 for all.
-        """
+    def _read(self, seconds: float) -> bytes:
+        """Return the next piece, or nothing at the end, and wait so long for it."""
         if self._network is not None:
             self._network.allow(seconds)
         elif seconds != self._seconds:
             self._limit(seconds)
         for piece in self._iterators[-1]:
-            found = piece if self._unpacker is None else self._unpacker.decompress(piece, most)
-            if found:
+            if found := self._unpacked(piece):
                 return found
         self._is_at_end = True
         return b""
@@ -374,11 +374,8 @@ class AsyncByteStream(
             broken = failure(cause, self._request, has_begun=True)
         else:
             self._resumed = monotonic()
-            self._left -= len(piece)
-            if self._left < 0:
-                raise too_large(self._request, RESPONSE_LIMIT)
             if piece:
-                return piece
+                return self._counted(piece)
             raise StopAsyncIteration
         raise broken
 
@@ -390,13 +387,14 @@ class AsyncByteStream(
     async def _read_rest(self, most: int, seconds: float) -> bytes:
         rest, timeouts = b"", self._request.timeouts
         # A moment before the call's time is over, which would hide the status.
-        ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining() - _MOMENT)
+        seconds = min(seconds, timeouts.idle, timeouts.remaining() - _MOMENT)
         with suppress(*TRANSPORT_FAILURES):
-            while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
-                rest += await self._read(left, most)
+            async with asyncio.timeout(seconds):
+                while not self._is_at_end and len(rest) < most:
+                    rest += await self._read(seconds)
         return rest[:most]
 
-    async def _read(self, seconds: float, most: int = 0) -> bytes:
+    async def _read(self, seconds: float) -> bytes:
         while True:
             if self._body is not None:
                 piece = await self._body.read(seconds)
@@ -404,7 +402,7 @@ class AsyncByteStream(
                 async with asyncio.timeout(seconds):
                     piece = await anext(self._pieces, b"")
             self._is_at_end = not piece
-            if self._unpacker is None or not piece:
-                return piece
-            if found := self._unpacker.decompress(piece, most):
+            if found := self._unpacked(piece):
                 return found
+            if not piece:
+                return b""
