@@ -108,23 +108,17 @@ async def loop_transport(
 
     Takes and raises what `thread_transport` does.
     """
-    pools, key = loop_state().pools, PoolKey.of(url, ca_bundle)
-    pool = pools.get(key)
-    if pool is None:
-        pool = pools[key] = _new_loop_transport(*key.settings())
-        if len(pools) > MOST_POOLS:
-            await pools.pop(next(iter(pools))).aclose()
-    return pool
-
-
-def _new_loop_transport(
-    context: ssl.SSLContext | None, proxy: httpx.Proxy | None
-) -> httpx.AsyncBaseTransport:
     from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
         LoopTransport,
     )
 
-    return LoopTransport(context, proxy)
+    pools, key = loop_state().pools, PoolKey.of(url, ca_bundle)
+    pool = pools.get(key)
+    if pool is None:
+        pool = pools[key] = LoopTransport(*key.settings())
+        if len(pools) > MOST_POOLS:
+            await pools.pop(next(iter(pools))).aclose()
+    return pool
 
 
 def close_pools(endpoint: str | None = None) -> None:

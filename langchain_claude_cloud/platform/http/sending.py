@@ -64,7 +64,6 @@ _DRAIN = (65_536, 0.25)
 _TURN_SECONDS = 0.01
 _ANY_WRAPPER = 47  # zlib's number for "gzip or zlib, as the first bytes say"
 
-_NOT_RENEWED = "The credentials were not renewed"
 # Hashing a body takes 0.8 ms a megabyte, which a loop can spare only once.
 _LARGE_BODY = 1_000_000
 
@@ -139,11 +138,11 @@ def _exchange(
     if response.is_success:
         return stream
     error = request.refusal(stream.status, stream.headers, stream.read_refusal())
-    if not may_renew or not platform.is_expired(error):
-        raise error
-    if not within_call(request.timeouts, partial(platform.refresh, signed), _NOT_RENEWED):
-        raise error
-    return _exchange(request, client, may_renew=False)
+    if may_renew and platform.is_expired(error):
+        renew = partial(platform.refresh, signed)
+        if within_call(request.timeouts, renew, "The credentials were not renewed"):
+            return _exchange(request, client, may_renew=False)
+    raise error
 
 
 async def _aexchange(
@@ -163,12 +162,11 @@ async def _aexchange(
     if response.is_success:
         return stream
     error = request.refusal(stream.status, stream.headers, await stream.read_refusal())
-    if not may_renew or not platform.is_expired(error):
-        raise error
-    renew = partial(in_thread, partial(platform.refresh, signed))
-    if not await in_single_flight(("refresh", platform.refresh), renew):
-        raise error
-    return await _aexchange(request, client, may_renew=False)
+    if may_renew and platform.is_expired(error):
+        renew = partial(in_thread, partial(platform.refresh, signed))
+        if await in_single_flight(("refresh", platform.refresh), renew):
+            return await _aexchange(request, client, may_renew=False)
+    raise error
 
 
 def _build(
@@ -178,18 +176,18 @@ def _build(
 ) -> httpx.Request:
     """Return the request as a client or a transport of ours sends it."""
     outgoing, limits = request.request, request.timeouts
-    timeout = httpx.Timeout(
-        connect=limits.bounded(limits.connect),
-        read=limits.bounded(limits.start),
-        write=limits.bounded(limits.idle),
-        pool=finite(limits.remaining()),
-    )
+    timeout = {
+        "connect": limits.bounded(limits.connect),
+        "read": limits.bounded(limits.start),
+        "write": limits.bounded(limits.idle),
+        "pool": finite(limits.remaining()),
+    }
     return (httpx.Request if client is None else client.build_request)(
         outgoing.method,
         outgoing.url,
         headers=request.headers(signed),
         content=outgoing.content,
-        extensions={"timeout": timeout.as_dict(), "limits": limits},
+        extensions={"timeout": timeout, "limits": limits},
     )
 
 
