@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
 
@@ -35,7 +36,6 @@ from langchain_claude_cloud.platform.credentials import (
 from langchain_claude_cloud.platform.shared_state import open_in_child
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.credentials import Credentials
     from botocore.session import Session
@@ -102,17 +102,12 @@ class AwsIdentity:
 
 def aws_source(identity: AwsIdentity) -> AwsSource:
     """Return the source of an identity, made on first use. No I/O but for two stat calls."""
-    base = None
     if identity.role_arn is None:
         identity = replace(identity, region=None)
-    else:
-        base = aws_source(
-            replace(identity, role_arn=None, external_id=None, role_session_name=None)
-        )
     # A session may not be hashable. The source keeps it, so its address stays its own.
     key = replace(identity, session=None), id(identity.session)
     files = [os.environ.get(name, default) for name, default in _FILES]
-    return shared_source(key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files)
+    return shared_source(key, lambda: AwsSource(identity), variables=_VARIABLES, files=files)
 
 
 class AwsSource(CredentialSource):
@@ -120,13 +115,11 @@ class AwsSource(CredentialSource):
 
     Args:
         identity: Who signs.
-        base: Who assumes the identity's role; None where there is no role.
     """
 
-    def __init__(self, identity: AwsIdentity, base: AwsSource | None = None) -> None:
+    def __init__(self, identity: AwsIdentity) -> None:
         super().__init__()
         self._identity = identity
-        self._base = base
         self._session: Session | None = None
         self._credentials: Credentials | None = None
         self._frozen = identity.keys if identity.role_arn is None else None
@@ -159,21 +152,8 @@ class AwsSource(CredentialSource):
 
     def read(self, reader: Callable[[Session], T]) -> T:
         """Return what a function reads from the session's configuration. Blocks."""
-        if self._base is not None:
-            return self._base.read(reader)
         with self._lock, explained(_explanation):
             return reader(self._get_session())
-
-    def credentials(self, *, anew: bool) -> Credentials:
-        """Return botocore's credentials, which renew themselves. Blocks.
-
-        Args:
-            anew: Whether files and environment variables are read again.
-        """
-        with self._lock:
-            if anew or self._credentials is None:
-                self._renew(anew=anew)
-            return cast("Credentials", self._credentials)
 
     def _state(self) -> State:
         if self._credentials is None or not _is_due(self._credentials):
@@ -198,19 +178,44 @@ class AwsSource(CredentialSource):
         open_in_child(getattr(credentials, "_refresh_lock", None))
 
     def _find(self, *, anew: bool) -> Credentials:
-        if self._base is not None:
-            return _assumed(self._identity, self._base, self._base.credentials(anew=anew))
-        if self._identity.keys is not None:
-            from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
+        from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
 
-            return boto.Credentials(*astuple(self._identity.keys))
+        identity = self._identity
         if anew:
             self._session = None
-        session = cast("Session", self._identity.session or self._get_session())
-        found = session.get_credentials()
+        if identity.keys is not None:
+            found: Credentials | None = boto.Credentials(*astuple(identity.keys))
+        else:
+            found = cast("Session", identity.session or self._get_session()).get_credentials()
         if found is None:
             raise AuthenticationError(f"No AWS credentials were found. {WAYS}", platform="bedrock")
-        return found
+        if identity.role_arn is None:
+            return found
+        _freeze(found)  # botocore would ask STS without a secret
+        return self._assumed(found)
+
+    def _assumed(self, source: Credentials) -> Credentials:
+        """Return the credentials of the role, which assume it when they are used first."""
+        from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
+
+        identity, session = self._identity, self._get_session()
+        # Newer regions' STS accepts only its own region; without any, botocore refuses.
+        region = identity.region or session.get_config_variable("region") or "us-east-1"
+        options = {
+            "ExternalId": identity.external_id,
+            "RoleSessionName": identity.role_session_name,
+        }
+        fetcher = boto.AssumeRoleCredentialFetcher(
+            client_creator=partial(
+                session.create_client, region_name=region, config=_client_config()
+            ),
+            source_credentials=source,
+            role_arn=str(identity.role_arn),
+            extra_args={name: value for name, value in options.items() if value},
+        )
+        return boto.DeferredRefreshableCredentials(
+            refresh_using=fetcher.fetch_credentials, method="assume-role"
+        )
 
     def _get_session(self) -> Session:
         given = self._identity.session
@@ -221,31 +226,6 @@ class AwsSource(CredentialSource):
         if self._session is None:
             self._session = _make_session(self._identity.profile)
         return self._session
-
-
-def _assumed(identity: AwsIdentity, base: AwsSource, source: Credentials) -> Credentials:
-    """Return the credentials of a role, which assume it when they are used first."""
-    from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
-
-    def create_client(service: str, **keys: str | None) -> BaseClient:
-        def create(session: Session) -> BaseClient:
-            make: Callable[..., BaseClient] = session.create_client
-            # Newer regions' STS accepts only its own region; without any, botocore refuses.
-            region = identity.region or session.get_config_variable("region") or "us-east-1"
-            return make(service, region_name=region, config=_client_config(), **keys)
-
-        return base.read(create)
-
-    options = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
-    fetcher = boto.AssumeRoleCredentialFetcher(
-        client_creator=create_client,
-        source_credentials=source,
-        role_arn=str(identity.role_arn),
-        extra_args={name: value for name, value in options.items() if value},
-    )
-    return boto.DeferredRefreshableCredentials(
-        refresh_using=fetcher.fetch_credentials, method="assume-role"
-    )
 
 
 def _is_due(credentials: Credentials, within: int | None = None) -> bool:
@@ -295,15 +275,12 @@ def _refuse_to_prompt(prompt: str) -> NoReturn:
     raise _no_terminal(prompt.removeprefix("Enter MFA code for ").rstrip(": "))
 
 
-def _no_terminal(device: str = "") -> AuthenticationError:
+def _no_terminal(device: str = "mfa_serial") -> AuthenticationError:
     """Return the error for a profile that needs an MFA code where nobody can be asked for it."""
-    of_device = f" of {device}" if device else ""
     return AuthenticationError(
-        f"The AWS profile needs an MFA code{of_device} (mfa_serial), and there is no terminal to "
-        "ask for it. Get temporary keys first, for example with `aws sts get-session-token "
-        "--serial-number ... --token-code ...`, and pass them as `access_key_id`, "
-        "`secret_access_key` and `session_token`; or pass a `session` that has them; or use a "
-        "profile of `aws sso login`.",
+        f"The AWS profile needs an MFA code ({device}), and there is no terminal to ask for it. "
+        "Pass temporary keys (`aws sts get-session-token`) as `access_key_id`, "
+        "`secret_access_key` and `session_token`, or use a profile of `aws sso login`.",
         platform="bedrock",
     )
 
@@ -311,12 +288,13 @@ def _no_terminal(device: str = "") -> AuthenticationError:
 def _explanation(error: Exception) -> ClaudeCloudError:
     from botocore import exceptions  # noqa: PLC0415  on first use
 
-    kind: type[ClaudeCloudError] = AuthenticationError
-    cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
     if isinstance(error, exceptions.ClientError):
         return _refused(cast("JsonObject", error.response), error)
     if isinstance(error, EOFError):  # a session of the user's asks for an MFA code by itself
         return _no_terminal()
+    kind: type[ClaudeCloudError] = AuthenticationError
+    cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
+    text = f"The AWS credentials cannot be used: {reason_of(error)}. {WAYS}"
     if isinstance(error, (*cannot, exceptions.ParamValidationError)):
         kind = ConfigurationError
         text = f"The AWS configuration cannot be used: {reason_of(error)}."
@@ -324,12 +302,9 @@ def _explanation(error: Exception) -> ClaudeCloudError:
         kind = ConnectionFailedError
         text = (
             f"AWS's credential service cannot be reached: {reason_of(error)}. Check the network "
-            "and HTTPS_PROXY; if a company's proxy re-signs TLS, set AWS_CA_BUNDLE to its "
-            "certificates."
+            "and HTTPS_PROXY; behind a proxy that re-signs TLS, set AWS_CA_BUNDLE."
         )
-    elif isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
-        text = f"The AWS credentials cannot be used: {reason_of(error)}. {WAYS}"
-    else:
+    elif not isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
         # botocore takes apart what a process or a service answered without looking at it first.
         text = (
             "The AWS credentials cannot be used: their source (credential_process, a container's "
@@ -342,19 +317,12 @@ def _explanation(error: Exception) -> ClaudeCloudError:
 def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind: type[ClaudeCloudError] = AuthenticationError
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code.startswith("Throttl"):
-        kind: type[ClaudeCloudError] = ConnectionFailedError
-    else:
-        kind = PermissionDeniedError if code.startswith("AccessDenied") else AuthenticationError
+        kind = ConnectionFailedError
+    elif code.startswith("AccessDenied"):
+        kind = PermissionDeniedError
     reason = reason_of(error)
-    remedy = remedy_of_login(
-        reason,
-        "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in again "
-        "(aws sso login).",
-    )
-    return kind(
-        f"AWS issued no credentials: {reason}. {remedy}",
-        platform="bedrock",
-        status_code=status or None,
-        error_type=code or None,
-    )
+    check = "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or log in again."
+    text = f"AWS issued no credentials: {reason}. {remedy_of_login(reason, check)}"
+    return kind(text, platform="bedrock", status_code=status or None, error_type=code or None)

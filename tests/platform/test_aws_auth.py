@@ -281,8 +281,7 @@ def test_a_session_need_not_be_hashable() -> None:
     assert aws_source(AwsIdentity(session=own)) is aws_source(AwsIdentity(session=own))
 
 
-@pytest.mark.usefixtures("endpoint")
-def test_a_renewed_role_reads_its_base_anew(sts: Sts, profile: Path) -> None:
+def test_a_renewed_role_reads_its_base_anew(endpoint: Server, sts: Sts, profile: Path) -> None:
     """The file's keys were replaced meanwhile; who uses them without a role is not harmed."""
     plain = aws_source(AwsIdentity(profile="work"))
     plain.prepare()
@@ -291,7 +290,9 @@ def test_a_renewed_role_reads_its_base_anew(sts: Sts, profile: Path) -> None:
     profile.write_text("[work]\naws_access_key_id = AKIANEW\naws_secret_access_key = new\n")
     assert source.refresh(_used(source)) is True
     assert sts.count == 2
-    assert not plain.needs_prepare()
+    assert "Credential=AKIANEW/" in endpoint.requests[1].headers["authorization"]
+    assert plain.keys() == AwsKeys("AKIAWORK", "worksecret")
+    assert plain.refresh(_used(plain)) is True
     assert plain.keys() == AwsKeys("AKIANEW", "new")
 
 
