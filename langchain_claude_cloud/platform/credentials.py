@@ -175,16 +175,15 @@ class BearerToken(CredentialSource):
         try:
             key: object = self._provider()
         except Exception as error:  # noqa: BLE001  the function is the user's
-            raise AuthenticationError(
-                f"The function given as `api_key` failed ({type(error).__name__}).",
-                platform="bedrock",
-            ) from None
-        if not isinstance(key, str) or not key.strip() or not key.isprintable():
-            raise AuthenticationError(
-                "The function given as `api_key` returned no key: it must return text.",
-                platform="bedrock",
-            )
-        self._token, self._due = SecretStr(key.strip()), time.monotonic() + _KEY_SECONDS
+            happened = f"failed ({type(error).__name__})"
+        else:
+            if isinstance(key, str) and key.strip() and key.isprintable():
+                self._token, self._due = SecretStr(key.strip()), time.monotonic() + _KEY_SECONDS
+                return
+            happened = "returned no key: it must return text"
+        raise AuthenticationError(
+            f"The function given as `api_key` {happened}.", platform="bedrock"
+        )
 
 
 SOURCES: Final[ExpiringTable[CredentialSource]] = ExpiringTable(_LIMIT, time.monotonic)

@@ -127,10 +127,8 @@ class GoogleSource(CredentialSource):
         """Return the authorization headers of the current token."""
         credentials = self._credentials  # which another thread may forget
         if credentials is None:
-            raise AuthenticationError(
-                f"No Google credentials are loaded, or they were refused. {WAYS}",
-                platform="vertex",
-            )
+            text = f"No Google credentials are loaded, or they were refused. {WAYS}"
+            raise AuthenticationError(text, platform="vertex")
         headers: dict[str, str] = {}
         with explained(explanation):
             credentials.apply(headers)
@@ -222,16 +220,13 @@ def _check_path() -> None:
         if Path(os.environ[_KEY_FILE]).is_file():
             return
     shown = shown_path(os.environ[_KEY_FILE])
-    if shown:
-        raise AuthenticationError(
-            f"No usable Google credentials: {_KEY_FILE} names {shown}, which is no file. {WAYS}",
-            platform="vertex",
-        )
-    raise AuthenticationError(
-        f"{_KEY_FILE} must be the path of a key file, and seems to hold its "
-        "contents. Write them to a file, or pass them as Vertex(credentials_info=...).",
-        platform="vertex",
+    text = (
+        f"No usable Google credentials: {_KEY_FILE} names {shown}, which is no file. {WAYS}"
+        if shown
+        else f"{_KEY_FILE} must be the path of a key file, and seems to hold its contents. Write "
+        "them to a file, or pass them as Vertex(credentials_info=...)."
     )
+    raise AuthenticationError(text, platform="vertex")
 
 
 @contextmanager
@@ -245,25 +240,22 @@ def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
     from google.auth.exceptions import TransportError  # noqa: PLC0415
     from google.auth.transport.requests import Request as Transport  # noqa: PLC0415
 
-    class TimedTransport(Transport):
-        """google-auth's transport with a timeout that a caller can wait for."""
-
-        def __call__(self, url: str, *args: object, **options: object) -> object:
-            options.setdefault("timeout", seconds)
-            # No proxy leads to this machine, where the emulator issues tokens.
-            session.trust_env = not is_loopback(urlsplit(url).hostname or "")
-            ask = partial(super().__call__, url, *args, **options)
-            try:
-                return run_within(seconds, ask)
-            except TimeoutError:
-                late = TransportError(  # type: ignore[no-untyped-call]
-                    f"no answer within {seconds:g} s"
-                )
-            raise late
+    def ask(url: str, *args: object, **options: object) -> object:
+        # No proxy leads to this machine, where the emulator issues tokens.
+        session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+        options.setdefault("timeout", seconds)
+        try:
+            return run_within(
+                seconds, partial(given, url, *args, **{"timeout": seconds, **options})
+            )
+        except TimeoutError:
+            late = TransportError(f"no answer within {seconds:g} s")  # type: ignore[no-untyped-call]
+        raise late
 
     # A session a renewal: tokens last an hour, the token endpoint's connections do not.
     with requests.Session() as session:
-        yield TimedTransport(session)
+        given = Transport(session)
+        yield cast("Request", ask)
 
 
 def explanation(error: Exception) -> ClaudeCloudError:
@@ -274,6 +266,7 @@ def explanation(error: Exception) -> ClaudeCloudError:
     said = error if isinstance(error, OSError) else next(iter(error.args), type(error).__name__)
     reason = reason_of(said)
     kind: type[ClaudeCloudError] = AuthenticationError
+    text = f"The Google credentials failed: {type(error).__name__}: {reason}."
     if isinstance(error, exceptions.TransportError):
         kind = ConnectionFailedError
         text = (
@@ -282,19 +275,15 @@ def explanation(error: Exception) -> ClaudeCloudError:
         )
     elif isinstance(error, exceptions.DefaultCredentialsError | OSError):
         text = f"No usable Google credentials: {reason}. {WAYS}"
+    elif getattr(error, "retryable", False):
+        kind = ConnectionFailedError
+        text = f"Google's token endpoint failed: {reason}. Try again."
     elif isinstance(error, exceptions.GoogleAuthError | ValueError):
-        if getattr(error, "retryable", False):
-            kind = ConnectionFailedError
-            text = f"Google's token endpoint failed: {reason}. Try again."
-        else:
-            remedy = remedy_of_login(reason, WAYS)
-            text = f"Google refused to issue a token: {reason}. {remedy}"
+        text = f"Google refused to issue a token: {reason}. {remedy_of_login(reason, WAYS)}"
     elif isinstance(error, TypeError | LookupError | AttributeError):
         # google-auth takes apart what the endpoint answered without looking at it first.
         text = (
-            "Google's token endpoint answered with something that is not a token. Perhaps a proxy "
-            f"or a captive portal answered instead of Google. Check HTTPS_PROXY. {WAYS}"
+            "Google's token endpoint answered with something that is not a token, perhaps a proxy "
+            f"or a captive portal in its place. Check HTTPS_PROXY. {WAYS}"
         )
-    else:
-        text = f"The Google credentials failed: {type(error).__name__}: {reason}."
     return kind(text, platform="vertex")

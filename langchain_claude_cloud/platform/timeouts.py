@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 import copy
 import math
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import Future
@@ -74,13 +73,20 @@ class Timeouts:
         Raises:
             ConfigurationError: An unknown name, or a value that is not a positive number.
         """
-        default = cls(idle=_IDLE[cloud])
-        if isinstance(timeout, Mapping):
-            return _from_mapping(default, timeout)
         if timeout is None:
-            return default
-        seconds = _seconds("timeout", timeout)
-        return replace(default, start=seconds, idle=seconds)
+            timeout = {}
+        elif not isinstance(timeout, Mapping):
+            timeout = {"start": timeout, "idle": timeout}
+        for name, value in timeout.items():
+            if name not in _FIELDS or not _is_time(value):
+                raise ConfigurationError(
+                    f"timeout={timeout!r}: give a positive number of seconds, or a mapping of "
+                    "'connect', 'start' (until the response begins), 'idle' (between events) and "
+                    "'total' (for the whole call, retries included) to seconds."
+                )
+        limits = {name: float(min(value, _LONGEST)) for name, value in timeout.items()}
+        changed: Timeouts = replace(cls(idle=_IDLE[cloud]), **limits)  # type: ignore[arg-type]  # no `remaining`
+        return changed
 
     def within(self, remaining: Callable[[], float]) -> Timeouts:
         """Return these limits for a call of which so much time is left."""
@@ -119,28 +125,8 @@ def finite(seconds: float) -> float | None:
     return None if math.isinf(seconds) else seconds
 
 
-def _from_mapping(default: Timeouts, timeout: Mapping[str, float]) -> Timeouts:
-    unknown = [str(name) for name in timeout if name not in _FIELDS]
-    if unknown:
-        raise ConfigurationError(
-            f"timeout has no {', '.join(map(repr, unknown))}: give seconds for "
-            "'connect', 'start' (until the response begins), 'idle' (between events) or 'total' "
-            "(for the whole call, retries included)."
-        )
-    seconds = {name: _seconds(f"timeout[{name!r}]", value) for name, value in timeout.items()}
-    changed: Timeouts = replace(default, **seconds)  # type: ignore[arg-type]  # no `remaining`
-    return changed
-
-
-def _seconds(name: str, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(min(value, sys.float_info.max))
-        if 0 < seconds < sys.float_info.max:
-            return min(seconds, _LONGEST)
-    raise ConfigurationError(
-        f"{name} is {value!r}: give a positive number of seconds, or a mapping of "
-        "'connect', 'start', 'idle' and 'total' to seconds."
-    )
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and value is not True and 0 < value < math.inf
 
 
 NO_TOTAL = Timeouts()

@@ -44,10 +44,27 @@ _NO_ADDRESS = ("Name or service not known", "getaddrinfo", "nodename")
 # What the cloud's own library reads as well, which fetches the credentials.
 _BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
 _SHOWN = 300
-_OTHER_LOOP = (
-    "It has connections of another event loop. Each asyncio.run() has a loop of its own: make a "
-    "client for each, or leave out http_async_client, and the package makes one for each loop."
-)
+
+# The limit that ran out, what happened, and what to do.
+_WAITS = {
+    httpx.ConnectTimeout: (
+        "connect",
+        "No connection to {} within",
+        "Check that the network lets this host be reached, or raise {}.",
+    ),
+    httpx.WriteTimeout: (
+        "idle",
+        "{} did not read the request for",
+        "Check the network, or raise {}.",
+    ),
+    httpx.PoolTimeout: (
+        "start",
+        "There was no free connection to {} for",
+        "Do less at once, or raise the limit of a client of your own.",
+    ),
+}
+_SILENT = ("start", "{} did not begin to answer for", "Raise {}, or stream the answer.")
+_SILENT_BODY = ("idle", "{} went silent in mid-answer for", "Raise {}.")
 
 
 def failure(cause: BaseException, request: PlatformRequest, *, has_begun: bool) -> ClaudeCloudError:
@@ -65,17 +82,11 @@ def failure(cause: BaseException, request: PlatformRequest, *, has_begun: bool) 
         return _timed_out(cause, request, has_begun=has_begun)
     if isinstance(cause, _LOCAL):
         # h11 quotes the header that it refuses, which may be the one with the secret.
-        return request.error(
-            ConfigurationError,
-            f"The request to {request.label} cannot be put on the wire "
-            f"({type(cause).__name__}). Check base_url and default_headers.",
-        )
+        text = f"The request to {request.label} cannot be put on the wire ({type(cause).__name__})."
+        return request.error(ConfigurationError, f"{text} Check base_url and default_headers.")
     if has_begun:
-        return request.error(
-            StreamInterruptedError,
-            f"{request.label} broke off in the middle of its response{_reason(cause)}. What "
-            "arrived is incomplete; send the request again.",
-        )
+        text = f"{request.label} broke off in the middle of its response{_reason(cause)}."
+        return request.error(StreamInterruptedError, f"{text} Send the request again.")
     return _not_connected(cause, request)
 
 
@@ -83,31 +94,17 @@ def _timed_out(
     cause: BaseException, request: PlatformRequest, *, has_begun: bool
 ) -> ClaudeCloudError:
     """Say what was waited for, how long, and what to do if that was not long enough."""
-    limits, may_be_written = request.timeouts, False
-    if isinstance(cause, httpx.ConnectTimeout):
-        name, happened = "connect", "No connection to {} within"
-        remedy = "Check that the network lets this host be reached, or raise {}."
-    elif isinstance(cause, httpx.WriteTimeout):
-        name, happened = "idle", "{} did not read the request for"
-        remedy = "Check the network, or raise {}."
-    elif isinstance(cause, httpx.PoolTimeout):
-        name, happened = "start", "There was no free connection to {} for"
-        remedy = "Do less at once, or raise the limit of a client of your own."
-    else:
-        name, happened = "start", "{} did not begin to answer for"
-        if has_begun:
-            name, happened = "idle", "{} went silent in mid-answer for"
-        may_be_written, remedy = not request.is_stream, "Raise {}."
-        if may_be_written:
-            remedy = "Raise {}, or use stream, where the parts of a long answer arrive earlier."
+    limits, silent = request.timeouts, _SILENT_BODY if has_begun else _SILENT
+    known = next((wait for kind, wait in _WAITS.items() if isinstance(cause, kind)), silent)
+    name, happened, remedy = known
     text = f"{happened.format(request.label)} "
     if limits.is_over:
         text += f"the rest of the call's {limits.total:g} s."
     else:
-        advice = remedy.format(f"timeout={{'{name}': seconds}}")
-        text += f"{getattr(limits, name):g} s. {advice}"
+        setting = f"timeout={{'{name}': seconds}}"
+        text += f"{getattr(limits, name):g} s. {remedy.format(setting)}"
     error = request.error(RequestTimeoutError, text)
-    if may_be_written:
+    if known is silent and not request.is_stream:
         # The model may well be writing the answer, and it is billed for each time.
         error.is_retryable = False
     return error
@@ -117,24 +114,21 @@ def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeClou
     """Say whether anything was reached, and what to check."""
     text, parts = str(cause), urlsplit(request.request.url)
     is_distrusted = "CERTIFICATE_VERIFY_FAILED" in text
+    has_proxy = isinstance(cause, httpx.ConnectError) and proxy_for(
+        parts.scheme, parts.hostname or ""
+    )
     remedy = "Check the network, the region and base_url; a firewall may need a proxy."
-    if isinstance(cause, httpx.ProxyError):
-        remedy = "The proxy that HTTPS_PROXY names refused: check it, or list the host in NO_PROXY."
+    if isinstance(cause, httpx.ProxyError) or (has_proxy and not is_distrusted):
+        remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
     elif is_distrusted:
         bundle = _BUNDLES[request.platform.name]
-        remedy = (
-            f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle, which also serves "
-            "the requests for credentials."
-        )
-    elif isinstance(cause, httpx.ConnectError) and proxy_for(parts.scheme, parts.hostname or ""):
-        remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
+        remedy = f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle."
     elif any(words in text for words in _NO_ADDRESS):
         remedy = "The host has no address: check the region and base_url, and DNS."
     # Once the request was on its way the cloud, or something in its place, was reached.
     happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
-    error = request.error(
-        ConnectionFailedError, f"{request.label} {happened}{_reason(cause)}. {remedy}"
-    )
+    text = f"{request.label} {happened}{_reason(cause)}. {remedy}"
+    error = request.error(ConnectionFailedError, text)
     if is_distrusted:
         error.is_retryable = False
     return error
@@ -160,22 +154,21 @@ def client_failure(cause: Exception, request: PlatformRequest) -> ClaudeCloudErr
     if isinstance(cause, TRANSPORT_FAILURES):
         return failure(cause, request, has_begun=False)
     text = clean(str(cause), _SHOWN)
-    is_of_loop = isinstance(cause, RuntimeError) and "loop" in text
-    return request.error(
-        ConfigurationError,
-        f"The client that was given for requests to {request.label} raised "
-        f"{type(cause).__name__} ({text}). "
-        + (_OTHER_LOOP if is_of_loop else "Check its hooks and transport, and that it is open."),
-    )
+    remedy = "Check its hooks and transport, and that it is open."
+    if isinstance(cause, RuntimeError) and "loop" in text:
+        remedy = (
+            "It has connections of another event loop, and each asyncio.run() has a loop of its "
+            "own: make a client for each, or leave out http_async_client."
+        )
+    client = f"The client that was given for requests to {request.label}"
+    text = f"{client} raised {type(cause).__name__} ({text}). {remedy}"
+    return request.error(ConfigurationError, text)
 
 
 def too_large(request: PlatformRequest, most: int) -> ClaudeCloudError:
     """Return the error for a response of more than so many bytes."""
-    error = request.error(
-        ServerError,
-        f"{request.label} answered with more than {most:,} bytes, which no message has. Check "
-        "that base_url is the cloud's endpoint.",
-    )
+    text = f"{request.label} answered with more than {most:,} bytes, which no message has."
+    error = request.error(ServerError, f"{text} Check that base_url is the cloud's endpoint.")
     error.is_retryable = False
     return error
 
@@ -193,11 +186,8 @@ def check_client(name: str, client: object, *, is_async: bool) -> None:
     """
     kind = httpx.AsyncClient if is_async else httpx.Client
     if not isinstance(client, kind):
-        raise ConfigurationError(
-            f"{name} is a {type(client).__module__}.{type(client).__qualname__}: give an "
-            f"httpx.{kind.__name__}."
-        )
+        given = f"{type(client).__module__}.{type(client).__qualname__}"
+        raise ConfigurationError(f"{name} is a {given}: give an httpx.{kind.__name__}.")
     if client.is_closed:
-        raise ConfigurationError(
-            f"{name} is closed: keep it open as long as the model is used, or leave it out."
-        )
+        text = f"{name} is closed: keep it open as long as the model is used, or leave it out."
+        raise ConfigurationError(text)
