@@ -264,18 +264,14 @@ class PlatformRequest:
             ConfigurationError: The credentials would go over plain http.
             RequestTooLargeError: The body is over the cloud's limit.
         """
-        problem = url_problem(self.request.url.partition("?")[0])
-        if problem:
-            raise self.error(
-                ConfigurationError, f"The address of {self.label} {problem}. Check base_url."
-            )
+        if problem := url_problem(self.request.url.partition("?")[0]):
+            text = f"The address of {self.label} {problem}. Check base_url."
+            raise self.error(ConfigurationError, text)
         size, limit = len(self.request.content), self.platform.max_body_bytes
         if size > limit:
-            raise self.error(
-                RequestTooLargeError,
-                f"The request is {size:,} bytes, more than the {limit:,} that {self.label} "
-                "accepts. Send fewer or smaller images and documents, or a shorter history.",
-            )
+            text = f"The request is {size:,} bytes, over {self.label}'s limit of {limit:,}."
+            remedy = "Send fewer or smaller images and documents, or a shorter history."
+            raise self.error(RequestTooLargeError, f"{text} {remedy}")
 
     def headers(self, signed: Mapping[str, str]) -> dict[str, str]:
         """Return all headers, checked before a library quotes those that HTTP cannot carry.
@@ -292,12 +288,11 @@ class PlatformRequest:
             headers[name] = value
             is_sound = value.isascii() and (value.isprintable() or not value)
             if not (is_sound and HEADER_NAME.fullmatch(name)):
-                raise self.error(
-                    ConfigurationError,
+                text = (
                     f"The header {name!r} for {self.label} holds a line break, a control character "
-                    "or one outside of ASCII. Check where its value comes from: a copied key or "
-                    "token often ends in a line break.",
+                    "or one outside of ASCII, as copied keys and tokens often do."
                 )
+                raise self.error(ConfigurationError, text)
         return headers
 
     def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> ClaudeCloudError:
@@ -307,12 +302,12 @@ class PlatformRequest:
         target = urlsplit(headers.get("location", ""))
         host = target.netloc.rpartition("@")[2]
         place = f"{target.scheme}://{host}" if target.netloc else "a path"
-        error = self.error(
-            InvalidRequestError,
-            f"{self.label} answered with a redirect (HTTP {status}) to {place}. Redirects are not "
-            "followed, because they would receive the credentials. Set base_url to the final "
-            "address, and check that no captive portal or proxy answers instead of the cloud.",
+        text = (
+            f"{self.label} answered with a redirect (HTTP {status}) to {place}, which is not "
+            "followed: it would receive the credentials. Set base_url to the final address, and "
+            "check that no proxy or captive portal answers in the cloud's place."
         )
+        error = self.error(InvalidRequestError, text)
         error.status_code = status
         return error
 

@@ -179,12 +179,11 @@ class BedrockPlatform(Platform):
                 check_text("Bedrock", "base_url", configured, _CONFIGURED)
                 return configured.rstrip("/")
         if fips and not self._api.has_fips:
-            raise self.error(
-                ConfigurationError,
-                "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is "
-                f"documented for {self._api.host} (api={self._config.api!r}). Use api='invoke' "
-                "or 'messages', which have one, or pass the address of an endpoint as `base_url`.",
+            text = (
+                "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is known "
+                f"for {self._api.host}. Use api='invoke' or 'messages', or pass its `base_url`."
             )
+            raise self.error(ConfigurationError, text)
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
 

@@ -45,9 +45,8 @@ class MediaBudget:
         self.used += size
         if self.used > self.most:
             raise RequestTooLargeError(
-                f"The images and documents that the messages name by URL have more than "
-                f"{self.most:,} bytes together, which is what still fits into one request. No more "
-                "were fetched. Send fewer or smaller ones, or a shorter history."
+                f"The images and documents that the messages name by URL have more than the "
+                f"{self.most:,} bytes that fit into the request. Send fewer or smaller ones."
             )
 
 
@@ -72,15 +71,6 @@ def is_public(address: str) -> bool:
         return False
     is_closed = any(parsed in network for network in _CLOSED)
     return parsed.is_global and not parsed.is_multicast and not is_closed
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is given by its IP address."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def without_query(url: str) -> str:

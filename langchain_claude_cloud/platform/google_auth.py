@@ -43,7 +43,6 @@ from langchain_claude_cloud.platform.credentials import (
 from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from enum import Enum
 
     from google.auth.transport.requests import Request
@@ -206,8 +205,8 @@ def _scoped(credentials: object) -> GoogleCredentials:
             "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
             platform="vertex",
         )
-    scope: Callable[[object, Sequence[str]], GoogleCredentials] = google.with_scopes_if_required
-    return scope(credentials, SCOPES)
+    scoped = google.with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
+    return cast("GoogleCredentials", scoped)
 
 
 def _check_path() -> None:

@@ -25,7 +25,6 @@ from langchain_claude_cloud.errors.explanation import is_local_limit, local_limi
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.fetch_policy import (
     MediaBudget,
-    is_address,
     is_public,
     without_query,
 )
@@ -161,7 +160,7 @@ class MediaFetcher:
                 "connects to cannot be checked"
             )
         try:
-            found = [(host, 0)] if is_address(host) else await self.resolver(host, url.port or 443)
+            found = await self.resolver(host, url.port or 443)
         except (OSError, UnicodeError) as cause:
             raise _RefusedError(f"{host} has no address ({cause})") from cause
         addresses = [address for address, _ in found]

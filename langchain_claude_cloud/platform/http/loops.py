@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from langchain_claude_cloud.platform.http.pool import PoolKey
 
-_FEW_SOCKETS = 64
 _ATTRIBUTE = "_langchain_claude_cloud_state"
 _states: weakref.WeakSet[LoopState] = weakref.WeakSet()
 _states_lock = shared_lock()
@@ -44,7 +43,6 @@ class LoopState:
         self.pools: dict[PoolKey, httpx.AsyncBaseTransport] = {}
         self.sessions: set[aiohttp.ClientSession] = set()
         self._sockets: set[socket.socket] = set()
-        self._most_sockets = _FEW_SOCKETS
         self._loop = weakref.ref(loop)
         self._guardian = self._close_at_shutdown()
         # Runs up to the yield without suspending, which registers the generator with the
@@ -60,11 +58,7 @@ class LoopState:
 
     def remember_socket(self, each: socket.socket) -> None:
         """Note a socket, so that it is closed with the loop, and in a forked child."""
-        if len(self._sockets) >= self._most_sockets:
-            # Closed ones are left out whenever the number has doubled: that is linear in all.
-            self._sockets = {known for known in self._sockets if known.fileno() >= 0}
-            self._most_sockets = max(_FEW_SOCKETS, 2 * len(self._sockets))
-        self._sockets.add(each)
+        self._sockets = {known for known in self._sockets if known.fileno() >= 0} | {each}
         open_sockets.add(each)
 
     async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:

@@ -22,12 +22,12 @@ import threading
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.fetch_policy import is_address
 from langchain_claude_cloud.platform.http.environment import (
     KEEPALIVE_SECONDS,
     SOCKET_OPTIONS,
@@ -246,19 +246,14 @@ def _left(ends: float, kind: type[Exception] = httpcore.ReadTimeout) -> float:
 
 
 def _look_up(host: str, port: int, ends: float) -> list[str]:
-    if is_address(host):
-        return [host]
-
-    def work() -> list[str]:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        return run_within(_left(ends, httpcore.ConnectTimeout), work)
+        found = run_within(_left(ends, httpcore.ConnectTimeout), ask)
     except TimeoutError as cause:
         raise httpcore.ConnectTimeout("") from cause
     except OSError as cause:
         raise httpcore.ConnectError(str(cause)) from cause
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class DeadlineStream(httpcore.NetworkStream):
