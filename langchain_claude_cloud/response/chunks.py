@@ -39,7 +39,7 @@ from langchain_claude_cloud.response.blocks import (
     split_calls,
     unfinished_call,
 )
-from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
+from langchain_claude_cloud.response.tool_arguments import HandedOn, PartialJsonReader
 
 _OURS: Final = frozenset({"parsed_calls", "readers"})
 _CHUNK_ONLY: Final = frozenset({"type", "tool_call_chunks", "chunk_position", *_OURS})
@@ -75,8 +75,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     Attributes:
         parsed_calls: The calls that are known to be valid or invalid, by block position.
-        readers: What reads the open calls, by block position, and how far it had read for this
-            chunk. One that has read on for another chunk is of no use any more.
+        readers: What has read the open calls so far, by block position.
     """
 
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
@@ -126,11 +125,10 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
-        reader, length = self.readers.get(position) or (PartialJsonReader(), 0)
-        if reader.length != length:
-            reader, length = PartialJsonReader(), 0
-        args = reader.feed(raw[length:])
-        self.readers[position] = reader, reader.length
+        handed = self.readers.get(position)
+        reader = handed.take() if handed else PartialJsonReader()
+        args = reader.feed(raw[reader.length :])
+        self.readers[position] = HandedOn(reader)
         return tool_call(name=fragment["name"] or "", args=args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does

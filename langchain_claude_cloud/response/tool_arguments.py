@@ -74,13 +74,6 @@ class PartialJsonReader:
         self._string: str | None = None  # the text of the key or string that is open
         self._value: object = _UNSHOWN  # the string or number that is open
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, PartialJsonReader):
-            return NotImplemented
-        return (self.length, self.args) == (other.length, other.args)
-
-    __hash__ = None  # type: ignore[assignment]  # a reader changes as it reads
-
     def feed(self, fragment: str) -> JsonObject:
         """Take the next fragment, of any size, cut anywhere; return the arguments so far."""
         self.length += len(fragment)
@@ -204,6 +197,29 @@ class PartialJsonReader:
             number = _NUMBER.match(self._held)
             self._value = _scalar(number[0]) if number else _UNSHOWN
         return end
+
+
+class HandedOn:
+    """A reader that a chunk hands on to the first chunk that is merged from it.
+
+    Others, perhaps of another thread, read from the beginning. It is no part of what a chunk says:
+    all are equal.
+    """
+
+    def __init__(self, reader: PartialJsonReader) -> None:
+        self._left = [reader]
+
+    def take(self) -> PartialJsonReader:
+        """Return the reader, or a new one if it was taken."""
+        try:
+            return self._left.pop()  # one step, so that two threads never get the same
+        except IndexError:
+            return PartialJsonReader()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HandedOn)
+
+    __hash__ = None  # type: ignore[assignment]  # nothing keeps it by its value
 
 
 def _end(run: re.Pattern[str], text: str, at: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import operator
 import pickle
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
 from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
+from langchain_claude_cloud.response.tool_arguments import HandedOn, PartialJsonReader
 from langchain_claude_cloud.tool_calls import iter_tool_calls
 
 CUT = '{"path": "notes.md", "content": "half a fi'
@@ -185,6 +187,23 @@ def test_while_a_call_streams_it_shows_its_arguments_so_far() -> None:
     assert seen[-1] == "all of it"
     assert len(set(seen)) > 3
     assert all(later.startswith(earlier) for earlier, later in pairwise(seen))
+
+
+def test_chunks_that_are_merged_twice_show_the_same_arguments() -> None:
+    """A graph merges a model's chunks in its own thread, while the user merges them in another."""
+    parts = chunks([start(), *tool(0, WHOLE, size=1), *finish("tool_use")])
+    graph, user = (itertools.accumulate(parts, operator.add) for _ in range(2))
+    for one, other in zip(graph, user, strict=True):
+        assert one.tool_calls == other.tool_calls
+    assert one.tool_calls[0]["args"]["content"] == "all of it"
+
+
+def test_a_reader_goes_on_with_one_chunk_alone() -> None:
+    """Two threads that merge from the same chunk never feed the same reader."""
+    reader = PartialJsonReader()
+    handed = HandedOn(reader)
+    assert handed.take() is reader
+    assert handed.take() is not reader
 
 
 def test_a_call_is_valid_as_soon_as_its_block_ends() -> None:
