@@ -17,7 +17,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.fetch_policy import MediaBudget, without_query
 from langchain_claude_cloud.platform.shared_state import ExpiringTable
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_thread
-from langchain_claude_cloud.request.messages.media import inline_sources
+from langchain_claude_cloud.request.messages.fetched_media import inline_sources
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import fetch

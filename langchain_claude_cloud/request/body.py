@@ -18,7 +18,7 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.caching import add_caching
 from langchain_claude_cloud.request.guardrails import tag_guarded_texts
 from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, convert_messages
-from langchain_claude_cloud.request.messages.media import find_urls
+from langchain_claude_cloud.request.messages.fetched_media import find_urls
 from langchain_claude_cloud.request.messages.turns import COMPACTION, INVALID_JSON
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
 from langchain_claude_cloud.request.parameters import add_parameters

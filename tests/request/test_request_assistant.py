@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -332,20 +333,11 @@ def test_calls_of_other_models_keep_their_place() -> None:
     ]
 
 
-def test_server_results_find_their_type_by_their_call() -> None:
-    """A standard result whose extras were lost is told by the name of its call.
-
-    A call that was cut, or a piece of one, is none.
-    """
+def test_server_calls_that_were_cut_and_results_without_a_type_are_left_out() -> None:
+    """A piece of a call is none; a standard result says in its extras which block it was."""
     found = {"type": "server_tool_result", "tool_call_id": "s2", "status": "success", "output": []}
     content = [
         {"type": "server_tool_call", "id": "s1", "name": "code_interpreter", "args": {"code": "1"}},
-        {
-            "type": "server_tool_result",
-            "tool_call_id": "s1",
-            "status": "success",
-            "output": {"x": 1},
-        },
         {
             "type": "server_tool_call_chunk",
             "id": "s2",
@@ -354,17 +346,13 @@ def test_server_results_find_their_type_by_their_call() -> None:
         },
         {**found, "extras": {"block_type": "web_search_tool_result"}},
         found,
-        {"type": "server_tool_result", "tool_call_id": "unknown", "status": "success"},
         {"type": "server_tool_call_chunk", "id": "s3", "name": "web_search", "args": '{"que'},
         {"type": "server_tool_call_chunk", "index": 1},
     ]
-    result = {"type": "web_search_tool_result", "tool_use_id": "s2", "content": []}
     assert wire(content) == [
         {"type": "server_tool_use", "id": "s1", "name": "code_execution", "input": {"code": "1"}},
-        {"type": "code_execution_tool_result", "tool_use_id": "s1", "content": {"x": 1}},
         {"type": "server_tool_use", "id": "s2", "name": "web_search", "input": {"query": "q"}},
-        result,
-        result,
+        {"type": "web_search_tool_result", "tool_use_id": "s2", "content": []},
     ]
 
 
@@ -375,16 +363,25 @@ def test_an_invalid_call_with_an_object_stays_invalid() -> None:
     message.invalid_tool_calls.append(broken)
     turn = convert_assistant(message)
     assert turn.content[0]["input"] == {"INVALID_JSON": {"a": 1}}
-    assert turn.unanswered == {"t1": "too long"}
+    told = {"INVALID_JSON": {"a": 1}, "error": "too long"}
+    stand_in = turn.unanswered["t1"]
+    assert stand_in is not None
+    assert json.loads(stand_in["content"]) == told
 
 
-def test_wrapped_blocks_of_other_models_are_left_out() -> None:
-    """What LangChain has no form for is private; Claude's own goes back."""
-    content = ["a", {"type": "non_standard", "value": {"type": "text", "text": "b"}}]
-    assert wire(content, response_metadata={"model_provider": "openai"}) == [
-        {"type": "text", "text": "a"}
+def test_of_wrapped_blocks_of_other_models_what_was_said_stays() -> None:
+    """What LangChain has no form for is private, but a refusal; Claude's own goes back."""
+    held = [
+        {"type": "refusal", "refusal": "No."},
+        {"type": "web_search_call", "id": "w"},
+        {"type": "container_upload", "file_id": "f"},
     ]
-    assert len(wire(content)) == 2
+    content = ["a", *({"type": "non_standard", "value": value} for value in held)]
+    assert wire(content, response_metadata={"model_provider": "openai"}) == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "No."},
+    ]
+    assert wire(content)[1:] == held[2:]
 
 
 def test_an_output_text_of_nothing_is_left_out() -> None:

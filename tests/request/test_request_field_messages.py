@@ -16,7 +16,7 @@ from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.catalogue.resolution import resolve
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import RequestOptions, build_request
-from langchain_claude_cloud.request.messages.media import inline_sources
+from langchain_claude_cloud.request.messages.fetched_media import inline_sources
 from langchain_claude_cloud.request.tools import convert_tools
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 300).decode()

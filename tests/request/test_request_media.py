@@ -13,7 +13,7 @@ from test_request_blocks import PDF, PNG, b64
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import MessagesRequest, RequestOptions, build_request
-from langchain_claude_cloud.request.messages.media import find_urls, inline_sources
+from langchain_claude_cloud.request.messages.fetched_media import find_urls, inline_sources
 
 BASE = "https://example.org"
 

@@ -11,9 +11,9 @@ gives their order.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
@@ -36,32 +36,28 @@ from langchain_claude_cloud.request.tool_names import wire_id
 from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
 
 _BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
-_OTHER_TEXTS: Final = {"text": "text", "output_text": "text", "refusal": "refusal"}
-"""Blocks of another model's message that are what it said, and where."""
+_REDACTED: Final = ("data", "redacted_content", "redactedContent")
+_THINKING: Final = ("thinking", "reasoning", "text")
+_SAID: Final = ("text", "refusal", "transcript")
+"""Where blocks of any API have what the model thought, hidden or shown, and what it said."""
 
-_SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
-_RESULT_TYPES: Final = {
-    "code_interpreter": "code_execution_tool_result",
-    "remote_mcp": "mcp_tool_result",
-    "tool_search_tool_bm25": "tool_search_tool_result",
-    "tool_search_tool_regex": "tool_search_tool_result",
-}
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 """What LangChain has no field for."""
 
+_LOCATIONS: Final = {
+    "encrypted_index": "web_search_result_location",
+    "start_char_index": "char_location",
+    "start_page_number": "page_location",
+    "search_result_index": "search_result_location",
+    "start_block_index": "content_block_location",
+}
+"""The standard form of a citation loses its kind; the first of these fields that is there tells it.
+The title is nullable, but required in a request; most kinds call it ``document_title``."""
 
-# The standard form of a citation loses its kind; the first of these fields that is there tells it.
-# The title is nullable, but required in a request; each kind has its name for it.
-_LOCATIONS: Final = (
-    ("encrypted_index", "web_search_result_location", "title"),
-    ("start_char_index", "char_location", "document_title"),
-    ("start_page_number", "page_location", "document_title"),
-    ("search_result_index", "search_result_location", "title"),
-    ("start_block_index", "content_block_location", "document_title"),
-)
-_TITLES: Final = {kind: title for _, kind, title in _LOCATIONS}
-# Fields of an answer that a request refuses (file_id), or of streams (index).
-_ANSWER_ONLY: Final = frozenset({"file_id", "index"})
+_SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
+_TITLED: Final = ("web_search_result_location", "search_result_location")
+_ANSWER_ONLY: Final = frozenset({"extras", "file_id", "index"})
+"""Fields of an answer's citation that a request refuses, of streams or of LangChain's."""
 
 
 def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position: int = 0) -> Turn:
@@ -79,16 +75,20 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
     Raises:
         InvalidInputError: A call without an id, or a block that cannot be sent.
     """
-    metadata, convert = message.response_metadata, _claude_block
-    if not is_claude(metadata):
-        message, convert = _without_private(message), _foreign_block
-    content, calls = content_of(message), MessageCalls(message, names)
-    blocks = convert_blocks(content, partial(convert, calls=calls)) + calls.remaining()
+    metadata, calls = message.response_metadata, MessageCalls(message, names)
+    known, rest = (_OF_CLAUDE, _pass_on) if is_claude(metadata) else (_OF_OTHERS, None)
+
+    def convert(block: JsonObject) -> JsonObject | None:
+        kind = block.get("type")
+        converter = calls.convert if kind in _CALLS else known.get(kind, rest)
+        return converter(block) if converter else None
+
+    blocks = convert_blocks(content_of(message), convert)
     return Turn(
         "assistant",
         position,
-        blocks,
-        plain=isinstance(content, str),
+        blocks + calls.remaining(),
+        plain=isinstance(message.content, str),
         unanswered=calls.unanswered,
         paused=metadata.get("stop_reason") in PAUSES,
     )
@@ -110,53 +110,9 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
     return provider is None or provider in _BEDROCK_PROVIDERS
 
 
-def _without_private(message: AIMessage) -> AIMessage:
-    """Return another model's message without what LangChain has no form for."""
-    content = message.content
-    if isinstance(content, str):
-        return message
-    kept = [
-        block
-        for block in content
-        if isinstance(block, str)
-        or block.get("type") != "non_standard"
-        or "call_id" in (block.get("value") or ())
-    ]
-    return message.model_copy(update={"content": kept})
-
-
-def _claude_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
-    kind = str(block.get("type") or "")
-    if kind in _CALLS:
-        return calls.convert(block)
-    if kind in _SERVER_TOOLS:
-        return _SERVER_TOOLS[kind](block, calls.server_names)
-    if kind in _CONVERTERS:
-        return _CONVERTERS[kind](block)
-    if kind.endswith("_tool_result"):
-        return _without_nulls(block)
-    return convert_block(block)
-
-
-def _foreign_block(block: JsonObject, calls: MessageCalls) -> JsonObject | None:
-    kind = block.get("type")
-    if kind in _CALLS:
-        return calls.convert(block)
-    if kind in _OTHER_TEXTS:
-        return convert_text({"type": "text", "text": block.get(_OTHER_TEXTS[kind]) or ""})
-    return _described(block) if kind in MEDIA else None
-
-
-def _described(block: JsonObject) -> JsonObject | None:
-    """Say what a model answered, which the API takes from users only.
-
-    "`image` blocks can only be in `user` messages" (400).
-    """
-    text = block.get("text", block.get("transcript"))
-    if not isinstance(text, str):
-        text = f"[{describe(block)} is not shown here]"
-    marker = block.get("cache_control")
-    return convert_text({"type": "text", "text": text, "cache_control": marker})
+def _pass_on(block: JsonObject) -> JsonObject | None:
+    is_result = str(block.get("type")).endswith("_tool_result")
+    return _without_nulls(block) if is_result else convert_block(block)
 
 
 def _without_nulls(block: JsonObject) -> JsonObject:
@@ -167,39 +123,42 @@ def _without_nulls(block: JsonObject) -> JsonObject:
     return {key: value for key, value in without_leftovers(block).items() if value is not None}
 
 
-def _text(block: JsonObject) -> JsonObject | None:
-    wire = convert_text(block)
-    citations = _citations(block.get("annotations")) or _citations(block.get("citations"))
-    return {**wire, "citations": citations} if wire is not None and citations else wire
+def _as_text(block: JsonObject) -> JsonObject | None:
+    """Return as text what a model said or showed: the API takes media from users only.
 
-
-def _citations(given: object) -> list[JsonObject]:
-    """Return Claude's own citations, or LangChain's standard annotations, in their request form.
-
-    Those of other APIs are left out.
+    "`image` blocks can only be in `user` messages" (400).
     """
-    items = given if isinstance(given, list) else []
-    found = (_citation(item) for item in items if isinstance(item, dict))
-    return [citation for citation in found if citation is not None]
+    said = (block[key] for key in _SAID if isinstance(block.get(key), str))
+    text = next(said, "")
+    if not text and block["type"] in MEDIA:
+        text = f"[{describe(block)} is not shown here]"
+    return convert_text({"type": "text", "text": text, "cache_control": block.get("cache_control")})
+
+
+def _text(block: JsonObject) -> JsonObject | None:
+    """Convert text with Claude's own citations, or LangChain's standard form of them."""
+    wire, given = convert_text(block), block.get("citations") or block.get("annotations")
+    if not wire or not given:
+        return wire
+    citations = [found for each in given if isinstance(each, dict) and (found := _citation(each))]
+    return {**wire, "citations": citations} if citations else wire
 
 
 def _citation(given: JsonObject) -> JsonObject | None:
-    kind, extras = given.get("type"), given.get("extras") or {}
-    if kind == "non_standard_annotation":
-        value = given.get("value")
-        return _citation(value) if isinstance(value, dict) else None
+    """Return a citation in the form of requests; None for one of another API."""
+    if given.get("type") == "non_standard_annotation":
+        given = given.get("value") or {}
+    held = {**(given.get("extras") or {}), **given}
+    kind = str(held.get("type"))
     if kind == "citation":
-        kind = next((kind for field, kind, _ in _LOCATIONS if field in extras), None)
-        if kind is None:
-            return None
-        title = {_TITLES[kind]: given.get("title")}
-        url = {"url": given.get("url")} if kind == "web_search_result_location" else {}
-        given = {"cited_text": given.get("cited_text", ""), **title, **url, **extras}
-    if not str(kind).endswith("_location"):  # as Claude's are called, and no one else's
+        kind = next((_LOCATIONS[field] for field in _LOCATIONS if field in held), kind)
+    if not kind.endswith("_location"):  # as Claude's are called, and no one else's
         return None
-    wire = {key: value for key, value in given.items() if key not in _ANSWER_ONLY}
-    if kind in _TITLES:
-        wire.setdefault(_TITLES[kind], None)
+    wire = {key: value for key, value in held.items() if key not in _ANSWER_ONLY}
+    if kind in _LOCATIONS.values() and kind not in _TITLED:
+        wire.setdefault("document_title", wire.pop("title", None))
+    elif kind in _TITLED:
+        wire.setdefault("title", None)
     return wire | {"type": kind}
 
 
@@ -209,14 +168,15 @@ def _thinking(block: JsonObject) -> JsonObject | None:
     Redacted thinking comes as bytes from boto3. Recorded ones are the text of the Messages API's
     ``data`` already. Bytes that are no such text are encoded.
     """
-    held = {**(block.get("extras") or {}), **block}
-    data, signature = held.get("redacted_content") or held.get("data"), held.get("signature")
+    held = {**(block.get("extras") or {}), **block, **(block.get("reasoningText") or {})}
+    data = next((held[key] for key in _REDACTED if held.get(key)), None)
     if isinstance(data, bytes):
         is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
         data = data.decode("ascii") if is_text else base64.b64encode(data).decode("ascii")
     if data:
         return {"type": "redacted_thinking", "data": data}
-    thinking = held.get("thinking") or held.get("reasoning") or ""
+    signature = held.get("signature")
+    thinking = next((held[key] for key in _THINKING if held.get(key)), "")
     return {"type": "thinking", "thinking": thinking, "signature": signature} if signature else None
 
 
@@ -227,30 +187,25 @@ def _server_use(block: JsonObject) -> JsonObject:
     return wire
 
 
-def _server_call(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
+def _server_call(block: JsonObject) -> JsonObject | None:
     """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
     name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
     if isinstance(arguments, str):
         arguments = parse_object(arguments or "{}")
     if not name or not call_id or arguments is None:
         return None
-    server_names[call_id] = name
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
-    name = extras.pop("tool_name", name) if name == "remote_mcp" else _SERVER_NAMES.get(name, name)
+    name = extras.pop("tool_name", _SERVER_NAMES.get(name, name))
     wire = {"type": kind, "id": call_id, "name": name, "input": arguments}
     return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
-def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObject | None:
-    """Translate a standard server tool result back into the block that it was.
-
-    Its extras name the type; without them, the name of its call tells it.
-    """
+def _server_result(block: JsonObject) -> JsonObject | None:
+    """Translate a standard server tool result back into the block that its extras name."""
     call_id, extras = block.get("tool_call_id"), dict(block.get("extras") or {})
-    name = server_names.get(call_id or "", "")
-    kind = extras.pop("block_type", None) or _RESULT_TYPES.get(name, name and f"{name}_tool_result")
-    if not call_id or not str(kind).endswith("_tool_result"):
+    kind = str(extras.pop("block_type", ""))
+    if not call_id or not kind.endswith("_tool_result"):
         return None
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
     if kind == "mcp_tool_result":
@@ -259,21 +214,19 @@ def _server_result(block: JsonObject, server_names: dict[str, str]) -> JsonObjec
 
 
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
-_SERVER_TOOLS: Final = {
-    "server_tool_call": _server_call,
-    "server_tool_call_chunk": _server_call,
-    "server_tool_result": _server_result,
-}
-_CONVERTERS: Final[Mapping[str, Converter]] = {
+_OF_CLAUDE: Final[Mapping[object, Converter]] = {
     "text": _text,
-    "thinking": _thinking,
-    "redacted_thinking": _thinking,
-    "reasoning": _thinking,
-    "server_tool_use": _server_use,
-    "mcp_tool_use": _server_use,
-    "reasoning_content": _thinking,
-    **dict.fromkeys(MEDIA, _described),
+    **dict.fromkeys(("thinking", "redacted_thinking", "reasoning"), _thinking),
+    **dict.fromkeys(("server_tool_use", "mcp_tool_use"), _server_use),
+    **dict.fromkeys(("server_tool_call", "server_tool_call_chunk"), _server_call),
+    "server_tool_result": _server_result,
+    **dict.fromkeys(MEDIA, _as_text),
 }
+_OF_OTHERS: Final[Mapping[object, Converter]] = {
+    **dict.fromkeys(("text", "output_text", "refusal", *MEDIA), _as_text),
+    "citations_content": convert_block,
+}
+"""What is sent of another model's answer beside its calls; the rest is left out."""
 
 
 class MessageCalls:
@@ -288,12 +241,10 @@ class MessageCalls:
 
     Attributes:
         unanswered: See `Turn.unanswered`.
-        server_names: What tools of the API's own are called, by the ids of their calls.
     """
 
     def __init__(self, message: AIMessage, names: ToolNames) -> None:
-        self.unanswered: dict[str, str | None] = {}
-        self.server_names: dict[str, str] = {}
+        self.unanswered: dict[str, JsonObject | None] = {}
         self._names = names
         # LangChain's calls, valid and invalid, by id. One that has its block is None.
         self._waiting: dict[str, ToolCall | InvalidToolCall | None] = {}
@@ -342,9 +293,14 @@ class MessageCalls:
         self._waiting[call_id] = None
         name, arguments = str(call.get("name") or ""), call.get("args")
         if not isinstance(arguments, dict) or call.get("type") == "invalid_tool_call":
-            error = call.get("error") or "The arguments are not valid JSON."
-            self.unanswered[wire_id(call_id)] = str(error)
             arguments = {INVALID_JSON: arguments or ""}
+            told = {**arguments, "error": call.get("error") or "The arguments are not valid JSON."}
+            self.unanswered[wire_id(call_id)] = {
+                "type": "tool_result",
+                "tool_use_id": wire_id(call_id),
+                "is_error": True,
+                "content": json.dumps(told, ensure_ascii=False, default=str),
+            }
         wire = {
             "type": "tool_use",
             "id": wire_id(call_id),
@@ -358,7 +314,7 @@ class MessageCalls:
 
 def _arguments(block: JsonObject) -> JsonObject | str:
     """Return the arguments of a call that only content knows; text if they are invalid."""
-    given = block.get("input", block.get("args")) or block.get("partial_json") or {}
+    given = block.get("input") or block.get("args") or block.get("partial_json") or {}
     if block.get("type") == "invalid_tool_call":
         return "" if isinstance(given, dict) else str(given)
     if isinstance(given, dict):

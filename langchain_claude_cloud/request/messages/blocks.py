@@ -7,6 +7,7 @@ dicts; the values nested in them are the caller's and must not be changed.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -38,19 +39,21 @@ _NOT_OF_TEXTS: Final = frozenset(
 
 _DETAILS: Final = {
     "image": ("cache_control", "transformations"),
-    "document": ("cache_control", "citations", "context", "filename", "title"),
+    "document": ("cache_control", "citations", "context", "name", "filename", "title"),
 }
 _IMAGE_URLS: Final = ("image_url", "input_image")
 _DOCUMENTS: Final = ("document", "file", "input_file", "media", "text-plain")
-_CHECKED_SOURCES: Final = ("base64", "file", "url")
-_DATA_KEYS: Final = ("base64", "data", "file_data")
-_URL_KEYS: Final = ("url", "file_url", "file_uri", "image_url")
-_MEDIA_TYPE_KEYS: Final = ("mime_type", "media_type", "mimeType")
-"""The last is that of LangChain for JavaScript, and of MCP."""
+_KNOWN_SOURCES: Final = ("base64", "content", "file", "text", "url")
+_DATA_KEYS: Final = ("base64", "data", "file_data", "bytes")
+_URL_KEYS: Final = ("url", "file_url", "file_uri", "image_url", "uri")
+_MEDIA_TYPE_KEYS: Final = ("mime_type", "media_type", "mimeType", "format")
+"""The last but one is that of LangChain for JavaScript, and of MCP; the last that of Converse."""
 
-_HOLDERS: Final = ("file", "image_url")
-_TYPES_BY_KEY: Final = ("image_url", "file", "input_audio", "video_url")
-"""Keys that tell the type of a block of OpenAI's which does not say it."""
+_HOLDERS: Final = ("file", "image_url", "source", "s3Location")
+"""Where OpenAI's and Converse's blocks of media have their keys."""
+
+_TYPES_BY_KEY: Final = ("text", "image_url", "file", "input_audio", "video_url")
+"""Keys that tell the type of a block which does not say it."""
 
 THINKING: Final = ("thinking", "redacted_thinking")
 """The types of blocks that hold what the model thought."""
@@ -59,7 +62,7 @@ TEXTS: Final = ("text", "input_text", "output_text")
 """The types of blocks that hold text, of Anthropic's and of OpenAI's."""
 
 _OF_ANSWERS: Final = frozenset(
-    {*THINKING, "reasoning", "refusal", "server_tool_use", "mcp_tool_use"}
+    {*THINKING, "reasoning", "reasoning_content", "refusal", "server_tool_use", "mcp_tool_use"}
     | {"code_execution_result", "executable_code", "reference", "tool_result"}
     | {"mcp_approval_request", "mcp_list_tools"}
 )
@@ -69,7 +72,7 @@ answer often becomes a HumanMessage for another, or the result of a tool. Those 
 Gemini, Mistral, Nova and OpenAI mean nothing to Claude in its own turns either, which do not
 always name their model, nor do parts of a stream."""
 
-DATA_KEYS: Final = (*_DATA_KEYS, *_URL_KEYS, *_TYPES_BY_KEY, "file_id", "text")
+DATA_KEYS: Final = (*_DATA_KEYS, *_URL_KEYS[:-1], *_TYPES_BY_KEY, "file_id")
 """Where blocks of media have their data, beside Anthropic's own ``source``."""
 
 _UNSUPPORTED: Final = ("audio", "input_audio", "video", "video_url")
@@ -83,8 +86,8 @@ class GuardedText(str):
     __slots__ = ()
 
 
-def content_of(message: BaseMessage) -> str | list[JsonObject]:
-    """Return a message's content: text, or blocks with the cache markers that they have.
+def content_of(message: BaseMessage) -> list[JsonObject]:
+    """Return a message's content as blocks with the cache markers that they have.
 
     ChatAnthropicVertex takes a marker for the last block from ``additional_kwargs``.
 
@@ -94,12 +97,9 @@ def content_of(message: BaseMessage) -> str | list[JsonObject]:
     Raises:
         InvalidInputError: An item is neither text nor a block.
     """
-    marker = message.additional_kwargs.get("cache_control")
-    if not isinstance(marker, dict):
-        return message.content if isinstance(message.content, str) else blocks_of(message.content)
     blocks = blocks_of(message.content)
-    if blocks:
-        blocks[-1] = {**blocks[-1], "cache_control": blocks[-1].get("cache_control") or marker}
+    if blocks and (marker := message.additional_kwargs.get("cache_control")):
+        blocks[-1] = {"cache_control": marker, **blocks[-1]}
     return blocks
 
 
@@ -113,8 +113,10 @@ def blocks_of(content: str | Iterable[object]) -> list[JsonObject]:
     Raises:
         InvalidInputError: An item is neither text nor a block.
     """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
     blocks: list[JsonObject] = []
-    for item in [content] if isinstance(content, str) else content:
+    for item in content:
         marker = cache_marker(item)
         if marker is None:
             blocks.append(native_block(item))
@@ -131,16 +133,23 @@ def convert_block(block: JsonObject) -> JsonObject | None:
     """
     kind = block.get("type")
     if not isinstance(kind, str):
-        return _untyped(block)
+        kind = next((key for key in _TYPES_BY_KEY if key in block), None)
+        if kind is None:
+            raise InvalidInputError(
+                f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. "
+                "Cache points are written as 'cache_control' on a block."
+            )
+        block = {**block, "type": kind}
+    if convert := _CONVERTERS.get(kind):
+        return convert(block)
     if kind in _REFUSED:
         raise InvalidInputError(_REFUSED[kind].format(kind))
-    if kind in _OF_ANSWERS or kind.endswith(_ENDS_OF_ANSWERS):
-        return None
-    return _CONVERTERS.get(kind, without_leftovers)(block)
+    is_of_answer = kind in _OF_ANSWERS or kind.endswith(_ENDS_OF_ANSWERS)
+    return None if is_of_answer else without_leftovers(block)
 
 
 def convert_blocks(
-    content: str | list[JsonObject],
+    content: Iterable[JsonObject],
     convert: Converter = convert_block,
     before: list[JsonObject] | None = None,
 ) -> list[JsonObject]:
@@ -159,17 +168,12 @@ def convert_blocks(
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     wire = [] if before is None else before
-    if isinstance(content, str):
-        wire += [{"type": "text", "text": content}] if content.strip() else []
-        return wire
     for block in content:
         converted = convert(block)
         if converted is not None:
             wire.append(converted)
-            continue
-        marker = _found(block, ("cache_control",))
-        last = next((each for each in reversed(wire) if each["type"] not in THINKING), None)
-        if marker and last is not None:
+        elif marker := _found(block, ("cache_control",)):
+            last = next((each for each in reversed(wire) if each["type"] not in THINKING), {})
             last.setdefault("cache_control", marker["cache_control"])
     return wire
 
@@ -199,53 +203,38 @@ def convert_text(block: JsonObject) -> JsonObject | None:
     return wire | {"type": "text", **_found(block, ("cache_control",))}
 
 
-def _untyped(block: JsonObject) -> JsonObject | None:
-    if isinstance(block.get("text"), str):
-        return convert_text(block)
-    kind = next((key for key in _TYPES_BY_KEY if key in block), None)
-    if kind is not None:
-        return convert_block({**block, "type": kind})
-    raise InvalidInputError(
-        f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. Cache "
-        "points are written as 'cache_control' on a block."
-    )
-
-
 def _media(block: JsonObject, *, image: bool) -> JsonObject:
-    """Convert an image or a document of Anthropic's form, of LangChain's or of OpenAI's."""
+    """Convert an image or a document of Anthropic's form, of LangChain's or of another API's."""
     source = block.get("source")
-    if isinstance(source, dict) and block["type"] in _DETAILS:
-        return {**without_leftovers(block), "source": _native_source(source, image=image)}
+    if isinstance(source, dict) and "type" in source and block["type"] in _DETAILS:
+        is_known = source["type"] in _KNOWN_SOURCES and not isinstance(source.get("content"), str)
+        source = _source(source, image=image) if is_known else source
+        return {**without_leftovers(block), "source": source}
     for key in _HOLDERS:
         held = block.get(key)
         block = {**block, **held} if isinstance(held, dict) else block
     source = _source(block, image=image)
     kind = "image" if image or source.get("media_type") in IMAGE_TYPES else "document"
     details = _found(block, _DETAILS[kind])
-    filename = details.pop("filename", None)
-    if filename:
-        details.setdefault("title", filename)
-    return {"type": kind, "source": source, **details}
-
-
-def _native_source(source: JsonObject, *, image: bool) -> JsonObject:
-    if source.get("type") == "content" and isinstance(source.get("content"), list):
-        return {**source, "content": convert_blocks(blocks_of(source["content"]))}
-    if source.get("type") == "text" and isinstance(source.get("data"), str):
-        return text_source(source["data"])
-    return _source(source, image=image) if source.get("type") in _CHECKED_SOURCES else source
+    names = [details.pop(key, None) for key in ("title", "filename", "name")]
+    title = next(filter(None, names), None)
+    return {"type": kind, "source": source, **details, **({"title": title} if title else {})}
 
 
 def _source(held: JsonObject, *, image: bool) -> JsonObject:
     """Return the source for what a block holds, or Anthropic's own source, of any form."""
     media_type = next((held[key] for key in _MEDIA_TYPE_KEYS if held.get(key)), None)
-    data = next((held[key] for key in _DATA_KEYS if held.get(key) is not None), None)
+    data = next((held[key] for key in _DATA_KEYS if held.get(key) not in (None, b"")), None)
     url = next((held[key] for key in _URL_KEYS if held.get(key)), None)
     text = held.get("text")
-    if text is None and held.get("source_type") == "text":
-        text = url  # version 0 keeps the text of a file under either key
+    if text is None and "text" in (held.get("type"), held.get("source_type")):
+        text = data or url  # version 0 keeps the text of a file under either key
+    if isinstance(held.get("content"), list):
+        return {"type": "content", "content": convert_blocks(blocks_of(held["content"]))}
     if isinstance(text, str) and not image:
         return text_source(text)
+    if isinstance(data, bytes) and (data is held.get("bytes") or held["type"] == "media"):
+        data = base64.b64encode(data).decode()  # of Converse's, and of Gemini's
     if data is not None:
         return data_source(data, media_type, image=image)
     if isinstance(url, str):
@@ -279,18 +268,23 @@ def _search_result(block: JsonObject) -> JsonObject:
     return wire
 
 
+def _cited(block: JsonObject) -> JsonObject | None:
+    """Convert a cited text of Converse's, without the citations: the places mean nothing here."""
+    parts = (part.get("text") for part in block["content"] if isinstance(part, dict))
+    text = "".join(map(str, filter(None, parts)))
+    return convert_text({"type": "text", "text": text, **_found(block, ("cache_control",))})
+
+
 def _guarded(block: JsonObject) -> JsonObject | None:
     """Convert a block that marks its content for a guardrail, of Converse's forms."""
-    held = block.get("guard_content", block)
-    while isinstance(held, dict) and "text" in held:
-        held = held["text"]
-    if isinstance(held, str):
+    text = block.get("text")
+    text = text.get("text") if isinstance(text, dict) else text
+    if isinstance(text, str):
         marker = _found(block, ("cache_control",))
-        return {"type": "text", "text": GuardedText(held), **marker} if held.strip() else None
-    image = held.get("image") if isinstance(held, dict) else None
-    if isinstance(image, dict):
+        return {"type": "text", "text": GuardedText(text), **marker} if text.strip() else None
+    if isinstance(block.get("image"), dict):
         # Guardrails look at images without a mark.
-        return convert_block(native_block({"image": image}))
+        return convert_block(native_block({"image": block["image"]}))
     raise InvalidInputError("a guard_content block must hold a text or an image.")
 
 
@@ -299,6 +293,7 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     **dict.fromkeys(("image", *_IMAGE_URLS), partial(_media, image=True)),
     **dict.fromkeys(_DOCUMENTS, partial(_media, image=False)),
     "search_result": _search_result,
+    "citations_content": _cited,
     "guard_content": _guarded,
 }
 _REFUSED: Final = {

@@ -7,7 +7,7 @@ some models also take them behind a user's turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,7 +32,6 @@ from langchain_claude_cloud.request.messages.tool_results import (
 )
 from langchain_claude_cloud.request.messages.turns import (
     COMPACTION,
-    Role,
     Turn,
     finish_turns,
     is_server_block,
@@ -147,16 +146,21 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It cannot be sent.
         """
-        kind = message.type.removesuffix("MessageChunk").lower()
-        if isinstance(message, ChatMessage):
-            kind = message.role.lower()
-        if kind not in _ADDERS or (kind == "tool" and isinstance(message, ChatMessage)):
-            raise InvalidInputError(
-                f"messages of type or role {kind!r} cannot be sent to Claude. Use HumanMessage, "
-                "AIMessage, SystemMessage, or ToolMessage with a tool_call_id; the roles of a "
-                "ChatMessage are 'user', 'assistant' and 'system'."
-            )
-        _ADDERS[kind](self, message, position)
+        kind = message.role if isinstance(message, ChatMessage) else message.type
+        match kind.removesuffix("MessageChunk").lower():
+            case "human" | "user":
+                self._add_user(content_of(message), message, position)
+            case "tool" if isinstance(message, ToolMessage):
+                self._add_user(result_blocks(message), message, position)
+            case "ai" | "assistant" | "model":
+                self._add_assistant(message, position)
+            case "system" | "developer":
+                self._add_system(message, position)
+            case _:
+                raise InvalidInputError(
+                    f"messages of type or role {kind!r} cannot be sent to Claude. Use "
+                    "HumanMessage, AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
+                )
 
     def finish(self) -> Conversation:
         """Return the conversation.
@@ -164,8 +168,7 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It is not one that the API takes.
         """
-        if self.waiting is not None:
-            self._place_waiting()
+        self._place_waiting()
         turns = finish_turns(self.turns, self.notices)
         if not all(turn.content for turn in turns if turn.role == "assistant"):
             self.turns = []
@@ -174,15 +177,10 @@ class _ConversationBuilder:
             self._place_waiting()
             turns = self.turns
         if not turns:
-            raise InvalidInputError(
-                "there is no message to answer: add a HumanMessage (system messages alone are "
-                "not a conversation, and empty AIMessages are left out)."
-            )
+            raise InvalidInputError("there is no message to answer: add a HumanMessage.")
         if turns[0].role != "user" and turns[0].content[0]["type"] != COMPACTION:
-            self.notices.append(
-                "the conversation starts with an AIMessage; a user turn with the text "
-                f"{_OPENING!r} is added before it, since the API requires one"
-            )
+            told = "the conversation starts with an AIMessage; a user turn with the text"
+            self.notices.append(f"{told} {_OPENING!r} is added, since the API requires one")
             turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
         if turns[-1].role == "assistant":
             self._check_prefill(turns[-1])
@@ -192,34 +190,29 @@ class _ConversationBuilder:
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
 
-    def add_user(self, message: BaseMessage, position: int) -> None:
-        """Add a user's message, or the result of a tool."""
-        content = (
-            result_blocks(message) if isinstance(message, ToolMessage) else content_of(message)
-        )
-        turn = self._open("user", position)
-        turn.plain = isinstance(content, str) and not turn.content
+    def _add_user(self, content: list[JsonObject], message: BaseMessage, position: int) -> None:
+        if not self.turns or self.turns[-1].role != "user":
+            self.turns.append(Turn("user", position))
+        turn = self.turns[-1]
+        turn.plain = isinstance(message.content, str) and not turn.content
         convert_blocks(content, self._user_block, turn.content)
 
-    def add_assistant(self, message: BaseMessage, position: int) -> None:
+    def _add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         turn = convert_assistant(message, self.names, position)
-        taken = (self._taken(block, position) for block in turn.content)
-        turn.content = [block for block in taken if block is not None]
+        blocks = turn.content
+        turn.content = [taken for block in blocks if (taken := self._taken(block, position))]
         self._add(turn)
 
-    def add_system(self, message: BaseMessage, position: int) -> None:
+    def _add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
-        content = content_of(message)
-        blocks = convert_blocks(content, _system_block)
-        turn = Turn("system", position, blocks, plain=isinstance(content, str))
-        if not blocks:
-            return
+        blocks = convert_blocks(content_of(message), _system_block)
+        turn = Turn("system", position, blocks, plain=isinstance(message.content, str))
         if self.turns and self.model.capabilities.mid_conversation_system:
             self._add(turn)
-        else:
+        elif blocks:
             self._add_to_prompt(turn)
 
     def _taken(self, block: JsonObject, position: int) -> JsonObject | None:
@@ -246,20 +239,16 @@ class _ConversationBuilder:
 
     def _add(self, turn: Turn) -> None:
         """Add a turn where the API takes it; an assistant's without content is skipped."""
-        if turn.role == "system":
+        if turn.role == "system" and turn.content:
             self.waiting = self.waiting or Turn("system", turn.position)
             self.waiting.content += turn.content
-        elif turn.role == "user":
-            self._open("user", turn.position).extend(turn)
-        elif turn.content:
-            self._place_waiting()
-            self._open("assistant", turn.position).extend(turn)
-
-    def _open(self, role: Role, position: int) -> Turn:
-        """Return the turn that is open, or a new one of that role."""
-        if not self.turns or self.turns[-1].role != role:
-            self.turns.append(Turn(role, position))
-        return self.turns[-1]
+        elif turn.content or turn.role == "user":
+            if turn.role == "assistant":
+                self._place_waiting()
+            if self.turns and self.turns[-1].role == turn.role:
+                self.turns[-1].extend(turn)
+            else:
+                self.turns.append(turn)
 
     def _user_block(self, block: JsonObject) -> JsonObject | None:
         if block.get("type") == "tool_result":
@@ -287,12 +276,6 @@ class _ConversationBuilder:
                 f"messages[{turn.position}] goes into the system prompt: this model takes no "
                 "system message inside the conversation, or it had no user turn to follow"
             )
-        for block in turn.content:
-            if block["type"] in TOOL_CHANGES:
-                raise InvalidInputError(
-                    f"a {block['type']} block is allowed only in a system message after a user "
-                    "turn, on a model that takes system messages there."
-                )
         self.prompt.extend(turn)
 
     def _check_prefill(self, last: Turn) -> None:
@@ -318,15 +301,6 @@ def _system_block(block: JsonObject) -> JsonObject | None:
         return without_leftovers(block)
     if kind not in TEXTS:
         raise InvalidInputError(
-            f"a system message holds text only, not {kind or 'such'} blocks. Put those into a "
-            "HumanMessage."
+            f"a system message holds text only, not {kind or 'such'} blocks. Use a HumanMessage."
         )
     return convert_text(block)
-
-
-_ADDERS: Final[Mapping[str, Callable[[_ConversationBuilder, BaseMessage, int], None]]] = {
-    **dict.fromkeys(("human", "user", "tool"), _ConversationBuilder.add_user),
-    **dict.fromkeys(("ai", "assistant", "model"), _ConversationBuilder.add_assistant),
-    **dict.fromkeys(("system", "developer"), _ConversationBuilder.add_system),
-}
-"""By the type of a message, or the role that a `ChatMessage` has."""

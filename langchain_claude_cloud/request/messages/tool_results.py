@@ -17,7 +17,6 @@ from langchain_claude_cloud.request.messages.blocks import (
     MEDIA,
     TEXTS,
     blocks_of,
-    content_of,
     convert_block,
     convert_blocks,
     without_leftovers,
@@ -38,13 +37,17 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
         message: Its content is text, a list of blocks, or a list of native ``tool_result``
             blocks, which stand for themselves.
     """
-    call_id, is_error = message.tool_call_id, message.status == "error"
-    head = {"type": "tool_result", "tool_use_id": call_id, "is_error": is_error}
-    content = content_of(message)
-    if isinstance(content, str) or {block.get("type") for block in content} != {"tool_result"}:
-        content = [{"content": content}]
+    call_id, content = message.tool_call_id, message.content
+    head = {
+        "type": "tool_result",
+        "is_error": message.status == "error",
+        "cache_control": message.additional_kwargs.get("cache_control"),
+    }
+    blocks = [] if isinstance(content, str) else blocks_of(content)
+    if not blocks or any(block.get("type") != "tool_result" for block in blocks):
+        blocks = [{"content": blocks or content}]
     return [
-        {**head, **block, "tool_use_id": block.get("tool_use_id") or call_id} for block in content
+        {**head, **block, "tool_use_id": block.get("tool_use_id") or call_id} for block in blocks
     ]
 
 
@@ -60,7 +63,8 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
         InvalidInputError: It does not say which call it answers.
     """
     result = without_leftovers(block)
-    content, is_error = result.pop("content", None) or "", result.pop("is_error", False)
+    content, status = result.pop("content", None) or "", result.pop("status", None)
+    is_error = result.pop("is_error", False) or status == "error"  # Converse has a status
     call_id = result.get("tool_use_id")
     if not call_id or not isinstance(call_id, str):
         raise InvalidInputError(

@@ -7,9 +7,8 @@ of the call.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Final, Literal, TypeAlias
 
 from langchain_claude_cloud.errors import InvalidInputError
@@ -42,9 +41,8 @@ class Turn:
         position: The index of the first message in it.
         content: The blocks.
         plain: Whether it is one message that was given as a string.
-        unanswered: Of an assistant's turn: what becomes of a call without a result, by its id.
-            A text is why its arguments are invalid, and goes into a result. None: the call is
-            left out. One that is not in here must have a result.
+        unanswered: Of an assistant's turn, by the ids of calls that need no result of the user's:
+            the result that stands in for it, or None, and then the call is left out.
         paused: Of an assistant's turn: whether the API paused it, and continues it when it is
             sent back.
     """
@@ -53,7 +51,7 @@ class Turn:
     position: int
     content: list[JsonObject] = field(default_factory=list)
     plain: bool = False
-    unanswered: dict[str, str | None] = field(default_factory=dict)
+    unanswered: dict[str, JsonObject | None] = field(default_factory=dict)
     paused: bool = False
 
     def extend(self, turn: Turn) -> None:
@@ -82,8 +80,9 @@ class Turn:
                 f"messages[{self.position}] is empty, and so is the whole {self.role} turn: Claude "
                 "does not accept an empty message. Give it text, or leave it out."
             )
-        is_text = self.plain and len(self.content) == 1 and self.content[0]["type"] == "text"
-        return {"role": self.role, "content": self.content[0]["text"] if is_text else self.content}
+        first, is_alone = self.content[0], len(self.content) == 1
+        is_text = self.plain and is_alone and first.keys() == {"type", "text"}
+        return {"role": self.role, "content": first["text"] if is_text else self.content}
 
 
 def is_server_block(kind: str) -> bool:
@@ -106,17 +105,13 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
     Raises:
         InvalidInputError: A call without a result, or a result without a call.
     """
-    paired: list[Turn] = []
     used: set[str] = set()
-    for turn in turns:
-        if turn.role == "user":
-            _pair_results(paired[-1] if paired else None, turn, used, notices)
-        paired.append(turn)
-    if paired and paired[-1].role == "assistant":
-        results = Turn("user", paired[-1].position)
-        _pair_results(paired[-1], results, used, notices)
-        paired += [results] if results.content else []
     called: set[str] = set()
+    results = Turn("user", turns[-1].position if turns else 0)
+    for calling, turn in pairwise([Turn("assistant", 0), *turns, results]):
+        if turn.role == "user":
+            _pair_results(calling, turn, used, notices)
+    paired = [*turns, results] if results.content else turns
     for turn, following in zip_longest(paired, paired[1:]):
         if turn.role == "assistant":
             _match_server_blocks(turn, following, called)
@@ -143,28 +138,22 @@ def _match_server_blocks(turn: Turn, following: Turn | None, called: set[str]) -
     client tools that the server's code calls are answered in between. A call without its result
     was cut off, unless such answers follow, or nothing.
     """
-    answered: set[str] = set()
     kept: list[JsonObject] = []
     for block in turn.content:
         kind = block["type"]
         if kind in _SERVER_CALLS:
-            called.add(str(block.get("id")))
-        elif is_server_block(kind):
-            call_id = str(block.get("tool_use_id"))
-            if call_id not in called:
-                continue
-            answered.add(call_id)
+            called.add(block["id"])
+        elif is_server_block(kind) and block.get("tool_use_id") not in called:
+            continue
         kept.append(block)
-    if (
-        following is not None
-        and following.role == "user"
-        and not any(block["type"] == "tool_result" for block in following.content)
-    ):
-        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or str(b.get("id")) in answered]
+    said = following.content if following and following.role == "user" else None
+    if said is not None and not any(block["type"] == "tool_result" for block in said):
+        answered = {block.get("tool_use_id") for block in kept}
+        kept = [b for b in kept if b["type"] not in _SERVER_CALLS or b["id"] in answered]
     turn.content = kept
 
 
-def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: list[str]) -> None:
+def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str]) -> None:
     """Match the results of a user's turn with the calls of the turn before it; put them first.
 
     Histories get a second result when LangChain patches them: "each tool_use must have a
@@ -179,12 +168,12 @@ def _pair_results(calling: Turn | None, turn: Turn, used: set[str], notices: lis
             call_id = block["tool_use_id"]
             notices.append(f"tool call {call_id!r} has two results; the first one is sent")
     given = list(results.values())
-    missing = _answer_calls(calling, results, used) if calling is not None else []
+    missing = _answer_calls(calling, results, used)
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
-            "AIMessage with that tool call. Results belong right behind the message that made "
-            "the calls; when shortening a history, keep or drop both."
+            "AIMessage with that tool call. Results belong right behind their calls; when "
+            "shortening a history, keep or drop both."
         )
     turn.content = missing + given + others
 
@@ -201,14 +190,15 @@ def _answer_calls(
     seen: set[str] = set()
     for block in calling.content:
         if block["type"] == "tool_use":
-            if block["id"] in seen:
+            call_id = block["id"]
+            if call_id in seen:
                 continue
-            seen.add(block["id"])
-            result = results.pop(block["id"], None)
-            if result is None and calling.unanswered.get(block["id"], "") is None:
-                continue
+            seen.add(call_id)
+            result = results.pop(call_id, None)
             if result is None:
-                result = _failure(block, calling)
+                result = _stand_in(block, calling)
+                if result is None:
+                    continue
                 missing.append(result)
             _link(block, result, used)
         kept.append(block)
@@ -216,27 +206,19 @@ def _answer_calls(
     return missing
 
 
-def _failure(call: JsonObject, calling: Turn) -> JsonObject:
-    """Return the result of a call whose arguments never were valid.
+def _stand_in(call: JsonObject, calling: Turn) -> JsonObject | None:
+    """Return what stands in for the result of a call; None if the call is left out.
 
     Raises:
-        InvalidInputError: The call was valid: somebody forgot to answer it.
+        InvalidInputError: Somebody forgot to answer it.
     """
-    call_id = call["id"]
-    error = calling.unanswered.get(call_id)
-    if error is None:
+    if call["id"] not in calling.unanswered:
         raise InvalidInputError(
-            f"messages[{calling.position}]: tool call {call_id!r} ({call['name']}) has no result. "
-            f"Add a ToolMessage(tool_call_id={call_id!r}) right behind the AIMessage, or take the "
-            "call out of its tool_calls."
+            f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']}) has no "
+            "result. Add a ToolMessage with that tool_call_id right behind the AIMessage, or take "
+            "the call out of its tool_calls."
         )
-    told = {INVALID_JSON: call["input"].get(INVALID_JSON, ""), "error": error}
-    return {
-        "type": "tool_result",
-        "tool_use_id": call_id,
-        "is_error": True,
-        "content": json.dumps(told, ensure_ascii=False),
-    }
+    return calling.unanswered[call["id"]]
 
 
 def _link(call: JsonObject, result: JsonObject, used: set[str]) -> None:
