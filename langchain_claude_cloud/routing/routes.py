@@ -101,9 +101,6 @@ class Route:
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
     default_headers: Headers = field(default_factory=dict, repr=False)
-    _resolved: dict[tuple[str | None, str | None], ResolvedModel] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     @cached_property
     def platform(self) -> Platform:
@@ -165,12 +162,6 @@ class Route:
             ConfigurationError: The model id is no good here, or something lies outside the
                 residency.
         """
-        key = (region, target.base_id if target else None)
-        if key not in self._resolved:
-            self._resolved[key] = self._resolve(*key)
-        return self._resolved[key]
-
-    def _resolve(self, region: str | None, base_id: str | None) -> ResolvedModel:
         config = self.config
         if isinstance(config, Vertex):
             resolved = resolve(self.model, "vertex")
@@ -182,7 +173,7 @@ class Route:
                 region=region,
                 inference_profile=self._profile_for(config, region),
                 base_model=config.base_model,
-                base_id=base_id,
+                base_id=target.base_id if target else None,
             )
             model_id = bedrock_apis()[config.api].name_of(resolved.model_id)
             resolved = replace(resolved, api=config.api, model_id=model_id)
@@ -216,11 +207,9 @@ class Route:
                 f"what {self.model} stands for could not be found out. Allow the identity "
                 f"{self.lookup.permission}, or give the model by an id that names it"
             )
-        places: dict[str, str | None] = {}
         for region in sorted(target.regions):
             what = f"{self.model} may be served in {region or 'any region of the world'}, which"
-            places[what] = _geography("bedrock", region)
-        self._refuse_outside(places)
+            self._refuse_outside(what, _geography("bedrock", region))
 
     def global_routing(self, region: str | None) -> str | None:
         """Return a notice for a region whose requests may be served elsewhere; None if not so."""
@@ -249,19 +238,19 @@ class Route:
 
     def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
         config, model = self.config, self.model
-        places = {f"the region {region}": _geography(config.cloud, region)}
+        self._refuse_outside(f"the region {region}", _geography(config.cloud, region))
         if resolved.inference_profile is not None:
-            places["the inference profile"] = resolved.inference_profile
+            self._refuse_outside("the inference profile", resolved.inference_profile)
         if isinstance(config, Bedrock) and bedrock_apis()[config.api].may_answer_anywhere:
-            places[f"api={config.api!r}, which may answer anywhere,"] = None
-        if isinstance(config, Vertex) and config.count_tokens_region:
-            places["count_tokens_region"] = _geography("vertex", config.count_tokens_region)
+            self._refuse_outside(f"api={config.api!r}, which may answer anywhere,", None)
+        if isinstance(config, Vertex) and (counting := config.count_tokens_region):
+            self._refuse_outside("count_tokens_region", _geography("vertex", counting))
         self.check_address(config.effective_base_url() or "")
         if model.startswith("arn:"):
-            places["the ARN's region"] = _geography("bedrock", region_of(model))
+            self._refuse_outside("the ARN's region", _geography("bedrock", region_of(model)))
             if not tells_where_it_leads(model):
-                places[f"{model}, which does not say where its requests go,"] = None
-        self._refuse_outside(places)
+                what = f"{model}, which does not say where its requests go,"
+                self._refuse_outside(what, None)
 
     def check_address(self, url: str) -> None:
         """Refuse an address that names another geography; a configuration file may have it.
@@ -272,16 +261,15 @@ class Route:
         cloud = self.config.cloud
         if self.residency is not None and (named := region_in_address(cloud, url)):
             what = f"the address in {named} (base_url, or the environment's or AWS profile's)"
-            self._refuse_outside({what: _geography(cloud, named)})
+            self._refuse_outside(what, _geography(cloud, named))
 
-    def _refuse_outside(self, places: Mapping[str, str | None]) -> None:
-        """Refuse the first of some places whose geography is not in the demanded residency."""
-        for what, geography in places.items():
-            if not lies_within(geography, self.residency or ""):
-                raise self._outside(
-                    f"{what} is outside ({geography or 'elsewhere'}). Choose a region, "
-                    "multi-region, inference profile, api or model id that stays inside"
-                )
+    def _refuse_outside(self, what: str, geography: str | None) -> None:
+        """Refuse something whose geography is not in the demanded residency."""
+        if not lies_within(geography, self.residency or ""):
+            raise self._outside(
+                f"{what} is outside ({geography or 'elsewhere'}). Choose a region, multi-region, "
+                "inference profile, api or model id that stays inside"
+            )
 
     def _outside(self, what: str) -> ConfigurationError:
         text = f"residency={self.residency!r} is set, but {what}, or leave out residency."
