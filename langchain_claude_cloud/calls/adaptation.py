@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Final
@@ -276,82 +276,54 @@ class Adaptation:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Something that the package adds, and how a cloud says that it does not take it.
-
-    Attributes:
-        feature: What it is called in the memory and in the log.
-        words: The start of what the cloud says, in lower case.
-        is_own: Whether the package added it.
-    """
-
-    feature: str
-    words: re.Pattern[str]
-    is_own: Callable[[Adaptation], bool]
-
-
-def _field(path: str, key: str) -> re.Pattern[str]:
+def _field(path: str, key: str) -> str:
     """Return how the API, and Bedrock's own validation, refuse a field."""
-    return re.compile(
+    return (
         rf"(?:{path}): {_NOT_SUPPORTED}"
         rf"|malformed input request: #[^:]*: extraneous key \[(?:{key})\] is not permitted"
     )
 
 
-RULES: Final = (
-    Rule(
-        "eager_input_streaming",
-        _field(r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"),
-        lambda call: bool(
-            call.sent.tools
-            and call.sent.fine_grained_tool_streaming
-            and call.model.capabilities.fine_grained_tools != "none"
-        ),
+_WORDS: Final = {
+    "eager_input_streaming": _field(
+        r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"
     ),
-    Rule(
-        "output_config.format",
-        re.compile(
-            _field(
-                r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
-            ).pattern
-            + r"|malformed input request: #/output_config: extraneous key \[format\]"
-            r"|structured outputs? (?:is|are) not (?:yet )?supported"
-            r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs"
-        ),
-        lambda call: call.sent.output_format is not None,
+    "output_config.format": _field(
+        r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
+    )
+    + r"|malformed input request: #/output_config: extraneous key \[format\]"
+    r"|structured outputs? (?:is|are) not (?:yet )?supported"
+    r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs",
+    "tool_choice": r"tool_choice\b[^\n]*\bnot supported",
+    "automatic_caching": rf"cache_control\W+{_NOT_SUPPORTED}"
+    r"|malformed input request: #: extraneous key \[cache_control\]",
+    "disable_parallel_tool_use": _field(
+        r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"
     ),
-    Rule(
-        "tool_choice",
-        re.compile(r"tool_choice\b[^\n]*\bnot supported"),
-        lambda call: call.asked.tool_choice is None and call.sent.tool_choice is not None,
-    ),
-    Rule(
-        "automatic_caching",
-        re.compile(
-            rf"cache_control\W+{_NOT_SUPPORTED}"
-            r"|malformed input request: #: extraneous key \[cache_control\]"
-        ),
-        lambda call: bool(call.sent.cache_control) and call.model.capabilities.automatic_caching,
-    ),
-    Rule(
-        "disable_parallel_tool_use",
-        _field(r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"),
-        lambda call: call.is_structured and call.sent.parallel_tool_calls is False,
-    ),
-    Rule(
-        "block_binding",
-        _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
-        lambda call: call.sent.bound_thinking == "drop_block",
-    ),
-)
-"""What the package adds by itself, but for betas and limits. The words are matched at the start
-of what the cloud says: a message that only quotes them concerns something else."""
+    "block_binding": _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
+}
+"""What the package adds by itself, but for betas and limits, and how a cloud refuses it: the start
+of what it says, in lower case. A message that only quotes the words concerns something else."""
+
+
+def _own_features(call: Adaptation) -> set[str]:
+    """Return what of `_WORDS` the package had added by itself."""
+    asked, sent, takes = call.asked, call.sent, call.model.capabilities
+    is_eager = sent.fine_grained_tool_streaming and takes.fine_grained_tools != "none"
+    added = {
+        "eager_input_streaming": sent.tools and is_eager,
+        "output_config.format": sent.output_format is not None,
+        "tool_choice": asked.tool_choice is None and sent.tool_choice is not None,
+        "automatic_caching": sent.cache_control and takes.automatic_caching,
+        "disable_parallel_tool_use": call.is_structured and sent.parallel_tool_calls is False,
+        "block_binding": sent.bound_thinking == "drop_block",
+    }
+    return {feature for feature, is_added in added.items() if is_added}
 
 
 def _unsupported(text: str, call: Adaptation) -> set[str]:
     """Return what the package had added by itself, and a refusal says is not supported."""
-    found = {rule.feature for rule in RULES if rule.words.match(text) and rule.is_own(call)}
+    found = {feature for feature in _own_features(call) if re.match(_WORDS[feature], text)}
     return found | _betas(text, call)
 
 

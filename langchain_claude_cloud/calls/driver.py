@@ -12,7 +12,7 @@ import copy
 import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from langchain_core.messages import AIMessage
 
@@ -170,8 +170,7 @@ class CallDriver(Generic[T]):
         else:
             self._take((yield Send(route.platform, outgoing, self._model_id, self._limits)))
         attempts.succeeded()
-        if self._window is not None:
-            self._correct(self._window)
+        self._release(is_answered=True)
         paused = self.answer.go_on()
         if paused is not None:
             self._continue(paused)
@@ -208,16 +207,15 @@ class CallDriver(Generic[T]):
     def _settle(self) -> RequestOptions:
         """Return the options as the current route takes them. It must have been prepared."""
         route = self._attempts.route
-        resolved = self._resolved = route.resolve_in(
-            route.platform.region, MEMORY.arns.get(route.place)
-        )
+        target = MEMORY.arns.get(route.place)
+        resolved = self._resolved = route.resolve_in(route.platform.region, target)
         self._model_id = resolved.base_id if self._is_count else resolved.model_id
         options = self._adaptation.settle(route.place, resolved)
         config = route.config
         if isinstance(config, Bedrock) and config.guardrail is not None:
-            options = replace(
-                options, guard="last_turn" if config.guard_last_turn_only else "marked"
-            )
+            guard: Literal["last_turn", "marked"]
+            guard = "last_turn" if config.guard_last_turn_only else "marked"
+            return replace(options, guard=guard)
         return options
 
     def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps[None]:
@@ -250,17 +248,18 @@ class CallDriver(Generic[T]):
         """Return how many tokens of a quota the answer has taken so far."""
         return quota_tokens(self.answer.usage, self._resolved.capabilities.output_quota_weight)
 
-    def _correct(self, window: MinuteWindow) -> None:
-        """Count what the request used in place of what was reserved for it."""
-        if self._call.limit.tokens is not None:
-            window.correct(self._reservation, max(0.0, self._spent() - self._spent_before))
+    def _release(self, *, is_answered: bool = False) -> None:
+        """Leave the queues that the request may wait in.
 
-    def _release(self) -> None:
-        """Leave the queues that the request may wait in, and the minute if it was not sent."""
+        Of the minute's tokens an answered request keeps what it used, one that was not sent none.
+        """
         if self._pacing is not None:
             self._pacing.release(self._ticket)
         if self._window is not None:
             self._window.release(self._reservation, is_sent=self._ticket.sent_at > 0)
+            if is_answered and self._call.limit.tokens is not None:
+                used = self._spent() - self._spent_before
+                self._window.correct(self._reservation, max(0.0, used))
 
     def offline_source(self, headers: Mapping[str, str]) -> tuple[ResponseSource, ToolNames]:
         """Say where an answer comes from that was not asked for from here, and its tools' names."""
@@ -319,9 +318,7 @@ class CallDriver(Generic[T]):
         """
         attempts = self._attempts
         self._complete(error)
-        self._release()
-        if self._window is not None and error.status_code is not None:
-            self._correct(self._window)
+        self._release(is_answered=error.status_code is not None)
         if self._pacing and isinstance(error, RateLimitError) and error.is_retryable:
             self._pacing.throttled(self._ticket, error.retry_after)
         attempts.count += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -122,16 +123,14 @@ def list_models(
     """
     cloud = route.config.cloud
     limits = Timeouts.for_cloud(cloud, timeout)
-    if limits.total is not None:
-        ends = MEMORY.clock() + limits.total
-        limits = limits.within(lambda: ends - MEMORY.clock())
+    ends = MEMORY.clock() + (limits.total or math.inf)
     return ask(
         route,
         ask_for_models,
         subject=SUBJECT,
         permissions=PERMISSIONS[cloud],
         max_retries=max_retries,
-        timeouts=limits,
+        timeouts=limits.within(lambda: ends - MEMORY.clock()),
     )
 
 
@@ -166,11 +165,6 @@ def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
             max_retries=0,
             timeouts=_LOOKUP_TIMEOUTS,
         )
-        if target is UNKNOWN:
-            MEMORY.say_once(
-                f"{route.model} does not stand for a known Claude model. Give "
-                "Bedrock(base_model=...) if it is one."
-            )
     except ClaudeCloudError as error:
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:
             seconds = _AGAIN_SECONDS

@@ -52,22 +52,16 @@ _REQUEST_FIELDS: Final = tuple(
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""
 
-_KINDS: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
-    "model": (str, "the name of a model"),
-    "max_tokens": (int, "a number of tokens"),
-    "temperature": ((int, float), "a number"),
-    "top_p": ((int, float), "a number"),
-    "top_k": (int, "a whole number"),
-    "fine_grained_tool_streaming": (bool, "True or False"),
-    "context_1m": (bool, "True or False"),
-    "parallel_tool_calls": (bool, "True or False"),
-    "strict": (bool, "True or False"),
-    "context_management": (dict, "the API's dict"),
-    "user_id": (str, "a text"),
-    "model_kwargs": (Mapping, "a mapping of fields of the body"),
-    "default_headers": (Mapping, "a mapping of names to values"),
-    "cache_control": (dict, "a marker such as {'type': 'ephemeral'}"),
-}
+_KINDS: Final[Sequence[tuple[tuple[type, ...], str, Sequence[str]]]] = (
+    ((str,), "a text", ("model", "user_id")),
+    ((int,), "a number of tokens", ("max_tokens",)),
+    ((int,), "a whole number", ("top_k",)),
+    ((int, float), "a number", ("temperature", "top_p")),
+    ((bool,), "True or False", ("fine_grained_tool_streaming", "context_1m", "strict")),
+    ((bool,), "True or False", ("parallel_tool_calls",)),
+    ((dict,), "the API's dict", ("context_management", "cache_control")),
+    ((Mapping,), "a mapping", ("model_kwargs", "default_headers")),
+)
 """What is read before a request is built; the other arguments are checked there."""
 
 CALL_NAMES: Final = frozenset(
@@ -192,14 +186,15 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
 
 def _check_kinds(asked: JsonObject) -> None:
     """Refuse arguments of another kind. Headers stay unsaid: they may be secrets."""
-    for name, (kind, words) in _KINDS.items():
-        value = asked.get(name)
-        # True is an int, and no number.
-        is_wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
-        if is_wrong and (value is not None or name == "model"):
-            is_plain = kind in (int, (int, float), bool)
-            shown = repr(value)[:80] if is_plain else f"a {type(value).__name__}"
-            raise InvalidInputError(f"{name} is {words}, not {shown}.")
+    for kinds, words, names in _KINDS:
+        for name in names:
+            value = asked.get(name)
+            # True is an int, and no number.
+            is_right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+            if not is_right and (value is not None or name == "model"):
+                is_plain = {*kinds} <= {int, float, bool}
+                shown = repr(value)[:80] if is_plain else f"a {type(value).__name__}"
+                raise InvalidInputError(f"{name} is {words}, not {shown}.")
 
 
 def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -44,17 +45,16 @@ _SEARCH_A_SECOND: Final = 1.0
 _AFTER_SEARCH: Final = 0.75
 _FORGOTTEN_AFTER: Final = 60.0
 _MEASURED_SECONDS: Final = 1.0
-_SLOTS: Final = 10
-"""Into how many parts a second is divided."""
-
 # Waiters look again at least so often: the rate may have changed.
 _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
 _SMALLEST_BURST: Final = 2.0
 # A second more than a minute: the endpoint counts from when a request reaches it.
-_MINUTE_IN_SLOTS: Final = 61 * _SLOTS
-_RECENT_SLOTS: Final = 5 * _SLOTS
+_REMEMBERED: Final = 61.0
+_TENTHS: Final = 50
+"""In how many tenths of a second the fastest one is looked for."""
+
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_OWN_PAUSE: Final = 16.0
 _MOST_REFUSED: Final = 0.5
@@ -109,8 +109,7 @@ class Pacing:
         sent_at: When a request was sent last.
         sent: Requests that were sent since.
         refused: How many of them were throttled.
-        taken: How many requests of each tenth of the last minute were not throttled.
-        in_minute: How many these are in all.
+        taken: When those requests of the last minute were sent that were not throttled.
         most: So many of a small quota are taken in a minute, as far as is known: more are tried
             one by one.
         is_crowd: Whether several calls share the quota: a lone one waits for its own backoff.
@@ -135,8 +134,7 @@ class Pacing:
     sent_at: float = 0.0
     sent: int = 0
     refused: int = 0
-    taken: dict[int, int] = field(default_factory=dict)
-    in_minute: int = 0
+    taken: list[float] = field(default_factory=list)
     most: float = math.inf
     is_crowd: bool = False
     refused_since: float = math.inf
@@ -171,9 +169,7 @@ class Pacing:
             if self.credit < 1.0 or not has_turn or seconds > 0:
                 return self._queue(ticket, seconds)
             self.credit -= 1.0
-            slot = int(now * _SLOTS)
-            self.taken[slot] = self.taken.get(slot, 0) + 1
-            self.in_minute += 1
+            self.taken.append(now)
             self.sent += 1
             self.sent_at = ticket.sent_at = now
         self.release(ticket)
@@ -192,12 +188,9 @@ class Pacing:
         with self._lock:
             now = self.clock()
             self._credit(now)
-            slot = int(ticket.sent_at * _SLOTS)
-            if slot in self.taken:
-                self.in_minute -= 1
-                self.taken[slot] -= 1
-                if not self.taken[slot]:
-                    del self.taken[slot]
+            place = bisect_left(self.taken, ticket.sent_at)
+            if self.taken[place : place + 1] == [ticket.sent_at]:
+                del self.taken[place]
             self.throttled_at = now
             self._last_taken(now)  # it ends the time when nothing was taken
             self.refused_since = min(self.refused_since, now)
@@ -239,9 +232,9 @@ class Pacing:
         is_taken = self._last_taken(now) >= self.epoch
         until_answered = self.sent_at + self._answered_after - now
         waiting = self.issued - self.served
-        if self.in_minute > _FEW or (self.in_minute and waiting > 1 and until_answered <= 0):
+        if len(self.taken) > _FEW or (len(self.taken) and waiting > 1 and until_answered <= 0):
             self.is_crowd = True
-        if self.in_minute > self.most * _MANY_TIMES:
+        if len(self.taken) > self.most * _MANY_TIMES:
             self.most = math.inf
         seconds = _CALM_FOR_RETRIES[min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)] - calm
         is_last = ticket.is_last and self.is_crowd
@@ -249,9 +242,9 @@ class Pacing:
             seconds = max(seconds, self.drought - calm)
         if is_last and self.most < math.inf:
             between = self.sent_at + _MINUTE / self.most - now
-            is_full = self.in_minute >= self.most * _FOR_LAST
+            is_full = len(self.taken) >= self.most * _FOR_LAST
             return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
-        if self.in_minute >= self.most:
+        if len(self.taken) >= self.most:
             return max(seconds, until_answered)
         needs_room = is_last and seconds <= 0 and calm < _CALM_FOR_ALL
         return self._make_room(ticket, now) if needs_room else seconds
@@ -269,9 +262,7 @@ class Pacing:
 
     def _credit(self, now: float) -> None:
         """Add what the time that went by is worth, to the credit and to the rate."""
-        oldest = int(now * _SLOTS) - _MINUTE_IN_SLOTS
-        while self.taken and (slot := next(iter(self.taken))) <= oldest:
-            self.in_minute -= self.taken.pop(slot)
+        del self.taken[: bisect_left(self.taken, now - _REMEMBERED)]
         calm = now - max(self.throttled_at, self.epoch)
         is_idle = calm > _FORGOTTEN_AFTER and self.issued == self.served
         if is_idle:
@@ -302,9 +293,9 @@ class Pacing:
         """Set the first rate: what was taken in the best of the last seconds."""
         # A burst has used up what there was for this second. One call that is sent again by
         # itself does not wait for more than its own backoff.
-        is_burst = self.in_minute > _FEW
+        is_burst = len(self.taken) > _FEW
         self.rate, first = self._first_rate()
-        left = first / _SLOTS + _MEASURED_SECONDS - now
+        left = first + _MEASURED_SECONDS - now
         self.is_first = self.is_searching = True
         self._limit(_SMALL_AT_FIRST)
         self._begin_epoch(now, max(pause, left if is_burst else 0.0))
@@ -330,7 +321,7 @@ class Pacing:
         self._begin_epoch(now, pause)
 
     def _limit(self, small: int) -> None:
-        most = max(1, self.in_minute)
+        most = max(1, len(self.taken))
         if most <= small:
             self.most = min(most, self.most)
 
@@ -350,25 +341,22 @@ class Pacing:
 
         It is taken if it was not refused in the time that a refusal takes.
         """
-        known = int((now - self._answered_after) * _SLOTS)
-        taken = next((slot / _SLOTS for slot in reversed(self.taken) if slot < known), -math.inf)
+        known = bisect_left(self.taken, now - self._answered_after)
+        taken = self.taken[known - 1] if known else -math.inf
         if taken > self.refused_since:
             self.drought, self.refused_since = taken - self.refused_since, math.inf
         return taken
 
-    def _first_rate(self) -> tuple[float, int]:
-        """Return the rate of the best of the last seconds, and in which slot it began.
+    def _first_rate(self) -> tuple[float, float]:
+        """Return the rate of the fastest of the last seconds, and when it began.
 
         A process that sends thousands at once hears of the first refusal after the last was sent,
         seconds later: the refusals say which of these seconds they are of.
         """
-        newest = max(self.taken, default=0)
-        most, first = max(
-            (
-                (sum(self.taken.get(slot + later, 0) for later in range(_SLOTS)), slot)
-                for slot in self.taken
-                if slot > newest - _RECENT_SLOTS
-            ),
-            default=(0, 0),
-        )
-        return max(_FEWEST_AT_FIRST, DECREASE * most), first
+        newest = self.taken[-1] if self.taken else -math.inf
+
+        def taken_in(first: float) -> int:
+            return bisect_left(self.taken, first + 1.0) - bisect_left(self.taken, first)
+
+        first = max((newest - tenth / 10 for tenth in range(_TENTHS)), key=taken_in)
+        return max(_FEWEST_AT_FIRST, DECREASE * taken_in(first)), first

@@ -321,27 +321,15 @@ def _most_telling(failures: Sequence[tuple[Route, ClaudeCloudError]]) -> ClaudeC
 def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
     (failed, error), route = attempts.failures[-1], attempts.route
-    level = logging.INFO
-    what, following = "failed with", "the request is sent again"
+    known = {"HTTP": error.status_code, "request id": error.request_id}
+    told = "".join(f", {name} {value}" for name, value in known.items() if value)
+    what = f"{failed.config.cloud} in {failed.known_region}: {type(error).__name__}{told}"
+    level, following = logging.INFO, "the request is sent again"
     if failed is not route:
         level = logging.WARNING
         following = f"the call moves to {route.config.cloud} in {route.known_region}"
-        if isinstance(error, InvalidRequestError | ConfigurationError):
-            what = "cannot take the request:"
-    known = {"HTTP": error.status_code, "request id": error.request_id}
-    told = ", ".join(f"{name} {value}" for name, value in known.items() if value)
-    logger.log(
-        level,
-        "%s in %s %s %s%s; %s in %.2f s (attempt %d).",
-        failed.config.cloud,
-        failed.known_region,
-        what,
-        type(error).__name__,
-        f" ({told})" if told else "",
-        following,
-        seconds,
-        attempts.count + 1,
-    )
+    count = attempts.count + 1
+    logger.log(level, "%s; %s in %.2f s (attempt %d).", what, following, seconds, count)
 
 
 def _with_earlier(

@@ -20,7 +20,7 @@ from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests
-from langchain_claude_cloud.errors import PermissionDeniedError
+from langchain_claude_cloud.errors import NotFoundError, PermissionDeniedError
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.routing.routes import Route
@@ -250,9 +250,15 @@ def ask_for_target(route: Route, lookup: Lookup) -> Questions[ArnTarget]:
     Args:
         route: The platform must have been prepared.
         lookup: How the control plane is asked about it.
+
+    Raises:
+        NotFoundError: It stands for none of Claude's models.
     """
     answer = yield requests.resource(requests.bedrock_address(route), lookup.path, route.model)
-    return read_target(answer)
+    target = read_target(answer)
+    if target is UNKNOWN:
+        raise NotFoundError("it does not stand for a known Claude model", status_code=404)
+    return target
 
 
 def read_target(answer: JsonObject) -> ArnTarget:
