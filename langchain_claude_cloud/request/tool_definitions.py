@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
+from contextlib import suppress
 from dataclasses import is_dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import TypeAdapter
@@ -32,7 +31,6 @@ _EXTRAS: Final = (
 _SCHEMAS: Final = ("input_schema", "inputSchema", "parameters")
 _HOLDERS: Final = ("toolSpec", "function")
 _SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
-_ABOUT: Final = ("title", "description")
 _OWN_TYPES: Final = ("custom", "function", "object")
 _UNDESCRIBABLE: Final = (
     AttributeError,
@@ -60,68 +58,59 @@ def define_tool(tool: object) -> JsonObject:
     Raises:
         InvalidInputError: It is no tool, or has no name.
     """
+    definition = _from_dict(tool if isinstance(tool, dict) else _as_dict(tool))
+    name = definition.get("name")
+    if "input_schema" in definition and not (name and isinstance(name, str)):
+        raise _no_tool(tool, "its name must be a text")
+    return definition
+
+
+def _as_dict(tool: object) -> JsonObject:
+    """Return a tool that is no dict as one."""
+    if isinstance(getattr(tool, "inputSchema", None), dict):
+        keys = ("name", "title", "description", "inputSchema")
+        return {key: getattr(tool, key, None) for key in keys}
     # Only an instance of BaseTool has extras; importing the class would cost 6 ms at start.
-    extras = {} if isinstance(tool, dict | type) else (getattr(tool, "extras", None) or {})
+    own = None if isinstance(tool, type) else tool
+    extras: JsonObject = getattr(own, "extras", None) or {}
     native = extras.get("provider_tool_definition")
     if isinstance(native, dict):
         return native
-    if not isinstance(tool, dict | type) and isinstance(getattr(tool, "inputSchema", None), dict):
-        tool = {
-            key: getattr(tool, key, None) for key in ("name", "title", "description", "inputSchema")
-        }
-    definition = _from_dict(tool) if isinstance(tool, dict) else _from_python(tool)
-    definition |= {key: extras[key] for key in _EXTRAS if key in extras}
-    name = definition.get("name")
-    if "input_schema" in definition and not (name and isinstance(name, str)):
-        raise _no_tool(
-            tool, "its name must be a text" if "name" in definition else "it has no name"
-        )
-    return definition
+    schema = schema_of(tool)
+    name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
+    told = {
+        "title": name or getattr(tool, "__name__", None),
+        "description": getattr(own, "description", None) or schema.get("description"),
+    }
+    return {**extras, "function": {**schema, **told}}
 
 
 def _from_dict(tool: JsonObject) -> JsonObject:
     """Define a tool that is a dict of any form; one of Anthropic's own is copied."""
-    beside = {key: tool[key] for key in _EXTRAS if key in tool}
     spec = next((tool[key] for key in _HOLDERS if isinstance(tool.get(key), dict)), tool)
-    key = next((key for key in _SCHEMAS if key in spec), None)
-    if key == "input_schema":
-        return {**beside, **spec, key: _unwrapped(spec[key])}
-    kind = tool.get("type")
-    if spec is tool and key != "inputSchema" and isinstance(kind, str) and kind not in _OWN_TYPES:
+    key = next((key for key in _SCHEMAS if key in spec), "")
+    kind = tool.get("type") if spec is tool else None
+    if isinstance(kind, str) and kind not in _OWN_TYPES and key in ("", "parameters"):
         return dict(tool)
+    extras = {
+        name: held[name] for held in (spec, tool) for name in _EXTRAS if held.get(name) is not None
+    }
+    if key == "input_schema":
+        return {**extras, **spec, key: _unwrapped(spec[key])}
     described = spec.get("description") or (key == "inputSchema" and spec.get("title"))
-    if key is None and "name" not in spec and "title" in spec:
-        rest = {key: spec[key] for key in spec if key not in _ABOUT}
-        definition: JsonObject = {"name": spec["title"], "input_schema": rest}
-    else:
-        named = {"name": spec["name"]} if "name" in spec else {}
-        definition = {**named, "input_schema": _unwrapped(spec.get(key or ""))}
-    definition |= {key: spec[key] for key in _EXTRAS if spec.get(key) is not None} | beside
-    return definition | ({"description": described} if described else {})
+    definition = {"name": spec.get("name"), **({"description": described} if described else {})}
+    if not key and "name" not in spec and "title" in spec:  # a JSON schema
+        rest = {name: spec[name] for name in spec if name not in ("title", "description")}
+        return {**definition, "name": spec["title"], "input_schema": rest, **extras}
+    return {**definition, "input_schema": _unwrapped(spec.get(key)), **extras}
 
 
 def _unwrapped(schema: object) -> object:
     """Return what Converse's ``json``, or another client's ``jsonSchema``, holds."""
-    while isinstance(schema, dict) and len(schema) == 1:
-        (key,) = schema
-        if key not in _SCHEMA_WRAPPERS or not isinstance(schema[key], dict | str):
-            break
-        schema = schema[key]
-    read = load_json(schema) if isinstance(schema, str) else None
-    return read if isinstance(read, dict) else schema
-
-
-def _from_python(tool: object) -> JsonObject:
-    """Define a tool that is a class, a function or a `BaseTool`."""
-    schema = schema_of(tool)
-    own = None if isinstance(tool, type) else tool
-    name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
-    described = getattr(own, "description", None) or schema.get("description")
-    return {
-        "name": name or getattr(tool, "__name__", None),
-        **({"description": described} if described else {}),
-        "input_schema": {key: schema[key] for key in schema if key not in _ABOUT},
-    }
+    for key in _SCHEMA_WRAPPERS:
+        if isinstance(schema, dict) and schema.keys() == {key}:
+            schema = schema[key]
+    return (load_json(schema) or schema) if isinstance(schema, str) else schema
 
 
 def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
@@ -129,42 +118,29 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
 
     Args:
         given: What to describe.
-        any_type: Whether it may be a union, ``list[int]`` and what else pydantic can describe;
-            else of those only a `TypedDict` with `NotRequired` or that holds itself.
+        any_type: Whether it may be a union, ``list[int]`` and what else pydantic can describe.
 
     Raises:
         InvalidInputError: It cannot be described.
     """
     try:
-        return _schema_of_model(given) or _schema_by_core(given)
+        return _schema_of(given, any_type=any_type)
     except _UNDESCRIBABLE as error:
-        if not any_type and not is_typeddict(given):
-            raise _no_tool(given, f"it has no JSON schema ({_first_line(error)})") from error
-    try:
-        if given is not None:
-            adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
-            return adapter.json_schema()
-        problem = "it is None"
-    except _UNDESCRIBABLE as error:
-        problem = _first_line(error)
-    raise InvalidInputError(
-        f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
-        "type or a dict that is a JSON schema."
-    )
+        problem = str(error).partition("\n")[0].rstrip(".")
+        if not any_type:
+            raise _no_tool(given, f"it has no JSON schema ({problem})") from error
+        raise InvalidInputError(
+            f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
+            "type or a dict that is a JSON schema."
+        ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")
-
-
-def _schema_of_model(given: object) -> JsonObject | None:
-    """Return the schema that a class, a function or a tool has of its own.
+def _schema_of(given: object, *, any_type: bool) -> JsonObject:
+    """Return the schema that a class, a function or a tool has of its own, or by langchain-core.
 
     langchain-core puts definitions in the place of the references to them, and what refers to
     itself becomes empty there.
     """
-    if isinstance(given, type) and (is_dataclass(given) or issubclass(given, Enum)):
-        return TypeAdapter(given).json_schema()
     if inspect.isfunction(given):
         # Importing it would cost 6 ms at start.
         from langchain_core.tools.base import create_schema_from_function  # noqa: PLC0415
@@ -177,19 +153,25 @@ def _schema_of_model(given: object) -> JsonObject | None:
             error_on_invalid_docstring=False,
             include_injected=False,
         )
-    elif not isinstance(given, type):
-        has_schema = getattr(given, "args_schema", None)
-        given = cast("BaseTool", given).tool_call_schema if has_schema else None
+    elif not isinstance(given, type) and getattr(given, "args_schema", None):
+        given = cast("BaseTool", given).tool_call_schema
+    if isinstance(given, dict):
+        return given
     for method in ("model_json_schema", "schema"):  # of pydantic's two versions
         if isinstance(given, type) and hasattr(given, method):
-            given = getattr(given, method)()
-    return given if isinstance(given, dict) else None
+            return cast("JsonObject", getattr(given, method)())
+    if not isinstance(given, type) and get_origin(given) is None:
+        return _schema_by_core(given)
+    if is_typeddict(given):  # of which langchain-core knows neither `NotRequired` nor recursion
+        with suppress(*_UNDESCRIBABLE):
+            return _schema_by_core(given)
+    elif not any_type and not is_dataclass(given):
+        raise TypeError("it is a type of values")
+    adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
+    return adapter.json_schema()
 
 
 def _schema_by_core(given: object) -> JsonObject:
-    if isinstance(given, type) and given.__module__.partition(".")[0] in sys.stdlib_module_names:
-        # langchain-core would describe what its constructor takes: of `float`, an object.
-        raise TypeError("it is a type of values")
     function = convert_to_openai_function(cast("type", given))
     described = {"title": function["name"], "description": function.get("description")}
     return {**described, **function.get("parameters", {})}

@@ -227,7 +227,7 @@ def unknown_type(place: "Place") -> str:  # type: ignore[name-defined]  # noqa: 
         (3, "is not a tool"),
         ({**ANTHROPIC, "name": 3}, "its name must be a text"),
         ({**ANTHROPIC, "name": ""}, "its name must be a text"),
-        ({"input_schema": SCHEMA}, "it has no name"),
+        ({"input_schema": SCHEMA}, "its name must be a text"),
     ],
 )
 def test_what_is_no_tool_is_refused(given: Any, says: str) -> None:
