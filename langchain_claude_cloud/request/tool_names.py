@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -24,7 +24,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-_KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _UNFIT: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
 _LONGEST: Final = 64
 _HASH: Final = 8
@@ -57,23 +56,25 @@ def wire_id(call_id: str) -> str:
     return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
 
 
-def fitting_name(
-    name: str, unfit: re.Pattern[str], longest: int, taken: set[str], *, hashed: bool = False
-) -> str:
-    """Return a name like another that the API accepts and that is not taken.
+def fitting_names(
+    names: Collection[str], unfit: re.Pattern[str], longest: int, *, hashed: bool = False
+) -> dict[str, str]:
+    """Return names that the API accepts for those that it does not.
 
     Args:
-        name: The name; the result depends on it and on those taken only.
-        unfit: What the API does not accept in it.
+        names: All names that there are; the new ones depend on them only.
+        unfit: What the API does not accept in them.
         longest: How many characters it accepts.
-        taken: The names that there are; the new one is added.
-        hashed: Whether it has to be one that nobody else would use.
+        hashed: Whether new names have to be ones that nobody else would use.
     """
-    fitting = unfit.sub("_", name).strip("_") or "unnamed"
-    if hashed or len(fitting) > longest or fitting in taken:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
-        fitting = f"{fitting[: longest - _HASH - 1]}_{digest}"
-    taken.add(fitting)
+    taken = {name for name in names if 0 < len(name) <= longest and not unfit.search(name)}
+    fitting: dict[str, str] = {}
+    for name in (name for name in names if name not in taken):
+        new = unfit.sub("_", name).strip("_") or "unnamed"
+        if hashed or len(new) > longest or new in taken or new in fitting.values():
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
+            new = f"{new[: longest - _HASH - 1]}_{digest}"
+        fitting[name] = new
     return fitting
 
 
@@ -94,10 +95,8 @@ class KeyNames:
         """Find the keys of a schema that the API refuses, and names for them."""
         parts = list(every_schema(schema))
         keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
-        taken = {key for key in keys if _KEY.fullmatch(key)}
-        unfit = [key for key in keys if key not in taken]
-        hashed = bool(unfit) and any(map(_has_free_keys, parts))
-        wire = {key: fitting_name(key, _UNFIT, _LONGEST, taken, hashed=hashed) for key in unfit}
+        is_free = any(map(_has_free_keys, parts))
+        wire = fitting_names(keys, _UNFIT, _LONGEST, hashed=is_free)
         return cls(wire, {name: key for key, name in wire.items()})
 
     def wire_schema(self, schema: JsonObject) -> JsonObject:

@@ -20,7 +20,7 @@ from langchain_claude_cloud.request.tool_definitions import define_tool
 from langchain_claude_cloud.request.tool_names import (
     KeyNames,
     KeyRenamer,
-    fitting_name,
+    fitting_names,
     rename_keys,
 )
 
@@ -37,11 +37,11 @@ FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 128
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
+_NAMING: Final = ("function", "tool")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 _EAGER: Final = "eager_input_streaming"
 _DEFERRED: Final = "defer_loading"
@@ -165,27 +165,19 @@ def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject
         raise InvalidInputError(
             f"tool_choice must be a string, a dict or a bool, not {choice!r:.80}."
         )
-    wire = _choice_from_dict(choice)
-    if wire["type"] == "tool" and wire.get("name") not in names:
+    # Converse has the kind as a key; there and in OpenAI's form, the name is a level deeper.
+    kind = next((key for key in _PLAIN_CHOICES if key in choice), choice.get("type", "tool"))
+    named = next((choice[key] for key in _NAMING if isinstance(choice.get(key), dict)), choice)
+    beside = {key: choice[key] for key in choice if key not in (kind, *_NAMING)}
+    if kind not in _NAMING:
+        return {**beside, "type": _PLAIN_CHOICES.get(str(kind), kind)}
+    if named.get("name") not in names:
         offered = ", ".join(sorted(names)) or "none are bound"
         raise InvalidInputError(
-            f"tool_choice names the tool {wire.get('name')!r}, which is not among the tools: "
+            f"tool_choice names the tool {named.get('name')!r}, which is not among the tools: "
             f"{offered}. Use one of those, 'auto', 'any' or 'none'."
         )
-    return wire
-
-
-def _choice_from_dict(choice: JsonObject) -> JsonObject:
-    match choice:
-        case {"function": {"name": name}} | {"tool": {"name": name}}:
-            return {"type": "tool", "name": name}
-        case {"type": "tool"}:
-            return dict(choice)
-        case {"type": str(kind)} if kind != "function":
-            return {**choice, "type": _PLAIN_CHOICES.get(kind, kind)}
-        case {"auto": _} | {"any": _} | {"required": _} | {"none": _}:  # Converse's form
-            return {"type": _PLAIN_CHOICES[next(iter(choice))]}
-    return {"type": "tool", "name": choice.get("name")}
+    return {**beside, "type": "tool", "name": named["name"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +209,7 @@ class ToolNames:
                     f"two tools are called {name!r}; the API requires unique names. Rename one."
                 )
             keys |= {name: tool.key_names} if name else {}
-        taken = {name for name in keys if _NAME.fullmatch(name)}
-        unfit = [name for name in keys if name not in taken]
-        wire = {name: fitting_name(name, _UNFIT_IN_NAME, _LONGEST_NAME, taken) for name in unfit}
+        wire = fitting_names(keys, _UNFIT_IN_NAME, _LONGEST_NAME)
         own = {new: name for name, new in wire.items()}
         return cls(wire, own, {name: held for name, held in keys.items() if held.wire})
 
@@ -238,9 +228,9 @@ class ToolNames:
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""
-        if own_name in self.wire or _NAME.fullmatch(own_name):
-            return self.wire.get(own_name, own_name)
-        return fitting_name(own_name, _UNFIT_IN_NAME, _LONGEST_NAME, set())
+        if own_name in self.wire:
+            return self.wire[own_name]
+        return fitting_names((own_name,), _UNFIT_IN_NAME, _LONGEST_NAME).get(own_name, own_name)
 
     def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""

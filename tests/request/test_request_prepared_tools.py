@@ -151,11 +151,15 @@ class TestTools:
     @pytest.mark.parametrize(
         ("cloud", "offered", "says"),
         [
-            ("bedrock", set(), "not offered on Amazon Bedrock for .* which runs no server tools"),
+            (
+                "bedrock",
+                set(),
+                "not offered on Amazon Bedrock for .* which runs no server tools here and ",
+            ),
             (
                 "vertex",
                 {"web_search_20250305", "tool_search_tool_"},
-                r"Vertex AI .* runs tool_search_tool_\*, web_search_20250305\.",
+                r"Vertex AI .* runs tool_search_tool_\*, web_search_20250305 here and ",
             ),
         ],
     )
@@ -167,14 +171,8 @@ class TestTools:
         newer = {"type": "web_search_20260209", "name": "web_search"}
         with pytest.raises(InvalidInputError, match=says) as refused:
             build(model=model, tools=(newer,))
-        table = str(refused.value).splitlines()[1:]
-        assert [row.split()[0] for row in table[1:]] == [
-            "web_search", "web_fetch", "code_execution", "tool_search_tool", "advisor", "mcp_toolset",
-        ]  # fmt: skip
-        column = {"vertex": 1, "bedrock": 2}[cloud]
-        assert table[1].split()[column] == ("20250305" if offered else "no")
-        assert table[2].split()[column] == "no"
-        assert table[4].split()[column] == ("yes" if offered else "no")
+        assert " on Vertex AI" in str(refused.value)
+        assert " on Amazon Bedrock" in str(refused.value)
         unknown = {"type": "telepathy_20300101"}
         assert build(model=model, tools=(unknown,)).body["tools"] == [unknown]
 
