@@ -37,6 +37,7 @@ _THINKING_BETAS: Final = (
     ("display", "updates", "thinking-display-updates-2026-08-18"),
     ("block_binding", None, "thinking-binding-controls-2026-08-01"),
 )
+_WITH_REFERENCES: Final = ("tool_result", "tool_search_tool_result")
 _NO_TOOLS: Final = "The tools that were found are gone."
 """In place of a result that held references to tools alone."""
 
@@ -91,8 +92,6 @@ def _build(
         betas=betas,
     )
     body: JsonObject = {"messages": conversation.messages}
-    if model.known and not (model.capabilities.image_input and model.capabilities.pdf_input):
-        _refuse_media(body, model)
     if conversation.system:
         body["system"] = conversation.system
     if tools.tools:
@@ -164,8 +163,6 @@ def _write_odd_numbers(body: JsonObject) -> None:
                 json.dumps(block["input"], allow_nan=False)
             except ValueError:
                 block["input"] = {INVALID_JSON: json.dumps(block["input"])}
-            except TypeError:
-                return  # `dump_json` says why
 
 
 def _users_betas(options: RequestOptions) -> list[str]:
@@ -201,23 +198,22 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
     Returns:
         A notice for each of these tools.
     """
-    defined = [(block.get("tool") or {}).get("definition") for block in blocks]
-    known = {tool.get("name") for tool in (*(body.get("tools") or ()), *filter(None, defined))}
+    inline = [(block.get("tool") or {}).get("definition") for block in blocks]
+    known = {tool.get("name") for tool in (*(body.get("tools") or ()), *filter(None, inline))}
     missing: list[object] = []
-
-    def kept(items: list[JsonObject]) -> list[JsonObject]:
-        references = [item for item in items if item["type"] == "tool_reference"]
-        gone = [item for item in references if item.get("tool_name") not in known]
-        missing.extend(item.get("tool_name") for item in gone)
-        return [item for item in items if item not in gone]
-
     for block in blocks:
         content = block.get("content")
-        if block["type"] == "tool_search_tool_result" and isinstance(content, dict):
-            found = content.get("tool_references")
-            block["content"] = {**content, "tool_references": kept(found)} if found else content
-        elif block["type"] == "tool_result" and isinstance(content, list):
-            block["content"] = kept(content) or _NO_TOOLS
+        found = content.get("tool_references") if isinstance(content, dict) else content
+        if block["type"] not in _WITH_REFERENCES or not isinstance(found, list):
+            continue
+        references = [item for item in found if item["type"] == "tool_reference"]
+        gone = [item for item in references if item.get("tool_name") not in known]
+        kept = [item for item in found if item not in gone] if gone else found
+        missing += [item.get("tool_name") for item in gone]
+        if isinstance(content, dict):
+            block["content"] = {**content, "tool_references": kept}
+        else:
+            block["content"] = kept or _NO_TOOLS
     return [
         f"a reference to the tool {name!r} is left out: it is gone"
         for name in dict.fromkeys(missing)
@@ -246,18 +242,6 @@ def _needed_betas(body: JsonObject, blocks: list[JsonObject], options: RequestOp
         elif block["type"] == COMPACTION:
             betas.append(_COMPACTION_ON_DEMAND if block.get("signature") else _COMPACTION)
     return betas
-
-
-def _refuse_media(body: JsonObject, model: ResolvedModel) -> None:
-    """Refuse images and PDFs to a model that reads none."""
-    taken = {"image": model.capabilities.image_input, "document": model.capabilities.pdf_input}
-    for block in _blocks(body):
-        source = block.get("source") or {}
-        if not taken.get(block["type"], True) and source.get("type") in ("base64", "url"):
-            raise InvalidInputError(
-                f"{model.info.name} does not read {block['type']} blocks. Use a newer model, or "
-                "send text."
-            )
 
 
 def _blocks(body: JsonObject) -> list[JsonObject]:

@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import (
     AIMessage,
-    BaseMessage,
-    HumanMessage,
     SystemMessage,
     ToolMessage,
 )
 from request_building import MODEL, SCHEMA, Q, build, tool
-from request_models import model_with
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.request.body import MessagesRequest
@@ -202,21 +199,6 @@ class TestRawFields:
         """The error says where it goes."""
         with pytest.raises(InvalidInputError, match=f"must not hold {name}"):
             build(model_kwargs={name: []})
-
-
-@pytest.mark.parametrize(
-    ("block", "missing"),
-    [
-        ({"type": "image", "url": "https://example.org/a.png"}, "image_input"),
-        ({"type": "file", "url": "https://example.org/a.pdf"}, "pdf_input"),
-    ],
-)
-def test_media_that_a_model_does_not_read(block: dict[str, Any], missing: str) -> None:
-    """They are refused before anything is fetched."""
-    messages: list[BaseMessage] = [HumanMessage([block])]
-    assert build(messages)
-    with pytest.raises(InvalidInputError, match="does not read"):
-        build(messages, model_with(**{missing: False}))
 
 
 @pytest.mark.parametrize(
