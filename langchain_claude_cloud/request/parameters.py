@@ -55,8 +55,7 @@ def add_parameters(
     max_tokens = most if options.max_tokens is None else options.max_tokens
     if max_tokens < 0:
         raise InvalidInputError(
-            f"max_tokens must not be negative, but is {max_tokens}. Leave it out for the model's "
-            f"own limit, {most}."
+            f"max_tokens must not be negative, but is {max_tokens}. Leave it out for {most}."
         )
     thinking = asked_thinking(options, model)
     if thinking is not None:
@@ -69,14 +68,10 @@ def add_parameters(
         "thinking": thinking,
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
-        **{name: getattr(options, name) for name in _SAMPLING},
+        **_sampling(options, thinking, model, notices),
+        "stop_sequences": _stop_sequences(options.stop_sequences or (), notices),
+        "output_config": _output_config(options, model) or None,
     }
-    if any(fields[name] is not None for name in _SAMPLING):
-        _drop_unfit_sampling(fields, model, notices)
-    if options.stop_sequences:
-        fields["stop_sequences"] = _stop_sequences(options.stop_sequences, notices)
-    if options.effort is not None or options.output_format is not None:
-        fields["output_config"] = _output_config(options, model)
     if "tools" in body and (choice or options.parallel_tool_calls is False):
         fields["tool_choice"] = _tool_choice(options, choice, thinking, model, notices)
     body.update({name: value for name, value in fields.items() if value is not None})
@@ -123,14 +118,10 @@ def _read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
         return wire
     if kind == "disabled" and not takes:
         return None
-    remedy = "Leave it out."
-    if "enabled" in takes:
-        remedy = "Use thinking={'type': 'enabled', 'budget_tokens': 4096}."
-    elif "adaptive" in takes:
-        remedy = "Use thinking={'type': 'adaptive'} and set how much by effort."
+    listed = ", ".join(sorted(takes)) or "no thinking at all: leave it out"
     raise InvalidInputError(
-        f"{model.info.name} does not take thinking of type {kind!r}; it takes "
-        f"{', '.join(sorted(takes)) or 'no thinking at all'}. {remedy}"
+        f"{model.info.name} does not take thinking of type {kind!r}; it takes {listed}. Use "
+        "'adaptive' with an effort, or {'type': 'enabled', 'budget_tokens': 4096}."
     )
 
 
@@ -144,15 +135,12 @@ def _check_thinking(
     """Refuse a budget that the API refuses, and thinking that is off where the effort needs it."""
     kind, budget = thinking.get("type"), thinking.get("budget_tokens")
     is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
-    if kind == "enabled" and (not isinstance(budget, int) or budget < _LEAST_BUDGET):
+    highest_budget = float("inf") if is_interleaved else max_tokens - 1
+    is_fit = isinstance(budget, int) and _LEAST_BUDGET <= budget <= highest_budget
+    if kind == "enabled" and not is_fit:
         raise InvalidInputError(
-            f"thinking of type 'enabled' needs budget_tokens of at least {_LEAST_BUDGET}, not "
-            f"{budget!r}: pass thinking={{'type': 'enabled', 'budget_tokens': 4096}}."
-        )
-    if kind == "enabled" and (budget or 0) >= max_tokens and not is_interleaved:
-        raise InvalidInputError(
-            f"thinking's budget_tokens ({budget}) must be less than max_tokens ({max_tokens}), "
-            "which counts thinking and answer together. Raise max_tokens or lower the budget."
+            f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}, and less than "
+            f"max_tokens ({max_tokens}), which counts thinking and answer together."
         )
     takes = model.capabilities
     highest = takes.highest_effort_without_thinking
@@ -161,9 +149,8 @@ def _check_thinking(
     levels = takes.effort_levels[: takes.effort_levels.index(highest) + 1]
     if effort not in levels:
         raise InvalidInputError(
-            f"{model.info.name} does not take thinking of type {kind!r} at effort {effort!r}: "
-            f"only up to {highest} ({', '.join(levels)}). Lower the effort, or leave thinking on "
-            f"with type {', '.join(sorted(takes.thinking_types - _THINKING_OFF))}."
+            f"{model.info.name} does not take thinking of type {kind!r} at effort {effort!r}, "
+            f"only up to {highest} ({', '.join(levels)}). Lower the effort, or leave thinking on."
         )
 
 
@@ -200,31 +187,35 @@ def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
     return config
 
 
-def _drop_unfit_sampling(fields: JsonObject, model: ResolvedModel, notices: list[str]) -> None:
-    """Leave out the sampling parameters that the API would refuse.
+def _sampling(
+    options: RequestOptions,
+    thinking: JsonObject | None,
+    model: ResolvedModel,
+    notices: list[str],
+) -> JsonObject:
+    """Return the sampling parameters, but for those that the API would refuse.
 
     From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
     "`temperature` and `top_p` cannot both be specified for this model" (400).
     """
-    given = {name: fields[name] for name in _SAMPLING if fields[name] is not None}
+    asked = {name: getattr(options, name) for name in _SAMPLING}
+    given = {name: value for name, value in asked.items() if value is not None}
     unfit: list[str] = []
-    why = ""
+    why = f"{model.info.name} takes temperature or top_p, not both"
     if not model.capabilities.sampling:
         unfit, why = list(given), f"{model.info.name} does not take sampling parameters"
-    elif (fields["thinking"] or {}).get("type") in _ACTIVE_THINKING:
-        unfit, why = list(given), "the API refuses that with thinking"
-        if given.get("temperature") == 1:
-            unfit.remove("temperature")
-        if _LOWEST_TOP_P_WITH_THINKING <= given.get("top_p", 0) <= 1:
-            unfit.remove("top_p")
+    elif (thinking or {}).get("type") in _ACTIVE_THINKING:
+        why = "the API refuses that with thinking"
+        fit = {"temperature": given.get("temperature") == 1}
+        fit["top_p"] = _LOWEST_TOP_P_WITH_THINKING <= given.get("top_p", 0) <= 1
+        unfit = [name for name in given if not fit.get(name)]
     elif not model.capabilities.sampling_pair and given.keys() >= {"temperature", "top_p"}:
         is_default = given["temperature"] == 1 and given["top_p"] != 1
-        unfit = ["temperature"] if is_default else ["top_p"]
-        if given[unfit[0]] != 1:
-            why = f"{model.info.name} takes temperature or top_p, not both"
-    fields.update(dict.fromkeys(unfit))
-    if unfit and why:
+        left_out = "temperature" if is_default else "top_p"
+        unfit = [left_out] if given.pop(left_out) != 1 else []
+    if unfit:
         notices.append(f"{', '.join(unfit)} left out: {why}")
+    return {name: value for name, value in given.items() if name not in unfit}
 
 
 def _stop_sequences(given: Sequence[str], notices: list[str]) -> list[str] | None:
