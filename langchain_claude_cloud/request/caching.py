@@ -53,18 +53,18 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     body.update(cast("JsonObject", _copied(body)))
     own = _marked([body])
     is_off = os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
-    surplus = max(0, len(own) - (0 if is_off else _MOST_BREAKPOINTS))
-    for marked in own[:surplus]:
-        del marked["cache_control"]
+    surplus = own if is_off else own[:-_MOST_BREAKPOINTS]
+    for holder in surplus:
+        del holder["cache_control"]
     if is_off:
         return [f"nothing is cached: {_SWITCH} is set"]
-    notices = _shorten(own[surplus:])
-    room = _MOST_BREAKPOINTS - len(own) + surplus
+    notices = _shorten(own[len(surplus) :])
     if surplus:
         notices.append(
-            f"the prompt has {surplus} cache breakpoints more than the {_MOST_BREAKPOINTS} "
+            f"the prompt has {len(surplus)} cache breakpoints more than the {_MOST_BREAKPOINTS} "
             "that the API takes; the first ones are left out"
         )
+    room = _MOST_BREAKPOINTS - len(own) + len(surplus)
     if options.cache_control and room == 0:
         notices.append(
             f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
