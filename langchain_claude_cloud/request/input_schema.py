@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -72,10 +73,14 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
             "the input schema describes no object, but the arguments of a tool are one: put the "
             "value into a property"
         )
-    properties: dict[str, object] = {}
-    for part in parts:
-        for name, held in (part.get("properties") or {}).items():
-            properties[name] = _either(properties.get(name, {}), held)
+    described: dict[str, list[object]] = {}
+    for name, held in chain.from_iterable(part.get("properties", {}).items() for part in parts):
+        others = described.setdefault(name, [])
+        others += [held] if held not in ({}, *others) else []
+    properties = {
+        name: {"anyOf": held} if len(held) > 1 else next(iter(held), {})
+        for name, held in described.items()
+    }
     required = _required(root)
     schema: JsonObject = {"type": "object", "properties": {}}
     schema |= {key: value for key, value in root.items() if key not in _ROOT_ONLY}
@@ -114,16 +119,6 @@ def _required(part: JsonObject) -> dict[str, None]:
         first, *others = map(_required, union)
         names |= {name: None for name in first if all(name in other for other in others)}
     return names
-
-
-def _either(held: object, schema: object) -> object:
-    """Return the schema of a property that two parts of a root describe."""
-    if schema in ({}, True, held):
-        return held
-    if held in ({}, True):
-        return schema
-    parts = held["anyOf"] if isinstance(held, dict) and held.keys() == {"anyOf"} else [held]
-    return held if schema in parts else {"anyOf": [*parts, schema]}
 
 
 def _rules(part: JsonObject, known: Container[str]) -> Iterator[str]:

@@ -22,10 +22,8 @@ from langchain_claude_cloud.request.schema_references import (
     SCHEMA_LISTS,
     SCHEMA_MAPS,
     SCHEMAS,
-    Holders,
     find_loop,
     follow,
-    holders_within,
 )
 
 _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
@@ -84,9 +82,8 @@ class _Rewriter:
         self.notes: list[str] = []
         self._keep_titles = keep_titles
         self._root = root
-        self._holders: Holders = (root,)
-        self._names: dict[tuple[object, ...], str] = {}
-        self._waiting: list[tuple[str, object, Holders]] = []
+        self._names: dict[str, str] = {}
+        self._waiting: list[tuple[str, object]] = []
 
     def rewrite(self, schema: object, path: str, depth: int) -> JsonObject:
         """Return a schema, with all that is in it, in its right form.
@@ -102,13 +99,10 @@ class _Rewriter:
         if not isinstance(schema, Mapping):
             raise UnfitSchemaError(f"{path} is {schema!r:.60}, which is no JSON schema")
         wire: JsonObject = {}
-        around = self._holders
-        self._holders = holders_within(schema, around)
         for key, value in _modern(schema).items():
             kept = self._keyword(key, value, f"{path}.{key}", depth + 1)
             if kept is not None or value is None:
                 wire[key] = kept
-        self._holders = around
         _tell_patterns(wire)
         return wire
 
@@ -144,9 +138,8 @@ class _Rewriter:
 
     def _refer(self, reference: str) -> str | None:
         """Return the reference to a definition, which is rewritten later."""
-        key = (reference, *map(id, self._holders))
-        if key not in self._names:
-            found, holder = follow(reference, self._holders)
+        if reference not in self._names:
+            found = follow(reference, self._root)
             if found is None:
                 self.notes.append(f"the reference {reference!r} leads nowhere")
                 return None
@@ -155,15 +148,13 @@ class _Rewriter:
             while name in self.definitions:
                 name += "_2"
             self.definitions[name] = {}
-            self._names[key] = name
-            holders = (holder,) if holder is self._root else (holder, self._root)
-            self._waiting.append((name, found, holders))
-        return f"#/$defs/{self._names[key]}"
+            self._names[reference] = name
+            self._waiting.append((name, found))
+        return f"#/$defs/{self._names[reference]}"
 
     def rewrite_definitions(self) -> None:
         """Rewrite what is referred to. Chains of references may be longer than schemas are deep."""
-        for name, found, holders in self._waiting:  # grows on the way
-            self._holders = holders
+        for name, found in self._waiting:  # grows on the way
             self.definitions[name] = self.rewrite(found, name, 0)
         while loop := find_loop(self.definitions, IN_PLACE):
             self.definitions[loop[0]] = {}

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain, product
-from typing import Final, TypeAlias
+from itertools import chain
+from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 
 DEFINITIONS: Final = ("$defs", "definitions")
-_IDS: Final = ("$id", "id")
-Holders: TypeAlias = "tuple[Mapping[str, object], ...]"
-"""The schemas that references are looked up in, the best first."""
-
 IN_PLACE: Final = frozenset(
     {"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"}
 )
@@ -87,45 +83,29 @@ def with_definitions(schema: JsonObject, definitions: Mapping[str, JsonObject]) 
     return schema | ({"$defs": used} if used else {})
 
 
-def holders_within(schema: Mapping[str, object], holders: Holders) -> Holders:
-    """Return where references are looked up within a schema that may have an id or definitions.
+def follow(reference: str, root: JsonObject) -> object:
+    """Return what a reference in a schema stands for; None if it leads nowhere.
 
-    Args:
-        schema: The schema.
-        holders: The same around it.
-    """
-    others = tuple(each for each in holders if each is not schema)
-    if any(not str(schema.get(key, "#")).startswith("#") for key in _IDS):
-        return (schema, *others)
-    # A class's schema that was put in as it is brings its definitions along.
-    return (*others, schema) if any(key in schema for key in DEFINITIONS) else holders
-
-
-def follow(reference: str, holders: Holders) -> tuple[object, Mapping[str, object]]:
-    """Return what a reference stands for, None if it leads nowhere.
-
-    Args:
-        reference: The reference.
-        holders: Where it is looked up.
-
-    Returns:
-        The schema, and which of the holders it was found in.
+    A class's schema that was put into another as it is brings its definitions along: they are
+    found by their names, if those stand for one schema only.
     """
     # referencing is imported by the first schema that needs it.
     from referencing import Registry  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
     from referencing.jsonschema import DRAFT4, DRAFT7, DRAFT202012  # noqa: PLC0415
 
-    # An id is a name of its own kind in each draft.
-    for holder, draft in product(holders, (DRAFT202012, DRAFT7, DRAFT4)):
-        resource = draft.create_resource(holder)
+    for draft in (DRAFT202012, DRAFT7, DRAFT4):  # an id is a name of its own kind in each
+        resource = draft.create_resource(root)
         with suppress(Unresolvable, AttributeError, LookupError, TypeError, ValueError):
             own = resource.id() or ""
             registry = Registry().with_resource(own, resource)
             found: object = registry.resolver(base_uri=own).lookup(reference).contents
             if found is not None:
-                return found, holder
-    return None, {}
+                return found
+    name = reference.rpartition("/")[2]
+    held = [part[key] for part in every_schema(root) for key in DEFINITIONS if key in part]
+    nested = [each[name] for each in held if isinstance(each, dict) and name in each]
+    return nested[0] if all(each == nested[0] for each in nested[1:]) and nested else None
 
 
 def find_loop(
