@@ -4,10 +4,9 @@ The API wants keys to match ``^[a-zA-Z0-9_.-]{1,64}$``, at every level, and refu
 request for one that does not: "tools.3.custom.input_schema.properties: Property keys should
 match pattern" (400). OData's ``$filter`` and keys with a space are common in tools of others.
 
-A new key is found nowhere else in the tool's arguments, so that it can be named back wherever it
-stands: a schema in which some keys are free gets keys that nobody would write. A new name or id
-depends only on the original text, so that a call and its result still match, and a cached prompt
-stays the same in every request.
+A new key has a hash at its end, so that it can be named back wherever it stands: nobody else would
+write it, also where keys are free. A new key, name or id depends only on the original text, so that
+a call and its result still match, and a cached prompt stays the same in every request.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -24,16 +23,11 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _UNFIT: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
 _LONGEST: Final = 64
-_HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
-
-_TELLING: Final = frozenset(
-    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
-)
-"""Keywords of which one says what a value is."""
 
 _BY_KEY: Final = frozenset({"dependentRequired", "dependentSchemas", "properties"})
 
@@ -56,64 +50,46 @@ def wire_id(call_id: str) -> str:
     return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
 
 
-def fitting_names(
-    names: Collection[str], unfit: re.Pattern[str], longest: int, *, hashed: bool = False
-) -> dict[str, str]:
-    """Return names that the API accepts for those that it does not.
+def hashed_name(name: str, unfit: re.Pattern[str], longest: int) -> str:
+    """Return a name like another that the API accepts, and that nobody else would use.
 
     Args:
-        names: All names that there are; the new ones depend on them only.
-        unfit: What the API does not accept in them.
+        name: The name; the result depends on it alone.
+        unfit: What the API does not accept in it.
         longest: How many characters it accepts.
-        hashed: Whether new names have to be ones that nobody else would use.
     """
-    taken = {name for name in names if 0 < len(name) <= longest and not unfit.search(name)}
-    fitting: dict[str, str] = {}
-    for name in (name for name in names if name not in taken):
-        new = unfit.sub("_", name).strip("_") or "unnamed"
-        if hashed or len(new) > longest or new in taken or new in fitting.values():
-            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
-            new = f"{new[: longest - _HASH - 1]}_{digest}"
-        fitting[name] = new
-    return fitting
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    fitting = unfit.sub("_", name).strip("_") or "unnamed"
+    return f"{fitting[: longest - len(digest) - 1]}_{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyNames:
-    """What the property keys of one tool are called in requests.
+def wire_keys(schema: object) -> dict[str, str]:
+    """Return what the keys of a schema are sent as, for those that the API refuses."""
+    keys = dict.fromkeys(
+        key for part in every_schema(schema) for key in part.get("properties") or ()
+    )
+    return {key: hashed_name(key, _UNFIT, _LONGEST) for key in keys if not _KEY.fullmatch(key)}
 
-    Attributes:
-        wire: For each key that the API refuses, the one that is sent.
-        own: The same the other way round.
+
+def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
+    """Return a schema as it is sent, in which each renamed property says its own name.
+
+    Args:
+        schema: The schema; not changed.
+        keys: What its keys are sent as.
     """
-
-    wire: Mapping[str, str]
-    own: Mapping[str, str]
-
-    @classmethod
-    def of(cls, schema: JsonObject) -> KeyNames:
-        """Find the keys of a schema that the API refuses, and names for them."""
-        parts = list(every_schema(schema))
-        keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
-        is_free = any(map(_has_free_keys, parts))
-        wire = fitting_names(keys, _UNFIT, _LONGEST, hashed=is_free)
-        return cls(wire, {name: key for key, name in wire.items()})
-
-    def wire_schema(self, schema: JsonObject) -> JsonObject:
-        """Return a schema as it is sent, in which each renamed property says its own name."""
-        sent = deepcopy(schema)
-        for part in every_schema(sent):
-            properties = part.get("properties", {})
-            for key in self.wire.keys() & properties.keys():
-                given = properties[key] if isinstance(properties[key], dict) else {}
-                told = f"{given.get('description') or ''} The tool itself calls this {key!r}."
-                properties[key] = {**given, "description": told.strip()}
-            for keyword in _BY_KEY & part.keys():
-                held = part[keyword]
-                part[keyword] = {self.wire.get(key, key): held[key] for key in held}
-            for names in (part.get("required", []), *part.get("dependentRequired", {}).values()):
-                names[:] = [self.wire.get(name, name) for name in names]
-        return sent
+    sent = deepcopy(schema)
+    for part in every_schema(sent):
+        properties = part.get("properties", {})
+        for key in keys.keys() & properties.keys():
+            given = properties[key] if isinstance(properties[key], dict) else {}
+            told = f"{given.get('description') or ''} The tool itself calls this {key!r}."
+            properties[key] = {**given, "description": told.strip()}
+        for keyword in _BY_KEY & part.keys():
+            part[keyword] = {keys.get(key, key): held for key, held in part[keyword].items()}
+        for names in (part.get("required", []), *part.get("dependentRequired", {}).values()):
+            names[:] = [keys.get(name, name) for name in names]
+    return sent
 
 
 @dataclass(slots=True)
@@ -160,12 +136,3 @@ def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
         return value
 
     return cast("JsonObject", renamed(arguments, _DEEPEST))
-
-
-def _has_free_keys(schema: JsonObject) -> bool:
-    """Whether a value may have keys that its schema does not name."""
-    if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
-        return True
-    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
-    is_map = "object" in kind and "properties" not in schema
-    return is_map or ("array" in kind and schema.get("items", True) is True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
 from langchain_claude_cloud.request.tool_names import (
-    KeyNames,
     KeyRenamer,
-    fitting_names,
+    hashed_name,
     rename_keys,
+    wire_keys,
+    wire_schema,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +39,9 @@ FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
-_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME: Final = 128
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST: Final = 128
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _NAMING: Final = ("function", "tool")
@@ -62,10 +65,9 @@ class ConvertedTool(dict[str, Any]):
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def key_names(self) -> KeyNames:
-        """What its property keys are called in requests."""
-        schema = self.get("input_schema")
-        return KeyNames.of(schema if isinstance(schema, dict) else {})
+    def wire_keys(self) -> dict[str, str]:
+        """What its property keys are called in requests, for those that the API refuses."""
+        return wire_keys(self.get("input_schema"))
 
 
 def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:
@@ -187,64 +189,69 @@ class ToolNames:
     Attributes:
         wire: For each tool that is renamed, the name that is sent.
         own: The same the other way round.
-        keys: For each tool with property keys that are renamed, by its own name, those keys.
+        wire_keys: For each property key that is renamed, the key that is sent.
+        own_keys: The same the other way round.
     """
 
     wire: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
-    keys: Mapping[str, KeyNames] = field(default_factory=dict)
+    wire_keys: Mapping[str, str] = field(default_factory=dict)
+    own_keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tools: Iterable[ConvertedTool]) -> ToolNames:
+    def of(cls, tools: Sequence[ConvertedTool]) -> ToolNames:
         """Find names for those of a request's tools, and of their keys, that the API refuses.
 
         Raises:
             InvalidInputError: Two tools have the same name.
         """
-        keys: dict[str, KeyNames] = {}
-        for tool in tools:
-            name = str(tool.get("name") or "")
-            if name in keys:
-                raise InvalidInputError(
-                    f"two tools are called {name!r}; the API requires unique names. Rename one."
-                )
-            keys |= {name: tool.key_names} if name else {}
-        wire = fitting_names(keys, _UNFIT_IN_NAME, _LONGEST_NAME)
+        names = Counter(str(tool["name"]) for tool in tools if tool.get("name"))
+        again = [name for name, count in names.items() if count > 1]
+        if again:
+            raise InvalidInputError(
+                f"two tools are called {again[0]!r}; the API requires unique names. Rename one."
+            )
+        taken = set(filter(_NAME.fullmatch, names))
+        wire: dict[str, str] = {}
+        for name in (name for name in names if name not in taken):
+            new = _wire_name(name)
+            wire[name] = hashed_name(name, _UNFIT, _LONGEST) if new in taken else new
+            taken.add(wire[name])
+        keys = {key: new for tool in tools for key, new in tool.wire_keys.items()}
         own = {new: name for name, new in wire.items()}
-        return cls(wire, own, {name: held for name, held in keys.items() if held.wire})
+        return cls(wire, own, keys, {new: key for key, new in keys.items()})
 
     def wire_tool(self, tool: JsonObject) -> JsonObject:
         """Return the definition of a tool with the names and keys that are sent."""
-        name = str(tool.get("name"))
-        if name not in self.wire and name not in self.keys:
-            return tool
-        wire: JsonObject = {**tool, "name": self.wire.get(name, name)}
-        if name in self.keys:
-            wire["input_schema"] = self.keys[name].wire_schema(tool["input_schema"])
+        wire = {**tool, "name": self.wire_name(tool["name"])} if tool.get("name") else tool
+        if not self.wire_keys or "input_schema" not in tool:
+            return wire
+        wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.wire_keys)}
         if isinstance(tool.get("input_examples"), list):
-            examples = tool["input_examples"]
-            wire["input_examples"] = [self.wire_input(name, example) for example in examples]
+            wire["input_examples"] = [self.wire_input(each) for each in tool["input_examples"]]
         return wire
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""
-        if own_name in self.wire:
-            return self.wire[own_name]
-        return fitting_names((own_name,), _UNFIT_IN_NAME, _LONGEST_NAME).get(own_name, own_name)
+        return self.wire.get(own_name) or _wire_name(own_name)
 
-    def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
+    def wire_input(self, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""
-        keys = self.keys.get(own_name)
-        return rename_keys(arguments, keys.wire) if keys else arguments
+        return rename_keys(arguments, self.wire_keys) if self.wire_keys else arguments
 
     def own_name(self, name: str) -> str:
         """Return what the caller calls a tool that the model calls."""
         return self.own.get(name, name)
 
-    def renamer(self, own_name: str) -> KeyRenamer | None:
-        """Return what gives streamed arguments of a tool its own keys; None if they have them."""
-        keys = self.keys.get(own_name)
-        return KeyRenamer(keys.own) if keys else None
+    def renamer(self) -> KeyRenamer | None:
+        """Return what gives streamed arguments the tool's own keys; None if they have them."""
+        return KeyRenamer(self.own_keys) if self.own_keys else None
+
+
+def _wire_name(name: str) -> str:
+    """Return a tool's name in a form that the API accepts."""
+    fitting = name if _NAME.fullmatch(name) else _UNFIT.sub("_", name).strip("_")
+    return fitting if _NAME.fullmatch(fitting) else hashed_name(name, _UNFIT, _LONGEST)
 
 
 NO_NAMES: Final = ToolNames()

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from langchain_claude_cloud.request.tool_names import KeyNames, KeyRenamer, rename_keys
+from langchain_claude_cloud.request.tool_names import (
+    KeyRenamer,
+    rename_keys,
+    wire_keys,
+    wire_schema,
+)
 
 TEXT = {"type": "string"}
 CLOSED = {"type": "object", "properties": {"$filter": TEXT, "first name": TEXT, "filter": TEXT}}
@@ -15,43 +21,37 @@ OPEN = {
     "properties": {"$filter": TEXT, "labels": {"type": "object", "additionalProperties": TEXT}},
 }
 
-
-def test_names_are_readable_where_nothing_else_can_have_them() -> None:
-    """A hash is added only where a name is taken."""
-    wire = KeyNames.of(CLOSED).wire
-    assert wire["first name"] == "first_name"
-    assert wire["$filter"].startswith("filter_")
+OWN = {new: key for key, new in wire_keys(OPEN).items()}
 
 
-@pytest.mark.parametrize(
-    "place", [{}, {"type": "object"}, {"type": "array"}, {"patternProperties": {"^x": TEXT}}]
-)
-def test_a_key_that_is_free_is_not_taken_for_a_renamed_one(place: dict[str, object]) -> None:
-    """Whatever says that any keys may stand there."""
-    names = KeyNames.of({"type": "object", "properties": {"@id": TEXT, "any": place}})
-    arguments = {names.wire["@id"]: "1", "any": [{"id": "kept"}]}
-    assert rename_keys(arguments, names.own) == {"@id": "1", "any": [{"id": "kept"}]}
+def test_new_keys_are_readable_and_nobody_elses() -> None:
+    """A hash of the key is at their end, so that no free key is taken for one of them."""
+    keys = wire_keys(CLOSED)
+    assert all(re.fullmatch(r"(first_name|filter)_[0-9a-f]{8}", key) for key in keys.values())
+    assert wire_keys({"properties": {"k" * 80: TEXT}})["k" * 80][:56] == "k" * 55 + "_"
+    own = {new: key for key, new in keys.items()}
+    arguments = {keys["$filter"]: "1", "any": [{"filter": "kept"}]}
+    assert rename_keys(arguments, own) == {"$filter": "1", "any": [{"filter": "kept"}]}
 
 
 @pytest.mark.parametrize("space", ["", " ", "\n  "])
 def test_streamed_keys_are_named_back_wherever_the_text_is_cut(space: str) -> None:
     """Values that look like keys stay, and so does everything else."""
-    names = KeyNames.of(OPEN)
-    (key,) = names.own
+    (key,) = OWN
     value = f'a \\"{key}\\": b'
     text = f'{{"{key}"{space}:{space}"{value}","labels":{{"x":"{key}","filter":"{key[:3]}"}}}}'
     expected = json.dumps(
         {"$filter": json.loads(f'"{value}"'), "labels": {"x": key, "filter": key[:3]}}
     )
     for size in range(1, 12):
-        renamer = KeyRenamer(names.own)
+        renamer = KeyRenamer(OWN)
         parts = [renamer.feed(text[n : n + size]) for n in range(0, len(text), size)]
         assert json.loads("".join(parts) + renamer.close()) == json.loads(expected)
 
 
 def test_a_value_is_not_held_back() -> None:
     """Only what may be one of the renamed keys waits."""
-    renamer = KeyRenamer(KeyNames.of(OPEN).own)
+    renamer = KeyRenamer(OWN)
     assert renamer.feed('{"labels": {"city": "Par') == '{"labels": {"city": "Par'
     assert renamer.feed("is") == "is"
 
@@ -59,9 +59,8 @@ def test_a_value_is_not_held_back() -> None:
 def test_the_schema_says_what_the_tool_itself_calls_a_key() -> None:
     """And names it everywhere alike."""
     schema = {**OPEN, "required": ["$filter"], "dependentRequired": {"labels": ["$filter"]}}
-    names = KeyNames.of(schema)
-    (key,) = names.own
-    sent = names.wire_schema(schema)
+    (key,) = OWN
+    sent = wire_schema(schema, wire_keys(schema))
     assert "'$filter'" in sent["properties"][key]["description"]
     assert sent["required"] == sent["dependentRequired"]["labels"] == [key]
     assert "$filter" in schema["properties"]

@@ -305,7 +305,7 @@ class MessageCalls:
             "type": "tool_use",
             "id": wire_id(call_id),
             "name": self._names.wire_name(name),
-            "input": self._names.wire_input(name, arguments),
+            "input": self._names.wire_input(arguments),
         }
         extras = block.get("extras")
         held = {**extras, **block} if isinstance(extras, dict) else block
