@@ -8,7 +8,8 @@ a guardrail looks at the whole prompt, every earlier turn and the system prompt 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -32,48 +33,39 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
         last_turn: Whether to guard what the user, or the tools, said last; else only what
             ``guard_content`` blocks hold.
     """
-    messages = body["messages"]
-    last = max((n for n, m in enumerate(messages) if m["role"] == "user"), default=-1)
-    whole = last if last_turn else -1
-    guarded: list[str] = []
-
-    def collect(text: str) -> str:
-        guarded.append(text)
-        return text
-
-    _map_texts(messages, whole, collect)
-    if not guarded:
+    if not _guarded(body["messages"], last_turn=last_turn):
         return body
+    messages = deepcopy(body["messages"])
+    places = _guarded(messages, last_turn=last_turn)
     given = body.get(_CONFIG) or {}
     # Nobody can write a text that holds the end of a tag that depends on all of the text.
-    digest = hashlib.sha256("\0".join(guarded).encode("utf-8", "surrogatepass")).hexdigest()
+    guarded = "\0".join(holder[key] for holder, key in places)
+    digest = hashlib.sha256(guarded.encode("utf-8", "surrogatepass")).hexdigest()
     suffix = given.get("tagSuffix") or digest[:_SUFFIX_LENGTH]
     tag = f"amazon-bedrock-guardrails-guardContent_{suffix}"
-
-    def wrap(text: str) -> str:
-        return f"<{tag}>{text}</{tag}>"
-
-    tagged = _map_texts(messages, whole, wrap)
-    return {**body, "messages": tagged, _CONFIG: {**given, "tagSuffix": suffix}}
+    for holder, key in places:
+        holder[key] = f"<{tag}>{holder[key]}</{tag}>"
+    return {**body, "messages": messages, _CONFIG: {**given, "tagSuffix": suffix}}
 
 
-def _map_texts(
-    messages: list[JsonObject], last: int, change: Callable[[str], str]
-) -> list[JsonObject]:
-    """Return messages with each guarded text as `change` returns it."""
+def _guarded(messages: list[JsonObject], *, last_turn: bool) -> list[tuple[JsonObject, str]]:
+    """Return where the texts are that are to be guarded: what holds each, and its key there."""
+    last = max((n for n, each in enumerate(messages) if each["role"] == "user"), default=-1)
     return [
-        {**message, "content": _map_content(message["content"], change, whole=number == last)}
+        place
         for number, message in enumerate(messages)
+        for place in _texts(message, "content", whole=last_turn and number == last)
     ]
 
 
-def _map_content(content: object, change: Callable[[str], str], *, whole: bool) -> object:
-    """Return content with its guarded texts changed: all of them, or those that say so."""
+def _texts(holder: JsonObject, key: str, *, whole: bool) -> Iterator[tuple[JsonObject, str]]:
+    """Yield where the texts of content are: all of them, or those that say so."""
+    content = holder[key]
     if isinstance(content, str):
-        return change(content) if whole or isinstance(content, GuardedText) else content
-    if isinstance(content, list):
-        return [_map_content(each, change, whole=whole) for each in content]
-    if not isinstance(content, dict):
-        return content
-    keys = [key for key in _HOLDS_TEXT.get(content.get("type"), ()) if key in content]
-    return content | {key: _map_content(content[key], change, whole=whole) for key in keys}
+        if whole or isinstance(content, GuardedText):
+            yield holder, key
+        return
+    for block in content if isinstance(content, list) else [content]:
+        for name in _HOLDS_TEXT.get(block.get("type"), ()):
+            if name in block:
+                yield from _texts(block, name, whole=whole)

@@ -64,10 +64,12 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
         per_token: Characters of plain text that a token of the model has.
     """
     tokens = float(PER_MESSAGE)
-    pieces = tuple(_pieces(message))
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    told = [[call["name"], call["args"]] for call in calls if isinstance(message.content, str)]
+    pieces = (*_pieces(message.content), *(("text", _dump(call)) for call in told))
     for kind, text in pieces:
         tokens += _FLAT[kind] if kind in _FLAT else _text_size(text, per_token)
-    if getattr(message, "tool_calls", None) or message.type == "tool":
+    if calls or message.type == "tool":
         tokens += _PER_TOOL_BLOCK
     return Size(tokens, hash((message.type, pieces)))
 
@@ -91,33 +93,24 @@ def quota_tokens_of(
     return prompt + size_of_tools(body.get("tools") or (), per_token) + reserved
 
 
-def _pieces(message: BaseMessage) -> Iterator[tuple[str, str]]:
-    """Yield what a message is made of: its kind (text, or one of media), and a text."""
-    content = message.content
-    if isinstance(content, str):
-        yield "text", content
-    else:
+def _pieces(content: object) -> Iterator[tuple[str, str]]:
+    """Yield what content is made of: its kind (text, or one of media), and a text."""
+    if isinstance(content, list):
         for block in content:
-            yield from _pieces_of_block(block)
-    if isinstance(message, AIMessage) and isinstance(content, str):
-        for call in message.tool_calls:
-            yield "text", json.dumps([call["name"], call["args"]], default=str, ensure_ascii=False)
-
-
-def _pieces_of_block(block: object) -> Iterator[tuple[str, str]]:
-    if not isinstance(block, dict):
-        yield "text", str(block)
+            yield from _pieces(block)
         return
-    kind, text, source = block.get("type"), block.get("text"), block.get("source")
-    if isinstance(text, str):
-        yield "text", text
-    elif kind == "tool_result" and isinstance(block.get("content"), list):
-        for inner in block["content"]:
-            yield from _pieces_of_block(inner)
+    if not isinstance(content, dict):
+        yield "text", str(content)
+        return
+    kind, source = content.get("type"), content.get("source")
+    if isinstance(content.get("text"), str):
+        yield "text", content["text"]
+    elif kind == "tool_result" and isinstance(content.get("content"), list):
+        yield from _pieces(content["content"])
     elif kind in _FLAT and not (isinstance(source, dict) and source.get("type") == "text"):
-        yield str(kind), _dump(block)
+        yield str(kind), _dump(content)
     else:
-        yield "text", _dump({key: block[key] for key in block if key != "signature"})
+        yield "text", _dump({key: content[key] for key in content if key != "signature"})
 
 
 def _dump(block: object) -> str:

@@ -235,7 +235,7 @@ class MessageAccumulator(Generic[T]):
             name = _string(start["name"])
             if self.names is not None and kind == "client_tool":
                 start["name"] = self.names.own_name(name)
-                block.renamer = self.names.renamer(start["name"])
+                block.renamer = self.names.renamer()
             if name == STRUCTURED_OUTPUT_TOOL:
                 block.kind, block.start, block.is_structured_output = "text", {"type": "text"}, True
                 return
