@@ -19,7 +19,7 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any, Final, cast, get_origin
 
 from langchain_core.utils.pydantic import is_basemodel_subclass
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -62,13 +62,15 @@ class OutputSchema:
         is_wrapped = not is_object(schema)
         title = str(schema.get("title") or "")
         name = re.sub(r"[^a-zA-Z0-9_-]+", "_", title).strip("_")[:_LONGEST_NAME] or DEFAULT_NAME
+        json_schema = _wrap(schema, name) if is_wrapped else schema
+        validate: Callable[[Any], Any] = partial(_check, schema=schema)  # which can be pickled
+        is_model = inspect.isclass(given) and is_basemodel_subclass(given)
+        if is_model:  # of either version of pydantic
+            validate = getattr(given, "model_validate", None) or getattr(given, "parse_obj")  # noqa: B009
+        elif get_origin(given) is not None:  # a union or a list, of classes perhaps
+            validate = TypeAdapter(cast("type", given)).validate_python
         return cls(
-            name,
-            _wrap(schema, name) if is_wrapped else schema,
-            is_wrapped,
-            get_origin(given) is not None
-            or (inspect.isclass(given) and is_basemodel_subclass(given)),
-            _validator_of(given, schema),
+            name, json_schema, is_wrapped, is_model or get_origin(given) is not None, validate
         )
 
     def read(self, value: JsonObject) -> Any:
@@ -107,10 +109,8 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
         return modern_schema(schema_of(given, any_type=True), keep_titles=False)
     named = given.get("json_schema", given)
     if isinstance(named, dict) and isinstance(named.get("schema"), dict):  # OpenAI's forms
-        told = {"title": named.get("name"), "description": named.get("description")}
-        about = {key: text for key, text in told.items() if text is not None}
-        return {**about, **modern_schema(named["schema"])}
-    if _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
+        tool: JsonObject = {**named, "input_schema": named["schema"]}
+    elif _OTHER_FORMS & given.keys() or ("name" in given and "type" not in given):
         try:
             tool = define_tool(given)
         except InvalidInputError as error:
@@ -118,9 +118,11 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
                 f"the schema {given!r:.200} is of no known form. Give a pydantic class, a "
                 "TypedDict or a dict that is a JSON schema."
             ) from error
-        described = {key: tool[key] for key in ("description",) if key in tool}
-        return {"title": tool["name"], **described, **modern_schema(tool.get("input_schema", tool))}
-    return modern_schema(given)
+    else:
+        return modern_schema(given)
+    told = {"title": tool.get("name"), "description": tool.get("description")}
+    about = {key: text for key, text in told.items() if text is not None}
+    return {**about, **modern_schema(tool.get("input_schema", tool))}
 
 
 def _wrap(schema: JsonObject, name: str) -> JsonObject:
@@ -128,17 +130,6 @@ def _wrap(schema: JsonObject, name: str) -> JsonObject:
     wrapped: JsonObject = {"title": name, "type": "object"}
     wrapped |= {"properties": {VALUE: inner}, "required": [VALUE]}
     return wrapped | ({"$defs": schema["$defs"]} if "$defs" in schema else {})
-
-
-def _validator_of(given: JsonObject | type, schema: JsonObject) -> Callable[[Any], Any]:
-    if inspect.isclass(given) and is_basemodel_subclass(given):
-        if issubclass(given, BaseModel):
-            return given.model_validate
-        return cast("Callable[[Any], Any]", getattr(given, "parse_obj"))  # noqa: B009 - pydantic v1
-    if get_origin(given) is None:
-        return partial(_check, schema=schema)  # which can be pickled
-    adapter: TypeAdapter[Any] = TypeAdapter(cast("type", given))
-    return adapter.validate_python  # a union or a list, of classes perhaps
 
 
 def _check(value: Any, schema: JsonObject) -> Any:

@@ -117,11 +117,9 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             message: The reply.
             args: The object in its text, as far as it is known.
         """
-        calls = [call for call in message.tool_calls if call["name"] == self.tool]
-        value = calls[0]["args"] if calls else args
-        if self.output is None or not value:
-            return value or None
-        return self.output.read_partial(value)
+        called = [call["args"] for call in message.tool_calls if call["name"] == self.tool]
+        value = called[0] if called else args
+        return self.output.read_partial(value) if self.output and value else value or None
 
     def _whole(self, message: AIMessage) -> Any:
         metadata = message.response_metadata
@@ -156,17 +154,14 @@ def _read(message: AIMessage, tool: str | None) -> JsonObject:
     for broken in message.invalid_tool_calls:
         if broken["name"] == tool:
             raise ArgumentsError(broken["error"] or "invalid arguments")
-    others = [call["name"] for call in message.tool_calls]
-    if others:
-        raise ArgumentsError(f"the model called {', '.join(others)} instead: run it and ask again")
-    if not message.text:
-        raise ArgumentsError("the reply has neither text nor a tool call")
+    if message.tool_calls:
+        others = ", ".join(call["name"] for call in message.tool_calls)
+        raise ArgumentsError(f"the model called {others} instead: run it and ask again")
     try:
         return parse_arguments(message.text)
     except ArgumentsError as error:
-        raise ArgumentsError(
-            f"the model did not call a tool, and its text is not JSON ({error})"
-        ) from None
+        problem = f"its text is not JSON ({error})" if message.text else "gave no text"
+        raise ArgumentsError(f"the model did not call a tool, and {problem}") from None
 
 
 class _Steps:
@@ -217,24 +212,19 @@ def structured_output(
     is_class = wanted.is_class and inspect.isclass(schema)
     described = schema if is_class else wanted.json_schema
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
-    arguments = {**arguments, "ls_structured_output_format": traced}
-    parser = StructuredOutputParser(output=wanted)
+    asked = {**arguments, "ls_structured_output_format": traced}
     bound: Runnable[LanguageModelInput, AIMessage]
     if chosen == "function_calling":
-        parser.tool = wanted.name
         own = schema_tool(wanted.name, wanted.json_schema)
-        asked = {"tool_choice": wanted.name, "parallel_tool_calls": False, **arguments}
-        bound = model.bind_tools(
-            [own, *(asked.pop("tools", None) or ())],
-            strict=strict,
-            structured_output_tool=True,
-            **asked,
-        )
+        asked = {"tool_choice": wanted.name, "parallel_tool_calls": False, **asked}
+        tools = [own, *(asked.pop("tools", None) or ())]
+        bound = model.bind_tools(tools, strict=strict, structured_output_tool=True, **asked)
+        parser = StructuredOutputParser(output=wanted, tool=wanted.name)
     else:
         refuse_maps(wanted.json_schema, str(wanted.json_schema.get("title", wanted.name)))
         named = {"name": wanted.name, "schema": wanted.json_schema}
-        asked = {"type": "json_schema", "json_schema": named}
-        bound = model.bind(response_format=asked, **arguments)
+        bound = model.bind(response_format={"type": "json_schema", "json_schema": named}, **asked)
+        parser = StructuredOutputParser(output=wanted)
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 
