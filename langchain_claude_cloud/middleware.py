@@ -23,7 +23,6 @@ from langchain_core.runnables import RunnableBinding
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.extras import MissingExtraError
-from langchain_claude_cloud.request.messages.tool_results import place_results
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES
 
 try:
@@ -65,7 +64,41 @@ class InvalidToolCallsError(ClaudeCloudError):
     """
 
 
-class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
+class _ModelCallMiddleware(AgentMiddleware[State, Any, Any]):
+    """Asks the model: a subclass says what is changed before, and what a failure becomes."""
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Ask the model with the changed request.
+
+        Args:
+            request: What the model is asked.
+            handler: Asks it.
+
+        Returns:
+            What it answered.
+        """
+        try:
+            return handler(self._changed(request))
+        except StructuredOutputValidationError as error:
+            return self._instead_of(error)
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Do what `wrap_model_call` does."""
+        try:
+            return await handler(self._changed(request))
+        except StructuredOutputValidationError as error:
+            return self._instead_of(error)
+
+    def _changed(self, request: Request) -> Request:
+        return request
+
+    def _instead_of(self, error: StructuredOutputValidationError) -> Response:
+        raise error
+
+
+class InvalidToolCallMiddleware(_ModelCallMiddleware):
     """Tells the model which of its tool calls were invalid, and lets it try again.
 
     Without it, `create_agent` ends its loop at an answer whose only calls are invalid, such
@@ -163,60 +196,18 @@ class InvalidToolCallMiddleware(AgentMiddleware[State, Any, Any]):
         """Do what `before_model` does."""
         return self.before_model(state, runtime)
 
-    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+    def _instead_of(self, error: StructuredOutputValidationError) -> Response:
         """Keep an agent with a response format from failing on an answer with invalid calls.
 
-        Such an agent takes every answer without valid calls for its final one, and cannot
-        parse it.
-
-        Args:
-            request: What the model is asked.
-            handler: Asks it.
-
-        Returns:
-            What it answered.
+        Such an agent takes every answer without valid calls for its final one, and cannot parse it.
         """
-        try:
-            return handler(request)
-        except StructuredOutputValidationError as error:
-            return _without_structure(error)
-
-    async def awrap_model_call(
-        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Do what `wrap_model_call` does."""
-        try:
-            return await handler(request)
-        except StructuredOutputValidationError as error:
-            return _without_structure(error)
+        answer = error.ai_message
+        if not answer.invalid_tool_calls or answer.tool_calls:
+            raise error  # the output itself is wrong
+        return ModelResponse(result=[answer])
 
 
-class _RequestMiddleware(AgentMiddleware[State, Any, Any]):
-    """Asks the model with a changed request; what is changed, a subclass says."""
-
-    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
-        """Ask the model with the changed request.
-
-        Args:
-            request: What the model is asked.
-            handler: Asks it.
-
-        Returns:
-            What it answered.
-        """
-        return handler(self._changed(request))
-
-    async def awrap_model_call(
-        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Do what `wrap_model_call` does."""
-        return await handler(self._changed(request))
-
-    def _changed(self, request: Request) -> Request:
-        raise NotImplementedError
-
-
-class DanglingToolCallMiddleware(_RequestMiddleware):
+class DanglingToolCallMiddleware(_ModelCallMiddleware):
     """Repairs the requests of threads whose history the API would refuse.
 
     If a run is cancelled, or if the user answers an interrupt with a new message, tool calls are
@@ -251,27 +242,31 @@ class DanglingToolCallMiddleware(_RequestMiddleware):
         return request.override(messages=messages)
 
     def _answered(self, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-        """Return the messages, with the results of each answer's calls right behind it."""
-        found, late = place_results(messages)
-        repaired: list[AnyMessage] = []
-        missing: list[AnyMessage] = []
+        """Return the messages, with one result of each call right behind its answer.
+
+        A call's first result counts; ids of calls may be the same in several answers.
+        """
+        callers: dict[str | None, int] = {}
+        results: dict[tuple[int, str | None], ToolMessage] = {}
+        moved: set[int] = set()
         for index, message in enumerate(messages):
-            if index in late:
+            if isinstance(message, AIMessage):
+                callers |= {call["id"]: index for call in message.tool_calls}
+            elif isinstance(message, ToolMessage) and message.tool_call_id in callers:
+                results.setdefault((callers[message.tool_call_id], message.tool_call_id), message)
+                moved.add(index)
+        repaired: list[AnyMessage] = []
+        for index, message in enumerate(messages):
+            if index in moved:
                 continue
-            if missing and not isinstance(message, ToolMessage):
-                repaired += missing
-                missing = []
             repaired.append(message)
             for call in message.tool_calls if isinstance(message, AIMessage) else ():
-                place = found.get((index, call["id"]))
-                if place is None:
-                    missing.append(_error_result(call, self._message(call)))
-                elif place in late:
-                    missing.append(messages[place])
-        return repaired + missing
+                result = results.get((index, call["id"]))
+                repaired.append(result or _error_result(call, self._message(call)))
+        return repaired
 
 
-class PromptCachingMiddleware(_RequestMiddleware):
+class PromptCachingMiddleware(_ModelCallMiddleware):
     """Caches what an agent sends again with every step: tools, system prompt, conversation.
 
     It sets ``prompt_caching`` for calls of `ChatClaudeCloud`, which then places the cache
@@ -358,9 +353,10 @@ def _unanswered(messages: Sequence[AnyMessage]) -> tuple[AIMessage, list[Invalid
     """Return the last AI message and those of its invalid calls that have no result."""
     answered: set[str | None] = {None, ""}
     for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            return message, [c for c in message.invalid_tool_calls if c["id"] not in answered]
         if not isinstance(message, ToolMessage):
-            answer = message if isinstance(message, AIMessage) else AIMessage("")
-            return answer, [c for c in answer.invalid_tool_calls if c["id"] not in answered]
+            break
         answered.add(message.tool_call_id)
     return AIMessage(""), []
 
@@ -386,15 +382,3 @@ def _describe(failed: Sequence[AIMessage]) -> str:
     times = "once" if len(failed) == 1 else f"{len(failed)} times in a row"
     said = f"The model called {names} with invalid arguments {times}."
     return f"{said} What was wrong last: {reasons}."
-
-
-def _without_structure(error: StructuredOutputValidationError) -> Response:
-    """Return the answer that has invalid calls in place of structured output.
-
-    Raises:
-        StructuredOutputValidationError: It has none: the output itself is wrong.
-    """
-    answer = error.ai_message
-    if not answer.invalid_tool_calls or answer.tool_calls:
-        raise error
-    return ModelResponse(result=[answer])

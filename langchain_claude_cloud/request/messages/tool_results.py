@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import ToolMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -159,30 +158,3 @@ def describe(block: JsonObject) -> str:
         f"at {str(address)[:_LONGEST_ADDRESS]}" if address else "",
     ]
     return " ".join(part for part in parts if part)
-
-
-def place_results(
-    messages: Sequence[BaseMessage],
-) -> tuple[dict[tuple[int, str | None], int], set[int]]:
-    """Find out which results stand where the API takes them.
-
-    Args:
-        messages: The history; ids of calls may be the same in several answers.
-
-    Returns:
-        The place of each call's first result, by the place of the answer and the id; and the
-        places of those results that stand behind a later answer.
-    """
-    callers: dict[str | None, int] = {}
-    found: dict[tuple[int, str | None], int] = {}
-    late: set[int] = set()
-    newest = -1
-    for index, message in enumerate(messages):
-        if isinstance(message, AIMessage):
-            newest = index
-            callers |= {call["id"]: index for call in message.tool_calls}
-        elif isinstance(message, ToolMessage) and message.tool_call_id in callers:
-            caller = callers[message.tool_call_id]
-            found.setdefault((caller, message.tool_call_id), index)
-            late |= {index} if caller != newest else set()
-    return found, late
