@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.calls.driver import count_tokens
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
@@ -22,14 +23,6 @@ from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.calls.steps import Steps
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ConfigurationError,
-    InvalidInputError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-)
 from langchain_claude_cloud.request.token_estimation import (
     ESTIMATE_ERROR,
     PER_MESSAGE,
@@ -51,7 +44,7 @@ _PERMISSIONS: Final = {
 _LASTS: Final = 6 * HOUR
 _COUNTED_SECONDS: Final = HOUR
 _LONG: Final = 8
-_Refusal: TypeAlias = tuple[Route, ClaudeCloudError]
+_Refusal: TypeAlias = tuple[Route, errors.ClaudeCloudError]
 
 
 class EstimatedCount(int):
@@ -84,7 +77,7 @@ def count(call: Call) -> Steps[int]:
     for route in _counting(call.routes):
         try:
             return (yield from count_tokens(_call_to(route, call)))
-        except ClaudeCloudError as error:
+        except errors.ClaudeCloudError as error:
             seconds = _seconds_unasked(error, is_named=route in call.routes)
             if seconds is None:
                 raise
@@ -128,13 +121,13 @@ def _count_some_way(call: Call) -> int | None:
     for messages, closing in _forms(call.messages):
         try:
             counted = run(count(replace(call, messages=messages)), call.clients)
-        except ConfigurationError:
+        except errors.ConfigurationError:
             raise
-        except InvalidInputError:
+        except errors.InvalidInputError:
             continue
-        except InvalidRequestError:
+        except errors.InvalidRequestError:
             return None
-        except ClaudeCloudError as error:
+        except errors.ClaudeCloudError as error:
             for route in call.routes:
                 MEMORY.uncounted.put(route.place, value=True, seconds=_RETRY_SECONDS)
                 _tell_of([(route, error)])
@@ -180,33 +173,37 @@ def _call_to(route: Route, call: Call) -> Call:
     return replace(call, routes=[route])
 
 
-def _seconds_unasked(error: ClaudeCloudError, *, is_named: bool) -> float | None:
+def _seconds_unasked(error: errors.ClaudeCloudError, *, is_named: bool) -> float | None:
     """Return how long a route that does not count is not asked again.
 
     None for an error that says something else; but a route that the user did not name may fail in
     any way that says nothing of the prompt.
     """
     text = (error.body or str(error)).lower()
-    refused = isinstance(error, InvalidRequestError) and not isinstance(error, InvalidInputError)
-    if isinstance(error, NotFoundError) or (refused and "support" in text and "count" in text):
-        return _LASTS
-    if isinstance(error, PermissionDeniedError):  # it may be given
-        return _PERMISSION_SECONDS
-    return None if is_named or isinstance(error, InvalidRequestError) else _PERMISSION_SECONDS
+    match error:
+        case errors.InvalidInputError():
+            return None
+        case errors.NotFoundError():
+            return _LASTS
+        case errors.InvalidRequestError():
+            return _LASTS if "support" in text and "count" in text else None
+        case errors.PermissionDeniedError():  # it may be given
+            return _PERMISSION_SECONDS
+        case _:
+            return None if is_named else _PERMISSION_SECONDS
 
 
 def _tell_of(refusals: Sequence[_Refusal]) -> None:
     """Say once a day why tokens are estimated: a permission is what somebody can do about it."""
-    if not refusals:
-        return
-    route, error = min(refusals, key=lambda each: not isinstance(each[1], PermissionDeniedError))
-    cloud, refused = route.config.cloud, isinstance(error, PermissionDeniedError)
-    remedy = f": allow {_PERMISSIONS[cloud]}" if refused else ""
-    MEMORY.say_once(
-        f"{cloud} in {route.known_region} {'refuses to' if refused else 'does not'} count tokens "
-        f"for {route.model} ({type(error).__name__}{remedy}); they are estimated, to within about "
-        f"{ESTIMATE_ERROR * 100:.0f} %."
-    )
+    denied = [(r, e) for r, e in refusals if isinstance(e, errors.PermissionDeniedError)]
+    for route, error in (denied or refusals)[:1]:
+        cloud = route.config.cloud
+        remedy = f": allow {_PERMISSIONS[cloud]}" if denied else ""
+        MEMORY.say_once(
+            f"{cloud} in {route.known_region} does not count tokens for {route.model} "
+            f"({type(error).__name__}{remedy}); they are estimated, to within about "
+            f"{ESTIMATE_ERROR * 100:.0f} %."
+        )
 
 
 @dataclass(frozen=True, slots=True)
