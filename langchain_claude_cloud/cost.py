@@ -105,9 +105,8 @@ def cost_of(message: AIMessage) -> Cost | None:
         return None
     geography = (metadata.get("usage") or {}).get("inference_geo")
     factor = _ONLY_IN_THE_US if is_claude_platform and geography == "us" else 1
-    total, given, answered = (
-        part * factor for part in (price.total_price, price.input_price, price.output_price)
-    )
+    parts = (price.total_price, price.input_price, price.output_price)
+    total, given, answered = (part * factor for part in parts)
     return Cost(total, given, answered, _notes(metadata))
 
 
@@ -124,14 +123,14 @@ def _reference(metadata: Mapping[str, Any], provider: str) -> str:
 
 def _usage(usage: UsageMetadata) -> dict[str, int]:
     details: Mapping[str, Any] = usage.get("input_token_details") or {}
-    short = int(details.get("ephemeral_5m_input_tokens") or 0)
+    names = ("cache_read", "cache_creation", "ephemeral_5m_input_tokens")
+    read, unsplit, short = (int(details.get(name) or 0) for name in names)
     long = int(details.get("ephemeral_1h_input_tokens") or 0)
-    written = int(details.get("cache_creation") or 0) + short + long
     return {
         "input_tokens": usage["input_tokens"],
         "output_tokens": usage["output_tokens"],
-        "cache_read_tokens": int(details.get("cache_read") or 0),
-        "cache_write_tokens": written,
+        "cache_read_tokens": read,
+        "cache_write_tokens": unsplit + short + long,
         "cache_write_1h_tokens": long,
     }
 

@@ -228,9 +228,8 @@ class Explanation:
 def is_local_limit(cause: BaseException | None) -> bool:
     """Whether a limit of this machine is the reason of an exception, such as that of open files."""
     for _ in range(_LONGEST_CHAIN):
-        if isinstance(cause, errors.LocalLimitError):
-            return True
-        if getattr(cause, "errno", None) in _LOCAL_LIMITS:
+        is_errno = getattr(cause, "errno", None) in _LOCAL_LIMITS
+        if is_errno or isinstance(cause, errors.LocalLimitError):
             return True
         cause = cause and (cause.__cause__ or cause.__context__)
     return False

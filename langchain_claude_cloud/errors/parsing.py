@@ -22,7 +22,7 @@ from http import HTTPStatus
 from typing import Final
 
 from langchain_claude_cloud.errors.redaction import clean
-from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
+from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
 
 BODY_LIMIT: Final = 4_000
 """How many characters of a body an exception keeps."""
@@ -115,8 +115,8 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
 
 def holds_error(body: object) -> bool:
     """Whether JSON is an error, in the form of any of the clouds and in spite of its status."""
-    found = body[0] if isinstance(body, list) and body else body
-    if not isinstance(found, dict) or "content" in found:
+    found = _object(body)
+    if found is None or "content" in found:
         return False
     forms = (("error", str | dict), ("Output", dict), *((name, str) for name in _SIGNS))
     return found.get("type") == "error" or any(isinstance(found.get(k), form) for k, form in forms)
@@ -130,34 +130,41 @@ def load_json(body: bytes | str) -> object:
         return None
 
 
+def _object(payload: object) -> JsonObject | None:
+    """Return an object, or the first one of an array."""
+    first = payload[0] if isinstance(payload, list) and payload else payload
+    return first if isinstance(first, dict) else None
+
+
 def _read(payload: object, text: str) -> ParsedError:
-    if isinstance(payload, list) and payload:
-        payload = payload[0]
-    if not isinstance(payload, dict):
+    told = _object(payload)
+    if told is None:
         # A proxy's HTML page says most in its title.
         title = re.search(r"<title[^>]{0,99}>([^<]{0,999})", text, re.IGNORECASE)
         return ParsedError(None, None, clean(" ".join((title[1] if title else text).split()), 300))
-    output = payload.get("Output")  # with status 200: {"Output": {"__type": ...}, "Version": "1.0"}
+    output = told.get("Output")  # with status 200: {"Output": {"__type": ...}, "Version": "1.0"}
     if isinstance(output, dict) and "__type" in output:
-        payload = output
-    error = payload.get("error")
+        told = output
+    error = told.get("error")
     if isinstance(error, dict):  # Google's or Anthropic's
         name = _text(error.get("type")) or _text(error.get("status"))
         status = error.get("code")
     else:
-        error, status = payload, payload.get("originalStatusCode")
-        name = _aws_name(payload.get("__type")) or _aws_name(payload.get("code"))
+        error, status = told, told.get("originalStatusCode")
+        name = _aws_name(told.get("__type")) or _aws_name(told.get("code"))
     said = _find_text(error)
     reasons, wait = _read_details(error.get("details"))
-    parsed = ParsedError(
-        status=_STATUSES.get(str(status)),
-        error_type=name,
-        message=_text(said, MESSAGE_LIMIT) or "",
-        request_id=_text(payload.get("request_id")),
-        retry_after=wait,
-        reasons=reasons,
+    return _unwrap(
+        ParsedError(
+            status=_STATUSES.get(str(status)),
+            error_type=name,
+            message=_text(said, MESSAGE_LIMIT) or "",
+            request_id=_text(told.get("request_id")),
+            retry_after=wait,
+            reasons=reasons,
+        ),
+        said,
     )
-    return _unwrap(parsed, said)
 
 
 def _find_text(value: object, depth: int = _DEEPEST_TEXT) -> str:
@@ -181,12 +188,8 @@ def _unwrap(parsed: ParsedError, said: str) -> ParsedError:
     text: bytes | str = wrapped[1] if wrapped else ""
     with suppress(ValueError, SyntaxError, MemoryError):
         text = ast.literal_eval(str(text)) if text[:1] == "b" else str(text).encode()
-    inside = load_json(text)
-    if isinstance(inside, list) and inside:
-        inside = inside[0]
-    if not isinstance(inside, dict) or not isinstance(
-        inside.get("error", inside.get("message")), dict | str
-    ):
+    inside = _object(load_json(text)) or {}
+    if not isinstance(inside.get("error", inside.get("message")), dict | str):
         return parsed
     nested = _read(inside, "")
     told = ("error_type", "message", "request_id", "retry_after")
@@ -204,9 +207,8 @@ def _read_details(given: object) -> tuple[frozenset[str], float | None]:
         limit = metadata.get("quota_limit_value") if isinstance(metadata, dict) else None
         # A number, written as a string by those who keep to protobuf's JSON.
         reasons.add(f"quota={limit}"[:NAME_LIMIT] if isinstance(limit, str | int) else None)
-        if isinstance(delay := detail.get("retryDelay"), str | dict):
-            seconds = _seconds(delay)
-            wait = wait if seconds is None else seconds
+        if isinstance(delay := detail.get("retryDelay"), str):
+            wait = _seconds(delay)
     return frozenset(filter(None, reasons)), wait
 
 
@@ -241,18 +243,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _seconds(value: object) -> float | None:
-    """Return a length of time: of a header, or a ``google.protobuf.Duration``.
-
-    That is ``"33s"`` or ``"0.5s"`` in JSON, an object where a proxy re-encodes.
-    """
-    if isinstance(value, dict):
-        parts = [value.get(key, 0) for key in ("seconds", "nanos")]
-        seconds, nanos = (None if isinstance(part, dict) else _seconds(part) for part in parts)
-        return None if seconds is None or nanos is None else seconds + nanos / 1e9
+    """Return a length of time: of a header, or a ``google.protobuf.Duration`` such as ``"33s"``."""
     if isinstance(value, str):
         value = value.removesuffix("s") if len(value) <= _LONGEST_NUMBER else ""
-    try:
-        number = float(value) if isinstance(value, int | float | str) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < math.inf else None
+    with suppress(ValueError, OverflowError):
+        if isinstance(value, int | float | str) and 0 <= (number := float(value)) < math.inf:
+            return number
+    return None
