@@ -253,8 +253,10 @@ class ModelBase(CheckedArguments, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        own = self.model_fields_set.difference(BaseChatModel.model_fields, _UNTRACED)
-        given = {name: getattr(self, name) for name in sorted(own)}
+        fields = type(self).model_fields
+        own = fields.keys() - BaseChatModel.model_fields.keys() - {*_UNTRACED}
+        values = {name: getattr(self, name) for name in sorted(own)}
+        given = {n: v for n, v in values.items() if v not in (None, {}, fields[n].default)}
         configs = self.platform if isinstance(self.platform, list | tuple) else [self.platform]
         clouds = [getattr(config, "cloud", config) for config in configs]
         return {"model": self.model, "platforms": clouds, **given}

@@ -114,15 +114,16 @@ class ChatClaudeCloud(ModelBase):
         messages: Sequence[BaseMessage],
         stop: list[str] | None,
         arguments: JsonObject,
+        run_manager: BaseRunManager | None = None,
         *,
         stream: bool,
-        run_manager: BaseRunManager | None = None,
     ) -> options.Call:
         # These are the keyword arguments of the frames above, which error trackers store.
         arguments.update(safe_to_show(arguments))
+        stop = arguments.pop("stop", stop)
+        run_manager = arguments.pop("run_manager", run_manager)
         asked = options.read_options(self, arguments, stop=stop, stream=stream)
         self._check_clients()
-        limit = rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         return options.Call(
             messages=messages,
             options=asked,
@@ -135,7 +136,7 @@ class ChatClaudeCloud(ModelBase):
                 url_fetcher=self.url_fetcher,
                 run_manager=run_manager,
             ),
-            limit=limit,
+            limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check(),
         )
 
     def _generate(
@@ -145,7 +146,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, run_manager, stream=False)
         return _result(executors.run(driver.complete(call), call.clients))
 
     async def _agenerate(
@@ -155,7 +156,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = self._call(messages, stop, kwargs, stream=False, run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, run_manager, stream=False)
         return _result(await executors.arun(driver.complete(call), call.clients))
 
     def _stream(
@@ -165,7 +166,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, run_manager, stream=True)
         return executors.execute(_chunks(call), call.clients)
 
     def _astream(
@@ -175,29 +176,21 @@ class ChatClaudeCloud(ModelBase):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        call = self._call(messages, stop, kwargs, run_manager, stream=True)
         return executors.aexecute(_chunks(call), call.clients)
 
     def _stream_chat_model_events(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], **kwargs: Any
     ) -> Iterator[core_protocol.MessagesData]:
         """Return protocol events; core looks for this hook when v3 events are wanted."""
-        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        call = self._call(messages, None, kwargs, stream=True)
         return executors.execute(_events(call), call.clients)
 
     def _astream_chat_model_events(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], **kwargs: Any
     ) -> AsyncIterator[core_protocol.MessagesData]:
         """Return protocol events; core looks for this hook when v3 events are wanted."""
-        call = self._call(messages, stop, kwargs, stream=True, run_manager=run_manager)
+        call = self._call(messages, None, kwargs, stream=True)
         return executors.aexecute(_events(call), call.clients)
 
     def bind_tools(
@@ -227,10 +220,8 @@ class ChatClaudeCloud(ModelBase):
         """
         converted = list(request_tools.convert_tools(tools, strict=strict))
         names = [tool["name"] for tool in converted if "name" in tool]
-        bound = {
-            "tool_choice": request_tools.convert_tool_choice(tool_choice, names),
-            "parallel_tool_calls": parallel_tool_calls,
-        }
+        choice = request_tools.convert_tool_choice(tool_choice, names)
+        bound = {"tool_choice": choice, "parallel_tool_calls": parallel_tool_calls}
         given = {name: value for name, value in bound.items() if value is not None}
         return self.bind(tools=converted, **given, **kwargs)
 
