@@ -14,7 +14,7 @@ Server tools are left out, because only the cloud runs them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk, ToolMessage
@@ -39,16 +39,14 @@ Payload: TypeAlias = "AIMessage | ToolMessage | Mapping[str, object] | None"
 _Calls: TypeAlias = "dict[int, _Call | None]"
 """The calls of a message, by position; None in the place of those that are done."""
 
-_BOUNDARIES: Final[dict[str, str | None]] = {
-    "message-start": NEVER_ENDED,
-    "message-finish": None,
-    "error": NEVER_ENDED,
-}
-"""Events that end what went before, and what calls that are open then suffer from."""
+_BOUNDARIES: Final = frozenset({"message-start", "message-finish", "error"})
+"""Events that end what went before; calls that are open then never ended."""
 
-_EVENTS: Final = frozenset(
-    {*_BOUNDARIES, "content-block-start", "content-block-delta", "content-block-finish"}
-)
+_EVENTS: Final = _BOUNDARIES | {
+    "content-block-start",
+    "content-block-delta",
+    "content-block-finish",
+}
 _CALL_BLOCKS: Final = frozenset({"tool_use", "tool_call", "invalid_tool_call"})
 
 
@@ -141,57 +139,38 @@ async def afollow(chunks: AsyncIterable[object], read: _Read[T], end: _End[T]) -
         yield made
 
 
-@dataclass(slots=True)
 class _Call:
-    """A call that is being written.
+    """A call that is being written."""
 
-    Attributes:
-        is_parsed_by_stream: Whether the stream brings the parsed call at its end; without it
-            the call is invalid then.
-    """
-
-    index: int
-    id: str | None
-    name: str
-    is_parsed_by_stream: bool
-    raw: list[str] = field(default_factory=list)
-    arguments: PartialJsonReader = field(default_factory=PartialJsonReader)
+    def __init__(self, index: int, name: str | None, call_id: str | None) -> None:
+        self.block = Block("client_tool", {"name": name or "", "id": call_id}, position=index)
+        self._reader = PartialJsonReader()
 
     def grow(self, fragment: str) -> ToolCallUpdate:
-        self.raw.append(fragment)
-        args = self.arguments.feed(fragment)
-        changes = tuple(self.arguments.changes)
-        return ToolCallUpdate(self.index, self.id, self.name, args, fragment, changes)
-
-    def parse(self, reason: str | None, cut_by: str | None, *, is_last: bool) -> ParsedToolCall:
-        """Return what a call is that was not finished before its message was over.
-
-        Args:
-            reason: Why it is invalid, if that is known.
-            cut_by: The stop reason, if it says that the message was cut.
-            is_last: Whether it is the last call of the message.
-        """
-        raw = "".join(self.raw)
-        block = Block("client_tool", {"name": self.name, "id": self.id}, json=[raw])
-        if reason or self.is_parsed_by_stream:
-            return block.invalid(reason or NEVER_ENDED)
-        call = block.parse()
-        if cut_by and (call["type"] == "invalid_tool_call" or (is_last and not raw)):
-            return block.invalid(f"truncated: the answer was cut by {cut_by}")
-        return call
+        block, args = self.block, self._reader.feed(fragment)
+        block.json.append(fragment)
+        name, call_id, changes = block.start["name"], block.start["id"], self._reader.changes
+        return ToolCallUpdate(block.position, call_id, name, args, fragment, tuple(changes))
 
     def finish(self, call: ParsedToolCall) -> ToolCallUpdate:
         """Return the last update; text that no fragment brought comes with it."""
-        call_id, name = self.id or call["id"], self.name or call["name"] or ""
+        args: JsonObject = {}
+        error = None
         if call["type"] == "tool_call":
-            args, error = dict(call["args"]), None
+            args = call["args"]
             raw = dump_arguments(args) if args else ""
         else:
-            args, error = {}, call["error"] or "invalid"
-            raw = call["args"] or ""
-        is_new = not self.arguments.length
-        last = self.grow(raw if is_new else "")
+            raw, error = call["args"] or "", call["error"] or "invalid"
+        last = self.grow("" if self._reader.length else raw)
+        name, call_id = call["name"] or "", call["id"]
         return replace(last, id=call_id, name=name, args=args, done=True, error=error)
+
+    def parse(self, cut_by: str | None) -> ParsedToolCall:
+        """Return what the call is, given the stop reason if that says that it may be cut."""
+        call = self.block.parse()
+        if cut_by and (call["type"] == "invalid_tool_call" or not self._reader.length):
+            return self.block.invalid(f"truncated: the answer was cut by {cut_by}")
+        return call
 
 
 class ToolCallTracker:
@@ -217,22 +196,21 @@ class ToolCallTracker:
 
     def end(self, broken_by: Exception | None) -> Iterator[ToolCallUpdate]:
         """Finish all calls, as the stream is over."""
-        reason = None
+        reason = NEVER_ENDED
         if broken_by is not None:
             reason = f"truncated: the stream broke off ({type(broken_by).__name__})"
         for key in list(self._messages):
-            yield from self._end_message(key, reason=reason)
+            yield from self._end_message(key, reason)
 
     def _read_chunk(self, key: str, chunk: AIMessageChunk) -> Iterator[ToolCallUpdate]:
-        is_ours = isinstance(chunk, ClaudeMessageChunk)
         for fragment in chunk.tool_call_chunks:
-            yield from self._grow(key, fragment, is_parsed_by_stream=is_ours)
+            yield from self._grow(key, fragment)
         if isinstance(chunk, ClaudeMessageChunk):
-            for position in sorted(chunk.parsed_calls):
-                yield from self._finish(key, position, chunk.parsed_calls[position])
+            for position, parsed in sorted(chunk.parsed_calls.items()):
+                yield from self._finish(key, position, parsed)
         if chunk.chunk_position == "last":
-            stop_reason = chunk.response_metadata.get("stop_reason")
-            yield from self._end_message(key, stop_reason=stop_reason)
+            yield from self._judge(key, chunk.response_metadata.get("stop_reason"))
+            yield from self._end_message(key)
 
     def _read_message(self, key: str, message: AIMessage) -> Iterator[ToolCallUpdate]:
         """Read a message that was not streamed, or the whole of one that was."""
@@ -251,7 +229,7 @@ class ToolCallTracker:
         """Read an event of the content-block protocol."""
         match event:
             case {"event": kind} if kind in _BOUNDARIES:
-                yield from self._end_message(key, reason=_BOUNDARIES[str(kind)])
+                yield from self._end_message(key)
                 self._ended.add(str(event.get("id")))
             case {"index": int(index), "delta": {"type": "tool-call-delta", "args": str(text)}}:
                 # Those of server tools have no open call.
@@ -260,7 +238,7 @@ class ToolCallTracker:
                     yield call.grow(text)
             case {"index": int(index), "content": {"type": "tool_call_chunk"} as head}:
                 fragment = cast("ToolCallChunk", {**cast("JsonObject", head), "index": index})
-                yield from self._grow(key, fragment, is_parsed_by_stream=True)
+                yield from self._grow(key, fragment)
             case {
                 "event": "content-block-finish",
                 "index": int(index),
@@ -268,9 +246,7 @@ class ToolCallTracker:
             }:
                 yield from self._finish(key, index, cast("ParsedToolCall", parsed))
 
-    def _grow(
-        self, key: str, fragment: ToolCallChunk, *, is_parsed_by_stream: bool
-    ) -> Iterator[ToolCallUpdate]:
+    def _grow(self, key: str, fragment: ToolCallChunk) -> Iterator[ToolCallUpdate]:
         """Add a fragment to its call, a new one if it is the first, unless that is finished."""
         calls = self._messages.setdefault(key, {})
         index = fragment.get("index")
@@ -278,32 +254,32 @@ class ToolCallTracker:
             # Fragments of other models: the first of a call has its name.
             index = max(calls, default=-1) + bool(fragment["name"] or not calls)
         if index not in calls:
-            name = fragment["name"] or ""
-            calls[index] = _Call(index, fragment["id"], name, is_parsed_by_stream)
+            calls[index] = _Call(index, fragment["name"], fragment["id"])
         call = calls[index]
         if call is not None:
             yield call.grow(fragment["args"] or "")
 
-    def _finish(
-        self, key: str, index: int, parsed_call: ParsedToolCall
-    ) -> Iterator[ToolCallUpdate]:
+    def _finish(self, key: str, index: int, parsed: ParsedToolCall) -> Iterator[ToolCallUpdate]:
         """Finish a call, unless that was said before."""
         calls = self._messages.setdefault(key, {})
-        call = calls.get(index, _Call(index, None, "", is_parsed_by_stream=True))
+        call = calls.get(index, _Call(index, parsed["name"], parsed["id"]))
         if call is not None:
             calls[index] = None
-            yield call.finish(parsed_call)
+            yield call.finish(parsed)
 
-    def _end_message(
-        self, key: str, *, stop_reason: str | None = None, reason: str | None = None
-    ) -> Iterator[ToolCallUpdate]:
-        """Finish the calls of a message that are still open."""
-        cut_by = stop_reason if stop_reason in CUTTING_STOP_REASONS else None
-        calls = self._messages.pop(key, {})
-        last = max(calls, default=-1)
+    def _judge(self, key: str, stop_reason: str | None) -> Iterator[ToolCallUpdate]:
+        """Finish the calls of a stream that does not say whether they are valid."""
+        calls = self._messages.get(key, {})
         for index, call in sorted(calls.items()):
             if call is not None:
-                yield call.finish(call.parse(reason, cut_by, is_last=index == last))
+                is_last = index == max(calls) and stop_reason in CUTTING_STOP_REASONS
+                yield from self._finish(key, index, call.parse(stop_reason if is_last else None))
+
+    def _end_message(self, key: str, reason: str = NEVER_ENDED) -> Iterator[ToolCallUpdate]:
+        """Finish the calls of a message that are still open."""
+        for _, call in sorted(self._messages.pop(key, {}).items()):
+            if call is not None:
+                yield call.finish(call.block.invalid(reason))
         if key:
             self._ended.add(key)
 
