@@ -218,44 +218,41 @@ def finish_content(
     """
     if isinstance(content, str):
         return content
-    # The end of a call whose beginning other chunks have stays as it is, to merge with it.
-    headless = () if strip_index else ("tool_call_chunk", "server_tool_call_chunk")
     finished: list[str | JsonObject] = []
     for block in content:
-        if isinstance(block, dict) and (block.get("name") or block.get("type") not in headless):
-            rest = _finish(block, parsed_calls)
-            index = {"index": block["index"]} if "index" in block and not strip_index else {}
-            finished.append({**rest, **index})
+        if isinstance(block, dict):
+            index = {} if strip_index or "index" not in block else {"index": block["index"]}
+            finished.append({**_finish(block, parsed_calls), **index})
         else:
             finished.append(block)
     return finished
 
 
 def _finish(streamed: JsonObject, parsed_calls: Mapping[int, ParsedToolCall]) -> JsonObject:
-    """Return a block as it is in a whole message, without its index."""
+    """Return a block as it is in a whole message, without its index.
+
+    The end of a call whose beginning other chunks have stays as it is, to merge with it.
+    """
     block = {key: value for key, value in streamed.items() if key != "index"}
-    call = parsed_calls.get(streamed.get("index", -1))
-    match block.get("type"):
-        case "tool_use" if "index" in streamed:
+    call = parsed_calls.get(streamed.get("index", -1)) or unfinished_call(streamed)
+    match block:
+        case {"type": "tool_use"} if "index" in streamed:
             block.pop("partial_json", None)
-            return client_call(block, call or unfinished_call(streamed))
-        case "tool_call_chunk":
+            return client_call(block, call)
+        case {"type": "tool_call_chunk", "name": str()}:
             extras = {"extras": block["extras"]} if "extras" in block else {}
-            call = call or unfinished_call(streamed)
             # As core writes a valid call, with the type first.
             kind = {"type": "tool_call"} if call["type"] == "tool_call" else {}
             return {**kind, **call, **extras}
-        case "server_tool_use" | "mcp_tool_use" if "partial_json" in block:
-            raw = block.pop("partial_json")
+        case {"type": "server_tool_use" | "mcp_tool_use", "partial_json": raw}:
+            del block["partial_json"]
             return {**block, **server_input(raw)}
-        case "server_tool_call_chunk":
-            args = server_input(block.get("args") or "")["input"]
-            return {**block, "type": "server_tool_call", "args": args}
+        case {"type": "server_tool_call_chunk", "name": str(), "args": raw}:
+            return {**block, "type": "server_tool_call", "args": server_input(raw)["input"]}
     return block
 
 
 def unfinished_call(call: Mapping[str, Any]) -> InvalidToolCall:
     """Return a call that never ended, from its block or its fragments, as an invalid one."""
-    given = call.get("input")
-    raw = call.get("partial_json") or call.get("args") or (dump_arguments(given) if given else "")
+    raw = call.get("partial_json") or call.get("args") or ""
     return invalid_tool_call(name=call.get("name"), args=raw, id=call.get("id"), error=NEVER_ENDED)
