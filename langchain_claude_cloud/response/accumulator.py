@@ -24,6 +24,7 @@ from langchain_claude_cloud.response.blocks import (
     Block,
     dump_arguments,
 )
+from langchain_claude_cloud.response.usage import add_usage, usage_metadata
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.request.tools import ToolNames
@@ -41,8 +42,8 @@ PAUSED: Final = "pause_turn"
 _NO_FIELDS: Final = frozenset({"content", "delta", "message", "type"})
 _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
+_STRINGS: Final = _OF_THE_FIRST | _OF_THE_LAST
 _FIELDS_OF_DELTA: Final = 3
-_ADDED: Final = frozenset({int, float, list})
 _TEXT_OF_DELTA: Final = {
     "text_delta": "text",
     "thinking_delta": "thinking",
@@ -215,9 +216,11 @@ class MessageAccumulator(Generic[T]):
             if value is None or key in _NO_FIELDS or is_settled:
                 continue
             if key == "usage":
-                self._usage |= {name: n for name, n in value.items() if n is not None}
+                usage = self._usage | {name: n for name, n in value.items() if n is not None}
+                usage_metadata(usage)  # raises if it is malformed, before it gets into the state
+                self._usage = usage
             else:
-                self.fields[key] = value
+                self.fields[key] = _string(value) if key in _STRINGS else value
 
     def _block_start(self, index: object, announced: JsonObject) -> None:
         # What cuts an answer cuts its last block: a call before this one has no arguments.
@@ -229,7 +232,7 @@ class MessageAccumulator(Generic[T]):
             raise ValueError(f"the block {index} has not ended, but starts again")
         start = {key: value for key, value in announced.items() if value is not None}
         kind = KINDS.get(start["type"], "whole")
-        block = self._open[index] = Block(kind, start, given=start.get("input"))
+        block = Block(kind, start, given=start.get("input"))
         if kind in ("client_tool", "server_tool"):
             _string(start["id"])
             name = _string(start["name"])
@@ -238,14 +241,14 @@ class MessageAccumulator(Generic[T]):
                 block.renamer = self.names.renamer()
             if name == STRUCTURED_OUTPUT_TOOL:
                 block.kind, block.start, block.is_structured_output = "text", {"type": "text"}, True
-                return
-        if kind not in ("text", "thinking"):
+        self._open[index] = block
+        if block.kind not in ("text", "thinking"):
             self._show(block)
             return
         # What else comes by deltas.
         block.signature = _string(start.pop("signature", ""))
         citations = start.pop("citations", None) or ()
-        self._text(block, _string(start.pop(kind, "")))
+        self._text(block, _string(start.pop(block.kind, "")))
         for citation in citations:
             self._citation(block, citation)
 
@@ -370,20 +373,3 @@ def _grow(start: JsonObject, delta: JsonObject) -> None:
         held = start.get(key)
         appends = isinstance(held, str) and isinstance(value, str) and not replaces
         start[key] = held + value if appends else value
-
-
-def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
-    """Return the usage of two requests together: counts are added, also nested ones.
-
-    Of anything else, such as the service tier, the second's holds.
-    """
-    total = dict(one)
-    for key, value in other.items():
-        held = one.get(key)
-        if isinstance(held, dict) and isinstance(value, dict):
-            total[key] = add_usage(held, value)
-        elif type(value) in _ADDED and type(held) is type(value):
-            total[key] = one[key] + value
-        else:
-            total[key] = value
-    return total

@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, ToolCallChunk
-from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
@@ -36,6 +35,7 @@ from langchain_claude_cloud.response.accumulator import (
 from langchain_claude_cloud.response.blocks import Block, Content, split_calls
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk, event_chunk
 from langchain_claude_cloud.response.translator import PROVIDER, standard_block
+from langchain_claude_cloud.response.usage import usage_metadata
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
@@ -54,7 +54,6 @@ _NORMALIZED_FINISH_REASONS: Final = {
     "refusal": "refusal",
 }
 
-_TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 _PLAIN_TEXT: Final = frozenset({"type", "text"})
 _NOT_METADATA: Final = frozenset({"id", "role", "model"})
 
@@ -177,57 +176,6 @@ def closing_blocks(state: MessageAccumulator[Any]) -> list[JsonObject]:
     ending = {"model_provider": PROVIDER, **end_metadata(state)}
     refusal = AIMessage(content=[], response_metadata=ending).content_blocks
     return [*empty, *cast("list[JsonObject]", refusal)]
-
-
-def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
-    """Return LangChain's view of a message's usage, or None where there is none.
-
-    ``input_tokens`` is the whole prompt: what was read from and written to the cache
-    included. Cache writes are told apart by time to live where the API does. Then
-    ``cache_creation`` is what is left of the total: 0, as in langchain-anthropic, unless
-    `message_delta` raised the total without a new split.
-    """
-    if not usage:
-        return None
-    cache_read = _count(usage, "cache_read_input_tokens")
-    created = usage.get("cache_creation") or {}
-    by_ttl = {key: _count(created, key) for key in _TTL_COUNTS}
-    split = sum(by_ttl.values())
-    written = _count(usage, "cache_creation_input_tokens") or split
-    split = split if split <= written else 0  # that of a larger total says nothing any more
-    details = {"cache_read": cache_read, "cache_creation": written - split}
-    input_tokens = _count(usage, "input_tokens") + cache_read + written
-    output_tokens = _count(usage, "output_tokens")
-    result = UsageMetadata(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        total_tokens=input_tokens + output_tokens,
-        input_token_details=InputTokenDetails(**details, **(by_ttl if split else {})),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
-    )
-    reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
-    if reasoning is not None:
-        result["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
-    return result
-
-
-def quota_tokens(usage: JsonObject, output_weight: int) -> float:
-    """Return how many tokens of a quota a message took.
-
-    What is read from the cache takes none (AWS, How tokens are counted in Amazon Bedrock).
-
-    Args:
-        usage: The API's own report.
-        output_weight: How many tokens of the quota one of the answer takes.
-    """
-    prompt = _count(usage, "input_tokens") + _count(usage, "cache_creation_input_tokens")
-    return prompt + output_weight * _count(usage, "output_tokens")
-
-
-def _count(usage: JsonObject, key: str) -> int:
-    value = usage.get(key)
-    if value is not None and type(value) is not int:
-        raise TypeError(f"{key} is {value!r}, which is no count")
-    return value or 0
 
 
 class ChunkHandler(EventHandler[ChatGenerationChunk]):

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
 
 from jiter import from_json
-from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -118,33 +116,22 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
-        label = LABELS[self._source.platform]
-        arrived = (
-            "partial_message of this exception has what had arrived. Send the request again."
-            if self.accumulator.fields
-            else "Nothing had arrived. Send the request again."
-        )
+        source = self._source
         error = StreamInterruptedError(
-            f"The answer of {label} ({self._source.model}, region {self._source.region}) "
-            f"broke off: {reason}. {arrived}",
-            **self._source.place,
-            request_id=self._source.request_id,
+            f"The answer of {LABELS[source.platform]} ({source.model}, region {source.region}) "
+            f"broke off: {reason}. What had arrived is in partial_message. Send the request again.",
+            **source.place,
+            request_id=source.request_id,
         )
         return self.attach(error)
 
     def attach(self, error: ClaudeCloudErrorT) -> ClaudeCloudErrorT:
         """Put the answer as far as it has arrived on an exception."""
-        for with_usage in (True, False):
-            # What had arrived may be malformed itself, which is then what the error is about.
-            if self.accumulator.fields and error.partial_message is None:
-                with suppress(*MALFORMED):
-                    error.partial_message = self._build(with_usage=with_usage)
+        if self.accumulator.fields and error.partial_message is None:
+            error.partial_message = build_message(
+                self.accumulator, self._source, version=self._version
+            )
         return error
-
-    def _build(self, *, with_usage: bool) -> AIMessage:
-        return build_message(
-            self.accumulator, self._source, version=self._version, with_usage=with_usage
-        )
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
@@ -166,11 +153,11 @@ class ResponseStream(Generic[T]):
             for output in outputs:
                 self.has_emitted = True
                 yield output
-        failure = self._decoder.failure
-        if isinstance(failure, ExceptionFrameError) and not self.complete:
+        failure = None if self.complete else self._decoder.failure
+        if isinstance(failure, ExceptionFrameError):
             kind, body = failure.exception_type, self._redact(failure.payload)
             raise self.attach(error_from_exception_frame(kind, body, **self._source.place))
-        if failure is not None and not self.complete:
+        if failure is not None:
             raise self.interrupted(str(failure))
 
     def _add(self, payload: bytes) -> Sequence[T]:
@@ -189,10 +176,7 @@ class ResponseStream(Generic[T]):
         if kind != "content_block_delta" or "message_start" not in self._seen:
             self._check_order(kind)
         outputs = self.accumulator.add(event)
-        if kind == "message_stop":
-            if not outputs:
-                self._build(with_usage=True)  # no handler sees whether a message can be made of it
-            self.complete = True
+        self.complete = kind == "message_stop"
         return outputs
 
     def _check_order(self, kind: str) -> None:
@@ -209,12 +193,10 @@ class ResponseStream(Generic[T]):
 
     def _error_in_json(self, body: bytes) -> ClaudeCloudError:
         """Return the error that came as JSON or HTML in place of a stream, with status 200."""
-        if body.lstrip().startswith(b"<"):
-            return self.interrupted(
-                "it is a page in HTML, perhaps of a proxy: check base_url and HTTPS_PROXY"
-            )
         if not holds_error(load_json(body)):
-            return self.interrupted("it is one JSON value, and not a stream of events")
+            return self.interrupted(
+                "it is a page or a JSON value, and no stream of events: check base_url, HTTPS_PROXY"
+            )
         error = error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
         error.request_id = error.request_id or self._source.request_id
         return self.attach(error)
