@@ -139,6 +139,7 @@ class CallDriver(Generic[T]):
                 except ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
+            self._attempts.release()
             self._release()
 
     def remaining(self) -> float:

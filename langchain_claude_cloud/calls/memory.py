@@ -97,6 +97,16 @@ class CircuitBreakers:
                 self._circuits[place].probe_until = self._clock() + _PROBE_SECONDS
             return True
 
+    def end_probe(self, place: Hashable) -> None:
+        """Let another call probe: this one ended without an outcome.
+
+        It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
+        so also while this very thread holds the lock.
+        """
+        circuit = self._circuits.get(place)
+        if circuit is not None:
+            circuit.probe_until = 0.0
+
     def has_failed(self, place: Hashable, since: float) -> bool:
         """Whether an endpoint has failed since a time, and has not answered after that."""
         circuit = self._circuits.get(place)

@@ -226,6 +226,11 @@ class Attempts:
         if self._circuits:
             self._circuits.record_success(self.route.place, self._began)
 
+    def release(self) -> None:
+        """End the probe of a circuit, if this call was one: it ends."""
+        if self._circuits:
+            self._circuits.end_probe(self.route.place)
+
     def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
         if all(route is self.route for route, _ in self.failures):

@@ -329,8 +329,16 @@ def test_threads_agree_on_who_tries(world: World) -> None:
     assert sorted(went) == [A] + [B] * 19  # type: ignore[type-var]
 
 
+def test_the_next_call_tries_where_the_first_has_no_verdict(world: World) -> None:
+    """A call that ended for a reason of its own: a cancelled one, for example."""
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    world.plan(A, B).release()
+    assert region_of(world.plan(A, B)) == A
+
+
 def test_a_call_that_never_ends_does_not_keep_others_from_trying(world: World) -> None:
-    """After half a minute another call tries: the first was cancelled, or still streams."""
+    """After half a minute another call tries: the first may still stream."""
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
     assert region_of(world.plan(A, B)) == A
@@ -524,6 +532,25 @@ def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
     circuits = CircuitBreakers(Clock(), lambda: 0.0)
     circuits.record_failure(1, 3e7)
     assert circuits.remaining(1) == 3600.0
+
+
+def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None:
+    """The garbage collector closes an abandoned stream anywhere, also there."""
+    clock = Clock()
+    circuits = CircuitBreakers(clock, lambda: 0.0)
+    circuits.record_failure(1, 10.0)
+    clock.now += 10
+    assert circuits.admit(1)
+
+    def work() -> None:
+        with circuits._lock:
+            circuits.end_probe(1)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert circuits.admit(1)
 
 
 OUTCOMES = {
