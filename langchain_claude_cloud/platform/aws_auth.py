@@ -50,9 +50,6 @@ _FILES: Final = (
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 )
 
-_CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 10
-
 WAYS = (
     "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
     "`api_key`; or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
@@ -248,11 +245,7 @@ def _client_config() -> Config:
     """Return the configuration of clients of STS, SSO and the like."""
     from botocore.config import Config  # noqa: PLC0415  costs 110 ms: on first use
 
-    return Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": 1},
-    )
+    return Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
 
 
 def _make_session(profile: str | None) -> Session:

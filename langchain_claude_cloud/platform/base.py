@@ -286,7 +286,7 @@ class PlatformRequest:
         for name, given in {**_OWN_HEADERS, **self.request.headers, **signed}.items():
             value = given.get_secret_value() if isinstance(given, SecretStr) else given
             headers[name] = value
-            is_sound = value.isascii() and (value.isprintable() or not value)
+            is_sound = value.isascii() and value.isprintable()
             if not (is_sound and HEADER_NAME.fullmatch(name)):
                 text = (
                     f"The header {name!r} for {self.label} holds a line break, a control character "

@@ -140,19 +140,26 @@ def _reason(cause: BaseException) -> str:
     return f" ({redact(text)[:_SHOWN]})"
 
 
-def client_failure(cause: Exception, request: PlatformRequest) -> ClaudeCloudError:
-    """Return the error for what a client raised in place of a response, perhaps the caller's own.
+def no_response(
+    cause: Exception, request: PlatformRequest, client: httpx.Client | httpx.AsyncClient | None
+) -> Exception:
+    """Return what to raise for what was raised in place of a response.
 
     Args:
-        cause: What it raised; the caller's hooks may raise anything.
+        cause: What was raised; a caller's client and its hooks may raise anything.
         request: What was sent.
+        client: The caller's client, if it is not sent by ours.
     """
+    if isinstance(cause, ClaudeCloudError):
+        return cause.with_traceback(None)  # whose frames hold the credentials
     if isinstance(cause, httpx.HTTPStatusError):
         response = cause.response
         body = response.content if response.is_stream_consumed else b""
         return request.refusal(response.status_code, dict(response.headers), body)
     if isinstance(cause, TRANSPORT_FAILURES):
         return failure(cause, request, has_begun=False)
+    if client is None:
+        return cause
     text = clean(str(cause), _SHOWN)
     remedy = "Check its hooks and transport, and that it is open."
     if isinstance(cause, RuntimeError) and "loop" in text:
@@ -160,8 +167,7 @@ def client_failure(cause: Exception, request: PlatformRequest) -> ClaudeCloudErr
             "It has connections of another event loop, and each asyncio.run() has a loop of its "
             "own: make a client for each, or leave out http_async_client."
         )
-    client = f"The client that was given for requests to {request.label}"
-    text = f"{client} raised {type(cause).__name__} ({text}). {remedy}"
+    text = f"The client given for {request.label} raised {type(cause).__name__} ({text}). {remedy}"
     return request.error(ConfigurationError, text)
 
 

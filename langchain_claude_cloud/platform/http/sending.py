@@ -25,8 +25,8 @@ from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
 from langchain_claude_cloud.platform.http.failures import (
     TRANSPORT_FAILURES,
-    client_failure,
     failure,
+    no_response,
     too_large,
 )
 from langchain_claude_cloud.platform.http.pool import (
@@ -87,7 +87,7 @@ def open_stream(request: PlatformRequest, client: httpx.Client | None = None) ->
     try:
         return _exchange(request, client)
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
-        problem = _problem(cause, request, client)
+        problem = no_response(cause, request, client)
     finally:
         call_ends.reset(token)
     raise problem
@@ -107,19 +107,8 @@ async def aopen_stream(
         async with asyncio.timeout(finite(request.timeouts.remaining())):
             return await _aexchange(request, client)
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
-        problem = _problem(cause, request, client)
+        problem = no_response(cause, request, client)
     raise problem
-
-
-def _problem(
-    cause: Exception, request: PlatformRequest, client: httpx.Client | httpx.AsyncClient | None
-) -> Exception:
-    """Return what to raise for what came of an exchange."""
-    if isinstance(cause, ClaudeCloudError):
-        return cause.with_traceback(None)  # whose frames hold the credentials
-    if client is None and not isinstance(cause, TRANSPORT_FAILURES):
-        return cause
-    return client_failure(cause, request)
 
 
 def _exchange(
