@@ -22,8 +22,7 @@ from raw_models import identity_in_environment, issued_model_on, model_on
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.errors import ConfigurationError
-from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-from langchain_claude_cloud.platform.http.connector import look_up
+from langchain_claude_cloud.platform.http.async_transport import LoopTransport, look_up
 
 CLOUDS = ["vertex", "bedrock"]
 

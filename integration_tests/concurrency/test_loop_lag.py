@@ -26,8 +26,7 @@ from langchain_core.messages import HumanMessage
 from raw_clouds import Exchange, RawClouds, answer_events, until, whole_answer
 from raw_models import identity_in_environment, issued_model_on, model_on
 
-from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-from langchain_claude_cloud.platform.http.connector import look_up
+from langchain_claude_cloud.platform.http.async_transport import LoopTransport, look_up
 
 SLOW_TO_IMPORT = {"httpx", "httpcore", "anyio", "google.auth", "botocore", "requests"}
 

@@ -17,24 +17,12 @@ from typing import TypeAlias
 import httpx
 
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    InvalidInputError,
-)
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.platform.base import USER_AGENT
-from langchain_claude_cloud.platform.fetch_policy import (
-    MediaBudget,
-    is_public,
-    without_query,
-)
-from langchain_claude_cloud.platform.http.async_transport import LoopTransport
-from langchain_claude_cloud.platform.http.connector import LookUp, look_up
-from langchain_claude_cloud.platform.http.environment import (
-    Certificates,
-    proxy_for,
-    tls_context,
-)
+from langchain_claude_cloud.platform.fetch_policy import MediaBudget, is_public, without_query
+from langchain_claude_cloud.platform.http.async_transport import LookUp, LoopTransport, look_up
+from langchain_claude_cloud.platform.http.environment import Certificates, proxy_for, tls_context
 from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
 from langchain_claude_cloud.platform.timeouts import Timeouts, start_thread
 

@@ -26,7 +26,7 @@ from langchain_claude_cloud.errors import (
     RequestTooLargeError,
 )
 from langchain_claude_cloud.platform.fetch_policy import is_public
-from langchain_claude_cloud.platform.http.connector import look_up
+from langchain_claude_cloud.platform.http.async_transport import look_up
 from langchain_claude_cloud.platform.http.fetch import (
     MediaFetcher,
 )
