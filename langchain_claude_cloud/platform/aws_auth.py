@@ -316,6 +316,6 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
     elif code.startswith("AccessDenied"):
         kind = PermissionDeniedError
     reason = reason_of(error)
-    check = "Check the role, its trust policy (sts:AssumeRole) and `external_id`, or `aws sso login`."
+    check = "Check the role, its trust policy (sts:AssumeRole), `external_id`, or `aws sso login`."
     text = f"AWS issued no credentials: {reason}. {remedy_of_login(reason, check)}"
     return kind(text, platform="bedrock", status_code=status or None, error_type=code or None)
