@@ -42,12 +42,6 @@ class Lookup:
     permission: str
 
 
-@cache
-def arn_lookups() -> Mapping[str, Lookup]:
-    """Return how the control plane is asked about each kind of resource that it knows."""
-    return {kind: Lookup(**row) for kind, row in catalogue_file()["arn_lookups"].items()}
-
-
 @dataclass(frozen=True, slots=True)
 class ArnTarget:
     """What an ARN stands for.
@@ -82,7 +76,8 @@ def claude_id_in(text: str) -> tuple[str | None, str] | None:
 def lookup_of(arn: str) -> Lookup | None:
     """Return how to find out what an ARN stands for; None if it says so, or nothing can."""
     kind, _ = split_arn(arn) or ("", "")
-    return None if claude_id_in(arn) else arn_lookups().get(kind)
+    row = catalogue_file()["arn_lookups"].get(kind)
+    return Lookup(**row) if row and not claude_id_in(arn) else None
 
 
 def tells_where_it_leads(arn: str) -> bool:
@@ -91,7 +86,8 @@ def tells_where_it_leads(arn: str) -> bool:
     A model that an account made or took in answers in its own region.
     """
     kind, _ = split_arn(arn) or ("", "")
-    return kind in _IN_ITS_REGION or kind in arn_lookups() or claude_id_in(arn) is not None
+    is_known = kind in _IN_ITS_REGION or kind in catalogue_file()["arn_lookups"]
+    return is_known or claude_id_in(arn) is not None
 
 
 def region_of(arn: str) -> str:

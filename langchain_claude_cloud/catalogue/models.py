@@ -156,14 +156,12 @@ class ModelInfo:
 
     def capabilities(self, cloud: Cloud, api: BedrockApiName = "invoke") -> Capabilities:
         """Return what the model takes on a cloud, through one of Bedrock's APIs there."""
-        if cloud == "vertex":
-            return self.vertex
-        return _through(self.bedrock, api)
+        return self.vertex if cloud == "vertex" else _through(self.bedrock, api)
 
     def lifecycle(self, cloud: Cloud) -> Lifecycle:
         """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
-        first_party = Lifecycle(self.status, self.retires_not_before, "Anthropic")
-        return self.lifecycles.get(cloud, first_party)
+        told = self.lifecycles.get(cloud)
+        return told or Lifecycle(self.status, self.retires_not_before, "Anthropic")
 
     def is_served(self, cloud: Cloud) -> bool:
         """Whether a cloud has the model, and has not retired it."""
@@ -186,11 +184,6 @@ def newest_of_family(model: str) -> ModelInfo:
     """Return the newest row of the model's family, or of all if it names none."""
     rows = all_models()
     return next((row for row in rows if row.family in model), rows[0])
-
-
-def served_of_family(family: str) -> list[ModelInfo]:
-    """Return the models of a family that are not retired, newest first."""
-    return [row for row in all_models() if row.family == family and row.status != "retired"]
 
 
 @cache

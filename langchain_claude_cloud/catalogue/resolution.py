@@ -24,7 +24,6 @@ from langchain_claude_cloud.catalogue.models import (
     find,
     models_by_name,
     newest_of_family,
-    served_of_family,
     unnamed_model,
 )
 from langchain_claude_cloud.errors import ConfigurationError
@@ -92,7 +91,6 @@ def resolve(
     region: str | None = None,
     inference_profile: str | None = "auto",
     base_model: str | None = None,
-    base_id: str | None = None,
 ) -> ResolvedModel:
     """Find what a model is called on a cloud, and its row of the catalogue.
 
@@ -102,8 +100,8 @@ def resolve(
         region: The Bedrock region, for the choice of a profile; None if not known yet.
         inference_profile: For Bedrock: ``auto``, one of `INFERENCE_PROFILES`, or None for
             the id without a prefix. An id that has a prefix keeps it.
-        base_model: For Bedrock: the model behind an id that does not name it.
-        base_id: The id of the model that an ARN was found to stand for.
+        base_model: For Bedrock: the model behind an id that does not name it, as the user says or
+            the cloud.
 
     Returns:
         The id to ask for and what is known about the model.
@@ -121,7 +119,7 @@ def resolve(
         raise _refusal(name, cloud, "is not a Claude model's name or id")
     if cloud == "vertex":
         return _resolve_vertex(name)
-    return _resolve_bedrock(name, region, inference_profile, base_model, base_id)
+    return _resolve_bedrock(name, region, inference_profile, base_model)
 
 
 def _resolve_vertex(name: str) -> ResolvedModel:
@@ -132,18 +130,15 @@ def _resolve_vertex(name: str) -> ResolvedModel:
 
 
 def _resolve_bedrock(
-    model: str,
-    region: str | None,
-    inference_profile: str | None,
-    base_model: str | None,
-    base_id: str | None,
+    model: str, region: str | None, inference_profile: str | None, base_model: str | None
 ) -> ResolvedModel:
     is_arn, exact = model.startswith("arn:"), claude_id_in(model)
-    prefix, base = exact or (None, base_id if is_arn else _bedrock_id(model))
+    prefix, base = exact or (None, None if is_arn else _bedrock_id(model))
     row, behind = find(base) if base else None, base
     if row is None and base_model:
         row, behind = find(base_model), _bedrock_id(base_model)
-        if row is None and not any(info.family in base_model for info in all_models()):
+        is_named = claude_id_in(base_model) or any(m.family in base_model for m in all_models())
+        if row is None and not is_named:
             raise _refusal(base_model, "bedrock", "is not in the catalogue", "base_model")
     if not is_arn and prefix is None:
         is_known = exact is None or (row is not None and row.bedrock_id == base)
@@ -207,19 +202,13 @@ def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") ->
 def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
     """Return the catalogue's names that look most like ``model``, best first.
 
-    Of names that are equally like it the newest goes first; for a family without a version,
-    such as ``sonnet``, those are the newest of the family.
+    A family without a version, such as ``sonnet``, stands for its newest model. Of names that are
+    equally like it difflib prefers the later in the alphabet: the newer.
     """
     text = re.sub(r"[^a-z0-9]+", "-", model.lower()[:100]).rpartition("claude-")[2]
-    if not re.search(r"\d", text):
-        families = {info.family for info in all_models()}
-        words = (get_close_matches(word, families, 1) for word in re.findall(r"[a-z]+", text))
-        named = next((family for close in words for family in close), None)
-        if named is not None:
-            return tuple(info.name for info in served_of_family(named)[:limit])
-    # Of two that are equally like it, difflib prefers the later in the alphabet: the newer.
-    names = [info.name.removeprefix("claude-") for info in all_models()]
-    return tuple(f"claude-{name}" for name in get_close_matches(text, names, limit))
+    names = {info.name.removeprefix("claude-"): info.name for info in all_models()}
+    names |= {info.family: info.name for info in reversed(all_models()) if info.status != "retired"}
+    return tuple(dict.fromkeys(names[name] for name in get_close_matches(text, names, limit)))
 
 
 @lru_cache(maxsize=256)
@@ -232,11 +221,10 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
     row = find(name)
     plain = name.removeprefix(VERTEX_PUBLISHER).partition("@")[0]
     words = (row.name if row else plain).removeprefix("claude-").split("-")
-    versions = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
-    others = [word for word in words if word not in versions and word != "v2"]
-    spelled = [words]
-    for digits in [versions] if len(versions) != 1 else [versions, [*versions, "0"]]:
-        spelled += [others + digits, digits + others]
+    digits = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
+    others = [word for word in words if word not in digits and word != "v2"]
+    longer = [*digits, "0"] if len(digits) == 1 else digits
+    spelled = [words, others + digits, digits + others, others + longer, longer + others]
     names = ("_".join(("VERTEX_REGION_CLAUDE", *spelling)).upper() for spelling in spelled)
     return tuple(dict.fromkeys(re.sub(r"[^A-Z0-9]+", "_", text) for text in names))
 

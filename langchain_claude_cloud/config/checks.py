@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from langchain_claude_cloud.catalogue.models import served_of_family
+from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.errors import ConfigurationError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import MASK, SafeHeaders, clean, reveal
 from langchain_claude_cloud.errors.types import Cloud, Headers, InferenceProfile, JsonObject
@@ -234,8 +234,8 @@ def expand_alias(model: str) -> str:
         return given
     return next(
         row.name
-        for row in served_of_family(family)
-        if row.is_served("vertex") and row.is_served("bedrock")
+        for row in all_models()
+        if row.family == family and row.is_served("vertex") and row.is_served("bedrock")
     )
 
 

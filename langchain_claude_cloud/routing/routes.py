@@ -172,8 +172,7 @@ class Route:
                 "bedrock",
                 region=region,
                 inference_profile=self._profile_for(config, region),
-                base_model=config.base_model,
-                base_id=target.base_id if target else None,
+                base_model=(target.base_id if target else None) or config.base_model,
             )
             model_id = bedrock_apis()[config.api].name_of(resolved.model_id)
             resolved = replace(resolved, api=config.api, model_id=model_id)

@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from langchain_claude_cloud import Bedrock, Vertex
-from langchain_claude_cloud.catalogue import bedrock as _arns
+from langchain_claude_cloud.catalogue.bedrock import Lookup
+from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.control_plane import requests as control_plane
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.vertex import VertexPlatform
@@ -171,7 +172,7 @@ def test_application_profiles_are_listed_without_a_project() -> None:
 
 def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:
     """Each kind of ARN is asked about at the path of its own operation, as one segment."""
-    for lookup in _arns.arn_lookups().values():
+    for lookup in (Lookup(**row) for row in catalogue_file()["arn_lookups"].values()):
         operation = service["operations"][lookup.permission.removeprefix("bedrock:")]
         path = re.sub(r"\{\w+\}", "", operation["http"]["requestUri"])
         request = control_plane.resource("https://h", lookup.path, ARN)

@@ -370,7 +370,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ),
     ("no data", {"type": "image"}, "no base64, url or text"),
     ("data URI without a comma", {"type": "image", "url": "data:image/png;base64"}, "no comma"),
-    ("empty image_url", {"type": "image_url", "image_url": {}}, "image_url.url"),
+    (
+        "empty image_url",
+        {"type": "image_url", "image_url": {}},
+        "image_url block has no base64, url",
+    ),
     ("no type", {"cachePoints": {"type": "default"}}, "needs a 'type'.*cache_control"),
     ("type that is no string", {"type": ["text"]}, "needs a 'type'"),
     ("not a dict", 3, "not int"),

@@ -372,3 +372,24 @@ def test_an_empty_document_of_converse_is_called_a_document() -> None:
     empty = {"document": {"format": "pdf", "name": "a", "source": {"bytes": b""}}}
     with pytest.raises(InvalidInputError, match="this document block has no"):
         _convert(HumanMessage([empty]))
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "arguments"),
+    [
+        ({"type": "shell_call", "action": {"commands": ["ls"]}}, "shell", {"commands": ["ls"]}),
+        ({"type": "custom_tool_call", "name": "f", "input": '{"a": 1}'}, "f", {"a": 1}),
+        ({"type": "function_call", "name": "f", "arguments": ""}, "f", {}),
+    ],
+)
+def test_every_call_of_openai_that_the_client_runs_is_read(
+    call: Any, name: str, arguments: Any
+) -> None:
+    """Its id is that of the call, not that of the item; its result has the same."""
+    answer = AIMessage([{**call, "id": "item_1", "call_id": "c1"}])
+    output = {"type": f"{call['type']}_output", "call_id": "c1", "output": "done"}
+    sent = _convert(HumanMessage("Go."), answer, HumanMessage([output])).messages
+    assert sent[1]["content"] == [
+        {"type": "tool_use", "id": "c1", "name": name, "input": arguments}
+    ]
+    assert sent[2]["content"] == [{"type": "tool_result", "tool_use_id": "c1", "content": "done"}]

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -35,7 +35,8 @@ from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, 
 from langchain_claude_cloud.request.tool_names import wire_id
 from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
 
-_BEDROCK_PROVIDERS: Final = frozenset({"bedrock", "bedrock_converse", "amazon_bedrock"})
+_MODEL_KEYS: Final = ("model_name", "model", "model_id")
+_PROVIDERS_OF_CLAUDE: Final = ("", "bedrock", "bedrock_converse", "amazon_bedrock")
 _REDACTED: Final = ("data", "redacted_content", "redactedContent")
 _THINKING: Final = ("thinking", "reasoning", "text")
 _SAID: Final = ("text", "refusal", "transcript")
@@ -99,15 +100,13 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
 
     Up to langchain-core 1.0 they name the model, but no provider.
     """
-    provider = metadata.get("model_provider")
-    if provider is not None and str(provider).startswith("anthropic"):
+    provider = str(metadata.get("model_provider") or "")
+    model = str(next((metadata[key] for key in _MODEL_KEYS if metadata.get(key)), ""))
+    if provider.startswith("anthropic"):
         return True
-    model = next(
-        (metadata[key] for key in ("model_name", "model", "model_id") if metadata.get(key)), ""
-    )
-    if model and not str(model).startswith("arn:"):
-        return "claude" in str(model) or "anthropic" in str(model)
-    return provider is None or provider in _BEDROCK_PROVIDERS
+    if model and not model.startswith("arn:"):
+        return "claude" in model or "anthropic" in model
+    return provider in _PROVIDERS_OF_CLAUDE
 
 
 def _pass_on(block: JsonObject) -> JsonObject | None:
@@ -246,24 +245,21 @@ class MessageCalls:
     def __init__(self, message: AIMessage, names: ToolNames) -> None:
         self.unanswered: dict[str, JsonObject | None] = {}
         self._names = names
-        # LangChain's calls, valid and invalid, by id. One that has its block is None.
-        self._waiting: dict[str, ToolCall | InvalidToolCall | None] = {}
+        self._done: set[str] = set()
+        # LangChain's calls by id. A valid one wins over an invalid one.
+        self._listed: dict[str, Mapping[str, object]] = {}
         for call in message.tool_calls:
-            call_id = call.get("id")
-            if not call_id and not call["name"]:
-                continue  # what other integrations make of a server tool's stream
-            if not call_id:
-                raise _refuse_without_id(call["name"])
-            if call_id in self._waiting:
+            call_id = _id_of(call)
+            if call_id in self._listed:
                 raise InvalidInputError(f"two tool calls have the same id, {call_id!r}.")
-            self._waiting[call_id] = call
+            self._listed |= {call_id: call} if call_id else {}
         for broken in message.invalid_tool_calls:
             if broken["id"]:  # one without cannot be answered; the rest of its turn goes back
-                self._waiting.setdefault(broken["id"], {**broken, "type": "invalid_tool_call"})
+                self._listed.setdefault(broken["id"], {**broken, "type": "invalid_tool_call"})
         # Only a model integration leaves metadata. Then LangChain's own lists are the truth: a
         # call that only content knows was removed by somebody.
         metadata = message.response_metadata.keys() - {"output_version"}
-        self._is_parsed = bool(self._waiting) or bool(metadata)
+        self._is_parsed = bool(self._listed) or bool(metadata)
 
     def convert(self, block: JsonObject) -> JsonObject | None:
         """Return the ``tool_use`` for a block of content, native or standard.
@@ -271,39 +267,36 @@ class MessageCalls:
         Returns:
             None if the call has its block already, or the block is no call.
         """
-        call_id = block.get("id")
-        if not call_id or not isinstance(call_id, str):
-            if block.get("name") and block.get("type") in ("tool_use", "tool_call"):
-                raise _refuse_without_id(block["name"])
+        call_id = _id_of(block)
+        if call_id is None or call_id in self._done:
             return None
-        if call_id in self._waiting:
-            call = self._waiting[call_id]
-            return None if call is None else self._tool_use(call_id, call, block)
-        if self._is_parsed:
+        if self._is_parsed and call_id not in self._listed:
             self.unanswered[wire_id(call_id)] = None
-        return self._tool_use(call_id, {**block, "args": _arguments(block)}, block)
+        return self._tool_use(call_id, self._listed.get(call_id, block), block)
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
-        waiting = [(call_id, call) for call_id, call in self._waiting.items() if call is not None]
-        return [self._tool_use(call_id, call, {}) for call_id, call in waiting]
+        calls = [(call_id, call) for call_id, call in self._listed.items()]
+        return [self._tool_use(*each, {}) for each in calls if each[0] not in self._done]
 
     def _tool_use(self, call_id: str, call: Mapping[str, object], block: JsonObject) -> JsonObject:
         """Return the block of a call; one whose arguments are no object is invalid."""
-        self._waiting[call_id] = None
-        name, arguments = str(call.get("name") or ""), call.get("args")
-        if not isinstance(arguments, dict) or call.get("type") == "invalid_tool_call":
-            arguments = {INVALID_JSON: arguments or ""}
+        self._done.add(call_id)
+        sent_id, name = wire_id(call_id), str(call.get("name") or "")
+        given = call.get("input") or call.get("args") or call.get("partial_json") or {}
+        arguments = given if isinstance(given, dict) else parse_object(str(given))
+        if arguments is None or call.get("type") == "invalid_tool_call":
+            arguments = {INVALID_JSON: given or ""}
             told = {**arguments, "error": call.get("error") or "The arguments are not valid JSON."}
-            self.unanswered[wire_id(call_id)] = {
+            self.unanswered[sent_id] = {
                 "type": "tool_result",
-                "tool_use_id": wire_id(call_id),
+                "tool_use_id": sent_id,
                 "is_error": True,
                 "content": json.dumps(told, ensure_ascii=False, default=str),
             }
         wire = {
             "type": "tool_use",
-            "id": wire_id(call_id),
+            "id": sent_id,
             "name": self._names.wire_name(name),
             "input": self._names.wire_input(arguments),
         }
@@ -312,20 +305,18 @@ class MessageCalls:
         return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
 
 
-def _arguments(block: JsonObject) -> JsonObject | str:
-    """Return the arguments of a call that only content knows; text if they are invalid."""
-    given = block.get("input") or block.get("args") or block.get("partial_json") or {}
-    if block.get("type") == "invalid_tool_call":
-        return "" if isinstance(given, dict) else str(given)
-    if isinstance(given, dict):
-        return given
-    parsed = parse_object(str(given))
-    return str(given) if parsed is None else parsed
+def _id_of(call: Mapping[str, object]) -> str | None:
+    """Return the id of a call; None for a piece of a stream that others take for one.
 
-
-def _refuse_without_id(name: str) -> InvalidInputError:
-    """Return the error for a call that no result can answer."""
-    return InvalidInputError(
-        f"the call of tool {name!r} has no id, so no result can answer it. Give it one, in "
-        "content and in tool_calls."
-    )
+    Raises:
+        InvalidInputError: It is a call that no result can answer.
+    """
+    call_id, name = call.get("id"), call.get("name")
+    if call_id and isinstance(call_id, str):
+        return call_id
+    if name and call.get("type") in ("tool_use", "tool_call"):
+        raise InvalidInputError(
+            f"the call of tool {name!r} has no id, so no result can answer it. Give it one, in "
+            "content and in tool_calls."
+        )
+    return None

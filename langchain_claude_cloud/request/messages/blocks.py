@@ -217,8 +217,9 @@ def _media(block: JsonObject, *, image: bool) -> JsonObject:
     kind = "image" if image or source.get("media_type") in IMAGE_TYPES else "document"
     details = _found(block, _DETAILS[kind])
     names = [details.pop(key, None) for key in ("title", "filename", "name")]
-    title = next(filter(None, names), None)
-    return {"type": kind, "source": source, **details, **({"title": title} if title else {})}
+    if any(names):
+        details["title"] = next(filter(None, names))
+    return {"type": kind, "source": source, **details}
 
 
 def _source(held: JsonObject, *, image: bool) -> JsonObject:
@@ -244,8 +245,7 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
             f"file id {held.get('file_id') or held.get('id')!r}: there is no Files API on Vertex "
             "AI and Amazon Bedrock. Read the file and pass its content as base64."
         )
-    wanted = "URL under image_url.url" if "image_url" in held else "base64, url or text"
-    raise InvalidInputError(f"this {held['type']} block has no {wanted}.")
+    raise InvalidInputError(f"this {held['type']} block has no base64, url or text.")
 
 
 def _found(block: JsonObject, keys: Iterable[str]) -> JsonObject:
@@ -300,13 +300,12 @@ _REFUSED: Final = {
     "non_standard": "a {} block must hold a block under 'value'.",
     **dict.fromkeys(
         ("tool_use", "tool_call", "invalid_tool_call"),
-        "a {} block belongs into an AIMessage: the API takes tool calls from the assistant only. "
-        "Pass on the text of an answer, AIMessage.text, instead of its content.",
+        "a {} block belongs into an AIMessage. Pass on the text of an answer, AIMessage.text, "
+        "instead of its content.",
     ),
     **dict.fromkeys(
         _UNSUPPORTED,
-        "Claude does not take {} blocks. It reads text, images (PNG, JPEG, GIF, WebP), PDF "
-        "documents and plain text; transcribe or describe the rest.",
+        "Claude does not take {} blocks, only texts, images and documents: transcribe it.",
     ),
 }
 """What is said of blocks that cannot be sent, by their types."""

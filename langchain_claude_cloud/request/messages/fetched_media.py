@@ -85,22 +85,15 @@ def _filled(
     block: JsonObject, media: FetchedMedia | InvalidInputError, *, needed: bool
 ) -> JsonObject:
     """Return a block with its data; if there is none and it is not needed, a line of text."""
+    url = block["source"]["url"].partition("?")[0]  # signed ones have their secret in the query
+    held = {key: value for key, value in block.items() if key != "source"}
     try:
         if isinstance(media, InvalidInputError):
             raise media
-        return _with_data(block, media)
-    except InvalidInputError as error:
-        if needed:
-            raise
-        return {"type": "text", "text": f"[{block['type']} cannot be shown: {error}]"}
-
-
-def _with_data(block: JsonObject, media: FetchedMedia) -> JsonObject:
-    held = {key: value for key, value in block.items() if key != "source"}
-    data = {"base64": base64.b64encode(media.data), "mime_type": media.media_type}
-    try:
+        data = {"base64": base64.b64encode(media.data), "mime_type": media.media_type}
         return convert_block({**held, **data}) or {}
     except InvalidInputError as error:
-        # Signed URLs carry their secret in the query.
-        url = block["source"]["url"].partition("?")[0]
-        raise InvalidInputError(f"{url}: {error}") from error
+        told = str(error) if url in str(error) else f"{url}: {error}"
+        if needed:
+            raise InvalidInputError(told) from error
+        return {"type": "text", "text": f"[{block['type']} cannot be shown: {told}]"}

@@ -67,8 +67,8 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     call_id = result.get("tool_use_id")
     if not call_id or not isinstance(call_id, str):
         raise InvalidInputError(
-            "a tool result needs the id of its call: set tool_call_id to the 'id' of the entry "
-            "in the AIMessage's tool_calls that it answers."
+            "a tool result needs the id of its call: set tool_call_id to that of the call in the "
+            "AIMessage's tool_calls."
         )
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
@@ -107,21 +107,23 @@ def _convert_nested(block: JsonObject, names: ToolNames, notices: list[str]) -> 
 
 def _as_block(block: JsonObject) -> JsonObject:
     """Return data that a tool returned, and what its server calls a resource, as a known block."""
-    kind = block.get("type")
-    if kind == "json" or (kind is None and block.keys() == {"json"}):
-        return _dumped(block.get("json"))
-    if kind == "tool_result":
-        return _dumped(block.get("content"))
-    if _is_record(block, kind):
-        return _dumped(block)
+    kind, held = block.get("type"), block.get("resource")
     if kind == "resource_link":
         raise InvalidInputError("it is a link that only the server can follow.")
-    held = block.get("resource")
     if kind == "resource" and isinstance(held, dict):
         if isinstance(held.get("text"), str):
             return {"type": "text", "text": held["text"]}
         return {**held, "type": "file", "base64": held.get("blob")}
-    return block
+    data: object = None
+    if kind == "json" or (kind is None and block.keys() == {"json"}):
+        data = block.get("json")
+    elif kind == "tool_result":
+        data = block.get("content")
+    elif _is_record(block, kind):
+        data = block
+    else:
+        return block
+    return {"type": "text", "text": json.dumps(data, ensure_ascii=False, default=str)}
 
 
 def _is_record(block: JsonObject, kind: object) -> bool:
@@ -137,24 +139,15 @@ def _is_record(block: JsonObject, kind: object) -> bool:
     return (kind is None or kind in TEXTS) and "text" not in block
 
 
-def _dumped(value: object) -> JsonObject:
-    try:
-        return {"type": "text", "text": json.dumps(value, ensure_ascii=False, default=str)}
-    except RecursionError:
-        raise InvalidInputError("it is nested too deeply.") from None
-
-
 def describe(block: JsonObject) -> str:
     """Return what a block is, for somebody who cannot see it."""
     held = (block.get(key) for key in ("resource", "source"))
     found = ChainMap(block, *(each for each in held if isinstance(each, dict)))
     kind = str(found.get("type") or "block").replace("_", " ")
     name = next((found[key] for key in ("name", "title", "filename") if found.get(key)), None)
-    address = found.get("uri") or found.get("url")
-    media_type = found.get("mime_type") or found.get("mimeType")
-    parts = [
-        f"{kind} {name!r}" if name else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}",
-        f"({media_type})" if media_type else "",
-        f"at {str(address)[:_LONGEST_ADDRESS]}" if address else "",
-    ]
-    return " ".join(part for part in parts if part)
+    told = f"{kind} {name!r}" if name else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    if media_type := found.get("mime_type") or found.get("mimeType"):
+        told += f" ({media_type})"
+    if address := found.get("uri") or found.get("url"):
+        told += f" at {str(address)[:_LONGEST_ADDRESS]}"
+    return told

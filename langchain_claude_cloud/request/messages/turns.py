@@ -77,8 +77,8 @@ class Turn:
         """
         if not self.content:
             raise InvalidInputError(
-                f"messages[{self.position}] is empty, and so is the whole {self.role} turn: Claude "
-                "does not accept an empty message. Give it text, or leave it out."
+                f"messages[{self.position}] is empty, and so is its whole turn. Give it text, or "
+                "leave it out."
             )
         first, is_alone = self.content[0], len(self.content) == 1
         is_text = self.plain and is_alone and first.keys() == {"type", "text"}
