@@ -131,7 +131,6 @@ class ModelInfo:
         characters_per_token: Characters of plain text that a token has on average.
         cache_minimum: Tokens that a prompt must have to be cached, first-party, or None.
         aliases: Other names it answers to, first-party ids with a date among them.
-        evidence: Where the facts come from and how sure they are.
         vertex: What it supports on Vertex AI.
         bedrock: What it supports on Bedrock.
     """
@@ -145,7 +144,6 @@ class ModelInfo:
     context_window: int
     max_output_tokens: int
     characters_per_token: float
-    evidence: tuple[str, ...]
     vertex: Capabilities
     bedrock: Capabilities
     lifecycles: Mapping[Cloud, Lifecycle] = field(default_factory=dict)
@@ -232,8 +230,7 @@ def _read_row(row: JsonObject) -> ModelInfo:
     for cloud in get_args(Cloud):
         parts = [layer.get(part, {}) for layer in layers for part in (cloud, "capabilities")]
         takes[cloud] = dict(ChainMap(*parts))
-    evidence = [fact for layer in layers for fact in layer["evidence"]]
-    return _row_type().validate_python({**ChainMap(*layers), **takes, "evidence": evidence})
+    return _row_type().validate_python({**ChainMap(*layers), **takes})
 
 
 @cache

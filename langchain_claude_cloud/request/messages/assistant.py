@@ -84,15 +84,9 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
         converter = calls.convert if kind in _CALLS else known.get(kind, rest)
         return converter(block) if converter else None
 
-    blocks = convert_blocks(content_of(message), convert)
-    return Turn(
-        "assistant",
-        position,
-        blocks + calls.remaining(),
-        plain=isinstance(message.content, str),
-        unanswered=calls.unanswered,
-        paused=metadata.get("stop_reason") in PAUSES,
-    )
+    blocks = convert_blocks(content_of(message), convert) + calls.remaining()
+    plain, paused = isinstance(message.content, str), metadata.get("stop_reason") in PAUSES
+    return Turn("assistant", position, blocks, plain, calls.unanswered, paused)
 
 
 def is_claude(metadata: Mapping[str, object]) -> bool:
@@ -300,8 +294,7 @@ class MessageCalls:
             "name": self._names.wire_name(name),
             "input": self._names.wire_input(arguments),
         }
-        extras = block.get("extras")
-        held = {**extras, **block} if isinstance(extras, dict) else block
+        held = {**(block.get("extras") or {}), **block}
         return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
 
 

@@ -241,10 +241,8 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
     if isinstance(url, str):
         return located_source(url, media_type, image=image)
     if "file_id" in held or "id" in held:
-        raise InvalidInputError(
-            f"file id {held.get('file_id') or held.get('id')!r}: there is no Files API on Vertex "
-            "AI and Amazon Bedrock. Read the file and pass its content as base64."
-        )
+        told = "the clouds have no Files API. Read the file and pass its content as base64."
+        raise InvalidInputError(f"file id {held.get('file_id') or held.get('id')!r}: {told}")
     raise InvalidInputError(f"this {held['type']} block has no base64, url or text.")
 
 
@@ -263,9 +261,7 @@ def _search_result(block: JsonObject) -> JsonObject:
     content = wire.get("content")
     if isinstance(content, str | list):
         wire["content"] = convert_blocks(blocks_of(content))
-    if wire.get("title") is None:
-        wire["title"] = str(wire.get("source") or "")
-    return wire
+    return {**wire, "title": wire.get("title") or str(wire.get("source") or "")}
 
 
 def _cited(block: JsonObject) -> JsonObject | None:

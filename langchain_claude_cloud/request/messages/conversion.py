@@ -231,10 +231,8 @@ class _ConversationBuilder:
             return convert_text({**summary, "cache_control": block.get("cache_control")})
         if beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
             return block
-        self.notices.append(
-            f"a {kind} block in messages[{position}] is left out: it needs a beta ({beta}...) that "
-            "the request does not list"
-        )
+        told = f"it needs a beta ({beta}...) that the request does not list"
+        self.notices.append(f"a {kind} block in messages[{position}] is left out: {told}")
         return None
 
     def _add(self, turn: Turn) -> None:
@@ -272,10 +270,8 @@ class _ConversationBuilder:
     def _add_to_prompt(self, turn: Turn) -> None:
         """Add a system message to the system prompt, and say so if it stood elsewhere."""
         if self.turns:
-            self.notices.append(
-                f"messages[{turn.position}] goes into the system prompt: this model takes no "
-                "system message inside the conversation, or it had no user turn to follow"
-            )
+            told = "this model takes no system message there, or it had no user turn to follow"
+            self.notices.append(f"messages[{turn.position}] goes into the system prompt: {told}")
         self.prompt.extend(turn)
 
     def _check_prefill(self, last: Turn) -> None:
@@ -290,8 +286,7 @@ class _ConversationBuilder:
         if not (is_paused or self.model.capabilities.prefill or not self.model.known):
             raise InvalidInputError(
                 f"messages[{last.position}]: the conversation ends with an AIMessage, which "
-                f"{self.model.info.name} does not continue (prefill). End with a HumanMessage; to "
-                "shape the answer, use with_structured_output or the system prompt."
+                f"{self.model.info.name} does not continue (prefill). End with a HumanMessage."
             )
 
 

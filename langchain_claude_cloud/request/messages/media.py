@@ -40,15 +40,11 @@ _TEXT_TYPES: Final = frozenset(
 _REMEDIES: Final = {
     **dict.fromkeys(
         ("gs", "s3"),
-        "neither cloud reads buckets for Claude. Download the object and pass it as base64, or "
-        "pass a signed https URL.",
+        "neither cloud reads buckets. Download the object and pass base64, or a signed https URL.",
     ),
     "http": "only https URLs are fetched. Use https, or pass the data as base64.",
 }
-_TAKES: Final = (
-    "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text, as base64, "
-    "as text, or by https URL."
-)
+_TAKES: Final = "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text."
 
 
 def _decode(data: object) -> tuple[str, bytes]:

@@ -16,6 +16,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     MEDIA,
     TEXTS,
     blocks_of,
+    content_of,
     convert_block,
     convert_blocks,
     without_leftovers,
@@ -23,7 +24,6 @@ from langchain_claude_cloud.request.messages.blocks import (
 from langchain_claude_cloud.request.tool_names import wire_id
 from langchain_claude_cloud.request.tools import ToolNames
 
-_LONGEST_ADDRESS: Final = 500
 _NO_DETAILS: Final = "The tool failed and gave no details."
 """The API refuses an error without content: "tool_result: content cannot be empty if
 `is_error` is true" (markform#153, inspect_ai#169)."""
@@ -36,18 +36,13 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
         message: Its content is text, a list of blocks, or a list of native ``tool_result``
             blocks, which stand for themselves.
     """
-    call_id, content = message.tool_call_id, message.content
-    head = {
-        "type": "tool_result",
-        "is_error": message.status == "error",
-        "cache_control": message.additional_kwargs.get("cache_control"),
-    }
-    blocks = [] if isinstance(content, str) else blocks_of(content)
+    is_plain = isinstance(message.content, str) and "cache_control" not in message.additional_kwargs
+    blocks = [] if is_plain else content_of(message)
     if not blocks or any(block.get("type") != "tool_result" for block in blocks):
-        blocks = [{"content": blocks or content}]
-    return [
-        {**head, **block, "tool_use_id": block.get("tool_use_id") or call_id} for block in blocks
-    ]
+        blocks = [{"content": blocks or message.content}]
+    head = {"type": "tool_result", "is_error": message.status == "error"}
+    given = {"tool_use_id": message.tool_call_id}
+    return [{**head, **given, **block} for block in blocks]
 
 
 def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str]) -> JsonObject:
@@ -66,10 +61,7 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     is_error = result.pop("is_error", False) or status == "error"  # Converse has a status
     call_id = result.get("tool_use_id")
     if not call_id or not isinstance(call_id, str):
-        raise InvalidInputError(
-            "a tool result needs the id of its call: set tool_call_id to that of the call in the "
-            "AIMessage's tool_calls."
-        )
+        raise InvalidInputError("a tool result needs the id of its call: set tool_call_id to it.")
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
         content = convert_blocks(
@@ -149,5 +141,5 @@ def describe(block: JsonObject) -> str:
     if media_type := found.get("mime_type") or found.get("mimeType"):
         told += f" ({media_type})"
     if address := found.get("uri") or found.get("url"):
-        told += f" at {str(address)[:_LONGEST_ADDRESS]}"
+        told += f" at {address!s:.500}"
     return told

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -29,8 +29,6 @@ PAUSES: Final = frozenset({"pause_turn", COMPACTION})
 
 _SERVER_CALLS: Final = ("server_tool_use", "mcp_tool_use")
 
-Role: TypeAlias = Literal["user", "assistant", "system"]
-
 
 @dataclass(slots=True)
 class Turn:
@@ -47,7 +45,7 @@ class Turn:
             sent back.
     """
 
-    role: Role
+    role: Literal["user", "assistant", "system"]
     position: int
     content: list[JsonObject] = field(default_factory=list)
     plain: bool = False
@@ -76,10 +74,8 @@ class Turn:
             InvalidInputError: There is nothing in it.
         """
         if not self.content:
-            raise InvalidInputError(
-                f"messages[{self.position}] is empty, and so is its whole turn. Give it text, or "
-                "leave it out."
-            )
+            told = "is empty, which Claude does not accept. Give it text, or leave it out."
+            raise InvalidInputError(f"messages[{self.position}] {told}")
         first, is_alone = self.content[0], len(self.content) == 1
         is_text = self.plain and is_alone and first.keys() == {"type", "text"}
         return {"role": self.role, "content": first["text"] if is_text else self.content}
@@ -172,8 +168,7 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
-            "AIMessage with that tool call. Results belong right behind their calls; when "
-            "shortening a history, keep or drop both."
+            "AIMessage with that tool call; when shortening a history, keep or drop both."
         )
     turn.content = missing + given + others
 
@@ -215,8 +210,7 @@ def _stand_in(call: JsonObject, calling: Turn) -> JsonObject | None:
     if call["id"] not in calling.unanswered:
         raise InvalidInputError(
             f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']}) has no "
-            "result. Add a ToolMessage with that tool_call_id right behind the AIMessage, or take "
-            "the call out of its tool_calls."
+            "result. Add its ToolMessage behind the AIMessage, or take it out of tool_calls."
         )
     return calling.unanswered[call["id"]]
 
