@@ -54,11 +54,11 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     own = _marked([body])
     is_off = os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
     surplus = own if is_off else own[:-_MOST_BREAKPOINTS]
-    for holder in surplus:
-        del holder["cache_control"]
+    for marked in surplus:
+        del marked["cache_control"]
     if is_off:
         return [f"nothing is cached: {_SWITCH} is set"]
-    notices = _shorten(own[len(surplus) :])
+    notices: list[str] = []
     if surplus:
         notices.append(
             f"the prompt has {len(surplus)} cache breakpoints more than the {_MOST_BREAKPOINTS} "
@@ -69,8 +69,11 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
         notices.append(
             f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
         )
-    _mark(body, _wanted(body, options, model), room)
-    return notices
+    for marker, holder in _wanted(body, options, model):
+        if holder is not None and not holder.get("cache_control") and room > 0:
+            holder["cache_control"] = dict(marker)
+            room -= 1
+    return [*notices, *_shorten(_marked([body]))]
 
 
 def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject]:
@@ -85,16 +88,18 @@ def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject
     return found
 
 
-def _shorten(marked: Iterable[JsonObject]) -> list[str]:
-    """Make breakpoints as short as the shortest before them; return a line for each."""
-    notices, is_short = [], False
+def _shorten(marked: Iterable[JsonObject]) -> Iterator[str]:
+    """Make breakpoints as short as the shortest before them; yield a line for each.
+
+    "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
+    """
+    is_short = False
     for holder in marked:
         control = holder["cache_control"]
         if is_short and control.get("ttl") == _LONG:
             holder["cache_control"] = {name: control[name] for name in control if name != "ttl"}
-            notices.append("a cache breakpoint of 1h behind one of 5m is sent as one of 5m")
+            yield "a cache breakpoint of 1h behind one of 5m is sent as one of 5m"
         is_short = is_short or control.get("ttl") != _LONG
-    return notices
 
 
 def _copied(holder: object, levels: int = _LEVELS) -> object:
@@ -127,36 +132,13 @@ def _wanted(
         return
     if wish not in (True, "5m", "1h"):
         raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wish!r}.")
-    marker = {"type": "ephemeral"} | ({"ttl": wish} if isinstance(wish, str) else {})
+    ttl = wish if isinstance(wish, str) else (options.cache_control or {}).get("ttl")
+    marker = {"type": "ephemeral"} | ({"ttl": ttl} if ttl else {})
     if "cache_control" not in body:
         yield marker, _last_block(body)
     yield marker, _last_of_system(body)
     yield marker, _last_tool(body)
     yield marker, _end_of_last_request(body)
-
-
-def _mark(
-    body: JsonObject, wanted: Iterable[tuple[JsonObject, JsonObject | None]], room: int
-) -> None:
-    """Set markers where there is none yet, with lives that fit those that are there.
-
-    "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
-    """
-    added: set[int] = set()
-    for marker, holder in wanted:
-        if holder is not None and not holder.get("cache_control") and len(added) < room:
-            holder["cache_control"] = dict(marker)
-            added.add(id(holder))
-    marked, is_short, is_long = _marked([body]), False, False
-    for holder in marked:
-        if id(holder) not in added:
-            is_short = is_short or holder["cache_control"].get("ttl") != _LONG
-        elif is_short:
-            holder["cache_control"].pop("ttl", None)
-    for holder in reversed(marked):
-        if is_long and id(holder) in added:
-            holder["cache_control"]["ttl"] = _LONG
-        is_long = is_long or holder["cache_control"].get("ttl") == _LONG
 
 
 def _last_tool(body: JsonObject) -> JsonObject | None:

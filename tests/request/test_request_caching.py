@@ -86,13 +86,17 @@ class TestCaching:
             "messages.0.0": EPHEMERAL,
         }
         long = HumanMessage([{"type": "text", "text": "q", "cache_control": HOUR}])
-        request = build([SystemMessage("s"), long], tools=(tool(),), prompt_caching="5m")
-        assert markers(request) == {"tools.0": HOUR, "system.0": HOUR, "messages.0.0": HOUR}
+        request = build([SystemMessage("s"), long], tools=(tool(),), prompt_caching=True)
+        assert markers(request) == dict.fromkeys(("tools.0", "system.0", "messages.0.0"), EPHEMERAL)
+        assert "1h" in request.notices[0]
+        request = build(self.HISTORY, cache_control=HOUR, prompt_caching=True)
+        assert request.body["cache_control"] == HOUR
+        assert markers(request) == {"system.0": HOUR}
         marked = [HumanMessage([{"type": "text", "text": "q", "cache_control": EPHEMERAL}])]
         both = {"cache_control": HOUR, "prompt_caching": True}
         request = build([SystemMessage("s"), *marked], **both)
         assert request.body["cache_control"] == EPHEMERAL
-        assert markers(request) == {"system.0": EPHEMERAL, "messages.0.0": EPHEMERAL}
+        assert markers(request) == {"system.0": HOUR, "messages.0.0": EPHEMERAL}
         request = build([short, long])  # marked by several hands
         assert markers(request) == {"system.0": EPHEMERAL, "messages.0.0": EPHEMERAL}
         assert "1h" in request.notices[0]
