@@ -9,6 +9,8 @@ nothing is left out or refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
@@ -50,108 +52,179 @@ def add_parameters(
     Raises:
         InvalidInputError: The model does not support what is asked for.
     """
-    notices: list[str] = []
+    parameters = _Parameters(options, model, [])
     most = model.info.max_output_tokens
     max_tokens = most if options.max_tokens is None else options.max_tokens
     if max_tokens < 0:
         raise InvalidInputError(
             f"max_tokens must not be negative, but is {max_tokens}. Leave it out for {most}."
         )
-    thinking = asked_thinking(options, model)
-    if thinking is not None:
-        _check_thinking(thinking, options.effort, max_tokens, model, betas)
-        if thinking.get("type") == "enabled" and _lacks_thinking(body["messages"]):
-            notices.append("thinking left out: the answer that is continued began without it")
-            thinking = None
+    is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
+    thinking = parameters.thinking(inf if is_interleaved else max_tokens)
+    kind = (thinking or {}).get("type")
+    parameters.check_effort(kind)
+    if kind == "enabled" and _lacks_thinking(body["messages"]):
+        parameters.notices.append(
+            "thinking left out: the answer that is continued began without it"
+        )
+        thinking = kind = None
     fields: JsonObject = {
         "max_tokens": max_tokens,
         "thinking": thinking,
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
-        **_sampling(options, thinking, model, notices),
-        "stop_sequences": _stop_sequences(options.stop_sequences or (), notices),
-        "output_config": _output_config(options, model) or None,
+        **parameters.sampling(kind),
+        "stop_sequences": parameters.stop_sequences(),
+        "output_config": parameters.output_config() or None,
     }
     if "tools" in body and (choice or options.parallel_tool_calls is False):
-        fields["tool_choice"] = _tool_choice(options, choice, thinking, model, notices)
+        fields["tool_choice"] = parameters.tool_choice(choice, kind)
     body.update({name: value for name, value in fields.items() if value is not None})
-    return notices
+    return parameters.notices
 
 
-def asked_thinking(options: RequestOptions, model: ResolvedModel) -> JsonObject | None:
-    """Return the ``thinking`` of a body, with what to do about blocks that are bound elsewhere.
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What a call asks for, in the form that a model takes.
 
-    Args:
-        options: Its ``thinking`` is the API's dict, the name of a type (``adaptive``,
-            ``disabled``), a budget of tokens, or None. A ``block_binding`` in it stays.
-        model: Says which types there are, and whether it thinks if nothing is asked for.
-
-    Raises:
-        InvalidInputError: The model does not support it; the message names what it supports.
+    Attributes:
+        options: What is asked for.
+        model: Says what it takes.
+        notices: What was left out or changed, one line each.
     """
-    thinking = None if options.thinking is None else _read_thinking(options.thinking, model)
-    if options.bound_thinking != "drop_block":
-        return thinking
-    if thinking is None and model.capabilities.thinking_default != "off":
-        thinking = {"type": "adaptive"}
-    if thinking is None or thinking.get("type") not in _ACTIVE_THINKING:
-        return thinking
-    return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **thinking}
 
+    options: RequestOptions
+    model: ResolvedModel
+    notices: list[str]
 
-def _read_thinking(thinking: object, model: ResolvedModel) -> JsonObject | None:
-    wire: JsonObject = {}
-    if isinstance(thinking, dict):
-        wire = dict(thinking)
-    elif isinstance(thinking, int) and not isinstance(thinking, bool):
-        wire = {"type": "enabled", "budget_tokens": thinking}
-    elif thinking in _THINKING_TYPES:
-        wire = {"type": thinking}
-    kind = wire.get("type")
-    if not isinstance(kind, str):
+    def thinking(self, max_tokens: float) -> JsonObject | None:
+        """Return the ``thinking`` of a body, with what to do about blocks bound elsewhere.
+
+        Args:
+            max_tokens: What its budget must be less than.
+        """
+        asked, takes = self.options.thinking, self.model.capabilities
+        thinking = None if asked is None else self._asked_thinking(asked)
+        if thinking and thinking["type"] == "enabled":
+            budget = thinking.get("budget_tokens")
+            if not (isinstance(budget, int) and _LEAST_BUDGET <= budget < max_tokens):
+                raise InvalidInputError(
+                    f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}, and "
+                    f"less than max_tokens ({max_tokens}), which counts thinking and answer."
+                )
+        if self.options.bound_thinking != "drop_block":
+            return thinking
+        if thinking is None and takes.thinking_default != "off":
+            thinking = {"type": "adaptive"}
+        if thinking is None or thinking["type"] not in _ACTIVE_THINKING:
+            return thinking
+        return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **thinking}
+
+    def _asked_thinking(self, asked: object) -> JsonObject | None:
+        """Return the API's dict for it, the name of a type (``adaptive``), or a budget."""
+        wire: JsonObject = {}
+        if isinstance(asked, dict):
+            wire = dict(asked)
+        elif isinstance(asked, int) and not isinstance(asked, bool):
+            wire = {"type": "enabled", "budget_tokens": asked}
+        elif asked in _THINKING_TYPES:
+            wire = {"type": asked}
+        kind, takes = wire.get("type"), self.model.capabilities.thinking_types
+        if not isinstance(kind, str):
+            raise InvalidInputError(
+                "thinking must be a dict with a type, the name of one "
+                f"({', '.join(_THINKING_TYPES)}) or a budget of tokens, not {asked!r:.80}."
+            )
+        if not self.model.known or kind in takes or kind not in _THINKING_TYPES:
+            return wire
+        if kind == "disabled" and not takes:
+            return None
+        listed = ", ".join(sorted(takes)) or "no thinking at all: leave it out"
         raise InvalidInputError(
-            f"thinking must be a dict with a type, the name of one ({', '.join(_THINKING_TYPES)}) "
-            f"or a budget of tokens, not {thinking!r:.80}."
+            f"{self.model.info.name} does not take thinking of type {kind!r}; it takes {listed}. "
+            "Use 'adaptive' with an effort, or {'type': 'enabled', 'budget_tokens': 4096}."
         )
-    takes = model.capabilities.thinking_types
-    if not model.known or kind in takes or kind not in _THINKING_TYPES:
+
+    def check_effort(self, thinking: str | None) -> None:
+        """Refuse an effort that the model does not take with a type of thinking."""
+        effort, takes = self.options.effort, self.model.capabilities
+        levels, highest = takes.effort_levels, takes.highest_effort_without_thinking
+        asked = f"effort {effort!r}"
+        told = f"it takes {', '.join(levels) or 'no effort: leave it out'}."
+        if thinking in _THINKING_OFF and highest is not None:
+            levels = levels[: levels.index(highest) + 1]
+            asked = f"thinking of type {thinking!r} at effort {effort!r}"
+            told = f"only up to {highest} ({', '.join(levels)}). Lower it, or leave thinking on."
+        if effort is not None and self.model.known and effort not in levels:
+            raise InvalidInputError(f"{self.model.info.name} does not take {asked}; {told}")
+
+    def output_config(self) -> JsonObject:
+        """Return the effort and the format of the answer."""
+        options = self.options
+        config: JsonObject = {} if options.effort is None else {"effort": options.effort}
+        if options.output_format is not None:
+            schema = transform_schema(options.output_format["schema"])
+            config["format"] = {**options.output_format, "schema": schema}
+        return config
+
+    def sampling(self, thinking: str | None) -> JsonObject:
+        """Return the sampling parameters, but for those that the API would refuse.
+
+        From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
+        "`temperature` and `top_p` cannot both be specified for this model" (400).
+        """
+        asked = {name: getattr(self.options, name) for name in _SAMPLING}
+        given = {name: value for name, value in asked.items() if value is not None}
+        takes, name = self.model.capabilities, self.model.info.name
+        unfit, why = list[str](), f"{name} takes temperature or top_p, not both"
+        if not takes.sampling:
+            unfit, why = list(given), f"{name} does not take sampling parameters"
+        elif thinking in _ACTIVE_THINKING:
+            why = "the API refuses that with thinking"
+            fit = {"temperature": given.get("temperature") == 1}
+            fit["top_p"] = _LOWEST_TOP_P_WITH_THINKING <= given.get("top_p", 0) <= 1
+            unfit = [name for name in given if not fit.get(name)]
+        elif not takes.sampling_pair and given.keys() >= {"temperature", "top_p"}:
+            is_default = given["temperature"] == 1 and given["top_p"] != 1
+            left_out = "temperature" if is_default else "top_p"
+            unfit = [left_out] if given.pop(left_out) != 1 else []
+        if unfit:
+            self.notices.append(f"{', '.join(unfit)} left out: {why}")
+        return {name: value for name, value in given.items() if name not in unfit}
+
+    def stop_sequences(self) -> list[str] | None:
+        """Return the stop sequences that the API takes.
+
+        "each stop sequence must contain non-whitespace" (400).
+        """
+        given = self.options.stop_sequences or ()
+        listed = [given] if isinstance(given, str) else given
+        if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
+            raise InvalidInputError(f"stop_sequences is a list of texts, not {given!r:.80}.")
+        kept = [text for text in listed if text.strip()]
+        if len(kept) < len(listed):
+            self.notices.append("stop sequences of white space are left out: the API refuses them")
+        return kept or None
+
+    def tool_choice(self, choice: JsonObject | None, thinking: str | None) -> JsonObject:
+        """Return the choice in a form that the model takes.
+
+        A forced one does not go with a budget of thinking, but with adaptive thinking (recorded
+        answers of Opus 4.6 are tool calls). Some models refuse it altogether.
+        """
+        wire = dict(choice or {"type": "auto"})
+        why = None
+        if not self.model.capabilities.forced_tool_choice:
+            why = f"{self.model.info.name} does not take it"
+        elif thinking == "enabled":
+            why = "it cannot be used with a thinking budget"
+        if why and wire.get("type") in _FORCED_CHOICES:
+            self.notices.append(f"tool_choice {wire['type']!r} sent as 'auto': {why}")
+            wire.pop("name", None)
+            wire["type"] = "auto"
+        if self.options.parallel_tool_calls is False and wire.get("type") != "none":
+            wire.setdefault("disable_parallel_tool_use", True)
         return wire
-    if kind == "disabled" and not takes:
-        return None
-    listed = ", ".join(sorted(takes)) or "no thinking at all: leave it out"
-    raise InvalidInputError(
-        f"{model.info.name} does not take thinking of type {kind!r}; it takes {listed}. Use "
-        "'adaptive' with an effort, or {'type': 'enabled', 'budget_tokens': 4096}."
-    )
-
-
-def _check_thinking(
-    thinking: JsonObject,
-    effort: str | None,
-    max_tokens: int,
-    model: ResolvedModel,
-    betas: Sequence[str],
-) -> None:
-    """Refuse a budget that the API refuses, and thinking that is off where the effort needs it."""
-    kind, budget = thinking.get("type"), thinking.get("budget_tokens")
-    is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
-    highest_budget = float("inf") if is_interleaved else max_tokens - 1
-    is_fit = isinstance(budget, int) and _LEAST_BUDGET <= budget <= highest_budget
-    if kind == "enabled" and not is_fit:
-        raise InvalidInputError(
-            f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}, and less than "
-            f"max_tokens ({max_tokens}), which counts thinking and answer together."
-        )
-    takes = model.capabilities
-    highest = takes.highest_effort_without_thinking
-    if effort is None or not model.known or kind not in _THINKING_OFF or highest is None:
-        return
-    levels = takes.effort_levels[: takes.effort_levels.index(highest) + 1]
-    if effort not in levels:
-        raise InvalidInputError(
-            f"{model.info.name} does not take thinking of type {kind!r} at effort {effort!r}, "
-            f"only up to {highest} ({', '.join(levels)}). Lower the effort, or leave thinking on."
-        )
 
 
 def _lacks_thinking(messages: Sequence[JsonObject]) -> bool:
@@ -171,89 +244,3 @@ def _lacks_thinking(messages: Sequence[JsonObject]) -> bool:
     )
     starts = "text" if isinstance(content, str) else content[0]["type"]
     return running and starts not in THINKING
-
-
-def _output_config(options: RequestOptions, model: ResolvedModel) -> JsonObject:
-    levels = model.capabilities.effort_levels
-    if options.effort is not None and model.known and options.effort not in levels:
-        raise InvalidInputError(
-            f"{model.info.name} does not take effort {options.effort!r}; it takes "
-            f"{', '.join(levels) or 'no effort: leave it out'}."
-        )
-    config: JsonObject = {} if options.effort is None else {"effort": options.effort}
-    if options.output_format is not None:
-        schema = transform_schema(options.output_format["schema"])
-        config["format"] = {**options.output_format, "schema": schema}
-    return config
-
-
-def _sampling(
-    options: RequestOptions,
-    thinking: JsonObject | None,
-    model: ResolvedModel,
-    notices: list[str],
-) -> JsonObject:
-    """Return the sampling parameters, but for those that the API would refuse.
-
-    From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
-    "`temperature` and `top_p` cannot both be specified for this model" (400).
-    """
-    asked = {name: getattr(options, name) for name in _SAMPLING}
-    given = {name: value for name, value in asked.items() if value is not None}
-    unfit: list[str] = []
-    why = f"{model.info.name} takes temperature or top_p, not both"
-    if not model.capabilities.sampling:
-        unfit, why = list(given), f"{model.info.name} does not take sampling parameters"
-    elif (thinking or {}).get("type") in _ACTIVE_THINKING:
-        why = "the API refuses that with thinking"
-        fit = {"temperature": given.get("temperature") == 1}
-        fit["top_p"] = _LOWEST_TOP_P_WITH_THINKING <= given.get("top_p", 0) <= 1
-        unfit = [name for name in given if not fit.get(name)]
-    elif not model.capabilities.sampling_pair and given.keys() >= {"temperature", "top_p"}:
-        is_default = given["temperature"] == 1 and given["top_p"] != 1
-        left_out = "temperature" if is_default else "top_p"
-        unfit = [left_out] if given.pop(left_out) != 1 else []
-    if unfit:
-        notices.append(f"{', '.join(unfit)} left out: {why}")
-    return {name: value for name, value in given.items() if name not in unfit}
-
-
-def _stop_sequences(given: Sequence[str], notices: list[str]) -> list[str] | None:
-    """Return the stop sequences that the API takes.
-
-    "each stop sequence must contain non-whitespace" (400).
-    """
-    listed = [given] if isinstance(given, str) else given
-    if not isinstance(listed, list | tuple) or not all(isinstance(text, str) for text in listed):
-        raise InvalidInputError(f"stop_sequences is a list of texts, not {given!r:.80}.")
-    kept = [text for text in listed if text.strip()]
-    if len(kept) < len(listed):
-        notices.append("stop sequences of white space are left out: the API refuses them")
-    return kept or None
-
-
-def _tool_choice(
-    options: RequestOptions,
-    choice: JsonObject | None,
-    thinking: JsonObject | None,
-    model: ResolvedModel,
-    notices: list[str],
-) -> JsonObject | None:
-    """Return the choice in a form that the model takes.
-
-    A forced one does not go with a budget of thinking, but with adaptive thinking (recorded
-    answers of Opus 4.6 are tool calls). Some models refuse it altogether.
-    """
-    wire = dict(choice or {"type": "auto"})
-    why = None
-    if not model.capabilities.forced_tool_choice:
-        why = f"{model.info.name} does not take it"
-    elif (thinking or {}).get("type") == "enabled":
-        why = "it cannot be used with a thinking budget"
-    if why and wire.get("type") in _FORCED_CHOICES:
-        notices.append(f"tool_choice {wire['type']!r} sent as 'auto': {why}")
-        wire.pop("name", None)
-        wire["type"] = "auto"
-    if options.parallel_tool_calls is False and wire.get("type") != "none":
-        wire.setdefault("disable_parallel_tool_use", True)
-    return wire
