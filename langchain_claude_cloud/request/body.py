@@ -28,15 +28,6 @@ __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 
 _RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
-_CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
-_COMPACTION: Final = "compact-2026-01-12"
-_COMPACTION_ON_DEMAND: Final = "compact-2026-09-04"
-_TOOL_CHANGES: Final = "mid-conversation-tool-changes-2026-07-01"
-_INLINE_TOOLS: Final = "inline-tools-2026-09-15"
-_THINKING_BETAS: Final = (
-    ("display", "updates", "thinking-display-updates-2026-08-18"),
-    ("block_binding", None, "thinking-binding-controls-2026-08-01"),
-)
 _WITH_REFERENCES: Final = ("tool_result", "tool_search_tool_result")
 _NO_TOOLS: Final = "The tools that were found are gone."
 """In place of a result that held references to tools alone."""
@@ -222,26 +213,23 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
 
 def _needed_betas(body: JsonObject, blocks: list[JsonObject], options: RequestOptions) -> list[str]:
     """Return the betas that fields of a body need, but for those of tools."""
-    betas = [_CONTEXT_1M] if options.context_1m else []
-    management = body.get("context_management")
-    if isinstance(management, dict):
-        kinds = [str(edit.get("type")) for edit in management.get("edits") or ()]
-        compacting = [kind.startswith("compact_") for kind in kinds]
-        betas += [_CONTEXT_MANAGEMENT] if not all(compacting) or not kinds else []
-        betas += [_COMPACTION] if any(compacting) else []
-    betas += [_COMPACTION_ON_DEMAND] if body.get(COMPACTION) else []
-    thinking = body.get("thinking")
-    if isinstance(thinking, dict):
-        for name, value, beta in _THINKING_BETAS:
-            if name in thinking and value in (None, thinking[name]):
-                betas.append(beta)
-    for block in blocks:
-        if block["type"] in TOOL_CHANGES:
-            inline = (block.get("tool") or {}).get("type") == "tool_definition"
-            betas.append(_INLINE_TOOLS if inline else _TOOL_CHANGES)
-        elif block["type"] == COMPACTION:
-            betas.append(_COMPACTION_ON_DEMAND if block.get("signature") else _COMPACTION)
-    return betas
+    thinking, management = body.get("thinking") or {}, body.get("context_management") or {}
+    edits = [str(edit.get("type")) for edit in management.get("edits") or ()]
+    compacts = [edit.startswith("compact_") for edit in edits]
+    signed = [bool(block.get("signature")) for block in blocks if block["type"] == COMPACTION]
+    changed = [block.get("tool") or {} for block in blocks if block["type"] in TOOL_CHANGES]
+    defines = [tool.get("type") == "tool_definition" for tool in changed]
+    needed = {
+        _CONTEXT_1M: options.context_1m,
+        "context-management-2025-06-27": management and not (edits and all(compacts)),
+        "compact-2026-01-12": any(compacts) or False in signed,
+        "compact-2026-09-04": body.get(COMPACTION) or True in signed,
+        "thinking-display-updates-2026-08-18": thinking.get("display") == "updates",
+        "thinking-binding-controls-2026-08-01": "block_binding" in thinking,
+        "mid-conversation-tool-changes-2026-07-01": False in defines,
+        "inline-tools-2026-09-15": True in defines,
+    }
+    return [beta for beta, is_needed in needed.items() if is_needed]
 
 
 def _blocks(body: JsonObject) -> list[JsonObject]:
