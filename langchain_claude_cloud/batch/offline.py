@@ -22,7 +22,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import SERVICE_TIER_HEADER, JsonObject
 from langchain_claude_cloud.platform.base import HttpResponse, OutgoingRequest
 from langchain_claude_cloud.request.token_estimation import size_of, size_of_tools
-from langchain_claude_cloud.request.tools import ToolNames
+from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.message import ResponseSource
 
 _NO_HEADERS: Mapping[str, str] = {}

@@ -19,7 +19,7 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, REQUEST_ID_HEADERS, JsonObject
-from langchain_claude_cloud.request.tools import ToolNames
+from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 from langchain_claude_cloud.response.stream import MALFORMED

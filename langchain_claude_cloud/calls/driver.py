@@ -55,7 +55,8 @@ from langchain_claude_cloud.request.body import (
     dump_json,
 )
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
-from langchain_claude_cloud.request.tools import ToolNames, prepare_tools
+from langchain_claude_cloud.request.tool_names import ToolNames
+from langchain_claude_cloud.request.tools import prepare_tools
 from langchain_claude_cloud.response.message import ResponseSource
 from langchain_claude_cloud.response.stream import ResponseStream
 from langchain_claude_cloud.response.usage import quota_tokens

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,18 +14,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, cast
 
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
-_LONGEST: Final = 64
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_STEM: Final = 55
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
 
@@ -50,17 +53,10 @@ def wire_id(call_id: str) -> str:
     return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
 
 
-def hashed_name(name: str, unfit: re.Pattern[str], longest: int) -> str:
-    """Return a name like another that the API accepts, and that nobody else would use.
-
-    Args:
-        name: The name; the result depends on it alone.
-        unfit: What the API does not accept in it.
-        longest: How many characters it accepts.
-    """
+def _hashed(name: str) -> str:
+    """Return a name like another that the API accepts, and that nobody else would use."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    fitting = unfit.sub("_", name).strip("_") or "unnamed"
-    return f"{fitting[: longest - len(digest) - 1]}_{digest}"
+    return f"{_UNFIT.sub('_', name).strip('_')[:_LONGEST_STEM] or 'unnamed'}_{digest}"
 
 
 def wire_keys(schema: object) -> dict[str, str]:
@@ -68,7 +64,7 @@ def wire_keys(schema: object) -> dict[str, str]:
     keys = dict.fromkeys(
         key for part in every_schema(schema) for key in part.get("properties") or ()
     )
-    return {key: hashed_name(key, _UNFIT, _LONGEST) for key in keys if not _KEY.fullmatch(key)}
+    return {key: _hashed(key) for key in keys if not _KEY.fullmatch(key)}
 
 
 def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
@@ -136,3 +132,81 @@ def rename_keys(arguments: JsonObject, names: Mapping[str, str]) -> JsonObject:
         return value
 
     return cast("JsonObject", renamed(arguments, _DEEPEST))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNames:
+    """The names of one request's tools: as the caller knows them, and as they are sent.
+
+    Attributes:
+        wire: For each tool that is renamed, the name that is sent.
+        own: The same the other way round.
+        wire_keys: For each property key that is renamed, the key that is sent.
+        own_keys: The same the other way round.
+    """
+
+    wire: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    wire_keys: Mapping[str, str] = field(default_factory=dict)
+    own_keys: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, names: Collection[str], keys: Mapping[str, str]) -> ToolNames:
+        """Find names for those of a request's tools that the API refuses.
+
+        Args:
+            names: The names of its tools.
+            keys: What the keys of their arguments are sent as, for those that are renamed.
+
+        Raises:
+            InvalidInputError: Two tools have the same name.
+        """
+        again = [name for name, count in Counter(names).items() if count > 1]
+        if again:
+            raise InvalidInputError(
+                f"two tools are called {again[0]!r}; the API requires unique names. Rename one."
+            )
+        taken = set(filter(_NAME.fullmatch, names))
+        wire: dict[str, str] = {}
+        for name in (name for name in names if name not in taken):
+            new = _wire_name(name)
+            wire[name] = _hashed(name) if new in taken else new
+            taken.add(wire[name])
+        own = {new: name for name, new in wire.items()}
+        return cls(wire, own, keys, {new: key for key, new in keys.items()})
+
+    def wire_tool(self, tool: JsonObject) -> JsonObject:
+        """Return the definition of a tool with the names and keys that are sent."""
+        wire = {**tool, "name": self.wire_name(tool["name"])} if tool.get("name") else tool
+        if not self.wire_keys or "input_schema" not in tool:
+            return wire
+        wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.wire_keys)}
+        if isinstance(tool.get("input_examples"), list):
+            wire["input_examples"] = [self.wire_input(each) for each in tool["input_examples"]]
+        return wire
+
+    def wire_name(self, own_name: str) -> str:
+        """Return the name that is sent: for tools of other requests too, which histories name."""
+        return self.wire.get(own_name) or _wire_name(own_name)
+
+    def wire_input(self, arguments: JsonObject) -> JsonObject:
+        """Return the arguments of a call in the history with the keys that are sent."""
+        return rename_keys(arguments, self.wire_keys) if self.wire_keys else arguments
+
+    def own_name(self, name: str) -> str:
+        """Return what the caller calls a tool that the model calls."""
+        return self.own.get(name, name)
+
+    def renamer(self) -> KeyRenamer | None:
+        """Return what gives streamed arguments the tool's own keys; None if they have them."""
+        return KeyRenamer(self.own_keys) if self.own_keys else None
+
+
+def _wire_name(name: str) -> str:
+    """Return a tool's name in a form that the API accepts."""
+    fitting = name if _NAME.fullmatch(name) else _UNFIT.sub("_", name).strip("_")
+    return fitting if _NAME.fullmatch(fitting) else _hashed(name)
+
+
+NO_NAMES: Final = ToolNames()
+"""For requests in which every tool has the caller's names."""

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.anthropic_tools import betas_of_anthropic_tool
+from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import (
-    KeyRenamer,
-    hashed_name,
-    rename_keys,
-    wire_keys,
-    wire_schema,
-)
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_keys
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -39,9 +31,6 @@ FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
 _TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST: Final = 128
 
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _NAMING: Final = ("function", "tool")
@@ -183,82 +172,6 @@ def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class ToolNames:
-    """The names of one request's tools: as the caller knows them, and as they are sent.
-
-    Attributes:
-        wire: For each tool that is renamed, the name that is sent.
-        own: The same the other way round.
-        wire_keys: For each property key that is renamed, the key that is sent.
-        own_keys: The same the other way round.
-    """
-
-    wire: Mapping[str, str] = field(default_factory=dict)
-    own: Mapping[str, str] = field(default_factory=dict)
-    wire_keys: Mapping[str, str] = field(default_factory=dict)
-    own_keys: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, tools: Sequence[ConvertedTool]) -> ToolNames:
-        """Find names for those of a request's tools, and of their keys, that the API refuses.
-
-        Raises:
-            InvalidInputError: Two tools have the same name.
-        """
-        names = Counter(str(tool["name"]) for tool in tools if tool.get("name"))
-        again = [name for name, count in names.items() if count > 1]
-        if again:
-            raise InvalidInputError(
-                f"two tools are called {again[0]!r}; the API requires unique names. Rename one."
-            )
-        taken = set(filter(_NAME.fullmatch, names))
-        wire: dict[str, str] = {}
-        for name in (name for name in names if name not in taken):
-            new = _wire_name(name)
-            wire[name] = hashed_name(name, _UNFIT, _LONGEST) if new in taken else new
-            taken.add(wire[name])
-        keys = {key: new for tool in tools for key, new in tool.wire_keys.items()}
-        own = {new: name for name, new in wire.items()}
-        return cls(wire, own, keys, {new: key for key, new in keys.items()})
-
-    def wire_tool(self, tool: JsonObject) -> JsonObject:
-        """Return the definition of a tool with the names and keys that are sent."""
-        wire = {**tool, "name": self.wire_name(tool["name"])} if tool.get("name") else tool
-        if not self.wire_keys or "input_schema" not in tool:
-            return wire
-        wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.wire_keys)}
-        if isinstance(tool.get("input_examples"), list):
-            wire["input_examples"] = [self.wire_input(each) for each in tool["input_examples"]]
-        return wire
-
-    def wire_name(self, own_name: str) -> str:
-        """Return the name that is sent: for tools of other requests too, which histories name."""
-        return self.wire.get(own_name) or _wire_name(own_name)
-
-    def wire_input(self, arguments: JsonObject) -> JsonObject:
-        """Return the arguments of a call in the history with the keys that are sent."""
-        return rename_keys(arguments, self.wire_keys) if self.wire_keys else arguments
-
-    def own_name(self, name: str) -> str:
-        """Return what the caller calls a tool that the model calls."""
-        return self.own.get(name, name)
-
-    def renamer(self) -> KeyRenamer | None:
-        """Return what gives streamed arguments the tool's own keys; None if they have them."""
-        return KeyRenamer(self.own_keys) if self.own_keys else None
-
-
-def _wire_name(name: str) -> str:
-    """Return a tool's name in a form that the API accepts."""
-    fitting = name if _NAME.fullmatch(name) else _UNFIT.sub("_", name).strip("_")
-    return fitting if _NAME.fullmatch(fitting) else hashed_name(name, _UNFIT, _LONGEST)
-
-
-NO_NAMES: Final = ToolNames()
-"""For requests in which every tool has the caller's names."""
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedTools:
     """Tools as a request sends them.
 
@@ -305,7 +218,8 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-    names = ToolNames.of(fit)
+    keys = {key: new for tool in fit for key, new in tool.wire_keys.items()}
+    names = ToolNames.of([str(tool["name"]) for tool in fit if tool.get("name")], keys)
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
@@ -322,12 +236,47 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
         InvalidInputError: It is one of Anthropic's that the model has not there.
     """
     kind = str(tool.get("type") or "")
-    betas = betas_of_anthropic_tool(kind, model) if kind else []
+    _check_offered(kind, model)
+    known: dict[str, str] = catalogue_file()["anthropic_tools"]["betas"][model.cloud]
+    betas = [beta for start, beta in known.items() if kind.startswith(start)]
     if model.capabilities.tool_search_without_beta:
         return betas
     if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
         betas.append(_TOOL_SEARCH_BETA)
     return [*betas, _TOOL_EXAMPLES_BETA] if tool.get("input_examples") else betas
+
+
+def _check_offered(kind: str, model: ResolvedModel) -> None:
+    """Refuse a tool of Anthropic's own that the model has not on its cloud, and say what it has.
+
+    Server tools run on Anthropic's side and exist only where a cloud offers them. Bash, text
+    editor, memory and computer tools run on the caller's side and exist on both clouds.
+    """
+    known, offered = catalogue_file()["anthropic_tools"], model.capabilities.server_tools
+    if kind in known["computer"] and model.known and not model.capabilities.computer_tool:
+        raise InvalidInputError(
+            f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
+            "{'type': 'computer_toolset_20260801'}, whose actions are tools of their own, or "
+            "another model."
+        )
+    if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
+        runs = [f"{_listed(offered)} here"]
+        runs += [
+            f"{_listed(model.info.capabilities(cloud).server_tools)} on {label}"
+            for cloud, label in LABELS.items()
+            if cloud != model.cloud
+        ]
+        raise InvalidInputError(
+            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
+            f"{model.info.name}, which runs {' and '.join(runs)}. Use a tool of your own for it, "
+            "or another platform."
+        )
+
+
+def _listed(kinds: Collection[str]) -> str:
+    """Name kinds of tools; one that ends with ``_`` stands for all of its versions."""
+    names = [f"{kind}*" if kind.endswith("_") else kind for kind in sorted(kinds)]
+    return ", ".join(names) or "no server tools"
 
 
 def _wants_fine_grained(tools: Sequence[JsonObject], options: RequestOptions) -> bool:

@@ -27,7 +27,7 @@ from langchain_claude_cloud.response.blocks import (
 from langchain_claude_cloud.response.usage import add_usage, usage_metadata
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.request.tools import ToolNames
+    from langchain_claude_cloud.request.tool_names import ToolNames
 
 T = TypeVar("T")
 

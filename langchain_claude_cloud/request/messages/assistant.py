@@ -32,8 +32,7 @@ from langchain_claude_cloud.request.messages.blocks import (
 )
 from langchain_claude_cloud.request.messages.tool_results import describe
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, Turn
-from langchain_claude_cloud.request.tool_names import wire_id
-from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_id
 
 _MODEL_KEYS: Final = ("model_name", "model", "model_id")
 _PROVIDERS_OF_CLAUDE: Final = ("", "bedrock", "bedrock_converse", "amazon_bedrock")

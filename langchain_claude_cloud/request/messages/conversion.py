@@ -36,7 +36,7 @@ from langchain_claude_cloud.request.messages.turns import (
     finish_turns,
     is_server_block,
 )
-from langchain_claude_cloud.request.tools import NO_NAMES, ToolNames
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
 """Text of the user turn before a conversation that the assistant opens.

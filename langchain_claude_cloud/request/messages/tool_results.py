@@ -21,8 +21,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_blocks,
     without_leftovers,
 )
-from langchain_claude_cloud.request.tool_names import wire_id
-from langchain_claude_cloud.request.tools import ToolNames
+from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
 
 _NO_DETAILS: Final = "The tool failed and gave no details."
 """The API refuses an error without content: "tool_result: content cannot be empty if
