@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -34,27 +33,18 @@ _LEVELS: Final = 4
 """How far parts are followed that stand within each other: there may be many in each."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputSchema:
-    """The schema of a tool's arguments.
-
-    Attributes:
-        schema: As the API takes it.
-        rules: What the schema can no longer say, as text for the tool's description.
-        notes: What was lost, one phrase each.
-    """
-
-    schema: JsonObject
-    rules: str
-    notes: tuple[str, ...]
-
-
-def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema:
+def read_input_schema(
+    given: object, *, keep_titles: bool = True
+) -> tuple[JsonObject, str, list[str]]:
     """Return the schema of a tool's arguments as the API takes it.
 
     Args:
         given: A JSON schema of any draft, or nothing; not changed.
         keep_titles: Whether properties keep the titles that pydantic makes of their names.
+
+    Returns:
+        The schema; what it can no longer say, as text for the tool's description; and what was
+        lost, one phrase each.
 
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
@@ -91,7 +81,7 @@ def read_input_schema(given: object, *, keep_titles: bool = True) -> InputSchema
         f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))
     )
     lost = dict.fromkeys(f"{note}: any value is allowed there" for note in notes)
-    return InputSchema(with_definitions(schema, definitions), rules, tuple(lost))
+    return with_definitions(schema, definitions), rules, list(lost)
 
 
 def _expanded(

@@ -32,15 +32,9 @@ _SCHEMAS: Final = ("input_schema", "inputSchema", "parameters")
 _HOLDERS: Final = ("toolSpec", "function")
 _SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
 _OWN_TYPES: Final = ("custom", "function", "object")
-_UNDESCRIBABLE: Final = (
-    AttributeError,
-    LookupError,
-    NameError,
-    RuntimeError,  # of which `PydanticUserError` and `RecursionError` are kinds
-    TypeError,
-    ValueError,
-)
-"""What pydantic and langchain-core raise for a type that they cannot describe."""
+_UNREADABLE: Final = (AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""What pydantic and langchain-core raise for a type that they cannot describe: `PydanticUserError`
+and `RecursionError` are kinds of RuntimeError."""
 
 
 def define_tool(tool: object) -> JsonObject:
@@ -125,7 +119,7 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
     """
     try:
         return _schema_of(given, any_type=any_type)
-    except _UNDESCRIBABLE as error:
+    except _UNREADABLE as error:
         problem = str(error).partition("\n")[0].rstrip(".")
         if not any_type:
             raise _no_tool(given, f"it has no JSON schema ({problem})") from error
@@ -163,7 +157,7 @@ def _schema_of(given: object, *, any_type: bool) -> JsonObject:
     if not isinstance(given, type) and get_origin(given) is None:
         return _schema_by_core(given)
     if is_typeddict(given):  # of which langchain-core knows neither `NotRequired` nor recursion
-        with suppress(*_UNDESCRIBABLE):
+        with suppress(*_UNREADABLE):
             return _schema_by_core(given)
     elif not any_type and not is_dataclass(given):
         raise TypeError("it is a type of values")

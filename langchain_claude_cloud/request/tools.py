@@ -51,7 +51,7 @@ class ConvertedTool(dict[str, Any]):
     """
 
     unfit: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
 
     @cached_property
     def wire_keys(self) -> dict[str, str]:
@@ -82,19 +82,19 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
         return wire
     if strict is not None:
         wire.setdefault("strict", strict)
+    given = wire["input_schema"]
     try:
-        read = read_input_schema(wire["input_schema"], keep_titles=isinstance(tool, dict))
+        schema, rules, wire.notes = read_input_schema(given, keep_titles=isinstance(tool, dict))
     except UnfitSchemaError as error:
         wire.unfit = str(error)
         return wire
-    wire["input_schema"] = read.schema
+    wire["input_schema"] = schema
     if wire.get("strict"):
         # Strict tools take what structured outputs take: no minimum, no pattern and so on.
-        refuse_maps(read.schema, f"the strict tool {wire['name']}")
-        wire["input_schema"] = transform_schema(read.schema)
-    if read.rules:
-        wire["description"] = f"{wire.get('description') or ''}\n\n{read.rules}".strip()
-    wire.notes = read.notes
+        refuse_maps(schema, f"the strict tool {wire['name']}")
+        wire["input_schema"] = transform_schema(schema)
+    if rules:
+        wire["description"] = f"{wire.get('description') or ''}\n\n{rules}".strip()
     return wire
 
 

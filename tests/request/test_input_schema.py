@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from langchain_claude_cloud.request.input_schema import InputSchema, read_input_schema
+from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.schema import modern_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 
 TEXT = {"type": "string"}
 
 
+class InputSchema(NamedTuple):
+    """What `read_input_schema` returns."""
+
+    schema: Any
+    rules: str
+    notes: list[str]
+
+
 def read(schema: Any) -> InputSchema:
     """Return a schema as the API takes it; the one given must stay as it was."""
     before = copy.deepcopy(schema)
-    found = read_input_schema(schema)
+    found = InputSchema(*read_input_schema(schema))
     assert schema == before
     Draft202012Validator.check_schema(found.schema)
     assert found.schema["type"] == "object"
@@ -92,14 +100,14 @@ def test_definitions_that_the_root_took_over_are_not_sent_again() -> None:
     thing = {"type": "object", "properties": {"a": {"$ref": "#/definitions/A"}}}
     a = {"type": "object", "properties": {"b": {"$ref": "#/definitions/B"}}}
     definitions = {"Thing": thing, "A": a, "B": {"type": "string"}, "C": {"type": "null"}}
-    sent = read_input_schema({"$ref": "#/definitions/Thing", "definitions": definitions}).schema
+    sent = read_input_schema({"$ref": "#/definitions/Thing", "definitions": definitions})[0]
     assert sent["$defs"].keys() == {"A", "B"}
-    assert json.dumps(sent) == json.dumps(read_input_schema(sent).schema)
+    assert json.dumps(sent) == json.dumps(read_input_schema(sent)[0])
     answer = modern_schema({"$ref": "#/definitions/Thing", "definitions": definitions})
     assert answer["$defs"] == sent["$defs"]
     union = [{"$ref": "#/definitions/Thing"}, {"$ref": "#/definitions/A"}]
     given = {"oneOf": union, "discriminator": {"propertyName": "a"}, "definitions": definitions}
-    assert read_input_schema(given).schema.keys() == {"type", "properties", "$defs"}
+    assert read_input_schema(given)[0].keys() == {"type", "properties", "$defs"}
 
 
 def test_variants_told_apart_by_a_constant() -> None:
@@ -323,5 +331,5 @@ def test_a_schema_that_is_nested_without_end_is_refused() -> None:
         read_input_schema({"properties": {"a": schema}})
     values: tuple[Any, ...] = (schema, {"a": [[[{}]] * 2] * 2})
     for value in values:  # only hints: one too deep is left out
-        found = read_input_schema({"properties": {"a": {**TEXT, "default": value}}})
+        found = InputSchema(*read_input_schema({"properties": {"a": {**TEXT, "default": value}}}))
         assert ("default" in found.schema["properties"]["a"]) is (value is not schema)
