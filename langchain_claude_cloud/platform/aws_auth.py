@@ -198,17 +198,13 @@ class AwsSource(CredentialSource):
         identity, session = self._identity, self._get_session()
         # Newer regions' STS accepts only its own region; without any, botocore refuses.
         region = identity.region or session.get_config_variable("region") or "us-east-1"
-        options = {
-            "ExternalId": identity.external_id,
-            "RoleSessionName": identity.role_session_name,
-        }
+        create = partial(session.create_client, region_name=region, config=_client_config())
+        named = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
         fetcher = boto.AssumeRoleCredentialFetcher(
-            client_creator=partial(
-                session.create_client, region_name=region, config=_client_config()
-            ),
+            client_creator=create,
             source_credentials=source,
             role_arn=str(identity.role_arn),
-            extra_args={name: value for name, value in options.items() if value},
+            extra_args={name: value for name, value in named.items() if value},
         )
         return boto.DeferredRefreshableCredentials(
             refresh_using=fetcher.fetch_credentials, method="assume-role"
@@ -233,11 +229,7 @@ def _is_due(credentials: Credentials, within: int | None = None) -> bool:
 def _freeze(credentials: Credentials) -> AwsKeys:
     frozen = credentials.get_frozen_credentials()
     if not (frozen.access_key and frozen.secret_key):
-        raise AuthenticationError(
-            "The AWS credentials are incomplete: the session or provider gave no access key, or "
-            f"one without its secret. {WAYS}",
-            platform="bedrock",
-        )
+        raise ValueError("there is no access key, or one without its secret")
     return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or None)
 
 
@@ -265,37 +257,31 @@ def _make_session(profile: str | None) -> Session:
 
 
 def _refuse_to_prompt(prompt: str) -> NoReturn:
-    raise _no_terminal(prompt.removeprefix("Enter MFA code for ").rstrip(": "))
-
-
-def _no_terminal(device: str = "mfa_serial") -> AuthenticationError:
-    """Return the error for a profile that needs an MFA code where nobody can be asked for it."""
-    return AuthenticationError(
-        f"The AWS profile needs an MFA code ({device}), and there is no terminal to ask for it. "
-        "Pass temporary keys (`aws sts get-session-token`) as `access_key_id`, "
-        "`secret_access_key` and `session_token`, or use a profile of `aws sso login`.",
-        platform="bedrock",
-    )
+    raise EOFError(prompt.removeprefix("Enter MFA code for ").rstrip(": "))
 
 
 def _explanation(error: Exception) -> ClaudeCloudError:
     from botocore import exceptions  # noqa: PLC0415  on first use
 
-    if isinstance(error, exceptions.ClientError):
-        return _refused(cast("JsonObject", error.response), error)
-    if isinstance(error, EOFError):  # a session of the user's asks for an MFA code by itself
-        return _no_terminal()
     kind: type[ClaudeCloudError] = AuthenticationError
     cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
-    text = f"The AWS credentials cannot be used: {reason_of(error)}. {WAYS}"
-    if isinstance(error, (*cannot, exceptions.ParamValidationError)):
-        kind = ConfigurationError
-        text = f"The AWS configuration cannot be used: {reason_of(error)}."
+    reason = reason_of(error)
+    text = f"The AWS credentials cannot be used: {reason}. {WAYS}"
+    if isinstance(error, exceptions.ClientError):
+        return _refused(cast("JsonObject", error.response), reason)
+    if isinstance(error, EOFError):  # ours, or of a session of the user's that asks by itself
+        text = (
+            f"The AWS profile needs an MFA code ({reason}), and there is no terminal to ask for "
+            "it. Pass temporary keys (`aws sts get-session-token`) as `access_key_id`, "
+            "`secret_access_key` and `session_token`, or use a profile of `aws sso login`."
+        )
+    elif isinstance(error, (*cannot, exceptions.ParamValidationError)):
+        kind, text = ConfigurationError, f"The AWS configuration cannot be used: {reason}."
     elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         kind = ConnectionFailedError
         text = (
-            f"AWS's credential service cannot be reached: {reason_of(error)}. Check the network "
-            "and HTTPS_PROXY; behind a proxy that re-signs TLS, set AWS_CA_BUNDLE."
+            f"AWS's credential service cannot be reached: {reason}. Check the network and "
+            "HTTPS_PROXY; behind a proxy that re-signs TLS, set AWS_CA_BUNDLE."
         )
     elif not isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
         # botocore takes apart what a process or a service answered without looking at it first.
@@ -307,7 +293,7 @@ def _explanation(error: Exception) -> ClaudeCloudError:
     return kind(text, platform="bedrock")
 
 
-def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
+def _refused(response: JsonObject, reason: str) -> ClaudeCloudError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     kind: type[ClaudeCloudError] = AuthenticationError
@@ -315,7 +301,6 @@ def _refused(response: JsonObject, error: Exception) -> ClaudeCloudError:
         kind = ConnectionFailedError
     elif code.startswith("AccessDenied"):
         kind = PermissionDeniedError
-    reason = reason_of(error)
     check = "Check the role, its trust policy (sts:AssumeRole), `external_id`, or `aws sso login`."
     text = f"AWS issued no credentials: {reason}. {remedy_of_login(reason, check)}"
     return kind(text, platform="bedrock", status_code=status or None, error_type=code or None)

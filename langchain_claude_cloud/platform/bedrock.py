@@ -69,6 +69,7 @@ Bedrock's own names alone: a gateway must not get a signature for another servic
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
 
+_SIGNATURE: Final = ("authorization", "x-amz-date", "x-amz-security-token")
 _CONFIGURED: Final = "what the AWS configuration says"
 _VERSION: Final = "2023-06-01"
 _JSON: Final = {"accept": "application/json"}
@@ -264,9 +265,7 @@ class BedrockPlatform(Platform):
         with quiet_libraries():  # botocore logs what it signs, with the session token
             signer = SigV4Auth(ReadOnlyCredentials(*astuple(keys)), service, self.region)
             signer.add_auth(to_sign)
-        names = ["authorization", "x-amz-date"]
-        names += ["x-amz-security-token"] if keys.session_token else []
-        return {name: str(to_sign.headers[name]) for name in names}
+        return {name: str(to_sign.headers[name]) for name in _SIGNATURE if name in to_sign.headers}
 
     def is_expired(self, error: ClaudeCloudError) -> bool:
         """Whether the keys ran out or were replaced, which finding them anew may help.

@@ -244,9 +244,7 @@ def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
         session.trust_env = not is_loopback(urlsplit(url).hostname or "")
         options.setdefault("timeout", seconds)
         try:
-            return run_within(
-                seconds, partial(given, url, *args, **{"timeout": seconds, **options})
-            )
+            return run_within(seconds, partial(given, url, *args, **options))
         except TimeoutError:
             late = TransportError(f"no answer within {seconds:g} s")  # type: ignore[no-untyped-call]
         raise late
