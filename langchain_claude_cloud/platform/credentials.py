@@ -35,7 +35,6 @@ _STALE_RETRY: Final = 30.0
 cached token until about five minutes before it expires."""
 
 _KEY_SECONDS: Final = 300.0
-_LIMIT: Final = 256
 _IDLE_SECONDS: Final = 3600.0
 
 _TALKATIVE: Final = (
@@ -186,7 +185,7 @@ class BearerToken(CredentialSource):
         )
 
 
-SOURCES: Final[ExpiringTable[CredentialSource]] = ExpiringTable(_LIMIT, time.monotonic)
+SOURCES: Final[ExpiringTable[CredentialSource]] = ExpiringTable(256, time.monotonic)
 """The sources of this process, by whose they are."""
 
 

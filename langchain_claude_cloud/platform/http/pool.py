@@ -237,11 +237,11 @@ class DeadlineBackend(httpcore.SyncBackend):
         raise failure
 
 
-def _left(ends: float, kind: type[Exception] = httpcore.ReadTimeout) -> float:
+def _left(ends: float, late: type[Exception]) -> float:
     """Return the seconds until a moment, or raise if it has passed."""
     left = ends - time.monotonic()
     if left <= 0:
-        raise kind("")
+        raise late("")
     return left
 
 
@@ -266,7 +266,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._inner = inner
         self._connect_ends = connect_ends
         self._ends: float | None = None
-        self._is_asking_proxy = False
+        self._late: type[Exception] = httpcore.ReadTimeout
         open_sockets.add(inner.get_extra_info("socket"))
 
     def allow(self, seconds: float) -> None:
@@ -284,11 +284,9 @@ class DeadlineStream(httpcore.NetworkStream):
         if self._ends is None:
             self._ends = time.monotonic() + (timeout or math.inf)
         try:
-            return self._inner.read(max_bytes, _left(min(self._ends, call_ends.get())))
+            return self._inner.read(max_bytes, _left(min(self._ends, call_ends.get()), self._late))
         except httpcore.ReadTimeout as cause:
-            if self._is_asking_proxy:
-                raise httpcore.ConnectTimeout("") from cause
-            raise
+            raise self._late("") from cause
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes of a request.
@@ -299,8 +297,9 @@ class DeadlineStream(httpcore.NetworkStream):
         """
         if not buffer:
             return
-        self._is_asking_proxy = buffer.startswith(b"CONNECT ")
-        self._ends = self._connect_ends if self._is_asking_proxy else None
+        self._ends, self._late = None, httpcore.ReadTimeout
+        if buffer.startswith(b"CONNECT "):  # a proxy is asked
+            self._ends, self._late = self._connect_ends, httpcore.ConnectTimeout
         # httpcore copies what is left with each packet that was taken.
         for start in range(0, len(buffer), _PIECE):
             seconds = min(timeout or math.inf, _left(call_ends.get(), httpcore.WriteTimeout))
