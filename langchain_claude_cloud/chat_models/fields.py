@@ -26,15 +26,7 @@ from pydantic import (
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
-from langchain_claude_cloud.config import Bedrock, Vertex
-from langchain_claude_cloud.config.checks import (
-    FIELD_ALIASES,
-    CheckedArguments,
-    check_json,
-    check_max_retries,
-    expand_alias,
-    refuse_unknown,
-)
+from langchain_claude_cloud.config import Bedrock, Vertex, checks
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import Headers, JsonObject
@@ -75,7 +67,7 @@ _NEVER: Final = (
 """Keys of a profile that are the same for every model."""
 
 
-class ModelBase(CheckedArguments, BaseChatModel):
+class ModelBase(checks.CheckedArguments, BaseChatModel):
     """Fields and their keeping; see `ChatClaudeCloud` for what each is."""
 
     model: str = ""
@@ -126,19 +118,19 @@ class ModelBase(CheckedArguments, BaseChatModel):
         if not isinstance(values, dict):
             return values
         # Not pydantic's aliases: type checkers would then know the fields by those names alone.
-        given = {FIELD_ALIASES.get(name, name): value for name, value in values.items()}
+        given = {checks.FIELD_ALIASES.get(name, name): value for name, value in values.items()}
         for name in given:
             if name not in cls.model_fields and (right := setting_of_platforms(name)):
                 raise ConfigurationError(f"{name!r} is a setting of the platform: give {right}.")
-        refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
+        checks.refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         platform = choose_platforms(given.get("platform"), str(model))
         return {**given, "model": model, "platform": platform}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_json({name: getattr(self, name) for name in _JSON_FIELDS})
-        check_max_retries(self.max_retries)
+        checks.check_json({name: getattr(self, name) for name in _JSON_FIELDS})
+        checks.check_max_retries(self.max_retries)
         rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check()
         timeouts.Timeouts.for_cloud("vertex", self.timeout)
         self._check_clients()
@@ -181,7 +173,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
         self, model: str, headers: Headers, bedrock: Mapping[str, object] | None = None
     ) -> tuple[Route, ...]:
         placed = set_for_call(self._placed(), bedrock) if bedrock else self._placed()
-        pinned = [config.pinned(expand_alias(model)) for config in placed]
+        pinned = [config.pinned(checks.expand_alias(model)) for config in placed]
         routes = make_routes(pinned, model, residency=self.residency, default_headers=headers)
         for route in routes:
             if notice := route.global_routing(route.known_region):
@@ -264,7 +256,7 @@ class ModelBase(CheckedArguments, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop or self.stop_sequences, **kwargs)
         # What is no name is refused by the call, which comes after this.
-        model: object = expand_alias(params.get("ls_model_name") or self.model)
+        model: object = checks.expand_alias(params.get("ls_model_name") or self.model)
         if isinstance(model, str):
             params["ls_model_name"] = catalogue_name(model) or model
         params["ls_provider"] = "anthropic"

@@ -21,18 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_claude_cloud.config.checks import (
-    CheckedArguments,
-    check_text,
-    from_environment,
-    refusal,
-    refuse_unknown,
-)
+from langchain_claude_cloud.config import checks
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import Cloud
 
 
-class CloudConfig(CheckedArguments, Serializable):
+class CloudConfig(checks.CheckedArguments, Serializable):
     """What both clouds have in common: checks, and the protection of secrets."""
 
     model_config = ConfigDict(
@@ -67,12 +61,14 @@ class CloudConfig(CheckedArguments, Serializable):
         values = dict(data)
         withheld = values.pop("withheld", ())
         if not isinstance(withheld, list | tuple | frozenset) or {*withheld} - {*cls._secrets}:
-            raise refusal(cls.__name__, f"withheld lists names of: {', '.join(cls._secrets)}.")
-        refuse_unknown(cls.__name__, values, cls.model_fields)
+            raise checks.refusal(
+                cls.__name__, f"withheld lists names of: {', '.join(cls._secrets)}."
+            )
+        checks.refuse_unknown(cls.__name__, values, cls.model_fields)
         config = handler(values)
         config._withheld = frozenset(withheld)  # noqa: SLF001  it is an instance of this class
         for name in cls.model_fields:
-            check_text(cls.__name__, name, getattr(config, name))
+            checks.check_text(cls.__name__, name, getattr(config, name))
         config._refuse_contradictions()  # noqa: SLF001  as above
         return config
 
@@ -82,7 +78,7 @@ class CloudConfig(CheckedArguments, Serializable):
         return {**kept, **self.lc_attributes}
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in type(self).model_fields:  # pydantic's own refusal would show the value
+        if name in type(self).model_fields:  # pydantic's own checks.refusal would show the value
             raise self._refusal(f"{name} cannot be changed; use model_copy(update=...).")
         super().__setattr__(name, value)
 
@@ -118,12 +114,12 @@ class CloudConfig(CheckedArguments, Serializable):
         raise NotImplementedError
 
     def _refusal(self, text: str) -> ConfigurationError:
-        return refusal(type(self).__name__, text)
+        return checks.refusal(type(self).__name__, text)
 
     def _effective(self, field: str, *variables: str) -> str | None:
         """Return a field's text, from the first environment variable that is set if it has none."""
         value: str | None = getattr(self, field)
-        return value or from_environment(type(self).__name__, field, variables)
+        return value or checks.from_environment(type(self).__name__, field, variables)
 
     def _pinned(self, **values: object) -> Self:
         """Return a copy with values of the environment, which are checked already."""
@@ -133,7 +129,7 @@ class CloudConfig(CheckedArguments, Serializable):
 
     def _from_environment(self, field: str, variable: str) -> SecretStr | None:
         """Return a secret that the environment holds in place of a field."""
-        text = from_environment(type(self).__name__, field, (variable,))
+        text = checks.from_environment(type(self).__name__, field, (variable,))
         return SecretStr(text) if text else None
 
     def given(self, name: str) -> object | None:

@@ -256,17 +256,11 @@ def _header_problem(name: object, value: object) -> str | None:
     shown = _shown(str(name))
     named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
     if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
-        return (
-            f"{shown} cannot be sent: a name is letters, digits and '-', a value is text without "
-            "line breaks or control characters."
-        )
+        return f"{shown} cannot be sent: a name has no blank, a value no line break or control character."
     if str(name).lower() in ("content-length", "transfer-encoding"):
         return f"{shown} belongs to the body, whose length the package knows. Leave it out."
     if value == MASK:
-        return (
-            f"{shown} was given explicitly, and a pickled or serialized copy does not keep its "
-            "value. Pass default_headers again."
-        )
+        return f"{shown} is not kept in a pickled or serialized copy. Pass default_headers again."
     return None
 
 

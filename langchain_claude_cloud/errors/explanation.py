@@ -212,7 +212,6 @@ class Explanation:
             "resource": model,
             "bare": re.sub(r"^[a-z-]+\.(?=anthropic\.)", "", model),
             "region": region or "in use",
-            "elsewhere": _elsewhere(region),
             "spread": _spread(model),
             "clock": _CLOCK,
         }
@@ -264,12 +263,6 @@ def remedy_of_login(refusal: str, otherwise: str) -> str:
     """
     known = next(known for known in known_errors().errors if known.hint == "{clock}")
     return _CLOCK if known.search(refusal) else otherwise
-
-
-def _elsewhere(region: str | None) -> str:
-    if region == "global":
-        return 'the "us" and "eu" endpoints have quotas apart from those of the `global` endpoint.'
-    return 'the `global` endpoint (`region="global"`) has quotas of its own.'
 
 
 def _spread(model: str) -> str:

@@ -93,10 +93,7 @@ def reveal(headers: Headers) -> dict[str, str]:
 
 def mask_headers(headers: Headers) -> dict[str, str]:
     """Return headers as they may be shown and stored: without the values of credentials."""
-    return {
-        name: MASK if is_credential(str(name), str(value)) else value
-        for name, value in reveal(headers).items()
-    }
+    return {k: MASK if isinstance(v, SecretStr) else v for k, v in SafeHeaders(headers).items()}
 
 
 class SafeHeaders(dict[str, str | SecretStr]):
