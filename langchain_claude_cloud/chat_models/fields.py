@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 from langchain_core.language_models import BaseChatModel, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
-from pydantic import (
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    field_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_serializer, model_validator
 
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name

@@ -256,7 +256,7 @@ def _header_problem(name: object, value: object) -> str | None:
     shown = _shown(str(name))
     named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
     if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
-        return f"{shown} cannot be sent: a name has no blank, a value no line break or control character."
+        return f"{shown} cannot be sent: a name has no blank, a value no line break."
     if str(name).lower() in ("content-length", "transfer-encoding"):
         return f"{shown} belongs to the body, whose length the package knows. Leave it out."
     if value == MASK:
