@@ -29,17 +29,6 @@ _PROVIDERS: Final = {"vertex": "google", "bedrock": "aws"}
 _ONLY_IN_THE_US: Final = Decimal("1.1")
 """On Claude Platform on AWS, which has Anthropic's own prices otherwise
 (https://docs.aws.amazon.com/claude-platform/latest/userguide/data-residency.md)."""
-_REGIONAL_NOTE: Final = (
-    "Regional and multi-region endpoints of Vertex AI cost 10 % more from Sonnet 4.5 on; the price "
-    "table has global prices only."
-)
-_BATCH_NOTE: Final = (
-    "Both clouds sell batch jobs at about half the price; the price table has only the price of "
-    "single calls, which is shown."
-)
-_TIER_NOTE: Final = (
-    "The price table has no price for service tier {tier!r}: this is the standard price."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +127,18 @@ def _usage(usage: UsageMetadata) -> dict[str, int]:
 def _notes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     notes = []
     if metadata["platform"] == "vertex" and metadata.get("region") != "global":
-        notes.append(_REGIONAL_NOTE)
+        notes.append(
+            "Regional and multi-region endpoints of Vertex AI cost 10 % more from Sonnet 4.5 on; "
+            "the price table has global prices only."
+        )
     tier = metadata.get("service_tier") or (metadata.get("usage") or {}).get("service_tier")
     if tier == "batch":
-        notes.append(_BATCH_NOTE)
+        notes.append(
+            "Both clouds sell batch jobs at about half the price; the price table has only the "
+            "price of single calls, which is shown."
+        )
     elif tier not in {None, "standard", "default"}:
-        notes.append(_TIER_NOTE.format(tier=tier))
+        notes.append(f"The price table has no price for service tier {tier!r}, only the standard.")
     return tuple(notes)
 
 

@@ -50,9 +50,8 @@ def _general() -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    text = text.replace("{clock}", "Set this machine's clock (NTP).").replace(" {general}", "")
-    text = text.replace("{general}", "See [below](#other-refusals).")
-    return text.replace("|", r"\|")
+    general = "See [below](#other-refusals)."
+    return text.replace(" {general}", "").replace("{general}", general).replace("|", r"\|")
 
 
 if __name__ == "__main__":

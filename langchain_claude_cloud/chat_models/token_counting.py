@@ -42,7 +42,6 @@ _PERMISSIONS: Final = {
     "bedrock": "bedrock:CountTokens, or bedrock-mantle:CreateInference for newer models",
 }
 _LASTS: Final = 6 * HOUR
-_COUNTED_SECONDS: Final = HOUR
 _LONG: Final = 8
 _Refusal: TypeAlias = tuple[Route, errors.ClaudeCloudError]
 
@@ -108,7 +107,7 @@ def count_slice(call: Call) -> int:
     count = _count_some_way(call)
     if count is None:
         return EstimatedCount(math.ceil(size))
-    MEMORY.counted.put(_key(call), _Counted(count, size, digests), _COUNTED_SECONDS)
+    MEMORY.counted.put(_key(call), _Counted(count, size, digests), HOUR)
     return count
 
 

@@ -32,9 +32,6 @@ _FIELD = re.compile(
 )
 _ABOUT_ACCOUNT: Final = ("AuthenticationError", "PermissionDeniedError", "NotFoundError")
 _FINAL: Final = frozenset((*_ABOUT_ACCOUNT, "InvalidRequestError", "RequestTooLargeError"))
-_TOOL: Final = re.compile(r"\btools\.(\d+)\b")
-_CLOCK: Final = "The signature's time is too far from the cloud's: set this machine's clock (NTP)."
-_LONGEST_CHAIN: Final = 10
 # Too many open files in this process or system, no memory, no buffers, no port that is free.
 _LOCAL_LIMITS: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
@@ -213,7 +210,6 @@ class Explanation:
             "bare": re.sub(r"^[a-z-]+\.(?=anthropic\.)", "", model),
             "region": region or "in use",
             "spread": _spread(model),
-            "clock": _CLOCK,
         }
         hints = known_errors().hints
         general = hints[platform].get(self.kind) or hints["both"].get(self.kind, "")
@@ -226,7 +222,7 @@ class Explanation:
 
 def is_local_limit(cause: BaseException | None) -> bool:
     """Whether a limit of this machine is the reason of an exception, such as that of open files."""
-    for _ in range(_LONGEST_CHAIN):
+    for _ in range(10):
         is_errno = getattr(cause, "errno", None) in _LOCAL_LIMITS
         if is_errno or isinstance(cause, errors.LocalLimitError):
             return True
@@ -261,8 +257,8 @@ def remedy_of_login(refusal: str, otherwise: str) -> str:
         refusal: What was said.
         otherwise: What to do if it is about something else.
     """
-    known = next(known for known in known_errors().errors if known.hint == "{clock}")
-    return _CLOCK if known.search(refusal) else otherwise
+    known = next(known for known in known_errors().errors if "clock" in known.hint)
+    return known.hint if known.search(refusal) else otherwise
 
 
 def _spread(model: str) -> str:
@@ -287,7 +283,9 @@ def name_tools(error: Exception, names: Sequence[str]) -> None:
     told = error.args[0] if error.args else None
     if not isinstance(told, Explanation):
         return
-    places = dict.fromkeys(int(place) for place in _TOOL.findall(told.parsed.message))
+    places = dict.fromkeys(
+        int(place) for place in re.findall(r"\btools\.(\d+)\b", told.parsed.message)
+    )
     found = [f"tools.{n} is the tool {names[n]!r}." for n in places if n < len(names)]
     if found:
         note = " ".join(part for part in (told.note, *found) if part)

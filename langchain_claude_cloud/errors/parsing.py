@@ -33,14 +33,9 @@ MESSAGE_LIMIT: Final = 2_000
 NAME_LIMIT: Final = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
-NOT_JSON: Final = "not JSON"
-"""The reason of an error whose body no cloud would have written, JSON or not."""
-
-_READ_BYTES: Final = 4 * BODY_LIMIT
 _ERRORS: Final = range(400, 600)
 _STATUSES: Final = {str(status): status for status in _ERRORS}
 _MOST_DETAILS: Final = 20
-_MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 # What a length of time or a date takes, and far less than Python is slow to read.
 _LONGEST_NUMBER: Final = 64
 # Where the clouds, gateways and frameworks put what they say: the most telling first.
@@ -49,7 +44,6 @@ _TEXTS: Final = (
     *("detail", "msg", "text", "title", "error", "errors", "fault"),
 )
 _SIGNS: Final = ("__type", "message", "Message", "detail")
-_DEEPEST_TEXT: Final = 4
 # Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...",
 # or with b'{...}', as Python shows bytes (litellm#9733).
 _INNER_JSON: Final = re.compile(
@@ -92,7 +86,7 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
         body: The bytes that say what is wrong.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    text = body[:_READ_BYTES].decode("utf-8", "replace")
+    text = body[: 4 * BODY_LIMIT].decode("utf-8", "replace")
     payload = load_json(body)
     parsed = _read(payload, text)
     ids = (parsed.request_id, *(_text(lower.get(name)) for name in REQUEST_ID_HEADERS))
@@ -109,7 +103,8 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
         request_id=next(filter(None, ids), None),
         retry_after=parsed.retry_after if wait is None else wait,
         body=clean(text, BODY_LIMIT),
-        reasons=parsed.reasons | ({NOT_JSON} if status and is_foreign and text.strip() else set()),
+        reasons=parsed.reasons
+        | ({"not JSON"} if status and is_foreign and text.strip() else set()),
     )
 
 
@@ -167,7 +162,7 @@ def _read(payload: object, text: str) -> ParsedError:
     )
 
 
-def _find_text(value: object, depth: int = _DEEPEST_TEXT) -> str:
+def _find_text(value: object, depth: int = 4) -> str:
     """Return what an error says, wherever it is: `{"errors": [{"message": ...}]}`, for example."""
     if isinstance(value, str) or not depth:
         return value if isinstance(value, str) else ""
@@ -227,7 +222,7 @@ def _text(value: object, limit: int = NAME_LIMIT) -> str | None:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that headers ask to wait; their names are in lower case."""
-    for name in _MILLISECONDS:
+    for name in ("retry-after-ms", "x-amz-retry-after"):
         if (milliseconds := _seconds(headers.get(name))) is not None:
             return milliseconds / 1000
     plain = headers.get("retry-after", "")
