@@ -162,9 +162,8 @@ class CostCallback(BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:  # noqa: ANN401 - core's hook
         """Add the answers of a call."""
         for generation in chain.from_iterable(response.generations):
-            match generation:
-                case ChatGeneration(message=AIMessage() as answer):
-                    self._add(cost_of(answer))
+            if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
+                self._add(cost_of(generation.message))
 
     def _add(self, cost: Cost | None) -> None:
         with self._lock:

@@ -36,11 +36,7 @@ try:
     from langchain.agents.structured_output import StructuredOutputValidationError
     from langgraph.runtime import Runtime
 except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"langchain", "langgraph"}:
-        raise
-    raise MissingExtraError(
-        "langchain_claude_cloud.middleware", str(error.name), "agents"
-    ) from error
+    raise MissingExtraError("Middleware for agents", str(error.name), "agents") from error
 
 __all__ = [
     "DanglingToolCallMiddleware",
@@ -380,5 +376,6 @@ def _describe(failed: Sequence[AIMessage]) -> str:
     names = ", ".join(sorted({call["name"] or "a tool" for call in calls}))
     reasons = "; ".join(sorted({call["error"] or "invalid arguments" for call in calls}))
     times = "once" if len(failed) == 1 else f"{len(failed)} times in a row"
-    said = f"The model called {names} with invalid arguments {times}."
-    return f"{said} What was wrong last: {reasons}."
+    return (
+        f"The model called {names} with invalid arguments {times}. What was wrong last: {reasons}."
+    )

@@ -91,10 +91,9 @@ class OutputSchema:
         """Return what an unfinished reply shows: of a pydantic class, once it validates."""
         if not self.is_class:
             return value.get(VALUE) if self.is_wrapped else value
-        try:
+        with suppress(ValueError):
             return self._validated(value)
-        except ValueError:
-            return None
+        return None
 
     def _validated(self, value: JsonObject) -> Any:
         if not self.is_wrapped:

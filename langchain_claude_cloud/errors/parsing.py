@@ -119,10 +119,9 @@ def holds_error(body: object) -> bool:
 
 def load_json(body: bytes | str) -> object:
     """Return the value of JSON; None for what is none."""
-    try:
+    with suppress(ValueError, RecursionError):
         return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    return None
 
 
 def _object(payload: object) -> JsonObject | None:
