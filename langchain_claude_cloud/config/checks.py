@@ -245,7 +245,9 @@ def check_headers(owner: str, headers: Headers | None) -> Headers:
     Raises:
         ConfigurationError: A name or value could smuggle in another header.
     """
-    safe = SafeHeaders(headers or {})  # error trackers store what frames hold
+    if not headers:
+        return {}
+    safe = SafeHeaders(headers)  # error trackers store what frames hold
     del headers
     if problem := next(filter(None, starmap(_header_problem, reveal(safe).items())), None):
         raise refusal(owner, f"the header {problem}")
