@@ -40,6 +40,7 @@ TRANSPORT_FAILURES = (
 _TIMEOUTS = (httpx.TimeoutException, TimeoutError)
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _LOCAL = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+_NO_ADDRESS = ("Name or service not known", "getaddrinfo", "nodename")
 # What the cloud's own library reads as well, which fetches the credentials.
 _BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
 _SHOWN = 300
@@ -116,12 +117,14 @@ def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeClou
     has_proxy = isinstance(cause, httpx.ConnectError) and proxy_for(
         parts.scheme, parts.hostname or ""
     )
-    remedy = "Check the region and base_url, and DNS; behind a firewall a proxy may be needed."
+    remedy = "Check the network, the region and base_url; a firewall may need a proxy."
     if isinstance(cause, httpx.ProxyError) or (has_proxy and not is_distrusted):
         remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
     elif is_distrusted:
         bundle = _BUNDLES[request.platform.name]
         remedy = f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle."
+    elif any(words in text for words in _NO_ADDRESS):
+        remedy = "The host has no address: check the region and base_url, and DNS."
     # Once the request was on its way the cloud, or something in its place, was reached.
     happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
     text = f"{request.label} {happened}{_reason(cause)}. {remedy}"
