@@ -209,14 +209,6 @@ class _Reader:
                     yield UsageEvent(cast("JsonObject", event["usage"]))
 
 
-def _tool_call(update: ToolCallUpdate) -> ToolCallEvent:
-    is_whole = update.done and update.error is None
-    return ToolCallEvent(
-        update.index,
-        update.id,
-        update.name,
-        update.changes,
-        update.args if is_whole else None,
-        update.done,
-        update.error,
-    )
+def _tool_call(new: ToolCallUpdate) -> ToolCallEvent:
+    args = new.args if new.done and new.error is None else None
+    return ToolCallEvent(new.index, new.id, new.name, new.changes, args, new.done, new.error)

@@ -47,7 +47,6 @@ _EVENTS: Final = _BOUNDARIES | {
     "content-block-delta",
     "content-block-finish",
 }
-_CALL_BLOCKS: Final = frozenset({"tool_use", "tool_call", "invalid_tool_call"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class _Call:
 
     def grow(self, fragment: str) -> ToolCallUpdate:
         block, args = self.block, self._reader.feed(fragment)
-        block.json.append(fragment)
+        block.parts.append(fragment)
         name, call_id, changes = block.start["name"], block.start["id"], self._reader.changes
         return ToolCallUpdate(block.position, call_id, name, args, fragment, tuple(changes))
 
@@ -214,15 +213,11 @@ class ToolCallTracker:
 
     def _read_message(self, key: str, message: AIMessage) -> Iterator[ToolCallUpdate]:
         """Read a message that was not streamed, or the whole of one that was."""
-        calls: list[ParsedToolCall] = [*message.tool_calls, *message.invalid_tool_calls]
         blocks = message.content if isinstance(message.content, list) else []
-        places = {call["id"]: number for number, call in enumerate(calls)} | {
-            block.get("id"): place
-            for place, block in enumerate(blocks)
-            if isinstance(block, dict) and block.get("type") in _CALL_BLOCKS
-        }
-        for call in calls:
-            yield from self._finish(key, places[call["id"]], call)
+        ids = [block.get("id", "") if isinstance(block, dict) else "" for block in blocks]
+        for number, call in enumerate([*message.tool_calls, *message.invalid_tool_calls]):
+            place = ids.index(call["id"]) if call["id"] in ids else number
+            yield from self._finish(key, place, cast("ParsedToolCall", call))
         yield from self._end_message(key)
 
     def _read_event(self, event: Mapping[str, object], key: str) -> Iterator[ToolCallUpdate]:

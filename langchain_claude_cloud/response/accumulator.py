@@ -44,12 +44,6 @@ _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _STRINGS: Final = _OF_THE_FIRST | _OF_THE_LAST
 _FIELDS_OF_DELTA: Final = 3
-_TEXT_OF_DELTA: Final = {
-    "text_delta": "text",
-    "thinking_delta": "thinking",
-    "input_json_delta": "partial_json",
-    "signature_delta": "signature",
-}
 
 
 class EventHandler(Generic[T]):
@@ -266,7 +260,7 @@ class MessageAccumulator(Generic[T]):
 
     def _text(self, block: Block, text: str) -> None:
         if text:
-            block.text.append(text)
+            block.parts.append(text)
             if block.position < 0:
                 self._show(block)
             self._handler.text_delta(block, text)
@@ -280,20 +274,19 @@ class MessageAccumulator(Generic[T]):
         self._handler.citation_delta(block, citation)
 
     def _block_delta(self, block: Block, delta: JsonObject) -> None:
-        kind = delta["type"]
-        key = _TEXT_OF_DELTA.get(kind)
-        if key is not None:
-            text = _string(delta[key] or "")
-            if key == "signature":
-                block.signature = text
-            elif key == "partial_json":
-                self._arguments(block, text)
-            else:
-                self._text(block, text)
-        elif kind == "citations_delta":
-            self._citation(block, delta["citation"])
-        elif block.kind == "whole":
-            _grow(block.start, delta)
+        match delta["type"]:
+            case "text_delta":
+                self._text(block, _string(delta["text"] or ""))
+            case "input_json_delta":
+                self._arguments(block, _string(delta["partial_json"] or ""))
+            case "thinking_delta":
+                self._text(block, _string(delta["thinking"] or ""))
+            case "signature_delta":
+                block.signature = _string(delta["signature"] or "")
+            case "citations_delta":
+                self._citation(block, delta["citation"])
+            case _ if block.kind == "whole":
+                _grow(block.start, delta)
 
     def _arguments(self, block: Block, fragment: str) -> None:
         if block.renamer is not None:
@@ -301,7 +294,7 @@ class MessageAccumulator(Generic[T]):
         if block.is_structured_output:
             self._text(block, fragment)
         elif fragment:
-            block.json.append(fragment)
+            block.parts.append(fragment)
             self._handler.arguments_delta(block, fragment)
 
     def _block_stop(self, index: object) -> None:
@@ -310,7 +303,7 @@ class MessageAccumulator(Generic[T]):
         if not block.ended:
             self._complete(block)
         is_call = block.kind == "client_tool"
-        if is_call and block.json and block.parsed_call is None:
+        if is_call and block.parts and block.parsed_call is None:
             block.parsed_call = block.parse()
         block.ended = True
         if not is_call or block.parsed_call is not None:
@@ -320,12 +313,12 @@ class MessageAccumulator(Generic[T]):
 
     def _complete(self, block: Block) -> None:
         """Add what a block has when it ends, but no delta has brought."""
-        if block.given and not block.json and not block.text:
+        if block.given and not block.parts:
             self._arguments(block, dump_arguments(block.given))
         if block.renamer is not None:
             held, block.renamer = block.renamer.close(), None
             self._arguments(block, held)
-        if block.is_structured_output and not block.text:
+        if block.is_structured_output and not block.parts:
             self._text(block, "{}")
         if block.kind == "thinking" and block.position < 0:
             self._silent.append(block)

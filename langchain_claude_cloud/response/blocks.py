@@ -114,8 +114,7 @@ class Block:
         start: The block as it was announced, without what is null.
         given: The arguments that it was announced with.
         position: Its place among the blocks that have something to show; -1 before.
-        text: Fragments of text or thinking.
-        json: Fragments of a tool's arguments.
+        parts: Fragments of text, of thinking, or of a tool's arguments.
         citations: Citations of a text block.
         signature: The signature of a thinking block.
         parsed_call: A client tool's call, once it is known whether it is valid.
@@ -129,8 +128,7 @@ class Block:
     start: JsonObject
     given: object = None
     position: int = -1
-    text: list[str] = field(default_factory=list)
-    json: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     citations: list[JsonObject] = field(default_factory=list)
     signature: str = ""
     parsed_call: ParsedToolCall | None = None
@@ -141,7 +139,7 @@ class Block:
     def parse(self) -> ParsedToolCall:
         """Return the call of a client tool, parsed strictly: valid or invalid."""
         try:
-            arguments = parse_arguments("".join(self.json))
+            arguments = parse_arguments("".join(self.parts))
         except ArgumentsError as error:
             return self.invalid(str(error))
         return tool_call(name=self.start["name"], args=arguments, id=self.start["id"])
@@ -149,18 +147,18 @@ class Block:
     def invalid(self, reason: str) -> InvalidToolCall:
         """Return the call of a client tool as an invalid one, with its raw arguments."""
         name, call_id = self.start["name"], self.start["id"]
-        return invalid_tool_call(name=name, args="".join(self.json), id=call_id, error=reason)
+        return invalid_tool_call(name=name, args="".join(self.parts), id=call_id, error=reason)
 
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
         if self.kind == "text":
             citations = {"citations": self.citations} if self.citations else {}
-            return {**self.start, "text": "".join(self.text), **citations}
+            return {**self.start, "text": "".join(self.parts), **citations}
         if self.kind == "thinking":
             signature = {"signature": self.signature} if self.signature else {}
-            return {**self.start, "thinking": "".join(self.text), **signature}
+            return {**self.start, "thinking": "".join(self.parts), **signature}
         if self.kind == "server_tool":
-            return {**self.start, **server_input("".join(self.json))}
+            return {**self.start, **server_input("".join(self.parts))}
         if self.kind == "client_tool" and self.parsed_call is not None:
             return client_call(self.start, self.parsed_call)
         return dict(self.start)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import reduce
-from typing import Any, Final, Literal, Self, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar
 
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessageChunk, ToolCallChunk
@@ -38,9 +38,12 @@ from langchain_claude_cloud.response.blocks import (
     split_calls,
     unfinished_call,
 )
-from langchain_claude_cloud.response.tool_arguments import HandedOn, PartialJsonReader
+from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, Readers
 
 _OURS: Final = frozenset({"parsed_calls", "readers"})
+_DUMP_OPTIONS: Final = frozenset(
+    {"mode", "include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none"}
+)
 _CHUNK_ONLY: Final = frozenset({"type", "tool_call_chunks", "chunk_position", *_OURS})
 
 
@@ -79,7 +82,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     type: Literal["AIMessageChunk"] = "AIMessageChunk"  # type: ignore[assignment]  # as core does
     parsed_calls: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
-    readers: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    readers: Any = Field(default_factory=Readers, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
@@ -124,10 +127,9 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
-        handed = self.readers.get(position)
-        reader = handed.take() if handed else PartialJsonReader()
+        reader = self.readers.get(position) or PartialJsonReader()
         args = reader.feed(raw[reader.length :])
-        self.readers[position] = HandedOn(reader)
+        self.readers[position] = reader
         return tool_call(name=fragment["name"] or "", args=args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does
@@ -148,7 +150,14 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             id=max((chunk.id for chunk in chunks if chunk.id), key=_rank, default=None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
-            readers={key: read for chunk in ours[::-1] for key, read in chunk.readers.items()},
+            # Taken in one step, so that two threads that merge a chunk never get the same reader.
+            readers=Readers(
+                {
+                    key: chunk.readers.pop(key, None)
+                    for chunk in ours[::-1]
+                    for key in [*chunk.readers]
+                }
+            ),
         )
 
     def __radd__(self, other: object) -> BaseMessageChunk:
@@ -178,15 +187,8 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
 
     @model_serializer(mode="plain")
     def _dump_standard(self, info: SerializationInfo) -> JsonObject:
-        return self.standard().model_dump(
-            mode=info.mode,
-            include=cast("set[str] | None", info.include),
-            exclude=cast("set[str] | None", info.exclude),
-            by_alias=info.by_alias,
-            exclude_unset=info.exclude_unset,
-            exclude_defaults=info.exclude_defaults,
-            exclude_none=info.exclude_none,
-        )
+        options: JsonObject = {name: getattr(info, name) for name in _DUMP_OPTIONS}
+        return self.standard().model_dump(**options)
 
 
 def _rank(message_id: str) -> tuple[bool, bool]:
@@ -235,18 +237,16 @@ def merge_contents(contents: Iterable[Content]) -> Content:
     Text that came as strings becomes a block as soon as another block joins it: a model that
     thinks by default starts with one and continues with the other.
     """
-    given = list(contents)
-    begin = next((n for n, content in enumerate(given) if not isinstance(content, str)), len(given))
-    text = "".join(cast("list[str]", given[:begin]))
-    if begin == len(given):
-        return text
-    blocks: list[Any] = [{"type": "text", "text": text, "index": 0}] if text else []
-    for content in given[begin:]:
+    blocks: list[Any] = []
+    is_text = True
+    for content in contents:
         if isinstance(content, list):
+            is_text = False
             blocks += content
         elif content:
-            blocks.append({"type": "text", "text": content})
-    return _merge_blocks(blocks)
+            position = {"index": 0} if is_text else {}
+            blocks.append({"type": "text", "text": content, **position})
+    return "".join([block["text"] for block in blocks]) if is_text else _merge_blocks(blocks)
 
 
 def _merge_blocks(blocks: Iterable[Any]) -> list[Any]:

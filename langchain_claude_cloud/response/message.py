@@ -240,7 +240,7 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
             self._chunk([], parsed_calls={block.position: block.parsed_call})
-        if block.kind == "thinking" and (block.signature or not block.text):
+        if block.kind == "thinking" and (block.signature or not block.parts):
             self._block(block, {**block.wire(), "thinking": ""})
         if block.kind == "whole":
             self._block(block, block.wire())

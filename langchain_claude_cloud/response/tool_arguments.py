@@ -199,27 +199,17 @@ class PartialJsonReader:
         return end
 
 
-class HandedOn:
-    """A reader that a chunk hands on to the first chunk that is merged from it.
+class Readers(dict[int, PartialJsonReader | None]):
+    """What has read the open calls of a chunk, by position; no part of what it says.
 
-    Others, perhaps of another thread, read from the beginning. It is no part of what a chunk says:
-    all are equal.
+    A reader goes on with the first chunk that is merged from its chunk. Others, perhaps of another
+    thread, read from the beginning.
     """
 
-    def __init__(self, reader: PartialJsonReader) -> None:
-        self._left = [reader]
-
-    def take(self) -> PartialJsonReader:
-        """Return the reader, or a new one if it was taken."""
-        try:
-            return self._left.pop()  # one step, so that two threads never get the same
-        except IndexError:
-            return PartialJsonReader()
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, HandedOn)
+        return isinstance(other, dict)
 
-    __hash__ = None  # type: ignore[assignment]  # nothing keeps it by its value
+    __hash__ = None  # nothing keeps it by its value
 
 
 def _end(run: re.Pattern[str], text: str, at: int) -> int:

@@ -29,7 +29,6 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
 from langchain_claude_cloud.response.message import ProtocolEventHandler, build_message
-from langchain_claude_cloud.response.tool_arguments import HandedOn, PartialJsonReader
 from langchain_claude_cloud.tool_calls import iter_tool_calls
 
 CUT = '{"path": "notes.md", "content": "half a fi'
@@ -200,10 +199,9 @@ def test_chunks_that_are_merged_twice_show_the_same_arguments() -> None:
 
 def test_a_reader_goes_on_with_one_chunk_alone() -> None:
     """Two threads that merge from the same chunk never feed the same reader."""
-    reader = PartialJsonReader()
-    handed = HandedOn(reader)
-    assert handed.take() is reader
-    assert handed.take() is not reader
+    head = _added(chunks([start(), *tool(0, CUT), *finish()])[:3])
+    (first,), (second,) = ((head + AIMessageChunk("")).readers.values() for _ in range(2))
+    assert first is not second
 
 
 def test_a_call_is_valid_as_soon_as_its_block_ends() -> None:
