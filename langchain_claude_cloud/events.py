@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import TextChange
@@ -153,15 +153,14 @@ class _Reader:
 
     def __init__(self) -> None:
         self._calls = ToolCallTracker()
-        self._seen: set[str] = set()
+        self._results: set[str] = set()
         self._stop_reason: str | None = None
 
     def read(self, payload: Payload, scope: str) -> Iterator[StreamEvent]:
         """Take a message or an event of a run; yield what is new."""
         if isinstance(payload, ToolMessage):
-            key = f"result of {payload.tool_call_id}"
-            if key not in self._seen:
-                self._seen.add(key)
+            if payload.tool_call_id not in self._results:
+                self._results.add(payload.tool_call_id)
                 is_error = payload.status == "error"
                 yield ToolResultEvent(payload.tool_call_id, payload.name, payload.content, is_error)
         elif isinstance(payload, AIMessage):
@@ -177,10 +176,8 @@ class _Reader:
             yield EndEvent(self._stop_reason)
 
     def _message(self, message: AIMessage) -> Iterator[StreamEvent]:
-        if not isinstance(message, AIMessageChunk) and message.id in self._seen:
+        if message.id in self._calls.ended:
             return
-        if message.id:
-            self._seen.add(message.id)
         for block in [message.content] if isinstance(message.content, str) else message.content:
             match block:
                 case str(text) | {"type": "text", "text": str(text)} if text:
@@ -200,8 +197,6 @@ class _Reader:
                 yield TextEvent(text)
             case {"delta": {"type": "reasoning-delta", "reasoning": str(text)}} if text:
                 yield ReasoningEvent(text)
-            case {"event": "message-start"}:
-                self._seen.add(str(event.get("id")))
             case {"event": "message-finish"}:
                 metadata = cast("JsonObject", event.get("metadata") or {})
                 self._stop_reason = metadata.get("stop_reason") or self._stop_reason

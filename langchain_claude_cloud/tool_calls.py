@@ -173,18 +173,22 @@ class _Call:
 
 
 class ToolCallTracker:
-    """Keeps the calls that are open, of however many messages at once."""
+    """Keeps the calls that are open, of however many messages at once.
+
+    Attributes:
+        ended: The ids of messages that were told whole.
+    """
 
     def __init__(self) -> None:
         # What tells messages apart is an id, or the run that events come from.
         self._messages: dict[str, _Calls] = {}
-        self._ended: set[str] = set()
+        self.ended: set[str] = set()
 
     def read(self, payload: Payload, scope: str) -> Iterator[ToolCallUpdate]:
         """Take a message or an event of a run; yield what is new."""
         if isinstance(payload, AIMessage):
             key = payload.id or ""
-            if key in self._ended:
+            if key in self.ended:
                 return
             if isinstance(payload, AIMessageChunk):
                 yield from self._read_chunk(key, payload)
@@ -225,7 +229,7 @@ class ToolCallTracker:
         match event:
             case {"event": kind} if kind in _BOUNDARIES:
                 yield from self._end_message(key)
-                self._ended.add(str(event.get("id")))
+                self.ended.add(str(event.get("id")))
             case {"index": int(index), "delta": {"type": "tool-call-delta", "args": str(text)}}:
                 # Those of server tools have no open call.
                 call = self._messages.get(key, {}).get(index)
@@ -276,7 +280,7 @@ class ToolCallTracker:
             if call is not None:
                 yield call.finish(call.block.invalid(reason))
         if key:
-            self._ended.add(key)
+            self.ended.add(key)
 
 
 def unwrap(item: object, scope: str = "") -> tuple[Payload, str]:
