@@ -304,15 +304,11 @@ def unwrap(item: object, scope: str = "") -> tuple[Payload, str]:
         case (tuple(), *parts):  # the namespace of a subgraph
             return unwrap(parts[0] if len(parts) == 1 else parts, scope)
         case (
-            ("messages", inner, *_)
-            | {"type": "messages", "data": inner}
-            | {"type": "event", "method": "messages", "params": {"data": inner}}
+            ("messages" | "tools", inner, *_)
+            | {"type": "messages" | "tools", "data": inner}
+            | {"type": "event", "method": "messages" | "tools", "params": {"data": inner}}
             | {"event": "on_chat_model_stream", "data": {"chunk": inner}}
-            | {"event": "on_chat_model_end", "data": {"output": inner}}
-            | ("tools", inner, *_)
-            | {"type": "tools", "data": inner}
-            | {"type": "event", "method": "tools", "params": {"data": inner}}
-            | {"event": "on_tool_end", "data": {"output": inner}}
+            | {"event": "on_chat_model_end" | "on_tool_end", "data": {"output": inner}}
             | {"event": "tool-finished", "output": inner}
         ):
             return unwrap(inner, scope)

@@ -69,9 +69,6 @@ class EventHandler(Generic[T]):
     def arguments_delta(self, block: Block, fragment: str) -> None:
         """A tool's arguments grew."""
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> None:
-        """A citation was added to a text block."""
-
     def block_stop(self, block: Block) -> None:
         """A block ended.
 
@@ -271,7 +268,6 @@ class MessageAccumulator(Generic[T]):
         block.citations.append(citation)
         if block.position < 0:
             self._show(block)
-        self._handler.citation_delta(block, citation)
 
     def _block_delta(self, block: Block, delta: JsonObject) -> None:
         match delta["type"]:

@@ -99,9 +99,8 @@ def _explain(reason: str, data: bytes) -> str:
     if not found:
         return f"malformed JSON: {reason}"
     line, column = int(found[1]), int(found[2])
-    lines = data.split(b"\n")
-    offset = sum(len(before) + 1 for before in lines[: line - 1]) + column
-    character = len(data[:offset].decode("utf-8", "replace"))
+    rest = data.split(b"\n", line - 1)[-1]
+    character = len(data[: len(data) - len(rest) + column].decode("utf-8", "replace"))
     return f"malformed JSON at character {character}: {reason[: found.start()]}"
 
 

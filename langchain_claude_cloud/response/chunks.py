@@ -26,7 +26,6 @@ from langchain_core.messages.ai import add_usage
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils._merge import merge_dicts
-from langchain_core.utils.utils import LC_AUTO_PREFIX, LC_ID_PREFIX
 from pydantic import BaseModel, Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud.errors.types import JsonObject
@@ -147,7 +146,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
                 part for each in chunks for part in each.tool_call_chunks
             ),
             usage_metadata=reduce(add_usage, reports) if reports else None,
-            id=max((chunk.id for chunk in chunks if chunk.id), key=_rank, default=None),
+            id=next((chunk.id for chunk in chunks if chunk.id), None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
             # Taken in one step, so that two threads that merge a chunk never get the same reader.
@@ -189,11 +188,6 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _dump_standard(self, info: SerializationInfo) -> JsonObject:
         options: JsonObject = {name: getattr(info, name) for name in _DUMP_OPTIONS}
         return self.standard().model_dump(**options)
-
-
-def _rank(message_id: str) -> tuple[bool, bool]:
-    """Rank ids as core does: a provider's is best, then a run's, then whatever there is."""
-    return not message_id.startswith(LC_AUTO_PREFIX), message_id.startswith(LC_ID_PREFIX)
 
 
 _NO_POSITION: Final = 1 << 30

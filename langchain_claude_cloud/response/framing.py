@@ -127,8 +127,7 @@ class EventStreamDecoder:
                     break
                 payload = _open_frame(buffer[offset:end])
                 offset = end
-                if payload is not None:
-                    payloads.append(payload)
+                payloads += [payload] if payload else []
         except FramingError as error:
             self.failure = error
         self._buffer = bytearray(buffer[offset:])
@@ -142,8 +141,8 @@ class EventStreamDecoder:
         return []
 
 
-def _open_frame(frame: bytes) -> bytes | None:
-    """Return the event inside ``{"bytes": base64, "p": padding}``; None if it has none."""
+def _open_frame(frame: bytes) -> bytes:
+    """Return the event inside ``{"bytes": base64, "p": padding}``, if it has one."""
     if crc32(frame[:-_CHECKSUM_BYTES]) != int.from_bytes(frame[-_CHECKSUM_BYTES:], "big"):
         raise FramingError("a frame's checksum does not match its bytes")
     start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
@@ -154,7 +153,7 @@ def _open_frame(frame: bytes) -> bytes | None:
         kind = headers.get(":exception-type") or headers.get(":error-code") or message_type
         raise ExceptionFrameError(kind, payload or headers.get(":error-message", "").encode())
     if headers.get(":event-type") != "chunk":
-        return None
+        return b""
     try:
         return b64decode(from_json(payload)["bytes"], validate=True)
     except (ValueError, KeyError, TypeError) as error:

@@ -59,8 +59,6 @@ _NOT_METADATA: Final = frozenset({"id", "role", "model"})
 
 _CALL_CHUNKS: Final = {"client_tool": "tool_call_chunk", "server_tool": "server_tool_call_chunk"}
 _STANDARD_TEXT: Final = {"text": "text", "thinking": "reasoning"}
-_HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
-"""Fields that a start leaves to the finish, so that they are not sent twice (core's list)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +229,18 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             fragments = [tool_call_chunk(args=fragment, index=block.position)]
         self.outputs.append(event_chunk([delta], self._metadata, fragments=fragments))
 
-    def citation_delta(self, block: Block, citation: JsonObject) -> None:
-        """Write a citation of a text block, in v1 an annotation."""
-        self._text_alone = False
-        self._block(block, {"type": "text", "text": "", "citations": [citation]})
-
     def block_stop(self, block: Block) -> None:
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
             self._chunk([], parsed_calls={block.position: block.parsed_call})
-        if block.kind == "thinking" and (block.signature or not block.parts):
-            self._block(block, {**block.wire(), "thinking": ""})
-        if block.kind == "whole":
-            self._block(block, block.wire())
+        is_silent = block.kind == "thinking" and not block.parts
+        if block.kind == "whole" or block.citations or block.signature or is_silent:
+            self._text_alone = False
+            news = block.wire()
+            if block.kind != "whole":
+                news[block.kind] = ""  # was written before
+            written = standard_block(news) if self._is_standard else news
+            self._chunk([{**written, "index": block.position}])
 
     def message_stop(self, state: MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the last chunk: usage and stop reason."""
@@ -257,10 +254,6 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             usage_metadata=usage_metadata(state.usage) if self._with_usage else None,
             chunk_position="last",
         )
-
-    def _block(self, block: Block, wire: JsonObject) -> None:
-        written = standard_block(wire) if self._is_standard else wire
-        self._chunk([{**written, "index": block.position}])
 
     def _chunk(self, content: Content, **fields: Any) -> None:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", self._metadata.copy())
@@ -319,10 +312,7 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             return
         standard = standard_block(block.wire())
         if block.kind == "whole":
-            light = {key: value for key, value in standard.items() if key not in _HEAVY}
-            if standard["type"] == "non_standard":
-                light["value"] = {}
-            self._event("content-block-start", index=block.position, content=light)
+            self._event("content-block-start", index=block.position, content=standard)
         self._event("content-block-finish", index=block.position, content=standard)
 
     def message_stop(self, state: MessageAccumulator[MessagesData]) -> None:

@@ -39,8 +39,8 @@ _MAX_ERROR_BYTES: Final = 64_000
 MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 """What the wrong kind of data makes Python raise."""
 
-_OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
-_ORDERED: Final = _OF_BLOCKS | {"message_start", "message_delta", "message_stop"}
+_ORDERED: Final = ("content_block_", "message_")
+"""What the types of the events begin with that have their place in a message."""
 
 
 class ResponseStream(Generic[T]):
@@ -181,7 +181,7 @@ class ResponseStream(Generic[T]):
 
     def _check_order(self, kind: str) -> None:
         is_start = kind == "message_start"
-        if kind in _ORDERED and is_start == ("message_start" in self._seen):
+        if kind.startswith(_ORDERED) and is_start == ("message_start" in self._seen):
             what = "a second message_start came" if is_start else f"{kind} came before a start"
             raise self.interrupted(what)
         self._seen.add(kind)
