@@ -263,9 +263,7 @@ class MessageAccumulator(Generic[T]):
             self._handler.text_delta(block, text)
 
     def _citation(self, block: Block, citation: JsonObject) -> None:
-        if not isinstance(citation, dict):
-            raise TypeError(f"a citation is an object, not {type(citation).__name__}")
-        block.citations.append(citation)
+        block.citations.append({**citation})  # raises if it is no object
         if block.position < 0:
             self._show(block)
 
@@ -279,7 +277,7 @@ class MessageAccumulator(Generic[T]):
                 self._text(block, _string(delta["thinking"] or ""))
             case "signature_delta":
                 block.signature = _string(delta["signature"] or "")
-            case "citations_delta":
+            case "citations_delta" if block.kind == "text":
                 self._citation(block, delta["citation"])
             case _ if block.kind == "whole":
                 _grow(block.start, delta)

@@ -137,6 +137,10 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         if len(chunks) <= len(others):
             return super().__add__(other)
         ours = [chunk for chunk in chunks if isinstance(chunk, ClaudeMessageChunk)]
+        readers = Readers()
+        for chunk in ours[::-1]:
+            # Taken in one step, so that two threads that merge a chunk never get the same reader.
+            readers |= {key: chunk.readers.pop(key, None) for key in [*chunk.readers]}
         reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
         return type(self)(
             content=merge_contents(chunk.content for chunk in chunks),
@@ -149,14 +153,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             id=next((chunk.id for chunk in chunks if chunk.id), None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
-            # Taken in one step, so that two threads that merge a chunk never get the same reader.
-            readers=Readers(
-                {
-                    key: chunk.readers.pop(key, None)
-                    for chunk in ours[::-1]
-                    for key in [*chunk.readers]
-                }
-            ),
+            readers=readers,
         )
 
     def __radd__(self, other: object) -> BaseMessageChunk:
