@@ -68,13 +68,11 @@ def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
 
     Of anything else, such as the service tier, the second's holds.
     """
-    total = dict(one)
-    for key, value in other.items():
-        held = one.get(key)
+    total = one | other
+    for key in one.keys() & other.keys():
+        held, value = one[key], other[key]
         if isinstance(held, dict) and isinstance(value, dict):
             total[key] = add_usage(held, value)
         elif type(value) in _ADDED and type(held) is type(value):
-            total[key] = one[key] + value
-        else:
-            total[key] = value
+            total[key] = held + value
     return total
