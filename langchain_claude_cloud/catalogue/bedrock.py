@@ -24,7 +24,6 @@ _ARN = re.compile(
 """The region is empty in what a global inference profile leads to."""
 
 
-_IN_ITS_REGION = frozenset(("foundation-model", "custom-model", "imported-model"))
 _NAMED = frozenset(("foundation-model", "custom-model", "inference-profile"))
 """Kinds of resources whose ARN names a model; AWS's own router is called "anthropic.claude:1"."""
 
@@ -86,8 +85,7 @@ def tells_where_it_leads(arn: str) -> bool:
     A model that an account made or took in answers in its own region.
     """
     kind, _ = split_arn(arn) or ("", "")
-    is_known = kind in _IN_ITS_REGION or kind in catalogue_file()["arn_lookups"]
-    return is_known or claude_id_in(arn) is not None
+    return kind in catalogue_file()["arn_lookups"] or claude_id_in(arn) is not None
 
 
 def region_of(arn: str) -> str:

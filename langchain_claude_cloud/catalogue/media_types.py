@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +12,11 @@ PDF: Final = "application/pdf"
 UNKNOWN: Final = "application/octet-stream"
 
 _SIGNATURES: Final = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", PDF),
+    (rb"\x89PNG\r\n\x1a\n", "image/png"),
+    (rb"\xff\xd8\xff", "image/jpeg"),
+    (rb"GIF8[79]a", "image/gif"),
+    (rb"RIFF.{4}WEBP", "image/webp"),
+    (rb"%PDF-", PDF),
 )
 _SAYS_NOTHING: Final = frozenset(
     {"", UNKNOWN, "binary/octet-stream", PDF, *IMAGE_TYPES, "image/jpg"}
@@ -45,10 +46,7 @@ def media_type_by_signature(head: bytes) -> str | None:
     Args:
         head: The first 12 bytes or more.
     """
-    for signature, media_type in _SIGNATURES:
-        if head.startswith(signature):
-            return media_type
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+    return next((kind for start, kind in _SIGNATURES if re.match(start, head, re.DOTALL)), None)
 
 
 def media_type_of(data: bytes, declared: str | None) -> str:

@@ -172,7 +172,7 @@ def test_application_profiles_are_listed_without_a_project() -> None:
 
 def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:
     """Each kind of ARN is asked about at the path of its own operation, as one segment."""
-    for lookup in (Lookup(**row) for row in catalogue_file()["arn_lookups"].values()):
+    for lookup in (Lookup(**row) for row in catalogue_file()["arn_lookups"].values() if row):
         operation = service["operations"][lookup.permission.removeprefix("bedrock:")]
         path = re.sub(r"\{\w+\}", "", operation["http"]["requestUri"])
         request = control_plane.resource("https://h", lookup.path, ARN)

@@ -25,10 +25,7 @@ LARGEST_IMAGE: Final = 5 * 1024 * 1024
 "image exceeds 5 MB maximum: 6405384 bytes > 5242880 bytes" (langchain#21654, measured on
 InvokeModel; lobehub#14711)."""
 
-_SPELLINGS: Final = (
-    *(("\n", ""), ("\r", ""), ("\t", ""), (" ", "")),
-    *(("-", "+"), ("_", "/")),
-)
+_SPELLINGS: Final = (("\n", ""), ("\r", ""), ("\t", ""), (" ", ""), ("-", "+"), ("_", "/"))
 """What encoders write into base64 and the API does not take: breaks, and the alphabet of URLs."""
 
 _TEXT_TYPES: Final = frozenset(

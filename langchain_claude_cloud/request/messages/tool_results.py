@@ -90,9 +90,8 @@ def _convert_nested(block: JsonObject, names: ToolNames, notices: list[str]) -> 
         told = describe(block)
         notices.append(f"in a tool result, {told} is not sent: {error}")
         return {"type": "text", "text": f"[{told} cannot be shown: {error}]"}
-    name = converted.get("tool_name") if converted else None
-    if converted and converted["type"] == "tool_reference" and isinstance(name, str):
-        converted["tool_name"] = names.wire_name(name)
+    if converted and converted["type"] == "tool_reference" and converted.get("tool_name"):
+        converted["tool_name"] = names.wire_name(converted["tool_name"])
     return converted
 
 
