@@ -10,7 +10,7 @@ import pytest
 
 from langchain_claude_cloud.catalogue.media_types import media_type_by_signature
 from langchain_claude_cloud.errors import InvalidInputError
-from langchain_claude_cloud.request.messages.blocks import blocks_of, convert_blocks
+from langchain_claude_cloud.request.messages.blocks import convert_blocks
 from langchain_claude_cloud.request.messages.media import LARGEST_IMAGE
 
 
@@ -34,7 +34,7 @@ URL = "https://example.org/a.png"
 
 def converted(given: Any) -> dict[str, Any] | None:
     """Return what one block becomes."""
-    return next(iter(convert_blocks(blocks_of([given]))), None)
+    return next(iter(convert_blocks([given])), None)
 
 
 def text_source(text: str) -> dict[str, Any]:
@@ -325,7 +325,7 @@ CONVERTED: list[tuple[str, Any, Any]] = [
 def test_a_block_becomes_the_apis(given: Any, wire: Any) -> None:
     """Each form of a block has one form on the wire, and the caller's dict stays as it was."""
     before = copy.deepcopy(given)
-    assert convert_blocks(blocks_of([given])) == ([] if wire is None else [wire])
+    assert convert_blocks([given]) == ([] if wire is None else [wire])
     assert given == before
 
 

@@ -94,9 +94,9 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
     Up to langchain-core 1.0 they name the model, but no provider.
     """
     provider = str(metadata.get("model_provider") or "")
-    model = str(next((metadata[key] for key in _MODEL_KEYS if metadata.get(key)), ""))
     if provider.startswith("anthropic"):
         return True
+    model = str(next((metadata[key] for key in _MODEL_KEYS if metadata.get(key)), ""))
     if model and not model.startswith("arn:"):
         return "claude" in model or "anthropic" in model
     return provider in _PROVIDERS_OF_CLAUDE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -23,8 +23,7 @@ from langchain_claude_cloud.request.messages.media import (
     located_source,
     text_source,
 )
-from langchain_claude_cloud.request.messages.other_providers import native_block
-from langchain_claude_cloud.request.tools import cache_marker
+from langchain_claude_cloud.request.messages.other_providers import CACHE_POINT, native_block
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
 
@@ -64,7 +63,7 @@ TEXTS: Final = ("text", "input_text", "output_text")
 _OF_ANSWERS: Final = frozenset(
     {*THINKING, "reasoning", "reasoning_content", "refusal", "server_tool_use", "mcp_tool_use"}
     | {"code_execution_result", "executable_code", "reference", "tool_result"}
-    | {"mcp_approval_request", "mcp_list_tools"}
+    | {"mcp_approval_request", "mcp_list_tools", CACHE_POINT}
 )
 _ENDS_OF_ANSWERS: Final = ("_call", "_delta", "_tool_result")
 """Blocks of answers that users' turns and tools' results may not hold: the content of one agent's
@@ -86,47 +85,23 @@ class GuardedText(str):
     __slots__ = ()
 
 
-def content_of(message: BaseMessage) -> list[JsonObject]:
-    """Return a message's content as blocks with the cache markers that they have.
+def content_of(message: BaseMessage) -> Sequence[object]:
+    """Return what a message's content holds, with the cache marker of the message behind it.
 
     ChatAnthropicVertex takes a marker for the last block from ``additional_kwargs``.
 
     Args:
         message: Of any type; not changed.
-
-    Raises:
-        InvalidInputError: An item is neither text nor a block.
     """
-    blocks = blocks_of(message.content)
-    if blocks and (marker := message.additional_kwargs.get("cache_control")):
-        blocks[-1] = {"cache_control": marker, **blocks[-1]}
-    return blocks
-
-
-def blocks_of(content: str | Iterable[object]) -> list[JsonObject]:
-    """Return content as blocks of the types that this module knows.
-
-    Args:
-        content: Text, or a list of texts and blocks. Cache points of Converse, which stand
-            behind the block that they mark, become markers on it.
-
-    Raises:
-        InvalidInputError: An item is neither text nor a block.
-    """
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    blocks: list[JsonObject] = []
-    for item in content:
-        marker = cache_marker(item)
-        if marker is None:
-            blocks.append(native_block(item))
-        elif blocks:
-            blocks[-1] = {**blocks[-1], "cache_control": marker}
-    return blocks
+    items: Sequence[object] = (
+        [message.content] if isinstance(message.content, str) else message.content
+    )
+    marker = message.additional_kwargs.get("cache_control")
+    return [*items, {"cachePoint": marker}] if marker else items
 
 
 def convert_block(block: JsonObject) -> JsonObject | None:
-    """Convert one of `blocks_of`; None if there is nothing to send.
+    """Convert what `native_block` returns; None if there is nothing to send.
 
     Raises:
         InvalidInputError: A block that Claude or the clouds do not take.
@@ -149,15 +124,15 @@ def convert_block(block: JsonObject) -> JsonObject | None:
 
 
 def convert_blocks(
-    content: Iterable[JsonObject],
+    content: str | Iterable[object],
     convert: Converter = convert_block,
     before: list[JsonObject] | None = None,
 ) -> list[JsonObject]:
     """Convert the content of a message.
 
     Args:
-        content: As `content_of` or `blocks_of` returns it.
-        convert: Converts one block.
+        content: Text, or texts and blocks of any API's.
+        convert: Converts a block that `native_block` returns.
         before: The API's blocks before it, to which its own are added.
 
     Returns:
@@ -168,7 +143,8 @@ def convert_blocks(
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     wire = [] if before is None else before
-    for block in content:
+    for item in [content] if isinstance(content, str) else content:
+        block = native_block(item)
         converted = convert(block)
         if converted is not None:
             wire.append(converted)
@@ -231,7 +207,7 @@ def _source(held: JsonObject, *, image: bool) -> JsonObject:
     if text is None and "text" in (held.get("type"), held.get("source_type")):
         text = data or url  # version 0 keeps the text of a file under either key
     if isinstance(held.get("content"), list):
-        return {"type": "content", "content": convert_blocks(blocks_of(held["content"]))}
+        return {"type": "content", "content": convert_blocks(held["content"])}
     if isinstance(text, str) and not image:
         return text_source(text)
     if isinstance(data, bytes) and (data is held.get("bytes") or held["type"] == "media"):
@@ -260,7 +236,7 @@ def _search_result(block: JsonObject) -> JsonObject:
     wire = without_leftovers(block)
     content = wire.get("content")
     if isinstance(content, str | list):
-        wire["content"] = convert_blocks(blocks_of(content))
+        wire["content"] = convert_blocks(content)
     return {**wire, "title": wire.get("title") or str(wire.get("source") or "")}
 
 

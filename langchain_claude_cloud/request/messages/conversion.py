@@ -7,7 +7,7 @@ some models also take them behind a user's turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     convert_text,
     without_leftovers,
 )
+from langchain_claude_cloud.request.messages.other_providers import CACHE_POINT
 from langchain_claude_cloud.request.messages.tool_results import (
     convert_tool_result,
     result_blocks,
@@ -190,7 +191,7 @@ class _ConversationBuilder:
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
 
-    def _add_user(self, content: list[JsonObject], message: BaseMessage, position: int) -> None:
+    def _add_user(self, content: Iterable[object], message: BaseMessage, position: int) -> None:
         if not self.turns or self.turns[-1].role != "user":
             self.turns.append(Turn("user", position))
         turn = self.turns[-1]
@@ -294,8 +295,8 @@ def _system_block(block: JsonObject) -> JsonObject | None:
     kind = block.get("type", "text" if "text" in block else None)
     if kind in TOOL_CHANGES and isinstance(block.get("tool"), dict):
         return without_leftovers(block)
-    if kind not in TEXTS:
+    if kind not in (*TEXTS, CACHE_POINT):
         raise InvalidInputError(
             f"a system message holds text only, not {kind or 'such'} blocks. Use a HumanMessage."
         )
-    return convert_text(block)
+    return convert_block(block)

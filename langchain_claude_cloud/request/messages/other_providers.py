@@ -12,6 +12,10 @@ from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.tools import cache_marker
+
+CACHE_POINT: Final = "cache_point"
+"""The type of what stands for a cache point of Converse, which marks the block before it."""
 
 _KEYED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "function": ("tool_use", {"arguments": "input"}),
@@ -30,6 +34,9 @@ _KEYED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """By the key that tells the kind of a block: the block's type, and what it must hold under that
 key, each with the name that it has here."""
+
+_TELLING: Final = frozenset({*_KEYED, "cachePoint", "cache_point", "call_id", "value"})
+"""Keys of which a block has one that is not of Anthropic's or of LangChain's own form."""
 
 _BESIDE: Final = ("cache_control", "id", "index")
 """What may stand beside the one key of a block that has no ``type``; more, and it is data."""
@@ -55,16 +62,16 @@ def native_block(item: object) -> JsonObject:
             f"a content block must be text or a dict with a type, not {type(item).__name__}."
         )
     kind = item.get("type")
-    if kind == "text":
+    if _TELLING.isdisjoint(item):  # by far the most common
         return item
+    if marker := cache_marker(item):
+        return {"type": CACHE_POINT, "cache_control": marker}
     if kind == "non_standard" and isinstance(item.get("value"), dict):
         return native_block(item["value"])
     if item.get("call_id") and isinstance(kind, str):
         return _from_openai(item, kind)
-    for key in _KEYED.keys() & item.keys():
-        if (found := _from_key(item, key)) is not None:
-            return found
-    return item
+    found = (_from_key(item, key) for key in _KEYED.keys() & item.keys())
+    return next(filter(None, found), item)
 
 
 def _from_openai(item: JsonObject, kind: str) -> JsonObject:

@@ -15,12 +15,12 @@ from langchain_claude_cloud.request.messages.blocks import (
     DATA_KEYS,
     MEDIA,
     TEXTS,
-    blocks_of,
     content_of,
     convert_block,
     convert_blocks,
     without_leftovers,
 )
+from langchain_claude_cloud.request.messages.other_providers import native_block
 from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
 
 _NO_DETAILS: Final = "The tool failed and gave no details."
@@ -36,12 +36,11 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
             blocks, which stand for themselves.
     """
     is_plain = isinstance(message.content, str) and "cache_control" not in message.additional_kwargs
-    blocks = [] if is_plain else content_of(message)
+    blocks = [] if is_plain else list(map(native_block, content_of(message)))
     if not blocks or any(block.get("type") != "tool_result" for block in blocks):
         blocks = [{"content": blocks or message.content}]
-    head = {"type": "tool_result", "is_error": message.status == "error"}
-    given = {"tool_use_id": message.tool_call_id}
-    return [{**head, **given, **block} for block in blocks]
+    head = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+    return [{**head, "is_error": message.status == "error", **block} for block in blocks]
 
 
 def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str]) -> JsonObject:
@@ -64,7 +63,7 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
         content = convert_blocks(
-            blocks_of([content] if isinstance(content, dict) else content),
+            [content] if isinstance(content, dict) else content,
             partial(_convert_nested, names=names, notices=notices),
         )
         # The API refuses markers inside: "cache_control is not supported at
