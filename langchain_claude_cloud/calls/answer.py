@@ -48,14 +48,15 @@ class PausableAnswer(Generic[T]):
         version: The form of the content.
         with_usage: Whether the message carries usage metadata.
         paused: The answer as it was when it was paused last, for exceptions.
+        accumulator: The answer as far as it has arrived.
     """
 
     handler_for: HandlerFor[T]
     version: OutputVersion
     with_usage: bool
     paused: AIMessage | None = None
-    _accumulator: MessageAccumulator[T] = field(default_factory=MessageAccumulator)
-    _source: ResponseSource | None = None
+    accumulator: MessageAccumulator[T] = field(default_factory=MessageAccumulator)
+    _source: ResponseSource = field(init=False)
     _whole: AIMessage | None = None
 
     def begin(self, source: ResponseSource, names: ToolNames) -> MessageAccumulator[T]:
@@ -67,11 +68,11 @@ class PausableAnswer(Generic[T]):
             source: Where the response comes from.
             names: What the tools are called in the request.
         """
-        if self._source is None or self.paused is None:
+        if self.paused is None:
             self._source = source
-            self._accumulator = MessageAccumulator(self.handler_for(source), pauses=MAX_PAUSES)
-        self._accumulator.names = names
-        return self._accumulator
+            self.accumulator = MessageAccumulator(self.handler_for(source), pauses=MAX_PAUSES)
+        self.accumulator.names = names
+        return self.accumulator
 
     def take(self, body: JsonObject, source: ResponseSource, names: ToolNames) -> None:
         """Take in the body of a response that was not streamed.
@@ -86,25 +87,18 @@ class PausableAnswer(Generic[T]):
 
     def go_on(self) -> AIMessage | None:
         """Return the message to send back, if the answer that has arrived is paused."""
-        if not self._accumulator.is_paused:
+        if not self.accumulator.is_paused:
             return None
         self.paused = self.message()
         return self._build("v0")
-
-    @property
-    def usage(self) -> JsonObject:
-        """The API's report of what was used so far."""
-        return self._accumulator.usage
 
     def message(self) -> AIMessage:
         """Return the answer as far as it has arrived."""
         return self._whole or self._build(self.version)
 
     def _build(self, version: OutputVersion) -> AIMessage:
-        if self._source is None:  # nothing ends that has not begun
-            raise RuntimeError("no response has come yet")
         return build_message(
-            self._accumulator, self._source, version=version, with_usage=self.with_usage
+            self.accumulator, self._source, version=version, with_usage=self.with_usage
         )
 
 

@@ -249,7 +249,8 @@ class CallDriver(Generic[T]):
 
     def _spent(self) -> float:
         """Return how many tokens of a quota the answer has taken so far."""
-        return quota_tokens(self.answer.usage, self._resolved.capabilities.output_quota_weight)
+        weight = self._resolved.capabilities.output_quota_weight
+        return quota_tokens(self.answer.accumulator.usage, weight)
 
     def _release(self, *, is_answered: bool = False) -> None:
         """Leave the queues that the request may wait in.

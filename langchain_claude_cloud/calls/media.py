@@ -61,37 +61,33 @@ class CallMedia:
             InvalidInputError: Something that the user has sent last cannot be got.
             RequestTooLargeError: All together is too large.
         """
-        self.is_fetching = False
+        found, self.is_fetching = self._found, False
         if self.cache is not None:
-            kept = {url: self.cache.get(url) for url in urls if url not in self._found}
-            self._found.update((url, media) for url, media in kept.items() if media)
-        missing = [url for url in urls if url not in self._found]
+            kept = {url: self.cache.get(url) for url in urls if url not in found}
+            found.update((url, media) for url, media in kept.items() if media)
+        missing = [url for url in urls if url not in found]
         if missing:
-            there = [self._found[url] for url in urls if url in self._found]
+            there = [found[url] for url in urls if url in found]
             used = sum(len(each.data) for each in there if not isinstance(each, InvalidInputError))
             left = max(0, most_bytes * 3 // 4 - used)
             optional = frozenset(url for url in missing if not urls[url])
-            yield from self._fetch(missing, optional, left, timeouts)
-        return inline_sources(body, self._found)
+            self.is_fetching = True
+            try:
+                outcomes = yield Fetch(missing, optional, left, timeouts)
+            except RequestTooLargeError:
+                self.is_fetching = False  # another cloud may take more
+                raise
+            self.is_fetching = False
+            for url, outcome in zip(missing, outcomes, strict=True):
+                self._keep(url, outcome)
+        return inline_sources(body, found)
 
-    def _fetch(
-        self, urls: list[str], optional: frozenset[str], left: int, timeouts: Timeouts
-    ) -> Steps[None]:
-        self.is_fetching = True
-        try:
-            outcomes = yield Fetch(urls, optional, left, timeouts)
-        except RequestTooLargeError:
-            self.is_fetching = False  # another cloud may take more
-            raise
-        self.is_fetching = False
-        for url, outcome in zip(urls, outcomes, strict=True):
-            self._found[url] = outcome
-            if isinstance(outcome, InvalidInputError):
-                MEMORY.say_once(
-                    f"An earlier image or document is sent as a line of text: {outcome}"
-                )
-            elif self.cache is not None:
-                self.cache.put(url, outcome, KEPT_SECONDS)
+    def _keep(self, url: str, outcome: FetchedMedia | InvalidInputError) -> None:
+        self._found[url] = outcome
+        if isinstance(outcome, InvalidInputError):
+            MEMORY.say_once(f"An earlier image or document is sent as a line of text: {outcome}")
+        elif self.cache is not None:
+            self.cache.put(url, outcome, KEPT_SECONDS)
 
 
 Outcomes = list[FetchedMedia | InvalidInputError]

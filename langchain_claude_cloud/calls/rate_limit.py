@@ -118,10 +118,15 @@ class MinuteWindow:
                 self._send(reservation, now)
                 return 0.0
             before = self._join_queue(reservation, first or reservation)
+            seconds = _LONGEST_WAIT  # there is room for the first in the queue, who comes soon
             if has_room and self._a_second is not None:
                 seconds = this_second + before // self._a_second
-                return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT_IN_QUEUE))
-            return self._seconds(before, now)
+            elif self._sent:
+                # They leave about as fast as those before them came.
+                earliest = self._sent[0].sent_at or now
+                seconds = earliest + MINUTE - now + before * MINUTE / len(self._sent)
+            most = _LONGEST_WAIT_IN_QUEUE if before else _LONGEST_WAIT
+            return max(_SHORTEST_WAIT, min(seconds, most))
 
     def correct(self, reservation: Reservation, tokens: float, requests: int = 1) -> None:
         """Say what became of a reservation.
@@ -185,17 +190,6 @@ class MinuteWindow:
             reservation.number = self._numbers
             self._queue.append(reservation)
         return reservation.number - (first.number or reservation.number)
-
-    def _seconds(self, before: int, now: float) -> float:
-        if not self._sent:  # there is room for the first in the queue, who comes soon
-            return _LONGEST_WAIT
-        next_room = (self._sent[0].sent_at or now) + MINUTE - now
-        most = _LONGEST_WAIT
-        if before:
-            # They leave about as fast as those before them came.
-            next_room += before * MINUTE / len(self._sent)
-            most = _LONGEST_WAIT_IN_QUEUE
-        return max(_SHORTEST_WAIT, min(next_room, most))
 
     def _take_back(self, reservation: Reservation) -> None:
         self._sent.remove(reservation)

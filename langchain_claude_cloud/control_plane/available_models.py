@@ -167,36 +167,28 @@ def read_bedrock(
         profiles: ``inferenceProfileSummaries`` of ListInferenceProfiles, of both types. A
             profile may lead to a model that the region itself does not list.
     """
-    models = {str(each["modelId"]): _of_summary(region, each) for each in summaries}
+    listed = partial(AvailableModel, cloud="bedrock", region=region)
+    models: dict[str, AvailableModel] = {}
+    for each in summaries:
+        lifecycle, kinds = each.get("modelLifecycle") or {}, each.get("inferenceTypesSupported")
+        model_id = str(each["modelId"])
+        models[model_id] = listed(
+            id=model_id,
+            name=catalogue_name(model_id),
+            status=str(lifecycle.get("status") or "").lower(),
+            end_of_life=_date(lifecycle.get("endOfLifeTime")),
+            on_demand=None if kinds is None else "ON_DEMAND" in kinds,
+            input_modalities=tuple(str(one).lower() for one in each.get("inputModalities") or ()),
+            streaming=each.get("responseStreamingSupported"),
+        )
     for each in profiles:
+        status = str(each.get("status") or "").lower()
         for base_id in _bases_of_profile(each):
-            listed = models.get(base_id) or AvailableModel(
-                cloud="bedrock",
-                region=region,
-                id=base_id,
-                name=catalogue_name(base_id),
-                status=str(each.get("status") or "").lower(),
-                on_demand=False,
+            model = models.get(base_id) or listed(
+                id=base_id, name=catalogue_name(base_id), status=status, on_demand=False
             )
-            models[base_id] = _with_profile(listed, each)
+            models[base_id] = _with_profile(model, each)
     return list(models.values())
-
-
-def _of_summary(region: str, summary: JsonObject) -> AvailableModel:
-    lifecycle = summary.get("modelLifecycle") or {}
-    model_id = str(summary["modelId"])
-    kinds = summary.get("inferenceTypesSupported")
-    return AvailableModel(
-        cloud="bedrock",
-        region=region,
-        id=model_id,
-        name=catalogue_name(model_id),
-        status=str(lifecycle.get("status") or "").lower(),
-        end_of_life=_date(lifecycle.get("endOfLifeTime")),
-        on_demand=None if kinds is None else "ON_DEMAND" in kinds,
-        input_modalities=tuple(str(one).lower() for one in summary.get("inputModalities") or ()),
-        streaming=summary.get("responseStreamingSupported"),
-    )
 
 
 def _bases_of_profile(profile: JsonObject) -> tuple[str, ...]:
