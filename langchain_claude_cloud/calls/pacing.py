@@ -34,16 +34,11 @@ _INCREASE_A_SECOND: Final = 0.03
 _FIRST_BURST: Final = 4.0
 _UNKNOWN_RATE: Final = 500.0
 
+_MINUTE: Final = 60.0
 _SLOWEST: Final = 0.2
 _FEWEST_AT_FIRST: Final = 1.0
-# After this long without a refusal the limit is not where it was, and is looked for faster.
-_CALM_SECONDS: Final = 1.0
-_FASTER_A_SECOND: Final = 0.05
-# And faster the longer it lasts: another process may have ended.
-_LONG_CALM_SECONDS: Final = 1.5
 _SEARCH_A_SECOND: Final = 1.0
 _AFTER_SEARCH: Final = 0.75
-_FORGOTTEN_AFTER: Final = 60.0
 _MEASURED_SECONDS: Final = 1.0
 # Waiters look again at least so often: the rate may have changed.
 _LONGEST_WAIT: Final = 1.0
@@ -55,8 +50,7 @@ _REMEMBERED: Final = 61.0
 _TENTHS: Final = 50
 """In how many tenths of a second the fastest one is looked for."""
 
-_LONGEST_PAUSE: Final = 60.0
-_LONGEST_OWN_PAUSE: Final = 16.0
+_MOST_DOUBLINGS: Final = 4
 _MOST_REFUSED: Final = 0.5
 _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
 # After so long without a refusal a last try needs no room.
@@ -73,7 +67,6 @@ _MANY_TIMES: Final = 2.5
 _FOR_LAST: Final = 0.75
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
-_MINUTE: Final = 60.0
 _ROUND_TRIPS: Final = 1.5
 # So many requests are not sent before a last try.
 _ROOM: Final = 5.0
@@ -138,7 +131,7 @@ class Pacing:
     most: float = math.inf
     is_crowd: bool = False
     refused_since: float = math.inf
-    drought: float = _FORGOTTEN_AFTER
+    drought: float = _MINUTE
     rate: float | None = None
     is_first: bool = False
     is_searching: bool = False
@@ -182,7 +175,7 @@ class Pacing:
             ticket: The request's.
             asked: For how many seconds it is not to be sent again, if the endpoint said so.
         """
-        if asked is not None and asked > _LONGEST_PAUSE:
+        if asked is not None and asked > _MINUTE:
             # Nobody's call waits for so long: other calls end with what the endpoint says, too.
             asked = None
         with self._lock:
@@ -264,9 +257,9 @@ class Pacing:
         """Add what the time that went by is worth, to the credit and to the rate."""
         del self.taken[: bisect_left(self.taken, now - _REMEMBERED)]
         calm = now - max(self.throttled_at, self.epoch)
-        is_idle = calm > _FORGOTTEN_AFTER and self.issued == self.served
+        is_idle = calm > _MINUTE and self.issued == self.served
         if is_idle:
-            self.drought, self.refused_since = _FORGOTTEN_AFTER, math.inf
+            self.drought, self.refused_since = _MINUTE, math.inf
         elapsed = max(0.0, now - self.credited_at)
         self.credited_at = max(now, self.credited_at)
         if self.rate is None:
@@ -276,14 +269,11 @@ class Pacing:
         self.credit = self.credit + elapsed * self.rate
         is_limiting = self.credit < most  # whether calls wait for the rate
         self.credit = min(self.credit, most)
-        step = _INCREASE_A_SECOND
-        # What was sent at this rate has been answered by now.
-        is_confirmed = calm > 2 * self.delay
-        if is_confirmed and self.is_searching and calm > _CALM_SECONDS / 2:
-            step = _SEARCH_A_SECOND
-        elif is_confirmed and calm > _CALM_SECONDS:
-            step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
-        if is_limiting or self.rate < _FEWEST_AT_FIRST:
+        # The longer it lasts, the faster: the limit is not where it was, another process has ended.
+        step = _INCREASE_A_SECOND * max(1.0, 2 * calm)
+        if self.is_searching and calm > max(_MEASURED_SECONDS / 2, 2 * self.delay):
+            step = _SEARCH_A_SECOND  # what was sent at this rate has been answered by now
+        if is_limiting:
             self.rate += elapsed * max(self.rate * step, _SLOWEST)
         if is_idle or now - self.refused_since > _LONGEST_DROUGHT:
             self.rate, self.epoch, self.sent, self.refused = None, now, 0, 0
@@ -302,10 +292,9 @@ class Pacing:
 
     def _slow_down(self, now: float, asked: float | None) -> None:
         """Lower the rate, once it is clear which part is refused."""
-        elapsed = now - self.epoch
         is_small = self.is_crowd and self.most < math.inf
-        is_clear = elapsed >= _MEASURED_SECONDS or (is_small and self.refused == self.sent)
-        if not is_clear:
+        is_clear = is_small and self.refused == self.sent
+        if now - self.epoch < _MEASURED_SECONDS and not is_clear:
             return
         rate, share = self.rate or _SLOWEST, self.refused / max(self.sent, 1)
         was_searching = self.is_searching
@@ -313,10 +302,10 @@ class Pacing:
         if self.is_searching:
             self._limit(_SMALL)
         rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
-        self.pauses = self.pauses + 1 if self.is_searching else 0
         pause = 0.0
         if self.is_searching:
-            pause = max(asked or 0.0, min(2.0 ** (self.pauses - 1), _LONGEST_OWN_PAUSE))
+            pause = max(asked or 0.0, 2.0 ** min(self.pauses, _MOST_DOUBLINGS))
+        self.pauses = self.pauses + 1 if self.is_searching else 0
         self.rate, self.is_first = max(_SLOWEST, rate), False
         self._begin_epoch(now, pause)
 
