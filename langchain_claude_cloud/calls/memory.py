@@ -39,7 +39,6 @@ _LONGEST_ASKED: Final = 3600.0
 _JITTER: Final = 0.2
 # A call that takes its time does not keep others from probing.
 _PROBE_SECONDS: Final = 30.0
-_FORGOTTEN_AFTER: Final = 600.0
 _MOST_PLACES: Final = 1000
 
 _draw = random.SystemRandom().random
@@ -123,8 +122,6 @@ class CircuitBreakers:
             now = self._clock()
             circuit = self._circuits.setdefault(place, _Circuit(now, now))
             is_open = now < circuit.open_until
-            if now - circuit.open_until > _FORGOTTEN_AFTER:
-                circuit.openings = 0
             # Calls that were under way when it failed say nothing new when they fail, too.
             circuit.openings += 0 if is_open else 1
             if not is_open or asked is not None:
@@ -135,7 +132,7 @@ class CircuitBreakers:
                 circuit.open_until = max(circuit.open_until, until)
             circuit.failed_at, circuit.probe_until = now, 0.0
             if len(self._circuits) > _MOST_PLACES:
-                del self._circuits[min(self._circuits, key=lambda p: self._circuits[p].open_until)]
+                del self._circuits[next(iter(self._circuits))]
 
     def record_success(self, place: Hashable, sent_at: float) -> None:
         """Close a circuit.

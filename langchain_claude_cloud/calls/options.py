@@ -174,14 +174,11 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
         )
     from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415  for an error
 
-    right = setting_of_platforms(name)
     names = sorted(CALL_NAMES - _IGNORED - {"structured_output_tool"})
+    right = setting_of_platforms(name)
     hint = f"Give {right}." if right else suggestion("call", name, names)
-    hint = hint or (
-        "A field of the Messages API that this package does not know goes into model_kwargs, and "
-        "is sent unchanged."
-    )
-    return InvalidInputError(f"The argument {name!r} is not known. {hint}")
+    raw = "A field of the API that this package does not know goes into model_kwargs, as it is."
+    return InvalidInputError(f"The argument {name!r} is not known. {hint or raw}")
 
 
 def _check_kinds(asked: JsonObject) -> None:
@@ -197,10 +194,10 @@ def _check_kinds(asked: JsonObject) -> None:
                 raise InvalidInputError(f"{name} is {words}, not {shown}.")
 
 
-def _listed(betas: str | Sequence[str]) -> tuple[str, ...]:
+def _listed(betas: object) -> tuple[str, ...]:
     """Return betas as a tuple; in one string they stand as in the header."""
     if isinstance(betas, str):
-        return tuple(name.strip() for name in betas.split(",") if name.strip())
+        return tuple(filter(None, map(str.strip, betas.split(","))))
     if isinstance(betas, list | tuple | set | frozenset) and all(
         isinstance(name, str) for name in betas
     ):

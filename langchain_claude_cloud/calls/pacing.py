@@ -37,6 +37,11 @@ _UNKNOWN_RATE: Final = 500.0
 _MINUTE: Final = 60.0
 _SLOWEST: Final = 0.2
 _FEWEST_AT_FIRST: Final = 1.0
+# After this long without a refusal the limit is not where it was, and is looked for faster.
+_CALM_SECONDS: Final = 1.0
+_FASTER_A_SECOND: Final = 0.05
+# And faster the longer it lasts: another process may have ended.
+_LONG_CALM_SECONDS: Final = 1.5
 _SEARCH_A_SECOND: Final = 1.0
 _AFTER_SEARCH: Final = 0.75
 _MEASURED_SECONDS: Final = 1.0
@@ -45,8 +50,8 @@ _LONGEST_WAIT: Final = 1.0
 _SHORTEST_WAIT: Final = 0.002
 _BURST_SECONDS: Final = 0.05
 _SMALLEST_BURST: Final = 2.0
-# A second more than a minute: the endpoint counts from when a request reaches it.
-_REMEMBERED: Final = 61.0
+# Almost a second more than a minute: the endpoint counts from when a request reaches it.
+_REMEMBERED: Final = 60.9
 _TENTHS: Final = 50
 """In how many tenths of a second the fastest one is looked for."""
 
@@ -269,10 +274,13 @@ class Pacing:
         self.credit = self.credit + elapsed * self.rate
         is_limiting = self.credit < most  # whether calls wait for the rate
         self.credit = min(self.credit, most)
-        # The longer it lasts, the faster: the limit is not where it was, another process has ended.
-        step = _INCREASE_A_SECOND * max(1.0, 2 * calm)
-        if self.is_searching and calm > max(_MEASURED_SECONDS / 2, 2 * self.delay):
-            step = _SEARCH_A_SECOND  # what was sent at this rate has been answered by now
+        step = _INCREASE_A_SECOND
+        # What was sent at this rate has been answered by now.
+        is_confirmed = calm > 2 * self.delay
+        if is_confirmed and self.is_searching and calm > _CALM_SECONDS / 2:
+            step = _SEARCH_A_SECOND
+        elif is_confirmed and calm > _CALM_SECONDS:
+            step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
         if is_limiting:
             self.rate += elapsed * max(self.rate * step, _SLOWEST)
         if is_idle or now - self.refused_since > _LONGEST_DROUGHT:

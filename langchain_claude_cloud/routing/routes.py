@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -229,11 +230,10 @@ class Route:
         if config.inference_profile != "auto" or self.residency is None or region is None:
             return config.inference_profile
         geography = region_geography("bedrock", region)
-        try:
+        with suppress(ConfigurationError):
             resolve(self.model, "bedrock", region=region, inference_profile=geography)
-        except ConfigurationError:
-            return None
-        return geography
+            return geography
+        return None
 
     def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
         config, model = self.config, self.model
