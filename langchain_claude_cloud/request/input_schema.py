@@ -49,11 +49,7 @@ def read_input_schema(
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
     """
-    if given is None or given is True or given == []:
-        given = {}
-    if not isinstance(given, Mapping):
-        raise UnfitSchemaError(f"the input schema is {given!r:.60}, which is no JSON schema")
-    wire, definitions, notes = rewrite_schema(dict(given), "input_schema", keep_titles=keep_titles)
+    wire, definitions, notes = rewrite_schema(given, "input_schema", keep_titles=keep_titles)
     root = _expanded(wire, definitions)
     parts = list(every_schema(root, _PARTS))
     is_choice = not root.keys().isdisjoint({*_UNIONS, "allOf"})

@@ -56,9 +56,7 @@ def add_parameters(
     most = model.info.max_output_tokens
     max_tokens = most if options.max_tokens is None else options.max_tokens
     if max_tokens < 0:
-        raise InvalidInputError(
-            f"max_tokens must not be negative, but is {max_tokens}. Leave it out for {most}."
-        )
+        raise InvalidInputError(f"max_tokens must not be negative. Leave it out for {most}.")
     is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
     thinking = parameters.thinking(inf if is_interleaved else max_tokens)
     kind = (thinking or {}).get("type")

@@ -90,11 +90,6 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if schema is None or kind == "text":
         return None
-    if kind == "json_object":
-        raise InvalidInputError(
-            "Claude has no JSON mode without a schema. Pass a pydantic class, a TypedDict or "
-            '{"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}.'
-        )
     if isinstance(response_format, dict) and kind == "json_schema":
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None

@@ -48,7 +48,7 @@ class UnfitSchemaError(Exception):
 
 
 def rewrite_schema(
-    root: JsonObject, path: str, *, keep_titles: bool = True
+    root: object, path: str, *, keep_titles: bool = True
 ) -> tuple[JsonObject, dict[str, JsonObject], list[str]]:
     """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
 
@@ -77,7 +77,7 @@ class _Rewriter:
         notes: What was lost, one phrase each.
     """
 
-    def __init__(self, root: JsonObject, *, keep_titles: bool) -> None:
+    def __init__(self, root: object, *, keep_titles: bool) -> None:
         self.definitions: dict[str, JsonObject] = {}
         self.notes: list[str] = []
         self._keep_titles = keep_titles
@@ -183,12 +183,8 @@ def _modern(schema: Mapping[str, object]) -> dict[str, object]:
     flagged = [name for name, part in properties if _mapping(part).get("required") is True]
     if flagged:  # draft 3 says it on a property
         given["required"] = [*(_strings(given.get("required")) or ()), *flagged]
-    kinds = _list(given.get("type"))
-    if any(str(kind).lower() == "any" for kind in kinds):
+    if any(str(kind).lower() == "any" for kind in _list(given.get("type"))):
         del given["type"]
-    elif any(isinstance(kind, Mapping) for kind in kinds):  # draft 3, too
-        del given["type"]
-        given["anyOf"] = kinds
     if given.pop("nullable", None) is True and isinstance(given.get("type"), str):
         given["type"] = [given["type"], "null"]
         values = given.get("enum")
@@ -202,15 +198,12 @@ def _tell_patterns(wire: JsonObject) -> None:
 
     It is written in Python, and JSON Schema's expressions are JavaScript's.
     """
-    unfit = [pattern for pattern in wire.get("patternProperties", ()) if not _compiles(pattern)]
-    for pattern in unfit:
-        del wire["patternProperties"][pattern]
-        wire.pop("additionalProperties", None)
-    if not _compiles(wire.get("pattern", "")):
-        unfit.append(wire.pop("pattern"))
-    if unfit:
-        told = f"Pattern: {', '.join(unfit)}"
-        wire["description"] = f"{wire.get('description') or ''} {told}".strip()
+    patterns = [*wire.get("patternProperties", ()), *filter(None, [wire.get("pattern")])]
+    if not all(map(_compiles, patterns)):
+        for keyword in ("additionalProperties", "pattern", "patternProperties"):
+            wire.pop(keyword, None)
+        told = f"{wire.get('description') or ''} Pattern: {', '.join(patterns)}"
+        wire["description"] = told.strip()
 
 
 def _compiles(pattern: str) -> bool:
@@ -222,10 +215,11 @@ def _compiles(pattern: str) -> bool:
 
 
 def _types(value: object) -> str | list[str] | None:
-    named = [kind.lower() for kind in _list(value) if isinstance(kind, str)]
-    known = [kind for name in named if (kind := _TYPE_NAMES.get(name, name)) in _TYPES]
-    distinct = list(dict.fromkeys(known))
-    return distinct if len(distinct) > 1 else next(iter(distinct), None)
+    named = [str(kind).lower() for kind in _list(value)]
+    kinds = list(dict.fromkeys(_TYPE_NAMES.get(name, name) for name in named))
+    if not _TYPES.issuperset(kinds):
+        return None
+    return kinds if len(kinds) > 1 else next(iter(kinds), None)
 
 
 def _strings(value: object) -> list[str] | None:
@@ -255,13 +249,7 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 _EXCLUSIVE: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
-_RENAMED: Final = {
-    "divisibleBy": "multipleOf",
-    "extends": "allOf",
-    "disallow": "not",
-    "$dynamicRef": "$ref",
-    "$recursiveRef": "$ref",
-}
+_RENAMED: Final = {"$dynamicRef": "$ref", "$recursiveRef": "$ref"}
 """Keywords of older drafts, with what they are called here."""
 
 _DROPPED: Final = frozenset(

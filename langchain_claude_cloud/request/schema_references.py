@@ -83,7 +83,7 @@ def with_definitions(schema: JsonObject, definitions: Mapping[str, JsonObject]) 
     return schema | ({"$defs": used} if used else {})
 
 
-def follow(reference: str, root: JsonObject) -> object:
+def follow(reference: str, root: object) -> object:
     """Return what a reference in a schema stands for; None if it leads nowhere.
 
     A class's schema that was put into another as it is brings its definitions along: they are

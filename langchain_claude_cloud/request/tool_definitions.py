@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import suppress
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any, Final, cast, get_origin
+from typing import Any, Final, cast, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import TypeAdapter
@@ -14,9 +14,6 @@ from typing_extensions import is_typeddict
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.parsing import load_json
 from langchain_claude_cloud.errors.types import JsonObject
-
-if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
 
 _EXTRAS: Final = (
     "allowed_callers",
@@ -140,15 +137,10 @@ def _schema_of(given: object, *, any_type: bool) -> JsonObject:
         from langchain_core.tools.base import create_schema_from_function  # noqa: PLC0415
 
         given = create_schema_from_function(
-            given.__name__,
-            given,
-            filter_args=(),
-            parse_docstring=True,
-            error_on_invalid_docstring=False,
-            include_injected=False,
+            given.__name__, given, filter_args=(), parse_docstring=True, include_injected=False
         )
     elif not isinstance(given, type) and getattr(given, "args_schema", None):
-        given = cast("BaseTool", given).tool_call_schema
+        given = getattr(given, "tool_call_schema", None)
     if isinstance(given, dict):
         return given
     for method in ("model_json_schema", "schema"):  # of pydantic's two versions

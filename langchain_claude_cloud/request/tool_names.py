@@ -163,9 +163,7 @@ class ToolNames:
         """
         again = [name for name, count in Counter(names).items() if count > 1]
         if again:
-            raise InvalidInputError(
-                f"two tools are called {again[0]!r}; the API requires unique names. Rename one."
-            )
+            raise InvalidInputError(f"two tools are called {again[0]!r}: rename one of them.")
         taken = set(filter(_NAME.fullmatch, names))
         wire: dict[str, str] = {}
         for name in (name for name in names if name not in taken):

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
 
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import LABELS, JsonObject
 from langchain_claude_cloud.request.input_schema import read_input_schema
+from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_keys
-
-if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
-
-    from langchain_claude_cloud.request.options import RequestOptions
-
-ToolLike: TypeAlias = "JsonObject | type | Callable[..., object] | BaseTool"
-"""What LangChain calls a tool: a `BaseTool`, a pydantic class, a `TypedDict`, a function, or a
-dict (Anthropic's, OpenAI's or Bedrock Converse's form of a tool, or a JSON schema with a title)."""
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
@@ -59,11 +51,12 @@ class ConvertedTool(dict[str, Any]):
         return wire_keys(self.get("input_schema"))
 
 
-def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool:
+def convert_tool(tool: object, *, strict: bool | None = None) -> ConvertedTool:
     """Convert a tool.
 
     Args:
-        tool: The tool; not changed. One that was converted before is returned as it is.
+        tool: What `define_tool` knows; not changed. One that was converted before is returned as
+            it is.
         strict: Whether arguments are guaranteed to match the schema; None leaves that to
             the tool.
 
@@ -99,7 +92,7 @@ def convert_tool(tool: ToolLike, *, strict: bool | None = None) -> ConvertedTool
 
 
 def convert_tools(
-    tools: Iterable[ToolLike], *, strict: bool | None = None
+    tools: Iterable[object], *, strict: bool | None = None
 ) -> tuple[ConvertedTool, ...]:
     """Convert several tools; see `convert_tool`.
 
@@ -153,9 +146,7 @@ def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject
         is_kind = choice in _PLAIN_CHOICES and choice not in names
         choice = {"type": choice} if is_kind else {"name": choice}
     if not isinstance(choice, dict):
-        raise InvalidInputError(
-            f"tool_choice must be a string, a dict or a bool, not {choice!r:.80}."
-        )
+        raise InvalidInputError(f"tool_choice is a string, a dict or a bool, not {choice!r:.80}.")
     # Converse has the kind as a key; there and in OpenAI's form, the name is a level deeper.
     kind = next((key for key in _PLAIN_CHOICES if key in choice), choice.get("type", "tool"))
     named = next((choice[key] for key in _NAMING if isinstance(choice.get(key), dict)), choice)
@@ -256,8 +247,7 @@ def _check_offered(kind: str, model: ResolvedModel) -> None:
     if kind in known["computer"] and model.known and not model.capabilities.computer_tool:
         raise InvalidInputError(
             f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
-            "{'type': 'computer_toolset_20260801'}, whose actions are tools of their own, or "
-            "another model."
+            "{'type': 'computer_toolset_20260801'}, or another model."
         )
     if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
         runs = [f"{_listed(offered)} here"]

@@ -352,5 +352,7 @@ def test_a_format_of_another_kind_is_refused(given: Any) -> None:
 @pytest.mark.parametrize("given", [{"type": "json_object"}, {"type": "json_schema"}])
 def test_a_format_without_a_schema_is_refused(given: Any) -> None:
     """Claude has no JSON mode."""
-    with pytest.raises(InvalidInputError, match=r"no JSON mode|None has no JSON schema"):
+    with pytest.raises(
+        InvalidInputError, match=r"json_object', which is no type|None has no JSON schema"
+    ):
         convert_response_format(given)
