@@ -58,16 +58,12 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
         del marked["cache_control"]
     if is_off:
         return [f"nothing is cached: {_SWITCH} is set"]
+    room = max(0, _MOST_BREAKPOINTS - len(own))
     notices: list[str] = []
-    if surplus:
+    if surplus or (options.cache_control and not room):
         notices.append(
-            f"the prompt has {len(surplus)} cache breakpoints more than the {_MOST_BREAKPOINTS} "
-            "that the API takes; the first ones are left out"
-        )
-    room = _MOST_BREAKPOINTS - len(own) + len(surplus)
-    if options.cache_control and room == 0:
-        notices.append(
-            f"left out: cache_control: the prompt has {_MOST_BREAKPOINTS} breakpoints already"
+            f"the prompt has {len(own)} cache breakpoints already, and the API takes "
+            f"{_MOST_BREAKPOINTS}: only the last ones are sent"
         )
     for marker, holder in _wanted(body, options, model):
         if holder is not None and not holder.get("cache_control") and room > 0:

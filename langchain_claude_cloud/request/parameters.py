@@ -60,7 +60,6 @@ def add_parameters(
     is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
     thinking = parameters.thinking(inf if is_interleaved else max_tokens)
     kind = (thinking or {}).get("type")
-    parameters.check_effort(kind)
     if kind == "enabled" and _lacks_thinking(body["messages"]):
         parameters.notices.append(
             "thinking left out: the answer that is continued began without it"
@@ -73,7 +72,7 @@ def add_parameters(
         "context_management": options.context_management or None,
         **parameters.sampling(kind),
         "stop_sequences": parameters.stop_sequences(),
-        "output_config": parameters.output_config() or None,
+        "output_config": parameters.output_config(kind) or None,
     }
     if "tools" in body and (choice or options.parallel_tool_calls is False):
         fields["tool_choice"] = parameters.tool_choice(choice, kind)
@@ -143,8 +142,8 @@ class _Parameters:
             "Use 'adaptive' with an effort, or {'type': 'enabled', 'budget_tokens': 4096}."
         )
 
-    def check_effort(self, thinking: str | None) -> None:
-        """Refuse an effort that the model does not take with a type of thinking."""
+    def output_config(self, thinking: str | None) -> JsonObject:
+        """Return the effort, if the model takes it with a type of thinking, and the format."""
         effort, takes = self.options.effort, self.model.capabilities
         levels, highest = takes.effort_levels, takes.highest_effort_without_thinking
         asked = f"effort {effort!r}"
@@ -155,14 +154,9 @@ class _Parameters:
             told = f"only up to {highest} ({', '.join(levels)}). Lower it, or leave thinking on."
         if effort is not None and self.model.known and effort not in levels:
             raise InvalidInputError(f"{self.model.info.name} does not take {asked}; {told}")
-
-    def output_config(self) -> JsonObject:
-        """Return the effort and the format of the answer."""
-        options = self.options
-        config: JsonObject = {} if options.effort is None else {"effort": options.effort}
-        if options.output_format is not None:
-            schema = transform_schema(options.output_format["schema"])
-            config["format"] = {**options.output_format, "schema": schema}
+        config: JsonObject = {} if effort is None else {"effort": effort}
+        if (answer := self.options.output_format) is not None:
+            config["format"] = {**answer, "schema": transform_schema(answer["schema"])}
         return config
 
     def sampling(self, thinking: str | None) -> JsonObject:

@@ -202,7 +202,9 @@ class ToolNames:
 
 def _wire_name(name: str) -> str:
     """Return a tool's name in a form that the API accepts."""
-    fitting = name if _NAME.fullmatch(name) else _UNFIT.sub("_", name).strip("_")
+    if _NAME.fullmatch(name):
+        return name
+    fitting = _UNFIT.sub("_", name).strip("_")
     return fitting if _NAME.fullmatch(fitting) else _hashed(name)
 
 

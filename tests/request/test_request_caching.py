@@ -127,7 +127,7 @@ class TestCaching:
         request = build([HumanMessage(own), AIMessage("a"), *Q], cache_control=EPHEMERAL)
         assert len(markers(request)) == 4
         assert "cache_control" not in request.body
-        assert "4 breakpoints already" in request.notices[0]
+        assert "4 cache breakpoints already" in request.notices[0]
 
     @pytest.mark.peer_defect(
         peers="ChatAnthropic",
