@@ -4,9 +4,10 @@ The API wants keys to match ``^[a-zA-Z0-9_.-]{1,64}$``, at every level, and refu
 request for one that does not: "tools.3.custom.input_schema.properties: Property keys should
 match pattern" (400). OData's ``$filter`` and keys with a space are common in tools of others.
 
-A new key has a hash at its end, so that it can be named back wherever it stands: nobody else would
-write it, also where keys are free. A new key, name or id depends only on the original text, so that
-a call and its result still match, and a cached prompt stays the same in every request.
+A new key is found nowhere else in the tool's arguments, so that it can be named back wherever it
+stands: a schema in which some keys are free gets keys that nobody would write. A new name or id
+depends only on the original text, so that a call and its result still match, and a cached prompt
+stays the same in every request.
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-_KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_STEM: Final = 55
+_UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME: Final = 128
+_UNFIT_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
+_LONGEST_KEY: Final = 64
+_HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
+
+_TELLING: Final = frozenset(
+    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
+)
+"""Keywords of which one says what a value is."""
 
 _BY_KEY: Final = frozenset({"dependentRequired", "dependentSchemas", "properties"})
 
@@ -53,18 +60,44 @@ def wire_id(call_id: str) -> str:
     return f"toolu_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
 
 
-def _hashed(name: str) -> str:
-    """Return a name like another that the API accepts, and that nobody else would use."""
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{_UNFIT.sub('_', name).strip('_')[:_LONGEST_STEM] or 'unnamed'}_{digest}"
+def _fitting(
+    names: Collection[str], unfit: re.Pattern[str], longest: int, *, hashed: bool = False
+) -> dict[str, str]:
+    """Return names that the API accepts for those that it does not.
+
+    Args:
+        names: All names that there are; the new ones depend on them only.
+        unfit: What the API does not accept in them.
+        longest: How many characters it accepts.
+        hashed: Whether new names have to be ones that nobody else would use.
+    """
+    taken = {name for name in names if 0 < len(name) <= longest and not unfit.search(name)}
+    fitting: dict[str, str] = {}
+    for name in (name for name in names if name not in taken):
+        new = unfit.sub("_", name).strip("_") or "unnamed"
+        if hashed or len(new) > longest or new in taken:
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
+            new = f"{new[: longest - _HASH - 1]}_{digest}"
+        taken.add(new)
+        fitting[name] = new
+    return fitting
 
 
 def wire_keys(schema: object) -> dict[str, str]:
     """Return what the keys of a schema are sent as, for those that the API refuses."""
-    keys = dict.fromkeys(
-        key for part in every_schema(schema) for key in part.get("properties") or ()
-    )
-    return {key: _hashed(key) for key in keys if not _KEY.fullmatch(key)}
+    parts = list(every_schema(schema))
+    keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
+    is_free = any(map(_has_free_keys, parts))
+    return _fitting(keys, _UNFIT_IN_KEY, _LONGEST_KEY, hashed=is_free)
+
+
+def _has_free_keys(schema: JsonObject) -> bool:
+    """Whether a value may have keys that its schema does not name."""
+    if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
+        return True
+    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
+    is_map = "object" in kind and "properties" not in schema
+    return is_map or ("array" in kind and schema.get("items", True) is True)
 
 
 def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
@@ -141,22 +174,21 @@ class ToolNames:
     Attributes:
         wire: For each tool that is renamed, the name that is sent.
         own: The same the other way round.
-        wire_keys: For each property key that is renamed, the key that is sent.
-        own_keys: The same the other way round.
+        keys: For each tool with property keys that are renamed, by its own name, the keys that
+            are sent, by its own keys.
     """
 
     wire: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
-    wire_keys: Mapping[str, str] = field(default_factory=dict)
-    own_keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: Collection[str], keys: Mapping[str, str]) -> ToolNames:
+    def of(cls, names: Collection[str], keys: Mapping[str, Mapping[str, str]]) -> ToolNames:
         """Find names for those of a request's tools that the API refuses.
 
         Args:
             names: The names of its tools.
-            keys: What the keys of their arguments are sent as, for those that are renamed.
+            keys: What the keys of their arguments are sent as, by those names.
 
         Raises:
             InvalidInputError: Two tools have the same name.
@@ -164,48 +196,40 @@ class ToolNames:
         again = [name for name, count in Counter(names).items() if count > 1]
         if again:
             raise InvalidInputError(f"two tools are called {again[0]!r}: rename one of them.")
-        taken = set(filter(_NAME.fullmatch, names))
-        wire: dict[str, str] = {}
-        for name in (name for name in names if name not in taken):
-            new = _wire_name(name)
-            wire[name] = _hashed(name) if new in taken else new
-            taken.add(wire[name])
-        own = {new: name for name, new in wire.items()}
-        return cls(wire, own, keys, {new: key for key, new in keys.items()})
+        wire = _fitting(names, _UNFIT_IN_NAME, _LONGEST_NAME)
+        return cls(wire, {new: name for name, new in wire.items()}, keys)
 
     def wire_tool(self, tool: JsonObject) -> JsonObject:
         """Return the definition of a tool with the names and keys that are sent."""
-        wire = {**tool, "name": self.wire_name(tool["name"])} if tool.get("name") else tool
-        if not self.wire_keys or "input_schema" not in tool:
+        name = str(tool.get("name"))
+        wire = {**tool, "name": self.wire[name]} if name in self.wire else tool
+        if not self.keys.get(name):
             return wire
-        wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.wire_keys)}
+        wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.keys[name])}
         if isinstance(tool.get("input_examples"), list):
-            wire["input_examples"] = [self.wire_input(each) for each in tool["input_examples"]]
+            examples = tool["input_examples"]
+            wire["input_examples"] = [self.wire_input(name, example) for example in examples]
         return wire
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""
-        return self.wire.get(own_name) or _wire_name(own_name)
+        if own_name in self.wire:
+            return self.wire[own_name]
+        return _fitting((own_name,), _UNFIT_IN_NAME, _LONGEST_NAME).get(own_name, own_name)
 
-    def wire_input(self, arguments: JsonObject) -> JsonObject:
+    def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""
-        return rename_keys(arguments, self.wire_keys) if self.wire_keys else arguments
+        keys = self.keys.get(own_name)
+        return rename_keys(arguments, keys) if keys else arguments
 
     def own_name(self, name: str) -> str:
         """Return what the caller calls a tool that the model calls."""
         return self.own.get(name, name)
 
-    def renamer(self) -> KeyRenamer | None:
-        """Return what gives streamed arguments the tool's own keys; None if they have them."""
-        return KeyRenamer(self.own_keys) if self.own_keys else None
-
-
-def _wire_name(name: str) -> str:
-    """Return a tool's name in a form that the API accepts."""
-    if _NAME.fullmatch(name):
-        return name
-    fitting = _UNFIT.sub("_", name).strip("_")
-    return fitting if _NAME.fullmatch(fitting) else _hashed(name)
+    def renamer(self, own_name: str) -> KeyRenamer | None:
+        """Return what gives streamed arguments of a tool its own keys; None if they have them."""
+        keys = self.keys.get(own_name)
+        return KeyRenamer({new: key for key, new in keys.items()}) if keys else None
 
 
 NO_NAMES: Final = ToolNames()

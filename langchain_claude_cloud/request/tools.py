@@ -209,8 +209,9 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-    keys = {key: new for tool in fit for key, new in tool.wire_keys.items()}
-    names = ToolNames.of([str(tool["name"]) for tool in fit if tool.get("name")], keys)
+    named = [(str(tool["name"]), tool) for tool in fit if tool.get("name")]
+    keys = {name: tool.wire_keys for name, tool in named}
+    names = ToolNames.of([name for name, _ in named], keys)
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)

@@ -229,7 +229,7 @@ class MessageAccumulator(Generic[T]):
             name = _string(start["name"])
             if self.names is not None and kind == "client_tool":
                 start["name"] = self.names.own_name(name)
-                block.renamer = self.names.renamer()
+                block.renamer = self.names.renamer(start["name"])
             if name == STRUCTURED_OUTPUT_TOOL:
                 block.kind, block.start, block.is_structured_output = "text", {"type": "text"}, True
         self._open[index] = block

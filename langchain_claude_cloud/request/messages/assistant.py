@@ -291,7 +291,7 @@ class MessageCalls:
             "type": "tool_use",
             "id": sent_id,
             "name": self._names.wire_name(name),
-            "input": self._names.wire_input(arguments),
+            "input": self._names.wire_input(name, arguments),
         }
         held = {**(block.get("extras") or {}), **block}
         return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
