@@ -218,7 +218,7 @@ def test_of_too_many_breakpoints_the_newest_four_stay() -> None:
     assert "cache_control" not in request.body["tools"][0]
     assert "cache_control" not in request.body["system"][0]
     assert all("cache_control" in block for block in request.body["messages"][0]["content"])
-    assert any("2 cache breakpoints more" in notice for notice in request.notices)
+    assert any("6 cache breakpoints already" in notice for notice in request.notices)
 
 
 @pytest.mark.parametrize("kind", ["human", "system", "assistant", "tool"])
