@@ -126,7 +126,9 @@ def _exchange(
     stream = ByteStream(response, request)
     if response.is_success:
         return stream
-    error = request.refusal(stream.status, stream.headers, stream.read_refusal())
+    with stream:
+        body = stream.read_rest(*_REFUSAL)
+    error = request.refusal(stream.status, stream.headers, body)
     if may_renew and platform.is_expired(error):
         renew = partial(platform.refresh, signed)
         if within_call(request.timeouts, renew, "The credentials were not renewed"):
@@ -150,7 +152,9 @@ async def _aexchange(
     stream = AsyncByteStream(response, request)
     if response.is_success:
         return stream
-    error = request.refusal(stream.status, stream.headers, await stream.read_refusal())
+    async with stream:
+        body = await stream.read_rest(*_REFUSAL)
+    error = request.refusal(stream.status, stream.headers, body)
     if may_renew and platform.is_expired(error):
         renew = partial(in_thread, partial(platform.refresh, signed))
         if await in_single_flight(("refresh", platform.refresh), renew):
@@ -219,15 +223,6 @@ class _Response:
         is_packed = coding in ("gzip", "x-gzip", "deflate") and not response.is_stream_consumed
         self._unpacker = zlib.decompressobj(_ANY_WRAPPER) if is_packed else None
 
-    def _unpacked(self, piece: bytes) -> bytes:
-        return piece if self._unpacker is None else self._unpacker.decompress(piece)
-
-    def _counted(self, piece: bytes) -> bytes:
-        self._left -= len(piece)
-        if self._left < 0:
-            raise too_large(self._request, RESPONSE_LIMIT)
-        return piece
-
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
@@ -258,7 +253,7 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Let go of the connection: closed at once unless its end is here already."""
         if error is None:
-            self._read_rest(*_DRAIN)
+            self.read_rest(*_DRAIN)
         else:
             self._identify(error)
         with suppress(*TRANSPORT_FAILURES):
@@ -276,17 +271,16 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         except TRANSPORT_FAILURES as cause:
             broken = failure(cause, self._request, has_begun=True)
         else:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise too_large(self._request, RESPONSE_LIMIT)
             if piece:
-                return self._counted(piece)
+                return piece
             raise StopIteration
         raise broken
 
-    def read_refusal(self) -> bytes:
-        """Return the body of a refusal as far as it comes, and let go of the connection."""
-        with self:
-            return self._read_rest(*_REFUSAL)
-
-    def _read_rest(self, most: int, seconds: float) -> bytes:
+    def read_rest(self, most: int, seconds: float) -> bytes:
+        """Return what is left of the body: at most so many bytes, of so many seconds."""
         rest, timeouts = b"", self._request.timeouts
         ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
         with suppress(*TRANSPORT_FAILURES):
@@ -301,7 +295,8 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         elif seconds != self._seconds:
             self._limit(seconds)
         for piece in self._iterators[-1]:
-            if found := self._unpacked(piece):
+            found = piece if self._unpacker is None else self._unpacker.decompress(piece)
+            if found:
                 return found
         self._is_at_end = True
         return b""
@@ -341,7 +336,7 @@ class AsyncByteStream(
         """Let go of the connection: closed at once unless all was read."""
         try:
             if error is None:
-                await self._read_rest(*_DRAIN)
+                await self.read_rest(*_DRAIN)
             else:
                 self._identify(error)
         finally:
@@ -361,17 +356,16 @@ class AsyncByteStream(
             broken = failure(cause, self._request, has_begun=True)
         else:
             self._resumed = monotonic()
+            self._left -= len(piece)
+            if self._left < 0:
+                raise too_large(self._request, RESPONSE_LIMIT)
             if piece:
-                return self._counted(piece)
+                return piece
             raise StopAsyncIteration
         raise broken
 
-    async def read_refusal(self) -> bytes:
-        """Return the body of a refusal as far as it comes, and let go of the connection."""
-        async with self:
-            return await self._read_rest(*_REFUSAL)
-
-    async def _read_rest(self, most: int, seconds: float) -> bytes:
+    async def read_rest(self, most: int, seconds: float) -> bytes:
+        """Return what is left of the body, as `ByteStream.read_rest` does."""
         rest, timeouts = b"", self._request.timeouts
         # A moment before the call's time is over, which would hide the status.
         seconds = min(seconds, timeouts.idle, timeouts.remaining() - _MOMENT)
@@ -389,7 +383,7 @@ class AsyncByteStream(
                 async with asyncio.timeout(seconds):
                     piece = await anext(self._pieces, b"")
             self._is_at_end = not piece
-            if found := self._unpacked(piece):
+            if self._unpacker is None or not piece:
+                return piece
+            if found := self._unpacker.decompress(piece):
                 return found
-            if not piece:
-                return b""
