@@ -17,13 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
 
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-    ConfigurationError,
-    ConnectionFailedError,
-    PermissionDeniedError,
-)
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.credentials import (
@@ -131,7 +125,8 @@ class AwsSource(CredentialSource):
             with explained(_explanation):
                 return _freeze(self._credentials)
         if self._frozen is None:
-            raise AuthenticationError("No AWS credentials are loaded yet.", platform="bedrock")
+            text = "No AWS credentials are loaded yet."
+            raise errors.AuthenticationError(text, platform="bedrock")
         return self._frozen
 
     def secrets(self) -> list[str | None]:
@@ -185,7 +180,8 @@ class AwsSource(CredentialSource):
         else:
             found = cast("Session", identity.session or self._get_session()).get_credentials()
         if found is None:
-            raise AuthenticationError(f"No AWS credentials were found. {WAYS}", platform="bedrock")
+            text = f"No AWS credentials were found. {WAYS}"
+            raise errors.AuthenticationError(text, platform="bedrock")
         if identity.role_arn is None:
             return found
         _freeze(found)  # botocore would ask STS without a secret
@@ -260,10 +256,10 @@ def _refuse_to_prompt(prompt: str) -> NoReturn:
     raise EOFError(prompt.removeprefix("Enter MFA code for ").rstrip(": "))
 
 
-def _explanation(error: Exception) -> ClaudeCloudError:
+def _explanation(error: Exception) -> errors.ClaudeCloudError:
     from botocore import exceptions  # noqa: PLC0415  on first use
 
-    kind: type[ClaudeCloudError] = AuthenticationError
+    kind: type[errors.ClaudeCloudError] = errors.AuthenticationError
     cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
     reason = reason_of(error)
     text = f"The AWS credentials cannot be used: {reason}. {WAYS}"
@@ -276,9 +272,9 @@ def _explanation(error: Exception) -> ClaudeCloudError:
             "`secret_access_key` and `session_token`, or use a profile of `aws sso login`."
         )
     elif isinstance(error, (*cannot, exceptions.ParamValidationError)):
-        kind, text = ConfigurationError, f"The AWS configuration cannot be used: {reason}."
+        kind, text = errors.ConfigurationError, f"The AWS configuration cannot be used: {reason}."
     elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        kind = ConnectionFailedError
+        kind = errors.ConnectionFailedError
         text = (
             f"AWS's credential service cannot be reached: {reason}. Check the network and "
             "HTTPS_PROXY; behind a proxy that re-signs TLS, set AWS_CA_BUNDLE."
@@ -293,14 +289,14 @@ def _explanation(error: Exception) -> ClaudeCloudError:
     return kind(text, platform="bedrock")
 
 
-def _refused(response: JsonObject, reason: str) -> ClaudeCloudError:
+def _refused(response: JsonObject, reason: str) -> errors.ClaudeCloudError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    kind: type[ClaudeCloudError] = AuthenticationError
+    kind: type[errors.ClaudeCloudError] = errors.AuthenticationError
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code.startswith("Throttl"):
-        kind = ConnectionFailedError
+        kind = errors.ConnectionFailedError
     elif code.startswith("AccessDenied"):
-        kind = PermissionDeniedError
+        kind = errors.PermissionDeniedError
     check = "Check the role, its trust policy (sts:AssumeRole), `external_id`, or `aws sso login`."
     text = f"AWS issued no credentials: {reason}. {remedy_of_login(reason, check)}"
     return kind(text, platform="bedrock", status_code=status or None, error_type=code or None)

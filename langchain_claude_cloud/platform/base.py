@@ -19,17 +19,10 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 import langchain_claude_cloud
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import HEADER_NAME, check_headers, url_problem
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-    ConfigurationError,
-    InvalidRequestError,
-    RequestTooLargeError,
-    error_from_response,
-)
 from langchain_claude_cloud.errors.types import (
     LABELS,
     Cloud,
@@ -162,7 +155,7 @@ class Platform(ABC):
         """
 
     @abstractmethod
-    def is_expired(self, error: ClaudeCloudError) -> bool:
+    def is_expired(self, error: errors.ClaudeCloudError) -> bool:
         """Whether an error means that the credentials ran out and a refresh may help."""
 
     @abstractmethod
@@ -178,25 +171,25 @@ class Platform(ABC):
         return headers
 
     def error(
-        self, kind: type[ClaudeCloudError], message: str, model: str | None = None
-    ) -> ClaudeCloudError:
+        self, kind: type[errors.ClaudeCloudError], message: str, model: str | None = None
+    ) -> errors.ClaudeCloudError:
         """Return an error that says where it happened."""
         return kind(message, platform=self.name, model=model, region=self.region)
 
     def _loaded(self) -> CredentialSource:
         if self._credentials is None:
             text = "No credentials are loaded yet: prepare() comes before sign()."
-            raise self.error(AuthenticationError, text)
+            raise self.error(errors.AuthenticationError, text)
         return self._credentials
 
     def read_error(
         self, status: int, headers: Mapping[str, str], body: bytes, *, model: str
-    ) -> ClaudeCloudError:
+    ) -> errors.ClaudeCloudError:
         """Turn a refusal into an exception.
 
         Header names are in lower case. It shows no credentials of the request.
         """
-        return error_from_response(
+        return errors.error_from_response(
             status,
             headers,
             self.redact(body),
@@ -213,7 +206,7 @@ class Platform(ABC):
         """
         added = [v for v in self._extra_headers.values() if isinstance(v, SecretStr)]
         secrets: list[str | None] = [value.get_secret_value() for value in added]
-        with suppress(AuthenticationError):  # another thread may have found them refused
+        with suppress(errors.AuthenticationError):  # another thread may have found them refused
             secrets += self._loaded().secrets()
         for secret in secrets:
             if secret is not None and len(secret) >= _SHORTEST_SECRET:
@@ -252,7 +245,7 @@ class PlatformRequest:
         host = urlsplit(self.request.url).netloc.rpartition("@")[2]
         return f"{LABELS[self.platform.name]} ({self.model}, region {self.platform.region}, {host})"
 
-    def error(self, kind: type[ClaudeCloudError], message: str) -> ClaudeCloudError:
+    def error(self, kind: type[errors.ClaudeCloudError], message: str) -> errors.ClaudeCloudError:
         """Return an error that says where it happened."""
         platform = self.platform
         return kind(message, platform=platform.name, model=self.model, region=platform.region)
@@ -266,12 +259,12 @@ class PlatformRequest:
         """
         if problem := url_problem(self.request.url.partition("?")[0]):
             text = f"The address of {self.label} {problem}. Check base_url."
-            raise self.error(ConfigurationError, text)
+            raise self.error(errors.ConfigurationError, text)
         size, limit = len(self.request.content), self.platform.max_body_bytes
         if size > limit:
             text = f"The request is {size:,} bytes, over {self.label}'s limit of {limit:,}."
             remedy = "Send fewer or smaller images and documents, or a shorter history."
-            raise self.error(RequestTooLargeError, f"{text} {remedy}")
+            raise self.error(errors.RequestTooLargeError, f"{text} {remedy}")
 
     def headers(self, signed: Mapping[str, str]) -> dict[str, str]:
         """Return all headers, checked before a library quotes those that HTTP cannot carry.
@@ -292,10 +285,12 @@ class PlatformRequest:
                     f"The header {name!r} for {self.label} holds a line break, a control character "
                     "or one outside of ASCII, as copied keys and tokens often do."
                 )
-                raise self.error(ConfigurationError, text)
+                raise self.error(errors.ConfigurationError, text)
         return headers
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> ClaudeCloudError:
+    def refusal(
+        self, status: int, headers: Mapping[str, str], body: bytes
+    ) -> errors.ClaudeCloudError:
         """Return the error for a response that is none of 2xx."""
         if status >= HTTPStatus.BAD_REQUEST:
             return self.platform.read_error(status, headers, body, model=self.model)
@@ -307,7 +302,7 @@ class PlatformRequest:
             "followed: it would receive the credentials. Set base_url to the final address, and "
             "check that no proxy or captive portal answers in the cloud's place."
         )
-        error = self.error(InvalidRequestError, text)
+        error = self.error(errors.InvalidRequestError, text)
         error.status_code = status
         return error
 

@@ -25,16 +25,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.config.checks import check_text, refusal
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-    ConfigurationError,
-    InvalidInputError,
-)
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
     PROJECT_HEADER,
@@ -184,7 +179,7 @@ class BedrockPlatform(Platform):
                 "AWS_USE_FIPS_ENDPOINT or the profile asks for a FIPS endpoint, and none is known "
                 f"for {self._api.host}. Use api='invoke' or 'messages', or pass its `base_url`."
             )
-            raise self.error(ConfigurationError, text)
+            raise self.error(errors.ConfigurationError, text)
         dual_stack = dual_stack or self._api.has_dual_stack_only
         return default_base_url(self.region, host=self._api.host, fips=fips, dual_stack=dual_stack)
 
@@ -204,7 +199,7 @@ class BedrockPlatform(Platform):
         """
         if not _MODEL_ID.fullmatch(model_id):
             text = f"{model_id!r} is not a model id, inference profile or ARN of Amazon Bedrock."
-            raise self.error(InvalidInputError, text, model_id)
+            raise self.error(errors.InvalidInputError, text, model_id)
         if self._base_url is None and not self.region:
             raise _no_region()
         base = self._base_url or self._default_base_url()
@@ -267,13 +262,13 @@ class BedrockPlatform(Platform):
             signer.add_auth(to_sign)
         return {name: str(to_sign.headers[name]) for name in _SIGNATURE if name in to_sign.headers}
 
-    def is_expired(self, error: ClaudeCloudError) -> bool:
+    def is_expired(self, error: errors.ClaudeCloudError) -> bool:
         """Whether the keys ran out or were replaced, which finding them anew may help.
 
         Or whether they signed for another service than the refusal names, which is noted, and
         which `refresh` then takes.
         """
-        if not isinstance(error, AuthenticationError):
+        if not isinstance(error, errors.AuthenticationError):
             return False
         if isinstance(self._credentials, BearerToken):
             return True  # if a function gives the key, as `refresh` finds out
@@ -308,8 +303,8 @@ def _option_headers(config: Bedrock) -> dict[str, str]:
     return {name: value for name, value in options.items() if isinstance(value, str) and value}
 
 
-def _no_region() -> ConfigurationError:
-    return ConfigurationError(
+def _no_region() -> errors.ConfigurationError:
+    return errors.ConfigurationError(
         "Amazon Bedrock needs a region: pass `region`, set AWS_REGION, or give the profile one.",
         platform="bedrock",
     )

@@ -24,13 +24,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.config.checks import is_loopback
-from langchain_claude_cloud.errors import (
-    AuthenticationError,
-    ClaudeCloudError,
-    ConfigurationError,
-    ConnectionFailedError,
-)
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.redaction import shown_path
 from langchain_claude_cloud.platform.credentials import (
@@ -127,7 +122,7 @@ class GoogleSource(CredentialSource):
         credentials = self._credentials  # which another thread may forget
         if credentials is None:
             text = f"No Google credentials are loaded, or they were refused. {WAYS}"
-            raise AuthenticationError(text, platform="vertex")
+            raise errors.AuthenticationError(text, platform="vertex")
         headers: dict[str, str] = {}
         with explained(explanation):
             credentials.apply(headers)
@@ -200,7 +195,7 @@ def _scoped(credentials: object) -> GoogleCredentials:
     from google.auth import credentials as google  # noqa: PLC0415  on first use
 
     if not isinstance(credentials, google.Credentials):
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"`credentials` is a {type(credentials).__name__}, not a "
             "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
             platform="vertex",
@@ -225,7 +220,7 @@ def _check_path() -> None:
         else f"{_KEY_FILE} must be the path of a key file, and seems to hold its contents. Write "
         "them to a file, or pass them as Vertex(credentials_info=...)."
     )
-    raise AuthenticationError(text, platform="vertex")
+    raise errors.AuthenticationError(text, platform="vertex")
 
 
 @contextmanager
@@ -255,17 +250,17 @@ def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
         yield cast("Request", ask)
 
 
-def explanation(error: Exception) -> ClaudeCloudError:
+def explanation(error: Exception) -> errors.ClaudeCloudError:
     """Return the error of ours for what google-auth, or a user's own credentials, raised."""
     from google.auth import exceptions  # noqa: PLC0415  on first use
 
     # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
     said = error if isinstance(error, OSError) else next(iter(error.args), type(error).__name__)
     reason = reason_of(said)
-    kind: type[ClaudeCloudError] = AuthenticationError
+    kind: type[errors.ClaudeCloudError] = errors.AuthenticationError
     text = f"The Google credentials failed: {type(error).__name__}: {reason}."
     if isinstance(error, exceptions.TransportError):
-        kind = ConnectionFailedError
+        kind = errors.ConnectionFailedError
         text = (
             f"Google's token endpoint cannot be reached: {reason}. Check the network, "
             "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
@@ -273,7 +268,7 @@ def explanation(error: Exception) -> ClaudeCloudError:
     elif isinstance(error, exceptions.DefaultCredentialsError | OSError):
         text = f"No usable Google credentials: {reason}. {WAYS}"
     elif getattr(error, "retryable", False):
-        kind = ConnectionFailedError
+        kind = errors.ConnectionFailedError
         text = f"Google's token endpoint failed: {reason}. Try again."
     elif isinstance(error, exceptions.GoogleAuthError | ValueError):
         text = f"Google refused to issue a token: {reason}. {remedy_of_login(reason, WAYS)}"

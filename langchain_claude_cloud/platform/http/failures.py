@@ -12,15 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ConfigurationError,
-    ConnectionFailedError,
-    LocalLimitError,
-    RequestTimeoutError,
-    ServerError,
-    StreamInterruptedError,
-)
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.errors.redaction import clean, redact
 from langchain_claude_cloud.errors.types import Cloud
@@ -67,7 +59,9 @@ _SILENT = ("start", "{} did not begin to answer for", "Raise {}, or stream the a
 _SILENT_BODY = ("idle", "{} went silent in mid-answer for", "Raise {}.")
 
 
-def failure(cause: BaseException, request: PlatformRequest, *, has_begun: bool) -> ClaudeCloudError:
+def failure(
+    cause: BaseException, request: PlatformRequest, *, has_begun: bool
+) -> errors.ClaudeCloudError:
     """Turn what an HTTP client raised into an error of ours, not raised.
 
     Args:
@@ -76,23 +70,23 @@ def failure(cause: BaseException, request: PlatformRequest, *, has_begun: bool) 
         has_begun: Whether the headers of the response had arrived.
     """
     if is_local_limit(cause):
-        make = partial(request.error, LocalLimitError)
+        make = partial(request.error, errors.LocalLimitError)
         return local_limit(cause, f"for a connection to {request.label}", make)
     if isinstance(cause, _TIMEOUTS):
         return _timed_out(cause, request, has_begun=has_begun)
     if isinstance(cause, _LOCAL):
         # h11 quotes the header that it refuses, which may be the one with the secret.
-        text = f"The request to {request.label} cannot be put on the wire ({type(cause).__name__})."
-        return request.error(ConfigurationError, f"{text} Check base_url and default_headers.")
+        text = f"The request to {request.label} cannot be sent ({type(cause).__name__})."
+        return request.error(errors.ConfigurationError, f"{text} Check base_url, default_headers.")
     if has_begun:
         text = f"{request.label} broke off in the middle of its response{_reason(cause)}."
-        return request.error(StreamInterruptedError, f"{text} Send the request again.")
+        return request.error(errors.StreamInterruptedError, f"{text} Send the request again.")
     return _not_connected(cause, request)
 
 
 def _timed_out(
     cause: BaseException, request: PlatformRequest, *, has_begun: bool
-) -> ClaudeCloudError:
+) -> errors.ClaudeCloudError:
     """Say what was waited for, how long, and what to do if that was not long enough."""
     limits, silent = request.timeouts, _SILENT_BODY if has_begun else _SILENT
     known = next((wait for kind, wait in _WAITS.items() if isinstance(cause, kind)), silent)
@@ -103,14 +97,14 @@ def _timed_out(
     else:
         setting = f"timeout={{'{name}': seconds}}"
         text += f"{getattr(limits, name):g} s. {remedy.format(setting)}"
-    error = request.error(RequestTimeoutError, text)
+    error = request.error(errors.RequestTimeoutError, text)
     if known is silent and not request.is_stream:
         # The model may well be writing the answer, and it is billed for each time.
         error.is_retryable = False
     return error
 
 
-def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeCloudError:
+def _not_connected(cause: BaseException, request: PlatformRequest) -> errors.ClaudeCloudError:
     """Say whether anything was reached, and what to check."""
     text, parts = str(cause), urlsplit(request.request.url)
     is_distrusted = "CERTIFICATE_VERIFY_FAILED" in text
@@ -128,7 +122,7 @@ def _not_connected(cause: BaseException, request: PlatformRequest) -> ClaudeClou
     # Once the request was on its way the cloud, or something in its place, was reached.
     happened = "did not answer properly" if isinstance(cause, _BROKEN) else "was not reached"
     text = f"{request.label} {happened}{_reason(cause)}. {remedy}"
-    error = request.error(ConnectionFailedError, text)
+    error = request.error(errors.ConnectionFailedError, text)
     if is_distrusted:
         error.is_retryable = False
     return error
@@ -150,7 +144,7 @@ def no_response(
         request: What was sent.
         client: The caller's client, if it is not sent by ours.
     """
-    if isinstance(cause, ClaudeCloudError):
+    if isinstance(cause, errors.ClaudeCloudError):
         return cause.with_traceback(None)  # whose frames hold the credentials
     if isinstance(cause, httpx.HTTPStatusError):
         response = cause.response
@@ -168,13 +162,13 @@ def no_response(
             "own: make a client for each, or leave out http_async_client."
         )
     text = f"The client given for {request.label} raised {type(cause).__name__} ({text}). {remedy}"
-    return request.error(ConfigurationError, text)
+    return request.error(errors.ConfigurationError, text)
 
 
-def too_large(request: PlatformRequest, most: int) -> ClaudeCloudError:
+def too_large(request: PlatformRequest, most: int) -> errors.ClaudeCloudError:
     """Return the error for a response of more than so many bytes."""
-    text = f"{request.label} answered with more than {most:,} bytes, which no message has."
-    error = request.error(ServerError, f"{text} Check that base_url is the cloud's endpoint.")
+    text = f"{request.label} answered with more than {most:,} bytes. Check base_url."
+    error = request.error(errors.ServerError, text)
     error.is_retryable = False
     return error
 
@@ -193,7 +187,7 @@ def check_client(name: str, client: object, *, is_async: bool) -> None:
     kind = httpx.AsyncClient if is_async else httpx.Client
     if not isinstance(client, kind):
         given = f"{type(client).__module__}.{type(client).__qualname__}"
-        raise ConfigurationError(f"{name} is a {given}: give an httpx.{kind.__name__}.")
+        raise errors.ConfigurationError(f"{name} is a {given}: give an httpx.{kind.__name__}.")
     if client.is_closed:
         text = f"{name} is closed: keep it open as long as the model is used, or leave it out."
-        raise ConfigurationError(text)
+        raise errors.ConfigurationError(text)
