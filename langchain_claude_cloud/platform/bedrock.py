@@ -304,10 +304,8 @@ def _option_headers(config: Bedrock) -> dict[str, str]:
 
 
 def _no_region() -> errors.ConfigurationError:
-    return errors.ConfigurationError(
-        "Amazon Bedrock needs a region: pass `region`, set AWS_REGION, or give the profile one.",
-        platform="bedrock",
-    )
+    text = "Amazon Bedrock needs a region: pass `region`, set AWS_REGION, or give the profile one."
+    return errors.ConfigurationError(text, platform="bedrock")
 
 
 def default_base_url(

@@ -195,11 +195,11 @@ def _scoped(credentials: object) -> GoogleCredentials:
     from google.auth import credentials as google  # noqa: PLC0415  on first use
 
     if not isinstance(credentials, google.Credentials):
-        raise errors.ConfigurationError(
+        text = (
             f"`credentials` is a {type(credentials).__name__}, not a "
-            "google.auth.credentials.Credentials; a bare token goes into `access_token`.",
-            platform="vertex",
+            "google.auth.credentials.Credentials; a bare token goes into `access_token`."
         )
+        raise errors.ConfigurationError(text, platform="vertex")
     scoped = google.with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
     return cast("GoogleCredentials", scoped)
 

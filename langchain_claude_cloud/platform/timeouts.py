@@ -148,9 +148,7 @@ def start_thread(work: Callable[[], T]) -> Future[T]:
     try:
         thread.start()
     except RuntimeError as cause:
-        from langchain_claude_cloud.errors.explanation import (  # noqa: PLC0415  for an error only
-            local_limit,
-        )
+        from langchain_claude_cloud.errors.explanation import local_limit  # noqa: PLC0415  for an error only
 
         raise local_limit(cause, "for another thread") from None
     return outcome

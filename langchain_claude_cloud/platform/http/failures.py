@@ -39,21 +39,9 @@ _SHOWN = 300
 
 # The limit that ran out, what happened, and what to do.
 _WAITS = {
-    httpx.ConnectTimeout: (
-        "connect",
-        "No connection to {} within",
-        "Check that the network lets this host be reached, or raise {}.",
-    ),
-    httpx.WriteTimeout: (
-        "idle",
-        "{} did not read the request for",
-        "Check the network, or raise {}.",
-    ),
-    httpx.PoolTimeout: (
-        "start",
-        "There was no free connection to {} for",
-        "Do less at once, or raise the limit of a client of your own.",
-    ),
+    httpx.ConnectTimeout: ("connect", "No connection to {} within", "Check the network and {}."),
+    httpx.WriteTimeout: ("idle", "{} did not read the request for", "Check the network and {}."),
+    httpx.PoolTimeout: ("start", "No connection to {} was free for", "Raise your client's limit."),
 }
 _SILENT = ("start", "{} did not begin to answer for", "Raise {}, or stream the answer.")
 _SILENT_BODY = ("idle", "{} went silent in mid-answer for", "Raise {}.")

@@ -108,9 +108,7 @@ async def loop_transport(
 
     Takes and raises what `thread_transport` does.
     """
-    from langchain_claude_cloud.platform.http.async_transport import (  # noqa: PLC0415  aiohttp
-        LoopTransport,
-    )
+    from langchain_claude_cloud.platform.http.async_transport import LoopTransport  # noqa: PLC0415  aiohttp
 
     pools, key = loop_state().pools, PoolKey.of(url, ca_bundle)
     pool = pools.get(key)
