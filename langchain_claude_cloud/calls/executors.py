@@ -176,7 +176,7 @@ def _do(step: Step, clients: Clients) -> object:
         case Send():
             return sending.send(step, clients.client)
         case Fetch():
-            fetching = partial(fetch_media, step, clients.url_fetcher)
+            fetching = partial(fetch_media, step, clients)
             return within_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager
@@ -196,7 +196,7 @@ async def _ado(step: Step, clients: Clients) -> object:
         case Send():
             return await sending.asend(step, clients.async_client)
         case Fetch():
-            fetching = afetch_media(step, clients.url_fetcher)
+            fetching = afetch_media(step, clients)
             return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
         case Wait():
             manager = clients.run_manager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import MEMORY
-from langchain_claude_cloud.calls.steps import Fetch, Steps
+from langchain_claude_cloud.calls.steps import Clients, Fetch, Steps
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
 from langchain_claude_cloud.errors.redaction import clean
@@ -93,14 +93,18 @@ class CallMedia:
 Outcomes = list[FetchedMedia | InvalidInputError]
 
 
-def fetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes:
+def fetch_media(step: Fetch, clients: Clients) -> Outcomes:
     """Get images and documents: by the package, or by a function of the caller's.
+
+    Args:
+        step: What is wanted.
+        clients: Has the function, which the text of no frame shows: it may hold a secret.
 
     Raises:
         InvalidInputError: One that is wanted cannot be got.
         RequestTooLargeError: All together is too large.
     """
-    if fetcher is None:
+    if clients.url_fetcher is None:
         return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes).fetch(
             step.urls
         )
@@ -108,7 +112,7 @@ def fetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes
     budget = MediaBudget(step.most_bytes)
     for url in step.urls:
         try:
-            data = _get(fetcher, url)
+            data = _get(clients.url_fetcher, url)
         except InvalidInputError as error:
             if url not in step.optional:
                 raise
@@ -119,10 +123,10 @@ def fetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes
     return found
 
 
-async def afetch_media(step: Fetch, fetcher: Callable[[str], bytes] | None) -> Outcomes:
+async def afetch_media(step: Fetch, clients: Clients) -> Outcomes:
     """Do what `fetch_media` does; the caller's function runs in a thread."""
-    if fetcher is not None:
-        return await in_thread(partial(fetch_media, step, fetcher))
+    if clients.url_fetcher is not None:
+        return await in_thread(partial(fetch_media, step, clients))
     fetching = fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
     return await fetching.afetch(step.urls)
 
