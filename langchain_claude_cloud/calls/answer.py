@@ -9,7 +9,7 @@ the endpoint that answered first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
@@ -132,7 +132,7 @@ def read_json(
     except MALFORMED as cause:
         problem = malformed(platform, model, cause)
         problem.status_code = response.status
-        problem.request_id = request_id_in(response.headers)
+        problem.request_id = next(filter(None, map(response.headers.get, REQUEST_ID_HEADERS)), None)
         shown = platform.redact(response.body)[:_SHOWN_BYTES]
         problem.body = redact(shown.decode("utf-8", "replace"))
     raise problem
@@ -155,8 +155,3 @@ def malformed(platform: Platform, subject: str, cause: Exception) -> ClaudeCloud
         model=subject,
         region=platform.region,
     )
-
-
-def request_id_in(headers: Mapping[str, str]) -> str | None:
-    """Return the id of a request in the headers of its response."""
-    return next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)

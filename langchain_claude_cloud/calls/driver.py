@@ -22,7 +22,6 @@ from langchain_claude_cloud.calls.answer import (
     PausableAnswer,
     ignore_events,
     read_json,
-    request_id_in,
 )
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
@@ -42,6 +41,7 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
+    REQUEST_ID_HEADERS,
     SERVICE_TIER_HEADER,
     JsonObject,
     Operation,
@@ -184,7 +184,8 @@ class CallDriver(Generic[T]):
         route, operation = self._attempts.route, self._operation
         platform = route.platform
         timeouts = Timeouts.for_cloud(route.config.cloud, self._call.options.timeout)
-        limits = self._limits = timeouts.within(self.remaining)
+        limits = timeouts if timeouts.total is None else timeouts.within(self.remaining)
+        self._limits = limits
         yield Prepare(platform, limits)
         if route.lookup is not None:
             yield from find_arn_target(route, route.lookup, limits)
@@ -306,7 +307,7 @@ class CallDriver(Generic[T]):
             platform=self._resolved.cloud,
             region=self._attempts.route.platform.region,
             model=self._resolved.model_id,
-            request_id=request_id_in(headers),
+            request_id=next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None),
             inference_profile=self._resolved.inference_profile,
             failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,

@@ -90,10 +90,12 @@ class CircuitBreakers:
     def admit(self, place: Hashable) -> bool:
         """Whether a call may go there: the circuit is closed, or the call is now its probe."""
         with self._lock:
-            if self.remaining(place):
+            circuit, now = self._circuits.get(place), self._clock()
+            if circuit is None:
+                return True
+            if now < max(circuit.open_until, circuit.probe_until):
                 return False
-            if place in self._circuits:
-                self._circuits[place].probe_until = self._clock() + _PROBE_SECONDS
+            circuit.probe_until = now + _PROBE_SECONDS
             return True
 
     def end_probe(self, place: Hashable) -> None:

@@ -102,6 +102,9 @@ class Route:
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
     default_headers: Headers = field(default_factory=dict, repr=False)
+    _resolved: dict[tuple[str | None, ArnTarget | None], ResolvedModel] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def platform(self) -> Platform:
@@ -163,6 +166,11 @@ class Route:
             ConfigurationError: The model id is no good here, or something lies outside the
                 residency.
         """
+        if (region, target) not in self._resolved:
+            self._resolved[region, target] = self._resolve(region, target)
+        return self._resolved[region, target]
+
+    def _resolve(self, region: str | None, target: ArnTarget | None) -> ResolvedModel:
         config = self.config
         if isinstance(config, Vertex):
             resolved = resolve(self.model, "vertex")
