@@ -39,21 +39,6 @@ _LOCAL_LIMITS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorName:
-    """What an error's own name stands for.
-
-    Attributes:
-        status: The HTTP status, for where none came with it.
-        kind: The class.
-        is_exact: Whether the name is more exact than the status that it comes with.
-    """
-
-    status: int
-    kind: str
-    is_exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class KnownError:
     """One thing that a cloud says.
 
@@ -102,13 +87,15 @@ class KnownErrors:
 
     Attributes:
         statuses: What a status stands for where the error's name does not tell.
-        names: What the names of errors stand for.
+        exact_names: The statuses that names of errors stand for, whatever status they come with.
+        other_names: Those of other names, for where none came.
         hints: What to do about an error whose text tells nothing more.
         errors: What texts say, the most exact first within a cloud.
     """
 
     statuses: Mapping[int, str]
-    names: Mapping[str, ErrorName]
+    exact_names: Mapping[str, int]
+    other_names: Mapping[str, int]
     hints: Mapping[Literal["vertex", "bedrock", "both"], Mapping[str, str]]
     errors: tuple[KnownError, ...]
 
@@ -131,15 +118,12 @@ def explained(
         place: What was asked.
         describe: Says what is known about a model that the cloud does not have.
     """
-    named = known_errors().names.get(parsed.error_type or "")
-    status = parsed.status or (named.status if named else int(HTTPStatus.INTERNAL_SERVER_ERROR))
+    table, name = known_errors(), parsed.error_type or ""
+    exact = table.exact_names.get(name)
+    status = parsed.status or exact or table.other_names.get(name, 500)
     parsed = replace(parsed, status=status)
-    if named and (named.is_exact or status == named.status):
-        kind = named.kind
-    else:
-        is_refused = status < HTTPStatus.INTERNAL_SERVER_ERROR
-        other = "InvalidRequestError" if is_refused else "ServerError"
-        kind = known_errors().statuses.get(status, other)
+    other = "InvalidRequestError" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "ServerError"
+    kind = table.statuses.get(exact or status, other)
     known = _find_known(parsed, kind, place["platform"])
     kind = (known and known.kind) or kind
     model = place["model"]
