@@ -268,7 +268,7 @@ STATES = {
     ),
     "no quota on Vertex": State(
         "vertex",
-        ("IAM & Admin > Quotas", '"us" and "eu" endpoints have quotas apart'),
+        ("IAM & Admin > Quotas", '"us" and "eu" have quotas of their own'),
         kind=FaultKind.THROTTLED,
         fault={"retry_after": 0},
     ),
