@@ -11,17 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from langchain_claude_cloud.catalogue.models import find
 from langchain_claude_cloud.errors.extras import MissingExtraError
-
-if TYPE_CHECKING:
-    from langchain_core.messages.ai import UsageMetadata
 
 __all__ = ["Cost", "CostCallback", "cost_of"]
 

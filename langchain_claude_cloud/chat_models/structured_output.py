@@ -10,24 +10,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from langchain_core.exceptions import ModelRefusalError, OutputParserException
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from pydantic import ValidationError
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import is_native, refuse_maps, schema_tool
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -132,7 +128,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         try:
             value = _read(message, self.tool)
             return value if self.output is None else self.output.read(value)
-        except (ArgumentsError, ValidationError, ValueError) as error:
+        except ValueError as error:
             reason = f"does not fit the schema: {error}"
             if metadata.get("stop_reason") == "guardrail_intervened":
                 reason = f"was blocked or changed by the guardrail of Bedrock, and {reason}"

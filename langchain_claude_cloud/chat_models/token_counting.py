@@ -144,11 +144,9 @@ def _forms(messages: Sequence[BaseMessage]) -> Iterator[tuple[Sequence[BaseMessa
 
 def _counting(routes: Sequence[Route]) -> list[Route]:
     """Return the routes that may count, those first that are healthy."""
-    ways = (way for route in routes for way in _ways(route))
-    return sorted(
-        (way for way in ways if not MEMORY.uncounted.get(way.place)),
-        key=lambda way: MEMORY.circuits.remaining(way.place),
-    )
+    ways = [way for route in routes for way in _ways(route)]
+    asked = [way for way in ways if not MEMORY.uncounted.get(way.place)]
+    return sorted(asked, key=lambda way: MEMORY.circuits.remaining(way.place))
 
 
 def _ways(route: Route) -> list[Route]:

@@ -271,6 +271,5 @@ def name_tools(error: Exception, names: Sequence[str]) -> None:
         int(place) for place in re.findall(r"\btools\.(\d+)\b", told.parsed.message)
     )
     found = [f"tools.{n} is the tool {names[n]!r}." for n in places if n < len(names)]
-    if found:
-        note = " ".join(part for part in (told.note, *found) if part)
-        error.args = (replace(told, note=note), *error.args[1:])
+    note = " ".join(filter(None, (told.note, *found)))
+    error.args = (replace(told, note=note), *error.args[1:])
