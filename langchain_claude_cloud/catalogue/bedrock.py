@@ -105,7 +105,8 @@ class BedrockApi:
         host: The first label of the host name.
         signing_name: The service in the signature's scope.
         framing: How it frames a stream.
-        paths: The path of each operation, with ``{model}`` to fill in where the model is in it.
+        paths: The path of each operation, with ``{model}`` to fill in where the model is in it, as
+            it is for operations of InvokeModel's form; others have it in the body.
         base_path: What the vendor's clients count as a part of the address, and this package
             does not.
         base_url_variables: Environment variables with another address, the first that is set
@@ -136,10 +137,6 @@ class BedrockApi:
     may_answer_anywhere: bool = False
     headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lacks: Sequence[str] = ()
-
-    def is_of_invoke_model(self, operation: Operation) -> bool:
-        """Whether an operation has InvokeModel's form: the model in the URL, not in the body."""
-        return "{model}" in self.paths[operation]
 
     def name_of(self, model_id: str) -> str:
         """Return what the API calls a model."""

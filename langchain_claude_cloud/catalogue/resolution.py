@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final, get_args
 
-from langchain_claude_cloud.catalogue.bedrock import claude_id_in, split_arn
+from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, claude_id_in, split_arn
 from langchain_claude_cloud.catalogue.models import (
     BEDROCK_ID,
     VERTEX_PUBLISHER,
@@ -91,6 +91,7 @@ def resolve(
     region: str | None = None,
     inference_profile: str | None = "auto",
     base_model: str | None = None,
+    api: BedrockApiName = "invoke",
 ) -> ResolvedModel:
     """Find what a model is called on a cloud, and its row of the catalogue.
 
@@ -102,6 +103,7 @@ def resolve(
             the id without a prefix. An id that has a prefix keeps it.
         base_model: For Bedrock: the model behind an id that does not name it, as the user says or
             the cloud.
+        api: For Bedrock: which of its APIs is asked.
 
     Returns:
         The id to ask for and what is known about the model.
@@ -119,7 +121,8 @@ def resolve(
         raise _refusal(name, cloud, "is not a Claude model's name or id")
     if cloud == "vertex":
         return _resolve_vertex(name)
-    return _resolve_bedrock(name, region, inference_profile, base_model)
+    resolved = _resolve_bedrock(name, region, inference_profile, base_model)
+    return replace(resolved, api=api, model_id=bedrock_apis()[api].name_of(resolved.model_id))
 
 
 def _resolve_vertex(name: str) -> ResolvedModel:

@@ -156,7 +156,7 @@ def _ways(route: Route) -> list[Route]:
     """
     if not isinstance(route.config, Bedrock):
         return [route]
-    if not bedrock_apis()[route.config.api].is_of_invoke_model("count_tokens"):
+    if "{model}" not in bedrock_apis()[route.config.api].paths["count_tokens"]:
         return [route]
     ways = [route, replace(route, config=route.config.through("mantle"))]
     takes = route.resolve_in(route.known_region).capabilities

@@ -210,7 +210,7 @@ class BedrockPlatform(Platform):
     ) -> tuple[JsonObject, Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         config = self._config
-        if self._api.is_of_invoke_model(operation):
+        if "{model}" in self._api.paths[operation]:
             versioned: JsonObject = {"anthropic_version": config.anthropic_version, **body}
             if betas:
                 versioned["anthropic_beta"] = [*betas]

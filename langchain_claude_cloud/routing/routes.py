@@ -11,7 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -182,9 +182,8 @@ class Route:
                 region=region,
                 inference_profile=self._profile_for(config, region),
                 base_model=(target.base_id if target else None) or config.base_model,
+                api=config.api,
             )
-            model_id = bedrock_apis()[config.api].name_of(resolved.model_id)
-            resolved = replace(resolved, api=config.api, model_id=model_id)
         if region is not None and self.residency is not None:
             self._check_residency(resolved, region)
         return resolved

@@ -85,7 +85,7 @@ class GuardedText(str):
     __slots__ = ()
 
 
-def content_of(message: BaseMessage) -> Sequence[object]:
+def content_of(message: BaseMessage) -> str | Sequence[object]:
     """Return what a message's content holds, with the cache marker of the message behind it.
 
     ChatAnthropicVertex takes a marker for the last block from ``additional_kwargs``.
@@ -93,11 +93,10 @@ def content_of(message: BaseMessage) -> Sequence[object]:
     Args:
         message: Of any type; not changed.
     """
-    items: Sequence[object] = (
-        [message.content] if isinstance(message.content, str) else message.content
-    )
-    marker = message.additional_kwargs.get("cache_control")
-    return [*items, {"cachePoint": marker}] if marker else items
+    content, marker = message.content, message.additional_kwargs.get("cache_control")
+    if not marker:
+        return content
+    return [*([content] if isinstance(content, str) else content), {"cachePoint": marker}]
 
 
 def convert_block(block: JsonObject) -> JsonObject | None:
@@ -143,7 +142,10 @@ def convert_blocks(
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     wire = [] if before is None else before
-    for item in [content] if isinstance(content, str) else content:
+    if isinstance(content, str):
+        wire += [{"type": "text", "text": content}] if content.strip() else []
+        return wire
+    for item in content:
         block = native_block(item)
         converted = convert(block)
         if converted is not None:

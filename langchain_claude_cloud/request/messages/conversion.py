@@ -169,7 +169,8 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It is not one that the API takes.
         """
-        self._place_waiting()
+        if self.waiting is not None:
+            self._place_waiting()
         turns = finish_turns(self.turns, self.notices)
         if not all(turn.content for turn in turns if turn.role == "assistant"):
             self.turns = []
@@ -191,7 +192,9 @@ class _ConversationBuilder:
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
 
-    def _add_user(self, content: Iterable[object], message: BaseMessage, position: int) -> None:
+    def _add_user(
+        self, content: str | Iterable[object], message: BaseMessage, position: int
+    ) -> None:
         if not self.turns or self.turns[-1].role != "user":
             self.turns.append(Turn("user", position))
         turn = self.turns[-1]

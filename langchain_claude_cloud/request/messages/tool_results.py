@@ -35,10 +35,10 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
         message: Its content is text, a list of blocks, or a list of native ``tool_result``
             blocks, which stand for themselves.
     """
-    is_plain = isinstance(message.content, str) and "cache_control" not in message.additional_kwargs
-    blocks = [] if is_plain else list(map(native_block, content_of(message)))
+    content = content_of(message)
+    blocks = [] if isinstance(content, str) else list(map(native_block, content))
     if not blocks or any(block.get("type") != "tool_result" for block in blocks):
-        blocks = [{"content": blocks or message.content}]
+        blocks = [{"content": content}]
     head = {"type": "tool_result", "tool_use_id": message.tool_call_id}
     return [{**head, "is_error": message.status == "error", **block} for block in blocks]
 

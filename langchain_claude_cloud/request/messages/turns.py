@@ -103,11 +103,12 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
     """
     used: set[str] = set()
     called: set[str] = set()
-    results = Turn("user", turns[-1].position if turns else 0)
-    for calling, turn in pairwise([Turn("assistant", 0), *turns, results]):
+    is_asking = bool(turns) and turns[-1].role == "assistant"
+    results = [Turn("user", turns[-1].position)] if is_asking else []
+    for calling, turn in pairwise([Turn("assistant", 0), *turns, *results]):
         if turn.role == "user":
             _pair_results(calling, turn, used, notices)
-    paired = [*turns, results] if results.content else turns
+    paired = [*turns, *(turn for turn in results if turn.content)]
     for turn, following in zip_longest(paired, paired[1:]):
         if turn.role == "assistant":
             _match_server_blocks(turn, following, called)
@@ -164,7 +165,7 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
             call_id = block["tool_use_id"]
             notices.append(f"tool call {call_id!r} has two results; the first one is sent")
     given = list(results.values())
-    missing = _answer_calls(calling, results, used)
+    missing = _answer_calls(calling, results, used) if calling.content else []
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
