@@ -71,7 +71,7 @@ class PausableAnswer(Generic[T]):
         if self.paused is None:
             self._source = source
             self.accumulator = MessageAccumulator(self.handler_for(source), pauses=MAX_PAUSES)
-        self.accumulator.names = names
+        self.accumulator.names = names if names.own or names.keys else None
         return self.accumulator
 
     def take(self, body: JsonObject, source: ResponseSource, names: ToolNames) -> None:

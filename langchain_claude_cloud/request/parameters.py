@@ -70,10 +70,14 @@ def add_parameters(
         "thinking": thinking,
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
-        **parameters.sampling(kind),
-        "stop_sequences": parameters.stop_sequences(),
-        "output_config": parameters.output_config(kind) or None,
     }
+    asked = {name: getattr(options, name) for name in _SAMPLING}
+    if any(value is not None for value in asked.values()):
+        fields |= parameters.sampling(asked, kind)
+    if options.stop_sequences:
+        fields["stop_sequences"] = parameters.stop_sequences(options.stop_sequences)
+    if options.effort is not None or options.output_format is not None:
+        fields["output_config"] = parameters.output_config(kind)
     if "tools" in body and (choice or options.parallel_tool_calls is False):
         fields["tool_choice"] = parameters.tool_choice(choice, kind)
     body.update({name: value for name, value in fields.items() if value is not None})
@@ -159,13 +163,12 @@ class _Parameters:
             config["format"] = {**answer, "schema": transform_schema(answer["schema"])}
         return config
 
-    def sampling(self, thinking: str | None) -> JsonObject:
+    def sampling(self, asked: JsonObject, thinking: str | None) -> JsonObject:
         """Return the sampling parameters, but for those that the API would refuse.
 
         From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
         "`temperature` and `top_p` cannot both be specified for this model" (400).
         """
-        asked = {name: getattr(self.options, name) for name in _SAMPLING}
         given = {name: value for name, value in asked.items() if value is not None}
         takes, name = self.model.capabilities, self.model.info.name
         unfit, why = list[str](), f"{name} takes temperature or top_p, not both"
@@ -184,12 +187,11 @@ class _Parameters:
             self.notices.append(f"{', '.join(unfit)} left out: {why}")
         return {name: value for name, value in given.items() if name not in unfit}
 
-    def stop_sequences(self) -> list[str] | None:
+    def stop_sequences(self, given: Sequence[str]) -> list[str] | None:
         """Return the stop sequences that the API takes.
 
         "each stop sequence must contain non-whitespace" (400).
         """
-        given = self.options.stop_sequences or ()
         listed = [given] if isinstance(given, str) else given
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
             raise InvalidInputError(f"stop_sequences is a list of texts, not {given!r:.80}.")

@@ -17,7 +17,7 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_keys
+from langchain_claude_cloud.request.tool_names import NAME, NO_NAMES, ToolNames, wire_keys
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
@@ -209,13 +209,15 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
-    named = [(str(tool["name"]), tool) for tool in fit if tool.get("name")]
-    keys = {name: tool.wire_keys for name, tool in named}
-    names = ToolNames.of([name for name, _ in named], keys)
+    own = [str(tool["name"]) for tool in fit if tool.get("name")]
+    keys = {str(tool.get("name")): tool.wire_keys for tool in fit if tool.wire_keys}
+    is_odd = keys or len(set(own)) < len(own) or not all(map(NAME.fullmatch, own))
+    names = ToolNames.of(own, keys) if is_odd else NO_NAMES
+    wire = [names.wire_tool(tool) for tool in fit] if is_odd else fit
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
-    tools = [_taken(names.wire_tool(tool), options, model) for tool in fit]
+    tools = [_taken(tool, options, model) for tool in wire]
     if isinstance(chosen, str):
         choice = {**choice, "name": names.wire_name(chosen)}
     return PreparedTools(tools, betas, notices, names, choice or None)
@@ -228,9 +230,7 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
         InvalidInputError: It is one of Anthropic's that the model has not there.
     """
     kind = str(tool.get("type") or "")
-    _check_offered(kind, model)
-    known: dict[str, str] = catalogue_file()["anthropic_tools"]["betas"][model.cloud]
-    betas = [beta for start, beta in known.items() if kind.startswith(start)]
+    betas = _betas_of_anthropic_tool(kind, model) if kind else []
     if model.capabilities.tool_search_without_beta:
         return betas
     if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
@@ -238,8 +238,8 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
     return [*betas, _TOOL_EXAMPLES_BETA] if tool.get("input_examples") else betas
 
 
-def _check_offered(kind: str, model: ResolvedModel) -> None:
-    """Refuse a tool of Anthropic's own that the model has not on its cloud, and say what it has.
+def _betas_of_anthropic_tool(kind: str, model: ResolvedModel) -> list[str]:
+    """Return the betas of a tool of Anthropic's own, or refuse one that the model has not there.
 
     Server tools run on Anthropic's side and exist only where a cloud offers them. Bash, text
     editor, memory and computer tools run on the caller's side and exist on both clouds.
@@ -262,6 +262,8 @@ def _check_offered(kind: str, model: ResolvedModel) -> None:
             f"{model.info.name}, which runs {' and '.join(runs)}. Use a tool of your own for it, "
             "or another platform."
         )
+    betas: dict[str, str] = known["betas"][model.cloud]
+    return [beta for start, beta in betas.items() if kind.startswith(start)]
 
 
 def _listed(kinds: Collection[str]) -> str:
