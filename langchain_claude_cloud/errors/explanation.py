@@ -124,7 +124,12 @@ def explained(
     parsed = replace(parsed, status=status)
     other = "InvalidRequestError" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "ServerError"
     kind = table.statuses.get(exact or status, other)
-    known = _find_known(parsed, kind, place["platform"])
+    looked_for = (
+        known
+        for known in table.errors
+        if known.cloud in (None, place["platform"]) and kind in known.only
+    )
+    known = next((known for known in looked_for if known.search_in(parsed)), None)
     kind = (known and known.kind) or kind
     model = place["model"]
     note = describe(model) if describe and model and kind == "NotFoundError" else ""
@@ -140,14 +145,6 @@ def explained(
     if known and known.is_final:
         error.is_retryable = False
     return error
-
-
-def _find_known(parsed: ParsedError, kind: str, platform: Cloud) -> KnownError | None:
-    """Return what is known about an error's text, if anything."""
-    for known in known_errors().errors:
-        if known.cloud in (None, platform) and kind in known.only and known.search_in(parsed):
-            return known
-    return None
 
 
 @dataclass(frozen=True, slots=True)
