@@ -215,9 +215,7 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
             """Bind arguments of a call; headers are bound so that they show no credential."""
             return super().bind(**safe_to_show(kwargs))
 
-    def _get_invocation_params(
-        self, stop: list[str] | None = None, **kwargs: object
-    ) -> dict[str, Any]:
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: object) -> JsonObject:
         return super()._get_invocation_params(stop, **safe_to_show(kwargs, mask=True))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: object) -> str:

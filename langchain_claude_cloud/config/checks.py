@@ -33,14 +33,8 @@ _DEEPEST: Final = 200
 """Far below where Python's own functions give up, at about a thousand levels of JSON."""
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_HAIKU: Final = "ANTHROPIC_DEFAULT_HAIKU_MODEL"
-_ALIASES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "opus": ("opus", ("ANTHROPIC_DEFAULT_OPUS_MODEL",)),
-    "sonnet": ("sonnet", ("ANTHROPIC_DEFAULT_SONNET_MODEL",)),
-    "haiku": ("haiku", (_HAIKU,)),
-    "small": ("haiku", ("ANTHROPIC_SMALL_FAST_MODEL", _HAIKU)),
-}
-"""Each alias: its family, and the environment variables that name another model (Claude Code's)."""
+_ALIASES: Final = {"opus": "opus", "sonnet": "sonnet", "haiku": "haiku", "small": "haiku"}
+"""Each alias, and its family."""
 
 _CLOUDS: Mapping[str, Cloud] = {"Vertex": "vertex", "Bedrock": "bedrock"}
 _NO_ADDRESS = "is not an address such as 'https://gateway.example.com'"
@@ -225,18 +219,17 @@ def expand_alias(model: str) -> str:
     Args:
         model: ``opus``, ``sonnet``, ``haiku``, ``small``, or the name, id or ARN of a model.
     """
-    alias = _ALIASES.get(model)
-    if alias is None:
+    family = _ALIASES.get(model)
+    if family is None:
         return model
-    family, variables = alias
-    given = from_environment("ChatClaudeCloud", "model", variables)
+    names = [f"ANTHROPIC_DEFAULT_{family.upper()}_MODEL"]  # Claude Code's
+    if model == "small":
+        names.insert(0, "ANTHROPIC_SMALL_FAST_MODEL")
+    given = from_environment("ChatClaudeCloud", "model", names)
     if given is not None and given not in _ALIASES:
         return given
-    return next(
-        row.name
-        for row in all_models()
-        if row.family == family and row.is_served("vertex") and row.is_served("bedrock")
-    )
+    rows = [row for row in all_models() if row.family == family]
+    return next(row.name for row in rows if row.is_served("vertex") and row.is_served("bedrock"))
 
 
 def check_headers(owner: str, headers: Headers | None) -> Headers:
