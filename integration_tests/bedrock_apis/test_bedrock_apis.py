@@ -219,7 +219,11 @@ def test_failover_goes_from_one_api_of_a_region_to_another(emulator: CloudEmulat
     assert [request.api for request in emulator.requests] == ["mantle", "messages", "invoke"]
     routes = model._routes_for(model.model, {})
     assert len({route.place for route in routes}) == 3
-    assert [bool(MEMORY.circuits.remaining(route.place)) for route in routes] == [True, True, False]
+    assert [bool(MEMORY.circuit(route.place).remaining()) for route in routes] == [
+        True,
+        True,
+        False,
+    ]
 
 
 async def test_mantle_counts_what_count_tokens_does_not(emulator: CloudEmulator) -> None:

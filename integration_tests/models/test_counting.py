@@ -306,7 +306,7 @@ def test_counting_does_not_touch_failover(emulator: CloudEmulator) -> None:
     assert not isinstance(model.count_tokens("How long is this?"), EstimatedCount)
     assert [request.platform for request in emulator.requests] == ["vertex", "bedrock"]
     routes = model._routes_for(model.model, {})
-    assert [MEMORY.circuits.remaining(route.place) for route in routes] == [0, 0]
+    assert [MEMORY.circuit(route.place).remaining() for route in routes] == [0, 0]
     assert model.invoke("Hi").response_metadata["platform"] == "vertex"
 
 

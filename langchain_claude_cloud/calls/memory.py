@@ -8,6 +8,7 @@ calls `MEMORY.reset()`.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
@@ -39,114 +40,89 @@ _LONGEST_ASKED: Final = 3600.0
 _JITTER: Final = 0.2
 # A call that takes its time does not keep others from probing.
 _PROBE_SECONDS: Final = 30.0
-_MOST_PLACES: Final = 1000
 
 _draw = random.SystemRandom().random
 
 
-@dataclass
-class _Circuit:
-    """An open or half-open circuit.
+_circuits_change: Final = shared_lock()
+
+
+@dataclass(eq=False)
+class CircuitBreaker:
+    """The circuit breaker of an endpoint: whether it fails at the moment, and for how long.
+
+    The circuit is closed while the endpoint answers. A failure opens it for a while; then it is
+    half-open: one call at a time is let through as a probe, and its outcome closes the circuit or
+    opens it again. Otherwise a thousand tasks at once could overload an endpoint that has just
+    recovered.
 
     Attributes:
+        clock: Returns the time in seconds.
+        draw: Returns a random number in [0, 1).
+        openings: How often it was opened in a row; 0: it is closed.
         open_until: From then on it is half-open.
         failed_at: When the endpoint failed last.
-        openings: How often it was opened in a row.
         probe_until: Until when nobody else probes.
     """
 
-    open_until: float
-    failed_at: float
+    clock: Callable[[], float]
+    draw: Callable[[], float]
     openings: int = 0
-    probe_until: float = 0.0
+    open_until: float = -math.inf
+    failed_at: float = -math.inf
+    probe_until: float = -math.inf
 
-
-class CircuitBreakers:
-    """The circuit breakers of all endpoints of a process, by `Route.place`.
-
-    They remember which endpoints fail at the moment, and for how long. An endpoint's circuit is
-    closed while it answers. A failure opens it for a while; then it is half-open: one call at a
-    time is let through as a probe, and its outcome closes the circuit or opens it again.
-    Otherwise a thousand tasks at once could overload an endpoint that has just recovered.
-
-    Args:
-        clock: Returns the time in seconds.
-        draw: Returns a random number in [0, 1).
-    """
-
-    def __init__(self, clock: Callable[[], float], draw: Callable[[], float]) -> None:
-        self._clock = clock
-        self._draw = draw
-        self._circuits: dict[Hashable, _Circuit] = {}
-        self._lock = shared_lock()
-
-    def remaining(self, place: Hashable) -> float:
+    def remaining(self) -> float:
         """Return for how many seconds no other call should go there; 0 for a closed circuit."""
-        circuit = self._circuits.get(place)
-        if circuit is None:
-            return 0.0
-        return max(0.0, max(circuit.open_until, circuit.probe_until) - self._clock())
+        return max(0.0, max(self.open_until, self.probe_until) - self.clock())
 
-    def admit(self, place: Hashable) -> bool:
+    def admit(self) -> bool:
         """Whether a call may go there: the circuit is closed, or the call is now its probe."""
-        with self._lock:
-            circuit, now = self._circuits.get(place), self._clock()
-            if circuit is None:
-                return True
-            if now < max(circuit.open_until, circuit.probe_until):
+        with _circuits_change:
+            now = self.clock()
+            if now < max(self.open_until, self.probe_until):
                 return False
-            circuit.probe_until = now + _PROBE_SECONDS
+            if self.openings:
+                self.probe_until = now + _PROBE_SECONDS
             return True
 
-    def end_probe(self, place: Hashable) -> None:
+    def end_probe(self) -> None:
         """Let another call probe: this one ended without an outcome.
 
         It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
         so also while this very thread holds the lock.
         """
-        circuit = self._circuits.get(place)
-        if circuit is not None:
-            circuit.probe_until = 0.0
+        self.probe_until = -math.inf
 
-    def has_failed(self, place: Hashable, since: float) -> bool:
-        """Whether an endpoint has failed since a time, and has not answered after that."""
-        circuit = self._circuits.get(place)
-        return circuit is not None and circuit.failed_at >= since
-
-    def record_failure(self, place: Hashable, asked: float | None = None) -> None:
-        """Open a circuit.
+    def record_failure(self, asked: float | None = None) -> None:
+        """Open the circuit.
 
         Args:
-            place: The endpoint.
-            asked: For how many seconds, if it said so.
+            asked: For how many seconds, if the endpoint said so.
         """
-        with self._lock:
-            now = self._clock()
-            circuit = self._circuits.setdefault(place, _Circuit(now, now))
-            is_open = now < circuit.open_until
+        with _circuits_change:
+            now = self.clock()
+            is_open = now < self.open_until
             # Calls that were under way when it failed say nothing new when they fail, too.
-            circuit.openings += 0 if is_open else 1
+            self.openings += 0 if is_open else 1
             if not is_open or asked is not None:
                 base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
-                doubled = base * 2.0 ** min(circuit.openings - 1, 16)
+                doubled = base * 2.0 ** min(self.openings - 1, 16)
                 seconds = max(base, min(doubled, LONGEST_OPEN_SECONDS))
-                until = now + seconds * (1.0 + _JITTER * self._draw())
-                circuit.open_until = max(circuit.open_until, until)
-            circuit.failed_at, circuit.probe_until = now, 0.0
-            if len(self._circuits) > _MOST_PLACES:
-                del self._circuits[next(iter(self._circuits))]
+                until = now + seconds * (1.0 + _JITTER * self.draw())
+                self.open_until = max(self.open_until, until)
+            self.failed_at, self.probe_until = now, -math.inf
 
-    def record_success(self, place: Hashable, sent_at: float) -> None:
-        """Close a circuit.
+    def record_success(self, sent_at: float) -> None:
+        """Close the circuit.
 
         Args:
-            place: The endpoint.
             sent_at: When the answered call was sent; if it failed after that, that counts more.
         """
-        with self._lock:
-            circuit = self._circuits.get(place)
-            if circuit is not None and sent_at >= circuit.failed_at:
-                del self._circuits[place]
+        with _circuits_change:
+            if sent_at >= self.failed_at:
+                self.openings = 0
+                self.open_until = self.failed_at = self.probe_until = -math.inf
 
 
 class Memory:
@@ -155,7 +131,7 @@ class Memory:
     Attributes:
         clock: Returns the time in seconds.
         draw: Returns a random number in [0, 1), for jitter.
-        circuits: Which endpoints fail at the moment.
+        circuits: By place: whether an endpoint fails at the moment.
         paces: By place: how fast a throttled endpoint is asked.
         minutes: By place and limit: what was sent in the last minute.
         unsupported: By place: the features that an endpoint does not take.
@@ -185,7 +161,7 @@ class Memory:
         """
         self.clock = clock
         self.draw = draw
-        self.circuits = CircuitBreakers(clock, draw)
+        self.circuits: ExpiringTable[CircuitBreaker] = ExpiringTable(1000, clock)
         self.paces: ExpiringTable[Pacing] = ExpiringTable(1000, clock)
         self.minutes: ExpiringTable[MinuteWindow] = ExpiringTable(1000, clock)
         self.unsupported: ExpiringTable[frozenset[str]] = ExpiringTable(1000, clock)
@@ -213,6 +189,12 @@ class Memory:
     def lock_for(self, key: Hashable) -> threading.Lock:
         """Return the lock that is held while one thread finds something out for all."""
         return self.locks.update(key, lambda lock: lock or shared_lock(), HOUR)
+
+    def circuit(self, place: Hashable) -> CircuitBreaker:
+        """Return whether an endpoint fails at the moment."""
+        return self.circuits.update(
+            place, lambda known: known or CircuitBreaker(self.clock, self.draw), 2 * HOUR
+        )
 
     def pacing(self, place: Hashable) -> Pacing:
         """Return how fast an endpoint is asked."""

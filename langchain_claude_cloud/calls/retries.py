@@ -13,7 +13,7 @@ from http import HTTPStatus
 from textwrap import shorten
 from typing import Final, Literal, TypeAlias
 
-from langchain_claude_cloud.calls.memory import MEMORY, Memory
+from langchain_claude_cloud.calls.memory import MEMORY, CircuitBreaker, Memory
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
@@ -101,12 +101,14 @@ class Candidate:
 
     Attributes:
         route: The route.
+        circuit: Whether its endpoint fails at the moment.
         tries: How often it was tried.
         ready_at: When it may be tried again; never, if it is ruled out for this request.
         is_crowded: Whether it is throttled, and many calls wait there before this one.
     """
 
     route: Route
+    circuit: CircuitBreaker
     tries: int = 0
     ready_at: float = -math.inf
     is_crowded: bool = False
@@ -137,11 +139,14 @@ class Attempts:
     count: int = 0
 
     def __post_init__(self) -> None:
-        self._candidates = [Candidate(route) for route in self.routes]
-        self.current = self._candidates[0]
         # Of a single route nothing is known but what this call finds out: it is asked anyway.
-        self._circuits = self.memory.circuits if len(self.routes) > 1 else None
-        self.go_to(self.following() or self.current)
+        memory, is_single = self.memory, len(self.routes) == 1
+        own = CircuitBreaker(memory.clock, memory.draw)
+        self._candidates = [
+            Candidate(route, own if is_single else memory.circuit(route.place))
+            for route in self.routes
+        ]
+        self.go_to(self.following() or self._candidates[0])
 
     def go_to(self, candidate: Candidate) -> None:
         """Send the next attempt to a route."""
@@ -159,16 +164,13 @@ class Attempts:
         """
         able = [each for each in self._candidates if each.ready_at < math.inf]
         untried = [] if is_tried else [each for each in able if not each.tries]
-        circuits = self._circuits
         if not untried:
             tried = (each for each in able if each.tries)
             return min(tried, key=lambda each: each.ready_at, default=None)
-        if not circuits:
-            return untried[0]
         for each in sorted(untried, key=lambda each: each.is_crowded):
-            if circuits.admit(each.route.place):
+            if each.circuit.admit():
                 return each
-        return min(untried, key=lambda each: circuits.remaining(each.route.place))
+        return min(untried, key=lambda each: each.circuit.remaining())
 
     def move_on(self, seconds: float) -> bool:
         """Go to a better route, while the call waits to be sent to the current one.
@@ -182,13 +184,12 @@ class Attempts:
         Returns:
             Whether the route is another now.
         """
-        current, circuits = self.current, self._circuits
-        if not circuits or current.tries:
+        current = self.current
+        if current.tries:
             return False
-        place = current.route.place
-        if seconds >= _LONG_WAIT and self.memory.pacing(place).rate is not None:
+        if seconds >= _LONG_WAIT and self.memory.pacing(current.route.place).rate is not None:
             current.is_crowded = True
-        has_failed = circuits.has_failed(place, self._began)
+        has_failed = current.circuit.failed_at >= self._began
         if not (has_failed or current.is_crowded):
             return False
         following = self.following()
@@ -218,18 +219,16 @@ class Attempts:
             # were passed over, or may pass: they are asked all the same.
             for each in self._candidates[self._candidates.index(current) :]:
                 each.ready_at = math.inf
-        if scope == "endpoint" and self._circuits:
-            self._circuits.record_failure(current.route.place, error.retry_after)
+        if scope == "endpoint":
+            current.circuit.record_failure(error.retry_after)
 
     def succeeded(self) -> None:
         """Note that the current route answered."""
-        if self._circuits:
-            self._circuits.record_success(self.route.place, self._began)
+        self.current.circuit.record_success(self._began)
 
     def release(self) -> None:
         """End the probe of a circuit, if this call was one: it ends."""
-        if self._circuits:
-            self._circuits.end_probe(self.route.place)
+        self.current.circuit.end_probe()
 
     def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""

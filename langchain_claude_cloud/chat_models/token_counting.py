@@ -146,7 +146,7 @@ def _counting(routes: Sequence[Route]) -> list[Route]:
     """Return the routes that may count, those first that are healthy."""
     ways = [way for route in routes for way in _ways(route)]
     asked = [way for way in ways if not MEMORY.uncounted.get(way.place)]
-    return sorted(asked, key=lambda way: MEMORY.circuits.remaining(way.place))
+    return sorted(asked, key=lambda way: MEMORY.circuit(way.place).remaining())
 
 
 def _ways(route: Route) -> list[Route]:

@@ -16,8 +16,9 @@ from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.calls.memory import (
     LONGEST_OPEN_SECONDS,
     OPEN_SECONDS,
-    CircuitBreakers,
+    CircuitBreaker,
     Memory,
+    _circuits_change,
 )
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.retries import Attempts, decide
@@ -62,7 +63,7 @@ class World:
 
     def remaining(self, route: Route) -> float:
         """Return for how long no call should go to a route."""
-        return self.memory.circuits.remaining(route.place)
+        return self.memory.circuit(route.place).remaining()
 
 
 class Plan(Attempts):
@@ -520,37 +521,37 @@ def test_whatever_happens_a_call_finds_a_route(steps: list[tuple[int, str]]) -> 
 
 def test_what_is_known_of_endpoints_is_bounded() -> None:
     """A service with thousands of projects does not grow without end."""
-    circuits = CircuitBreakers(Clock(), lambda: 0.0)
+    memory = Memory()
     for number in range(3000):
-        circuits.record_failure(number, 10.0)
-    assert len(circuits._circuits) <= 1001
-    assert circuits.remaining(2999) > 0
+        memory.circuit(number).record_failure(10.0)
+    assert len(memory.circuits) <= 1000
+    assert memory.circuit(2999).remaining() > 0
 
 
 def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
     """A broken header does not switch a route off for good."""
-    circuits = CircuitBreakers(Clock(), lambda: 0.0)
-    circuits.record_failure(1, 3e7)
-    assert circuits.remaining(1) == 3600.0
+    circuit = CircuitBreaker(Clock(), lambda: 0.0)
+    circuit.record_failure(3e7)
+    assert circuit.remaining() == 3600.0
 
 
 def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None:
     """The garbage collector closes an abandoned stream anywhere, also there."""
     clock = Clock()
-    circuits = CircuitBreakers(clock, lambda: 0.0)
-    circuits.record_failure(1, 10.0)
+    circuit = CircuitBreaker(clock, lambda: 0.0)
+    circuit.record_failure(10.0)
     clock.now += 10
-    assert circuits.admit(1)
+    assert circuit.admit()
 
     def work() -> None:
-        with circuits._lock:
-            circuits.end_probe(1)
+        with _circuits_change:
+            circuit.end_probe()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(5)
     assert not thread.is_alive()
-    assert circuits.admit(1)
+    assert circuit.admit()
 
 
 OUTCOMES = {
@@ -602,7 +603,7 @@ def test_a_list_answers_whenever_a_member_alone_would_have(
     """
     world = World()
     for route in routes_in(*cooling):
-        world.memory.circuits.record_failure(route.place, 10.0)
+        world.memory.circuit(route.place).record_failure(10.0)
     able = []
     for region in (A, B, C):
         alone = Plan(routes_in(region), max_retries, memory=World().memory)
