@@ -86,6 +86,8 @@ def open_stream(request: PlatformRequest, client: httpx.Client | None = None) ->
     token = call_ends.set(monotonic() + request.timeouts.remaining())
     try:
         return _exchange(request, client)
+    except ClaudeCloudError as refused:
+        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
         problem = no_response(cause, request, client)
     finally:
@@ -106,6 +108,8 @@ async def aopen_stream(
     try:
         async with asyncio.timeout(finite(request.timeouts.remaining())):
             return await _aexchange(request, client)
+    except ClaudeCloudError as refused:
+        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
         problem = no_response(cause, request, client)
     raise problem
