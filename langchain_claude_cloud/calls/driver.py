@@ -57,9 +57,8 @@ from langchain_claude_cloud.request.body import (
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools
-from langchain_claude_cloud.response.message import ResponseSource
+from langchain_claude_cloud.response.message import ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
-from langchain_claude_cloud.response.usage import quota_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.response.blocks import (
     CUTTING_STOP_REASONS,
@@ -24,7 +26,6 @@ from langchain_claude_cloud.response.blocks import (
     Block,
     dump_arguments,
 )
-from langchain_claude_cloud.response.usage import add_usage, usage_metadata
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.request.tool_names import ToolNames
@@ -44,6 +45,8 @@ _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _STRINGS: Final = _OF_THE_FIRST | _OF_THE_LAST
 _FIELDS_OF_DELTA: Final = 3
+_TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+_ADDED: Final = frozenset({int, float, list})
 
 
 class EventHandler(Generic[T]):
@@ -85,6 +88,8 @@ class MessageAccumulator(Generic[T]):
 
     Attributes:
         fields: The fields of `message_start` and `message_delta`, laid over each other.
+        usage: Usage, laid over each other the same way. Each message of a paused answer is a
+            request, and billed as one: their counts add up.
         blocks: The content blocks that have something to show, in order.
         is_paused: Whether the API paused: the next message that is added continues this one.
         names: What the tools of the request are called; None if they have the caller's names.
@@ -98,6 +103,7 @@ class MessageAccumulator(Generic[T]):
             pauses: How often the message may be continued; after that a pause ends it.
         """
         self.fields: JsonObject = {}
+        self.usage: JsonObject = {}
         self.blocks: list[Block] = []
         self.is_paused = False
         self.names: ToolNames | None = None
@@ -113,14 +119,6 @@ class MessageAccumulator(Generic[T]):
         self._paused_fields: JsonObject = {}
         self._paused_usage: JsonObject = {}
         self._paused_blocks = 0
-
-    @property
-    def usage(self) -> JsonObject:
-        """The API's report of usage.
-
-        Each message of a paused answer is a request, and billed as one: their counts add up.
-        """
-        return add_usage(self._paused_usage, self._usage)
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -179,7 +177,8 @@ class MessageAccumulator(Generic[T]):
     def _message_start(self, message: JsonObject) -> None:
         self.is_paused = False
         # Of a continuation that is asked for again, what the first try brought is forgotten.
-        self.fields, self._usage = self._paused_fields.copy(), {}
+        self.fields = self._paused_fields.copy()
+        self.usage, self._usage = self._paused_usage, {}
         self._open.clear()
         self._silent.clear()
         del self.blocks[self._paused_blocks :]
@@ -207,9 +206,10 @@ class MessageAccumulator(Generic[T]):
             if value is None or key in _NO_FIELDS or is_settled:
                 continue
             if key == "usage":
-                usage = self._usage | {name: n for name, n in value.items() if n is not None}
-                usage_metadata(usage)  # raises if it is malformed, before it gets into the state
-                self._usage = usage
+                own = self._usage | {name: n for name, n in value.items() if n is not None}
+                usage_metadata(own)  # raises if it is malformed, before it gets into the state
+                self._usage, paused = own, self._paused_usage
+                self.usage = add_usage(paused, own) if paused else own
             else:
                 self.fields[key] = _string(value) if key in _STRINGS else value
 
@@ -280,7 +280,7 @@ class MessageAccumulator(Generic[T]):
             case "citations_delta" if block.kind == "text":
                 self._citation(block, delta["citation"])
             case _ if block.kind == "whole":
-                _grow(block.start, delta)
+                block.grow(delta)
 
     def _arguments(self, block: Block, fragment: str) -> None:
         if block.renamer is not None:
@@ -294,8 +294,13 @@ class MessageAccumulator(Generic[T]):
     def _block_stop(self, index: object) -> None:
         """End a block; a call without arguments waits for what follows."""
         block = self._open[index]
-        if not block.ended:
-            self._complete(block)
+        if block.given and not block.parts:
+            self._arguments(block, dump_arguments(block.given))
+        if block.renamer is not None:
+            held, block.renamer = block.renamer.close(), None
+            self._arguments(block, held)
+        if block.is_structured_output and not block.parts:
+            self._text(block, "{}")
         is_call = block.kind == "client_tool"
         if is_call and block.parts and block.parsed_call is None:
             block.parsed_call = block.parse()
@@ -304,17 +309,7 @@ class MessageAccumulator(Generic[T]):
             del self._open[index]
         if block.position >= 0:
             self._handler.block_stop(block)
-
-    def _complete(self, block: Block) -> None:
-        """Add what a block has when it ends, but no delta has brought."""
-        if block.given and not block.parts:
-            self._arguments(block, dump_arguments(block.given))
-        if block.renamer is not None:
-            held, block.renamer = block.renamer.close(), None
-            self._arguments(block, held)
-        if block.is_structured_output and not block.parts:
-            self._text(block, "{}")
-        if block.kind == "thinking" and block.position < 0:
+        elif block.kind == "thinking":
             self._silent.append(block)
 
     def _message_stop(self) -> None:
@@ -347,16 +342,54 @@ def _string(value: object) -> str:
     return value
 
 
-def _grow(start: JsonObject, delta: JsonObject) -> None:
-    """Lay a delta of a block that is kept whole over it.
+def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
+    """Return LangChain's view of a message's usage, or None where there is none.
 
-    A `compaction_delta` replaces what the block outputs, as the vendor's SDK does; text of
-    deltas that nobody knows yet is appended.
+    ``input_tokens`` is the whole prompt: what was read from and written to the cache
+    included. Cache writes are told apart by time to live where the API does. Then
+    ``cache_creation`` is what is left of the total: 0, as in langchain-anthropic, unless
+    `message_delta` raised the total without a new split.
     """
-    replaces = delta["type"] == "compaction_delta"
-    for key, value in delta.items():
-        if key == "type" or value is None:
-            continue
-        held = start.get(key)
-        appends = isinstance(held, str) and isinstance(value, str) and not replaces
-        start[key] = held + value if appends else value
+    if not usage:
+        return None
+    cache_read = _count(usage, "cache_read_input_tokens")
+    created = usage.get("cache_creation") or {}
+    by_ttl = {key: _count(created, key) for key in _TTL_COUNTS}
+    split = sum(by_ttl.values())
+    written = _count(usage, "cache_creation_input_tokens") or split
+    split = split if split <= written else 0  # that of a larger total says nothing any more
+    details = {"cache_read": cache_read, "cache_creation": written - split}
+    input_tokens = _count(usage, "input_tokens") + cache_read + written
+    output_tokens = _count(usage, "output_tokens")
+    result = UsageMetadata(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+        input_token_details=InputTokenDetails(**details, **(by_ttl if split else {})),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
+    )
+    reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
+    if reasoning is not None:
+        result["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
+    return result
+
+
+def _count(usage: JsonObject, key: str) -> int:
+    value = usage.get(key)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{key} is {value!r}, which is no count")
+    return value or 0
+
+
+def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
+    """Return the usage of two requests together: counts are added, also nested ones.
+
+    Of anything else, such as the service tier, the second's holds.
+    """
+    total = one | other
+    for key in one.keys() & other.keys():
+        held, value = one[key], other[key]
+        if isinstance(held, dict) and isinstance(value, dict):
+            total[key] = add_usage(held, value)
+        elif type(value) in _ADDED and type(held) is type(value):
+            total[key] = held + value
+    return total

@@ -148,6 +148,20 @@ class Block:
         name, call_id = self.start["name"], self.start["id"]
         return invalid_tool_call(name=name, args="".join(self.parts), id=call_id, error=reason)
 
+    def grow(self, delta: JsonObject) -> None:
+        """Lay a delta over a block that is kept whole.
+
+        A `compaction_delta` replaces what the block outputs, as the vendor's SDK does; text of
+        deltas that nobody knows yet is appended.
+        """
+        replaces = delta["type"] == "compaction_delta"
+        for key, value in delta.items():
+            if key == "type" or value is None:
+                continue
+            held = self.start.get(key)
+            appends = isinstance(held, str) and isinstance(value, str) and not replaces
+            self.start[key] = held + value if appends else value
+
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
         if self.kind == "text":

@@ -126,9 +126,11 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
-        reader = self.readers.get(position) or PartialJsonReader()
-        args = reader.feed(raw[reader.length :])
-        self.readers[position] = reader
+        args: JsonObject = {}
+        if raw:
+            reader = self.readers.get(position) or PartialJsonReader()
+            args = reader.feed(raw[reader.length :])
+            self.readers[position] = reader
         return tool_call(name=fragment["name"] or "", args=args, id=fragment["id"])
 
     def __add__(self, other: object) -> BaseMessageChunk:  # type: ignore[override]  # as core does

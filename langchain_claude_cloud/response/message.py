@@ -31,11 +31,11 @@ from langchain_claude_cloud.response.accumulator import (
     INTERVENED,
     EventHandler,
     MessageAccumulator,
+    usage_metadata,
 )
 from langchain_claude_cloud.response.blocks import Block, Content, split_calls
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk, event_chunk
 from langchain_claude_cloud.response.translator import PROVIDER, standard_block
-from langchain_claude_cloud.response.usage import usage_metadata
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
@@ -174,6 +174,20 @@ def closing_blocks(state: MessageAccumulator[Any]) -> list[JsonObject]:
     ending = {"model_provider": PROVIDER, **end_metadata(state)}
     refusal = AIMessage(content=[], response_metadata=ending).content_blocks
     return [*empty, *cast("list[JsonObject]", refusal)]
+
+
+def quota_tokens(usage: JsonObject, output_weight: int) -> float:
+    """Return how many tokens of a quota a message took.
+
+    What is read from the cache takes none (AWS, How tokens are counted in Amazon Bedrock).
+
+    Args:
+        usage: The API's own report.
+        output_weight: How many tokens of the quota one of the answer takes.
+    """
+    prompt: int = usage.get("input_tokens", 0) + usage.get("cache_creation_input_tokens", 0)
+    answer: int = usage.get("output_tokens", 0)
+    return prompt + output_weight * answer
 
 
 class ChunkHandler(EventHandler[ChatGenerationChunk]):
