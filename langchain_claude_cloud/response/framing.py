@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 import struct
 from base64 import b64decode
-from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -110,6 +109,9 @@ class EventStreamDecoder:
         self.failure: FramingError | None = None
         self._buffer = bytearray()
         self._needed = _PRELUDE.size
+        # Those of the last frame: nearly all frames have the same.
+        self._raw_headers = b""
+        self._headers: dict[str, str] = {}
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, return the events of the frames that are complete with them."""
@@ -125,9 +127,10 @@ class EventStreamDecoder:
                 if end > len(buffer):
                     self._needed = end - offset
                     break
-                payload = _open_frame(buffer[offset:end])
+                payload = self._open_frame(buffer[offset:end])
                 offset = end
-                payloads += [payload] if payload else []
+                if payload:
+                    payloads.append(payload)
         except FramingError as error:
             self.failure = error
         self._buffer = bytearray(buffer[offset:])
@@ -140,24 +143,25 @@ class EventStreamDecoder:
             self.failure = FramingError(cut)
         return []
 
-
-def _open_frame(frame: bytes) -> bytes:
-    """Return the event inside ``{"bytes": base64, "p": padding}``, if it has one."""
-    if crc32(frame[:-_CHECKSUM_BYTES]) != int.from_bytes(frame[-_CHECKSUM_BYTES:], "big"):
-        raise FramingError("a frame's checksum does not match its bytes")
-    start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
-    headers = parse_headers(frame[_PRELUDE.size : start])
-    payload = frame[start:-_CHECKSUM_BYTES]
-    message_type = headers.get(":message-type", "event")
-    if message_type != "event":
-        kind = headers.get(":exception-type") or headers.get(":error-code") or message_type
-        raise ExceptionFrameError(kind, payload or headers.get(":error-message", "").encode())
-    if headers.get(":event-type") != "chunk":
-        return b""
-    try:
-        return b64decode(from_json(payload)["bytes"], validate=True)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FramingError("a frame's payload is not a base64 event") from error
+    def _open_frame(self, frame: bytes) -> bytes:
+        """Return the event inside ``{"bytes": base64, "p": padding}``, if it has one."""
+        if crc32(frame[:-_CHECKSUM_BYTES]) != int.from_bytes(frame[-_CHECKSUM_BYTES:], "big"):
+            raise FramingError("a frame's checksum does not match its bytes")
+        start = _PRELUDE.size + int.from_bytes(frame[4:8], "big")
+        raw, payload = frame[_PRELUDE.size : start], frame[start:-_CHECKSUM_BYTES]
+        if raw != self._raw_headers:
+            self._raw_headers, self._headers = raw, parse_headers(raw)
+        headers = self._headers
+        message_type = headers.get(":message-type", "event")
+        if message_type != "event":
+            kind = headers.get(":exception-type") or headers.get(":error-code") or message_type
+            raise ExceptionFrameError(kind, payload or headers.get(":error-message", "").encode())
+        if headers.get(":event-type") != "chunk":
+            return b""
+        try:
+            return b64decode(from_json(payload)["bytes"], validate=True)
+        except (ValueError, KeyError, TypeError) as error:
+            raise FramingError("a frame's payload is not a base64 event") from error
 
 
 def _frame_length(buffer: bytes, offset: int) -> int:
@@ -173,11 +177,8 @@ def _frame_length(buffer: bytes, offset: int) -> int:
     return int(total)
 
 
-@lru_cache(maxsize=16)
 def parse_headers(raw: bytes) -> dict[str, str]:
     """Return the headers of a frame: text by its name, and nothing but the name of the others.
-
-    They are kept, as nearly all frames have the same.
 
     Raises:
         FramingError: The bytes are cut, a type is unknown, or a header comes twice.
