@@ -65,13 +65,12 @@ class OutputSchema:
         json_schema = _wrap(schema, name) if is_wrapped else schema
         validate: Callable[[Any], Any] = partial(_check, schema=schema)  # which can be pickled
         is_model = inspect.isclass(given) and is_basemodel_subclass(given)
+        is_class = is_model or get_origin(given) is not None
         if is_model:  # of either version of pydantic
             validate = getattr(given, "model_validate", None) or getattr(given, "parse_obj")  # noqa: B009
-        elif get_origin(given) is not None:  # a union or a list, of classes perhaps
+        elif is_class:  # a union or a list, of classes perhaps
             validate = TypeAdapter(cast("type", given)).validate_python
-        return cls(
-            name, json_schema, is_wrapped, is_model or get_origin(given) is not None, validate
-        )
+        return cls(name, json_schema, is_wrapped, is_class, validate)
 
     def read(self, value: JsonObject) -> Any:
         """Return the result that a whole reply holds.
@@ -96,11 +95,9 @@ class OutputSchema:
         return None
 
     def _validated(self, value: JsonObject) -> Any:
-        if not self.is_wrapped:
-            return self.validate(value)
-        if VALUE not in value:
+        if self.is_wrapped and VALUE not in value:
             raise ValueError(f"the reply has no {VALUE!r}")
-        return self.validate(value[VALUE])
+        return self.validate(value[VALUE] if self.is_wrapped else value)
 
 
 def _json_schema(given: JsonObject | type) -> JsonObject:

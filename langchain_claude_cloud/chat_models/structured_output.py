@@ -205,8 +205,7 @@ def structured_output(
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
     # langchain-core describes it for tracing, and knows fewer forms.
-    is_class = wanted.is_class and inspect.isclass(schema)
-    described = schema if is_class else wanted.json_schema
+    described = schema if wanted.is_class and inspect.isclass(schema) else wanted.json_schema
     traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": described}
     asked = {**arguments, "ls_structured_output_format": traced}
     bound: Runnable[LanguageModelInput, AIMessage]
