@@ -243,6 +243,11 @@ CONVERTED: list[tuple[str, Any, Any]] = [
         document(PDF_SOURCE, title="a.pdf"),
     ),
     (
+        "file with the name that ChatBedrockConverse wants",
+        {"type": "file", "base64": PDF, "mime_type": "application/pdf", "name": "Report"},
+        document(PDF_SOURCE, title="Report"),
+    ),
+    (
         "plain text by URL",
         {"type": "text-plain", "url": "https://example.org/a.txt"},
         document({"type": "url", "url": "https://example.org/a.txt"}),
