@@ -139,7 +139,7 @@ class CallDriver(Generic[T]):
                 except ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
-            self._attempts.release()
+            self._attempts.current.circuit.end_probe()
             self._release()
 
     def remaining(self) -> float:

@@ -226,10 +226,6 @@ class Attempts:
         """Note that the current route answered."""
         self.current.circuit.record_success(self._began)
 
-    def release(self) -> None:
-        """End the probe of a circuit, if this call was one: it ends."""
-        self.current.circuit.end_probe()
-
     def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
         if all(route is self.route for route, _ in self.failures):

@@ -334,7 +334,7 @@ def test_the_next_call_tries_where_the_first_has_no_verdict(world: World) -> Non
     """A call that ended for a reason of its own: a cancelled one, for example."""
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
-    world.plan(A, B).release()
+    world.plan(A, B).current.circuit.end_probe()
     assert region_of(world.plan(A, B)) == A
 
 
