@@ -7,7 +7,7 @@ marked counts too: the API takes four in all.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Final, cast
 
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
@@ -65,11 +65,12 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
             f"the prompt has {len(own)} cache breakpoints already, and the API takes "
             f"{_MOST_BREAKPOINTS}: only the last ones are sent"
         )
+    added: list[int] = []
     for marker, holder in _wanted(body, options, model):
-        if holder is not None and not holder.get("cache_control") and room > 0:
+        if holder is not None and not holder.get("cache_control") and len(added) < room:
             holder["cache_control"] = dict(marker)
-            room -= 1
-    return [*notices, *_shorten(_marked([body]))]
+            added.append(id(holder))
+    return [*notices, *_fit_lives(_marked([body]), added)]
 
 
 def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject]:
@@ -84,12 +85,20 @@ def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject
     return found
 
 
-def _shorten(marked: Iterable[JsonObject]) -> Iterator[str]:
-    """Make breakpoints as short as the shortest before them; yield a line for each.
+def _fit_lives(marked: Sequence[JsonObject], added: Container[int]) -> Iterator[str]:
+    """Let no breakpoint live longer than those before it; yield a line for each that is cut.
 
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block" (400).
+
+    Args:
+        marked: What has a breakpoint, in order.
+        added: The ids of those of the package: they last as long as the caller's behind them.
     """
-    is_short = False
+    is_long = is_short = False
+    for holder in reversed(marked):
+        if is_long and id(holder) in added:
+            holder["cache_control"]["ttl"] = _LONG
+        is_long = is_long or holder["cache_control"].get("ttl") == _LONG
     for holder in marked:
         control = holder["cache_control"]
         if is_short and control.get("ttl") == _LONG:
@@ -128,8 +137,7 @@ def _wanted(
         return
     if wish not in (True, "5m", "1h"):
         raise InvalidInputError(f"prompt_caching must be True, '5m' or '1h', not {wish!r}.")
-    ttl = wish if isinstance(wish, str) else (options.cache_control or {}).get("ttl")
-    marker = {"type": "ephemeral"} | ({"ttl": ttl} if ttl else {})
+    marker = {"type": "ephemeral"} | ({"ttl": wish} if isinstance(wish, str) else {})
     if "cache_control" not in body:
         yield marker, _last_block(body)
     yield marker, _last_of_system(body)

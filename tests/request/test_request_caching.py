@@ -86,9 +86,10 @@ class TestCaching:
             "messages.0.0": EPHEMERAL,
         }
         long = HumanMessage([{"type": "text", "text": "q", "cache_control": HOUR}])
-        request = build([SystemMessage("s"), long], tools=(tool(),), prompt_caching=True)
-        assert markers(request) == dict.fromkeys(("tools.0", "system.0", "messages.0.0"), EPHEMERAL)
-        assert "1h" in request.notices[0]
+        for wish in (True, "5m"):
+            request = build([SystemMessage("s"), long], tools=(tool(),), prompt_caching=wish)
+            assert markers(request) == dict.fromkeys(("tools.0", "system.0", "messages.0.0"), HOUR)
+            assert not request.notices
         request = build(self.HISTORY, cache_control=HOUR, prompt_caching=True)
         assert request.body["cache_control"] == HOUR
         assert markers(request) == {"system.0": HOUR}
