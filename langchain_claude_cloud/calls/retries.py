@@ -202,12 +202,6 @@ class Attempts:
     def record(self, error: ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
         current, memory = self.current, self.memory
-        # One exception may end several attempts: tasks share a token's renewal.
-        if self.failures and all(error is not other for _, other in self.failures):
-            end: BaseException = error
-            while end.__cause__ is not None:
-                end = end.__cause__
-            end.__cause__ = self.failures[-1][1]
         self.failures.append((current.route, error))
         current.tries += 1
         delay = None
@@ -335,8 +329,13 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
 def _with_earlier(
     error: ClaudeCloudError, failures: Sequence[tuple[Route, ClaudeCloudError]]
 ) -> ClaudeCloudError:
-    """Let an error tell of the other attempts in a note."""
+    """Let an error show the other attempts, as its causes and in a note."""
     others = [other for _, other in failures if other is not error]
+    for other in reversed(others):
+        causes = _with_causes(error)
+        # One exception may end several attempts, and calls: tasks share a token's renewal.
+        if not set(causes) & set(_with_causes(other)):
+            causes[-1].__cause__ = other
     if others and not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
         told = (
             f"- {type(other).__name__}: {shorten(str(other), _QUOTED)}"
@@ -344,3 +343,11 @@ def _with_earlier(
         )
         error.add_note("\n".join([_BEFORE, *told]))
     return error
+
+
+def _with_causes(error: BaseException) -> list[BaseException]:
+    """Return an error, its cause, the cause of that, and so on."""
+    found = [error]
+    while (cause := found[-1].__cause__) is not None and cause not in found:
+        found.append(cause)
+    return found

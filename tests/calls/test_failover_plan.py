@@ -214,6 +214,7 @@ def test_an_error_that_may_pass_is_raised_rather_than_one_that_stays(world: Worl
     with pytest.raises(RateLimitError) as caught:
         plan.failed(lasting)
     assert caught.value is passing
+    assert caught.value.__cause__ is lasting
     assert "no role" in caught.value.__notes__[0]
 
 
@@ -230,6 +231,19 @@ def test_one_exception_that_ended_several_attempts_is_no_loop(world: World) -> N
     chain = [shared.__cause__, other.__cause__]
     assert chain == [None, shared]
     assert len(other.__notes__) == 1
+
+
+@pytest.mark.parametrize("regions", [(A, B), (B, A)])
+def test_calls_that_share_their_exceptions_make_no_loop_of_them(regions: tuple[str, str]) -> None:
+    """Each of the tasks that wait for two tokens gets the same two exceptions."""
+    errors = {A: AuthenticationError("no token"), B: AuthenticationError("no role")}
+    for order in (A, B), regions, regions, (A, B):
+        plan = World().plan(*order)
+        plan.failed(errors[order[0]])
+        with pytest.raises(AuthenticationError):
+            plan.failed(errors[order[1]])
+    assert errors[B].__cause__ is errors[A]
+    assert errors[A].__cause__ is None
 
 
 def test_a_library_s_cause_is_kept_and_the_chain_goes_on_after_it(world: World) -> None:
