@@ -174,7 +174,8 @@ class Adaptation:
         is_learned = is_sent and self._resends < _MOST_RESENDS and self._learns(error, text)
         self._is_sent = False  # `_learns` settles the options once more, to compare them
         if not is_learned:
-            self._first = None
+            if is_refused:
+                self._first = None  # a throttle in between changes nothing
             if self.known and _UNNAMED_BETAS.match(text):
                 # Those of the package had been left out: it was not them.
                 own = own_betas(replace(self.sent, refused=frozenset()), self.model)

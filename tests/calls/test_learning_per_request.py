@@ -82,6 +82,21 @@ def test_what_an_endpoint_refuses_is_forgotten_each_in_its_time(clock: Clock) ->
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_throttle_in_between_does_not_hide_the_first_refusal() -> None:
+    """Whoever makes prompts shorter looks for the overflow, not for a refused beta."""
+    adaptation = Adaptation(RequestOptions())
+    overflow = ContextOverflowError("prompt is too long", status_code=400)
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(overflow) is None
+    adaptation.settle("here", SMALL)
+    throttle = RateLimitError("Too many requests", status_code=429)
+    assert adaptation.react(throttle) is throttle
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(refusal("invalid beta flag")) is overflow
+    assert MEMORY.no_long_context.get("here")
+
+
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
     "wrapper",
     [
