@@ -29,7 +29,7 @@ from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import Call
 from langchain_claude_cloud.calls.pacing import Ticket
 from langchain_claude_cloud.calls.rate_limit import Reservation
-from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry
+from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry, retry_state
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import (
@@ -62,8 +62,6 @@ from langchain_claude_cloud.response.stream import ResponseStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from tenacity import RetryCallState
 
     from langchain_claude_cloud.calls.pacing import Pacing
     from langchain_claude_cloud.calls.rate_limit import MinuteWindow
@@ -139,7 +137,7 @@ class CallDriver(Generic[T]):
                 except ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
-            self._attempts.current.circuit.end_probe()
+            self._attempts.end_probes()
             self._release()
 
     def remaining(self) -> float:
@@ -272,6 +270,7 @@ class CallDriver(Generic[T]):
 
     def _begin(self, headers: Mapping[str, str]) -> ResponseStream[T]:
         """Return the decoder for a streamed response that has begun."""
+        self._attempts.end_probes()
         source, route = self._source(headers), self._attempts.route
         self._reader = ResponseStream(
             route.platform.framing,
@@ -337,7 +336,8 @@ class CallDriver(Generic[T]):
             error = reacted
         seconds = decide(error, attempts, is_of_call=is_of_call, has_content=self._has_content)
         log_retry(attempts, seconds)
-        yield Wait(seconds, partial(self._retry_state, error, seconds))
+        self._waited += seconds
+        yield Wait(seconds, partial(retry_state, attempts, seconds, self._waited))
 
     def _complete(self, error: ClaudeCloudError) -> None:
         """Add what an error does not know: credentials fail whatever the model, for example."""
@@ -362,23 +362,6 @@ class CallDriver(Generic[T]):
         error = copy.copy(cause)
         error.args, error.__cause__ = (text,), cause
         return error
-
-    def _retry_state(self, error: ClaudeCloudError, seconds: float) -> RetryCallState:
-        """Return what LangChain's ``on_retry`` takes, which is tenacity's own record.
-
-        Its ``kwargs`` say which route failed and which comes next.
-        """
-        from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - after a failure only
-
-        route = self._attempts.route
-        following = {"platform": route.config.cloud, "region": route.known_region}
-        failed = {"platform": error.platform, "region": error.region}
-        state = RetryCallState(Retrying(), None, (), {"failed": failed, "next": following})
-        state.attempt_number = self._attempts.count
-        state.upcoming_sleep = seconds
-        state.idle_for = self._waited = self._waited + seconds
-        state.set_exception((type(error), error, error.__traceback__))
-        return state
 
 
 def complete(call: Call) -> Steps[AIMessage]:

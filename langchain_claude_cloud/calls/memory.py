@@ -63,6 +63,7 @@ class CircuitBreaker:
         open_until: From then on it is half-open.
         failed_at: When the endpoint failed last.
         probe_until: Until when nobody else probes.
+        prober: Stands for the call that probes.
     """
 
     clock: Callable[[], float]
@@ -71,28 +72,34 @@ class CircuitBreaker:
     open_until: float = -math.inf
     failed_at: float = -math.inf
     probe_until: float = -math.inf
+    prober: object = None
 
     def remaining(self) -> float:
         """Return for how many seconds no other call should go there; 0 for a closed circuit."""
         return max(0.0, max(self.open_until, self.probe_until) - self.clock())
 
-    def admit(self) -> bool:
-        """Whether a call may go there: the circuit is closed, or the call is now its probe."""
+    def admit(self, call: object) -> bool:
+        """Whether a call may go there: the circuit is closed, or the call is now its probe.
+
+        Args:
+            call: Stands for the call. It is kept.
+        """
         with _circuits_change:
             now = self.clock()
             if now < max(self.open_until, self.probe_until):
                 return False
             if self.openings:
-                self.probe_until = now + _PROBE_SECONDS
+                self.probe_until, self.prober = now + _PROBE_SECONDS, call
             return True
 
-    def end_probe(self) -> None:
-        """Let another call probe: this one ended without an outcome.
+    def end_probe(self, call: object) -> None:
+        """Let another call probe, if this one did: it has no outcome, or begins to be answered.
 
         It takes no lock: the call may be a generator that the garbage collector closes, anywhere,
         so also while this very thread holds the lock.
         """
-        self.probe_until = -math.inf
+        if self.prober is call:
+            self.probe_until = -math.inf
 
     def record_failure(self, asked: float | None = None) -> None:
         """Open the circuit.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from textwrap import shorten
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from langchain_claude_cloud.calls.memory import MEMORY, CircuitBreaker, Memory
 from langchain_claude_cloud.errors import (
@@ -27,6 +27,9 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.explanation import is_local_limit
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.routing.routes import Route
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 logger = logging.getLogger("langchain_claude_cloud")
 
@@ -137,6 +140,7 @@ class Attempts:
     current: Candidate = field(init=False)
     route: Route = field(init=False)
     count: int = 0
+    _call: object = field(default_factory=object)
 
     def __post_init__(self) -> None:
         # Of a single route nothing is known but what this call finds out: it is asked anyway.
@@ -168,7 +172,7 @@ class Attempts:
             tried = (each for each in able if each.tries)
             return min(tried, key=lambda each: each.ready_at, default=None)
         for each in sorted(untried, key=lambda each: each.is_crowded):
-            if each.circuit.admit():
+            if each.circuit.admit(self._call):
                 return each
         return min(untried, key=lambda each: each.circuit.remaining())
 
@@ -192,9 +196,12 @@ class Attempts:
         has_failed = current.circuit.failed_at >= self._began
         if not (has_failed or current.is_crowded):
             return False
-        following = self.following()
-        # Between two queues nobody goes to and fro.
-        if not following or following is current or (following.is_crowded and not has_failed):
+        self.end_probes()  # to be admitted again, if this call is the probe
+        following = self.following() or current
+        if following is current:
+            return False
+        if following.is_crowded and not has_failed:
+            self.end_probes()  # between two queues nobody goes to and fro
             return False
         self.go_to(following)
         return True
@@ -213,12 +220,18 @@ class Attempts:
             # were passed over, or may pass: they are asked all the same.
             for each in self._candidates[self._candidates.index(current) :]:
                 each.ready_at = math.inf
+        self.end_probes()
         if scope == "endpoint":
             current.circuit.record_failure(error.retry_after)
 
     def succeeded(self) -> None:
         """Note that the current route answered."""
         self.current.circuit.record_success(self._began)
+
+    def end_probes(self) -> None:
+        """Let other calls probe where this one did."""
+        for each in self._candidates:
+            each.circuit.end_probe(self._call)
 
     def metadata(self) -> list[JsonObject] | None:
         """Return the failed attempts for response metadata, if any went elsewhere than this one."""
@@ -324,6 +337,28 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
         following = f"the call moves to {route.config.cloud} in {route.known_region}"
     count = attempts.count + 1
     logger.log(level, "%s; %s in %.2f s (attempt %d).", what, following, seconds, count)
+
+
+def retry_state(attempts: Attempts, seconds: float, waited: float) -> RetryCallState:
+    """Return what LangChain's ``on_retry`` takes, which is tenacity's own record.
+
+    Its ``kwargs`` say which route failed and which comes next.
+
+    Args:
+        attempts: The attempts, of which the last one failed.
+        seconds: How long the next one is waited for.
+        waited: How long the call waits for all of them.
+    """
+    from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - after a failure only
+
+    (_, error), route = attempts.failures[-1], attempts.route
+    following = {"platform": route.config.cloud, "region": route.known_region}
+    failed = {"platform": error.platform, "region": error.region}
+    state = RetryCallState(Retrying(), None, (), {"failed": failed, "next": following})
+    state.attempt_number = attempts.count
+    state.upcoming_sleep, state.idle_for = seconds, waited
+    state.set_exception((type(error), error, error.__traceback__))
+    return state
 
 
 def _with_earlier(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -344,16 +344,49 @@ def test_threads_agree_on_who_tries(world: World) -> None:
     assert sorted(went) == [A] + [B] * 19  # type: ignore[type-var]
 
 
-def test_the_next_call_tries_where_the_first_has_no_verdict(world: World) -> None:
-    """A call that ended for a reason of its own: a cancelled one, for example."""
+def _end(plan: Plan) -> None:
+    """End a call for a reason of its own."""
+    with pytest.raises(RequestTimeoutError):
+        decide(RequestTimeoutError(""), plan, is_of_call=True)
+
+
+def _skip(plan: Plan) -> None:
+    """Find out that the route cannot take the request."""
+    plan.failed(InvalidInputError("no web search here"))
+
+
+def _queue(plan: Plan) -> None:
+    """Move on from the queue of a throttled endpoint."""
+    plan.memory.pacing(plan.route.place).throttled(Ticket(), 5.0)
+    assert plan.move_on(1.0)
+
+
+@pytest.mark.parametrize("end", [Plan.end_probes, _end, _skip, _queue])
+def test_the_next_call_tries_where_the_first_has_no_verdict(
+    world: World, end: Callable[[Plan], object]
+) -> None:
+    """A stream that began to answer, or a call that ended or went elsewhere: a cancelled one."""
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
-    world.plan(A, B).current.circuit.end_probe()
+    first = world.plan(A, B)
+    end(first)
+    assert region_of(world.plan(A, B)) == A
+
+
+def test_a_call_gives_back_no_other_call_s_trial(world: World) -> None:
+    """One that was under way when the route failed ends, and the trial goes on."""
+    early = world.plan(A, B)
+    world.plan(A, B).failed(throttled(10))
+    world.clock.now += 10
+    trying = world.plan(A, B)
+    early.end_probes()
+    assert region_of(world.plan(A, B)) == B
+    trying.end_probes()
     assert region_of(world.plan(A, B)) == A
 
 
 def test_a_call_that_never_ends_does_not_keep_others_from_trying(world: World) -> None:
-    """After half a minute another call tries: the first may still stream."""
+    """After half a minute another call tries."""
     world.plan(A, B).failed(throttled(10))
     world.clock.now += 10
     assert region_of(world.plan(A, B)) == A
@@ -551,21 +584,21 @@ def test_a_cloud_that_asks_for_a_year_is_asked_again_after_an_hour() -> None:
 
 def test_a_trial_can_be_given_back_while_the_thread_looks_something_up() -> None:
     """The garbage collector closes an abandoned stream anywhere, also there."""
-    clock = Clock()
+    clock, call = Clock(), object()
     circuit = CircuitBreaker(clock, lambda: 0.0)
     circuit.record_failure(10.0)
     clock.now += 10
-    assert circuit.admit()
+    assert circuit.admit(call)
 
     def work() -> None:
         with _circuits_change:
-            circuit.end_probe()
+            circuit.end_probe(call)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(5)
     assert not thread.is_alive()
-    assert circuit.admit()
+    assert circuit.admit(object())
 
 
 OUTCOMES = {
