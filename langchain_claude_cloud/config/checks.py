@@ -52,7 +52,7 @@ _VERTEX_REGION = (
     ),
 )
 _BEDROCK_REGION = (
-    rf"(?!(?:{_GOOGLE_REGION}|{_AWS_REGION}[a-z]|{_GEOGRAPHIES})$){_LABEL}",
+    rf"(?!(?:{_GOOGLE_REGION}|.*-\d+[a-z]|{_GEOGRAPHIES})$){_LABEL}",
     (
         "It is a region such as 'us-east-1'; 'us-east1' is a region of Google Cloud, 'us-east-1a' "
         "is a zone, and a geography such as 'eu' is given as inference_profile."

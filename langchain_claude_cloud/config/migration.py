@@ -68,6 +68,7 @@ def suggestion(owner: str, name: str, fields: Iterable[str]) -> str | None:
         *filter(rows.get, spelled),
         *(field for field in known if field == plain or field.endswith(f"_{plain}")),
         *get_close_matches(plain, [*known, *here], 1, 0.75),
+        *(field for field in known if plain.startswith(f"{field}_")),
     ]
     if not close:
         return None

@@ -115,6 +115,7 @@ def test_traces_get_the_catalogues_name(model: str, name: str | None) -> None:
         (lambda: Vertex(region="jp"), "'global', 'us' and 'eu'"),
         (lambda: Vertex(region="us-east5-a"), "is a zone"),
         (lambda: Bedrock(region="us-east-1a"), "is a zone"),
+        (lambda: Bedrock(region="us-east-1-lax-1a"), "is a zone"),
         (lambda: Bedrock(region="eu"), "as inference_profile"),
         (lambda: Bedrock(region="global"), "as inference_profile"),
         (lambda: Bedrock(region="US-EAST-1"), "region such as 'us-east-1'"),

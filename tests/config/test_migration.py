@@ -65,6 +65,7 @@ def test_what_the_table_promises_is_there() -> None:
         ("additional_model_request_fields", "Did you mean 'model_kwargs'"),
         ("max_output_tokens", "Did you mean 'max_tokens'"),
         ("reasoning_effort", "Did you mean 'effort'"),
+        ("effort_level", "Did you mean 'effort'"),
         ("frequency_penalty", "no equivalent here: Claude does not take it"),
         ("max_tokenz", "Did you mean 'max_tokens'"),
         ("aws_region", "platform=Bedrock\\(region=...\\)"),
