@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from langchain_claude_cloud.calls.answer import malformed
+from langchain_claude_cloud.calls.answer import malformed, read_json
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, Attempts, decide
 from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
@@ -102,10 +101,7 @@ def _send(request: Send, attempts: Attempts) -> Steps[JsonObject]:
         except ClaudeCloudError as error:
             yield Wait(decide(error, attempts))
         else:
-            answer = json.loads(response.body)
-            if not isinstance(answer, dict):
-                raise TypeError("not a JSON object")
-            return answer
+            return read_json(response, request.platform, request.model, dict)
 
 
 def list_models(

@@ -60,10 +60,10 @@ def _named_platform(given: object) -> Vertex | Bedrock:
         if kind := _KINDS.get(given.strip().lower()):
             return kind()
         raise ConfigurationError(f"platform {given!r} is not known. {_WAYS}")
-    empty = "n empty" if given in ((), []) else ""
-    raise ConfigurationError(
-        f"platform is a{empty} {type(given).__name__}, not Vertex(...) or Bedrock(...). {_WAYS}"
-    )
+    what = f"{'an empty' if given in ((), []) else 'a'} {type(given).__name__}"
+    if isinstance(given, type):
+        what = f"the class {given.__name__} itself"
+    raise ConfigurationError(f"platform is {what}, not Vertex(...) or Bedrock(...). {_WAYS}")
 
 
 def place_key(

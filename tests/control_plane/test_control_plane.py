@@ -13,10 +13,18 @@ import pytest
 from pydantic import SecretStr
 
 from langchain_claude_cloud import Bedrock, Vertex
+from langchain_claude_cloud.calls.lookup import list_models
+from langchain_claude_cloud.calls.steps import Prepare, Send
 from langchain_claude_cloud.catalogue.bedrock import Lookup
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.control_plane import requests as control_plane
-from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors import (
+    ClaudeCloudError,
+    ConfigurationError,
+    NotFoundError,
+    ServerError,
+)
+from langchain_claude_cloud.platform.base import HttpResponse
 from langchain_claude_cloud.platform.vertex import VertexPlatform
 from langchain_claude_cloud.routing.routes import Route
 
@@ -221,3 +229,27 @@ def test_a_refusal_names_the_permissions_and_nothing_of_models() -> None:
     told = str(throttled)
     control_plane.explain_refusal(throttled, platform, permissions)
     assert str(throttled) == told
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"<html>Please log in</html>", ServerError, 200),
+        (
+            b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"}}',
+            NotFoundError,
+            404,
+        ),
+    ],
+)
+def test_what_answers_in_place_of_a_control_plane_is_shown(
+    body: bytes, kind: type[ClaudeCloudError], status: int
+) -> None:
+    """It may be a proxy's page, or an error in spite of its status."""
+    asking = list_models(bedrock_route(), timeout=None, max_retries=0)
+    assert isinstance(next(asking), Prepare)
+    assert isinstance(asking.send(None), Send)
+    with pytest.raises(kind) as caught:
+        asking.send(HttpResponse(200, {"x-amzn-requestid": "r-1"}, body))
+    error = caught.value
+    assert (error.status_code, error.body, error.request_id) == (status, body.decode(), "r-1")
