@@ -139,10 +139,12 @@ def _resolve_bedrock(
     prefix, base = exact or (None, None if is_arn else _bedrock_id(model))
     row, behind = find(base) if base else None, base
     if row is None and base_model:
-        row, behind = find(base_model), _bedrock_id(base_model)
-        is_named = claude_id_in(base_model) or any(m.family in base_model for m in all_models())
-        if row is None and not is_named:
+        named = claude_id_in(base_model)
+        row = find(named[1] if named else base_model)
+        is_new = any(m.family in base_model for m in all_models())
+        if not (row or named or (is_new and claude_id_in(f"anthropic.{base_model}"))):
             raise _refusal(base_model, "bedrock", "is not in the catalogue", "base_model")
+        behind = (row and row.bedrock_id) or (named[1] if named else f"anthropic.{base_model}")
     if not is_arn and prefix is None:
         is_known = exact is None or (row is not None and row.bedrock_id == base)
         # An exact id that nobody knows is sent as it is, unless a prefix is asked for.

@@ -371,6 +371,8 @@ def test_a_profile_that_the_model_lacks_is_refused_with_those_it_has() -> None:
         ),
         (NAMELESS_ARN, "claude-sonnet-4-5", "claude-sonnet-4-5", SONNET_4_5, True, None),
         (NAMELESS_ARN, f"eu.{SONNET_4_5}", "claude-sonnet-4-5", SONNET_4_5, True, None),
+        (NAMELESS_ARN, "claude-sonnet-4-5@20250929", "claude-sonnet-4-5", SONNET_4_5, True, None),
+        (NAMELESS_ARN, NAMED_ARN, "claude-sonnet-4-5", SONNET_4_5, True, None),
         (NAMELESS_ARN, "claude-sonnet-6", NEWEST_SONNET, "anthropic.claude-sonnet-6", False, None),
         (NAMELESS_ARN, None, UNNAMED, NAMELESS_ARN, False, None),
         (PROVISIONED_ARN, None, UNNAMED, PROVISIONED_ARN, False, None),
@@ -406,6 +408,8 @@ def test_a_base_model_that_nobody_knows_is_refused() -> None:
     """A typing error in the hint does not turn into another model's capabilities."""
     with pytest.raises(ConfigurationError, match=r"base_model 'claude-sonet-4-5'.*sonnet-4-5'"):
         resolve(NAMELESS_ARN, "bedrock", base_model="claude-sonet-4-5")
+    with pytest.raises(ConfigurationError, match="base_model 'my sonnet thing'"):
+        resolve(NAMELESS_ARN, "bedrock", base_model="my sonnet thing")
 
 
 @pytest.mark.parametrize(
