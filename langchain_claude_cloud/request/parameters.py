@@ -21,6 +21,10 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import transform_schema
 
 _THINKING_TYPES: Final = ("adaptive", "between_tools", "disabled", "enabled")
+_REMEDIES: Final = {
+    "adaptive": "Use thinking={'type': 'adaptive'} and set how much by effort.",
+    "enabled": "Use thinking={'type': 'enabled', 'budget_tokens': 4096}.",
+}
 _ACTIVE_THINKING: Final = ("adaptive", "enabled")
 _THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
 _FORCED_CHOICES: Final = ("any", "tool")
@@ -140,10 +144,11 @@ class _Parameters:
             return wire
         if kind == "disabled" and not takes:
             return None
-        listed = ", ".join(sorted(takes)) or "no thinking at all: leave it out"
+        listed = ", ".join(sorted(takes)) or "no thinking at all"
+        remedy = next((use for name, use in _REMEDIES.items() if name in takes), "Leave it out.")
         raise InvalidInputError(
             f"{self.model.info.name} does not take thinking of type {kind!r}; it takes {listed}. "
-            "Use 'adaptive' with an effort, or {'type': 'enabled', 'budget_tokens': 4096}."
+            f"{remedy}"
         )
 
     def output_config(self, thinking: str | None) -> JsonObject:
