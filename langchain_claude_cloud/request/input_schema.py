@@ -24,6 +24,7 @@ _UNIONS: Final = {
     "anyOf": "at least one of these must hold",
     "oneOf": "exactly one of these must hold",
 }
+_JOINTS: Final = {"anyOf": " or ", "oneOf": " or ", "allOf": " and "}
 _CONSEQUENCES: Final = {"then": "if", "else": "unless"}
 _PARTS: Final = frozenset({*_UNIONS, "allOf", *_CONSEQUENCES})
 """Keywords with schemas that say which properties there are."""
@@ -124,6 +125,10 @@ def _rules(part: JsonObject, known: Container[str]) -> Iterator[str]:
             yield f"of the arguments, {meaning}: {numbered}"
         elif len(phrases) == 1:
             yield from told
+    yield from _conditions(part)
+
+
+def _conditions(part: JsonObject) -> Iterator[str]:
     for keyword, start in _CONSEQUENCES.items():
         if "if" in part and keyword in part:
             condition, consequence = _in_words(part["if"]), _in_words(part[keyword])
@@ -139,7 +144,10 @@ def _in_words(part: JsonObject, known: Container[str] = ()) -> str:
     told += [f"`{name}` is given" for name in required]
     excluded = _in_words(part["not"]) if "not" in part else ""
     told += [f"not: {excluded}"] if excluded else []
-    return " and ".join([*told, *_rules(part, known)])
+    for keyword, joint in _JOINTS.items():
+        phrases = (_in_words(each, known) for each in part.get(keyword) or ())
+        told.append(joint.join(filter(None, phrases)))
+    return " and ".join(filter(None, [*told, *_conditions(part)]))
 
 
 def _values(schema: JsonObject) -> list[str]:

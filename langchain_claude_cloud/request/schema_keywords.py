@@ -109,7 +109,8 @@ class _Rewriter:
     def _keyword(self, key: str, value: object, path: str, depth: int) -> object:
         """Return the value of a keyword in its right form; None to leave it out."""
         if key in SCHEMAS:
-            return value if isinstance(value, bool) else self.rewrite(value, path, depth)
+            is_kept = isinstance(value, bool) and key not in IN_PLACE
+            return value if is_kept else self.rewrite(value, path, depth)
         if key in SCHEMA_MAPS:
             return self._map(value, path, depth)
         if key in SCHEMA_LISTS:

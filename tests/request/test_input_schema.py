@@ -141,6 +141,26 @@ def test_conditions_at_the_root_become_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("alternatives", "says"),
+    [
+        ([{"allOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"required": ["c"]}],
+         "(1) `a` is given and `b` is given; (2) `c` is given."),
+        ([{"required": ["a"], "not": {"anyOf": [{"required": ["b"]}, {"required": ["c"]}]}},
+          {"required": ["b"]}],
+         "(1) `a` is given and not: `b` is given or `c` is given; (2) `b` is given."),
+        ([{"properties": {"a": {"const": 1}}, "oneOf": [{"required": ["b"]}, {"required": ["c"]}]},
+          {"required": ["c"]}],
+         "(1) `a` is 1 and `b` is given or `c` is given; (2) `c` is given."),
+        ([{"not": True}, {"required": ["a"]}, {"required": ["b"]}],
+         "(1) `a` is given; (2) `b` is given."),
+    ],
+)  # fmt: skip
+def test_alternatives_within_alternatives_are_told_in_place(alternatives: Any, says: str) -> None:
+    """Numbers within numbers would be read as one list; nothing of what they ask is lost."""
+    assert read({"type": "object", "anyOf": alternatives}).rules.endswith(says)
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({"minimum": 3, "exclusiveMinimum": True}, {"exclusiveMinimum": 3}),
