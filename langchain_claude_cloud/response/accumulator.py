@@ -367,8 +367,9 @@ def usage_metadata(usage: JsonObject) -> UsageMetadata | None:
         total_tokens=input_tokens + output_tokens,
         input_token_details=InputTokenDetails(**details, **(by_ttl if split else {})),  # type: ignore[typeddict-item]  # the keys by ttl are langchain-anthropic's addition
     )
-    reasoning = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
-    if reasoning is not None:
+    output_details = usage.get("output_tokens_details") or {}
+    if output_details.get("thinking_tokens") is not None:
+        reasoning = _count(output_details, "thinking_tokens")
         result["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
     return result
 

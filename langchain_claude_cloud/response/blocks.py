@@ -135,10 +135,14 @@ class Block:
     is_structured_output: bool = False
     renamer: KeyRenamer | None = None
 
+    def raw_arguments(self) -> str:
+        """Return a tool's arguments as text: as far as they streamed, or as announced."""
+        return "".join(self.parts) or (dump_arguments(self.given) if self.given else "")
+
     def parse(self) -> ParsedToolCall:
         """Return the call of a client tool, parsed strictly: valid or invalid."""
         try:
-            arguments = parse_arguments("".join(self.parts))
+            arguments = parse_arguments(self.raw_arguments())
         except ArgumentsError as error:
             return self.invalid(str(error))
         return tool_call(name=self.start["name"], args=arguments, id=self.start["id"])
@@ -146,7 +150,7 @@ class Block:
     def invalid(self, reason: str) -> InvalidToolCall:
         """Return the call of a client tool as an invalid one, with its raw arguments."""
         name, call_id = self.start["name"], self.start["id"]
-        return invalid_tool_call(name=name, args="".join(self.parts), id=call_id, error=reason)
+        return invalid_tool_call(name=name, args=self.raw_arguments(), id=call_id, error=reason)
 
     def grow(self, delta: JsonObject) -> None:
         """Lay a delta over a block that is kept whole.
@@ -171,7 +175,7 @@ class Block:
             signature = {"signature": self.signature} if self.signature else {}
             return {**self.start, "thinking": "".join(self.parts), **signature}
         if self.kind == "server_tool":
-            return {**self.start, **server_input("".join(self.parts))}
+            return {**self.start, **server_input(self.raw_arguments())}
         if self.kind == "client_tool" and self.parsed_call is not None:
             return client_call(self.start, self.parsed_call)
         return dict(self.start)

@@ -116,10 +116,11 @@ class ResponseStream(Generic[T]):
 
     def interrupted(self, reason: str) -> StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
-        source = self._source
+        source, has_begun = self._source, bool(self.accumulator.fields)
+        arrived = "What had arrived is in partial_message" if has_begun else "Nothing had arrived"
         error = StreamInterruptedError(
             f"The answer of {LABELS[source.platform]} ({source.model}, region {source.region}) "
-            f"broke off: {reason}. What had arrived is in partial_message. Send the request again.",
+            f"broke off: {reason}. {arrived}. Send the request again.",
             **source.place,
             request_id=source.request_id,
         )
@@ -135,6 +136,8 @@ class ResponseStream(Generic[T]):
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
         for payload in payloads:
+            if self.complete:
+                return  # What follows is no part of the message, and may be cut off anywhere.
             self._size += len(payload)
             if self._size > MAX_ANSWER_BYTES:
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
