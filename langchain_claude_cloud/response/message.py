@@ -59,6 +59,8 @@ _NOT_METADATA: Final = frozenset({"id", "role", "model"})
 
 _CALL_CHUNKS: Final = {"client_tool": "tool_call_chunk", "server_tool": "server_tool_call_chunk"}
 _STANDARD_TEXT: Final = {"text": "text", "thinking": "reasoning"}
+_HEAVY: Final = frozenset({"args", "data", "output", "transcript", "value"})
+"""Fields that a start leaves to the finish, so that they are not sent twice (core's list)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +328,10 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             return
         standard = standard_block(block.wire())
         if block.kind == "whole":
-            self._event("content-block-start", index=block.position, content=standard)
+            light = {key: value for key, value in standard.items() if key not in _HEAVY}
+            if standard["type"] == "non_standard":
+                light["value"] = {}
+            self._event("content-block-start", index=block.position, content=light)
         self._event("content-block-finish", index=block.position, content=standard)
 
     def message_stop(self, state: MessageAccumulator[MessagesData]) -> None:

@@ -64,7 +64,9 @@ def test_a_stream_that_ends_early_is_an_error_with_what_had_arrived(upto: int) -
     partial = caught.value.partial_message
     if upto == 0:
         assert partial is None
+        assert "Nothing had arrived" in str(caught.value)
         return
+    assert "What had arrived is in partial_message" in str(caught.value)
     assert isinstance(partial, AIMessage)
     assert "Hello".startswith(partial.text)
     assert partial.usage_metadata is not None
@@ -114,6 +116,10 @@ def test_outputs_before_an_error_are_handed_out_first() -> None:
         [start(), opened(0, {"type": "tool_use", "id": 1, "name": "f", "input": {}})],
         [start(), {"type": "content_block_start", "index": 0}],
         [start(), *text(0, "whole?"), {"type": "message_stop"}],
+        [start(), *text(0, "whole"), delta(0, "text_delta", text="and more")],
+        [start(), *text(0, "whole"), stopped(0)],
+        [start(), opened(0, {"type": "text"}), opened(0, {"type": "text"})],
+        [start(usage={"output_tokens_details": {"thinking_tokens": "many"}})],
         [{"no": "type"}],
         [[1, 2]],
     ],
@@ -125,6 +131,30 @@ def test_events_out_of_form_or_order_are_an_error(events: list[Any]) -> None:
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     with pytest.raises(StreamInterruptedError):
         list(stream.feed(body))
+
+
+@pytest.mark.parametrize("tail", [b'data: {"type":"ping"}', b'data: {"type":"pi', b"data: {}\n\n"])
+def test_what_follows_a_whole_message_is_not_read(tail: bytes) -> None:
+    """It may be cut off anywhere: the connection is let go of."""
+    one_packet, two_packets = _stream(), _stream()
+    list(one_packet.feed(sse(WHOLE) + tail))
+    list(two_packets.feed(sse(WHOLE)))
+    list(two_packets.feed(tail))
+    for stream in (one_packet, two_packets):
+        (last,) = stream.close()
+        assert last.message.chunk_position == "last"
+
+
+@pytest.mark.parametrize("kind", ["tool_use", "server_tool_use"])
+def test_arguments_that_were_announced_are_in_what_had_arrived(kind: str) -> None:
+    """They are handed out when their block ends, which it does not here."""
+    call = {"type": kind, "id": "a", "name": "f", "input": {"q": 1}}
+    state: MessageAccumulator[Any] = MessageAccumulator()
+    state.add(start())
+    state.add(opened(0, call))
+    block: Any = build_message(state, ORIGIN, version="v0").content[0]
+    raw = block["args"] if kind == "tool_use" else json.dumps(block["input"])
+    assert raw == '{"q": 1}'
 
 
 @pytest.mark.peer_defect(
@@ -237,6 +267,16 @@ def test_a_block_finishes_in_protocol_events_as_soon_as_it_ends() -> None:
     _, protocol = read(events, ProtocolEventHandler(ORIGIN))
     order = [(event["event"], event.get("index")) for event in protocol]
     assert order.index(("content-block-finish", 0)) < order.index(("content-block-start", 1))
+
+
+def test_a_start_in_protocol_events_leaves_what_is_large_to_the_finish() -> None:
+    """A document that a tool fetched is not sent twice."""
+    found = {"type": "web_search_tool_result", "tool_use_id": "a", "content": [{"url": "u" * 99}]}
+    events = [start(), opened(0, found), stopped(0), *finish()]
+    _, written = read(events, ProtocolEventHandler(ORIGIN))
+    begun, finished = (str(event["content"]) for event in written if "content" in event)
+    assert "uuu" in finished
+    assert "uuu" not in begun
 
 
 @given(st.lists(st.sampled_from([*WHOLE, {"type": "ping"}, {"type": "error"}]), max_size=12))
