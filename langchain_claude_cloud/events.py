@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import TextChange
@@ -154,6 +154,7 @@ class _Reader:
     def __init__(self) -> None:
         self._calls = ToolCallTracker()
         self._results: set[str] = set()
+        self._streamed: set[str] = set()
         self._stop_reason: str | None = None
 
     def read(self, payload: Payload, scope: str) -> Iterator[StreamEvent]:
@@ -176,8 +177,11 @@ class _Reader:
             yield EndEvent(self._stop_reason)
 
     def _message(self, message: AIMessage) -> Iterator[StreamEvent]:
-        if message.id in self._calls.ended:
+        is_chunk = isinstance(message, AIMessageChunk)
+        if message.id in self._calls.ended or (not is_chunk and message.id in self._streamed):
             return
+        if is_chunk and message.id:
+            self._streamed.add(message.id)
         for block in [message.content] if isinstance(message.content, str) else message.content:
             match block:
                 case str(text) | {"type": "text", "text": str(text)} if text:

@@ -218,9 +218,9 @@ class ToolCallTracker:
     def _read_message(self, key: str, message: AIMessage) -> Iterator[ToolCallUpdate]:
         """Read a message that was not streamed, or the whole of one that was."""
         blocks = message.content if isinstance(message.content, list) else []
-        ids = [block.get("id", "") if isinstance(block, dict) else "" for block in blocks]
+        places = {b["id"]: n for n, b in enumerate(blocks) if isinstance(b, dict) and b.get("id")}
         for number, call in enumerate([*message.tool_calls, *message.invalid_tool_calls]):
-            place = ids.index(call["id"]) if call["id"] in ids else number
+            place = places.get(call["id"], number)
             yield from self._finish(key, place, cast("ParsedToolCall", call))
         yield from self._end_message(key)
 
@@ -269,10 +269,11 @@ class ToolCallTracker:
     def _judge(self, key: str, stop_reason: str | None) -> Iterator[ToolCallUpdate]:
         """Finish the calls of a stream that does not say whether they are valid."""
         calls = self._messages.get(key, {})
+        last = max(calls, default=-1) if stop_reason in CUTTING_STOP_REASONS else None
         for index, call in sorted(calls.items()):
             if call is not None:
-                is_last = index == max(calls) and stop_reason in CUTTING_STOP_REASONS
-                yield from self._finish(key, index, call.parse(stop_reason if is_last else None))
+                cut_by = stop_reason if index == last else None
+                yield from self._finish(key, index, call.parse(cut_by))
 
     def _end_message(self, key: str, reason: str = NEVER_ENDED) -> Iterator[ToolCallUpdate]:
         """Finish the calls of a message that are still open."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from answers import ORIGIN, chunks, finish, read, start, text, thinking, tool
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.types import Command
 
 from langchain_claude_cloud.events import aiter_events, iter_events
@@ -116,6 +116,17 @@ def test_a_broken_stream_ends_its_calls_and_raises() -> None:
         pass
     assert seen[-1].to_dict()["done"] is True
     assert "broke off" in seen[-1].to_dict()["error"]
+
+
+def test_a_message_that_came_in_chunks_is_not_told_again() -> None:
+    """Also if the chunk that ends it was left out of the stream."""
+    parts = [
+        AIMessageChunk("Hel", id="a"),
+        AIMessageChunk("lo", id="a"),
+        AIMessage("Hello", id="a"),
+    ]
+    events = iter_events(parts)
+    assert [event.text for event in events if event.type == "text"] == ["Hel", "lo"]
 
 
 def test_a_change_is_a_pair() -> None:
