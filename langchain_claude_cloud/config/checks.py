@@ -92,7 +92,7 @@ def check_max_retries(max_retries: object) -> None:
         ConfigurationError: It is not a whole number of 0 or more.
     """
     if type(max_retries) is not int or max_retries < 0:  # True is an int, too
-        raise ConfigurationError(f"max_retries is {max_retries!r}, not a number of 0 or more.")
+        raise ConfigurationError(f"max_retries={max_retries!r} is no whole number of 0 or more.")
 
 
 def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:

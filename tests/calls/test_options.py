@@ -62,6 +62,7 @@ def test_no_name_is_proposed_that_is_not_the_users(name: str, said: str) -> None
         ("tokens_per_minute", "many", "give 1 or more"),
         ("requests_per_minute", 0, "give 1 or more"),
         ("max_retries", -1, "0 or more"),
+        ("max_retries", 1.5, "no whole number"),
     ],
 )
 def test_a_field_that_was_changed_later_is_checked_by_the_call(
