@@ -249,8 +249,8 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         """Write what is known only at the end of a block."""
         if block.kind == "client_tool" and block.parsed_call is not None:
             self._chunk([], parsed_calls={block.position: block.parsed_call})
-        is_silent = block.kind == "thinking" and not block.parts
-        if block.kind == "whole" or block.citations or block.signature or is_silent:
+        is_told_late = block.kind == "thinking" and (block.signature or not block.parts)
+        if block.kind == "whole" or block.citations or is_told_late:
             self._text_alone = False
             news = block.wire()
             if block.kind != "whole":

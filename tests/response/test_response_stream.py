@@ -269,6 +269,17 @@ def test_a_block_finishes_in_protocol_events_as_soon_as_it_ends() -> None:
     assert order.index(("content-block-finish", 0)) < order.index(("content-block-start", 1))
 
 
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_signature_elsewhere_than_in_thinking_changes_nothing(version: str) -> None:
+    """Chunks merge to the same message with it as without it."""
+    call = tool(0, '{"a": 1}')
+    signed = [*call[:-1], delta(0, "signature_delta", signature="s"), call[-1]]
+    with_it, without = (
+        _message([start(), *events, *finish("tool_use")], version) for events in (signed, call)
+    )
+    assert with_it == without
+
+
 def test_a_start_in_protocol_events_leaves_what_is_large_to_the_finish() -> None:
     """A document that a tool fetched is not sent twice."""
     found = {"type": "web_search_tool_result", "tool_use_id": "a", "content": [{"url": "u" * 99}]}
