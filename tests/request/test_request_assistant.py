@@ -296,6 +296,7 @@ def test_reasoning_of_converse_is_kept() -> None:
     native = [{"type": "reasoning_content", "reasoning_content": held, "index": 0}]
     redacted = [{"type": "reasoning_content", "reasoning_content": {"redacted_content": b"\0\1"}}]
     assert wire(native, response_metadata=metadata) == [SIGNED]
+    assert wire([{"type": "reasoning_content", "reasoningContent": held}]) == [SIGNED]
     in_extras = {"type": "reasoning", "extras": {"redacted_content": "AAE="}}
     assert wire([in_extras]) == [{"type": "redacted_thinking", "data": "AAE="}]
     assert wire(redacted, response_metadata=metadata) == [

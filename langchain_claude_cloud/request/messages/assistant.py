@@ -22,6 +22,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import (
     MEDIA,
+    THINKING,
     Converter,
     content_of,
     convert_block,
@@ -160,7 +161,9 @@ def _thinking(block: JsonObject) -> JsonObject | None:
     Redacted thinking comes as bytes from boto3. Recorded ones are the text of the Messages API's
     ``data`` already. Bytes that are no such text are encoded.
     """
-    held = {**(block.get("extras") or {}), **block, **(block.get("reasoningText") or {})}
+    held = {**(block.get("extras") or {}), **block}
+    for key in ("reasoningContent", "reasoningText"):  # of Converse's, one within the other
+        held |= held.get(key) or {}
     data = next((held[key] for key in _REDACTED if held.get(key)), None)
     if isinstance(data, bytes):
         is_text = re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", data)
@@ -208,7 +211,7 @@ def _server_result(block: JsonObject) -> JsonObject | None:
 _CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
 _OF_CLAUDE: Final[Mapping[object, Converter]] = {
     "text": _text,
-    **dict.fromkeys(("thinking", "redacted_thinking", "reasoning"), _thinking),
+    **dict.fromkeys((*THINKING, "reasoning", "reasoning_content"), _thinking),
     **dict.fromkeys(("server_tool_use", "mcp_tool_use"), _server_use),
     **dict.fromkeys(("server_tool_call", "server_tool_call_chunk"), _server_call),
     "server_tool_result": _server_result,
