@@ -155,7 +155,9 @@ class MessageAccumulator(Generic[T]):
             case "content_block_start":
                 self._block_start(event["index"], event["content_block"])
             case "content_block_stop":
-                self._block_stop(event["index"])
+                block = self._open.get(event["index"])
+                if block is not None and not block.ended:  # gateways send it twice
+                    self._block_stop(event["index"])
             case "message_start":
                 self._message_start({**event, **event["message"]})
             case "message_delta":
@@ -219,8 +221,8 @@ class MessageAccumulator(Generic[T]):
             if waiting.ended:
                 waiting.parsed_call = waiting.parse()
                 self._block_stop(earlier)
-        if index in self._open:
-            raise ValueError(f"the block {index} has not ended, but starts again")
+        if index in self._open:  # by a gateway that numbers badly: the block before never ends
+            self._open[object()] = self._open.pop(index)
         start = {key: value for key, value in announced.items() if value is not None}
         kind = KINDS.get(start["type"], "whole")
         block = Block(kind, start, given=start.get("input"))

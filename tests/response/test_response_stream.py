@@ -117,8 +117,6 @@ def test_outputs_before_an_error_are_handed_out_first() -> None:
         [start(), {"type": "content_block_start", "index": 0}],
         [start(), *text(0, "whole?"), {"type": "message_stop"}],
         [start(), *text(0, "whole"), delta(0, "text_delta", text="and more")],
-        [start(), *text(0, "whole"), stopped(0)],
-        [start(), opened(0, {"type": "text"}), opened(0, {"type": "text"})],
         [start(usage={"output_tokens_details": {"thinking_tokens": "many"}})],
         [{"no": "type"}],
         [[1, 2]],
@@ -143,6 +141,18 @@ def test_what_follows_a_whole_message_is_not_read(tail: bytes) -> None:
     for stream in (one_packet, two_packets):
         (last,) = stream.close()
         assert last.message.chunk_position == "last"
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_block_that_ends_or_starts_twice_loses_nothing(version: str) -> None:
+    """Gateways repeat events, and number blocks badly."""
+    events = [start(), opened(0, {"type": "text", "text": "One"})]
+    events += [opened(0, {"type": "text", "text": "Two"}), stopped(0), stopped(0)]
+    events += [*tool(1, '{"q": 1}'), stopped(1), *tool(2, ""), stopped(2), *finish("tool_use")]
+    merged = functools.reduce(operator.add, chunks(events, version))
+    assert merged.text == "OneTwo"
+    assert [call["args"] for call in merged.tool_calls] == [{"q": 1}, {}]
+    assert not merged.invalid_tool_calls
 
 
 @pytest.mark.parametrize("kind", ["tool_use", "server_tool_use"])
