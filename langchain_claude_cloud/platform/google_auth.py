@@ -265,6 +265,13 @@ def explanation(error: Exception) -> errors.ClaudeCloudError:
             f"Google's token endpoint cannot be reached: {reason}. Check the network, "
             "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
         )
+        if "SOCKS" in reason:  # google-auth's library for HTTP needs another one for those
+            kind = errors.ConfigurationError
+            text = (
+                f"Google's token endpoint cannot be reached: {reason}. The environment names "
+                "a SOCKS proxy (ALL_PROXY). Set HTTPS_PROXY to an http or https proxy, or list "
+                "oauth2.googleapis.com in NO_PROXY."
+            )
     elif isinstance(error, exceptions.DefaultCredentialsError | OSError):
         text = f"No usable Google credentials: {reason}. {WAYS}"
     elif getattr(error, "retryable", False):

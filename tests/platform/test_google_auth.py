@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -254,10 +255,8 @@ def test_workload_identity(
     assert request.form["scope"] == SCOPES[0]
 
 
-def test_gclouds_login_is_found_and_goes_through_the_proxy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A login's token endpoint is Google's own: here the proxy on the way to it is shut."""
+def _log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what gcloud leaves."""
     folder = tmp_path / "gcloud"
     folder.mkdir()
     login = {
@@ -268,9 +267,28 @@ def test_gclouds_login_is_found_and_goes_through_the_proxy(
     }
     (folder / "application_default_credentials.json").write_text(json.dumps(login))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+
+
+def test_gclouds_login_is_found_and_goes_through_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login's token endpoint is Google's own: here the proxy on the way to it is shut."""
+    _log_in(tmp_path, monkeypatch)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(ConnectionFailedError, match="HTTPS_PROXY"):
         google_source().prepare()
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed")
+def test_a_socks_proxy_on_the_way_to_a_token_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a setting to change: no retry helps."""
+    _log_in(tmp_path, monkeypatch)
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:correct-horse@127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"SOCKS proxy.*oauth2\.googleapis") as caught:
+        google_source().prepare()
+    assert "correct-horse" not in str(caught.value)
 
 
 def test_the_metadata_server(tmp_path: Path) -> None:
