@@ -103,7 +103,7 @@ def _fit_lives(marked: Sequence[JsonObject], added: Container[int]) -> Iterator[
         control = holder["cache_control"]
         if is_short and control.get("ttl") == _LONG:
             holder["cache_control"] = {name: control[name] for name in control if name != "ttl"}
-            yield "a cache breakpoint of 1h behind one of 5m is sent as one of 5m"
+            yield "a cache breakpoint of 1h behind one of 5m is sent as 5m: put those of 1h first"
         is_short = is_short or control.get("ttl") != _LONG
 
 
