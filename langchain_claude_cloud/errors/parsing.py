@@ -111,7 +111,8 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
 def holds_error(body: object) -> bool:
     """Whether JSON is an error, in the form of any of the clouds and in spite of its status."""
     found = _object(body)
-    if found is None or "content" in found:
+    # A message, and a batch job of Google or AWS, may tell of an error of their own.
+    if found is None or not {"content", "state", "jobArn"}.isdisjoint(found):
         return False
     forms = (("error", str | dict), ("Output", dict), *((name, str) for name in _SIGNS))
     return found.get("type") == "error" or any(isinstance(found.get(k), form) for k, form in forms)
