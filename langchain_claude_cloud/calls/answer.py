@@ -18,7 +18,8 @@ from langchain_core.messages import AIMessage
 from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
-from langchain_claude_cloud.errors.types import LABELS, REQUEST_ID_HEADERS, JsonObject
+from langchain_claude_cloud.errors.types import LABELS, JsonObject
+from langchain_claude_cloud.platform.base import request_id_in
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
@@ -132,7 +133,7 @@ def read_json(
     except MALFORMED as cause:
         problem = malformed(platform, model, cause)
         problem.status_code = response.status
-        problem.request_id = next(filter(None, map(response.headers.get, REQUEST_ID_HEADERS)), None)
+        problem.request_id = request_id_in(response.headers)
         shown = platform.redact(response.body)[:_SHOWN_BYTES]
         problem.body = redact(shown.decode("utf-8", "replace"))
     raise problem

@@ -17,12 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.calls.adaptation import Adaptation
-from langchain_claude_cloud.calls.answer import (
-    HandlerFor,
-    PausableAnswer,
-    ignore_events,
-    read_json,
-)
+from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, ignore_events, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
@@ -41,12 +36,11 @@ from langchain_claude_cloud.errors import (
 from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
-    REQUEST_ID_HEADERS,
     SERVICE_TIER_HEADER,
     JsonObject,
     Operation,
 )
-from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.base import OutgoingRequest, request_id_in
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import (
     MessagesRequest,
@@ -305,7 +299,7 @@ class CallDriver(Generic[T]):
             platform=self._resolved.cloud,
             region=self._attempts.route.platform.region,
             model=self._resolved.model_id,
-            request_id=next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None),
+            request_id=request_id_in(headers),
             inference_profile=self._resolved.inference_profile,
             failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,

@@ -25,6 +25,7 @@ from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import HEADER_NAME, check_headers, url_problem
 from langchain_claude_cloud.errors.types import (
     LABELS,
+    REQUEST_ID_HEADERS,
     Cloud,
     Framing,
     Headers,
@@ -305,6 +306,11 @@ class PlatformRequest:
         error = self.error(errors.InvalidRequestError, text)
         error.status_code = status
         return error
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the id that the cloud gave a request, from a response's headers in lower case."""
+    return next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)
 
 
 @dataclass(frozen=True, slots=True)

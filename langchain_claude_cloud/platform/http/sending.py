@@ -21,8 +21,7 @@ import httpx
 from httpx._transports.default import ResponseStream
 
 from langchain_claude_cloud.errors import ClaudeCloudError
-from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS
-from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest
+from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest, request_id_in
 from langchain_claude_cloud.platform.http.failures import (
     TRANSPORT_FAILURES,
     failure,
@@ -230,8 +229,7 @@ class _Response:
     def _identify(self, error: BaseException) -> None:
         """Let an error that came after the head name the request to the cloud's support."""
         if isinstance(error, ClaudeCloudError) and error.request_id is None:
-            known = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
-            error.request_id = next(filter(None, known), None)
+            error.request_id = request_id_in(self.headers)
 
 
 class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"]):
