@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, Literal, NotRequired, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypeVar
 
 import pytest
 from clouds import make_model
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from pydantic import BaseModel, Field, RootModel
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
@@ -75,6 +75,15 @@ class Chain:
     tags: list[str] = field(default_factory=list)
 
 
+class Point(NamedTuple):
+    """A point."""
+
+    x: int
+    y: int = 0
+
+
+Score = NewType("Score", int)
+Cats = TypeAliasType("Cats", list[Cat])
 Numbers = RootModel[list[int]]
 Scores = RootModel[dict[str, int]]
 TREE = {"name": "a", "children": [{"name": "b", "children": []}]}
@@ -121,6 +130,13 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "a type of values": (Decimal, {"value": "1.5"}, "1.5"),
     "a list of anything": (list, {"value": [1]}, [1]),
     "an enumeration": (Color, {"value": "red"}, "red"),
+    "a named tuple": (Point, {"x": 1}, {"x": 1}),
+    "a new type": (Score, {"value": 3}, 3),
+    "a type alias": (
+        Cats,
+        {"value": [{"kind": "cat", "lives": 9}]},
+        [Cat(kind="cat", lives=9)],
+    ),
     "a dataclass that holds itself": (Chain, {"next": {"next": None}}, {"next": {"next": None}}),
 }
 MAPS: dict[str, tuple[Any, Any, Any]] = {

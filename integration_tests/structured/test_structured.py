@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from langchain_claude_cloud import ChatClaudeCloud
 from langchain_claude_cloud.chat_models.structured_output import StructuredOutputError
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.testing import CloudEmulator, raw_tool_use, text, tool_use
 
 
@@ -125,8 +126,19 @@ def test_a_reply_with_nothing_in_it_is_an_error(
     """The peer returns None; here the caller learns it."""
     emulator.reply(text("I would rather not."))
     structured = chat.with_structured_output(Joke, method="function_calling")
-    with pytest.raises(StructuredOutputError, match="does not fit"):
+    with pytest.raises(StructuredOutputError, match=r"does not fit.*did not call a tool"):
         structured.invoke("A joke.")
+
+
+@pytest.mark.parametrize("reply", ["I would rather not.", '{"setup": "Wh', "", "\n"])
+def test_an_answer_that_is_no_json_is_an_error_that_speaks_of_no_tool(
+    emulator: CloudEmulator, chat: ChatClaudeCloud, reply: str
+) -> None:
+    """There was none: the API's own format was asked for."""
+    emulator.reply(text(reply))
+    schema = {"title": "Joke", "type": "object", "properties": {"setup": {"type": "string"}}}
+    with pytest.raises(StructuredOutputError, match=r"(?s)text(?!.*tool)"):
+        chat.with_structured_output(schema, method="json_schema").invoke("A joke.")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -178,6 +190,13 @@ def test_an_unknown_method_is_refused(chat: ChatClaudeCloud) -> None:
     """With the names that there are."""
     with pytest.raises(ValueError, match="json_schema"):
         chat.with_structured_output(Joke, method="grammar")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("metod", "method"), ("include_row", "include_raw")])
+def test_a_misspelt_argument_is_refused(chat: ChatClaudeCloud, name: str, meant: str) -> None:
+    """At once, and not with the first call."""
+    with pytest.raises(InvalidInputError, match=f"'{name}'.*'{meant}'"):
+        chat.with_structured_output(Joke, **{name: True})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ class OutputSchema:
     @classmethod
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
+        # What a NewType, or a type alias of Python 3.12, stands for.
+        given = getattr(given, "__value__", getattr(given, "__supertype__", given))
         schema = {"title": DEFAULT_NAME, **_json_schema(given)}
         is_wrapped = not is_object(schema)
         title = str(schema.get("title") or "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, Final, Literal, cast, get_args
 
@@ -20,6 +21,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
+from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema import is_native, refuse_maps, schema_tool
 from langchain_claude_cloud.response.blocks import ArgumentsError, parse_arguments
@@ -153,11 +155,13 @@ def _read(message: AIMessage, tool: str | None) -> JsonObject:
     if message.tool_calls:
         others = ", ".join(call["name"] for call in message.tool_calls)
         raise ArgumentsError(f"the model called {others} instead: run it and ask again")
+    asked = "the model did not call a tool, and " if tool else ""
+    if not message.text.strip():
+        raise ArgumentsError(f"{asked}it has no text")
     try:
         return parse_arguments(message.text)
     except ArgumentsError as error:
-        problem = f"its text is not JSON ({error})" if message.text else "gave no text"
-        raise ArgumentsError(f"the model did not call a tool, and {problem}") from None
+        raise ArgumentsError(f"{asked}its text is not JSON ({error})") from None
 
 
 class _Steps:
@@ -202,6 +206,9 @@ def structured_output(
     methods = get_args(Method)
     if method is not None and method not in methods:
         raise ValueError(f"method {method!r} is not known: use one of {', '.join(methods)}.")
+    for name in arguments:
+        if meant := get_close_matches(name, ("include_raw", "method"), 1, 0.75):
+            raise InvalidInputError(f"The argument {name!r} is not known: is it {meant[0]!r}?")
     wanted = OutputSchema.of(schema)
     chosen = method or _best_method(model, wanted)
     # langchain-core describes it for tracing, and knows fewer forms.

@@ -173,6 +173,9 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
     tools = raw.get("tools") or ()
     if not isinstance(tools, list | tuple) or not all(isinstance(each, dict) for each in tools):
         raise InvalidInputError(f"'tools' in model_kwargs is a list of dicts, not {tools!r:.80}.")
+    for name in ("thinking", "context_management"):
+        if not isinstance(raw.get(name) or {}, dict):
+            raise InvalidInputError(f"{name!r} in model_kwargs is a dict, not {raw[name]!r:.80}.")
     for name, value in raw.items():
         if name == _RAW_BETAS:
             continue

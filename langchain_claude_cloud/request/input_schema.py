@@ -30,8 +30,9 @@ _PARTS: Final = frozenset({*_UNIONS, "allOf", *_CONSEQUENCES})
 """Keywords with schemas that say which properties there are."""
 
 _ROOT_ONLY: Final = frozenset({*_PARTS, "discriminator", "if", "type"})
-_LEVELS: Final = 4
-"""How far parts are followed that stand within each other: there may be many in each."""
+_MOST_PARTS: Final = 1_000
+_DEEPEST: Final = 60
+"""Parts that stand within each other are read so far: definitions may refer to others twice."""
 
 
 def read_input_schema(
@@ -51,7 +52,7 @@ def read_input_schema(
         UnfitSchemaError: The arguments are no object, or it is no schema.
     """
     wire, definitions, notes = rewrite_schema(given, "input_schema", keep_titles=keep_titles)
-    root = _expanded(wire, definitions)
+    root = _expanded(wire, definitions, iter(range(_MOST_PARTS)), _DEEPEST)
     parts = list(every_schema(root, _PARTS))
     is_choice = not root.keys().isdisjoint({*_UNIONS, "allOf"})
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
@@ -82,18 +83,22 @@ def read_input_schema(
 
 
 def _expanded(
-    schema: JsonObject, definitions: Mapping[str, JsonObject], levels: int = _LEVELS
+    schema: JsonObject, definitions: Mapping[str, JsonObject], room: Iterator[int], levels: int
 ) -> JsonObject:
-    """Return a root, or a part of one, with the parts in it in the place of references to them."""
-    found = resolve_root(schema, definitions)
+    """Return a root, or a part of one, with the parts in it in the place of references to them.
+
+    What there is no room for, or lies deeper, says nothing.
+    """
+    if not levels or next(room, None) is None:
+        return {}
     expanded: JsonObject = {}
-    for key, held in found.items():
+    for key, held in resolve_root(schema, definitions).items():
         if key not in _PARTS and key != "if":
             expanded[key] = held
-        elif levels and isinstance(held, list):
-            expanded[key] = [_expanded(part, definitions, levels - 1) for part in held]
-        elif levels and isinstance(held, dict):
-            expanded[key] = _expanded(held, definitions, levels - 1)
+        elif isinstance(held, list):
+            expanded[key] = [_expanded(part, definitions, room, levels - 1) for part in held]
+        else:
+            expanded[key] = _expanded(held, definitions, room, levels - 1)
     return expanded
 
 

@@ -90,9 +90,14 @@ def convert_response_format(response_format: object) -> JsonObject | None:
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if schema is None or kind == "text":
         return None
-    if isinstance(response_format, dict) and kind == "json_schema":
+    if isinstance(response_format, dict) and kind in ("json_schema", "json_object"):
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
+    if schema is None:
+        raise InvalidInputError(
+            "response_format has no schema, and Claude has no JSON mode without one. Give "
+            '{"type": "json_schema", "json_schema": {"schema": {...}}}, or a class.'
+        )
     if not isinstance(schema, dict):
         schema = schema_of(schema, any_type=True)
     schema = modern_schema(schema)

@@ -156,7 +156,10 @@ class _Rewriter:
     def rewrite_definitions(self) -> None:
         """Rewrite what is referred to. Chains of references may be longer than schemas are deep."""
         for name, found in self._waiting:  # grows on the way
-            self.definitions[name] = self.rewrite(found, name, 0)
+            try:
+                self.definitions[name] = self.rewrite(found, name, 0)
+            except UnfitSchemaError as error:
+                self.notes.append(str(error))
         while loop := find_loop(self.definitions, IN_PLACE):
             self.definitions[loop[0]] = {}
             self.notes.append(f"the definition {loop[0]!r} refers to itself without end")
@@ -178,8 +181,9 @@ def _modern(schema: Mapping[str, object]) -> dict[str, object]:
         if isinstance(given.get(exclusive), bool) and given.pop(exclusive) and limit in given:
             given[exclusive] = given.pop(limit)
     for name, held in _mapping(given.pop("dependencies", None)).items():
-        key = "dependentRequired" if isinstance(held, list) else "dependentSchemas"
-        given[key] = {**_mapping(given.get(key)), name: held}
+        names = [held] if isinstance(held, str) else held  # draft 3 has one name
+        key = "dependentRequired" if isinstance(names, list) else "dependentSchemas"
+        given[key] = {**_mapping(given.get(key)), name: names}
     properties = _mapping(given.get("properties")).items()
     flagged = [name for name, part in properties if _mapping(part).get("required") is True]
     if flagged:  # draft 3 says it on a property
@@ -224,10 +228,9 @@ def _types(value: object) -> str | list[str] | None:
 
 
 def _strings(value: object) -> list[str] | None:
-    """Return a list of distinct strings; None if it is none, as with draft 3's `required: true`."""
-    if not isinstance(value, list | tuple):
-        return None
-    return list(dict.fromkeys(item for item in value if isinstance(item, str)))
+    """Return distinct strings; None if there are none, as with draft 3's `required: true`."""
+    named = [item for item in _list(value) if isinstance(item, str)]
+    return list(dict.fromkeys(named)) if named or isinstance(value, list) else None
 
 
 def _values(value: object) -> object:

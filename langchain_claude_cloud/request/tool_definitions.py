@@ -148,7 +148,8 @@ def _schema_of(given: object, *, any_type: bool) -> JsonObject:
             return cast("JsonObject", getattr(given, method)())
     if not isinstance(given, type) and get_origin(given) is None:
         return _schema_by_core(given)
-    if is_typeddict(given):  # of which langchain-core knows neither `NotRequired` nor recursion
+    if is_typeddict(given) or hasattr(given, "_fields"):  # which a NamedTuple has
+        # Of dicts, langchain-core knows neither `NotRequired` nor recursion.
         with suppress(*_UNREADABLE):
             return _schema_by_core(given)
     elif not any_type and not is_dataclass(given):

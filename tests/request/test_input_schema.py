@@ -191,6 +191,8 @@ def test_alternatives_within_alternatives_are_told_in_place(alternatives: Any, s
         ([], {}),
         ({"pattern": "a{0,4294967296}"}, {"description": "Pattern: a{0,4294967296}"}),
         ({"dependencies": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
+        ({"dependencies": {"a": "b"}}, {"dependentRequired": {"a": ["b"]}}),
+        ({"required": "a"}, {"required": ["a"]}),
         ({"dependencies": {"a": TEXT}}, {"dependentSchemas": {"a": TEXT}}),
         (
             {"dependentRequired": {"a": ["b"]}, "dependencies": {"c": ["d"]}},
@@ -270,7 +272,32 @@ def test_alternatives_with_the_same_alternatives_are_read_to_some_depth(union: s
              for n in range(30)}  # fmt: skip
     root = {"properties": {"a": TEXT}, union: [{"$ref": "#/$defs/d0"}]}
     found = read({**root, "$defs": {**parts, "d30": {"properties": {"z": TEXT}}}})
-    assert found.schema["properties"] == {"a": TEXT}
+    assert found.schema["properties"] == {"a": TEXT, "z": TEXT}
+
+
+@pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])
+def test_alternatives_within_alternatives_are_read_however_deep(union: str) -> None:
+    """An object that inherits from others over many levels keeps all that they name."""
+    parent: Any = {"properties": {"p0": TEXT}, "required": ["p0"]}
+    for n in range(1, 15):
+        own = {"properties": {f"p{n}": TEXT}, "required": [f"p{n}"]}
+        parent = {"allOf": [{union: [parent]}, own]}
+    assert sorted(read(parent).schema["required"]) == sorted(f"p{n}" for n in range(15))
+    definitions = {
+        f"D{n}": {"allOf": [{"$ref": f"#/$defs/D{n + 1}"}, {"properties": {f"p{n}": TEXT}}]}
+        for n in range(15)
+    }
+    found = read({"$ref": "#/$defs/D0", "$defs": {**definitions, "D15": {"properties": {}}}})
+    assert len(found.schema["properties"]) == 15
+
+
+@pytest.mark.parametrize("broken", [5, {"properties": {"x": 5}}, {"properties": "x"}])
+def test_a_definition_that_is_no_schema_takes_any_value(broken: Any) -> None:
+    """The rest of the tool is as it was, and a note says which."""
+    found = read({"properties": {"a": {"$ref": "#/$defs/X"}, "b": TEXT}, "$defs": {"X": broken}})
+    assert found.schema["properties"]["b"] == TEXT
+    assert found.schema["$defs"] == {"X": {}}
+    assert found.notes[0].startswith("X")
 
 
 def test_references_may_be_followed_without_end() -> None:

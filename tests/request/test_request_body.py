@@ -226,6 +226,14 @@ def test_a_list_that_holds_itself_twice_is_refused() -> None:
         build(model_kwargs={"endless": endless})
 
 
+@pytest.mark.parametrize("name", ["thinking", "context_management"])
+@pytest.mark.parametrize("value", ["adaptive", 5, [{"type": "adaptive"}], True], ids=str)
+def test_raw_fields_that_are_no_dicts_are_refused(name: str, value: Any) -> None:
+    """By their names; the API's own form of them is a dict."""
+    with pytest.raises(InvalidInputError, match=f"'{name}' in model_kwargs is a dict"):
+        build(model_kwargs={name: value})
+
+
 @pytest.mark.parametrize("tools", [5, "x", [1], {"a": 1}], ids=str)
 def test_raw_tools_that_are_no_tools_are_refused(tools: Any) -> None:
     """Errors of the API name the tools of a request, so they are read."""

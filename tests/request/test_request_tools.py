@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 from langchain_core.tools import StructuredTool, Tool, tool
@@ -37,6 +37,12 @@ class WeatherDict(TypedDict):
     city: Annotated[str, ..., "Where"]
 
 
+class WeatherTuple(NamedTuple):
+    """Tell the weather."""
+
+    city: str
+
+
 def weather(city: str) -> str:
     """Tell the weather.
 
@@ -61,6 +67,7 @@ OPENAI = {
         (Weather, "Weather"),
         (WeatherV1, "WeatherV1"),
         (WeatherDict, "WeatherDict"),
+        (WeatherTuple, "WeatherTuple"),
         (weather, "weather"),
         (WEATHER_TOOL, "weather"),
         (ANTHROPIC, "weather"),
@@ -352,7 +359,5 @@ def test_a_format_of_another_kind_is_refused(given: Any) -> None:
 @pytest.mark.parametrize("given", [{"type": "json_object"}, {"type": "json_schema"}])
 def test_a_format_without_a_schema_is_refused(given: Any) -> None:
     """Claude has no JSON mode."""
-    with pytest.raises(
-        InvalidInputError, match=r"json_object', which is no type|None has no JSON schema"
-    ):
+    with pytest.raises(InvalidInputError, match="no JSON mode without one"):
         convert_response_format(given)
