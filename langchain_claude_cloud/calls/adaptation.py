@@ -69,20 +69,29 @@ _PREFIX: Final = re.compile(
 )
 """What Bedrock, AWS's library and gateways such as Portkey write before what Claude said."""
 
-_NAMED_BETAS: Final = re.compile(r"unexpected value\(s\) (.+?) for the `anthropic-beta` header")
-"""Vertex AI names the betas that it does not know (claude-code#34802)."""
+_ABOUT_BETAS: Final = re.compile(
+    r"(?:unexpected|unknown|unsupported|invalid) (?:value|beta)|(?:the )?(?:anthropic[_-])?beta\b"
+)
+"""Vertex AI and gateways name the betas that they do not know (claude-code#34802)."""
 
-_UNNAMED_BETAS: Final = re.compile(r"invalid beta flag")
+_UNNAMED_BETAS: Final = re.compile(r"(?:invalid|unknown|unsupported) beta (?:flag|header|value)")
 """Bedrock does not say which (claude-code#49648)."""
 
 _LIMIT: Final = re.compile(
-    r"max_tokens: (?P<asked>\d+) > (?P<limit>\d+)"
+    r"(?:malformed input request: #/)?max_tokens(?:: | is too large: )(?P<asked>\d+)"
+    r"(?: > | is not less or equal to |\. this model supports at most )(?P<limit>\d+)"
     r"|the maximum tokens you requested exceeds the model limit of (?P<most>\d+)"
 )
 _NOT_SUPPORTED: Final = (
     r"(?:extra inputs are not permitted|[^\n]{0,120}?\bnot (?:yet |currently )?supported\b"
     r"|[^\n]{0,80}?\bdoes not support\b)"
 )
+_UNKNOWN: Final = (
+    r"(?:malformed input request: #[^:]*: |invalid json payload received\. )?"
+    r"(?:un(?:known|recognized|supported|expected)|extraneous) (?:request )?"
+    r"(?:name|field|key|parameter|argument|property)(?: supplied)?\W{1,3}(?:[\w.\[\]]{1,80}\.)?"
+)
+"""How Bedrock's own validation, Google's front end and gateways begin, before a field's name."""
 
 
 @dataclass
@@ -278,11 +287,8 @@ class Adaptation:
 
 
 def _field(path: str, key: str) -> str:
-    """Return how the API, and Bedrock's own validation, refuse a field."""
-    return (
-        rf"(?:{path}): {_NOT_SUPPORTED}"
-        rf"|malformed input request: #[^:]*: extraneous key \[(?:{key})\] is not permitted"
-    )
+    """Return how a field is refused."""
+    return rf"(?:{path}): {_NOT_SUPPORTED}|{_UNKNOWN}(?:{key})\b"
 
 
 _WORDS: Final = {
@@ -294,6 +300,7 @@ _WORDS: Final = {
     )
     + r"|malformed input request: #/output_config: extraneous key \[format\]"
     r"|structured outputs? (?:is|are) not (?:yet )?supported"
+    r"|[^\n:]{0,80}\bdoes not support (?:structured output|output[ _](?:format|config))"
     r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs",
     "tool_choice": r"tool_choice\b[^\n]*\bnot supported",
     "automatic_caching": rf"cache_control\W+{_NOT_SUPPORTED}"
@@ -338,12 +345,11 @@ def _limit(text: str, call: Adaptation) -> int | None:
 
 def _betas(text: str, call: Adaptation) -> set[str]:
     """Return which betas are refused: those named, or all of the package's own."""
-    named = _NAMED_BETAS.match(text)
-    if not named and not _UNNAMED_BETAS.match(text):
+    own = own_betas(call.sent, call.model) if _ABOUT_BETAS.match(text) else frozenset()
+    if re.search(r"-20\d\d-\d\d-\d\d", text):
+        return {beta for beta in own if beta in text}
+    if not _UNNAMED_BETAS.match(text):
         return set()
-    own = own_betas(call.sent, call.model)
-    if named:
-        return set(own & set(re.findall(r"[^`,\s]+", named[1])))
     return set(own & {FINE_GRAINED_BETA} or own)  # the one that no feature depends on goes first
 
 

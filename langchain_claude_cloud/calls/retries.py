@@ -24,7 +24,7 @@ from langchain_claude_cloud.errors import (
     RequestTimeoutError,
     ServerError,
 )
-from langchain_claude_cloud.errors.explanation import is_local_limit
+from langchain_claude_cloud.errors.explanation import is_local_limit, say_more
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.routing.routes import Route
 
@@ -327,16 +327,20 @@ def _most_telling(failures: Sequence[tuple[Route, ClaudeCloudError]]) -> ClaudeC
 
 def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
-    (failed, error), route = attempts.failures[-1], attempts.route
-    known = {"HTTP": error.status_code, "request id": error.request_id}
-    told = "".join(f", {name} {value}" for name, value in known.items() if value)
-    what = f"{failed.config.cloud} in {failed.known_region}: {type(error).__name__}{told}"
+    failed, route = attempts.failures[-1][0], attempts.route
     level, following = logging.INFO, "the request is sent again"
     if failed is not route:
         level = logging.WARNING
         following = f"the call moves to {route.config.cloud} in {route.known_region}"
     count = attempts.count + 1
-    logger.log(level, "%s; %s in %.2f s (attempt %d).", what, following, seconds, count)
+    told = _in_short(*attempts.failures[-1])
+    logger.log(level, "%s; %s in %.2f s (attempt %d).", told, following, seconds, count)
+
+
+def _in_short(route: Route, error: ClaudeCloudError) -> str:
+    known = {"HTTP": error.status_code, "request id": error.request_id}
+    told = "".join(f", {name} {value}" for name, value in known.items() if value)
+    return f"{route.config.cloud} in {route.known_region}: {type(error).__name__}{told}"
 
 
 def retry_state(attempts: Attempts, seconds: float, waited: float) -> RetryCallState:
@@ -364,7 +368,7 @@ def retry_state(attempts: Attempts, seconds: float, waited: float) -> RetryCallS
 def _with_earlier(
     error: ClaudeCloudError, failures: Sequence[tuple[Route, ClaudeCloudError]]
 ) -> ClaudeCloudError:
-    """Let an error show the other attempts, as its causes and in a note."""
+    """Let an error show the other attempts: as its causes, in a note, other routes in its text."""
     others = [other for _, other in failures if other is not error]
     for other in reversed(others):
         causes = _with_causes(error)
@@ -377,6 +381,9 @@ def _with_earlier(
             for other in others[-_SHOWN:]
         )
         error.add_note("\n".join([_BEFORE, *told]))
+        newest = {id(route): (route, other) for route, other in failures}
+        elsewhere = [_in_short(*each) for each in newest.values() if each[1] is not error]
+        say_more(error, *([f"Also failed: {'; '.join(elsewhere)}."] if elsewhere else []))
     return error
 
 

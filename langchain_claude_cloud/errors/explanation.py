@@ -167,16 +167,18 @@ class Explanation:
 
     def __str__(self) -> str:
         parsed, place = self.parsed, self.place
-        said = parsed.message.rstrip()
-        # A full stop after an address would become part of the link.
-        said += "" if said.endswith((".", "!", "?")) or "://" in said.split(" ")[-1] else "."
+        said, more = parsed.message.rstrip(), " ".join(filter(None, (self.note, self._hint())))
+        if "://" in said.split(" ")[-1]:  # a full stop would become part of the link
+            said += " -" * bool(more)
+        elif not said.endswith((".", "!", "?")):
+            said += "."
         answer = f"{parsed.status} {parsed.error_type or ''}".rstrip()
         request = f", request id {parsed.request_id}" if parsed.request_id else ""
         where = (
             f"{LABELS[place['platform']]} refused {place['model'] or 'the model'} (region "
             f"{place['region'] or 'in use'}, {answer}{request})"
         )
-        return " ".join(filter(None, (f"{where}: {said}", self.note, self._hint())))
+        return f"{where}: {said} {more}".rstrip()
 
     def __repr__(self) -> str:
         return repr(str(self))
@@ -262,11 +264,16 @@ def name_tools(error: Exception, names: Sequence[str]) -> None:
         names: The names of the tools of the request, in their order.
     """
     told = error.args[0] if error.args else None
-    if not isinstance(told, Explanation):
-        return
-    places = dict.fromkeys(
-        int(place) for place in re.findall(r"\btools\.(\d+)\b", told.parsed.message)
-    )
-    found = [f"tools.{n} is the tool {names[n]!r}." for n in places if n < len(names)]
-    note = " ".join(filter(None, (told.note, *found)))
-    error.args = (replace(told, note=note), *error.args[1:])
+    if isinstance(told, Explanation):
+        places = dict.fromkeys(map(int, re.findall(r"\btools\.(\d+)\b", told.parsed.message)))
+        say_more(error, *(f"tools.{n} is the tool {names[n]!r}." for n in places if n < len(names)))
+
+
+def say_more(error: Exception, *sentences: str) -> None:
+    """Add sentences to the message of an error; what to do stays at its end."""
+    told, *others = error.args or ("",)
+    if isinstance(told, Explanation):
+        told = replace(told, note=" ".join(filter(None, (told.note, *sentences))))
+    else:
+        told = " ".join((str(told), *sentences))
+    error.args = (told, *others)

@@ -47,7 +47,8 @@ _SIGNS: Final = ("__type", "message", "Message", "detail")
 # Bedrock: "... errors: {...}"; LiteLLM: "litellm.X: YException - {...}. Received Model Group=...",
 # or with b'{...}', as Python shows bytes (litellm#9733).
 _INNER_JSON: Final = re.compile(
-    r"\s*(?:[^{}\[\]]{0,200}(?:(?:errors?|failed|response|returned)\s*:|Exception(?: \w+)? -)\s*)?"
+    r"\s*(?:[^{}\[\]]{0,200}"
+    r"(?:(?:errors?|failed|response|returned)\s*:|(?:Exception|Error)(?: \w+)? -)\s*)?"
     r"([\[{].*?|b'.*'|b\".*\")(?:\.?\s?Received Model Group=.*)?",
     re.DOTALL,
 )
@@ -136,7 +137,8 @@ def _read(payload: object, text: str) -> ParsedError:
     if told is None:
         # A proxy's HTML page says most in its title.
         title = re.search(r"<title[^>]{0,99}>([^<]{0,999})", text, re.IGNORECASE)
-        return ParsedError(None, None, clean(" ".join((title[1] if title else text).split()), 300))
+        shown = title[1] if title else re.sub("<[^<>]*>", " ", text)
+        return ParsedError(None, None, clean(" ".join(shown.split()), 300))
     output = told.get("Output")  # with status 200: {"Output": {"__type": ...}, "Version": "1.0"}
     if isinstance(output, dict) and "__type" in output:
         told = output
@@ -168,6 +170,9 @@ def _find_text(value: object, depth: int = 4) -> str:
         return value if isinstance(value, str) else ""
     inside: Sequence[object] = ()
     if isinstance(value, dict):
+        where, said = value.get("loc"), value.get("msg")
+        if isinstance(where, list) and isinstance(said, str):  # FastAPI's
+            return ".".join(str(part) for part in where if part != "body") + f": {said}"
         inside = [value[key] for key in _TEXTS if key in value]
     elif isinstance(value, list):
         inside = value[:_MOST_DETAILS]

@@ -218,6 +218,23 @@ def test_an_error_that_may_pass_is_raised_rather_than_one_that_stays(world: Worl
     assert "no role" in caught.value.__notes__[0]
 
 
+def test_the_text_of_an_error_names_the_other_routes_that_failed(world: World) -> None:
+    """In short, each once; a log often has the text alone. Retries of its own route are no news."""
+    plan = world.plan(A, B, max_retries=1)
+    plan.failed(throttled())
+    plan.failed(PermissionDeniedError("no role", status_code=403))
+    with pytest.raises(RateLimitError) as caught:
+        plan.failed(throttled())
+    assert str(caught.value).endswith(
+        f"Also failed: bedrock in {B}: PermissionDeniedError, HTTP 403."
+    )
+    alone = world.plan(A, max_retries=1)
+    alone.failed(throttled())
+    with pytest.raises(RateLimitError) as caught:
+        alone.failed(throttled())
+    assert "Also failed" not in str(caught.value)
+
+
 def test_one_exception_that_ended_several_attempts_is_no_loop(world: World) -> None:
     """Tasks that wait for the same token get the same exception."""
     shared = ConnectionFailedError("no token")

@@ -168,3 +168,83 @@ def test_each_refusal_is_of_one_request() -> None:
     assert adaptation.react(learnable) is learnable
     adaptation.settle("there", MODEL)
     assert adaptation.react(learnable) is None
+
+
+EAGER = RequestOptions(tools=convert_tools([TOOL]), stream=True)
+JOKE = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+FORMAT = RequestOptions(output_format={"type": "json_schema", "schema": JOKE})
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("asked", "feature", "words"),
+    [
+        (EAGER, "eager_input_streaming", "Unknown parameter: 'tools[0].eager_input_streaming'."),
+        (EAGER, "eager_input_streaming", "Unknown field: tools.0.custom.eager_input_streaming"),
+        (
+            EAGER,
+            "eager_input_streaming",
+            "Unrecognized request argument supplied: eager_input_streaming",
+        ),
+        (
+            EAGER,
+            "eager_input_streaming",
+            "Invalid JSON payload received. Unknown name \"eager_input_streaming\" at 'tools[0]'",
+        ),
+        (FORMAT, "output_config.format", "Unknown parameter: 'output_config'."),
+        (FORMAT, "output_config.format", "'claude-sonnet-4-6' does not support output format."),
+        (FORMAT, "output_config.format", "This model does not support structured outputs"),
+    ],
+)
+def test_other_wordings_of_an_unknown_field_are_learned(
+    asked: RequestOptions, feature: str, words: str
+) -> None:
+    """Those of Google's front end, and of gateways; but not where a message quotes them."""
+    adaptation = Adaptation(asked)
+    adaptation.settle("here", MODEL)
+    assert adaptation.react(refusal(words)) is None
+    assert MEMORY.unsupported.get("here") == {feature}
+    quoted = refusal(f"messages.0: {words}")
+    adaptation.settle("there", MODEL)
+    assert adaptation.react(quoted) is quoted
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Malformed input request: #/max_tokens: 64000 is not less or equal to 8192, please reformat",
+        "max_tokens is too large: 64000. This model supports at most 8192 completion tokens",
+    ],
+)
+def test_other_wordings_of_a_limit_of_answers_are_learned(words: str) -> None:
+    """If they name what was sent."""
+    adaptation = Adaptation(RequestOptions())
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(refusal(words)) is None
+    assert adaptation.settle("here", SMALL).max_tokens == 8192
+    other = refusal(words.replace("64000", "9000"))
+    adaptation.settle("there", SMALL)
+    assert adaptation.react(other) is other
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "anthropic_beta: unsupported value fine-grained-tool-streaming-2025-05-14",
+        "The beta `fine-grained-tool-streaming-2025-05-14` is not available on this platform",
+        "Unsupported beta header",
+    ],
+)
+def test_other_wordings_of_a_refused_beta_are_learned(words: str) -> None:
+    """Whether they name it or not; another one that they name is not the package's."""
+    adaptation = Adaptation(EAGER)
+    adaptation.settle("here", SMALL)
+    assert adaptation.react(refusal(words)) is None
+    assert not adaptation.settle("here", SMALL).fine_grained_tool_streaming or (
+        "fine-grained-tool-streaming-2025-05-14" in adaptation.sent.refused
+    )
+    other = refusal("Unsupported beta: `other-2025-05-14`")
+    adaptation.settle("there", SMALL)
+    assert adaptation.react(other) is other

@@ -399,7 +399,7 @@ def test_every_status_is_a_model_error(status: int) -> None:
         assert isinstance(error, core.ModelError)
         assert type(error) is not ClaudeCloudError
         assert error.status_code == status
-        passing = status >= 500 or status in (408, 409, 424, 429)
+        passing = status >= 500 or status in (408, 409, 424, 429, 499)
         assert error.is_retryable is passing
 
 
@@ -494,6 +494,10 @@ def test_a_nested_retry_delay_is_none() -> None:
         vertex(429, google_body(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_day.")),
         vertex(429, anthropic_body("rate_limit_error", "Your daily token limit is reached.")),
         vertex(429, {"error": {"type": "budget_exceeded", "message": "Budget has been exceeded! Current cost: 2, Max budget: 1", "code": "429"}}),
+        vertex(429, {"error": {"message": "Exceeded budget for provider vertex_ai: 2.0 >= 1.0"}}),
+        vertex(429, {"error": {"type": "insufficient_quota", "message": "You exceeded your current quota, please check your plan and billing details."}}),
+        vertex(429, {"message": "Your weekly token quota is used up"}),
+        bedrock(429, {"message": "Limit Exceeded"}, name="LimitExceededException"),
     ],
 )  # fmt: skip
 def test_quotas_of_zero_and_spend_limits_are_not_retryable(error: ClaudeCloudError) -> None:
@@ -561,8 +565,43 @@ def test_what_gateways_say_is_quoted_wherever_they_put_it(body: dict[str, Any]) 
         assert ": The quota is used up." in str(error)
 
 
+def test_fastapi_tells_which_field_it_refuses() -> None:
+    """By its place apart from the text."""
+    field = {"loc": ["body", "tools", 0, "strict"], "msg": "Extra inputs are not permitted"}
+    assert ": tools.0.strict: Extra inputs are not permitted." in str(
+        vertex(422, {"detail": [field]})
+    )
+
+
+def test_an_address_at_the_end_of_a_text_stays_a_link() -> None:
+    """What to do stands apart from it, without a full stop that would belong to the address."""
+    text = str(vertex(429, {"message": "See https://example.com/limits"}))
+    assert "See https://example.com/limits - See the project's quotas" in text
+    alone = vertex(400, {"message": "See https://example.com/limits"})
+    assert str(alone).endswith("https://example.com/limits")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("INVALID_ARGUMENT", InvalidRequestError),
+        ("PERMISSION_DENIED", PermissionDeniedError),
+        ("NOT_FOUND", NotFoundError),
+        ("UNAVAILABLE", ServerError),
+        ("DEADLINE_EXCEEDED", RequestTimeoutError),
+    ],
+)
+def test_googles_names_tell_inside_of_a_stream(name: str, expected: type[ClaudeCloudError]) -> None:
+    """Where no code came with them."""
+    payload = {"error": {"status": name, "message": "no"}}
+    error = error_from_event(payload, platform="vertex", model="m", region="r")
+    assert type(error) is expected
+
+
 def test_a_proxys_page_is_quoted_by_its_title() -> None:
     """HTML is not poured into the message."""
+    bare = vertex(503, b"<html><body><h1>503 Service Unavailable</h1>\nNo server\n</body></html>")
+    assert ": 503 Service Unavailable No server." in str(bare)
     text = str(
         vertex(502, b"<html><head><title>502 Bad\n Gateway</title></head><body>...</body></html>")
     )

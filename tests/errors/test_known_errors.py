@@ -108,6 +108,9 @@ SEEN: Final = (
     aws(403, "Account 111122223333 is currently blocked from using Bedrock.", PermissionDeniedError, "AWS Support", name=DENIED),
     aws(400, "Access to this model is not available for channel program accounts. Reach out to your AWS Solution Provider or AWS Distributor for more information.", PermissionDeniedError, "Distributor"),
     aws(400, "This model requires data sharing to be enabled for publisher anthropic.", PermissionDeniedError, "PutAccountDataRetention"),
+    aws(403, "The AWS Access Key Id needs a subscription for the service", PermissionDeniedError, "AWS Support", name="SubscriptionRequiredException"),
+    aws(400, "This action is not supported for the account due to regulatory restrictions", PermissionDeniedError, "not the request"),
+    aws(400, "Anthropic models are not available in your country", PermissionDeniedError, "country where"),
     aws(400, "Access to this model is blocked by your organization's AI opt-out policy", PermissionDeniedError, "not the request"),
     aws(400, "Your AWS account is not subscribed to this model.", PermissionDeniedError, "not the request"),
     aws(400, "Zero data retention is not supported for this model", PermissionDeniedError, "PutAccountDataRetention"),
@@ -155,6 +158,7 @@ SEEN: Final = (
     # Bedrock: credentials.
     aws(403, "Invalid API Key format: Must start with pre-defined prefix", AuthenticationError, "AWS_BEARER_TOKEN_BEDROCK", name=DENIED),
     Seen("bedrock", 403, '{"Message":"Authentication failed: Please make sure your API Key is valid."}', AuthenticationError, ("eu-west-1", "AWS_BEARER_TOKEN_BEDROCK")),
+    aws(403, "Bearer token is malformed", AuthenticationError, "API key", name=DENIED),
     aws(403, "Bearer Token has expired", AuthenticationError, "API key", name=DENIED),
     aws(403, "Credential should be scoped to a valid region.", AuthenticationError, "`base_url`", "eu-west-1", name="InvalidSignatureException"),
     aws(403, "The security token included in the request is expired", AuthenticationError, "Renew", name="ExpiredTokenException"),
@@ -164,6 +168,7 @@ SEEN: Final = (
     aws(403, "Credential should be scoped to correct service: 'bedrock'.", AuthenticationError, "`base_url`", name="InvalidSignatureException"),
     # Bedrock: models and places.
     aws(400, "Invocation of model ID anthropic.claude-opus-4-6-v1 with on-demand throughput isn\u2019t supported. Retry your request with the ID or ARN of an inference profile that contains this model.", InvalidRequestError, "global.anthropic.claude-opus-4-6-v1"),
+    aws(400, "The model ID or ARN us.anthropic.claude-x does not exist", NotFoundError, "geography"),
     aws(400, "The provided model identifier is invalid.", NotFoundError, "geography"),
     aws(404, "Access denied. This Model is marked by provider as Legacy and you have not been actively using the model in the last 15 days. Please upgrade to an active model on Amazon Bedrock", NotFoundError, "newer model", name="ResourceNotFoundException"),
     aws(404, "This model version has reached the end of its life. Please refer to the AWS documentation for more details.", NotFoundError, "newer model", name="ResourceNotFoundException"),
@@ -188,6 +193,9 @@ SEEN: Final = (
     aws(400, 'litellm.BadRequestError: BedrockException - {"message":"The provided model identifier is invalid."}. Received Model Group=claude\nAvailable Model Group Fallbacks=None', NotFoundError, ": The provided model identifier is invalid. ", "Check the id"),
     aws(400, 'litellm.BadRequestError: VertexAIException BadRequestError - b\'{\\n  "error": {\\n    "code": 400,\\n    "message": "Location us-east5 isn\\\'t \\\\"one\\\\"",\\n    "status": "INVALID_ARGUMENT"\\n  }\\n}\\n\'  -', InvalidRequestError, ": Location us-east5 isn't \"one\"."),
     aws(400, 'litellm.BadRequestError: AnthropicException - {"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}', PermissionDeniedError, "credit"),
+    aws(400, 'litellm.ContextWindowExceededError: litellm.BadRequestError: BedrockException: Context Window Error - {"message":"Input is too long for requested model."}', ContextOverflowError, ": Input is too long for requested model. Shorten"),
+    Seen("vertex", 412, '{"status":"failure","message":"Portkey Error: Usage limit exceeded. Error code: 04"}', PermissionDeniedError, ("another account",)),
+    Seen("vertex", 402, '{"error":{"message":"Insufficient funds","type":"insufficient_funds"}}', PermissionDeniedError, ("add credit",)),
     # Vertex AI: about the project.
     google(400, "FAILED_PRECONDITION", f"Publisher Model {PUBLISHER} is not servable in region global.", NotFoundError, "other than global"),
     google(400, "FAILED_PRECONDITION", f"Project `p` is not allowed to use Publisher Model `{PUBLISHER}`", PermissionDeniedError, "Model Garden"),
@@ -215,6 +223,7 @@ SEEN: Final = (
     google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_input_tokens_per_minute_per_base_model with base model: anthropic-claude-opus-4.", RateLimitError, "online_prediction_input_tokens_per_minute_per_base_model", "counts tokens"),
     claude("vertex", 429, "rate_limit_error", "You have reached your spend limit.", RateLimitError, "Not retried", "IAM & Admin > Quotas"),
     google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with base model: anthropic-claude-3-7-sonnet.", RateLimitError, "online_prediction_requests_per_base_model"),
+    google(499, "CANCELLED", "The operation was cancelled.", ServerError, "try again"),
     claude("vertex", 413, "invalid_request_error", "Prompt is too long", ContextOverflowError, "Shorten"),
     claude("vertex", 400, "invalid_request_error", "Unexpected value(s) `oauth-2025-04-20` for the `anthropic-beta` header.", InvalidRequestError, "Take `oauth-2025-04-20`"),
     claude("vertex", 200, "overloaded_error", "Overloaded", OverloadedError, "529"),
