@@ -115,8 +115,8 @@ def resolve(
     name, shape = model.removeprefix(VERTEX_PUBLISHER), cloud_of(model)
     if shape not in (None, cloud):
         raise _refusal(model, cloud, f"is an id of {LABELS[shape]}, not of {LABELS[cloud]}")
-    is_safe = _SAFE[cloud].fullmatch(name) or split_arn(name)
-    is_named = shape is not None or name.startswith("claude-")
+    is_safe = name in models_by_name() or _SAFE[cloud].fullmatch(name) or split_arn(name)
+    is_named = shape is not None or re.match(r"claude-\w", name)
     if not (is_safe and is_named) or ".." in name or len(name) > _LONGEST_ID:
         raise _refusal(name, cloud, "is not a Claude model's name or id")
     if cloud == "vertex":
@@ -142,7 +142,7 @@ def _resolve_bedrock(
         named = claude_id_in(base_model)
         row = find(named[1] if named else base_model)
         is_new = any(m.family in base_model for m in all_models())
-        if not (row or named or (is_new and claude_id_in(f"anthropic.{base_model}"))):
+        if not (row or named or (is_new and BEDROCK_ID.fullmatch(f"anthropic.{base_model}"))):
             raise _refusal(base_model, "bedrock", "is not in the catalogue", "base_model")
         behind = (row and row.bedrock_id) or (named[1] if named else f"anthropic.{base_model}")
     if not is_arn and prefix is None:

@@ -43,16 +43,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _AWS_REGION = r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}"
 _GOOGLE_REGION = r"[a-z]+-[a-z]+\d{1,2}"
+_ZONE = r".*\d-?[a-z]"
 _GEOGRAPHIES = "|".join(get_args(InferenceProfile))
 _VERTEX_REGION = (
-    rf"(?!(?:{_AWS_REGION}|.*\d-[a-z]|jp|au|in|apac|us-gov|europe|asia)$){_LABEL}",
+    rf"(?!(?:{_AWS_REGION}|{_ZONE}|jp|au|in|apac|us-gov|europe|asia)$){_LABEL}",
     (
         "There are 'global', 'us' and 'eu', and each region such as 'us-east5'; 'us-east-1' is a "
         "region of AWS, and 'us-east5-a' is a zone."
     ),
 )
 _BEDROCK_REGION = (
-    rf"(?!(?:{_GOOGLE_REGION}|.*-\d+[a-z]|{_GEOGRAPHIES})$){_LABEL}",
+    rf"(?!(?:{_GOOGLE_REGION}|{_ZONE}|{_GEOGRAPHIES})$){_LABEL}",
     (
         "It is a region such as 'us-east-1'; 'us-east1' is a region of Google Cloud, 'us-east-1a' "
         "is a zone, and a geography such as 'eu' is given as inference_profile."
@@ -251,7 +252,7 @@ def _header_problem(name: object, value: object) -> str | None:
     shown = _shown(str(name))
     named = isinstance(name, str) and HEADER_NAME.fullmatch(name)
     if not named or not isinstance(value, str) or _CONTROL.search(value.replace("\t", " ")):
-        return f"{shown} cannot be sent: a name has no blank, a value no line break."
+        return f"{shown} cannot be sent: a name has no blank, a value is a text of one line."
     if str(name).lower() in ("content-length", "transfer-encoding"):
         return f"{shown} belongs to the body, whose length the package knows. Leave it out."
     if value == MASK:

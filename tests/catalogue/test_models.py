@@ -183,6 +183,11 @@ def test_every_model_of_the_first_party_sdk_is_there() -> None:
             "claude-3-5-sonnet@20240620",
             "us.anthropic.claude-3-5-sonnet-20240620-v1:0",
         ),
+        (
+            "claude-sonnet-4-5-20250929-v1:0",  # an id of Bedrock without what goes before it
+            "claude-sonnet-4-5@20250929",
+            "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
     ],
 )
 def test_a_name_becomes_the_id_of_each_cloud(name: str, vertex: str, bedrock: str) -> None:
@@ -408,8 +413,9 @@ def test_a_base_model_that_nobody_knows_is_refused() -> None:
     """A typing error in the hint does not turn into another model's capabilities."""
     with pytest.raises(ConfigurationError, match=r"base_model 'claude-sonet-4-5'.*sonnet-4-5'"):
         resolve(NAMELESS_ARN, "bedrock", base_model="claude-sonet-4-5")
-    with pytest.raises(ConfigurationError, match="base_model 'my sonnet thing'"):
-        resolve(NAMELESS_ARN, "bedrock", base_model="my sonnet thing")
+    for text in ("my sonnet thing", "bedrock/claude-haiku-4-5", "opus/../x"):
+        with pytest.raises(ConfigurationError, match=f"base_model '{text}'"):
+            resolve(NAMELESS_ARN, "bedrock", base_model=text)
 
 
 @pytest.mark.parametrize(
@@ -511,6 +517,8 @@ def test_any_text_is_a_model_or_refused(model: str, cloud: Cloud, profile: str |
         ("sonnet-4-5", "claude-sonnet-4-5"),
         ("opus", None),
         ("gpt-4o", None),
+        ("claude-", None),
+        ("claude--5", None),
         ("Claude-Opus-5", "claude-opus-5"),
     ],
 )
