@@ -22,7 +22,6 @@ from langchain_claude_cloud.request.body import RequestOptions
 from langchain_claude_cloud.request.schema import convert_response_format
 from langchain_claude_cloud.request.tools import convert_tool_choice, convert_tools
 from langchain_claude_cloud.response.message import OutputVersion
-from langchain_claude_cloud.routing.platforms import setting_of_platforms
 from langchain_claude_cloud.routing.routes import Route
 
 _CALL_FIELDS: Final = (
@@ -175,8 +174,7 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
     from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415  for an error
 
     names = sorted(CALL_NAMES - _IGNORED - {"structured_output_tool"})
-    right = setting_of_platforms(name)
-    hint = f"Give {right}." if right else suggestion("call", name, names)
+    hint = suggestion("call", name, names)
     raw = "A field of the API that this package does not know goes into model_kwargs, as it is."
     return InvalidInputError(f"The argument {name!r} is not known. {hint or raw}")
 

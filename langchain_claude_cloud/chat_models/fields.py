@@ -20,7 +20,6 @@ from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel, catalogue_name
 from langchain_claude_cloud.chat_models.arguments import PlatformLike
 from langchain_claude_cloud.config import Bedrock, Vertex, checks
-from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import Headers, JsonObject
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
@@ -28,7 +27,6 @@ from langchain_claude_cloud.routing.platforms import (
     choose_platforms,
     place_key,
     set_for_call,
-    setting_of_platforms,
 )
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
@@ -112,9 +110,6 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
             return values
         # Not pydantic's aliases: type checkers would then know the fields by those names alone.
         given = {checks.FIELD_ALIASES.get(name, name): value for name, value in values.items()}
-        for name in given:
-            if name not in cls.model_fields and (right := setting_of_platforms(name)):
-                raise ConfigurationError(f"{name!r} is a setting of the platform: give {right}.")
         checks.refuse_unknown("ChatClaudeCloud", given, cls.model_fields)
         model = given.get("model") or os.environ.get("ANTHROPIC_MODEL", "")
         platform = choose_platforms(given.get("platform"), str(model))

@@ -261,15 +261,17 @@ def _header_problem(name: object, value: object) -> str | None:
 
 
 def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -> None:
-    """Refuse arguments that are no fields, with what was probably meant."""
+    """Refuse arguments that are no fields, with what was probably meant by each."""
     known = list(fields)
-    for name in given:
-        if name not in known:
-            # Only an error needs the table.
-            from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415
+    unknown = [str(name) for name in given if name not in known]
+    if unknown:
+        # Only an error needs the table.
+        from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415
 
-            meant = suggestion(owner, str(name), known) or f"It has: {', '.join(known)}."
-            raise refusal(owner, f"there is no field {_shown(str(name))}. {meant}")
+        meant = {_shown(name): suggestion(owner, name, known) for name in unknown}
+        told = [f"there is no field {name}. {text or ''}".strip() for name, text in meant.items()]
+        listed = "" if all(meant.values()) else f" It has: {', '.join(known)}."
+        raise refusal(owner, " And ".join(told) + listed)
 
 
 class CheckedArguments:

@@ -95,5 +95,5 @@ def _advice(owner: str, known: Equivalent, fields: Iterable[str]) -> str:
     if known.field in fields and (owner != "ChatClaudeCloud" or known.owner == "model"):
         return f"Did you mean {known.field!r}?{more}"
     if owner in ("Vertex", "Bedrock") and known.owner == "model":
-        return f"Here it is {known.field}=... of the model, not of the platform.{more}"
-    return f"Here it is {known.here()}.{more}"
+        return f"Here it is {known.field}=... of the model, not of the platform{more}."
+    return f"Here it is {known.here()}{more}."

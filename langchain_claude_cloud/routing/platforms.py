@@ -112,9 +112,3 @@ def set_for_call(
             "use a model with Bedrock platforms alone."
         )
     return tuple(copies)
-
-
-def setting_of_platforms(name: str) -> str:
-    """Return how a setting of the platforms is given; empty for what is none."""
-    owners = [kind.__name__ for kind in (Vertex, Bedrock) if name in kind.model_fields]
-    return " or ".join(f"platform={owner}({name}=...)" for owner in owners)

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 from document_migration import PEERS
+from pydantic import BaseModel
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.config.migration import equivalents
@@ -96,6 +97,13 @@ def test_what_the_table_promises_is_there() -> None:
         ("verbosity", "Did you mean 'effort'"),
         ("stream_options", "Did you mean 'stream_usage'"),
         ("toolConfig", "give tools and tool_choice to bind_tools"),
+        ("model_provider", "Did you mean 'platform'"),
+        ("credentials_profile", "platform=Bedrock\\(profile=...\\)"),
+        ("openai_api_key", "no platform here is OpenAI's"),
+        ("externalId", "platform=Bedrock\\(external_id=...\\)"),
+        ("aws_external_id", "platform=Bedrock\\(external_id=...\\)"),
+        ("metadata_user_id", "Did you mean 'user_id'"),
+        ("project", "platform=Vertex\\(project=...\\) .*platform=Bedrock\\(project=...\\)"),
     ],
 )
 def test_the_error_names_the_argument_of_ours(name: str, words: str) -> None:
@@ -125,13 +133,41 @@ def test_the_platforms_know_them_too(make: Callable[[], object], words: str) -> 
         make()
 
 
+def test_every_argument_that_is_not_known_is_told() -> None:
+    """Who comes with a dozen of another class's arguments mends them in one go."""
+    with pytest.raises(ConfigurationError) as caught:
+        ChatClaudeCloud(
+            model="claude-opus-5",
+            platform="vertex",
+            region_name="us-east-1",
+            temperatur=1,
+            zzz=1,
+            zzzz=1,
+        )
+    text = str(caught.value)
+    assert "'region_name'. Here it is platform=Bedrock(region=...)." in text
+    assert "'temperatur'. Did you mean 'temperature'?" in text
+    assert "'zzz'. And there is no field 'zzzz'. It has: " in text
+    assert text.count("It has: ") == 1
+
+
+@pytest.mark.parametrize("owner", [ChatClaudeCloud, Vertex, Bedrock])
+def test_each_class_knows_the_others_arguments(owner: type[BaseModel]) -> None:
+    """An argument of ours that is given to another of the three is told its place."""
+    every: tuple[type[BaseModel], ...] = (ChatClaudeCloud, Vertex, Bedrock)
+    others = {name for kind in every for name in kind.model_fields}
+    for name in others - owner.model_fields.keys():
+        with pytest.raises(ConfigurationError, match=f"Here it is .*{name}=\\.\\.\\."):
+            owner(**{name: "x"})
+
+
 def test_a_call_knows_them_too() -> None:
     """An option of a call is refused before anything is sent."""
     llm = ChatClaudeCloud(model="claude-opus-5", platform=Vertex(project="p", access_token="t"))
     for name, words in [
         ("max_output_tokens", "Did you mean 'max_tokens'"),
         ("guardrails", "Did you mean 'guardrail'"),
-        ("region", "platform=Vertex\\(region=...\\) or platform=Bedrock"),
+        ("region", "platform=Bedrock\\(region=...\\) .*platform=Vertex\\(region=...\\)"),
         ("inference_profile", "platform=Bedrock\\(inference_profile=...\\)"),
         ("aws_session_token", "platform=Bedrock\\(session_token=...\\)"),
         ("new_field_of_the_api", "model_kwargs"),
