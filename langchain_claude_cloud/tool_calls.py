@@ -164,11 +164,11 @@ class _Call:
         name, call_id = call["name"] or "", call["id"]
         return replace(last, id=call_id, name=name, args=args, done=True, error=error)
 
-    def parse(self, cut_by: str | None) -> ParsedToolCall:
-        """Return what the call is, given the stop reason if that says that it may be cut."""
+    def parse(self, cut: str | None) -> ParsedToolCall:
+        """Return what the call is, given why it may be cut, if so."""
         call = self.block.parse()
-        if cut_by and (call["type"] == "invalid_tool_call" or not self._reader.length):
-            return self.block.invalid(f"truncated: the answer was cut by {cut_by}")
+        if cut and (call["type"] == "invalid_tool_call" or not self._reader.length):
+            return self.block.invalid(cut)
         return call
 
 
@@ -182,6 +182,8 @@ class ToolCallTracker:
     def __init__(self) -> None:
         # What tells messages apart is an id, or the run that events come from.
         self._messages: dict[str, _Calls] = {}
+        # Messages of other models, which may have no last chunk.
+        self._foreign: set[str] = set()
         self.ended: set[str] = set()
 
     def read(self, payload: Payload, scope: str) -> Iterator[ToolCallUpdate]:
@@ -203,6 +205,8 @@ class ToolCallTracker:
         if broken_by is not None:
             reason = f"truncated: the stream broke off ({type(broken_by).__name__})"
         for key in list(self._messages):
+            if key in self._foreign and broken_by is None:
+                yield from self._judge(key, reason)
             yield from self._end_message(key, reason)
 
     def _read_chunk(self, key: str, chunk: AIMessageChunk) -> Iterator[ToolCallUpdate]:
@@ -211,8 +215,13 @@ class ToolCallTracker:
         if isinstance(chunk, ClaudeMessageChunk):
             for position, parsed in sorted(chunk.parsed_calls.items()):
                 yield from self._finish(key, position, parsed)
+        elif chunk.tool_call_chunks:
+            self._foreign.add(key)
         if chunk.chunk_position == "last":
-            yield from self._judge(key, chunk.response_metadata.get("stop_reason"))
+            stop_reason = chunk.response_metadata.get("stop_reason")
+            is_cut = stop_reason in CUTTING_STOP_REASONS
+            why = f"truncated: the answer was cut by {stop_reason}" if is_cut else None
+            yield from self._judge(key, why)
             yield from self._end_message(key)
 
     def _read_message(self, key: str, message: AIMessage) -> Iterator[ToolCallUpdate]:
@@ -266,14 +275,18 @@ class ToolCallTracker:
             calls[index] = None
             yield call.finish(parsed)
 
-    def _judge(self, key: str, stop_reason: str | None) -> Iterator[ToolCallUpdate]:
-        """Finish the calls of a stream that does not say whether they are valid."""
+    def _judge(self, key: str, cut: str | None) -> Iterator[ToolCallUpdate]:
+        """Finish the calls of a stream that does not say whether they are valid.
+
+        Args:
+            key: The message.
+            cut: Why the last one may be cut, if so.
+        """
         calls = self._messages.get(key, {})
-        last = max(calls, default=-1) if stop_reason in CUTTING_STOP_REASONS else None
         for index, call in sorted(calls.items()):
             if call is not None:
-                cut_by = stop_reason if index == last else None
-                yield from self._finish(key, index, call.parse(cut_by))
+                why = cut if index == max(calls) else None
+                yield from self._finish(key, index, call.parse(why))
 
     def _end_message(self, key: str, reason: str = NEVER_ENDED) -> Iterator[ToolCallUpdate]:
         """Finish the calls of a message that are still open."""

@@ -491,6 +491,26 @@ def test_another_model_in_the_same_graph_is_understood() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("raw", "args", "error"),
+    [
+        (WHOLE, ARGS, None),
+        (CUT, {}, "truncated: the stream stopped before the block ended"),
+        ("", {}, "truncated: the stream stopped before the block ended"),
+    ],
+)
+def test_another_models_stream_may_have_no_last_chunk(
+    raw: str, args: dict[str, Any], error: str | None
+) -> None:
+    """Its last call is valid if its arguments are whole; the ones before it ended in any case."""
+    fragments = [{"name": "f", "args": "", "id": "call_0", "index": 0}]
+    fragments += [{"name": "write_file", "args": "", "id": "call_1", "index": 1}]
+    fragments += [{"name": None, "args": part, "id": None, "index": 1} for part in raw]
+    stream: Any = [AIMessageChunk("", tool_call_chunks=[each]) for each in fragments]
+    ends = [update for update in iter_tool_calls(stream) if update.done]
+    assert [(end.args, end.error) for end in ends] == [({}, None), (args, error)]
+
+
 @as_tool
 def write_file(path: str, content: str) -> str:
     """Write a file."""

@@ -123,6 +123,11 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         if not (name == "tool_call_chunks" and isinstance(self.tool_call_chunks, _NoFragments)):
             super().__setattr__(name, value)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are fragments of calls that may go on."""
+        return bool(self.tool_call_chunks) and self.chunk_position != "last"
+
     def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
@@ -144,7 +149,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             # Taken in one step, so that two threads that merge a chunk never get the same reader.
             readers |= {key: chunk.readers.pop(key, None) for key in [*chunk.readers]}
         reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
-        return type(self)(
+        merged = type(self)(
             content=merge_contents(chunk.content for chunk in chunks),
             additional_kwargs=merge_dicts(*[chunk.additional_kwargs for chunk in chunks]),
             response_metadata=merge_dicts(*[chunk.response_metadata for chunk in chunks]),
@@ -157,6 +162,9 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             parsed_calls={key: call for chunk in ours for key, call in chunk.parsed_calls.items()},
             readers=readers,
         )
+        if merged.is_open:
+            merged.__dict__["type"] = "ai"  # as it is dumped, so that `messages_to_dict` loads
+        return merged
 
     def __radd__(self, other: object) -> BaseMessageChunk:
         """Merge a core chunk and one of ours into one of ours."""
@@ -170,8 +178,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         A chunk with an open or an invalid call becomes a message: core would make fragments
         of the invalid calls of a chunk again, and repair them at the next merge.
         """
-        is_open = bool(self.tool_call_chunks) and self.chunk_position != "last"
-        if is_open or self.invalid_tool_calls or self.type != "AIMessageChunk":
+        if self.is_open or self.invalid_tool_calls or self.type != "AIMessageChunk":
             return finished_message(self.__dict__)
         kept = {key: value for key, value in self.__dict__.items() if key not in _OURS}
         return AIMessageChunk(**{**kept, "tool_call_chunks": []})

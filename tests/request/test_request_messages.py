@@ -202,6 +202,14 @@ class TestSystem:
         (_, system) = convert(Q, SystemMessage([change])).messages
         assert system["content"] == [change]
 
+    @pytest.mark.parametrize("before", [[], [Q]])
+    def test_tool_changes_elsewhere_are_refused(self, before: list[BaseMessage]) -> None:
+        """Not in the system prompt: where the model takes no such messages, or before a turn."""
+        change = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}}
+        told = SystemMessage([change])
+        with pytest.raises(InvalidInputError, match="a change of the tools needs a model"):
+            convert(*before, told, Q, mid_conversation_system=not before)
+
     @pytest.mark.peer_defect(
         peers="ChatAnthropic",
         defect="system messages alone are sent as a conversation without messages: 400",

@@ -246,6 +246,38 @@ def test_calls_and_results_of_converse_and_openai(block: Any, result: BaseMessag
     assert content in ("found", [{"type": "text", "text": "found"}])
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call", "call_id": "c1", "name": "f", "input": "x"},
+        {"type": "computer_call", "call_id": "c1", "action": {"type": "click"}},
+        {"type": "local_shell_call", "call_id": "c1", "action": {"command": ["ls"]}},
+    ],
+)
+def test_calls_of_openai_in_users_turns_and_results_are_left_out(call: Any) -> None:
+    """The content of one agent's answer often becomes a message for another."""
+    assert _sent("a", call) == [{"type": "text", "text": "a"}]
+    result = ToolMessage(["a", call], tool_call_id="toolu_1")
+    sent = _convert(HumanMessage("Go."), AIMessage([_USE]), result).messages
+    assert sent[-1]["content"][0]["content"] == [{"type": "text", "text": "a"}]
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_results_of_server_tools_as_javascript_has_them_are_left_out(version: str) -> None:
+    """LangChain for JavaScript keeps nothing of them by which the API would take them back."""
+    answer = AIMessage(
+        [
+            {"type": "server_tool_call", "id": "s1", "name": "web_search", "args": {"query": "q"}},
+            {"type": "server_tool_call_result", "toolCallId": "s1", "status": "success"},
+            {"type": "text", "text": "a"},
+        ],
+        response_metadata={"model_provider": "anthropic", "output_version": version},
+    )
+    sent = _convert(HumanMessage("q"), answer, HumanMessage("n")).messages
+    assert sent[1]["content"] == [{"type": "text", "text": "a"}]
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_calls_of_openais_own_tools_have_their_results(*, wrapped: bool) -> None:
     """They are in no list of calls; one that nobody answered is left out."""

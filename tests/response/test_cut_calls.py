@@ -123,7 +123,7 @@ def test_no_round_trip_makes_a_broken_call_valid(case: str, version: str, trip: 
 
 
 @pytest.mark.filterwarnings("ignore:.*beta.*")
-@pytest.mark.parametrize("trip", ["conversion", "pickle", "dumpd", "langgraph"])
+@pytest.mark.parametrize("trip", ["conversion", "pickle", "dumpd", "langgraph", "to dict"])
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_a_chunk_that_leaves_the_stream_early_has_its_open_call_as_invalid(
     version: str, trip: str

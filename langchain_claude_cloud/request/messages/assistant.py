@@ -31,6 +31,7 @@ from langchain_claude_cloud.request.messages.blocks import (
     parse_object,
     without_leftovers,
 )
+from langchain_claude_cloud.request.messages.other_providers import CLIENT_CALL
 from langchain_claude_cloud.request.messages.tool_results import describe
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, Turn
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_id
@@ -208,7 +209,9 @@ def _server_result(block: JsonObject) -> JsonObject | None:
     return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
-_CALLS: Final = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
+_CALLS: Final = frozenset(
+    {CLIENT_CALL, "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"}
+)
 _OF_CLAUDE: Final[Mapping[object, Converter]] = {
     "text": _text,
     **dict.fromkeys((*THINKING, "reasoning", "reasoning_content"), _thinking),

@@ -65,7 +65,7 @@ _OF_ANSWERS: Final = frozenset(
     | {"code_execution_result", "executable_code", "reference", "tool_result"}
     | {"mcp_approval_request", "mcp_list_tools", CACHE_POINT}
 )
-_ENDS_OF_ANSWERS: Final = ("_call", "_delta", "_tool_result")
+_ENDS_OF_ANSWERS: Final = ("_call", "_call_output", "_call_result", "_delta", "_tool_result")
 """Blocks of answers that users' turns and tools' results may not hold: the content of one agent's
 answer often becomes a HumanMessage for another, or the result of a tool. Those of the tools of
 Gemini, Mistral, Nova and OpenAI mean nothing to Claude in its own turns either, which do not

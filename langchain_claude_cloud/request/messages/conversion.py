@@ -276,6 +276,9 @@ class _ConversationBuilder:
         if self.turns:
             told = "this model takes no system message there, or it had no user turn to follow"
             self.notices.append(f"messages[{turn.position}] goes into the system prompt: {told}")
+        if any(block["type"] in TOOL_CHANGES for block in turn.content):
+            told = "needs a model that takes system messages in a conversation, and a user turn"
+            raise InvalidInputError(f"a change of the tools {told}.")
         self.prompt.extend(turn)
 
     def _check_prefill(self, last: Turn) -> None:

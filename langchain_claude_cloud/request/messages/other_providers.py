@@ -17,6 +17,9 @@ from langchain_claude_cloud.request.tools import cache_marker
 CACHE_POINT: Final = "cache_point"
 """The type of what stands for a cache point of Converse, which marks the block before it."""
 
+CLIENT_CALL: Final = "client_tool_call"
+"""The type of what stands for a call of OpenAI's that the client runs."""
+
 _KEYED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "function": ("tool_use", {"arguments": "input"}),
     "toolUse": ("tool_use", {"toolUseId": "id"}),
@@ -82,7 +85,7 @@ def _from_openai(item: JsonObject, kind: str) -> JsonObject:
     if kind.endswith("_call"):
         name = item.get("name") or kind.removesuffix("_call")
         arguments = next((item[key] for key in _ARGUMENTS if item.get(key)), None)
-        return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
+        return {"type": CLIENT_CALL, "id": call_id, "name": name, "input": arguments}
     return item
 
 
