@@ -120,9 +120,9 @@ SERVED: Final = [
     (cloud, row)
     for row in all_models()
     for cloud in ("vertex", "bedrock")
-    if (row.vertex_id if cloud == "vertex" else row.bedrock_prefixes)
+    if row.is_served(cloud) and (cloud == "vertex" or row.bedrock_prefixes)
 ]
-"""The clouds' models; Bedrock serves few without an inference profile."""
+"""The models that the clouds serve; Bedrock serves few without an inference profile."""
 
 
 @pytest.mark.peer_defect(

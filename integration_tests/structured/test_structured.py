@@ -201,7 +201,7 @@ def test_a_misspelt_argument_is_refused(chat: ChatClaudeCloud, name: str, meant:
 
 @pytest.mark.parametrize(
     ("model", "cloud", "native"),
-    [("claude-opus-4-8", "vertex", True), ("claude-3-5-haiku", "vertex", False)],
+    [("claude-opus-4-8", "vertex", True), ("claude-opus-4-1", "vertex", False)],
 )
 def test_the_method_is_the_one_that_works(
     emulator: CloudEmulator, model: str, cloud: str, native: Any

@@ -19,6 +19,7 @@ from langchain_claude_cloud.testing.scripting import (
     ReplaySettings,
     Reply,
     ReplySettings,
+    check_settings,
     make_replay,
 )
 from langchain_claude_cloud.testing.server import google
@@ -73,6 +74,7 @@ class CloudEmulator(EmulatedBatches):
             )
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
+        check_settings("CloudEmulator", Settings, settings)
         super().__init__(State(Settings(**settings)))
         self._thread: ServerThread | None = None
         self._access_token: str | None = None
@@ -294,6 +296,7 @@ class CloudEmulator(EmulatedBatches):
         Raises:
             ValueError: A setting has a value that no request or answer has.
         """
+        check_settings("reply", Reply, settings)
         entry = Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
         self._state.script.add(entry)
         return entry

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final, Unpack
 
 from langchain_claude_cloud.testing.blocks import Block, as_block
-from langchain_claude_cloud.testing.scripting import Fault, FaultSettings, Filter
+from langchain_claude_cloud.testing.scripting import Fault, FaultSettings, Filter, check_settings
 
 
 class FaultKind(Enum):
@@ -153,6 +153,7 @@ def make_fault(
             given.update(kind.settings)
             blocks = blocks[1:]
     given.update(settings)
+    check_settings("fault", Fault, given)
     answer = tuple(as_block(each) for each in blocks if not isinstance(each, FaultKind))
     if len(answer) < len(blocks):
         raise ValueError("One fault has one kind, and it comes first.")
@@ -166,7 +167,9 @@ def _check_effect(entry: Fault, answer: tuple[Block, ...]) -> None:
     names = [each.name for each in dataclasses.fields(Fault)]
     changed = {name for name in names if getattr(entry, name) != getattr(plain, name)}
     if not changed - {each.name for each in dataclasses.fields(Filter)} - {"blocks"}:
-        raise ValueError("Nothing goes wrong with that fault. Give status=429, or another.")
+        raise ValueError(
+            "Nothing goes wrong with that fault. Give FaultKind.THROTTLED, status=429, or another."
+        )
     if entry.status is not None and entry.status not in range(300, 600):
         raise ValueError(f"status={entry.status!r} is no refusal: give 300 to 599.")
     for name in sorted(changed & {*_COUNTED}):

@@ -166,6 +166,11 @@ class ModelRules:
         """The largest accepted ``max_tokens``."""
         return self._row.max_output_tokens
 
+    def is_retired(self, cloud: Cloud) -> bool:
+        """Whether the cloud says itself that it does not serve the model any more."""
+        told = self._row.lifecycles.get(cloud)
+        return told is not None and told.status == "retired"
+
     @property
     def bedrock_prefixes(self) -> frozenset[str]:
         """What Bedrock's inference profiles of the model start with; empty if that is not known."""

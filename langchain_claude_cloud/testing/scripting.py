@@ -8,14 +8,18 @@ from __future__ import annotations
 import base64
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypedDict, Unpack, get_args
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, get_args
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.matching import Match, betas_of, has_field, matches
 from langchain_claude_cloud.testing.wire import ReceivedRequest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Asked = Operation | Literal["control"]
 """What a scripted entry answers: a request to a model, or one to the control plane."""
@@ -40,6 +44,25 @@ def _check(name: str, value: object, known: Sequence[object]) -> None:
     if value not in known:
         choices = ", ".join(repr(each) for each in known if each is not None)
         raise ValueError(f"{name}={value!r} is not known. Give one of {choices}.")
+
+
+def check_settings(owner: str, kind: type[DataclassInstance], given: Iterable[str]) -> None:
+    """Refuse a setting that there is none of, with the name that may be meant.
+
+    Args:
+        owner: What was given it.
+        kind: The dataclass that holds the settings.
+        given: The names of the settings.
+
+    Raises:
+        TypeError: One of them is not known.
+    """
+    known = [each.name for each in dataclasses.fields(kind)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+            raise TypeError(f"{owner} has no setting {name!r}. {meant}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +301,7 @@ def make_replay(recording: Mapping[str, object], **settings: Unpack[ReplaySettin
     Raises:
         TypeError: There is no body.
     """
+    check_settings("replay", Replay, settings)
     body = recording.get("body", recording.get("body_b64"))
     if isinstance(body, str):
         body = base64.b64decode(body) if "body" not in recording else body.encode()

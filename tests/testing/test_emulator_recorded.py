@@ -25,7 +25,8 @@ _MORE_BETAS = {
 }
 # What the clouds do not serve, of what api.anthropic.com was recorded to take.
 _NOT_SERVED = re.compile(
-    r"tools\.\d+: Input tag '(code_execution|web_fetch|advisor|mcp|web_search_20260209|computer_)"
+    r"has reached the end of its life|claude-3-5-haiku@20241022` was not found"
+    r"|tools\.\d+: Input tag '(code_execution|web_fetch|advisor|mcp|web_search_20260209|computer_)"
     r"|Input tag '(url|file)' found"
     r"|(container|mcp_servers|output_format|output_config\.task_budget): Extra inputs"
     r'|first message must use the "user" role'
@@ -39,11 +40,11 @@ _NOT_SERVED_BY = {
 def test_requests_of_the_clouds_are_answered_as_they_were(client: Client) -> None:
     """The same status and, where it was refused, the same body and type.
 
-    Not Converse, not Gemini, and not Claude 2, which is gone.
+    Not Converse, not Gemini, and not models that are gone.
     """
     emulator = client.emulator
     keys = {"vertex": emulator.access_token, "bedrock": emulator.bedrock_api_key}
-    foreign = re.compile("converse|gemini|claude-v2")
+    foreign = re.compile("converse|gemini|claude-v2|claude-3-opus|claude-3-5-haiku")
     wrong = []
     for row in load_recordings("vertex", "bedrock"):
         if row["request"] is None or foreign.search(row["op"] + row["url"]):

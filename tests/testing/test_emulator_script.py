@@ -368,9 +368,17 @@ def test_a_recording_may_be_plain_text(emulator: CloudEmulator, client: Client) 
 
 
 def test_settings_are_checked(emulator: CloudEmulator) -> None:
-    """A misspelt setting is an error, not a fault that never happens."""
-    with pytest.raises(TypeError, match="cut_after_event"):
+    """A misspelt setting is an error that says what was meant, not a fault that never happens."""
+    with pytest.raises(TypeError, match="Did you mean 'cut_after_events'"):
         emulator.fault(cut_after_event=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Did you mean 'stop_reason'"):
+        emulator.reply("x", stop_reasn="end_turn")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"There are .*piece"):
+        emulator.replay({"body": "{}"}, words=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Did you mean 'unscripted'"):
+        CloudEmulator(unscriptd="error")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"FaultKind\.THROTTLED"):
+        emulator.fault("throttled")
 
 
 @pytest.mark.parametrize(

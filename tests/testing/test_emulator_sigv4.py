@@ -30,11 +30,16 @@ _BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", **ask("Hi \u4f60\
 
 
 def _signed(
-    url: str, key: AwsKey, *, service: str = "bedrock", body: bytes = _BODY
+    url: str,
+    key: AwsKey,
+    *,
+    service: str = "bedrock",
+    region: str = "eu-west-1",
+    body: bytes = _BODY,
 ) -> dict[str, str]:
     credentials = Credentials(key.access_key_id, key.secret_access_key, key.session_token)
     request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
-    SigV4Auth(credentials, service, "eu-west-1").add_auth(request)
+    SigV4Auth(credentials, service, region).add_auth(request)
     return dict(request.headers.items())
 
 
@@ -94,6 +99,15 @@ def test_temporary_keys_need_their_token_and_expire(emulator: CloudEmulator) -> 
     assert "UnrecognizedClient" in _post(url, _signed(url, without)).headers["x-amzn-errortype"]
     expired = emulator.issue_aws_key(-1)
     assert "ExpiredToken" in _post(url, _signed(url, expired)).headers["x-amzn-errortype"]
+
+
+@pytest.mark.parametrize("region", ["us-east1", "us-esat-1", "mars-east-1", "global", "us-east-1a"])
+def test_regions_that_aws_does_not_have(emulator: CloudEmulator, region: str) -> None:
+    """A signature for one is refused, as a host name would be that is none."""
+    url = f"{emulator.url}/model/global.anthropic.claude-sonnet-5-5/invoke"
+    response = _post(url, _signed(url, emulator.aws_key, region=region))
+    assert response.status_code == 403
+    assert response.json()["message"] == "Credential should be scoped to a valid region."
 
 
 def test_no_credentials_and_wrong_keys(emulator: CloudEmulator) -> None:

@@ -67,7 +67,41 @@ def marked(count: int) -> list[dict[str, Any]]:
     return [{"type": "text", "text": f"part {n}", **CACHED} for n in range(count)]
 
 
+def formatted(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the setting that asks for an answer of a schema."""
+    return {"format": {"type": "json_schema", "schema": schema}}
+
+
+def searched(*blocks: str) -> dict[str, Any]:
+    """Return a body whose assistant has searched the web: with the calls, the results, or both."""
+    known = {
+        "call": {
+            "type": "server_tool_use",
+            "id": "srvtoolu_1",
+            "name": "web_search",
+            "input": {"query": "x"},
+        },
+        "result": {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+    }
+    return talk("Hi", [known[each] for each in blocks], "Go on")
+
+
 BOTH_REFUSE = {
+    "call of a server tool without a result": (
+        searched("call"),
+        (
+            "messages.1: `web_search` tool use with id `srvtoolu_1` was found without a "
+            "corresponding `web_search_tool_result` block"
+        ),
+    ),
+    "result of a server tool without a call": (
+        searched("result"),
+        "messages.1.content.0: unexpected `tool_use_id` found in `web_search_tool_result` blocks",
+    ),
+    "result before the call of a server tool": (
+        searched("result", "call"),
+        "messages.1.content.0: unexpected `tool_use_id` found in `web_search_tool_result` blocks",
+    ),
     "unknown field": (ask("Hi", fantasy=1), "fantasy: Extra inputs are not permitted"),
     "service_tier": (
         ask("Hi", service_tier="auto"),
@@ -425,6 +459,7 @@ def test_both_clouds_refuse_in_their_own_shape(client: Client, name: str) -> Non
 
 
 BOTH_TAKE = {
+    "a search of the web that was made": searched("call", "result"),
     "roles merge": {
         "max_tokens": 5,
         "messages": [
@@ -622,6 +657,30 @@ VERTEX_REFUSES = {
         "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium.",
     ),
     "prompt too long": (ask("x" * 800_100), {}, 413, "Prompt is too long"),
+    "prefill beside thinking": (
+        talk("Hi", "Well", max_tokens=5000, thinking={"type": "enabled", "budget_tokens": 2000}),
+        {},
+        400,
+        "messages.1.content.type: Expected `thinking` or `redacted_thinking`, but found `text`.",
+    ),
+    "low top_p beside thinking": (
+        ask("Hi", top_p=0.5, thinking={"type": "adaptive"}),
+        {"model": "claude-opus-4-6"},
+        400,
+        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled",
+    ),
+    "nullable open object": (
+        ask("Hi", output_config=formatted({"type": ["object", "null"], "properties": {}})),
+        {},
+        400,
+        "For 'object' type, 'additionalProperties' must be explicitly set to false",
+    ),
+    "limits of a nullable number": (
+        ask("Hi", output_config=formatted({"type": ["integer", "null"], "minimum": 1})),
+        {},
+        400,
+        "For 'integer' type, properties minimum are not supported",
+    ),
     "system on Sonnet 4.6": (
         {"max_tokens": 5, "messages": [USER, {"role": "system", "content": "x"}]},
         {"model": "claude-sonnet-4-6"},
@@ -669,7 +728,15 @@ def test_where_a_compaction_may_stand(
 
 @pytest.mark.parametrize(
     ("region", "model"),
-    [("global", "gemini-2.5-pro"), ("us-east5", "claude-sonnet-5-5"), ("global", "claude sonnet")],
+    [
+        ("global", "gemini-2.5-pro"),
+        ("us-east5", "claude-sonnet-5-5"),
+        ("global", "claude sonnet"),
+        ("global", "claude-sonnet-4-5-20250929"),
+        ("us-east5", "claude-3-5-haiku@20241022"),  # retired there
+        ("us-east-1", "claude-sonnet-4-6"),
+        ("nowhere", "claude-sonnet-4-6"),
+    ],
 )
 def test_vertex_404_in_googles_shape(client: Client, region: str, model: str) -> None:
     """The front end answers, with an object or with an array for a stream."""
@@ -766,6 +833,11 @@ BEDROCK_REFUSES = {
         "us.anthropic.claude-opus-4-8",
         "output_config.format: Extra inputs are not permitted",
     ),
+    "21 MB": (
+        ask("x" * 21_000_000),
+        BEDROCK_MODEL,
+        "Input is too long for requested model.",
+    ),
     "prompt too long": (
         ask("x" * 800_100),
         BEDROCK_MODEL,
@@ -829,6 +901,46 @@ def test_bedrock_takes_what_a_beta_allows(
     """Changes of tools and effort in the conversation, search for tools, edits of the context."""
     response = client.bedrock({**body, "anthropic_beta": betas}, model=model)
     assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("trace", "YES"),
+        ("performanceconfig-latency", "fast"),
+        ("service-tier", "gold"),
+    ],
+)
+def test_bedrock_refuses_unknown_values_of_its_headers(
+    client: Client, header: str, value: str
+) -> None:
+    """AWS's own validation names the values that there are."""
+    response = client.bedrock(ask("Hi"), headers={f"x-amzn-bedrock-{header}": value})
+    assert response.status_code == 400
+    assert f"Value '{value}' at '{header}' failed to satisfy constraint" in response.text
+
+
+@pytest.mark.parametrize(
+    "model", ["anthropic.claude-3-opus-20240229-v1:0", "us.anthropic.claude-opus-4-20250514-v1:0"]
+)
+def test_bedrock_does_not_answer_for_models_that_it_retired(client: Client, model: str) -> None:
+    """AWS says so itself."""
+    response = client.bedrock(ask("Hi"), model=model)
+    assert response.status_code == 404
+    assert "has reached the end of its life" in response.text
+    assert response.headers["x-amzn-errortype"].startswith("ResourceNotFoundException")
+
+
+def test_each_refusal_has_a_request_id_of_its_own(client: Client) -> None:
+    """Also those of one request that is sent again."""
+    client.emulator.fault(status=429, times=None)
+    bedrock = {client.bedrock(ask("Hi")).headers["x-amzn-requestid"] for _ in range(3)}
+    newer = {
+        client.bedrock({}, model="us.anthropic.claude-opus-5-5").json()["request_id"]
+        for _ in range(3)
+    }
+    vertex = {client.vertex({}).json()["request_id"] for _ in range(3)}
+    assert [len(bedrock), len(newer), len(vertex)] == [3, 3, 3]
 
 
 def test_newer_models_on_bedrock_answer_in_claudes_shape(client: Client) -> None:

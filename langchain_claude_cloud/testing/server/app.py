@@ -113,7 +113,7 @@ class EmulatorApp:
             return serve(self._state, request)
         except Refusal as refusal:
             if cloud == "bedrock":
-                return bedrock.error_response(refusal, request, legacy=True)
+                return bedrock.error_response(refusal, legacy=True)
             return vertex.error_response(refusal, request)
 
     def _generate(
@@ -131,7 +131,7 @@ class EmulatorApp:
         except Refusal as refusal:
             if target.cloud == "vertex":
                 return vertex.error_response(refusal, request), received
-            return bedrock.error_response(refusal, request, legacy=legacy), received
+            return bedrock.error_response(refusal, legacy=legacy), received
 
     def _call(self, request: Incoming, target: Target, body: object) -> Call:
         if target.cloud == "vertex":

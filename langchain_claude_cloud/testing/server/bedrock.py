@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Collection
 from dataclasses import asdict
+from secrets import token_bytes
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
@@ -43,8 +44,13 @@ _OPERATIONS: dict[str, Operation] = {
     "invoke-with-response-stream": "stream",
     "count-tokens": "count_tokens",
 }
-MAX_BODY = 25_000_000
+MAX_BODY = 20_000_000
+"""As Claude's documentation has it; botocore's model allows 25 MB."""
 _SUFFIX = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+_REGION = re.compile(
+    r"(?:af|ap|ca|cn|eu|eu-isoe|eusc-de|il|me|mx|sa|us|us-gov|us-iso[bf]?)"
+    r"-(?:central|east|west|(?:north|south)(?:east|west)?)-\d+"
+)
 _PREFIXES = ("global", "us-gov", "us", "eu", "jp", "apac", "au", "in")
 _ARN = re.compile(
     r"arn:aws(?:-[a-z-]+)?:bedrock:[a-z0-9-]+:\d*:"
@@ -58,6 +64,10 @@ _PROJECT = re.compile(
 _PROFILES_ONLY = (4, 7)
 """From here on models are served through inference profiles only, and CountTokens has none."""
 _FALLBACK_MODEL = "claude-sonnet-5-5"
+_ENDED = (
+    "This model version has reached the end of its life. Please refer to the AWS documentation "
+    "for more details."
+)
 _EXCEPTIONS = {
     400: "ValidationException",
     401: "UnrecognizedClientException",
@@ -115,6 +125,10 @@ def check_credentials(
 
 
 def _secret_for(state: State, request: Incoming, authorization: Authorization) -> str:
+    if not _REGION.fullmatch(authorization.region):
+        raise SignatureProblem(
+            "InvalidSignatureException", "Credential should be scoped to a valid region."
+        )
     key = state.aws_keys.get(authorization.key)
     if key is None or request.header("x-amz-security-token") != key.session_token:
         raise SignatureProblem(
@@ -132,11 +146,12 @@ def call_of(state: State, target: Target, request: Incoming, body: JsonObject) -
     """Return the call of an authenticated request.
 
     Raises:
-        Refusal: Unknown model, on-demand use of a model that needs a profile, a body too
-            large.
+        Refusal: Unknown model, a bad header, on-demand use of a model that needs a profile, a
+            body too large.
     """
     rules = rules_of(state, target)
     check_project(request.header("x-amzn-bedrock-projectidentifier"), target.model, target.region)
+    _check_headers(request)
     if len(request.body) > MAX_BODY:
         raise validation_error("Input is too long for requested model.")
     if target.operation == "count_tokens":
@@ -169,6 +184,24 @@ def _without_guardrail(request: Incoming, body: JsonObject) -> JsonObject:
         )
     obj(_GUARDRAIL_FIELDS)(_GUARDRAIL_CONFIG, body[_GUARDRAIL_CONFIG])
     return {name: value for name, value in body.items() if name != _GUARDRAIL_CONFIG}
+
+
+_HEADERS = {
+    "trace": ("ENABLED", "DISABLED", "ENABLED_FULL"),
+    "performanceconfig-latency": ("standard", "optimized"),
+    "service-tier": ("priority", "default", "flex", "reserved"),
+}
+"""botocore's model of InvokeModel, 1.44."""
+
+
+def _check_headers(request: Incoming) -> None:
+    for name, known in _HEADERS.items():
+        value = request.header(f"x-amzn-bedrock-{name}")
+        if value not in (None, *known):
+            raise validation_error(
+                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy "
+                f"constraint: Member must satisfy enum value set: [{', '.join(known)}]"
+            )
 
 
 def _tag_suffix(path: str, value: object) -> None:
@@ -246,6 +279,8 @@ def rules_of(state: State, target: Target) -> ModelRules:
     rules = rules_for(model.removeprefix("anthropic."))
     if rules is None or not model.startswith("anthropic.") or not _has_bedrock_form(model, rules):
         return _unknown()
+    if rules.is_retired("bedrock"):
+        raise cloud_refusal(404, _ENDED, "ResourceNotFoundException")
     known = rules.bedrock_prefixes
     if prefix is not None and known and prefix not in known:
         return _unknown()
@@ -279,13 +314,13 @@ def _unknown() -> ModelRules:
     raise validation_error("The provided model identifier is invalid.")
 
 
-def error_response(refusal: Refusal, request: Incoming, *, legacy: bool) -> Outgoing:
+def error_response(refusal: Refusal, *, legacy: bool) -> Outgoing:
     """Return a refusal: AWS's ``message``, or Claude's own shape from the newer models."""
     status = refusal.status
     by_claude = refusal.source == "claude"
     exception = _EXCEPTIONS.get(status, "ModelErrorException") if by_claude else refusal.kind
     exception = exception or _EXCEPTIONS.get(status, "InternalServerException")
-    seed = request.body + refusal.message.encode()
+    seed = token_bytes()  # two refusals of one request are two requests
     body: JsonObject = {"message": refusal.message}
     if by_claude and not legacy:
         error = {"type": refusal.kind, "message": refusal.message}

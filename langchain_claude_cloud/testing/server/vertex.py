@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
+from secrets import token_bytes
 from urllib.parse import unquote
 
 from langchain_claude_cloud.errors.types import JsonObject, Operation
@@ -20,6 +21,10 @@ _PATH = re.compile(
 )
 _MAX_BODY = 30_000_000
 _MULTI_REGIONS = frozenset({"global", "us", "eu"})
+_REGION = re.compile(
+    r"(?:africa|asia|australia|europe|me|northamerica|southamerica|us)"
+    r"-(?:central|east|west|(?:north|south)(?:east|west)?)\d+"
+)
 # Where count-tokens answers is its own list, whatever the model (litellm#18665, #20348, #23907).
 _COUNTING_REGIONS = frozenset({"us-east5", "europe-west1", "asia-southeast1", "us", "eu"})
 _GOOGLE_STATUS = {
@@ -119,10 +124,11 @@ def _check_counting(target: Target, body: JsonObject) -> None:
 
 def _rules(target: Target) -> ModelRules:
     rules = rules_for(target.model)
-    if rules is None:
+    if rules is None or rules.is_retired("vertex") or re.search(r"[^@]\d{8}$", target.model):
         raise _not_found(target, target.model)
     is_elsewhere = target.region not in _MULTI_REGIONS and target.operation != "count_tokens"
-    if is_elsewhere and (4, 6) < rules.version < (90, 0):
+    is_too_new = (4, 6) < rules.version < (90, 0)
+    if is_elsewhere and (is_too_new or not _REGION.fullmatch(target.region or "")):
         raise _not_found(target, target.model)
     return rules
 
@@ -148,7 +154,7 @@ def error_response(refusal: Refusal, request: Incoming) -> Outgoing:
         body = {
             "type": "error",
             "error": {"type": refusal.kind, "message": refusal.message},
-            "request_id": make_id("req", "vertex", request.body + refusal.message.encode()),
+            "request_id": make_id("req", "vertex", token_bytes()),
         }
     elif streaming:
         body = [body]

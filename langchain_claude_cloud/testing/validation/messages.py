@@ -196,6 +196,31 @@ def _check_tools(turns: list[Turn]) -> None:
         _check_answered(turn, calls, following)
         if turn.role == "user":
             _check_expected(turn, turns[index - 1] if index else None)
+        else:
+            _check_server_tools(turn, is_last=following is None)
+
+
+def _check_server_tools(turn: Turn, *, is_last: bool) -> None:
+    """Refuse a call without its result, unless the API is to go on, and a result without call."""
+    waiting: dict[object, object] = {}
+    for path, block in turn.blocks:
+        kind = block["type"]
+        if kind == "server_tool_use":
+            waiting[block["id"]] = block["name"]
+        elif kind.endswith("_tool_result") and waiting.pop(block["tool_use_id"], None) is None:
+            raise invalid(
+                path,
+                f"unexpected `tool_use_id` found in `{kind}` blocks: {block['tool_use_id']}. Each "
+                f"`{kind}` block must have a corresponding `server_tool_use` block before it.",
+            )
+    # Beside the call of a client's tool, the API runs its own once that one is answered.
+    goes_on = is_last or turn.of_type("tool_use")
+    for name, tool in () if goes_on else waiting.items():
+        raise invalid(
+            turn.path,
+            f"`{tool}` tool use with id `{name}` was found without a corresponding "
+            f"`{tool}_tool_result` block",
+        )
 
 
 def _check_references(call: Call, messages: list[JsonObject]) -> None:
@@ -269,7 +294,8 @@ def _check_thinking_blocks(call: Call, turns: list[Turn]) -> None:
             check_thinking(path, block, latest=turn is assistants[-1])
     thinking = call.body.get("thinking")
     enabled = isinstance(thinking, dict) and thinking.get("type") == "enabled"
-    if enabled and assistants and assistants[-1].of_type("tool_use"):
+    is_prefill = turns[-1].role == "assistant"
+    if enabled and assistants and (is_prefill or assistants[-1].of_type("tool_use")):
         path, first = assistants[-1].blocks[0]
         if first["type"] not in {"thinking", "redacted_thinking"}:
             raise invalid(

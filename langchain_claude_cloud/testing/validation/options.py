@@ -126,6 +126,13 @@ def _check_sampling_beside_thinking(given: JsonObject) -> None:
             "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode. "
             + _DOCS,
         )
+    top_p = given.get("top_p")
+    if top_p is not None and top_p < 0.95:  # noqa: PLR2004  # the API's bound
+        raise Refusal(
+            400,
+            "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled or "
+            f"in adaptive mode. {_DOCS}",
+        )
     if given.get("top_k") is not None:
         raise Refusal(400, f"`top_k` must be unset when thinking is enabled. {_DOCS}")
 

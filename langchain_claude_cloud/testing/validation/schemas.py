@@ -149,21 +149,26 @@ def check_strict_schema(path: str, schema: JsonObject) -> None:
     for part in _parts(schema):
         if not isinstance(part, dict):
             continue
-        kind = part.get("type")
-        if kind == "object" and part.get("additionalProperties") is not False:
-            raise invalid(
-                path, "For 'object' type, 'additionalProperties' must be explicitly set to false"
-            )
-        found = [key for key in _UNSUPPORTED.get(str(kind), ()) if key in part]
-        if found:
-            raise invalid(
-                path, f"For '{kind}' type, properties {', '.join(sorted(found))} are not supported"
-            )
-        if kind == "array" and part.get("minItems", 0) not in {0, 1}:
-            raise invalid(
-                path, "For 'array' type, 'minItems' values other than 0 or 1 are not supported"
-            )
+        kinds = part.get("type")
+        for kind in kinds if isinstance(kinds, list) else [kinds]:
+            _check_strict_part(path, part, str(kind))
     _check_recursion(path, schema)
+
+
+def _check_strict_part(path: str, part: JsonObject, kind: str) -> None:
+    if kind == "object" and part.get("additionalProperties") is not False:
+        raise invalid(
+            path, "For 'object' type, 'additionalProperties' must be explicitly set to false"
+        )
+    found = [key for key in _UNSUPPORTED.get(kind, ()) if key in part]
+    if found:
+        raise invalid(
+            path, f"For '{kind}' type, properties {', '.join(sorted(found))} are not supported"
+        )
+    if kind == "array" and part.get("minItems", 0) not in {0, 1}:
+        raise invalid(
+            path, "For 'array' type, 'minItems' values other than 0 or 1 are not supported"
+        )
 
 
 def _check_recursion(path: str, schema: JsonObject) -> None:
