@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from langchain_core.messages import AIMessage
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.calls.adaptation import Adaptation
 from langchain_claude_cloud.calls.answer import HandlerFor, PausableAnswer, ignore_events, read_json
 from langchain_claude_cloud.calls.lookup import find_arn_target
@@ -27,12 +28,6 @@ from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry, retry_state
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    InvalidRequestError,
-    RateLimitError,
-    RequestTimeoutError,
-)
 from langchain_claude_cloud.errors.explanation import name_tools
 from langchain_claude_cloud.errors.types import (
     LATENCY_HEADER,
@@ -128,7 +123,7 @@ class CallDriver(Generic[T]):
             while not is_over:
                 try:
                     is_over = yield from self._attempt()
-                except ClaudeCloudError as error:
+                except errors.ClaudeCloudError as error:
                     yield from self._after(error)
         finally:
             self._attempts.end_probes()
@@ -222,7 +217,7 @@ class CallDriver(Generic[T]):
         while True:
             left = self.remaining()
             if left <= 0:
-                raise RequestTimeoutError(reason)
+                raise errors.RequestTimeoutError(reason)
             seconds = wait()
             if not seconds or self._attempts.move_on(seconds):
                 return
@@ -307,7 +302,7 @@ class CallDriver(Generic[T]):
             latency=headers.get(LATENCY_HEADER),
         )
 
-    def _after(self, error: ClaudeCloudError) -> Steps[None]:
+    def _after(self, error: errors.ClaudeCloudError) -> Steps[None]:
         """Do what follows a failed attempt.
 
         Raises:
@@ -316,12 +311,12 @@ class CallDriver(Generic[T]):
         attempts = self._attempts
         self._complete(error)
         self._release(is_answered=error.status_code is not None)
-        if self._pacing and isinstance(error, RateLimitError) and error.is_retryable:
+        if self._pacing and isinstance(error, errors.RateLimitError) and error.is_retryable:
             self._pacing.throttled(self._ticket, error.retry_after)
         attempts.count += 1
         is_of_call = self._media.is_fetching
         is_late = self.remaining() <= 0 and error.status_code is None
-        if is_late and isinstance(error, RequestTimeoutError):
+        if is_late and isinstance(error, errors.RequestTimeoutError):
             error, is_of_call = self._out_of_time(error), True
         if not self._has_content and not is_of_call:
             reacted = self._adaptation.react(error)
@@ -333,11 +328,11 @@ class CallDriver(Generic[T]):
         self._waited += seconds
         yield Wait(seconds, partial(retry_state, attempts, seconds, self._waited))
 
-    def _complete(self, error: ClaudeCloudError) -> None:
+    def _complete(self, error: errors.ClaudeCloudError) -> None:
         """Add what an error does not know: credentials fail whatever the model, for example."""
         route, request = self._attempts.route, self._request
         tools = request.body.get("tools") or ()
-        if isinstance(error, InvalidRequestError) and tools:
+        if isinstance(error, errors.InvalidRequestError) and tools:
             name_tools(error, [request.names.own_name(str(tool.get("name"))) for tool in tools])
         error.platform = error.platform or route.config.cloud
         error.model = error.model or route.model
@@ -346,7 +341,7 @@ class CallDriver(Generic[T]):
             self._reader.attach(error)
         error.partial_message = error.partial_message or self.answer.paused
 
-    def _out_of_time(self, cause: RequestTimeoutError) -> RequestTimeoutError:
+    def _out_of_time(self, cause: errors.RequestTimeoutError) -> errors.RequestTimeoutError:
         count = self._attempts.count
         text = (
             f"The call had no answer within timeout={{'total': {self._limits.total:g}}} seconds, "

@@ -12,15 +12,7 @@ from langchain_claude_cloud.calls.answer import malformed, read_json
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, Attempts, decide
 from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
-from langchain_claude_cloud.control_plane.available_models import (
-    PERMISSIONS,
-    SUBJECT,
-    UNKNOWN,
-    Models,
-    Questions,
-    ask_for_models,
-    ask_for_target,
-)
+from langchain_claude_cloud.control_plane import available_models
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.types import JsonObject
@@ -46,7 +38,7 @@ _AGAIN_SECONDS: Final = 300.0
 
 def ask(
     route: Route,
-    questions: Callable[[Route], Questions[T]],
+    questions: Callable[[Route], available_models.Questions[T]],
     *,
     subject: str,
     permissions: Sequence[str],
@@ -106,7 +98,7 @@ def _send(request: Send, attempts: Attempts) -> Steps[JsonObject]:
 
 def list_models(
     route: Route, max_retries: int, timeout: float | Mapping[str, float] | None
-) -> Steps[Models]:
+) -> Steps[available_models.Models]:
     """Return the models that a route's cloud lists, newest first.
 
     Args:
@@ -122,9 +114,9 @@ def list_models(
     ends = MEMORY.clock() + (limits.total or math.inf)
     return ask(
         route,
-        ask_for_models,
-        subject=SUBJECT,
-        permissions=PERMISSIONS[cloud],
+        available_models.ask_for_models,
+        subject=available_models.SUBJECT,
+        permissions=available_models.PERMISSIONS[cloud],
         max_retries=max_retries,
         timeouts=limits.within(lambda: ends - MEMORY.clock()),
     )
@@ -147,15 +139,15 @@ def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_TOTAL)
     if MEMORY.arns.get(route.place) is None:
         known = partial(MEMORY.arns.get, route.place)
         yield Once(("arn", route.place), known, partial(_find_out, route, lookup), timeouts)
-    route.check_target(MEMORY.arns.get(route.place) or UNKNOWN)
+    route.check_target(MEMORY.arns.get(route.place) or available_models.UNKNOWN)
 
 
 def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
-    target, seconds = UNKNOWN, ARN_SECONDS
+    target, seconds = available_models.UNKNOWN, ARN_SECONDS
     try:
         target = yield from ask(
             route,
-            partial(ask_for_target, lookup=lookup),
+            partial(available_models.ask_for_target, lookup=lookup),
             subject=route.model,
             permissions=[lookup.permission],
             max_retries=0,

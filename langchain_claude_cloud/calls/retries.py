@@ -13,17 +13,8 @@ from http import HTTPStatus
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.calls.memory import MEMORY, CircuitBreaker, Memory
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ConfigurationError,
-    InvalidInputError,
-    InvalidRequestError,
-    OverloadedError,
-    RateLimitError,
-    RequestTimeoutError,
-    ServerError,
-)
 from langchain_claude_cloud.errors.explanation import is_local_limit, say_more
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.routing.routes import Route
@@ -48,7 +39,7 @@ _LONGEST_RETRY_AFTER: Final = 60.0
 
 
 def delay_before_retry(
-    error: ClaudeCloudError, attempt: int, max_retries: int, draw: Callable[[], float]
+    error: errors.ClaudeCloudError, attempt: int, max_retries: int, draw: Callable[[], float]
 ) -> float | None:
     """Return how many seconds to wait before the request is sent again; None to give up.
 
@@ -62,7 +53,7 @@ def delay_before_retry(
         draw: Returns a random number in [0, 1).
     """
     # What the body calls a throttle or an overload is one, whatever the status.
-    is_busy = isinstance(error, RateLimitError | OverloadedError)
+    is_busy = isinstance(error, errors.RateLimitError | errors.OverloadedError)
     may_pass = is_busy or error.status_code is None or error.status_code in RETRYABLE_STATUSES
     asked = error.retry_after or 0.0
     is_too_long = asked > _LONGEST_RETRY_AFTER
@@ -81,19 +72,19 @@ after this one. ``machine``: a limit here, whatever the route. ``call``: the cal
 """
 
 
-def scope_of(error: ClaudeCloudError) -> Scope:
+def scope_of(error: errors.ClaudeCloudError) -> Scope:
     """Return what an error is about."""
     if is_local_limit(error):
         return "machine"
-    if isinstance(error, ConfigurationError):
+    if isinstance(error, errors.ConfigurationError):
         return "fit"
-    if isinstance(error, InvalidRequestError):
+    if isinstance(error, errors.InvalidRequestError):
         # What was refused here did not reach a cloud: this route cannot take it.
-        if isinstance(error, InvalidInputError) or error.status_code is None:
+        if isinstance(error, errors.InvalidInputError) or error.status_code is None:
             return "fit"
         # A redirect is of the address, whatever the request.
         return "request" if error.status_code >= HTTPStatus.BAD_REQUEST else "endpoint"
-    if isinstance(error, RequestTimeoutError) and not error.is_retryable:
+    if isinstance(error, errors.RequestTimeoutError) and not error.is_retryable:
         return "call"  # one that was not streamed may still be working, and be billed
     return "endpoint"
 
@@ -136,7 +127,7 @@ class Attempts:
     max_retries: int = 2
     remaining: Callable[[], float] = lambda: math.inf
     memory: Memory = MEMORY
-    failures: list[tuple[Route, ClaudeCloudError]] = field(default_factory=list)
+    failures: list[tuple[Route, errors.ClaudeCloudError]] = field(default_factory=list)
     current: Candidate = field(init=False)
     route: Route = field(init=False)
     count: int = 0
@@ -206,7 +197,7 @@ class Attempts:
         self.go_to(following)
         return True
 
-    def record(self, error: ClaudeCloudError, scope: Scope) -> None:
+    def record(self, error: errors.ClaudeCloudError, scope: Scope) -> None:
         """Note a failed attempt: of its route, and of those that it speaks for."""
         current, memory = self.current, self.memory
         self.failures.append((current.route, error))
@@ -252,7 +243,7 @@ class Attempts:
 
 
 def decide(
-    error: ClaudeCloudError,
+    error: errors.ClaudeCloudError,
     attempts: Attempts,
     *,
     is_of_call: bool = False,
@@ -285,7 +276,7 @@ def decide(
     Raises:
         ClaudeCloudError: The call ends with it.
     """
-    is_cut = has_content and not isinstance(error, RateLimitError | ServerError)
+    is_cut = has_content and not isinstance(error, errors.RateLimitError | errors.ServerError)
     scope = "call" if is_of_call or is_cut else scope_of(error)
     attempts.record(error, scope)
     failures = attempts.failures
@@ -306,14 +297,16 @@ def decide(
     raise _with_earlier(error, failures)
 
 
-def _most_telling(failures: Sequence[tuple[Route, ClaudeCloudError]]) -> ClaudeCloudError:
+def _most_telling(
+    failures: Sequence[tuple[Route, errors.ClaudeCloudError]],
+) -> errors.ClaudeCloudError:
     """Return the error to raise.
 
     What a cloud says of the request itself comes first. Then what may pass: whoever retries the
     whole call goes by ``is_retryable``. What was refused here comes last, and of that the first,
     as the user's first platform is what matters most. Else the newest counts.
     """
-    newest_of_route: dict[int, ClaudeCloudError] = {}
+    newest_of_route: dict[int, errors.ClaudeCloudError] = {}
     for route, error in reversed(failures):
         newest_of_route.setdefault(id(route), error)
     telling = [
@@ -337,7 +330,7 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     logger.log(level, "%s; %s in %.2f s (attempt %d).", told, following, seconds, count)
 
 
-def _in_short(route: Route, error: ClaudeCloudError) -> str:
+def _in_short(route: Route, error: errors.ClaudeCloudError) -> str:
     known = {"HTTP": error.status_code, "request id": error.request_id}
     told = "".join(f", {name} {value}" for name, value in known.items() if value)
     return f"{route.config.cloud} in {route.known_region}: {type(error).__name__}{told}"
@@ -366,8 +359,8 @@ def retry_state(attempts: Attempts, seconds: float, waited: float) -> RetryCallS
 
 
 def _with_earlier(
-    error: ClaudeCloudError, failures: Sequence[tuple[Route, ClaudeCloudError]]
-) -> ClaudeCloudError:
+    error: errors.ClaudeCloudError, failures: Sequence[tuple[Route, errors.ClaudeCloudError]]
+) -> errors.ClaudeCloudError:
     """Let an error show the other attempts: as its causes, in a note, other routes in its text."""
     others = [other for _, other in failures if other is not error]
     for other in reversed(others):
