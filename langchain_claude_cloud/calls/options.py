@@ -24,29 +24,15 @@ from langchain_claude_cloud.request.tools import convert_tool_choice, convert_to
 from langchain_claude_cloud.response.message import OutputVersion
 from langchain_claude_cloud.routing.routes import Route
 
-_CALL_FIELDS: Final = (
-    "model",
-    "betas",
-    "model_kwargs",
-    "timeout",
-    "max_retries",
-    "default_headers",
-)
-_CALL_ONLY: Final = (
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "cache_control",
-    "response_format",
-    "strict",
-    "structured_output_tool",
-)
+_OF_CALL: Final = ("model", "betas", "model_kwargs", "timeout", "max_retries", "default_headers")
+_OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls", "strict")
+_OF_ANSWER: Final = ("response_format", "structured_output_tool", "cache_control")
 _OF_BEDROCK: Final = ("guardrail", "trace", "service_tier", "latency", "request_metadata")
 _DECIDED: Final = ("output_format", "stream", "bound_thinking", "guard", "refused")
 _REQUEST_FIELDS: Final = tuple(
     field.name
     for field in fields(RequestOptions)
-    if field.name not in (*_CALL_FIELDS, *_CALL_ONLY, *_DECIDED)
+    if field.name not in (*_OF_CALL, *_OF_TOOLS, *_OF_ANSWER, *_DECIDED)
 )
 _IGNORED: Final = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
 """What LangChain passes along for itself."""
@@ -56,15 +42,15 @@ _KINDS: Final[Sequence[tuple[tuple[type, ...], str, Sequence[str]]]] = (
     ((int,), "a number of tokens", ("max_tokens",)),
     ((int,), "a whole number", ("top_k",)),
     ((int, float), "a number", ("temperature", "top_p")),
-    ((bool,), "True or False", ("fine_grained_tool_streaming", "context_1m", "strict")),
-    ((bool,), "True or False", ("parallel_tool_calls",)),
+    ((bool,), "True or False", ("fine_grained_tool_streaming", "context_1m")),
+    ((bool,), "True or False", ("strict", "parallel_tool_calls")),
     ((dict,), "the API's dict", ("context_management", "cache_control")),
     ((Mapping,), "a mapping", ("model_kwargs", "default_headers")),
 )
 """What is read before a request is built; the other arguments are checked there."""
 
 CALL_NAMES: Final = frozenset(
-    {*_REQUEST_FIELDS, *_CALL_FIELDS, *_CALL_ONLY, *_OF_BEDROCK, *FIELD_ALIASES, *_IGNORED}
+    {*_REQUEST_FIELDS, *_OF_CALL, *_OF_TOOLS, *_OF_ANSWER, *_OF_BEDROCK, *FIELD_ALIASES, *_IGNORED}
 )
 
 
@@ -132,7 +118,7 @@ def read_options(
     for name in arguments:
         if name not in CALL_NAMES:
             raise _not_taken(name, getattr(type(fields), "model_fields", ()))
-    own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_CALL_FIELDS)}
+    own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_OF_CALL)}
     if isinstance(own["default_headers"], Mapping):  # error trackers store what frames hold
         own["default_headers"] = SafeHeaders(own["default_headers"])
     given = {

@@ -25,10 +25,6 @@ from langchain_claude_cloud.platform.shared_state import shared_lock
 DECREASE: Final = 0.94
 """What is left of the measured rate after a throttle."""
 
-_MOST_DECREASE: Final = 0.5
-_INCREASE_A_SECOND: Final = 0.03
-"""How much of the rate is added each second while nothing is refused."""
-
 # A process that sends thousands at once would hear of the first refusal after the last was sent.
 # It begins with so many at once, and then so many a second: about what one event loop can send.
 _FIRST_BURST: Final = 4.0
@@ -36,45 +32,23 @@ _UNKNOWN_RATE: Final = 500.0
 
 _MINUTE: Final = 60.0
 _SLOWEST: Final = 0.2
-_FEWEST_AT_FIRST: Final = 1.0
 # After this long without a refusal the limit is not where it was, and is looked for faster.
 _CALM_SECONDS: Final = 1.0
-_FASTER_A_SECOND: Final = 0.05
-# And faster the longer it lasts: another process may have ended.
-_LONG_CALM_SECONDS: Final = 1.5
-_SEARCH_A_SECOND: Final = 1.0
-_AFTER_SEARCH: Final = 0.75
 _MEASURED_SECONDS: Final = 1.0
 # Waiters look again at least so often: the rate may have changed.
 _LONGEST_WAIT: Final = 1.0
-_SHORTEST_WAIT: Final = 0.002
-_BURST_SECONDS: Final = 0.05
-_SMALLEST_BURST: Final = 2.0
 # Almost a second more than a minute: the endpoint counts from when a request reaches it.
 _REMEMBERED: Final = 60.9
-_TENTHS: Final = 50
-"""In how many tenths of a second the fastest one is looked for."""
-
-_MOST_DOUBLINGS: Final = 4
 _MOST_REFUSED: Final = 0.5
 _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
 # After so long without a refusal a last try needs no room.
 _CALM_FOR_ALL: Final = 10.0
 _FEW: Final = 5
-# So long, beside twice the time that a refusal takes: then what was sent is taken.
-_ANSWERED_AFTER: Final = 0.05
 # What is no quota of a minute, or of so few, is found by its rate alone.
 _SMALL_AT_FIRST: Final = 20
 _SMALL: Final = 60
-# At a border of minutes twice as many are taken; with more it is no quota of a minute.
-_MANY_TIMES: Final = 2.5
-# A last try leaves some room: with a quota of tokens requests differ.
-_FOR_LAST: Final = 0.75
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
-_ROUND_TRIPS: Final = 1.5
-# So many requests are not sent before a last try.
-_ROOM: Final = 5.0
 
 
 @dataclass
@@ -196,7 +170,7 @@ class Pacing:
             # What was sent before there was a rate, and is refused, was no part of it.
             is_older = ticket.sent_at < self.epoch
             if self.rate is None or (self.is_first and is_older):
-                self._begin(now, max(asked or 0.0, _ROUND_TRIPS * self.delay))
+                self._begin(now, max(asked or 0.0, 1.5 * self.delay))
             elif not is_older:
                 self.refused += 1
                 self._slow_down(now, asked)
@@ -218,7 +192,7 @@ class Pacing:
         if seconds <= 0:
             before = max(0, ticket.number - self.served)
             seconds = (before + 1.0 - self.credit) / (self.rate or _UNKNOWN_RATE)
-        return max(_SHORTEST_WAIT, min(seconds, _LONGEST_WAIT))
+        return max(0.002, min(seconds, _LONGEST_WAIT))
 
     def _hold(self, ticket: Ticket, now: float) -> float:
         """Return how many seconds a call waits after a throttle, whatever the rate."""
@@ -232,7 +206,8 @@ class Pacing:
         waiting = self.issued - self.served
         if len(self.taken) > _FEW or (len(self.taken) and waiting > 1 and until_answered <= 0):
             self.is_crowd = True
-        if len(self.taken) > self.most * _MANY_TIMES:
+        # At a border of minutes twice as many are taken; with more it is no quota of a minute.
+        if len(self.taken) > self.most * 2.5:
             self.most = math.inf
         seconds = _CALM_FOR_RETRIES[min(ticket.tries, len(_CALM_FOR_RETRIES) - 1)] - calm
         is_last = ticket.is_last and self.is_crowd
@@ -240,7 +215,8 @@ class Pacing:
             seconds = max(seconds, self.drought - calm)
         if is_last and self.most < math.inf:
             between = self.sent_at + _MINUTE / self.most - now
-            is_full = len(self.taken) >= self.most * _FOR_LAST
+            # It leaves some room: with a quota of tokens requests differ.
+            is_full = len(self.taken) >= self.most * 0.75
             return max(seconds, until_answered, between, _LONGEST_WAIT if is_full else 0.0)
         if len(self.taken) >= self.most:
             return max(seconds, until_answered)
@@ -253,7 +229,7 @@ class Pacing:
         The rate grows up to the next refusal, which would hit a last try as any other.
         """
         rate = self.rate or _SLOWEST
-        ticket.room_at = self.room_at = now + min(_ROOM / rate, _MEASURED_SECONDS)
+        ticket.room_at = self.room_at = now + min(5.0 / rate, _MEASURED_SECONDS)
         self.paused_until = self.room_at + min(1.0 / rate, _MEASURED_SECONDS)
         self.credit, self.credited_at = 1.0, self.paused_until
         return self.room_at - now
@@ -270,17 +246,18 @@ class Pacing:
         if self.rate is None:
             self.credit = min(self.credit + elapsed * _UNKNOWN_RATE, _FIRST_BURST)
             return
-        most = max(_SMALLEST_BURST, self.rate * _BURST_SECONDS)
+        most = max(2.0, self.rate / 20)
         self.credit = self.credit + elapsed * self.rate
         is_limiting = self.credit < most  # whether calls wait for the rate
         self.credit = min(self.credit, most)
-        step = _INCREASE_A_SECOND
+        step = 0.03  # of the rate, each second
         # What was sent at this rate has been answered by now.
         is_confirmed = calm > 2 * self.delay
         if is_confirmed and self.is_searching and calm > _CALM_SECONDS / 2:
-            step = _SEARCH_A_SECOND
+            step = 1.0
         elif is_confirmed and calm > _CALM_SECONDS:
-            step = _FASTER_A_SECOND * max(1.0, calm / _LONG_CALM_SECONDS)
+            # Faster the longer it lasts: another process may have ended.
+            step = 0.05 * max(1.0, calm / 1.5)
         if is_limiting:
             self.rate += elapsed * max(self.rate * step, _SLOWEST)
         if is_idle or now - self.refused_since > _LONGEST_DROUGHT:
@@ -309,10 +286,10 @@ class Pacing:
         self.is_searching = share > _MOST_REFUSED
         if self.is_searching:
             self._limit(_SMALL)
-        rate *= max(_MOST_DECREASE, min(1.0 - share, _AFTER_SEARCH if was_searching else DECREASE))
+        rate *= max(0.5, min(1.0 - share, 0.75 if was_searching else DECREASE))
         pause = 0.0
         if self.is_searching:
-            pause = max(asked or 0.0, 2.0 ** min(self.pauses, _MOST_DOUBLINGS))
+            pause = max(asked or 0.0, 2.0 ** min(self.pauses, 4))
         self.pauses = self.pauses + 1 if self.is_searching else 0
         self.rate, self.is_first = max(_SLOWEST, rate), False
         self._begin_epoch(now, pause)
@@ -331,7 +308,7 @@ class Pacing:
     @property
     def _answered_after(self) -> float:
         """How many seconds after it was sent a request is taken, unless it was refused."""
-        return _ANSWERED_AFTER + 2 * self.delay
+        return 0.05 + 2 * self.delay
 
     def _last_taken(self, now: float) -> float:
         """Return when the last request that was taken was sent; note how long none had been.
@@ -355,5 +332,5 @@ class Pacing:
         def taken_in(first: float) -> int:
             return bisect_left(self.taken, first + 1.0) - bisect_left(self.taken, first)
 
-        first = max((newest - tenth / 10 for tenth in range(_TENTHS)), key=taken_in)
-        return max(_FEWEST_AT_FIRST, DECREASE * taken_in(first)), first
+        first = max((newest - tenth / 10 for tenth in range(50)), key=taken_in)
+        return max(1.0, DECREASE * taken_in(first)), first

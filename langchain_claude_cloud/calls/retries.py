@@ -309,13 +309,13 @@ def _most_telling(
     newest_of_route: dict[int, errors.ClaudeCloudError] = {}
     for route, error in reversed(failures):
         newest_of_route.setdefault(id(route), error)
-    telling = [
-        *(error for _, error in reversed(failures) if scope_of(error) == "request"),
-        *(error for error in newest_of_route.values() if error.is_retryable),
-        *(error for error in newest_of_route.values() if scope_of(error) != "fit"),
-        failures[0][1],
-    ]
-    return telling[0]
+
+    def telling(error: errors.ClaudeCloudError) -> tuple[bool, bool, bool]:
+        scope = scope_of(error)
+        return scope == "request", error.is_retryable, scope != "fit"
+
+    most = max(newest_of_route.values(), key=telling)
+    return most if any(telling(most)) else failures[0][1]
 
 
 def log_retry(attempts: Attempts, seconds: float) -> None:

@@ -62,9 +62,10 @@ class KnownError:
     only: frozenset[str] = _FINAL
     is_final: bool = False
 
-    def search(self, text: str) -> re.Match[str] | None:
-        """Return where a text says it."""
-        return re.search("|".join(self.patterns), text, re.IGNORECASE)
+    def search(self, *texts: str) -> re.Match[str] | None:
+        """Return where one of some texts says it."""
+        pattern = "|".join(self.patterns)
+        return next(filter(None, (re.search(pattern, text, re.IGNORECASE) for text in texts)), None)
 
     def search_in(self, parsed: ParsedError) -> re.Match[str] | None:
         """Return where an error says it, in its message, its type or its reasons.
@@ -72,13 +73,11 @@ class KnownError:
         A message that begins with a field of the request may quote what the user wrote. It is about
         that field: a known text counts right behind it only, and not if it is about the account.
         """
-        field = _FIELD.match(parsed.message)
-        if field:
+        if field := _FIELD.match(parsed.message):
             found = self.search(parsed.message)
             counts = found and found.start() == field.end() and self.kind not in _ABOUT_ACCOUNT
             return found if counts else None
-        texts = (parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
-        return next((found for text in texts if (found := self.search(text))), None)
+        return self.search(parsed.message, parsed.error_type or "", *sorted(parsed.reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +123,11 @@ def explained(
     parsed = replace(parsed, status=status)
     other = "InvalidRequestError" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "ServerError"
     kind = table.statuses.get(exact or status, other)
-    looked_for = (
-        known
-        for known in table.errors
-        if known.cloud in (None, place["platform"]) and kind in known.only
+    clouds = (None, place["platform"])
+    known = next(
+        (k for k in table.errors if k.cloud in clouds and kind in k.only and k.search_in(parsed)),
+        None,
     )
-    known = next((known for known in looked_for if known.search_in(parsed)), None)
     kind = (known and known.kind) or kind
     model = place["model"]
     note = describe(model) if describe and model and kind == "NotFoundError" else ""
@@ -198,9 +196,8 @@ class Explanation:
         general = hints[platform].get(self.kind) or hints["both"].get(self.kind, "")
         facts["general"] = general.format_map(facts)
         if self.known and (found := self.known.search_in(self.parsed)):
-            given = {name: text for name, text in found.groupdict().items() if text}
-            return self.known.hint.format_map({**facts, **given})
-        return facts["general"]
+            facts |= {name: text for name, text in found.groupdict().items() if text}
+        return self.known.hint.format_map(facts) if self.known else facts["general"]
 
 
 def is_local_limit(cause: BaseException | None) -> bool:

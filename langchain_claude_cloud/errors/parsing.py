@@ -13,11 +13,11 @@ import ast
 import json
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import mktime_tz, parsedate_tz
 from http import HTTPStatus
 from typing import Final
 
@@ -203,8 +203,7 @@ def _read_details(given: object) -> tuple[frozenset[str], float | None]:
     details = given[:_MOST_DETAILS] if isinstance(given, list) else [given]
     for detail in (each for each in details if isinstance(each, dict)):
         reasons |= {_text(detail.get("reason")), _text(detail.get("error_code"))}
-        metadata = detail.get("metadata")
-        limit = metadata.get("quota_limit_value") if isinstance(metadata, dict) else None
+        limit = (_object(detail.get("metadata")) or {}).get("quota_limit_value")
         # A number, written as a string by those who keep to protobuf's JSON.
         reasons.add(f"quota={limit}"[:NAME_LIMIT] if isinstance(limit, str | int) else None)
         if isinstance(delay := detail.get("retryDelay"), str):
@@ -234,19 +233,16 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     # A gateway may have added a second one; a date begins with the day and a comma.
     if (seconds := _seconds(plain.partition(",")[0])) is not None:
         return seconds
-    try:
-        moment = parsedate_to_datetime(plain[:_LONGEST_NUMBER])
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (aware - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None  # the parser's ways to say that this is no date
-
-
-def _seconds(value: object) -> float | None:
-    """Return a length of time: of a header, or a ``google.protobuf.Duration`` such as ``"33s"``."""
-    if isinstance(value, str):
-        value = value.removesuffix("s") if len(value) <= _LONGEST_NUMBER else ""
-    with suppress(ValueError, OverflowError):
-        if isinstance(value, int | float | str) and 0 <= (number := float(value)) < math.inf:
-            return number
+    with suppress(ValueError, TypeError, IndexError, OverflowError):  # for odd dates
+        if date := parsedate_tz(plain[:_LONGEST_NUMBER]):
+            return max(0.0, mktime_tz((*date[:9], date[9] or 0)) - time.time())
     return None
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a length of time: of a header, or a ``google.protobuf.Duration`` such as ``"33s"``."""
+    number = math.nan
+    if text and len(text) <= _LONGEST_NUMBER:
+        with suppress(ValueError):
+            number = float(text.removesuffix("s"))
+    return number if 0 <= number < math.inf else None

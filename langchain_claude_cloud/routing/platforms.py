@@ -14,10 +14,6 @@ from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError
 
 _KINDS: Final[dict[str, type[Vertex | Bedrock]]] = {"vertex": Vertex, "bedrock": Bedrock}
-_SWITCHES: Final = (
-    ("vertex", "CLAUDE_CODE_USE_VERTEX"),
-    ("bedrock", "CLAUDE_CODE_USE_BEDROCK"),
-)
 _WAYS: Final = (
     'Give platform: "vertex", "bedrock", Vertex(project=..., region=...), Bedrock(region=...) or '
     "a list of them; or set CLAUDE_CODE_USE_VERTEX=1 or CLAUDE_CODE_USE_BEDROCK=1; or give the "
@@ -41,12 +37,11 @@ def choose_platforms(given: object, model: str) -> Vertex | Bedrock | list[Verte
         return [_named_platform(one) for one in given]
     if given is not None:
         return _named_platform(given)
-    wanted = [cloud for cloud, name in _SWITCHES if os.environ.get(name, "") in ("1", "true")]
+    switches = {cloud: f"CLAUDE_CODE_USE_{cloud.upper()}" for cloud in _KINDS}
+    wanted = [cloud for cloud, name in switches.items() if os.environ.get(name) in ("1", "true")]
     if len(wanted) > 1:
-        raise ConfigurationError(
-            "Both CLAUDE_CODE_USE_VERTEX and CLAUDE_CODE_USE_BEDROCK are set: unset one, or give "
-            "platform."
-        )
+        both = " and ".join(switches.values())
+        raise ConfigurationError(f"Both {both} are set: unset one, or give platform.")
     cloud = wanted[0] if wanted else cloud_of(expand_alias(model))
     if cloud is None:
         raise ConfigurationError(f"Nothing says which cloud to ask. {_WAYS}")

@@ -53,17 +53,12 @@ if TYPE_CHECKING:
 _RESIDENT: Final = frozenset({"eu", "jp", "au"})
 """Geographies whose users should know when a request may leave them."""
 
-_IDENTITY: Final[Mapping[Cloud, tuple[str, ...]]] = {
-    "vertex": (
-        *("credentials", "access_token", "credentials_info", "quota_project", "request_type"),
-        "count_tokens_region",
-    ),
-    "bedrock": (
-        *("profile", "access_key_id", "secret_access_key", "session_token", "api_key", "session"),
-        *("role_arn", "external_id", "project", "service_tier", "api", "workspace"),
-    ),
-}
-"""Settings that say whose quota and whose permissions a request uses."""
+_OF_REQUEST: Final = frozenset(
+    {"base_model", "guardrail", "guard_last_turn_only", "latency", "trace", "request_metadata"}
+)
+_NO_IDENTITY: Final = _OF_REQUEST | {"region", "project", "base_url", "role_session_name"}
+"""Settings that do not say whose quota and whose permissions a request uses, or are in a place with
+what the environment says."""
 
 _SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
     "vertex": (
@@ -133,10 +128,8 @@ class Route:
         permissions to an identity. Secrets are in it as hashes alone.
         """
         config = self.config
-        owner = (
-            config.effective_project() if isinstance(config, Vertex) else config.inference_profile
-        )
-        given = [getattr(config, name) for name in _IDENTITY[config.cloud]]
+        project = config.effective_project() if isinstance(config, Vertex) else config.project
+        given = [value for name, value in config if name not in _NO_IDENTITY]
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
         headers = SafeHeaders(self.default_headers) if self.default_headers else {}
         ordered = sorted(headers.items(), key=str)
@@ -146,7 +139,7 @@ class Route:
             if isinstance(value, SecretStr) or str(name).lower() in _HEADERS_OF_QUOTAS
         ]
         address = (self.known_region, config.effective_base_url(), self.model)
-        return (config.cloud, owner, *address, tuple(map(_mark, given)))
+        return (config.cloud, project, *address, tuple(map(_mark, given)))
 
     @cached_property
     def known_region(self) -> str | None:
@@ -313,7 +306,7 @@ def _mark(value: object) -> Hashable:
     """Return what stands for a value, and holds no secret."""
     if isinstance(value, SecretStr):
         return sha256(value.get_secret_value().encode("utf-8", "surrogatepass")).digest()
-    return value if value is None or isinstance(value, str) else _Object(value)
+    return value if value is None or isinstance(value, str | bool) else _Object(value)
 
 
 def make_routes(
