@@ -13,9 +13,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
-from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import remedy_of_login
@@ -27,9 +26,10 @@ from langchain_claude_cloud.platform.credentials import (
     reason_of,
     shared_source,
 )
-from langchain_claude_cloud.platform.shared_state import open_in_child
+from langchain_claude_cloud.platform.shared_state import open_in_child, shared_lock
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.credentials import Credentials
     from botocore.session import Session
@@ -93,12 +93,16 @@ class AwsIdentity:
 
 def aws_source(identity: AwsIdentity) -> AwsSource:
     """Return the source of an identity, made on first use. No I/O but for two stat calls."""
+    base = None
     if identity.role_arn is None:
         identity = replace(identity, region=None)
+    else:
+        plain = replace(identity, role_arn=None, external_id=None, role_session_name=None)
+        base = aws_source(plain)
     # A session may not be hashable. The source keeps it, so its address stays its own.
     key = replace(identity, session=None), id(identity.session)
     files = [os.environ.get(name, default) for name, default in _FILES]
-    return shared_source(key, lambda: AwsSource(identity), variables=_VARIABLES, files=files)
+    return shared_source(key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files)
 
 
 class AwsSource(CredentialSource):
@@ -106,11 +110,15 @@ class AwsSource(CredentialSource):
 
     Args:
         identity: Who signs.
+        base: Who assumes the identity's role, once for all that do; None where there is no role.
     """
 
-    def __init__(self, identity: AwsIdentity) -> None:
+    def __init__(self, identity: AwsIdentity, base: AwsSource | None = None) -> None:
         super().__init__()
         self._identity = identity
+        self._base = base
+        # Not the lock of who renews: who waited there to read would not share that one's failure.
+        self._reading = shared_lock()
         self._session: Session | None = None
         self._credentials: Credentials | None = None
         self._frozen = identity.keys if identity.role_arn is None else None
@@ -144,8 +152,21 @@ class AwsSource(CredentialSource):
 
     def read(self, reader: Callable[[Session], T]) -> T:
         """Return what a function reads from the session's configuration. Blocks."""
-        with self._lock, explained(_explanation):
+        if self._base is not None:
+            return self._base.read(reader)
+        with self._reading, explained(_explanation):
             return reader(self._get_session())
+
+    def found(self, *, anew: bool) -> Credentials:
+        """Return botocore's credentials, which renew themselves. Blocks.
+
+        Args:
+            anew: Whether files and environment variables are read again.
+        """
+        with self._lock:
+            if anew or self._credentials is None:
+                self._renew(anew=anew)
+            return cast("Credentials", self._credentials)
 
     def _state(self) -> State:
         if self._credentials is None or not _is_due(self._credentials):
@@ -173,32 +194,34 @@ class AwsSource(CredentialSource):
         from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
 
         identity = self._identity
+        if self._base is not None:
+            return self._assumed(self._base, anew=anew)
+        if identity.keys is not None:
+            return boto.Credentials(*astuple(identity.keys))
         if anew:
             self._session = None
-        if identity.keys is not None:
-            found: Credentials | None = boto.Credentials(*astuple(identity.keys))
-        else:
-            found = cast("Session", identity.session or self._get_session()).get_credentials()
+        found = cast("Session", identity.session or self._get_session()).get_credentials()
         if found is None:
             text = f"No AWS credentials were found. {WAYS}"
             raise errors.AuthenticationError(text, platform="bedrock")
-        if identity.role_arn is None:
-            return found
-        _freeze(found)  # botocore would ask STS without a secret
-        return self._assumed(found)
+        return found
 
-    def _assumed(self, source: Credentials) -> Credentials:
+    def _assumed(self, base: AwsSource, *, anew: bool) -> Credentials:
         """Return the credentials of the role, which assume it when they are used first."""
         from botocore import credentials as boto  # noqa: PLC0415  costs 110 ms: on first use
 
-        identity, session = self._identity, self._get_session()
+        identity = self._identity
         # Newer regions' STS accepts only its own region; without any, botocore refuses.
-        region = identity.region or session.get_config_variable("region") or "us-east-1"
-        create = partial(session.create_client, region_name=region, config=_client_config())
+        region = identity.region or self.setting("region") or "us-east-1"
+
+        def create(service: str, **keys: str) -> BaseClient:
+            options: dict[str, Any] = {"region_name": region, "config": _client_config(), **keys}
+            return base.read(lambda session: session.create_client(service, **options))
+
         named = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
         fetcher = boto.AssumeRoleCredentialFetcher(
             client_creator=create,
-            source_credentials=source,
+            source_credentials=base.found(anew=anew),
             role_arn=str(identity.role_arn),
             extra_args={name: value for name, value in named.items() if value},
         )

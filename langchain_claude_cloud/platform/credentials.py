@@ -97,7 +97,8 @@ class CredentialSource:
                 if self._state() == "STALE":
                     return
                 self._failure, self._failures = copy.copy(error), self._failures + 1
-                # A frame of contextlib holds the library's exception, with the whole reply in it.
+                # The library's exception, its frames and those here hold the request and the reply.
+                error.__context__ = None
                 raise error.with_traceback(None) from None
         finally:
             self._lock.release()
@@ -176,10 +177,10 @@ class BearerToken(CredentialSource):
         except Exception as error:  # noqa: BLE001  the function is the user's
             happened = f"failed ({type(error).__name__})"
         else:
-            if isinstance(key, str) and key.strip() and key.isprintable():
-                self._token, self._due = SecretStr(key.strip()), time.monotonic() + _KEY_SECONDS
+            if isinstance(key, str) and (key := key.strip()) and key.isprintable():
+                self._token, self._due = SecretStr(key), time.monotonic() + _KEY_SECONDS
                 return
-            happened = "returned no key: it must return text"
+            happened = "returned no key: it must return text, and must not be async"
         raise AuthenticationError(
             f"The function given as `api_key` {happened}.", platform="bedrock"
         )

@@ -74,17 +74,16 @@ class Timeouts:
             ConfigurationError: An unknown name, or a value that is not a positive number.
         """
         if timeout is None:
-            timeout = {}
-        elif not isinstance(timeout, Mapping):
-            timeout = {"start": timeout, "idle": timeout}
-        for name, value in timeout.items():
+            return cls(idle=_IDLE[cloud])
+        given = timeout if isinstance(timeout, Mapping) else {"start": timeout, "idle": timeout}
+        for name, value in given.items():
             if name not in _FIELDS or not _is_time(value):
                 raise ConfigurationError(
                     f"timeout={timeout!r}: give a positive number of seconds, or a mapping of "
                     "'connect', 'start' (until the response begins), 'idle' (between events) and "
                     "'total' (for the whole call, retries included) to seconds."
                 )
-        limits = {name: float(min(value, _LONGEST)) for name, value in timeout.items()}
+        limits = {name: float(min(value, _LONGEST)) for name, value in given.items()}
         changed: Timeouts = replace(cls(idle=_IDLE[cloud]), **limits)  # type: ignore[arg-type]  # no `remaining`
         return changed
 

@@ -102,6 +102,8 @@ class VertexPlatform(Platform):
         if isinstance(token, SecretStr):
             return BearerToken(token)
         given = self._config.given("credentials") or self._config.effective_credentials_info()
+        if type(given).__name__ == "AnonymousCredentials":  # google-auth's: a gateway has its own
+            return CredentialSource()
         return google_source(given, needs_project=self._project is None)
 
     def endpoint(self, model_id: str, operation: Operation) -> str:

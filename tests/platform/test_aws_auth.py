@@ -291,8 +291,7 @@ def test_a_renewed_role_reads_its_base_anew(endpoint: Server, sts: Sts, profile:
     assert source.refresh(_used(source)) is True
     assert sts.count == 2
     assert "Credential=AKIANEW/" in endpoint.requests[1].headers["authorization"]
-    assert plain.keys() == AwsKeys("AKIAWORK", "worksecret")
-    assert plain.refresh(_used(plain)) is True
+    assert not plain.needs_prepare()
     assert plain.keys() == AwsKeys("AKIANEW", "new")
 
 
@@ -388,6 +387,35 @@ def test_fifty_cold_threads_assume_a_role_once(sts: Sts) -> None:
         return source.keys()
 
     assert in_threads(50, work) == [AwsKeys("ASIA1", "secret1", "session1")] * 50
+    assert sts.count == 1
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_a_profile_of_a_role_is_asked_once_for_further_roles(sts: Sts, profile: Path) -> None:
+    """Two regions and two roles: its own role is assumed once, as is each of theirs."""
+    (profile.parent / "aws-config").write_text(
+        f"[profile dev]\nrole_arn = {ROLE}\nsource_profile = work\nregion = eu-north-1\n"
+    )
+    for region in ("us-east-1", "eu-west-1"):
+        for role in (ROLE, f"{ROLE}2"):
+            aws_source(AwsIdentity(profile="dev", role_arn=role, region=region)).prepare()
+    assert sts.count == 1 + 4
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_who_read_the_configuration_first_shares_a_refusal_too(sts: Sts, profile: Path) -> None:
+    """As calls do: the region is the profile's. Each asked STS, one after the other."""
+    (profile.parent / "aws-config").write_text(
+        f"[profile dev]\nrole_arn = {ROLE}\nsource_profile = work\nregion = eu-north-1\n"
+    )
+    sts.refusal, sts.delay = "AccessDenied", 1.0
+
+    def work() -> None:
+        source = aws_source(AwsIdentity(profile="dev"))
+        source.setting("region")
+        source.prepare()
+
+    assert {type(each) for each in in_threads(10, work)} == {PermissionDeniedError}
     assert sts.count == 1
 
 

@@ -336,6 +336,25 @@ def test_an_api_key_may_come_from_a_function() -> None:
     assert made.refresh(made.sign(REQUEST)) is False, "the function has no other"
 
 
+def test_a_key_from_a_file_may_end_in_a_line_break() -> None:
+    """The function reads it, as mounted secrets are."""
+    made = make(region="us-east-1", api_key=lambda: "key-of-a-file\n")
+    made.prepare()
+    assert made.sign(REQUEST) == {"authorization": "Bearer key-of-a-file"}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")
+def test_a_function_for_a_key_that_is_async_is_told_so() -> None:
+    """It is called in a thread, which has no loop."""
+
+    async def provide() -> str:
+        return "key"
+
+    made = make(region="us-east-1", api_key=provide)
+    with pytest.raises(AuthenticationError, match="must not be async"):
+        made.prepare()
+
+
 @pytest.mark.parametrize("answer", ["", " ", None, 5, "a\nb", RuntimeError("hidden")])
 def test_a_function_without_a_key_is_an_error_of_ours(answer: object) -> None:
     """What it raised is not shown."""

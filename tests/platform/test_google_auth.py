@@ -363,6 +363,14 @@ def test_no_frame_of_a_failed_renewal_holds_the_reply(tokens: Tokens) -> None:
     assert "of-the-reply" not in repr([frame.f_locals for frame, _ in frames])
 
 
+def test_an_error_leads_to_no_exception_of_a_library(tokens: Tokens, endpoint: Server) -> None:
+    """Those hold the key or what was sent, in attributes and frames."""
+    tokens.refusal = json_reply({"error": "invalid_grant"}, 400)
+    with pytest.raises(AuthenticationError) as caught:
+        google_source(SecretStr(json.dumps(service_account(endpoint.url)))).prepare()
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.usefixtures("key_file")
 def test_a_failed_early_renewal_keeps_the_token(tokens: Tokens) -> None:
     """While the old token works, a token endpoint that refuses does no harm."""

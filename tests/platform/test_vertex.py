@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from credential_servers import Server, Tokens, service_account, serving
 from data import load_recordings, needs_data
+from google.auth.credentials import AnonymousCredentials
 from google.oauth2 import service_account as robots
 from hypothesis import given
 from hypothesis import strategies as st
@@ -261,6 +262,14 @@ def test_headers() -> None:
     }
     _, plain = platform().rewrite(BODY, [], model_id="m", operation="stream")
     assert plain == {"content-type": "application/json"}
+
+
+def test_anonymous_credentials_send_none() -> None:
+    """A gateway signs; what it refuses is not asked twice."""
+    made = make(project="p-1", credentials=AnonymousCredentials(), base_url="https://gateway.test")
+    made.prepare()
+    assert made.sign(OutgoingRequest("POST", "https://gateway.test")) == {}
+    assert made.refresh({}) is False
 
 
 def test_signing_with_a_given_token() -> None:

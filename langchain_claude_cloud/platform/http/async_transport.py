@@ -102,12 +102,11 @@ class _Protocol(aiohttp.client_proto.ResponseHandler):
 
         aiohttp's own way waits up to half a minute for the other side to say goodbye.
         """
-        if self.transport is not None:
-            used = self.transport.get_extra_info("socket")
-            # Another handle on it: what uvloop gives for its sockets cannot be shut down.
+        used: Any = self.transport and self.transport.get_extra_info("socket")
+        if used is not None:  # another handle on it: uvloop's own cannot be shut down
             with suppress(OSError), socket.fromfd(used.fileno(), used.family, used.type) as own:
                 own.shutdown(socket.SHUT_RDWR)
-            self.abort()
+        self.abort()
 
 
 class Connector(aiohttp.TCPConnector):
@@ -378,5 +377,11 @@ def _text(cause: BaseException) -> str:
     code = (inner.errno or 0) if isinstance(inner, OSError) else 0
     if code in errno.errorcode and not isinstance(inner, socket.gaierror | ssl.SSLError):
         return f"[Errno {code}] {os.strerror(code)}"
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return f"{cause.status} {cause.message}"
     # aiohttp's own text of a malformed response has the URL, with the secret of a signed one.
-    return cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(inner or cause)
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return cause.message
+    # Of a head that broke off, aiohttp shows the parts.
+    is_cut = isinstance(cause, aiohttp.ServerDisconnectedError)
+    return "Server disconnected" if is_cut else str(inner or cause)

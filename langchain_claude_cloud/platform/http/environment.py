@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import urllib.request
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -143,11 +144,8 @@ def proxy_settings(scheme: str, host: str) -> httpx.Proxy | None:
             "HTTPS_PROXY to an http or https proxy, list the host in NO_PROXY, or pass http_client "
             "and http_async_client made with httpx[socks]."
         )
-    try:
-        context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
+    context = tls_context(Certificates.of_process()) if url.startswith("https:") else None
+    with suppress(ValueError, httpx.InvalidURL):
         return httpx.Proxy(url, ssl_context=context)
-    except (ValueError, httpx.InvalidURL):
-        # Not the URL itself: it may hold a password.
-        raise ConfigurationError(
-            "HTTPS_PROXY (or ALL_PROXY) is not the URL of an http or https proxy."
-        ) from None
+    del url  # it may hold a password, and error trackers store what frames hold
+    raise ConfigurationError("HTTPS_PROXY (or ALL_PROXY) is not the URL of an http or https proxy.")

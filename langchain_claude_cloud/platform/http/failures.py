@@ -102,6 +102,8 @@ def _not_connected(cause: BaseException, request: PlatformRequest) -> errors.Cla
     remedy = "Check the network, the region and base_url; a firewall may need a proxy."
     if isinstance(cause, httpx.ProxyError) or (has_proxy and not is_distrusted):
         remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
+    elif is_distrusted and ("has expired" in text or "not yet valid" in text):
+        remedy = "If it is valid, set this machine's clock (NTP)."
     elif is_distrusted:
         bundle = _BUNDLES[request.platform.name]
         remedy = f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle."

@@ -42,7 +42,7 @@ class LoopState:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.pools: dict[PoolKey, httpx.AsyncBaseTransport] = {}
         self.sessions: set[aiohttp.ClientSession] = set()
-        self._sockets: set[socket.socket] = set()
+        self._sockets: dict[int, socket.socket] = {}
         self._loop = weakref.ref(loop)
         self._guardian = self._close_at_shutdown()
         # Runs up to the yield without suspending, which registers the generator with the
@@ -58,7 +58,7 @@ class LoopState:
 
     def remember_socket(self, each: socket.socket) -> None:
         """Note a socket, so that it is closed with the loop, and in a forked child."""
-        self._sockets = {known for known in self._sockets if known.fileno() >= 0} | {each}
+        self._sockets[each.fileno()] = each  # in place of a closed one
         open_sockets.add(each)
 
     async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
@@ -77,7 +77,7 @@ class LoopState:
         while self.sessions:
             with suppress(StopIteration, RuntimeError):
                 self.sessions.pop().close().send(None)
-        for each in self._sockets:
+        for each in self._sockets.values():
             each.close()
 
     def __del__(self) -> None:

@@ -113,8 +113,9 @@ def test_reset_before_the_response(mode: str, sent: bytes) -> None:
         await exchange.send(sent)
         await exchange.finish()
 
-    with Server(hang_up) as server, _raises(ConnectionFailedError):
+    with Server(hang_up) as server, _raises(ConnectionFailedError) as caught:
         receive(mode, FakePlatform(), server.request())
+    assert "Server disconnected" in str(caught.value)
 
 
 @both

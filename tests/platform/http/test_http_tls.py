@@ -32,7 +32,8 @@ from langchain_claude_cloud.errors import (
     RequestTimeoutError,
     StreamInterruptedError,
 )
-from langchain_claude_cloud.platform.base import OutgoingRequest
+from langchain_claude_cloud.platform.base import OutgoingRequest, PlatformRequest
+from langchain_claude_cloud.platform.http.failures import failure
 from langchain_claude_cloud.platform.http.pool import aclose_pools, close_pools
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
@@ -128,6 +129,30 @@ def test_a_certificate_that_is_not_trusted(mode: str, tmp_path: Path) -> None:
             receive(mode, FakePlatform(), server.request())
         assert not caught.value.is_retryable
         assert server.requests == []
+
+
+def test_a_certificate_of_another_time_may_be_the_clocks_fault() -> None:
+    """A wrong clock comes as a certificate that is not valid yet, or any more."""
+    request = PlatformRequest(FakePlatform(), OutgoingRequest("POST", ""), "m", Timeouts())  # type: ignore[arg-type]  # a fake
+    for reason in ("certificate has expired", "certificate is not yet valid"):
+        cause = httpx.ConnectError(f"[SSL: CERTIFICATE_VERIFY_FAILED] verify failed: {reason}")
+        error = failure(cause, request, has_begun=False)
+        assert "set this machine's clock" in str(error)
+        assert not error.is_retryable
+
+
+async def test_a_tls_connection_that_ends_with_the_body_is_let_go_of_quietly(
+    tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its socket is gone by then, which aiohttp logged as an error of ours."""
+
+    async def until_closed(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.0 200 OK\r\n\r\nhello")
+        exchange.writer.close()
+
+    with Server(until_closed, tls) as server:
+        assert (await asend(FakePlatform(), server.request())).body == b"hello"
+    assert caplog.messages == []
 
 
 @both
@@ -252,7 +277,7 @@ def test_a_proxy_that_refuses(mode: str, monkeypatch: pytest.MonkeyPatch) -> Non
     with Proxy(_echo) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:wrong@127.0.0.1:{proxy.port}")
         request = OutgoingRequest("POST", "https://cloud.test/", {}, b"{}")
-        with pytest.raises(ConnectionFailedError, match="proxy") as caught:
+        with pytest.raises(ConnectionFailedError, match=r"407.*proxy") as caught:
             receive(mode, FakePlatform(), request)
         assert "wrong" not in str(caught.value)
 
