@@ -53,33 +53,29 @@ def read_input_schema(
     """
     wire, definitions, notes = rewrite_schema(given, "input_schema", keep_titles=keep_titles)
     root = _expanded(wire, definitions, iter(range(_MOST_PARTS)), _DEEPEST)
-    parts = list(every_schema(root, _PARTS))
-    is_choice = not root.keys().isdisjoint({*_UNIONS, "allOf"})
+    parts, required = list(every_schema(root, _PARTS)), _required(root)
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
+    is_choice = bool(root.keys() & _JOINTS.keys())
     if "object" not in root.get("type", "object") or (is_choice and not has_object):
         raise UnfitSchemaError(
             "the input schema describes no object, but the arguments of a tool are one: put the "
             "value into a property"
         )
     described: dict[str, list[object]] = {}
-    for name, held in chain.from_iterable(part.get("properties", {}).items() for part in parts):
+    named = chain.from_iterable(part.get("properties", {}).items() for part in parts)
+    for name, held in chain(named, {key: {} for key in required}.items()):
         others = described.setdefault(name, [])
         others += [held] if held not in ({}, *others) else []
-    properties = {
+    schema: JsonObject = {"type": "object", "properties": {}}
+    schema |= {key: value for key, value in root.items() if key not in _ROOT_ONLY}
+    schema["properties"] = {
         name: {"anyOf": held} if len(held) > 1 else next(iter(held), {})
         for name, held in described.items()
     }
-    required = _required(root)
-    schema: JsonObject = {"type": "object", "properties": {}}
-    schema |= {key: value for key, value in root.items() if key not in _ROOT_ONLY}
-    schema["properties"] = properties | {name: {} for name in required if name not in properties}
-    if required:
-        schema["required"] = list(required)
-    rules = " ".join(
-        f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))
-    )
+    schema |= {"required": list(required)} if required else {}
+    rules = [f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))]
     lost = dict.fromkeys(f"{note}: any value is allowed there" for note in notes)
-    return with_definitions(schema, definitions), rules, list(lost)
+    return with_definitions(schema, definitions), " ".join(rules), list(lost)
 
 
 def _expanded(

@@ -9,15 +9,9 @@ from typing import Final
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request import schema_references as references
 from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
-from langchain_claude_cloud.request.schema_references import (
-    DEFINITIONS,
-    every_schema,
-    find_loop,
-    resolve_root,
-    with_definitions,
-)
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
@@ -44,7 +38,7 @@ def transform_schema(schema: object) -> JsonObject:
     if not isinstance(schema, dict):
         return {}
     rest = _with_one_type(dict(schema))
-    wire: JsonObject = {key: _parts(rest.pop(key)) for key in DEFINITIONS if key in rest}
+    wire: JsonObject = {key: _parts(rest.pop(key)) for key in references.DEFINITIONS if key in rest}
     if "$ref" in rest:
         return {**wire, "$ref": rest["$ref"]}
     kind = rest.pop("type", None) or ("object" if "properties" in rest else None)
@@ -128,9 +122,8 @@ def is_native(schema: JsonObject) -> bool:
     They take no alternatives at the root and no schema that refers to itself, and give no maps. A
     tool's arguments may be all of that.
     """
-    return (
-        is_object(schema) and not has_open_object(schema) and not find_loop(schema.get("$defs", {}))
-    )
+    is_recursive = references.find_loop(schema.get("$defs", {}))
+    return is_object(schema) and not has_open_object(schema) and not is_recursive
 
 
 def is_object(schema: JsonObject) -> bool:
@@ -146,7 +139,7 @@ def has_open_object(schema: object) -> bool:
     has to match several schemas lacks what the others name: they know no ``anyOf`` beside
     ``properties``. A tool's arguments may have any keys.
     """
-    return any(map(_is_map, every_schema(schema)))
+    return any(map(_is_map, references.every_schema(schema)))
 
 
 def _is_map(schema: JsonObject) -> bool:
@@ -161,9 +154,8 @@ def _is_map(schema: JsonObject) -> bool:
     others = schema.get("additionalProperties")
     if schema.get("patternProperties") or others not in (None, True, False, {}):
         return True
-    return others is not False and (
-        named is None or not set(schema.get("required", ())) <= set(named)
-    )
+    is_named = named is not None and set(schema.get("required", ())) <= set(named)
+    return others is not False and not is_named
 
 
 def refuse_maps(schema: JsonObject, owner: str) -> None:
@@ -207,7 +199,8 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
             f"the schema of the answer cannot be used: {notes[0]}. Give a pydantic class, a "
             "TypedDict or a dict that is a JSON schema."
         )
-    return with_definitions(resolve_root(wire, definitions), definitions)
+    root = references.resolve_root(wire, definitions)
+    return references.with_definitions(root, definitions)
 
 
 def _with_one_type(schema: JsonObject) -> JsonObject:

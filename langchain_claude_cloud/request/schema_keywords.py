@@ -16,15 +16,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from langchain_claude_cloud.config.checks import check_json
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema_references import (
-    DEFINITIONS,
-    IN_PLACE,
-    SCHEMA_LISTS,
-    SCHEMA_MAPS,
-    SCHEMAS,
-    find_loop,
-    follow,
-)
+from langchain_claude_cloud.request import schema_references as references
 
 _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
@@ -108,12 +100,12 @@ class _Rewriter:
 
     def _keyword(self, key: str, value: object, path: str, depth: int) -> object:
         """Return the value of a keyword in its right form; None to leave it out."""
-        if key in SCHEMAS:
-            is_kept = isinstance(value, bool) and key not in IN_PLACE
+        if key in references.SCHEMAS:
+            is_kept = isinstance(value, bool) and key not in references.IN_PLACE
             return value if is_kept else self.rewrite(value, path, depth)
-        if key in SCHEMA_MAPS:
+        if key in references.SCHEMA_MAPS:
             return self._map(value, path, depth)
-        if key in SCHEMA_LISTS:
+        if key in references.SCHEMA_LISTS:
             parts = enumerate(_list(value))
             return [self.rewrite(part, f"{path}.{n}", depth) for n, part in parts] or None
         if key == "$ref":
@@ -140,7 +132,7 @@ class _Rewriter:
     def _refer(self, reference: str) -> str | None:
         """Return the reference to a definition, which is rewritten later."""
         if reference not in self._names:
-            found = follow(reference, self._root)
+            found = references.follow(reference, self._root)
             if found is None:
                 self.notes.append(f"the reference {reference!r} leads nowhere")
                 return None
@@ -160,7 +152,7 @@ class _Rewriter:
                 self.definitions[name] = self.rewrite(found, name, 0)
             except UnfitSchemaError as error:
                 self.notes.append(str(error))
-        while loop := find_loop(self.definitions, IN_PLACE):
+        while loop := references.find_loop(self.definitions, references.IN_PLACE):
             self.definitions[loop[0]] = {}
             self.notes.append(f"the definition {loop[0]!r} refers to itself without end")
 
@@ -168,16 +160,17 @@ class _Rewriter:
 def _modern(schema: Mapping[str, object]) -> dict[str, object]:
     """Return a schema with the keywords of older drafts as they are written today."""
     given = {
-        _RENAMED.get(key, str(key)): value
+        "$ref" if key in ("$dynamicRef", "$recursiveRef") else str(key): value
         for key, value in schema.items()
-        if key not in _DROPPED and (value is not None or key in _NULLABLE)
+        if key not in _DROPPED and (value is not None or key in ("const", "default"))
     }
     others = given.pop("additionalItems", None)
     if isinstance(given.get("items"), list):
         given["prefixItems"] = given.pop("items")
         given |= {"items": others} if others is not None else {}
-    for limit, exclusive in _EXCLUSIVE.items():
+    for limit in ("minimum", "maximum"):
         # Draft 4 says by a boolean that the limit itself is excluded.
+        exclusive = f"exclusive{limit.capitalize()}"
         if isinstance(given.get(exclusive), bool) and given.pop(exclusive) and limit in given:
             given[exclusive] = given.pop(limit)
     for name, held in _mapping(given.pop("dependencies", None)).items():
@@ -252,23 +245,17 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-_EXCLUSIVE: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
-_RENAMED: Final = {"$dynamicRef": "$ref", "$recursiveRef": "$ref"}
-"""Keywords of older drafts, with what they are called here."""
-
 _DROPPED: Final = frozenset(
     {
         *("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"),
-        *DEFINITIONS,
+        *references.DEFINITIONS,
     }
 )
 """Where a schema stands and what it defines: each reference is resolved while rewriting."""
 
-_NULLABLE: Final = frozenset({"const", "default"})
-"""Keywords for which null is a value; elsewhere it stands for nothing."""
-
 _number: Final = TypeAdapter(int | FiniteFloat).validate_python
 _count: Final = TypeAdapter(NonNegativeInt).validate_python
+_flag: Final = TypeAdapter(bool).validate_python
 _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "type": _types,
     "required": _strings,
@@ -281,9 +268,7 @@ _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     **dict.fromkeys(("minContains", "minItems", "minLength", "minProperties"), _count),
     **dict.fromkeys(("$comment", "contentEncoding", "contentMediaType", "description"), str),
     **dict.fromkeys(("format", "pattern", "title"), str),
-    **dict.fromkeys(
-        ("deprecated", "readOnly", "uniqueItems", "writeOnly"), TypeAdapter(bool).validate_python
-    ),
+    **dict.fromkeys(("deprecated", "readOnly", "uniqueItems", "writeOnly"), _flag),
 }
 """Keywords without schemas in them: each takes a value and returns it in the right form; None,
 or an error, if it has none."""

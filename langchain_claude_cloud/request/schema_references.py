@@ -25,9 +25,10 @@ SCHEMAS: Final = frozenset(
 """Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
 
 SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-SCHEMA_MAPS: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
-
-ANYWHERE: Final = SCHEMAS | SCHEMA_LISTS | SCHEMA_MAPS | {*DEFINITIONS}
+SCHEMA_MAPS: Final = frozenset(
+    {*DEFINITIONS, "dependentSchemas", "patternProperties", "properties"}
+)
+ANYWHERE: Final = SCHEMAS | SCHEMA_LISTS | SCHEMA_MAPS
 """All keywords with schemas."""
 
 
@@ -48,7 +49,7 @@ def every_schema(schema: object, keywords: frozenset[str] = ANYWHERE) -> Iterato
         yield part
         for key, held in part.items():
             if key in keywords:
-                is_map = (key in SCHEMA_MAPS or key in DEFINITIONS) and isinstance(held, dict)
+                is_map = key in SCHEMA_MAPS and isinstance(held, dict)
                 waiting += held.values() if is_map else [held]
 
 
@@ -59,13 +60,10 @@ def resolve_root(schema: JsonObject, definitions: Mapping[str, JsonObject]) -> J
         schema: The schema; not changed.
         definitions: The schemas that it may refer to, by name.
     """
-    found = schema
-    for _ in range(len(definitions)):
-        target = definitions.get(str(found.get("$ref", "")).rpartition("/")[2])
-        if target is None:
-            break
-        found = {**target, **{key: found[key] for key in found if key != "$ref"}}
-    return found
+    while "$ref" in schema:  # to no circle: `rewrite_schema` leaves none
+        target = definitions[schema["$ref"].rpartition("/")[2]]
+        schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
+    return schema
 
 
 def with_definitions(schema: JsonObject, definitions: Mapping[str, JsonObject]) -> JsonObject:
@@ -97,9 +95,7 @@ def follow(reference: str, root: object) -> object:
     for draft in (DRAFT202012, DRAFT7, DRAFT4):  # an id is a name of its own kind in each
         resource = draft.create_resource(root)
         with suppress(Unresolvable, AttributeError, LookupError, TypeError, ValueError):
-            own = resource.id() or ""
-            registry = Registry().with_resource(own, resource)
-            found: object = registry.resolver(base_uri=own).lookup(reference).contents
+            found: object = Registry().resolver_with_root(resource).lookup(reference).contents
             if found is not None:
                 return found
     name = reference.rpartition("/")[2]
