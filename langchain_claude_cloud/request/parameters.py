@@ -27,10 +27,7 @@ _REMEDIES: Final = {
 }
 _ACTIVE_THINKING: Final = ("adaptive", "enabled")
 _THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
-_FORCED_CHOICES: Final = ("any", "tool")
-_SAMPLING: Final = ("temperature", "top_p", "top_k")
 _LEAST_BUDGET: Final = 1024
-_INTERLEAVED: Final = "interleaved-thinking-"
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
 
 
@@ -61,13 +58,11 @@ def add_parameters(
     max_tokens = most if options.max_tokens is None else options.max_tokens
     if max_tokens < 0:
         raise InvalidInputError(f"max_tokens must not be negative. Leave it out for {most}.")
-    is_interleaved = any(beta.startswith(_INTERLEAVED) for beta in betas)
+    is_interleaved = any(beta.startswith("interleaved-thinking-") for beta in betas)
     thinking = parameters.thinking(inf if is_interleaved else max_tokens)
     kind = (thinking or {}).get("type")
     if kind == "enabled" and _lacks_thinking(body["messages"]):
-        parameters.notices.append(
-            "thinking left out: the answer that is continued began without it"
-        )
+        parameters.notices.append("thinking left out: the answer that goes on began without it")
         thinking = kind = None
     fields: JsonObject = {
         "max_tokens": max_tokens,
@@ -75,9 +70,9 @@ def add_parameters(
         "metadata": None if options.user_id is None else {"user_id": options.user_id},
         "context_management": options.context_management or None,
     }
-    asked = {name: getattr(options, name) for name in _SAMPLING}
-    if any(value is not None for value in asked.values()):
-        fields |= parameters.sampling(asked, kind)
+    sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
+    if given := {name: value for name, value in sampling.items() if value is not None}:
+        fields |= parameters.sampling(given, kind)
     if options.stop_sequences:
         fields["stop_sequences"] = parameters.stop_sequences(options.stop_sequences)
     if options.effort is not None or options.output_format is not None:
@@ -117,23 +112,20 @@ class _Parameters:
                     f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}, and "
                     f"less than max_tokens ({max_tokens}), which counts thinking and answer."
                 )
-        if self.options.bound_thinking != "drop_block":
-            return thinking
-        if thinking is None and takes.thinking_default != "off":
-            thinking = {"type": "adaptive"}
-        if thinking is None or thinking["type"] not in _ACTIVE_THINKING:
-            return thinking
-        return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **thinking}
+        if self.options.bound_thinking == "drop_block":
+            if thinking is None and takes.thinking_default != "off":
+                thinking = {"type": "adaptive"}
+            if thinking and thinking["type"] in _ACTIVE_THINKING:
+                return {"block_binding": {"prefix_mismatch_behavior": "drop_block"}, **thinking}
+        return thinking
 
     def _asked_thinking(self, asked: object) -> JsonObject | None:
         """Return the API's dict for it, the name of a type (``adaptive``), or a budget."""
-        wire: JsonObject = {}
+        wire: JsonObject = {"type": asked} if asked in _THINKING_TYPES else {}
         if isinstance(asked, dict):
             wire = dict(asked)
-        elif isinstance(asked, int) and not isinstance(asked, bool):
+        elif type(asked) is int:  # True is none
             wire = {"type": "enabled", "budget_tokens": asked}
-        elif asked in _THINKING_TYPES:
-            wire = {"type": asked}
         kind, takes = wire.get("type"), self.model.capabilities.thinking_types
         if not isinstance(kind, str):
             raise InvalidInputError(
@@ -168,13 +160,12 @@ class _Parameters:
             config["format"] = {**answer, "schema": transform_schema(answer["schema"])}
         return config
 
-    def sampling(self, asked: JsonObject, thinking: str | None) -> JsonObject:
+    def sampling(self, given: JsonObject, thinking: str | None) -> JsonObject:
         """Return the sampling parameters, but for those that the API would refuse.
 
         From Opus 4.7 on, models take none. Beside thinking hardly any are taken but the defaults.
         "`temperature` and `top_p` cannot both be specified for this model" (400).
         """
-        given = {name: value for name, value in asked.items() if value is not None}
         takes, name = self.model.capabilities, self.model.info.name
         unfit, why = list[str](), f"{name} takes temperature or top_p, not both"
         if not takes.sampling:
@@ -212,12 +203,10 @@ class _Parameters:
         answers of Opus 4.6 are tool calls). Some models refuse it altogether.
         """
         wire = dict(choice or {"type": "auto"})
-        why = None
+        why = "it cannot be used with a thinking budget" if thinking == "enabled" else ""
         if not self.model.capabilities.forced_tool_choice:
             why = f"{self.model.info.name} does not take it"
-        elif thinking == "enabled":
-            why = "it cannot be used with a thinking budget"
-        if why and wire.get("type") in _FORCED_CHOICES:
+        if why and wire.get("type") in ("any", "tool"):
             self.notices.append(f"tool_choice {wire['type']!r} sent as 'auto': {why}")
             wire.pop("name", None)
             wire["type"] = "auto"

@@ -25,9 +25,7 @@ _EXTRAS: Final = (
 )
 """What may stand beside a tool, or in a `BaseTool`'s ``extras``, about how Claude is offered it."""
 
-_SCHEMAS: Final = ("input_schema", "inputSchema", "parameters")
 _HOLDERS: Final = ("toolSpec", "function")
-_SCHEMA_WRAPPERS: Final = ("json", "jsonSchema")
 _OWN_TYPES: Final = ("custom", "function", "object")
 _UNREADABLE: Final = (AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 """What pydantic and langchain-core raise for a type that they cannot describe: `PydanticUserError`
@@ -79,7 +77,7 @@ def _as_dict(tool: object) -> JsonObject:
 def _from_dict(tool: JsonObject) -> JsonObject:
     """Define a tool that is a dict of any form; one of Anthropic's own is copied."""
     spec = next((tool[key] for key in _HOLDERS if isinstance(tool.get(key), dict)), tool)
-    key = next((key for key in _SCHEMAS if key in spec), "")
+    key = next((key for key in ("input_schema", "inputSchema", "parameters") if key in spec), "")
     kind = tool.get("type") if spec is tool else None
     if isinstance(kind, str) and kind not in _OWN_TYPES and key in ("", "parameters"):
         return dict(tool)
@@ -98,7 +96,7 @@ def _from_dict(tool: JsonObject) -> JsonObject:
 
 def _unwrapped(schema: object) -> object:
     """Return what Converse's ``json``, or another client's ``jsonSchema``, holds."""
-    for key in _SCHEMA_WRAPPERS:
+    for key in ("json", "jsonSchema"):
         if isinstance(schema, dict) and schema.keys() == {key}:
             schema = schema[key]
     return (load_json(schema) or schema) if isinstance(schema, str) else schema

@@ -17,7 +17,7 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import NAME, NO_NAMES, ToolNames, wire_keys
+from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_keys
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
@@ -211,13 +211,11 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
     own = [str(tool["name"]) for tool in fit if tool.get("name")]
     keys = {str(tool.get("name")): tool.wire_keys for tool in fit if tool.wire_keys}
-    is_odd = keys or len(set(own)) < len(own) or not all(map(NAME.fullmatch, own))
-    names = ToolNames.of(own, keys) if is_odd else NO_NAMES
-    wire = [names.wire_tool(tool) for tool in fit] if is_odd else fit
+    names = ToolNames.of(own, keys)
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
-    tools = [_taken(tool, options, model) for tool in wire]
+    tools = [_taken(names.wire_tool(tool), options, model) for tool in fit]
     if isinstance(chosen, str):
         choice = {**choice, "name": names.wire_name(chosen)}
     return PreparedTools(tools, betas, notices, names, choice or None)
@@ -251,16 +249,12 @@ def _betas_of_anthropic_tool(kind: str, model: ResolvedModel) -> list[str]:
             "{'type': 'computer_toolset_20260801'}, or another model."
         )
     if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
-        runs = [f"{_listed(offered)} here"]
-        runs += [
-            f"{_listed(model.info.capabilities(cloud).server_tools)} on {label}"
-            for cloud, label in LABELS.items()
-            if cloud != model.cloud
-        ]
+        others, takes = LABELS.keys() - {model.cloud}, model.info.capabilities
+        runs = [f"{_listed(takes(cloud).server_tools)} on {LABELS[cloud]}" for cloud in others]
         raise InvalidInputError(
             f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
-            f"{model.info.name}, which runs {' and '.join(runs)}. Use a tool of your own for it, "
-            "or another platform."
+            f"{model.info.name}, which runs {_listed(offered)} here and {' and '.join(runs)}. Use "
+            "a tool of your own for it, or another platform."
         )
     betas: dict[str, str] = known["betas"][model.cloud]
     return [beta for start, beta in betas.items() if kind.startswith(start)]
