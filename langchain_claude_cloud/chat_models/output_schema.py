@@ -10,7 +10,7 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -171,9 +171,6 @@ def _decode(value: JsonObject, schema: JsonObject) -> JsonObject:
     return decoded if decoded == value else _decode(decoded, schema)
 
 
-def _leaves(error: SchemaError) -> Iterator[SchemaError]:
-    """Yield an error, or for a union those of its parts."""
-    if not error.context:
-        yield error
-    for part in error.context or ():
-        yield from _leaves(part)
+def _leaves(error: SchemaError) -> list[SchemaError]:
+    """Return an error, or for a union those of its parts."""
+    return [leaf for part in error.context or () for leaf in _leaves(part)] or [error]

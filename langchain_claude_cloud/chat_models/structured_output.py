@@ -221,12 +221,12 @@ def structured_output(
         asked = {"tool_choice": wanted.name, "parallel_tool_calls": False, **asked}
         tools = [own, *(asked.pop("tools", None) or ())]
         bound = model.bind_tools(tools, strict=strict, structured_output_tool=True, **asked)
-        parser = StructuredOutputParser(output=wanted, tool=wanted.name)
     else:
         refuse_maps(wanted.json_schema, str(wanted.json_schema.get("title", wanted.name)))
         named = {"name": wanted.name, "schema": wanted.json_schema}
         bound = model.bind(response_format={"type": "json_schema", "json_schema": named}, **asked)
-        parser = StructuredOutputParser(output=wanted)
+    tool = wanted.name if chosen == "function_calling" else None
+    parser = StructuredOutputParser(output=wanted, tool=tool)
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 

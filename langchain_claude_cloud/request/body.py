@@ -29,14 +29,6 @@ __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 _RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _WITH_REFERENCES: Final = ("tool_result", "tool_search_tool_result")
-_NO_TOOLS: Final = "The tools that were found are gone."
-"""In place of a result that held references to tools alone."""
-
-_RESERVED: Final = ("messages", "model", "stream")
-"""Body fields that model_kwargs may not set: they have arguments of their own."""
-
-_SHARED: Final = ("output_config", "metadata")
-"""Body objects that several options write to: raw fields are merged into them."""
 
 
 def build_request(
@@ -75,19 +67,14 @@ def _build(
 ) -> MessagesRequest:
     betas = _users_betas(options)
     tools = prepare_tools(options, model)
-    conversation = convert_messages(
-        messages,
-        model,
-        tools.names,
-        with_thinking=options.bound_thinking != "leave_out",
-        betas=betas,
-    )
-    body: JsonObject = {"messages": conversation.messages}
-    if conversation.system:
-        body["system"] = conversation.system
+    with_thinking = options.bound_thinking != "leave_out"
+    sent = convert_messages(messages, model, tools.names, with_thinking=with_thinking, betas=betas)
+    body: JsonObject = {"messages": sent.messages}
+    if sent.system:
+        body["system"] = sent.system
     if tools.tools:
         body["tools"] = tools.tools
-    notices = [*conversation.notices, *tools.notices]
+    notices = [*sent.notices, *tools.notices]
     notices += add_parameters(body, options, tools.choice, model, betas)
     if options.model_kwargs:
         _merge_raw_fields(body, options.model_kwargs)
@@ -164,7 +151,7 @@ def _users_betas(options: RequestOptions) -> list[str]:
 
 
 def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
-    taken = [name for name in _RESERVED if name in raw]
+    taken = [name for name in ("messages", "model", "stream") if name in raw]
     if taken:
         raise InvalidInputError(
             f"model_kwargs must not hold {', '.join(taken)}: pass messages to invoke or stream, "
@@ -179,8 +166,10 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
     for name, value in raw.items():
         if name == _RAW_BETAS:
             continue
-        shared = name in _SHARED and isinstance(value, Mapping) and name in body
-        body[name] = {**body[name], **value} if shared else value
+        # Several options write to these.
+        is_shared = name in ("output_config", "metadata") and name in body
+        is_merged = is_shared and isinstance(value, Mapping)
+        body[name] = {**body[name], **value} if is_merged else value
 
 
 def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[str]:
@@ -207,7 +196,7 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
         if isinstance(content, dict):
             block["content"] = {**content, "tool_references": kept}
         else:
-            block["content"] = kept or _NO_TOOLS
+            block["content"] = kept or "The tools that were found are gone."
     return [
         f"a reference to the tool {name!r} is left out: it is gone"
         for name in dict.fromkeys(missing)

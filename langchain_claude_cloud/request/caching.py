@@ -141,14 +141,9 @@ def _wanted(
     if "cache_control" not in body:
         yield marker, _last_block(body)
     yield marker, _last_of_system(body)
-    yield marker, _last_tool(body)
+    tools: list[JsonObject] = body.get("tools") or []  # those loaded on demand take none
+    yield marker, next((tool for tool in reversed(tools) if not tool.get("defer_loading")), None)
     yield marker, _end_of_last_request(body)
-
-
-def _last_tool(body: JsonObject) -> JsonObject | None:
-    """Return the last tool that is not loaded on demand: those take no breakpoint."""
-    tools: list[JsonObject] = body.get("tools") or []
-    return next((tool for tool in reversed(tools) if not tool.get("defer_loading")), None)
 
 
 def _last_of_system(body: JsonObject) -> JsonObject | None:

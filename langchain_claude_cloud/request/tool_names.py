@@ -206,8 +206,7 @@ class ToolNames:
         if not self.keys.get(name):
             return wire
         wire = {**wire, "input_schema": wire_schema(tool["input_schema"], self.keys[name])}
-        if isinstance(tool.get("input_examples"), list):
-            examples = tool["input_examples"]
+        if isinstance(examples := tool.get("input_examples"), list):
             wire["input_examples"] = [self.wire_input(name, example) for example in examples]
         return wire
 
