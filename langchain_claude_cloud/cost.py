@@ -48,9 +48,8 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         """Return the sum, with the notes of both."""
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
-        return Cost(
-            self.total + other.total, self.input + other.input, self.output + other.output, notes
-        )
+        total, given = self.total + other.total, self.input + other.input
+        return Cost(total, given, self.output + other.output, notes)
 
     def __str__(self) -> str:
         """Return the total, as a price."""
@@ -110,13 +109,12 @@ def _reference(metadata: Mapping[str, Any], provider: str) -> str:
 
 def _usage(usage: UsageMetadata) -> dict[str, int]:
     details: Mapping[str, Any] = usage.get("input_token_details") or {}
-    names = ("cache_read", "cache_creation", "ephemeral_5m_input_tokens")
-    read, unsplit, short = (int(details.get(name) or 0) for name in names)
-    long = int(details.get("ephemeral_1h_input_tokens") or 0)
+    names = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+    unsplit, short, long = (int(details.get(name) or 0) for name in names)
     return {
         "input_tokens": usage["input_tokens"],
         "output_tokens": usage["output_tokens"],
-        "cache_read_tokens": read,
+        "cache_read_tokens": int(details.get("cache_read") or 0),
         "cache_write_tokens": unsplit + short + long,
         "cache_write_1h_tokens": long,
     }

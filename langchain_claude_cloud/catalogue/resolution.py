@@ -8,24 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, get_args
 
+from langchain_claude_cloud.catalogue import models
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, claude_id_in, split_arn
-from langchain_claude_cloud.catalogue.models import (
-    BEDROCK_ID,
-    VERTEX_PUBLISHER,
-    Capabilities,
-    ModelInfo,
-    all_models,
-    catalogue_file,
-    find,
-    models_by_name,
-    newest_of_family,
-    unnamed_model,
-)
 from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.errors.types import LABELS, BedrockApiName, Cloud, InferenceProfile
 
@@ -42,7 +31,7 @@ _SAFE: Final[Mapping[Cloud, re.Pattern[str]]] = {
 _LONGEST_ID = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResolvedModel:
     """What a model is called on a cloud, and what it supports there.
 
@@ -58,29 +47,28 @@ class ResolvedModel:
             ARN that names no model what all models of today take.
         inference_profile: The prefix of the Bedrock inference profile, or None.
         api: Which of Bedrock's APIs is asked.
-        capabilities: What the model supports on this cloud, through this API.
     """
 
     requested: str
     cloud: Cloud
     model_id: str
     base_id: str
-    info: ModelInfo
+    info: models.ModelInfo
     known: bool
     inference_profile: str | None = None
     api: BedrockApiName = "invoke"
-    capabilities: Capabilities = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Look up the capabilities, which are read again and again in a call."""
-        object.__setattr__(self, "capabilities", self.info.capabilities(self.cloud, self.api))
+    @cached_property
+    def capabilities(self) -> models.Capabilities:
+        """What the model supports on this cloud, through this API."""
+        return self.info.capabilities(self.cloud, self.api)
 
 
 def cloud_of(model: str) -> Cloud | None:
     """Tell by the shape of an id which cloud it belongs to; None for a plain name."""
-    if model.startswith("arn:") or BEDROCK_ID.fullmatch(model):
+    if model.startswith("arn:") or models.BEDROCK_ID.fullmatch(model):
         return "bedrock"
-    return "vertex" if "@" in model or model.startswith(VERTEX_PUBLISHER) else None
+    return "vertex" if "@" in model or model.startswith(models.VERTEX_PUBLISHER) else None
 
 
 @lru_cache(maxsize=256)  # it depends on nothing but its arguments and the catalogue
@@ -112,10 +100,10 @@ def resolve(
         ConfigurationError: It is no model's name, an id of the other cloud, or the model
             lacks the profile.
     """
-    name, shape = model.removeprefix(VERTEX_PUBLISHER), cloud_of(model)
+    name, shape = model.removeprefix(models.VERTEX_PUBLISHER), cloud_of(model)
     if shape not in (None, cloud):
         raise _refusal(model, cloud, f"is an id of {LABELS[shape]}, not of {LABELS[cloud]}")
-    is_safe = name in models_by_name() or _SAFE[cloud].fullmatch(name) or split_arn(name)
+    is_safe = name in models.models_by_name() or _SAFE[cloud].fullmatch(name) or split_arn(name)
     is_named = shape is not None or re.match(r"claude-\w", name)
     if not (is_safe and is_named) or ".." in name or len(name) > _LONGEST_ID:
         raise _refusal(name, cloud, "is not a Claude model's name or id")
@@ -126,9 +114,9 @@ def resolve(
 
 
 def _resolve_vertex(name: str) -> ResolvedModel:
-    row = find(name)
-    model_id = row.vertex_id or row.name if row and name in models_by_name() else name
-    info, base_id = row or newest_of_family(name), model_id.partition("@")[0]
+    row = models.find(name)
+    model_id = row.vertex_id or row.name if row and name in models.models_by_name() else name
+    info, base_id = row or models.newest_of_family(name), model_id.partition("@")[0]
     return ResolvedModel(name, "vertex", model_id, base_id, info, known=row is not None)
 
 
@@ -137,14 +125,15 @@ def _resolve_bedrock(
 ) -> ResolvedModel:
     is_arn, exact = model.startswith("arn:"), claude_id_in(model)
     prefix, base = exact or (None, None if is_arn else _bedrock_id(model))
-    row, behind = find(base) if base else None, base
+    row, behind = models.find(base) if base else None, base
     if row is None and base_model:
         named = claude_id_in(base_model)
-        row = find(named[1] if named else base_model)
-        is_new = any(m.family in base_model for m in all_models())
-        if not (row or named or (is_new and BEDROCK_ID.fullmatch(f"anthropic.{base_model}"))):
+        name = named[1].removeprefix("anthropic.") if named else base_model
+        row, behind = models.find(name), f"anthropic.{name}"
+        is_new = any(m.family in name for m in models.all_models())
+        if not (row or named or (is_new and models.BEDROCK_ID.fullmatch(behind))):
             raise _refusal(base_model, "bedrock", "is not in the catalogue", "base_model")
-        behind = (row and row.bedrock_id) or (named[1] if named else f"anthropic.{base_model}")
+        behind = (row and row.bedrock_id) or behind
     if not is_arn and prefix is None:
         is_known = exact is None or (row is not None and row.bedrock_id == base)
         # An exact id that nobody knows is sent as it is, unless a prefix is asked for.
@@ -152,19 +141,19 @@ def _resolve_bedrock(
         prefix = _choose_profile(row if is_known else None, region, wanted)
     base = base or behind or model
     model_id = f"{prefix}.{base}" if prefix and not is_arn else base
-    info = row or (newest_of_family(behind) if behind else unnamed_model())
+    info = row or (models.newest_of_family(behind) if behind else models.unnamed_model())
     known = row is not None
     return ResolvedModel(model, "bedrock", model if is_arn else model_id, base, info, known, prefix)
 
 
 def _bedrock_id(name: str) -> str:
     """Return the base id of a model that is given by name, or by an id with a prefix."""
-    row = models_by_name().get(name)
+    row = models.models_by_name().get(name)
     return (row and row.bedrock_id) or f"anthropic.{name.rpartition('anthropic.')[2]}"
 
 
 def _choose_profile(
-    row: ModelInfo | None, region: str | None, inference_profile: str | None
+    row: models.ModelInfo | None, region: str | None, inference_profile: str | None
 ) -> str | None:
     """Return the prefix of the inference profile, or None for the bare id."""
     if inference_profile is None:
@@ -188,7 +177,7 @@ def _choose_profile(
 
 def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") -> ConfigurationError:
     """Return an error that says what may have been meant."""
-    row, names = find(model.rpartition("/")[2]), nearest_names(model)
+    row, names = models.find(model.rpartition("/")[2]), nearest_names(model)
     hint = f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
     if model.endswith("[1m]"):
         hint = " Leave out '[1m]' and set context_1m=True."
@@ -199,7 +188,7 @@ def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") ->
         hint += " The project and the region belong to Vertex(project=..., region=...)."
     return ConfigurationError(
         f"{argument} {model!r:.100} {problem}.{hint} Use a catalogue name such as "
-        f"{newest_of_family('sonnet').name!r} or an exact id of {LABELS[cloud]}.",
+        f"{models.newest_of_family('sonnet').name!r} or an exact id of {LABELS[cloud]}.",
         platform=cloud,
     )
 
@@ -211,8 +200,9 @@ def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:
     equally like it difflib prefers the later in the alphabet: the newer.
     """
     text = re.sub(r"[^a-z0-9]+", "-", model.lower()[:100]).rpartition("claude-")[2]
-    names = {info.name.removeprefix("claude-"): info.name for info in all_models()}
-    names |= {info.family: info.name for info in reversed(all_models()) if info.status != "retired"}
+    known = models.all_models()
+    names = {info.name.removeprefix("claude-"): info.name for info in known}
+    names |= {info.family: info.name for info in known[::-1] if info.status != "retired"}
     return tuple(dict.fromkeys(names[name] for name in get_close_matches(text, names, limit)))
 
 
@@ -223,8 +213,8 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
     Claude Code spells them in both orders: ``VERTEX_REGION_CLAUDE_HAIKU_4_5`` and
     ``VERTEX_REGION_CLAUDE_4_5_HAIKU``, and ``4_0`` where the name says ``4``.
     """
-    row = find(name)
-    plain = name.removeprefix(VERTEX_PUBLISHER).partition("@")[0]
+    row = models.find(name)
+    plain = name.removeprefix(models.VERTEX_PUBLISHER).partition("@")[0]
     words = (row.name if row else plain).removeprefix("claude-").split("-")
     digits = [word for word in words if re.fullmatch(r"\d{1,2}", word)]
     others = [word for word in words if word not in digits and word != "v2"]
@@ -238,16 +228,18 @@ def vertex_region_variables(name: str) -> tuple[str, ...]:
 def catalogue_name(model: str) -> str | None:
     """Return the catalogue's name of a model that is given in any form, or None."""
     named = claude_id_in(model)
-    row = find(named[1] if named else model)
+    row = models.find(named[1] if named else model)
     return row.name if row else None
 
 
 def unknown_model_note(model: str) -> str:
-    """Say that the catalogue does not have a model, and what may be meant; empty if it has it."""
+    """Say that a model is retired or not in the catalogue, and what may be meant; else empty."""
     if model.startswith("arn:"):
         return ""
-    if row := find(model):
-        exact = BEDROCK_ID.fullmatch(model)
+    if row := models.find(model):
+        exact, cloud = models.BEDROCK_ID.fullmatch(model), cloud_of(model)
+        if cloud and row.lifecycle(cloud).status == "retired":
+            return f"{row.name} is retired; {models.newest_of_family(row.family).name} is newer."
         is_other = exact and exact[2] != row.bedrock_id
         return f"InvokeModel has {row.name} as {row.bedrock_id}." if is_other else ""
     names = nearest_names(model.rpartition("anthropic.")[2])
@@ -269,7 +261,7 @@ def region_geography(cloud: Cloud, region: str) -> str | None:
         ``us``, ``eu`` (the European Union: neither London nor Zurich), ``jp``, ``apac``,
         ``au``, ``in`` or ``us-gov``; None for ``global`` and for regions elsewhere.
     """
-    geographies: Mapping[str, str | None] = catalogue_file()["geographies"][cloud]
+    geographies: Mapping[str, str | None] = models.catalogue_file()["geographies"][cloud]
     if region in geographies:
         return geographies[region]
     return next((place for start, place in geographies.items() if region.startswith(start)), None)

@@ -11,11 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
-from langchain_core.callbacks import (
-    AsyncCallbackManagerForLLMRun,
-    BaseRunManager,
-    CallbackManagerForLLMRun,
-)
+from langchain_core.callbacks import BaseRunManager
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -57,6 +53,10 @@ else:
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
     structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
 
+Run: TypeAlias = BaseRunManager | None
+"""LangChain's run that a call belongs to, for its callbacks."""
+
+Stop: TypeAlias = list[str] | None
 Tool: TypeAlias = "dict[str, Any] | type | Callable[..., Any] | core_tools.BaseTool"
 
 
@@ -112,9 +112,9 @@ class ChatClaudeCloud(ModelBase):
     def _call(
         self,
         messages: Sequence[BaseMessage],
-        stop: list[str] | None,
+        stop: Stop,
         arguments: JsonObject,
-        run_manager: BaseRunManager | None = None,
+        run_manager: Run = None,
         *,
         stream: bool,
     ) -> options.Call:
@@ -141,41 +141,25 @@ class ChatClaudeCloud(ModelBase):
         )
 
     def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Run = None, **kwargs: Any
     ) -> ChatResult:
         call = self._call(messages, stop, kwargs, run_manager, stream=False)
         return _result(executors.run(driver.complete(call), call.clients))
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Run = None, **kwargs: Any
     ) -> ChatResult:
         call = self._call(messages, stop, kwargs, run_manager, stream=False)
         return _result(await executors.arun(driver.complete(call), call.clients))
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Run = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, run_manager, stream=True)
         return executors.execute(_chunks(call), call.clients)
 
     def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Run = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs, run_manager, stream=True)
         return executors.aexecute(_chunks(call), call.clients)
@@ -283,8 +267,10 @@ class ChatClaudeCloud(ModelBase):
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
     ) -> options.Call:
-        given = {**arguments, "tools": tools} if tools else arguments
-        return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
+        arguments["tools"] = tools
+        return self._call(
+            self._convert_input(messages).to_messages(), None, arguments, stream=False
+        )
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Tool] | None = None, **kwargs: Any

@@ -27,6 +27,7 @@ from langchain_claude_cloud.catalogue.bedrock import (
     tells_where_it_leads,
 )
 from langchain_claude_cloud.catalogue.resolution import (
+    INFERENCE_PROFILES,
     ResolvedModel,
     cloud_of,
     lies_within,
@@ -327,6 +328,9 @@ def make_routes(
             "model is empty: name one, such as claude-sonnet-5-5, or set ANTHROPIC_MODEL."
         )
     model = expand_alias(model)
+    if residency not in (None, *INFERENCE_PROFILES[1:]):  # all but global
+        given = ", ".join(INFERENCE_PROFILES[1:])
+        raise ConfigurationError(f"residency={residency!r} is no geography. There are {given}.")
     clouds = {config.cloud for config in platforms}
     if len(clouds) > 1 and cloud_of(model) is not None:
         raise ConfigurationError(

@@ -808,6 +808,9 @@ def test_importing_the_module_reads_no_file() -> None:
         ("us.anthropic.claude-opus-4-5", "as anthropic.claude-opus-4-5-20251101-v1:0."),
         ("claude-opus-4.5", "did you mean claude-opus-4-5"),
         ("zzz", "zzz is not in the catalogue."),
+        ("claude-3-opus@20240229", "claude-3-opus is retired; claude-opus-5-5 is newer."),
+        ("us.anthropic.claude-3-opus-20240229-v1:0", "claude-3-opus is retired; claude-opus-5-5"),
+        ("anthropic.claude-3-haiku-20240307-v1:0", ""),  # which Bedrock serves on
     ],
 )
 def test_a_model_that_the_catalogue_lacks_is_said_to_be_missing(model: str, note: str) -> None:

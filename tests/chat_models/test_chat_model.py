@@ -7,6 +7,7 @@ import pytest
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.chat_models import ModelArguments
+from langchain_claude_cloud.errors import ConfigurationError
 
 MODEL = "claude-sonnet-5-5"
 
@@ -116,3 +117,10 @@ def test_a_tuple_of_platforms_is_identified_like_a_list() -> None:
     model = ChatClaudeCloud(model=MODEL, platform=_vertex())
     several = model.model_copy(update={"platform": (Bedrock(), _vertex())})
     assert several._identifying_params["platforms"] == ["bedrock", "vertex"]
+
+
+@pytest.mark.parametrize("name", ["EU", "europe", "de", "eu-west-1", "global", ""])
+def test_a_residency_that_is_no_geography_is_refused_as_such(name: str) -> None:
+    """It said that each region lay outside."""
+    with pytest.raises(ConfigurationError, match=r"is no geography. There are us, eu, jp, "):
+        ChatClaudeCloud(model=MODEL, platform=Bedrock(region="eu-west-1"), residency=name)
