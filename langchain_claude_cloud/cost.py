@@ -56,6 +56,9 @@ class Cost:
         return f"${format_dollars(self.total, 4)}"
 
 
+_NOTHING: Final = Cost(Decimal(0), Decimal(0), Decimal(0))
+
+
 def format_dollars(amount: Decimal, digits: int) -> str:
     """Return an amount with some decimals; more for a small amount, until two digits show."""
     return f"{amount:,.{max(digits, 1 - amount.adjusted())}f}"
@@ -150,7 +153,7 @@ class CostCallback(BaseCallbackHandler):
     """
 
     def __init__(self) -> None:
-        self.cost = Cost(Decimal(0), Decimal(0), Decimal(0))
+        self.cost = _NOTHING
         self.calls = 0
         self.unknown = 0
         self._lock = threading.Lock()
@@ -159,12 +162,8 @@ class CostCallback(BaseCallbackHandler):
         """Add the answers of a call."""
         for generation in chain.from_iterable(response.generations):
             if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
-                self._add(cost_of(generation.message))
-
-    def _add(self, cost: Cost | None) -> None:
-        with self._lock:
-            self.calls += 1
-            if cost is None:
-                self.unknown += 1
-            else:
-                self.cost += cost
+                cost = cost_of(generation.message)
+                with self._lock:
+                    self.calls += 1
+                    self.unknown += cost is None
+                    self.cost += cost or _NOTHING

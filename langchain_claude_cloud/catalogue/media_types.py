@@ -22,9 +22,6 @@ _SAYS_NOTHING: Final = frozenset(
     {"", UNKNOWN, "binary/octet-stream", PDF, *IMAGE_TYPES, "image/jpg"}
 )
 """What is declared of media of any kind, or of media that their own bytes tell."""
-_TEXT_SAMPLE: Final = 4_096
-# PDF readers accept the signature anywhere in the first kilobyte.
-_PDF_WINDOW: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +59,13 @@ def media_type_of(data: bytes, declared: str | None) -> str:
     Returns:
         A MIME type in lower case, without parameters.
     """
-    by_content = media_type_by_signature(data)
-    if by_content:
+    if by_content := media_type_by_signature(data):
         return by_content
     name = (declared or "").split(";", 1)[0].strip().lower()
     if name in _SAYS_NOTHING:
-        if b"%PDF-" in data[:_PDF_WINDOW]:
+        if b"%PDF-" in data[:1024]:  # PDF readers accept it anywhere in the first kilobyte
             return PDF
-        return "text/plain" if _looks_like_text(data[:_TEXT_SAMPLE]) else UNKNOWN
+        return "text/plain" if _looks_like_text(data[:4096]) else UNKNOWN
     return name
 
 

@@ -185,12 +185,6 @@ def newest_of_family(model: str) -> ModelInfo:
 
 
 @cache
-def unnamed_model() -> ModelInfo:
-    """Return the row that stands in for any model that Bedrock may serve."""
-    return _read_row(catalogue_file()["stand_in"])
-
-
-@cache
 def models_by_name() -> dict[str, ModelInfo]:
     """Map every model's names, aliases and ids (with ``-`` for ``@``, no provider) to its row."""
     rows = {f"{row.name}-latest": row for row in all_models()}
@@ -200,11 +194,15 @@ def models_by_name() -> dict[str, ModelInfo]:
     return rows
 
 
+def unnamed_model() -> ModelInfo:
+    """Return the row that stands in for any model that Bedrock may serve."""
+    return _rows()[0]
+
+
 @cache
 def all_models() -> tuple[ModelInfo, ...]:
     """Return the catalogue, newest model first."""
-    rows = map(_read_row, catalogue_file()["models"])
-    return tuple(sorted(rows, key=lambda row: row.released, reverse=True))
+    return tuple(sorted(_rows()[1:], key=lambda row: row.released, reverse=True))
 
 
 @cache
@@ -221,7 +219,14 @@ def _through(invoke: Capabilities, api: BedrockApiName) -> Capabilities:
     return replace(invoke, **catalogue_file()["bedrock_apis"][api].get("capabilities", {}))
 
 
-def _read_row(row: JsonObject) -> ModelInfo:
+@cache
+def _rows() -> list[ModelInfo]:
+    """Return the row that stands in for others, and those of the models."""
+    rows = [catalogue_file()["stand_in"], *catalogue_file()["models"]]
+    return TypeAdapter(list[ModelInfo]).validate_python(map(_whole, rows))
+
+
+def _whole(row: JsonObject) -> JsonObject:
     """Return a row with what it has from its generations; what it says itself wins."""
     layers = [row]
     while parent := layers[-1].get("generation") or layers[-1].get("extends"):
@@ -230,9 +235,4 @@ def _read_row(row: JsonObject) -> ModelInfo:
     for cloud in get_args(Cloud):
         parts = [layer.get(part, {}) for layer in layers for part in (cloud, "capabilities")]
         takes[cloud] = dict(ChainMap(*parts))
-    return _row_type().validate_python({**ChainMap(*layers), **takes})
-
-
-@cache
-def _row_type() -> TypeAdapter[ModelInfo]:
-    return TypeAdapter(ModelInfo)
+    return {**ChainMap(*layers), **takes}

@@ -23,11 +23,7 @@ from langchain_claude_cloud.config import Bedrock, Vertex, checks
 from langchain_claude_cloud.errors.redaction import SafeHeaders, mask_headers
 from langchain_claude_cloud.errors.types import Headers, JsonObject
 from langchain_claude_cloud.response import translator  # noqa: F401 - teaches core to read ours
-from langchain_claude_cloud.routing.platforms import (
-    choose_platforms,
-    place_key,
-    set_for_call,
-)
+from langchain_claude_cloud.routing.platforms import choose_platforms, place_key, set_for_call
 from langchain_claude_cloud.routing.routes import Route, make_routes
 
 if TYPE_CHECKING:
@@ -43,10 +39,7 @@ else:  # what an instance needs, not the import
 _JSON_FIELDS: Final = ("thinking", "context_management", "model_kwargs")
 _NO_ROUTES: Final = (None, ())
 _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
-_UNTRACED: Final = (
-    *("model", "platform", "default_headers", "user_id", "api_key", "base_url"),
-    *_OBJECTS,
-)
+_RESHAPED: Final = ("model", "platform", "default_headers", "user_id", "api_key", "base_url")
 """Fields that traces do not show, or show in another form."""
 
 _OF_IMAGES: Final = ("image_inputs", "image_url_inputs", "image_tool_message")
@@ -92,7 +85,6 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
     base_url: str | None = None
 
     _llm_type: ClassVar[str] = "anthropic-chat"  # langchain's middleware tells Claude models by it
-    _example: ClassVar[str] = "model=..., platform=..."
     _routes: tuple[object, tuple[Route, ...]] = PrivateAttr(default=_NO_ROUTES)
 
     model_config = ConfigDict(
@@ -232,7 +224,7 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         fields = type(self).model_fields
-        own = fields.keys() - BaseChatModel.model_fields.keys() - {*_UNTRACED}
+        own = fields.keys() - BaseChatModel.model_fields.keys() - {*_RESHAPED, *_OBJECTS}
         values = {name: getattr(self, name) for name in sorted(own)}
         given = {n: v for n, v in values.items() if v not in (None, {}, fields[n].default)}
         configs = self.platform if isinstance(self.platform, list | tuple) else [self.platform]

@@ -37,7 +37,6 @@ class CloudConfig(checks.CheckedArguments, Serializable):
     )
 
     cloud: ClassVar[Cloud]
-    _example: ClassVar[str] = "region=..."
     _secrets: ClassVar[Mapping[str, str | None]]
     """What no copy keeps, and the environment variable that stands in for it, if there is one."""
     _withheld: frozenset[str] = PrivateAttr(default_factory=frozenset)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import starmap
 from math import isfinite
-from typing import TYPE_CHECKING, ClassVar, Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -226,8 +226,7 @@ def expand_alias(model: str) -> str:
     names = [f"ANTHROPIC_DEFAULT_{family.upper()}_MODEL"]  # Claude Code's
     if model == "small":
         names.insert(0, "ANTHROPIC_SMALL_FAST_MODEL")
-    given = from_environment("ChatClaudeCloud", "model", names)
-    if given is not None and given not in _ALIASES:
+    if (given := from_environment("ChatClaudeCloud", "model", names)) and given not in _ALIASES:
         return given
     rows = [row for row in all_models() if row.family == family]
     return next(row.name for row in rows if row.is_served("vertex") and row.is_served("bedrock"))
@@ -277,17 +276,16 @@ def refuse_unknown(owner: str, given: Iterable[object], fields: Iterable[str]) -
 class CheckedArguments:
     """A pydantic model whose refusals are `ConfigurationError`s without the values."""
 
-    _example: ClassVar[str]
-
     if not TYPE_CHECKING:  # a type checker is to see the fields, which pydantic's plugin adds
 
         def __init__(self, *given: object, **values: object) -> None:
             """Check the arguments; a refusal is a `ConfigurationError` without their values."""
             owner = type(self).__name__
             if given:
-                raise ConfigurationError(
-                    f"{owner} takes arguments by name only: {owner}({self._example})."
+                example = (
+                    f"{owner}({'model' if 'model' in type(self).model_fields else 'region'}=...)"
                 )
+                raise ConfigurationError(f"{owner} takes arguments by name only: {example}.")
             try:
                 super().__init__(**values)
             except ValidationError as error:
