@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.runnables import ConfigurableField
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
+from langchain_claude_cloud.testing import CloudEmulator
 
 THREADS = 8
 CALLS = int(os.environ.get("RACE_CALLS", "800")) // 2
@@ -207,3 +210,22 @@ def test_a_model_stays_where_it_was_made(
                 for url in (asked(model), asked(model, **{"x-request": str(number)})):
                     assert f"owner-{owner}" in url
                     assert region in url
+
+
+def test_an_answer_of_the_cache_is_that_of_the_fields_as_they_are(emulator: CloudEmulator) -> None:
+    """Of a copy, and after an assignment; traces hold the fields as they are, too."""
+    first = ChatClaudeCloud(model=MODELS[0], platform=emulator.vertex(), cache=InMemoryCache())
+    first.invoke("Hi")
+    first.invoke("Hi")
+    assert len(emulator.requests) == 1
+    other = first.model_copy(update={"model": MODELS[1]})
+    other.invoke("Hi")
+    other.temperature = 0.5
+    other.invoke("Hi")
+    other.platform = emulator.bedrock()
+    other.invoke("Hi")
+    copy.copy(other).invoke("Hi")
+    assert len(emulator.requests) == 4
+    first.invoke("Hi")
+    assert len(emulator.requests) == 4
+    assert MODELS[1] in str(other._serialized)

@@ -77,7 +77,7 @@ class CloudConfig(checks.CheckedArguments, Serializable):
         return {**kept, **self.lc_attributes}
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in type(self).model_fields:  # pydantic's own refusal would show the value
+        if not name.startswith("_"):  # pydantic's own refusal would show the value
             raise self._refusal(f"{name} cannot be changed; use model_copy(update=...).")
         super().__setattr__(name, value)
 

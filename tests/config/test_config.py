@@ -931,6 +931,14 @@ def test_a_constructor_imports_no_cloud_library_and_no_transport() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["api_key", "api_keyy"])
+def test_nothing_is_assigned_to_a_platform_and_no_value_shown(name: str) -> None:
+    """Pydantic's refusal of a name that is no field would show the value."""
+    with pytest.raises(ConfigurationError, match="cannot be changed; use model_copy") as caught:
+        setattr(Bedrock(), name, "hunter2")
+    assert "hunter2" not in f"{caught.value} {caught.value.__context__}"
+
+
 def test_arguments_have_names() -> None:
     """A position says nothing about what is meant, and the refusal shows how it is done."""
     with pytest.raises(ConfigurationError, match=r"ChatClaudeCloud\(model="):
