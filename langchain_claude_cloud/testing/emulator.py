@@ -74,7 +74,7 @@ class CloudEmulator(EmulatedBatches):
             )
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
-        check_settings("CloudEmulator", Settings, settings)
+        check_settings("CloudEmulator", EmulatorSettings, settings)
         super().__init__(State(Settings(**settings)))
         self._thread: ServerThread | None = None
         self._access_token: str | None = None
@@ -296,7 +296,7 @@ class CloudEmulator(EmulatedBatches):
         Raises:
             ValueError: A setting has a value that no request or answer has.
         """
-        check_settings("reply", Reply, settings)
+        check_settings("reply", ReplySettings, settings)
         entry = Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
         self._state.script.add(entry)
         return entry

@@ -153,7 +153,7 @@ def make_fault(
             given.update(kind.settings)
             blocks = blocks[1:]
     given.update(settings)
-    check_settings("fault", Fault, given)
+    check_settings("fault", FaultSettings, given)
     answer = tuple(as_block(each) for each in blocks if not isinstance(each, FaultKind))
     if len(answer) < len(blocks):
         raise ValueError("One fault has one kind, and it comes first.")

@@ -62,7 +62,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     clouds = mark.args or _CLOUDS
     unknown = [cloud for cloud in clouds if cloud not in _CLOUDS]
     if unknown:
-        raise pytest.UsageError(f"claude_cloud: {unknown[0]!r} is none of vertex and bedrock.")
+        test = metafunc.definition.nodeid
+        pytest.fail(
+            f"{test}: claude_cloud: {unknown[0]!r} is none of vertex and bedrock.", pytrace=False
+        )
     metafunc.parametrize("claude_cloud_name", clouds)
 
 

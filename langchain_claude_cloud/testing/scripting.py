@@ -11,15 +11,12 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, get_args
+from typing import Final, Literal, TypedDict, Unpack, get_args
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject, Operation
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.matching import Match, betas_of, has_field, matches
 from langchain_claude_cloud.testing.wire import ReceivedRequest
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Asked = Operation | Literal["control"]
 """What a scripted entry answers: a request to a model, or one to the control plane."""
@@ -46,23 +43,23 @@ def _check(name: str, value: object, known: Sequence[object]) -> None:
         raise ValueError(f"{name}={value!r} is not known. Give one of {choices}.")
 
 
-def check_settings(owner: str, kind: type[DataclassInstance], given: Iterable[str]) -> None:
+def check_settings(owner: str, kind: type, given: Iterable[str]) -> None:
     """Refuse a setting that there is none of, with the name that may be meant.
 
     Args:
         owner: What was given it.
-        kind: The dataclass that holds the settings.
+        kind: The typed dict with the settings that there are.
         given: The names of the settings.
 
     Raises:
         TypeError: One of them is not known.
     """
-    known = [each.name for each in dataclasses.fields(kind)]
+    known = kind.__annotations__
     for name in given:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            meant = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
-            raise TypeError(f"{owner} has no setting {name!r}. {meant}")
+            meant = f"Did you mean {near[0]!r}?" if near else f"Give {', '.join(known)}."
+            raise TypeError(f"{owner}: {name!r} is not known. {meant}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +298,7 @@ def make_replay(recording: Mapping[str, object], **settings: Unpack[ReplaySettin
     Raises:
         TypeError: There is no body.
     """
-    check_settings("replay", Replay, settings)
+    check_settings("replay", ReplaySettings, settings)
     body = recording.get("body", recording.get("body_b64"))
     if isinstance(body, str):
         body = base64.b64decode(body) if "body" not in recording else body.encode()

@@ -373,7 +373,7 @@ def test_settings_are_checked(emulator: CloudEmulator) -> None:
         emulator.fault(cut_after_event=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="Did you mean 'stop_reason'"):
         emulator.reply("x", stop_reasn="end_turn")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"There are .*piece"):
+    with pytest.raises(TypeError, match=r"not known\. Give .*piece"):
         emulator.replay({"body": "{}"}, words=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="Did you mean 'unscripted'"):
         CloudEmulator(unscriptd="error")  # type: ignore[call-arg]
@@ -421,4 +421,7 @@ def test_a_request_without_a_reply_is_told_what_was_waiting() -> None:
     assert "No scripted reply fits vertex invoke" in nothing.text
     assert "Who wrote Emma?" in nothing.text
     assert "No reply is waiting." in nothing.text
-    assert "Reply(platform='bedrock', match='weather'" in other.text
+    waiting = (
+        "Reply(platform='bedrock', match='weather', blocks=[Block(kind='text', text='Rain.')])"
+    )
+    assert waiting in other.text

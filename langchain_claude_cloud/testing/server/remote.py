@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing.blocks import (
@@ -23,7 +23,12 @@ from langchain_claude_cloud.testing.blocks import (
 )
 from langchain_claude_cloud.testing.faults import FaultKind, make_fault
 from langchain_claude_cloud.testing.matching import tool_result
-from langchain_claude_cloud.testing.scripting import FaultSettings, Reply, ReplySettings
+from langchain_claude_cloud.testing.scripting import (
+    FaultSettings,
+    Reply,
+    ReplySettings,
+    check_settings,
+)
 from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.wire import Incoming, Outgoing, ReceivedRequest
 
@@ -72,12 +77,14 @@ def _parsed(request: Incoming) -> JsonObject:
 
 def _reply(given: JsonObject) -> Reply:
     blocks = tuple(map(_block, given.pop("content", [])))
-    return Reply(blocks=blocks, **_settings(given, get_type_hints(ReplySettings)))
+    check_settings("reply, beside content", ReplySettings, given)
+    return Reply(blocks=blocks, **_settings(given))
 
 
 def _fault(given: JsonObject) -> Any:  # noqa: ANN401  # make_fault's
     kind, blocks = given.pop("kind", None), [_block(each) for each in given.pop("content", [])]
-    settings: Any = _settings(given, get_type_hints(FaultSettings))
+    check_settings("fault, beside kind and content", FaultSettings, given)
+    settings: Any = _settings(given)
     if kind is None:
         return make_fault(*blocks, **settings)
     known = {each.name.lower(): each for each in FaultKind}
@@ -86,10 +93,7 @@ def _fault(given: JsonObject) -> Any:  # noqa: ANN401  # make_fault's
     return make_fault(known[str(kind).lower()], *blocks, **settings)
 
 
-def _settings(given: JsonObject, known: JsonObject) -> JsonObject:
-    unknown = sorted(given.keys() - known.keys())
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not known. Give content and {', '.join(known)}.")
+def _settings(given: JsonObject) -> JsonObject:
     settings = dict(given)
     match = settings.get("match")
     if isinstance(match, dict):

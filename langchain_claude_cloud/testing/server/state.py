@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from textwrap import shorten
 from typing import Literal, TypedDict, TypeVar
 
+from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.tokens import PromptCache
 from langchain_claude_cloud.testing.scripting import Entry, Script
 from langchain_claude_cloud.testing.server.batch_state import BatchState
@@ -197,11 +198,16 @@ def _question(request: ReceivedRequest) -> str:
     return f"{request.platform} {request.operation}: {shorten(said, 200)}"
 
 
-def _brief(entry: Entry) -> str:
-    """Return an entry in a line: what differs from one without settings."""
+def _brief(entry: Entry | Block) -> str:
+    """Return an entry or a block in a line: what differs from one without settings."""
+    values = ((each.name, getattr(entry, each.name), each.default) for each in fields(entry))
     changed = [
-        f"{each.name}={getattr(entry, each.name)!r}"
-        for each in fields(entry)
-        if getattr(entry, each.name) != each.default and getattr(entry, each.name) not in ({}, ())
+        f"{name}={_listed(value) if name == 'blocks' else repr(value)}"
+        for name, value, default in values
+        if value != default and value not in ({}, ())
     ]
     return shorten(f"{type(entry).__name__}({', '.join(changed)})", 300)
+
+
+def _listed(blocks: tuple[Block, ...]) -> str:
+    return f"[{', '.join(map(_brief, blocks))}]"
