@@ -9,20 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from langchain_claude_cloud import __version__
+from langchain_claude_cloud.cli import common
 from langchain_claude_cloud.cli.batch import batch
-from langchain_claude_cloud.cli.common import (
-    CloudName,
-    CommandError,
-    Json,
-    Model,
-    Platform,
-    Profile,
-    Project,
-    Region,
-    Target,
-    make_console,
-    with_options,
-)
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.errors.extras import MissingExtraError
 
@@ -54,10 +42,10 @@ def run(arguments: Sequence[str]) -> None:
         app(list(arguments))
     except ClaudeCloudError as error:
         takes_platform = not _WITHOUT_PLATFORM & set(arguments)
-        text = with_options(str(error)) if takes_platform else str(error)
+        text = common.with_options(str(error)) if takes_platform else str(error)
         sys.stderr.write(f"claude-cloud: {text}\n")
         sys.exit(1)
-    except (CommandError, MissingExtraError, OSError) as error:
+    except (common.CommandError, MissingExtraError, OSError) as error:
         sys.stderr.write(f"claude-cloud: {error}\n")
         sys.exit(1)
 
@@ -78,7 +66,7 @@ def demo(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the real cloud, with your credentials.")
     ] = False,
-    model: Model = None,
+    model: common.Model = None,
 ) -> None:
     """Run an agent that recovers from a tool call that was cut off.
 
@@ -86,13 +74,13 @@ def demo(
     """
     from langchain_claude_cloud.cli.demo import run_demo  # noqa: PLC0415  # the model, for one
 
-    wanted = list(CloudName) if platform == "both" else [_cloud(platform)]
-    run_demo(make_console(), wanted, Target(model=model), live=live)
+    wanted = list(common.CloudName) if platform == "both" else [_cloud(platform)]
+    run_demo(common.make_console(), wanted, common.Target(model=model), live=live)
 
 
-def _cloud(name: str) -> CloudName:
+def _cloud(name: str) -> common.CloudName:
     try:
-        return CloudName(name)
+        return common.CloudName(name)
     except ValueError:
         raise typer.BadParameter(f"{name!r} is none of vertex, bedrock, both") from None
 
@@ -100,11 +88,11 @@ def _cloud(name: str) -> CloudName:
 @app.command()
 def chat(
     *,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
     system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Talk to the emulator, offline.")
@@ -121,20 +109,20 @@ def chat(
         _refuse_idle(
             {"--project": project, "--region": region, "--profile": profile}, "with --emulator"
         )
-    target = Target(platform, model, project, region, profile)
-    raise typer.Exit(run_chat(make_console(), target, system=system, emulator=emulator))
+    target = common.Target(platform, model, project, region, profile)
+    raise typer.Exit(run_chat(common.make_console(), target, system=system, emulator=emulator))
 
 
 @app.command()
 def doctor(
     *,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing.")] = False,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Check settings and credentials, try each cloud, say what to do.
 
@@ -143,8 +131,8 @@ def doctor(
     """
     from langchain_claude_cloud.cli.doctor import run_doctor  # noqa: PLC0415  # see `demo`
 
-    target = Target(platform, model, project, region, profile)
-    raise typer.Exit(run_doctor(make_console(), target, offline=offline, as_json=as_json))
+    target = common.Target(platform, model, project, region, profile)
+    raise typer.Exit(run_doctor(common.make_console(), target, offline=offline, as_json=as_json))
 
 
 @app.command()
@@ -152,14 +140,14 @@ def models(
     name: Annotated[str | None, typer.Argument(help="A model, or a part of its name.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Include retired models.")] = False,
-    as_json: Json = False,
+    as_json: common.Json = False,
     live: Annotated[
         bool, typer.Option("--live", help="Ask the cloud which models your account has.")
     ] = False,
-    platform: Platform = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    platform: common.Platform = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
 ) -> None:
     """List the models, or show everything about one."""
     from langchain_claude_cloud.cli.models import (  # noqa: PLC0415  # the catalogue
@@ -170,29 +158,29 @@ def models(
     asked = {"--platform": platform, "--project": project, "--region": region, "--profile": profile}
     if live:
         _refuse_idle({"NAME": name, "--all": everything}, "with --live")
-        target = Target(platform, None, project, region, profile)
-        print_live_models(make_console(), target, as_json=as_json)
+        target = common.Target(platform, None, project, region, profile)
+        print_live_models(common.make_console(), target, as_json=as_json)
     else:
         _refuse_idle(asked, "without --live")
-        print_models(make_console(), name=name, everything=everything, as_json=as_json)
+        print_models(common.make_console(), name=name, everything=everything, as_json=as_json)
 
 
 @app.command()
 def count(
     file: Annotated[str, typer.Argument(help="A text file; - for stdin.")] = "-",
     *,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
-    as_json: Json = False,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
+    as_json: common.Json = False,
 ) -> None:
     """Count the tokens of a text. The cloud counts them."""
     from langchain_claude_cloud.cli.count import run_count  # noqa: PLC0415  # see `demo`
 
-    target = Target(platform, model, project, region, profile)
-    run_count(make_console(), target, file, as_json=as_json)
+    target = common.Target(platform, model, project, region, profile)
+    run_count(common.make_console(), target, file, as_json=as_json)
 
 
 @app.command()
@@ -206,12 +194,12 @@ def cost(  # noqa: PLR0913 - the options of the command; keyword-only
         int | None, typer.Option(help="Tokens in the prompt, in place of FILE.", min=0)
     ] = None,
     output_tokens: Annotated[int | None, typer.Option(help="Tokens in the answer.", min=0)] = None,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
-    as_json: Json = False,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
+    as_json: common.Json = False,
 ) -> None:
     """Show a model's prices, or the price of a prompt and its answer.
 
@@ -225,8 +213,8 @@ def cost(  # noqa: PLR0913 - the options of the command; keyword-only
     else:
         _refuse_idle({"--input-tokens": input_tokens}, "with FILE")
     run_cost(
-        make_console(),
-        Target(platform, model, project, region, profile),
+        common.make_console(),
+        common.Target(platform, model, project, region, profile),
         path=file,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -257,7 +245,7 @@ def emulate(
     fewest_records: Annotated[
         int, typer.Option(help="Bedrock: how many records a batch job has at least.", min=1)
     ] = 100,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Emulate both clouds on this machine, for tests, until Ctrl-C.
 
@@ -283,10 +271,10 @@ def web(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the real clouds, with your credentials.")
     ] = False,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
 ) -> None:
     """Serve a web page that shows a file while a tool call writes it."""
     from langchain_claude_cloud.cli.web.app import run_web  # noqa: PLC0415  # an extra
@@ -295,5 +283,5 @@ def web(
         _refuse_idle(
             {"--project": project, "--region": region, "--profile": profile}, "without --live"
         )
-    target = Target(None, model, project, region, profile)
-    run_web(make_console(), target, port, live=live)
+    target = common.Target(None, model, project, region, profile)
+    run_web(common.make_console(), target, port, live=live)

@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from langchain_claude_cloud.cli.common import (
-    CloudName,
-    CommandError,
-    Json,
-    Model,
-    Platform,
-    Profile,
-    Project,
-    Region,
-    Target,
-    make_console,
-)
+from langchain_claude_cloud.cli import common
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.batch import (
@@ -64,11 +53,11 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     inputs: Inputs,
     output: Output,
     *,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
     system: System = None,
     schema: Schema = None,
     column: Column = "input",
@@ -83,7 +72,7 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     tokens_per_minute: Annotated[
         float | None, typer.Option(help="Use at most this many.", min=1)
     ] = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Answer the prompts of a file with single calls.
 
@@ -93,7 +82,7 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
     from langchain_claude_cloud.batch import run as run_batch  # noqa: PLC0415  # the model
 
     report = run_batch(
-        _runnable(Target(platform, model, project, region, profile), system, schema),
+        _runnable(common.Target(platform, model, project, region, profile), system, schema),
         inputs,
         output,
         id=id_column,
@@ -119,11 +108,11 @@ def run(  # noqa: PLR0913 - the options of the command; keyword-only
 def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     inputs: Inputs,
     *,
-    platform: Platform = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    platform: common.Platform = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
     system: System = None,
     schema: Schema = None,
     column: Column = "input",
@@ -133,7 +122,7 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     prices: Annotated[
         str | None, typer.Option(help="A JSON file with each model's prices per million tokens.")
     ] = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Estimate the tokens, price and time of a file.
 
@@ -142,7 +131,7 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     from langchain_claude_cloud.batch.estimate import estimate as make_estimate  # noqa: PLC0415  # the model
     from langchain_claude_cloud.cli.estimate import read_prices, show_estimate  # noqa: PLC0415  # the model
 
-    target = Target(platform, model, project, region, profile)
+    target = common.Target(platform, model, project, region, profile)
     found = make_estimate(
         _runnable(target, system, schema),
         inputs,
@@ -155,7 +144,7 @@ def estimate(  # noqa: PLR0913 - the options of the command; keyword-only
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        show_estimate(make_console(), found, answer_tokens)
+        show_estimate(common.make_console(), found, answer_tokens)
 
 
 @batch.command()
@@ -166,12 +155,12 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
         str, typer.Option(help="Where the files go: s3://..., gs://... or bq://...")
     ],
     platform: Annotated[
-        CloudName | None, typer.Option(help="Which cloud. Default: the storage's.")
+        common.CloudName | None, typer.Option(help="Which cloud. Default: the storage's.")
     ] = None,
-    model: Model = None,
-    project: Project = None,
-    region: Region = None,
-    profile: Profile = None,
+    model: common.Model = None,
+    project: common.Project = None,
+    region: common.Region = None,
+    profile: common.Profile = None,
     system: System = None,
     schema: Schema = None,
     column: Column = "input",
@@ -187,7 +176,7 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
         str | None,
         typer.Option(help="The file that remembers the batch. Default: INPUTS.batch.json."),
     ] = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Have the cloud answer a file: slower, at half the price.
 
@@ -201,7 +190,7 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
     if platform not in (None, cloud):
         raise typer.BadParameter(f"--platform {platform}: {storage} is storage of {cloud}.")
     given = _options(cloud, role, option or [])
-    target = Target(CloudName(cloud), model, project, region, profile)
+    target = common.Target(common.CloudName(cloud), model, project, region, profile)
     job = submit_batch(
         _runnable(target, system, schema),
         inputs,
@@ -219,13 +208,13 @@ def submit(  # noqa: PLR0913 - the options of the command; keyword-only
 
 
 @batch.command()
-def status(reference: Reference, *, as_json: Json = False) -> None:
+def status(reference: Reference, *, as_json: common.Json = False) -> None:
     """Show how far a batch is."""
     _echo(_load(reference).status(), as_json=as_json)
 
 
 @batch.command()
-def wait(reference: Reference, *, as_json: Json = False) -> None:
+def wait(reference: Reference, *, as_json: common.Json = False) -> None:
     """Wait until a batch has ended.
 
     The exit status is 1 if an input was not answered.
@@ -237,7 +226,7 @@ def wait(reference: Reference, *, as_json: Json = False) -> None:
 
 
 @batch.command()
-def results(reference: Reference, output: Output, *, as_json: Json = False) -> None:
+def results(reference: Reference, output: Output, *, as_json: common.Json = False) -> None:
     """Write the results of a batch that has ended.
 
     The exit status is 1 if an input failed.
@@ -248,7 +237,7 @@ def results(reference: Reference, output: Output, *, as_json: Json = False) -> N
 
 
 @batch.command()
-def cancel(reference: Reference, *, as_json: Json = False) -> None:
+def cancel(reference: Reference, *, as_json: common.Json = False) -> None:
     """Stop a batch. Answers that are there already are kept."""
     _echo(_load(reference).cancel(), as_json=as_json)
 
@@ -263,7 +252,7 @@ def _load(path: str) -> BatchJob:
 
     beside = Path(f"{path}{_ENDING}")
     if path.endswith((".jsonl", ".csv", ".parquet")) and not beside.exists():
-        raise CommandError(
+        raise common.CommandError(
             f"{path} was not submitted: there is no {beside}. Submit it, or name its reference."
         )
     job = BatchJob.load(beside if beside.exists() else path)
@@ -287,13 +276,13 @@ def _options(cloud: Cloud, role: str | None, given: list[str]) -> BedrockBatch |
             options[name] = value
     known = {field.name for field in fields(kind)}
     if unknown := options.keys() - known:
-        raise CommandError(
+        raise common.CommandError(
             f"--option {min(unknown)}: {kind.__name__} has {', '.join(sorted(known))}."
         )
     return kind(**options) if options else None
 
 
-def _runnable(target: Target, system: str | None, schema: str | None) -> Any:  # noqa: ANN401 - of any output
+def _runnable(target: common.Target, system: str | None, schema: str | None) -> Any:  # noqa: ANN401 - of any output
     from langchain_core.messages import SystemMessage  # noqa: PLC0415  # the model
     from langchain_core.messages.utils import convert_to_messages  # noqa: PLC0415  # the model
     from langchain_core.runnables import RunnableLambda  # noqa: PLC0415  # the model
@@ -320,7 +309,7 @@ def _schema(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as the user wrote it
             schema = json.load(file)
     except (OSError, ValueError) as error:
-        raise CommandError(f"{path} cannot be read as a JSON schema: {error}") from error
+        raise common.CommandError(f"{path} cannot be read as a JSON schema: {error}") from error
     if not isinstance(schema, dict):
-        raise CommandError(f"{path} is not a JSON schema: it does not hold an object.")
+        raise common.CommandError(f"{path} is not a JSON schema: it does not hold an object.")
     return schema

@@ -22,14 +22,7 @@ from rich.console import Console
 
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import (
-    CLOUD_NAMES,
-    CloudName,
-    Target,
-    describe_usage,
-    price_of,
-    showing_thinking,
-)
+from langchain_claude_cloud.cli import common
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.cost import Cost
 from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError
@@ -43,7 +36,7 @@ _HELP: Final = """\
 Ctrl-C stops an answer. Arrow keys edit a line and bring back earlier ones."""
 
 
-def run_chat(console: Console, target: Target, *, system: str | None, emulator: bool) -> int:
+def run_chat(console: Console, target: common.Target, *, system: str | None, emulator: bool) -> int:
     """Talk until the input ends.
 
     Args:
@@ -63,21 +56,21 @@ def run_chat(console: Console, target: Target, *, system: str | None, emulator: 
             import readline  # noqa: F401, PLC0415  # makes input() edit lines and remember them
     with _platform(target, emulator=emulator) as platform:
         chat = Chat(console, ChatClaudeCloud(model=target.model_name, platform=platform), system)
-        chat.introduce(CLOUD_NAMES[platform.cloud])
+        chat.introduce(common.CLOUD_NAMES[platform.cloud])
         for line in _lines(console):
             chat.take(line)
     return 1 if chat.has_failed else 0
 
 
 @contextmanager
-def _platform(target: Target, *, emulator: bool) -> Iterator[Vertex | Bedrock]:
+def _platform(target: common.Target, *, emulator: bool) -> Iterator[Vertex | Bedrock]:
     if not emulator:
         yield target.config()
         return
     from langchain_claude_cloud.testing import CloudEmulator  # noqa: PLC0415  # an extra
 
     with CloudEmulator(event_delay=0.01) as running:
-        is_bedrock = target.platform is CloudName.BEDROCK
+        is_bedrock = target.platform is common.CloudName.BEDROCK
         yield running.bedrock() if is_bedrock else running.vertex()
 
 
@@ -114,7 +107,7 @@ class Chat:
 
     def __init__(self, console: Console, model: ChatClaudeCloud, system: str | None) -> None:
         self._console = console
-        self._model = showing_thinking(model)
+        self._model = common.showing_thinking(model)
         self._history: list[BaseMessage] = [SystemMessage(system)] if system else []
         self._told: set[str] = set()
         self._is_thinking = False
@@ -152,7 +145,9 @@ class Chat:
         try:
             if name:
                 platform = self._model.platform
-                self._model = showing_thinking(ChatClaudeCloud(model=name, platform=platform))
+                self._model = common.showing_thinking(
+                    ChatClaudeCloud(model=name, platform=platform)
+                )
             self._console.print(self._model.model, style="dim", markup=False)
             self._say_if_unknown()
         except ClaudeCloudError as error:
@@ -195,8 +190,8 @@ class Chat:
         if not isinstance(answer, AIMessage):
             raise ClaudeCloudError("The answer was empty.")
         self._console.print()
-        self._console.print(f"({describe_usage(answer)})", style="dim", markup=False)
-        self._say_once(price_of(answer))
+        self._console.print(f"({common.describe_usage(answer)})", style="dim", markup=False)
+        self._say_once(common.price_of(answer))
         return answer
 
     def _say_once(self, price: Cost | None) -> None:

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing import scripting
 from langchain_claude_cloud.testing.batches import EmulatedBatches
 from langchain_claude_cloud.testing.blocks import Block, as_block
 from langchain_claude_cloud.testing.faults import FaultKind, make_fault
-from langchain_claude_cloud.testing.scripting import (
-    Fault,
-    FaultSettings,
-    ReplaySettings,
-    Reply,
-    ReplySettings,
-    check_settings,
-    make_replay,
-)
 from langchain_claude_cloud.testing.server import google
 from langchain_claude_cloud.testing.server.state import AwsKey, EmulatorSettings, Settings, State
 from langchain_claude_cloud.testing.wire import ControlRequest, ReceivedRequest
@@ -74,7 +66,7 @@ class CloudEmulator(EmulatedBatches):
             )
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
-        check_settings("CloudEmulator", EmulatorSettings, settings)
+        scripting.check_settings("CloudEmulator", EmulatorSettings, settings)
         super().__init__(State(Settings(**settings)))
         self._thread: ServerThread | None = None
         self._access_token: str | None = None
@@ -273,8 +265,10 @@ class CloudEmulator(EmulatedBatches):
         return Bedrock(**given | overrides)
 
     def reply(
-        self, *blocks: Block | str | Mapping[str, object], **settings: Unpack[ReplySettings]
-    ) -> Reply:
+        self,
+        *blocks: Block | str | Mapping[str, object],
+        **settings: Unpack[scripting.ReplySettings],
+    ) -> scripting.Reply:
         """Queue an answer for the next request that fits.
 
         Args:
@@ -296,12 +290,14 @@ class CloudEmulator(EmulatedBatches):
         Raises:
             ValueError: A setting has a value that no request or answer has.
         """
-        check_settings("reply", ReplySettings, settings)
-        entry = Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
+        scripting.check_settings("reply", scripting.ReplySettings, settings)
+        entry = scripting.Reply(blocks=tuple(as_block(block) for block in blocks), **settings)
         self._state.script.add(entry)
         return entry
 
-    def replay(self, recording: Mapping[str, object], **settings: Unpack[ReplaySettings]) -> None:
+    def replay(
+        self, recording: Mapping[str, object], **settings: Unpack[scripting.ReplaySettings]
+    ) -> None:
         """Queue a recorded response.
 
         Args:
@@ -312,13 +308,13 @@ class CloudEmulator(EmulatedBatches):
             settings: ``piece`` (bytes a network write), ``platform``, ``region``,
                 ``operation``, ``times``.
         """
-        self._state.script.add(make_replay(recording, **settings))
+        self._state.script.add(scripting.make_replay(recording, **settings))
 
     def fault(
         self,
         *blocks: FaultKind | Block | str | Mapping[str, object],
-        **settings: Unpack[FaultSettings],
-    ) -> Fault:
+        **settings: Unpack[scripting.FaultSettings],
+    ) -> scripting.Fault:
         """Queue a fault; `FaultKind` and `Fault` list them.
 
         Args:

@@ -12,20 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from langchain_claude_cloud.batch.jobs import services
 from langchain_claude_cloud.batch.jobs.s3 import S3Store
-from langchain_claude_cloud.batch.jobs.services import (
-    ENDED,
-    Answer,
-    BatchOptions,
-    BatchService,
-    JobInput,
-    JobState,
-    JobStatus,
-    Limits,
-    NoRoomError,
-    ObjectStore,
-    record_number,
-)
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import ask
 from langchain_claude_cloud.config import Bedrock
@@ -47,7 +35,7 @@ GB)" 5; 20 jobs "in-progress and submitted"). Read in a copy of that table of Ju
 3 to 3.5: the table's newer rows were not to be had. Others report 100,000 records of accounts in
 2026; half of that is taken by both. An account's own quotas may differ."""
 
-_STATES: Final[Mapping[str, JobState]] = {
+_STATES: Final[Mapping[str, services.JobState]] = {
     "Submitted": "queued",
     "Validating": "queued",
     "Scheduled": "queued",
@@ -105,8 +93,8 @@ class BedrockBatch:
 
 
 def connect(
-    route: Route, options: BatchOptions | JsonObject | None
-) -> tuple[BatchService, ObjectStore, JsonObject]:
+    route: Route, options: services.BatchOptions | JsonObject | None
+) -> tuple[services.BatchService, services.ObjectStore, JsonObject]:
     """Return Bedrock's service, its store, and the options as JSON data.
 
     Raises:
@@ -139,14 +127,14 @@ class BedrockJobs:
         store: Where output is.
     """
 
-    def __init__(self, route: Route, options: BedrockBatch, store: ObjectStore) -> None:
+    def __init__(self, route: Route, options: BedrockBatch, store: services.ObjectStore) -> None:
         self._route, self._options, self._store = route, options, store
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> services.Limits:
         """The account's quotas."""
         options = self._options
-        return Limits(
+        return services.Limits(
             records_per_file=options.records_per_job,
             bytes_per_file=options.bytes_per_file,
             records_per_job=options.records_per_job,
@@ -187,9 +175,9 @@ class BedrockJobs:
 
     def number(self, line: bytes) -> int:
         """Return the number of the record in an input line."""
-        return record_number(_LINE, line)
+        return services.record_number(_LINE, line)
 
-    def create(self, job: JobInput) -> str:
+    def create(self, job: services.JobInput) -> str:
         """Create a job."""
         try:
             answer = self._ask(
@@ -202,14 +190,14 @@ class BedrockJobs:
             )
         except ClaudeCloudError as error:
             if error.error_type == "ServiceQuotaExceededException":
-                raise NoRoomError(str(error)) from error
+                raise services.NoRoomError(str(error)) from error
             if error.error_type != "ConflictException":
                 raise
             answer = {}
         # Of a token that was used before, AWS says no more than that it is no error.
         return str(answer.get("jobArn") or self._find(job.name))
 
-    def describe(self, name: str) -> JobStatus:
+    def describe(self, name: str) -> services.JobStatus:
         """Return how far a job is."""
         answer = self._ask(
             "bedrock:GetModelInvocationJob",
@@ -220,9 +208,9 @@ class BedrockJobs:
         said = str(answer.get("status"))
         state = _STATES.get(said, "running")
         counts = answer
-        if state in ENDED and "successRecordCount" not in answer:
+        if state in services.ENDED and "successRecordCount" not in answer:
             counts = self._manifest(answer, name)
-        return JobStatus(
+        return services.JobStatus(
             state,
             str(answer.get("message") or ""),
             int(counts.get("successRecordCount") or 0),
@@ -242,26 +230,26 @@ class BedrockJobs:
             if error.error_type != "ConflictException":  # it has ended
                 raise
 
-    def outputs(self, store: ObjectStore, output: str, name: str) -> Iterator[str]:
+    def outputs(self, store: services.ObjectStore, output: str, name: str) -> Iterator[str]:
         """Yield the addresses of a job's output files."""
         del name  # the folder is the job's alone
         for address in store.list(output):
             if address.endswith(_ENDING):
                 yield address
 
-    def read(self, line: bytes) -> Answer:
+    def read(self, line: bytes) -> services.Answer:
         """Return what an output line holds."""
         record = json.loads(line)
         number = int(record["recordId"])
         if isinstance(record.get("modelOutput"), dict):
-            return Answer(number, 200, record["modelOutput"])
+            return services.Answer(number, 200, record["modelOutput"])
         error = record["error"]
         code = error.get("errorCode")
         valid = isinstance(code, int) and _LOWEST_STATUS <= code <= _HIGHEST_STATUS
         status = code if valid else _SERVER_ERROR
-        return Answer(number, status, {"message": str(error.get("errorMessage") or error)})
+        return services.Answer(number, status, {"message": str(error.get("errorMessage") or error)})
 
-    def _description(self, job: JobInput) -> JsonObject:
+    def _description(self, job: services.JobInput) -> JsonObject:
         options = self._options
         owner = {"s3BucketOwner": options.bucket_owner} if options.bucket_owner else {}
         key = {"s3EncryptionKeyId": options.kms_key} if options.kms_key else {}

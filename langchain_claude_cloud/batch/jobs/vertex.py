@@ -18,22 +18,10 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
+from langchain_claude_cloud.batch.jobs import services
 from langchain_claude_cloud.batch.jobs.bigquery import SCHEME as BIGQUERY
 from langchain_claude_cloud.batch.jobs.bigquery import BigQuery
 from langchain_claude_cloud.batch.jobs.cloud_storage import CloudStorage
-from langchain_claude_cloud.batch.jobs.services import (
-    ENDED,
-    Answer,
-    BatchOptions,
-    BatchService,
-    JobInput,
-    JobState,
-    JobStatus,
-    Limits,
-    NoRoomError,
-    ObjectStore,
-    record_number,
-)
 from langchain_claude_cloud.batch.jobs.vertex_rows import read_row
 from langchain_claude_cloud.calls.executors import run
 from langchain_claude_cloud.calls.lookup import ask
@@ -61,7 +49,7 @@ _BYTES: Final = 256_000_000
 batches (https://platform.claude.com/docs/en/api/creating-message-batches), and lie below those of
 Gemini's jobs on the same service (200,000 records, 1 GB)."""
 
-_STATES: Final[Mapping[str, JobState]] = {
+_STATES: Final[Mapping[str, services.JobState]] = {
     "JOB_STATE_QUEUED": "queued",
     "JOB_STATE_PENDING": "queued",
     "JOB_STATE_RUNNING": "running",
@@ -113,8 +101,8 @@ class VertexBatch:
 
 
 def connect(
-    route: Route, options: BatchOptions | JsonObject | None, *, scheme: str
-) -> tuple[BatchService, ObjectStore, JsonObject]:
+    route: Route, options: services.BatchOptions | JsonObject | None, *, scheme: str
+) -> tuple[services.BatchService, services.ObjectStore, JsonObject]:
     """Return Vertex AI's service, its store, and the options as JSON data.
 
     Raises:
@@ -126,7 +114,7 @@ def connect(
             f"options is a {type(given).__name__}: {scheme}:// takes VertexBatch(...).",
             platform="vertex",
         )
-    store: ObjectStore = (
+    store: services.ObjectStore = (
         BigQuery(route.platform)
         if f"{scheme}://" == BIGQUERY
         else CloudStorage(route.platform, given.kms_key)
@@ -146,10 +134,10 @@ class VertexJobs:
         self._route, self._options = route, options
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> services.Limits:
         """How large jobs may be: each has one file or table."""
         options = self._options
-        return Limits(
+        return services.Limits(
             records_per_file=options.records_per_job,
             bytes_per_file=options.bytes_per_job,
             records_per_job=options.records_per_job,
@@ -192,9 +180,9 @@ class VertexJobs:
 
     def number(self, line: bytes) -> int:
         """Return the number of the record in an input line."""
-        return record_number(_LINE, line)
+        return services.record_number(_LINE, line)
 
-    def create(self, job: JobInput) -> str:
+    def create(self, job: services.JobInput) -> str:
         """Create a job, if none of its name is there.
 
         The API has no token against a second job. So a creation whose answer was lost is looked
@@ -208,7 +196,7 @@ class VertexJobs:
                     "create", f"the batch job {job.name}", partial(self._find_or_create, job), 0
                 )
             except RateLimitError as error:
-                raise NoRoomError(str(error)) from error
+                raise services.NoRoomError(str(error)) from error
             except ClaudeCloudError as error:
                 _say_that_global_may_be_the_reason(error)
                 seconds = delay_before_retry(error, attempt, _ATTEMPTS, MEMORY.draw)
@@ -217,7 +205,7 @@ class VertexJobs:
             time.sleep(seconds)
 
     def _find_or_create(
-        self, job: JobInput, route: Route
+        self, job: services.JobInput, route: Route
     ) -> Generator[OutgoingRequest, JsonObject, str]:
         jobs = _jobs_url(route)
         described = self._description(job, route)
@@ -230,7 +218,7 @@ class VertexJobs:
         made = yield OutgoingRequest("POST", jobs, _HEADERS, content)
         return str(made["name"])
 
-    def describe(self, name: str) -> JobStatus:
+    def describe(self, name: str) -> services.JobStatus:
         """Return how far a job is."""
         answer = self._ask("get", f"the batch job {name}", partial(_get, name), 2)
         state = _STATES.get(str(answer.get("state")), "running")
@@ -240,7 +228,7 @@ class VertexJobs:
             state = "partial"
         problems = [answer.get("error"), *(answer.get("partialFailures") or ())]
         said = [str(each.get("message")) for each in problems if isinstance(each, dict)]
-        return JobStatus(
+        return services.JobStatus(
             state,
             "; ".join(said),
             counts.get("successfulCount", 0),
@@ -252,21 +240,21 @@ class VertexJobs:
         try:
             self._ask("cancel", f"the batch job {name}", partial(_cancel, name), 2)
         except InvalidRequestError:
-            if self.describe(name).state not in ENDED:
+            if self.describe(name).state not in services.ENDED:
                 raise
 
-    def outputs(self, store: ObjectStore, output: str, name: str) -> Iterator[str]:
+    def outputs(self, store: services.ObjectStore, output: str, name: str) -> Iterator[str]:
         """Yield the addresses of a job's output files, or of its table."""
         del name  # the place is the job's alone
         for address in store.list(output):
             if address.startswith(BIGQUERY) or _OUTPUT.search(address):
                 yield address
 
-    def read(self, line: bytes) -> Answer:
+    def read(self, line: bytes) -> services.Answer:
         """Return what an output row holds."""
         return read_row(line)
 
-    def _description(self, job: JobInput, route: Route) -> JsonObject:
+    def _description(self, job: services.JobInput, route: Route) -> JsonObject:
         options, source = self._options, job.files[0]
         described: JsonObject = {
             "displayName": job.name,

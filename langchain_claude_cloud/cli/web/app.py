@@ -19,13 +19,7 @@ from starlette.routing import Route
 
 from langchain_claude_cloud.catalogue.models import all_models
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
-from langchain_claude_cloud.cli.common import (
-    CLOUD_NAMES,
-    CloudName,
-    CommandError,
-    Target,
-    showing_thinking,
-)
+from langchain_claude_cloud.cli import common
 from langchain_claude_cloud.cli.web.conversation import run
 from langchain_claude_cloud.cli.web.script import write_script
 from langchain_claude_cloud.config import Bedrock, Vertex
@@ -63,7 +57,7 @@ class Asked:
     """
 
     prompt: str
-    cloud: CloudName
+    cloud: common.CloudName
     model: str
     fine_grained: bool
     cut: bool
@@ -89,7 +83,7 @@ def make_app(open_platform: OpenPlatform, model: str, *, live: bool) -> Starlett
     async def options(_: Request) -> Response:
         return JSONResponse(
             {
-                "clouds": {cloud.value: CLOUD_NAMES[cloud] for cloud in CloudName},
+                "clouds": {cloud.value: common.CLOUD_NAMES[cloud] for cloud in common.CloudName},
                 "models": [row.name for row in all_models() if row.status == "active"],
                 "model": model,
                 "live": live,
@@ -134,7 +128,7 @@ async def _events(asked: Asked, open_platform: OpenPlatform) -> AsyncIterator[st
                 platform=platform,
                 fine_grained_tool_streaming=asked.fine_grained,
             )
-            async with aclosing(run(showing_thinking(model), asked.prompt)) as events:
+            async with aclosing(run(common.showing_thinking(model), asked.prompt)) as events:
                 async for event in events:
                     yield _event(event)
             await model.aclose()
@@ -156,7 +150,7 @@ def _read(body: bytes) -> Asked:
     problem = "Write a prompt, and choose a cloud and a model."
     try:
         given = json.loads(body)
-        prompt, model, cloud = given["prompt"], given["model"], CloudName(given["cloud"])
+        prompt, model, cloud = given["prompt"], given["model"], common.CloudName(given["cloud"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(problem) from error
     if not (isinstance(prompt, str) and isinstance(model, str) and model):
@@ -174,11 +168,11 @@ async def open_emulated(asked: Asked) -> AsyncIterator[Vertex | Bedrock]:
 
     async with CloudEmulator(event_delay=EVENT_DELAY) as emulator:
         write_script(emulator, cut=asked.cut)
-        is_bedrock = asked.cloud is CloudName.BEDROCK
+        is_bedrock = asked.cloud is common.CloudName.BEDROCK
         yield emulator.bedrock() if is_bedrock else emulator.vertex()
 
 
-def run_web(console: Console, target: Target, port: int, *, live: bool) -> None:
+def run_web(console: Console, target: common.Target, port: int, *, live: bool) -> None:
     """Serve the page on this machine until Ctrl-C.
 
     Args:
@@ -208,6 +202,6 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise CommandError(
+        raise common.CommandError(
             f"Port {port} cannot be used ({error.strerror}): choose another with --port."
         ) from error

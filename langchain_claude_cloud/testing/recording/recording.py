@@ -15,14 +15,7 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import Request
 
-from langchain_claude_cloud.testing.recording import responses
-from langchain_claude_cloud.testing.recording.requests import (
-    RecordedRequest,
-    closest,
-    difference,
-    recorded,
-    regions,
-)
+from langchain_claude_cloud.testing.recording import requests, responses
 from langchain_claude_cloud.testing.recording.scrubbing import PROJECT
 from langchain_claude_cloud.testing.recording.yaml_file import from_yaml, to_yaml
 
@@ -66,7 +59,7 @@ class Recording:
             persister=self,
             record_mode=mode,
             match_on=[self._match],
-            before_record_request=lambda request: recorded(request, self._projects),
+            before_record_request=lambda request: requests.recorded(request, self._projects),
             drop_unused_requests=True,
         )
         return context
@@ -79,7 +72,7 @@ class Recording:
         """
         self._ignored += paths
 
-    def compared(self, request: RecordedRequest) -> RecordedRequest:
+    def compared(self, request: requests.RecordedRequest) -> requests.RecordedRequest:
         """Return what is compared of a request."""
         return request.without(self._ignored) if self._ignored else request
 
@@ -112,7 +105,7 @@ class Recording:
         path = folder / "replayed-credentials.json"
         login = {"client_id": "replayed", "client_secret": "replayed", "refresh_token": "replayed"}
         path.write_text(json.dumps({"type": "authorized_user", **login}), encoding="utf-8")
-        found = regions([request for request, _ in self._exchanges])
+        found = requests.regions([request for request, _ in self._exchanges])
         region = found.get("AWS_REGION", "us-east-1")
         return {
             "ANTHROPIC_VERTEX_PROJECT_ID": PROJECT,
@@ -151,12 +144,12 @@ class Recording:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(to_yaml({"exchanges": written}), encoding="utf-8")
 
-    def _match(self, one: RecordedRequest, other: RecordedRequest) -> None:
+    def _match(self, one: requests.RecordedRequest, other: requests.RecordedRequest) -> None:
         # How a matcher of vcrpy says no.
         assert self.compared(one).plain == self.compared(other).plain  # noqa: S101
 
     @cached_property
-    def _exchanges(self) -> list[tuple[RecordedRequest, dict[str, Any]]]:
+    def _exchanges(self) -> list[tuple[requests.RecordedRequest, dict[str, Any]]]:
         content: Any = from_yaml(self.path.read_text(encoding="utf-8"))
         return [
             (_request(exchange["request"]), exchange["response"])
@@ -172,7 +165,7 @@ class _Cassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
         self._recording = recording
         recording.attach(self)
 
-    def left(self) -> list[RecordedRequest]:
+    def left(self) -> list[requests.RecordedRequest]:
         """Return the requests that were not made yet."""
         return [each for number, each in enumerate(self.requests) if not self.play_counts[number]]
 
@@ -209,11 +202,11 @@ class _Cassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
         if not left:
             return f"One request more than was recorded:\n{wanted.text()}"
         compared = self._recording.compared
-        old, new = compared(closest(wanted, left)), compared(wanted)
-        return f"A request is not as it was recorded, {difference(old, new)}"
+        old, new = compared(requests.closest(wanted, left)), compared(wanted)
+        return f"A request is not as it was recorded, {requests.difference(old, new)}"
 
 
-def _request(plain: dict[str, Any]) -> RecordedRequest:
-    return RecordedRequest(
+def _request(plain: dict[str, Any]) -> requests.RecordedRequest:
+    return requests.RecordedRequest(
         plain["method"], plain["url"], plain.get("headers", {}), plain.get("body")
     )

@@ -16,13 +16,7 @@ from langchain_claude_cloud.testing.recording.scrubbing import (
     short_name,
 )
 from langchain_claude_cloud.testing.recording.yaml_file import OneLine
-from langchain_claude_cloud.testing.reply.framing import (
-    chunk_frame,
-    dumps,
-    exception_frame,
-    read_frames,
-    sse_event,
-)
+from langchain_claude_cloud.testing.reply import framing
 from langchain_claude_cloud.testing.reply.ids import Noise
 from langchain_claude_cloud.testing.reply.recordings import sse_payloads
 
@@ -66,7 +60,9 @@ def from_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
         noise = Noise(_SEED)
         content = b"".join(make(event, noise) for event in plain["events"])
     else:
-        content = dumps(plain["body"]).encode() if "body" in plain else plain["text"].encode()
+        content = (
+            framing.dumps(plain["body"]).encode() if "body" in plain else plain["text"].encode()
+        )
     return {
         "status": {"code": status, "message": HTTPStatus(status).phrase},
         "headers": {name: [value] for name, value in headers.items()},
@@ -84,7 +80,7 @@ def _header(name: str, value: str) -> str | None:
 
 
 def _frames(content: bytes) -> Iterator[JsonObject]:
-    for headers, payload in read_frames(content):
+    for headers, payload in framing.read_frames(content):
         value: JsonObject = json.loads(payload)
         if headers.get(":message-type") == "exception":
             yield {"exception": headers.get(":exception-type", ""), "payload": value}
@@ -94,12 +90,12 @@ def _frames(content: bytes) -> Iterator[JsonObject]:
 
 def _frame(event: JsonObject, noise: Noise) -> bytes:
     if "exception" in event:
-        return exception_frame(event["exception"], event["payload"])
-    return chunk_frame(event, noise)
+        return framing.exception_frame(event["exception"], event["payload"])
+    return framing.chunk_frame(event, noise)
 
 
 def _sse(event: JsonObject, noise: Noise) -> bytes:
-    return sse_event(event, noise)
+    return framing.sse_event(event, noise)
 
 
 def _with_short_signatures(events: list[JsonObject]) -> list[JsonObject]:

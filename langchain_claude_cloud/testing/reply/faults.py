@@ -6,19 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from langchain_claude_cloud.errors.types import Cloud
+from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
 from langchain_claude_cloud.testing.scripting import Fault
-from langchain_claude_cloud.testing.wire import (
-    Cut,
-    Pause,
-    ReceivedRequest,
-    Refusal,
-    Step,
-    unexpected_betas,
-)
 
 _MESSAGES = {
     400: "The request is not valid.",
@@ -35,7 +28,9 @@ _MESSAGES = {
 _CLAUDE_TYPES = {413: "invalid_request_error", 529: "overloaded_error"}
 
 
-def refusal_of(fault: Fault, cloud: Cloud, request: ReceivedRequest | None = None) -> Refusal:
+def refusal_of(
+    fault: Fault, cloud: Cloud, request: wire.ReceivedRequest | None = None
+) -> wire.Refusal:
     """Return the refusal that a fault stands for, of one request."""
     status = fault.status or 500
     headers = dict(fault.headers)
@@ -49,7 +44,7 @@ def refusal_of(fault: Fault, cloud: Cloud, request: ReceivedRequest | None = Non
         message = message.replace("{model}", request.model)
         message = message.replace("{project}", request.project or "")
     by_claude = kind.endswith("_error") or (cloud == "vertex" and status in _CLAUDE_TYPES)
-    return Refusal(
+    return wire.Refusal(
         status,
         message,
         kind=kind,
@@ -64,20 +59,20 @@ def _text_of_refusal(fault: Fault, cloud: Cloud) -> str:
     if fault.beta is not None:
         if cloud == "bedrock":
             return "invalid beta flag"
-        return unexpected_betas([fault.beta])
+        return wire.unexpected_betas([fault.beta])
     name = fault.field if isinstance(fault.field, str) else (fault.field or ("",))[0]
     return f"{name.replace('*', '0')}: Extra inputs are not permitted"
 
 
-def refusal_of_broken_stream(fault: Fault) -> Refusal | None:
+def refusal_of_broken_stream(fault: Fault) -> wire.Refusal | None:
     """Return what a mid-stream error is for a request that does not stream."""
     if fault.error_event is not None:
         kind = str(fault.error_event.get("type", "api_error"))
         status = 529 if kind == "overloaded_error" else 500
-        return Refusal(status, str(fault.error_event.get("message", "")), kind=kind)
+        return wire.Refusal(status, str(fault.error_event.get("message", "")), kind=kind)
     if fault.exception is not None:
         kind = fault.exception[:1].upper() + fault.exception[1:]
-        return Refusal(503, fault.message or _MESSAGES[503], kind=kind, source="cloud")
+        return wire.Refusal(503, fault.message or _MESSAGES[503], kind=kind, source="cloud")
     return None
 
 
@@ -111,14 +106,16 @@ def _bend(raw: str) -> str:
     return raw[:-1].rstrip() + ', "note": "say "hi""'
 
 
-def apply_to_events(frames: Iterator[bytes], fault: Fault, renderer: Renderer) -> Iterator[Step]:
+def apply_to_events(
+    frames: Iterator[bytes], fault: Fault, renderer: Renderer
+) -> Iterator[wire.Step]:
     """Yield the frames with the fault's silence, damage or error among them."""
     for number, data in enumerate(frames):
         if number == fault.stall_after_events:
-            yield Pause(fault.stall)
+            yield wire.Pause(fault.stall)
         if number == fault.cut_after_events:
             if not fault.end_cleanly:
-                yield Cut()
+                yield wire.Cut()
             return
         if number == fault.after_events and _breaks(fault):
             yield _broken(fault, renderer)
@@ -138,7 +135,7 @@ def _broken(fault: Fault, renderer: Renderer) -> bytes:
     return renderer.exception(fault.exception or "", fault.message or _MESSAGES[503])
 
 
-def apply_to_steps(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
+def apply_to_steps(steps: Iterable[wire.Step], fault: Fault) -> Iterator[wire.Step]:
     """Yield the steps up to the byte at which the fault cuts the body."""
     left = fault.cut_after_bytes
     for step in steps:
@@ -148,7 +145,7 @@ def apply_to_steps(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
         if len(step) >= left:
             yield step[:left]
             if not fault.end_cleanly:
-                yield Cut()
+                yield wire.Cut()
             return
         left -= len(step)
         yield step

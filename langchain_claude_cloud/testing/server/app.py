@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.call import Call, Target
 from langchain_claude_cloud.testing.reply.faults import refusal_of
 from langchain_claude_cloud.testing.scripting import Fault
@@ -36,17 +37,6 @@ from langchain_claude_cloud.testing.server import (
 )
 from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import (
-    ControlRequest,
-    Cut,
-    Incoming,
-    Outcome,
-    Outgoing,
-    Pause,
-    ReceivedRequest,
-    Refusal,
-    Step,
-)
 
 _JSON = {"content-type": "application/json"}
 _STORAGE = ("/storage/v1/", "/upload/storage/v1/", "/download/storage/v1/")
@@ -74,7 +64,7 @@ class EmulatorApp:
             outgoing, received = _crashed(traceback.format_exc()), None
         return _Steps(outgoing, received, lambda: self.drop_connection(request.client))
 
-    def _route(self, request: Incoming) -> tuple[Outgoing, ReceivedRequest | None]:
+    def _route(self, request: wire.Incoming) -> tuple[wire.Outgoing, wire.ReceivedRequest | None]:
         if remote.is_remote(request):
             return remote.serve(self._state, request), None
         body = _parse(request.body)
@@ -92,17 +82,17 @@ class EmulatorApp:
         other = _of_google(self._state, request)
         return other or _no_such_path(request), None
 
-    def _control(self, cloud: Cloud, request: Incoming) -> Outgoing:
+    def _control(self, cloud: Cloud, request: wire.Incoming) -> wire.Outgoing:
         headers = dict(request.headers)
         self._state.control_requests.append(
-            ControlRequest(
+            wire.ControlRequest(
                 platform=cloud, path=request.raw_path, query=request.query, headers=headers
             )
         )
         try:
             entry = self._state.script.take(cloud, scope_of(request)[1], "control")
             if isinstance(entry, Fault) and entry.disconnect:
-                return Outgoing(0, {}, delay=entry.delay_start)
+                return wire.Outgoing(0, {}, delay=entry.delay_start)
             if isinstance(entry, Fault):
                 raise refusal_of(entry, cloud)
             if vertex_batches.is_batch(request):
@@ -111,14 +101,14 @@ class EmulatorApp:
                 return bedrock_batches.serve(self._state, request)
             serve = bedrock_control.serve if cloud == "bedrock" else model_garden.serve
             return serve(self._state, request)
-        except Refusal as refusal:
+        except wire.Refusal as refusal:
             if cloud == "bedrock":
                 return bedrock.error_response(refusal, legacy=True)
             return vertex.error_response(refusal, request)
 
     def _generate(
-        self, request: Incoming, target: Target, body: object
-    ) -> tuple[Outgoing, ReceivedRequest]:
+        self, request: wire.Incoming, target: Target, body: object
+    ) -> tuple[wire.Outgoing, wire.ReceivedRequest]:
         received = target.received(request, body)
         self._state.requests.append(received)
         if target.api == "messages" and target.operation == "count_tokens":
@@ -128,12 +118,12 @@ class EmulatorApp:
             call = self._call(request, target, body)
             legacy = legacy and call.rules.legacy
             return generation.answer(self._state, call, received), received
-        except Refusal as refusal:
+        except wire.Refusal as refusal:
             if target.cloud == "vertex":
                 return vertex.error_response(refusal, request), received
             return bedrock.error_response(refusal, legacy=legacy), received
 
-    def _call(self, request: Incoming, target: Target, body: object) -> Call:
+    def _call(self, request: wire.Incoming, target: Target, body: object) -> Call:
         if target.cloud == "vertex":
             vertex.check_credentials(self._state, request)
             return vertex.call_of(target, request, _required(body, request))
@@ -145,7 +135,7 @@ class EmulatorApp:
         return bedrock_messages.call_of(self._state, target, request, required)
 
 
-def _of_google(state: State, request: Incoming) -> Outgoing | None:
+def _of_google(state: State, request: wire.Incoming) -> wire.Outgoing | None:
     """Answer a request for storage, a token or metadata; None for any other."""
     if request.raw_path.startswith(_STORAGE):
         return cloud_storage.serve(state, request)
@@ -161,22 +151,24 @@ def _parse(body: bytes) -> object:
         return None
 
 
-def _required(body: object, request: Incoming) -> JsonObject:
+def _required(body: object, request: wire.Incoming) -> JsonObject:
     if not isinstance(body, dict):
-        raise Refusal(400, "Malformed input request, please reformat your input and try again.")
+        raise wire.Refusal(
+            400, "Malformed input request, please reformat your input and try again."
+        )
     # Half of a surrogate pair is valid JSON to Python and to no one else.
     if b"\\ud" in request.body.lower():
         try:
             json.dumps(body, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise Refusal(
+            raise wire.Refusal(
                 400, "The request body is not valid JSON: no low surrogate in string"
             ) from None
     return body
 
 
-async def _read(request: Request) -> Incoming:
-    return Incoming(
+async def _read(request: Request) -> wire.Incoming:
+    return wire.Incoming(
         method=request.method,
         raw_path=request.scope["raw_path"].decode("latin-1"),
         query=request.url.query,
@@ -185,21 +177,21 @@ async def _read(request: Request) -> Incoming:
     )
 
 
-def _crashed(trace: str) -> Outgoing:
+def _crashed(trace: str) -> wire.Outgoing:
     text = f"The emulator failed; please report it.\n{trace}"
-    return Outgoing(500, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+    return wire.Outgoing(500, {"content-type": "text/plain; charset=utf-8"}, text.encode())
 
 
-def _no_such_path(request: Incoming) -> Outgoing:
+def _no_such_path(request: wire.Incoming) -> wire.Outgoing:
     message = f"The emulator has no {request.method} {request.raw_path}."
-    return Outgoing(404, _JSON, json.dumps({"message": message}).encode())
+    return wire.Outgoing(404, _JSON, json.dumps({"message": message}).encode())
 
 
 class _Steps(Response):
     """A response that is written step by step, until it ends or the client goes away."""
 
     def __init__(
-        self, outgoing: Outgoing, record: ReceivedRequest | None, drop: Callable[[], None]
+        self, outgoing: wire.Outgoing, record: wire.ReceivedRequest | None, drop: Callable[[], None]
     ) -> None:
         body = outgoing.body if isinstance(outgoing.body, bytes) else b""
         super().__init__(body, status_code=outgoing.status or 200)
@@ -221,7 +213,7 @@ class _Steps(Response):
             # The emulator stops; its connections are broken already.
             self.end("disconnected")
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: wire.Outcome) -> None:
         """Note how the response ended; a client may look before its last byte arrived."""
         if self._record is not None and self._record.outcome == "pending":
             self._record.outcome = outcome
@@ -257,12 +249,12 @@ class _Steps(Response):
             return True
         return await self._steps(outgoing.body)
 
-    async def _steps(self, steps: Iterable[Step]) -> bool:
+    async def _steps(self, steps: Iterable[wire.Step]) -> bool:
         for step in steps:
-            if isinstance(step, Cut):
+            if isinstance(step, wire.Cut):
                 self.end("cut")
                 return False
-            if isinstance(step, Pause):
+            if isinstance(step, wire.Pause):
                 await self._pause(step.seconds)
             else:
                 await self._send({"type": "http.response.body", "body": step, "more_body": True})

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.call import Target
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
@@ -24,13 +25,6 @@ from langchain_claude_cloud.testing.server.batch_state import BedrockJob, timest
 from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT
 from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import (
-    Incoming,
-    Outgoing,
-    Refusal,
-    cloud_refusal,
-    validation_error,
-)
 
 _PATH: Final = re.compile(r"/model-invocation-job(?:/(?P<job>[^/]+)(?P<stop>/stop)?)?")
 _LIST: Final = "/model-invocation-jobs"
@@ -47,12 +41,12 @@ _FIELDS: Final = frozenset(
 _ENDS: Final = {"expired": "Expired", "partly_completed": "PartiallyCompleted"}
 
 
-def is_batch(request: Incoming) -> bool:
+def is_batch(request: wire.Incoming) -> bool:
     """Whether a request is about model invocation jobs."""
     return request.raw_path == _LIST or _PATH.fullmatch(request.raw_path) is not None
 
 
-def serve(state: State, request: Incoming) -> Outgoing:
+def serve(state: State, request: wire.Incoming) -> wire.Outgoing:
     """Answer a request about model invocation jobs.
 
     Raises:
@@ -84,12 +78,12 @@ def _action(method: str, found: re.Match[str] | None) -> tuple[str, str]:
         return "CreateModelInvocationJob", ""
     if method == "GET" and identifier and not found["stop"]:
         return "GetModelInvocationJob", identifier
-    raise cloud_refusal(404, "UnknownOperationException", "UnknownOperationException")
+    raise wire.cloud_refusal(404, "UnknownOperationException", "UnknownOperationException")
 
 
 def _check_permission(state: State, permission: str, resource: str = "*") -> None:
     if permission in state.batches.denied:
-        raise cloud_refusal(
+        raise wire.cloud_refusal(
             403,
             f"User: arn:aws:iam::{ACCOUNT}:user/emulator is not authorized to perform: "
             f"{permission} on resource: {resource}",
@@ -97,7 +91,7 @@ def _check_permission(state: State, permission: str, resource: str = "*") -> Non
         )
 
 
-def _create(state: State, request: Incoming) -> Outgoing:
+def _create(state: State, request: wire.Incoming) -> wire.Outgoing:
     body = _body(request)
     _check_permission(state, "iam:PassRole", body["roleArn"])
     jobs = state.batches.bedrock_jobs
@@ -113,7 +107,7 @@ def _create(state: State, request: Incoming) -> Outgoing:
     ]
     most = state.settings.batch_jobs_at_once or _JOBS_AT_ONCE
     if len(under_way) >= most:
-        raise cloud_refusal(
+        raise wire.cloud_refusal(
             400,
             f"You have reached the quota of {most} in-progress and submitted batch inference jobs "
             "for this model.",
@@ -126,11 +120,11 @@ def _create(state: State, request: Incoming) -> Outgoing:
     jobs[identifier] = job
     threading.Thread(target=_work, args=(state, job), daemon=True, name=arn).start()
     if job.fault_kind == "lost_response":
-        return Outgoing(0, {})
+        return wire.Outgoing(0, {})
     return _answer(request, {"jobArn": arn})
 
 
-def _body(request: Incoming) -> JsonObject:
+def _body(request: wire.Incoming) -> JsonObject:
     """Return the description of a job.
 
     Raises:
@@ -141,13 +135,13 @@ def _body(request: Incoming) -> JsonObject:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise validation_error("The request body is not valid JSON.")
+        raise wire.validation_error("The request body is not valid JSON.")
     unknown = body.keys() - _FIELDS
     if unknown:
-        raise validation_error(f"Unknown parameter in input: {min(unknown)}")
+        raise wire.validation_error(f"Unknown parameter in input: {min(unknown)}")
     _check_text(body, "jobName", _NAME)
     if len(body["jobName"]) > _LONGEST_NAME:
-        raise validation_error("Value at 'jobName' failed to satisfy constraint: at most 63")
+        raise wire.validation_error("Value at 'jobName' failed to satisfy constraint: at most 63")
     _check_text(body, "roleArn", _ROLE)
     _check_text(body, "modelId", re.compile(".+"))
     if "clientRequestToken" in body:
@@ -155,7 +149,7 @@ def _body(request: Incoming) -> JsonObject:
     _check_place(body, "inputDataConfig", "s3InputDataConfig")
     _check_place(body, "outputDataConfig", "s3OutputDataConfig")
     if body.get("timeoutDurationInHours", _HOURS[0]) not in _HOURS:
-        raise validation_error(
+        raise wire.validation_error(
             "Value at 'timeoutDurationInHours' failed to satisfy constraint: 24 to 168"
         )
     return body
@@ -164,13 +158,15 @@ def _body(request: Incoming) -> JsonObject:
 def _check_text(values: Mapping[str, object], name: str, form: re.Pattern[str]) -> None:
     value = values.get(name)
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise validation_error(f"Value at '{name}' failed to satisfy constraint: {form.pattern}")
+        raise wire.validation_error(
+            f"Value at '{name}' failed to satisfy constraint: {form.pattern}"
+        )
 
 
 def _check_place(body: JsonObject, config: str, kind: str) -> None:
     given = body.get(config)
     if not isinstance(given, dict) or not isinstance(given.get(kind), dict):
-        raise validation_error(
+        raise wire.validation_error(
             f"Value at '{config}' failed to satisfy constraint: {kind} is required"
         )
     _check_text(given[kind], "s3Uri", re.compile(r"s3://[a-z0-9][.\-a-z0-9]{1,61}[a-z0-9](/.*)?"))
@@ -183,7 +179,7 @@ def _work(state: State, job: BedrockJob) -> None:
         job.results = bedrock_batch_data.answer_records(state, job)
         if end == "Expired":
             job.results["message"] = "The job timed out before it was finished."
-    except Refusal as refused:
+    except wire.Refusal as refused:
         job.results, end = {"message": refused.message}, "Failed"
     except Exception as error:  # noqa: BLE001  the storage is gone, for example
         job.results, end = {"message": f"Internal service error: {error}"}, "Failed"
@@ -192,7 +188,7 @@ def _work(state: State, job: BedrockJob) -> None:
 
 def _stop(job: BedrockJob) -> None:
     if job.is_over:
-        raise cloud_refusal(
+        raise wire.cloud_refusal(
             409, f"The job is in status {job.shown['status']}.", "ConflictException"
         )
     job.stopped.set()
@@ -202,13 +198,13 @@ def _stop(job: BedrockJob) -> None:
 def _job(state: State, identifier: str) -> BedrockJob:
     job = state.batches.bedrock_jobs.get(identifier.rpartition("/")[2])
     if job is None:
-        raise cloud_refusal(
+        raise wire.cloud_refusal(
             404, f"The job {identifier} could not be found.", "ResourceNotFoundException"
         )
     return job
 
 
-def _list(state: State, request: Incoming) -> JsonObject:
+def _list(state: State, request: wire.Incoming) -> JsonObject:
     query = dict(parse_qsl(request.query))
     found = [
         dict(job.shown)
@@ -221,7 +217,7 @@ def _list(state: State, request: Incoming) -> JsonObject:
     return page | ({"nextToken": str(start + size)} if start + size < len(found) else {})
 
 
-def _answer(request: Incoming, body: JsonObject) -> Outgoing:
+def _answer(request: wire.Incoming, body: JsonObject) -> wire.Outgoing:
     seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
-    return Outgoing(200, headers, dumps(body).encode())
+    return wire.Outgoing(200, headers, dumps(body).encode())

@@ -13,19 +13,13 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.model_rules import rules_for
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock
 from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
-from langchain_claude_cloud.testing.wire import (
-    Incoming,
-    Outgoing,
-    Refusal,
-    cloud_refusal,
-    validation_error,
-)
 
 ACCOUNT: Final = "123456789012"
 _MODELS: Final = (
@@ -77,14 +71,14 @@ _LONGEST_PAGE: Final = 7
 """AWS may send fewer than were asked for: clients must look at the token."""
 
 
-def is_control(request: Incoming) -> bool:
+def is_control(request: wire.Incoming) -> bool:
     """Whether a request is one of the control plane's that are served here."""
     path = request.raw_path
     known = path in _PARAMETERS or _PROFILE.fullmatch(path) or _PROVISIONED.fullmatch(path)
     return request.method == "GET" and bool(known)
 
 
-def serve(state: State, request: Incoming) -> Outgoing:
+def serve(state: State, request: wire.Incoming) -> wire.Outgoing:
     """Answer a request of the control plane.
 
     Raises:
@@ -107,18 +101,18 @@ def serve(state: State, request: Incoming) -> Outgoing:
     return _answer(request, _profiles(state, region, query))
 
 
-def _answer(request: Incoming, body: JsonObject) -> Outgoing:
+def _answer(request: wire.Incoming, body: JsonObject) -> wire.Outgoing:
     seed = f"{request.raw_path}?{request.query}".encode()
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
-    return Outgoing(200, headers, dumps(body).encode())
+    return wire.Outgoing(200, headers, dumps(body).encode())
 
 
-def _query(request: Incoming) -> dict[str, str]:
+def _query(request: wire.Incoming) -> dict[str, str]:
     pairs = parse_qsl(request.query, keep_blank_values=True)
     known = _PARAMETERS.get(request.raw_path, frozenset())
     for name, _ in pairs:
         if name not in known:
-            raise validation_error(f"Unknown query parameter: {name}")
+            raise wire.validation_error(f"Unknown query parameter: {name}")
     return dict(pairs)
 
 
@@ -133,7 +127,7 @@ def _logging() -> JsonObject:
 def _foundation_models(region: str, query: Mapping[str, str]) -> JsonObject:
     provider = query.get("byProvider", "anthropic")
     if not re.fullmatch(r"[A-Za-z0-9- ]{1,63}", provider):
-        raise validation_error("Value at 'byProvider' failed to satisfy constraint")
+        raise wire.validation_error("Value at 'byProvider' failed to satisfy constraint")
     wanted = query.get("byInferenceType")
     listed = [_summary(region, model) for model in _MODELS]
     kept = [each for each in listed if wanted is None or wanted in each["inferenceTypesSupported"]]
@@ -213,12 +207,12 @@ def _profiles(state: State, region: str, query: Mapping[str, str]) -> JsonObject
     }
     kind = query.get("type", "SYSTEM_DEFINED")
     if kind not in makers:
-        raise validation_error(
+        raise wire.validation_error(
             f"Value '{kind}' at 'type' failed to satisfy constraint: {list(makers)}"
         )
     wanted = query.get("maxResults", "100")
     if not (wanted.isdecimal() and 1 <= int(wanted) <= 1000):  # noqa: PLR2004  AWS's bounds
-        raise validation_error(
+        raise wire.validation_error(
             "Value at 'maxResults' failed to satisfy constraint: between 1 and 1000"
         )
     profiles, start = makers[kind](), _start(kind, query.get("nextToken"))
@@ -238,9 +232,9 @@ def _start(kind: str, token: str | None) -> int:
         of_kind, _, place = base64.b64decode(token, validate=True).decode().partition("+")
         start = int(place.removesuffix("/"))
     except (ValueError, binascii.Error):
-        raise validation_error("The provided nextToken is invalid.") from None
+        raise wire.validation_error("The provided nextToken is invalid.") from None
     if of_kind != kind:
-        raise validation_error("The provided nextToken is invalid.")
+        raise wire.validation_error("The provided nextToken is invalid.")
     return start
 
 
@@ -271,6 +265,6 @@ def _provisioned(state: State, region: str, identifier: str) -> JsonObject:
     }
 
 
-def _unknown(identifier: str) -> Refusal:
+def _unknown(identifier: str) -> wire.Refusal:
     message = f"The requested resource is not found: {identifier}"
-    return cloud_refusal(404, message, "ResourceNotFoundException")
+    return wire.cloud_refusal(404, message, "ResourceNotFoundException")

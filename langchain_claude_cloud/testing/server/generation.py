@@ -8,15 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.call import Call
-from langchain_claude_cloud.testing.reply import events, recordings
-from langchain_claude_cloud.testing.reply.faults import (
-    apply_to_events,
-    apply_to_message,
-    apply_to_steps,
-    refusal_of,
-    refusal_of_broken_stream,
-)
+from langchain_claude_cloud.testing.reply import events, faults, recordings
 from langchain_claude_cloud.testing.reply.framing import dumps
 from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.reply.render import Renderer
@@ -27,13 +21,6 @@ from langchain_claude_cloud.testing.server.state import State
 from langchain_claude_cloud.testing.stand_in import answer as stand_in_answer
 from langchain_claude_cloud.testing.validation import check
 from langchain_claude_cloud.testing.validation.betas import check_betas
-from langchain_claude_cloud.testing.wire import (
-    Outgoing,
-    Pause,
-    ReceivedRequest,
-    Refusal,
-    Step,
-)
 
 _JSON = {"content-type": "application/json"}
 _FINE_GRAINED_BETA = "fine-grained-tool-streaming-2025-05-14"
@@ -46,7 +33,7 @@ STREAM_TYPES = {
 }
 
 
-def answer(state: State, call: Call, received: ReceivedRequest) -> Outgoing:
+def answer(state: State, call: Call, received: wire.ReceivedRequest) -> wire.Outgoing:
     """Judge a request and answer it.
 
     Raises:
@@ -62,13 +49,13 @@ def answer(state: State, call: Call, received: ReceivedRequest) -> Outgoing:
             check(call)
         if call.operation == "count_tokens":
             counted = count_tokens(call, state, received)
-            return Outgoing(200, _JSON, json.dumps(counted).encode())
+            return wire.Outgoing(200, _JSON, json.dumps(counted).encode())
         return respond(state, call, received)
     except RecursionError:
-        raise Refusal(400, "The request body is not valid JSON: nested too deeply") from None
+        raise wire.Refusal(400, "The request body is not valid JSON: nested too deeply") from None
 
 
-def answer_record(state: State, call: Call, received: ReceivedRequest) -> JsonObject:
+def answer_record(state: State, call: Call, received: wire.ReceivedRequest) -> JsonObject:
     """Return the answer to a record of a batch job.
 
     Raises:
@@ -76,12 +63,12 @@ def answer_record(state: State, call: Call, received: ReceivedRequest) -> JsonOb
     """
     outgoing = answer(state, call, received)
     if not isinstance(outgoing.body, bytes) or not outgoing.body:
-        raise Refusal(500, "Internal server error", kind="api_error")
+        raise wire.Refusal(500, "Internal server error", kind="api_error")
     message: JsonObject = json.loads(outgoing.body)
     return message
 
 
-def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
+def respond(state: State, call: Call, request: wire.ReceivedRequest) -> wire.Outgoing:
     """Answer a valid invoke or stream request.
 
     Raises:
@@ -89,19 +76,19 @@ def respond(state: State, call: Call, request: ReceivedRequest) -> Outgoing:
     """
     entry = state.script.take(call.cloud, call.region, call.operation, request)
     if entry is None and state.settings.unscripted == "error":
-        raise Refusal(400, state.note_unscripted(request))
+        raise wire.Refusal(400, state.note_unscripted(request))
     if isinstance(entry, Replay):
         return recordings.serve(entry, call)
     fault = entry if isinstance(entry, Fault) else Fault()
     if fault.disconnect:
-        return Outgoing(0, {}, delay=fault.delay_start)
+        return wire.Outgoing(0, {}, delay=fault.delay_start)
     if fault.status is not None:
-        raise refusal_of(fault, call.cloud, request)
-    message = apply_to_message(_message(state, call, entry), fault)
+        raise faults.refusal_of(fault, call.cloud, request)
+    message = faults.apply_to_message(_message(state, call, entry), fault)
     delay = entry.delay if isinstance(entry, Reply) else 0.0
     if call.operation == "stream":
         return _streamed(call, message, fault, delay or state.settings.event_delay)
-    refused = refusal_of_broken_stream(fault)
+    refused = faults.refusal_of_broken_stream(fault)
     if refused is not None:
         raise refused
     return _whole(call, message, fault)
@@ -145,7 +132,7 @@ def _headers(call: Call, seed: bytes) -> dict[str, str]:
     return {}
 
 
-def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
+def _whole(call: Call, message: events.Message, fault: Fault) -> wire.Outgoing:
     headers = _headers(call, message.seed) | _JSON
     if call.is_invoke_model:
         headers |= {
@@ -155,20 +142,22 @@ def _whole(call: Call, message: events.Message, fault: Fault) -> Outgoing:
         }
     data = dumps(events.as_json(message)).encode()
     if fault.cut_after_bytes is None:
-        return Outgoing(200, headers, data, delay=fault.delay_start)
-    return Outgoing(200, headers, apply_to_steps([data], fault), delay=fault.delay_start)
+        return wire.Outgoing(200, headers, data, delay=fault.delay_start)
+    return wire.Outgoing(
+        200, headers, faults.apply_to_steps([data], fault), delay=fault.delay_start
+    )
 
 
-def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -> Outgoing:
+def _streamed(call: Call, message: events.Message, fault: Fault, delay: float) -> wire.Outgoing:
     renderer = Renderer(call.cloud, message, call.framing)
     stream = events.stream(message, whole_arguments=not _asks_for_arguments(call))
-    frames = apply_to_events(renderer.frames(stream), fault, renderer)
-    steps = apply_to_steps(_paced(frames, delay), fault)
+    frames = faults.apply_to_events(renderer.frames(stream), fault, renderer)
+    steps = faults.apply_to_steps(_paced(frames, delay), fault)
     kind = STREAM_TYPES[call.framing]
     headers = _headers(call, message.seed) | {"content-type": kind}
     if call.is_invoke_model:
         headers["x-amzn-bedrock-content-type"] = "application/json"
-    return Outgoing(200, headers, steps, delay=fault.delay_start)
+    return wire.Outgoing(200, headers, steps, delay=fault.delay_start)
 
 
 def _asks_for_arguments(call: Call) -> bool:
@@ -183,16 +172,16 @@ def _asks_for_arguments(call: Call) -> bool:
     return eager or _FINE_GRAINED_BETA in call.betas
 
 
-def _paced(frames: Iterator[Step], delay: float) -> Iterator[Step]:
+def _paced(frames: Iterator[wire.Step], delay: float) -> Iterator[wire.Step]:
     """Pause before each frame; longer before a long one, which takes longer to write."""
     for number, step in enumerate(frames):
         if delay and number:
             length = len(step) if isinstance(step, bytes) else 0
-            yield Pause(delay * max(1, (length - _FRAME_BYTES) // _PIECE_BYTES))
+            yield wire.Pause(delay * max(1, (length - _FRAME_BYTES) // _PIECE_BYTES))
         yield step
 
 
-def count_tokens(call: Call, state: State, request: ReceivedRequest) -> JsonObject:
+def count_tokens(call: Call, state: State, request: wire.ReceivedRequest) -> JsonObject:
     """Return the token count of a request, as the cloud words it.
 
     Raises:
@@ -200,7 +189,7 @@ def count_tokens(call: Call, state: State, request: ReceivedRequest) -> JsonObje
     """
     entry = state.script.take(call.cloud, call.region, call.operation, request)
     if isinstance(entry, Fault) and entry.status is not None:
-        raise refusal_of(entry, call.cloud, request)
+        raise faults.refusal_of(entry, call.cloud, request)
     name = "inputTokens" if call.is_invoke_model else "input_tokens"
     given = entry.usage if isinstance(entry, Reply) else None
     return {name: (given or {}).get("input_tokens", count_input(call.body))}
