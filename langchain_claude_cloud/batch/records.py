@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -43,14 +43,7 @@ class Record:
 
     def as_dict(self) -> JsonObject:
         """Return the record as JSON data."""
-        return {
-            "id": self.id,
-            "message": self.message,
-            "parsed": self.parsed,
-            "usage": self.usage,
-            "error": self.error,
-            "input_hash": self.input_hash,
-        }
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def as_columns(self) -> dict[str, str | None]:
         """Return all but the id as JSON texts, for tables."""

@@ -232,7 +232,8 @@ def _lifecycle(resolved: ResolvedModel) -> list[Check]:
         detail = f"{info.name} is retired: {remedy}. Source: {told.source}"
         return [Check("lifecycle", outcome, detail)]
     until = f", until {told.until} at least" if told.until else ""
-    return [Check("lifecycle", "ok", f"{told.status}{until}, says {told.source}")]
+    outcome = "warning" if told.status == "deprecated" else "ok"
+    return [Check("lifecycle", outcome, f"{told.status}{until}, says {told.source}")]
 
 
 def _print(console: Console, report: Report) -> None:

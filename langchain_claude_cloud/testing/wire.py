@@ -6,7 +6,7 @@ No HTTP library.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias
 
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, JsonObject, Operation
@@ -77,28 +77,18 @@ ErrorSource = Literal["claude", "cloud"]
 Outcome = Literal["pending", "complete", "cut", "disconnected"]
 
 
+@dataclass(eq=False)
 class Refusal(Exception):  # noqa: N818  # a refusal of the emulated cloud, not an error of ours
     """A request that the cloud, or Claude behind it, does not accept."""
 
-    def __init__(  # one argument a part of an error response
-        self,
-        status: int,
-        message: str,
-        *,
-        kind: str = "invalid_request_error",
-        source: ErrorSource = "claude",
-        headers: Mapping[str, str] | None = None,
-        details: tuple[JsonObject, ...] = (),
-        delay: float = 0.0,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.kind = kind
-        self.source = source
-        self.headers = dict(headers or {})
-        self.details = details
-        self.delay = delay
+    status: int
+    message: str
+    _: KW_ONLY
+    kind: str = "invalid_request_error"
+    source: ErrorSource = "claude"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    details: tuple[JsonObject, ...] = ()
+    delay: float = 0.0
 
 
 def invalid(path: str, problem: str) -> Refusal:

@@ -323,6 +323,13 @@ STATES = {
         check="lifecycle",
         options=("--model", "claude-3-5-haiku"),
     ),
+    "a model that ends soon": State(
+        "vertex",
+        ("deprecated, until 2026-11-30 at least",),
+        check="lifecycle",
+        outcome="warning",
+        options=("--model", "claude-sonnet-4-5"),
+    ),
     "a model that Anthropic retired": State(
         "vertex",
         ("is retired: choose another with --model", "Source: Anthropic"),

@@ -14,7 +14,6 @@ from langchain_claude_cloud.batch.jobs.reference import Reference, Shard
 from langchain_claude_cloud.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from langchain_claude_cloud.batch.jobs.services import Limits, ObjectStore
@@ -41,12 +40,7 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._shard is not None:
             self._shard.close()
         self._folder.cleanup()

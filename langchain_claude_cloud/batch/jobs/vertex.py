@@ -220,7 +220,7 @@ class VertexJobs:
 
     def describe(self, name: str) -> services.JobStatus:
         """Return how far a job is."""
-        answer = self._ask("get", f"the batch job {name}", partial(_get, name), 2)
+        answer = self._ask("get", f"the batch job {name}", partial(_of_job, name, ""), 2)
         state = _STATES.get(str(answer.get("state")), "running")
         stats = answer.get("completionStats") or {}
         counts = {key: int(value or 0) for key, value in stats.items() if key in _COUNTS}
@@ -238,7 +238,7 @@ class VertexJobs:
     def cancel(self, name: str) -> None:
         """Stop a job."""
         try:
-            self._ask("cancel", f"the batch job {name}", partial(_cancel, name), 2)
+            self._ask("cancel", f"the batch job {name}", partial(_of_job, name, ":cancel"), 2)
         except InvalidRequestError:
             if self.describe(name).state not in services.ENDED:
                 raise
@@ -260,24 +260,14 @@ class VertexJobs:
             "displayName": job.name,
             "model": f"publishers/anthropic/models/{route.resolved().model_id}",
         }
+        kind = "jsonl"
+        read: JsonObject = {"gcsSource": {"uris": [source]}}
+        written = {"gcsDestination": {"outputUriPrefix": job.output}}
         if source.startswith(BIGQUERY):
-            described["inputConfig"] = {
-                "instancesFormat": "bigquery",
-                "bigquerySource": {"inputUri": source},
-            }
-            described["outputConfig"] = {
-                "predictionsFormat": "bigquery",
-                "bigqueryDestination": {"outputUri": job.output},
-            }
-        else:
-            described["inputConfig"] = {
-                "instancesFormat": "jsonl",
-                "gcsSource": {"uris": [source]},
-            }
-            described["outputConfig"] = {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": job.output},
-            }
+            kind, read = "bigquery", {"bigquerySource": {"inputUri": source}}
+            written = {"bigqueryDestination": {"outputUri": job.output}}
+        described["inputConfig"] = {"instancesFormat": kind, **read}
+        described["outputConfig"] = {"predictionsFormat": kind, **written}
         if options.labels:
             described["labels"] = options.labels
         if options.kms_key:
@@ -318,13 +308,10 @@ def _jobs_url(route: Route) -> str:
     return f"{location}/batchPredictionJobs"
 
 
-def _job_url(name: str, route: Route) -> str:
-    return f"{_jobs_url(route).partition('/projects/')[0]}/{name}"
-
-
-def _get(name: str, route: Route) -> Generator[OutgoingRequest, JsonObject, JsonObject]:
-    return (yield OutgoingRequest("GET", _job_url(name, route), _HEADERS))
-
-
-def _cancel(name: str, route: Route) -> Generator[OutgoingRequest, JsonObject, JsonObject]:
-    return (yield OutgoingRequest("POST", f"{_job_url(name, route)}:cancel", _HEADERS, b"{}"))
+def _of_job(
+    name: str, verb: str, route: Route
+) -> Generator[OutgoingRequest, JsonObject, JsonObject]:
+    """Look at a job, or have something done with it."""
+    url = f"{_jobs_url(route).partition('/projects/')[0]}/{name}{verb}"
+    method, body = ("POST", b"{}") if verb else ("GET", b"")
+    return (yield OutgoingRequest(method, url, _HEADERS, body))

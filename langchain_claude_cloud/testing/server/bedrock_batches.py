@@ -18,11 +18,9 @@ from urllib.parse import parse_qsl, unquote
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.testing import wire
 from langchain_claude_cloud.testing.call import Target
-from langchain_claude_cloud.testing.reply.framing import dumps
-from langchain_claude_cloud.testing.reply.ids import make_uuid
 from langchain_claude_cloud.testing.server import bedrock, bedrock_batch_data
 from langchain_claude_cloud.testing.server.batch_state import BedrockJob, timestamp
-from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT
+from langchain_claude_cloud.testing.server.bedrock_control import ACCOUNT, answer
 from langchain_claude_cloud.testing.server.sigv4 import scope_of
 from langchain_claude_cloud.testing.server.state import State
 
@@ -60,12 +58,12 @@ def serve(state: State, request: wire.Incoming) -> wire.Outgoing:
         if action == "CreateModelInvocationJob":
             return _create(state, request)
         if action == "ListModelInvocationJobs":
-            return _answer(request, _list(state, request))
+            return answer(request, _list(state, request))
         job = _job(state, identifier)
         if action == "StopModelInvocationJob":
             _stop(job)
-            return _answer(request, {})
-        return _answer(request, job.advance())
+            return answer(request, {})
+        return answer(request, job.advance())
 
 
 def _action(method: str, found: re.Match[str] | None) -> tuple[str, str]:
@@ -98,7 +96,7 @@ def _create(state: State, request: wire.Incoming) -> wire.Outgoing:
     token = body.get("clientRequestToken")
     for known in jobs.values():
         if token is not None and known.shown.get("clientRequestToken") == token:
-            return _answer(request, {"jobArn": known.shown["jobArn"]})
+            return answer(request, {"jobArn": known.shown["jobArn"]})
     region = scope_of(request)[1] or state.settings.region
     target = Target(cloud="bedrock", operation="invoke", model=body["modelId"], region=region)
     bedrock.rules_of(state, target)
@@ -121,7 +119,7 @@ def _create(state: State, request: wire.Incoming) -> wire.Outgoing:
     threading.Thread(target=_work, args=(state, job), daemon=True, name=arn).start()
     if job.fault_kind == "lost_response":
         return wire.Outgoing(0, {})
-    return _answer(request, {"jobArn": arn})
+    return answer(request, {"jobArn": arn})
 
 
 def _body(request: wire.Incoming) -> JsonObject:
@@ -215,9 +213,3 @@ def _list(state: State, request: wire.Incoming) -> JsonObject:
     start, size = int(query.get("nextToken", 0)), int(query.get("maxResults", 1000))
     page: JsonObject = {"invocationJobSummaries": found[start : start + size]}
     return page | ({"nextToken": str(start + size)} if start + size < len(found) else {})
-
-
-def _answer(request: wire.Incoming, body: JsonObject) -> wire.Outgoing:
-    seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
-    headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
-    return wire.Outgoing(200, headers, dumps(body).encode())

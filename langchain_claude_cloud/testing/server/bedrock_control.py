@@ -90,19 +90,20 @@ def serve(state: State, request: wire.Incoming) -> wire.Outgoing:
     for pattern, read in ((_PROFILE, _profile), (_PROVISIONED, _provisioned)):
         found = pattern.fullmatch(request.raw_path)
         if found is not None:
-            return _answer(request, read(state, region, unquote(found["id"])))
+            return answer(request, read(state, region, unquote(found["id"])))
     if request.raw_path == "/logging/modelinvocations":
-        return _answer(request, _logging() if state.settings.activity_logging else {})
+        return answer(request, _logging() if state.settings.activity_logging else {})
     named = "application-inference-profile" if query.get("type") == "APPLICATION" else ""
     arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:{named}/any" if named else ""
     bedrock.check_project(query.get("projectIdentifier"), arn, region)
     if request.raw_path == "/foundation-models":
-        return _answer(request, _foundation_models(region, query))
-    return _answer(request, _profiles(state, region, query))
+        return answer(request, _foundation_models(region, query))
+    return answer(request, _profiles(state, region, query))
 
 
-def _answer(request: wire.Incoming, body: JsonObject) -> wire.Outgoing:
-    seed = f"{request.raw_path}?{request.query}".encode()
+def answer(request: wire.Incoming, body: JsonObject) -> wire.Outgoing:
+    """Return JSON, with the request's id."""
+    seed = f"{request.method} {request.raw_path}?{request.query}".encode() + request.body
     headers = {"content-type": "application/json", "x-amzn-requestid": make_uuid(seed)}
     return wire.Outgoing(200, headers, dumps(body).encode())
 
