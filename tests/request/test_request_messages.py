@@ -182,6 +182,8 @@ class TestSystem:
         conversation = convert(SystemMessage("first"), Q, A, S)
         assert conversation.system == text("first", "s")
         assert "no user turn" in conversation.notices[0]
+        cut = AIMessage([{"type": "thinking", "thinking": "hm", "signature": "s"}])
+        assert convert(SystemMessage("first"), Q, cut, Q, A, S).system == text("first", "s")
 
     @pytest.mark.peer_defect(
         peers="all of them",

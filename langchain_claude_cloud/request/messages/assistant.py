@@ -19,18 +19,9 @@ from typing import Final
 from langchain_core.messages import AIMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
+from langchain_claude_cloud.errors.parsing import load_json
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.blocks import (
-    MEDIA,
-    THINKING,
-    Converter,
-    content_of,
-    convert_block,
-    convert_blocks,
-    convert_text,
-    parse_object,
-    without_leftovers,
-)
+from langchain_claude_cloud.request.messages import blocks
 from langchain_claude_cloud.request.messages.other_providers import CLIENT_CALL
 from langchain_claude_cloud.request.messages.tool_results import describe
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, Turn
@@ -85,9 +76,9 @@ def convert_assistant(message: AIMessage, names: ToolNames = NO_NAMES, position:
         converter = calls.convert if kind in _CALLS else known.get(kind, rest)
         return converter(block) if converter else None
 
-    blocks = convert_blocks(content_of(message), convert) + calls.remaining()
+    content = blocks.convert_blocks(blocks.content_of(message), convert) + calls.remaining()
     plain, paused = isinstance(message.content, str), metadata.get("stop_reason") in PAUSES
-    return Turn("assistant", position, blocks, plain, calls.unanswered, paused)
+    return Turn("assistant", position, content, plain, calls.unanswered, paused)
 
 
 def is_claude(metadata: Mapping[str, object]) -> bool:
@@ -106,7 +97,7 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
 
 def _pass_on(block: JsonObject) -> JsonObject | None:
     is_result = str(block.get("type")).endswith("_tool_result")
-    return _without_nulls(block) if is_result else convert_block(block)
+    return _without_nulls(block) if is_result else blocks.convert_block(block)
 
 
 def _without_nulls(block: JsonObject) -> JsonObject:
@@ -114,7 +105,8 @@ def _without_nulls(block: JsonObject) -> JsonObject:
 
     Other integrations dump them from models that know fields of every kind of block.
     """
-    return {key: value for key, value in without_leftovers(block).items() if value is not None}
+    kept = blocks.without_leftovers(block).items()
+    return {key: value for key, value in kept if value is not None}
 
 
 def _as_text(block: JsonObject) -> JsonObject | None:
@@ -124,14 +116,15 @@ def _as_text(block: JsonObject) -> JsonObject | None:
     """
     said = (block[key] for key in _SAID if isinstance(block.get(key), str))
     text = next(said, "")
-    if not text and block["type"] in MEDIA:
+    if not text and block["type"] in blocks.MEDIA:
         text = f"[{describe(block)} is not shown here]"
-    return convert_text({"type": "text", "text": text, "cache_control": block.get("cache_control")})
+    marker = block.get("cache_control")
+    return blocks.convert_text({"type": "text", "text": text, "cache_control": marker})
 
 
 def _text(block: JsonObject) -> JsonObject | None:
     """Convert text with Claude's own citations, or LangChain's standard form of them."""
-    wire, given = convert_text(block), block.get("citations") or block.get("annotations")
+    wire, given = blocks.convert_text(block), block.get("citations") or block.get("annotations")
     if not wire or not given:
         return wire
     citations = [found for each in given if isinstance(each, dict) and (found := _citation(each))]
@@ -178,23 +171,19 @@ def _thinking(block: JsonObject) -> JsonObject | None:
 
 def _server_use(block: JsonObject) -> JsonObject:
     wire = _without_nulls(block)
-    if not wire.get("input"):
-        wire["input"] = parse_object(str(block.get("partial_json") or "")) or {}
-    return wire
+    return wire | {"input": wire.get("input") or _parsed(block.get("partial_json")) or {}}
 
 
 def _server_call(block: JsonObject) -> JsonObject | None:
     """Translate a standard server tool call back into ``server_tool_use`` or ``mcp_tool_use``."""
-    name, call_id, arguments = block.get("name"), block.get("id"), block.get("args")
-    if isinstance(arguments, str):
-        arguments = parse_object(arguments or "{}")
+    name, call_id, arguments = block.get("name"), block.get("id"), _parsed(block.get("args"))
     if not name or not call_id or arguments is None:
         return None
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
     name = extras.pop("tool_name", _SERVER_NAMES.get(name, name))
     wire = {"type": kind, "id": call_id, "name": name, "input": arguments}
-    return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
+    return blocks.without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
 def _server_result(block: JsonObject) -> JsonObject | None:
@@ -206,23 +195,23 @@ def _server_result(block: JsonObject) -> JsonObject | None:
     wire = {"type": kind, "tool_use_id": call_id, "content": block.get("output", [])}
     if kind == "mcp_tool_result":
         wire["is_error"] = block.get("status") == "error"
-    return without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
+    return blocks.without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
 _CALLS: Final = frozenset(
     {CLIENT_CALL, "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"}
 )
-_OF_CLAUDE: Final[Mapping[object, Converter]] = {
+_OF_CLAUDE: Final[Mapping[object, blocks.Converter]] = {
     "text": _text,
-    **dict.fromkeys((*THINKING, "reasoning", "reasoning_content"), _thinking),
+    **dict.fromkeys((*blocks.THINKING, "reasoning", "reasoning_content"), _thinking),
     **dict.fromkeys(("server_tool_use", "mcp_tool_use"), _server_use),
     **dict.fromkeys(("server_tool_call", "server_tool_call_chunk"), _server_call),
     "server_tool_result": _server_result,
-    **dict.fromkeys(MEDIA, _as_text),
+    **dict.fromkeys(blocks.MEDIA, _as_text),
 }
-_OF_OTHERS: Final[Mapping[object, Converter]] = {
-    **dict.fromkeys(("text", "output_text", "refusal", *MEDIA), _as_text),
-    "citations_content": convert_block,
+_OF_OTHERS: Final[Mapping[object, blocks.Converter]] = {
+    **dict.fromkeys(("text", "output_text", "refusal", *blocks.MEDIA), _as_text),
+    "citations_content": blocks.convert_block,
 }
 """What is sent of another model's answer beside its calls; the rest is left out."""
 
@@ -275,15 +264,15 @@ class MessageCalls:
 
     def remaining(self) -> list[JsonObject]:
         """Return the ``tool_use`` blocks of the calls that content does not show."""
-        calls = [(call_id, call) for call_id, call in self._listed.items()]
-        return [self._tool_use(*each, {}) for each in calls if each[0] not in self._done]
+        missing = [call_id for call_id in self._listed if call_id not in self._done]
+        return [self._tool_use(call_id, self._listed[call_id], {}) for call_id in missing]
 
     def _tool_use(self, call_id: str, call: Mapping[str, object], block: JsonObject) -> JsonObject:
         """Return the block of a call; one whose arguments are no object is invalid."""
         self._done.add(call_id)
         sent_id, name = wire_id(call_id), str(call.get("name") or "")
         given = call.get("input") or call.get("args") or call.get("partial_json") or {}
-        arguments = given if isinstance(given, dict) else parse_object(str(given))
+        arguments = _parsed(given)
         if arguments is None or call.get("type") == "invalid_tool_call":
             arguments = {INVALID_JSON: given or ""}
             told = {**arguments, "error": call.get("error") or "The arguments are not valid JSON."}
@@ -318,3 +307,9 @@ def _id_of(call: Mapping[str, object]) -> str | None:
             "content and in tool_calls."
         )
     return None
+
+
+def _parsed(arguments: object) -> JsonObject | None:
+    """Return arguments that may be JSON text, or none; None if they are no object."""
+    value = arguments if isinstance(arguments, dict) else load_json(str(arguments or "{}"))
+    return value if isinstance(value, dict) else None

@@ -8,7 +8,6 @@ dicts; the values nested in them are the caller's and must not be changed.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -18,11 +17,7 @@ from langchain_core.messages import BaseMessage
 from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.media import (
-    data_source,
-    located_source,
-    text_source,
-)
+from langchain_claude_cloud.request.messages.media import data_source, located_source, text_source
 from langchain_claude_cloud.request.messages.other_providers import CACHE_POINT, native_block
 
 Converter = Callable[[JsonObject], "JsonObject | None"]
@@ -283,12 +278,3 @@ _REFUSED: Final = {
     ),
 }
 """What is said of blocks that cannot be sent, by their types."""
-
-
-def parse_object(text: str) -> JsonObject | None:
-    """Parse a JSON object strictly; None if the text is anything else."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -16,21 +16,10 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMes
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request.messages import blocks
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
-from langchain_claude_cloud.request.messages.blocks import (
-    TEXTS,
-    THINKING,
-    content_of,
-    convert_block,
-    convert_blocks,
-    convert_text,
-    without_leftovers,
-)
 from langchain_claude_cloud.request.messages.other_providers import CACHE_POINT
-from langchain_claude_cloud.request.messages.tool_results import (
-    convert_tool_result,
-    result_blocks,
-)
+from langchain_claude_cloud.request.messages.tool_results import convert_tool_result, result_blocks
 from langchain_claude_cloud.request.messages.turns import (
     COMPACTION,
     Turn,
@@ -150,7 +139,7 @@ class _ConversationBuilder:
         kind = message.role if isinstance(message, ChatMessage) else message.type
         match kind.removesuffix("MessageChunk").lower():
             case "human" | "user":
-                self._add_user(content_of(message), message, position)
+                self._add_user(blocks.content_of(message), message, position)
             case "tool" if isinstance(message, ToolMessage):
                 self._add_user(result_blocks(message), message, position)
             case "ai" | "assistant" | "model":
@@ -169,15 +158,13 @@ class _ConversationBuilder:
         Raises:
             InvalidInputError: It is not one that the API takes.
         """
-        if self.waiting is not None:
-            self._place_waiting()
-        turns = finish_turns(self.turns, self.notices)
-        if not all(turn.content for turn in turns if turn.role == "assistant"):
-            self.turns = []
-            for turn in turns:
-                self._add(turn)
-            self._place_waiting()
-            turns = self.turns
+        self._place_waiting()
+        last = [] if self.waiting is None else [self.waiting]
+        finished, self.turns, self.waiting = finish_turns(self.turns, self.notices), [], None
+        for turn in (*finished, *last):
+            self._add(turn)
+        self._place_waiting()
+        turns = self.turns
         if not turns:
             raise InvalidInputError("there is no message to answer: add a HumanMessage.")
         if turns[0].role != "user" and turns[0].content[0]["type"] != COMPACTION:
@@ -199,24 +186,24 @@ class _ConversationBuilder:
             self.turns.append(Turn("user", position))
         turn = self.turns[-1]
         turn.plain = isinstance(message.content, str) and not turn.content
-        convert_blocks(content, self._user_block, turn.content)
+        blocks.convert_blocks(content, self._user_block, turn.content)
 
     def _add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         turn = convert_assistant(message, self.names, position)
-        blocks = turn.content
-        turn.content = [taken for block in blocks if (taken := self._taken(block, position))]
+        given = turn.content
+        turn.content = [taken for block in given if (taken := self._taken(block, position))]
         self._add(turn)
 
     def _add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
-        blocks = convert_blocks(content_of(message), _system_block)
-        turn = Turn("system", position, blocks, plain=isinstance(message.content, str))
+        content = blocks.convert_blocks(blocks.content_of(message), _system_block)
+        turn = Turn("system", position, content, plain=isinstance(message.content, str))
         if self.turns and self.model.capabilities.mid_conversation_system:
             self._add(turn)
-        elif blocks:
+        elif content:
             self._add_to_prompt(turn)
 
     def _taken(self, block: JsonObject, position: int) -> JsonObject | None:
@@ -226,13 +213,13 @@ class _ConversationBuilder:
         """
         kind = block["type"]
         beta = _BETAS.get(str(block.get("name")) if kind == "server_tool_use" else kind)
-        if kind in THINKING:
+        if kind in blocks.THINKING:
             return block if self.with_thinking else None
         if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
             told = f"the compaction in messages[{position}] is sent as text"
             self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
             summary = {"type": "text", "text": block.get("content") or ""}
-            return convert_text({**summary, "cache_control": block.get("cache_control")})
+            return blocks.convert_text({**summary, "cache_control": block.get("cache_control")})
         if beta is None or self.betas is None or any(b.startswith(beta) for b in self.betas):
             return block
         told = f"it needs a beta ({beta}...) that the request does not list"
@@ -255,7 +242,7 @@ class _ConversationBuilder:
     def _user_block(self, block: JsonObject) -> JsonObject | None:
         if block.get("type") == "tool_result":
             return convert_tool_result(block, self.names, self.notices)
-        return convert_block(block)
+        return blocks.convert_block(block)
 
     def _place_waiting(self) -> None:
         """Put waiting system messages where the API takes them: behind a user's turn.
@@ -300,9 +287,9 @@ class _ConversationBuilder:
 def _system_block(block: JsonObject) -> JsonObject | None:
     kind = block.get("type", "text" if "text" in block else None)
     if kind in TOOL_CHANGES and isinstance(block.get("tool"), dict):
-        return without_leftovers(block)
-    if kind not in (*TEXTS, CACHE_POINT):
+        return blocks.without_leftovers(block)
+    if kind not in (*blocks.TEXTS, CACHE_POINT):
         raise InvalidInputError(
             f"a system message holds text only, not {kind or 'such'} blocks. Use a HumanMessage."
         )
-    return convert_block(block)
+    return blocks.convert_block(block)

@@ -11,12 +11,7 @@ import binascii
 from typing import Final
 from urllib.parse import unquote, unquote_to_bytes
 
-from langchain_claude_cloud.catalogue.media_types import (
-    IMAGE_TYPES,
-    PDF,
-    UNKNOWN,
-    media_type_of,
-)
+from langchain_claude_cloud.catalogue.media_types import IMAGE_TYPES, PDF, UNKNOWN, media_type_of
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 
@@ -34,13 +29,9 @@ _TEXT_TYPES: Final = frozenset(
 )
 """The last are Converse's formats."""
 
-_REMEDIES: Final = {
-    **dict.fromkeys(
-        ("gs", "s3"),
-        "neither cloud reads buckets. Download the object and pass base64, or a signed https URL.",
-    ),
-    "http": "only https URLs are fetched. Use https, or pass the data as base64.",
-}
+_OF_BUCKETS: Final = (
+    "neither cloud reads buckets. Download the object and pass base64, or a signed https URL."
+)
 _TAKES: Final = "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text."
 
 
@@ -113,10 +104,8 @@ def _check_image(data: str, kind: str) -> None:
         found = "of an unknown type" if kind == UNKNOWN else kind
         raise InvalidInputError(f"This image is {found}, which Claude does not read. {_TAKES}")
     if len(data) > LARGEST_IMAGE:
-        raise InvalidInputError(
-            f"This image is {len(data):,} bytes as base64; the clouds take at most "
-            f"{LARGEST_IMAGE:,}. Send a smaller image."
-        )
+        told = f"{len(data):,} bytes as base64; the clouds take at most {LARGEST_IMAGE:,}"
+        raise InvalidInputError(f"This image is {told}. Send a smaller image.")
 
 
 def text_source(text: str) -> JsonObject:
@@ -146,7 +135,8 @@ def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObje
         return data_source(url, media_type, image=image)
     if scheme == "https":
         return {"type": "url", "url": url}
-    remedy = _REMEDIES.get(scheme, "pass base64, a data: URI, or an https URL.")
+    any_other = "only https URLs are fetched. Use https, or pass base64 or a data: URI."
+    remedy = _OF_BUCKETS if scheme in ("gs", "s3") else any_other
     raise InvalidInputError(f"{url!r:.80} cannot be sent: {remedy}")
 
 

@@ -11,15 +11,7 @@ from langchain_core.messages import ToolMessage
 
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages.blocks import (
-    DATA_KEYS,
-    MEDIA,
-    TEXTS,
-    content_of,
-    convert_block,
-    convert_blocks,
-    without_leftovers,
-)
+from langchain_claude_cloud.request.messages import blocks
 from langchain_claude_cloud.request.messages.other_providers import native_block
 from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
 
@@ -35,12 +27,12 @@ def result_blocks(message: ToolMessage) -> list[JsonObject]:
         message: Its content is text, a list of blocks, or a list of native ``tool_result``
             blocks, which stand for themselves.
     """
-    content = content_of(message)
-    blocks = [] if isinstance(content, str) else list(map(native_block, content))
-    if not blocks or any(block.get("type") != "tool_result" for block in blocks):
-        blocks = [{"content": content}]
+    content = blocks.content_of(message)
+    results = [] if isinstance(content, str) else list(map(native_block, content))
+    if not results or any(result.get("type") != "tool_result" for result in results):
+        results = [{"content": content}]
     head = {"type": "tool_result", "tool_use_id": message.tool_call_id}
-    return [{**head, "is_error": message.status == "error", **block} for block in blocks]
+    return [{**head, "is_error": message.status == "error", **result} for result in results]
 
 
 def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str]) -> JsonObject:
@@ -54,7 +46,7 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     Raises:
         InvalidInputError: It does not say which call it answers.
     """
-    result = without_leftovers(block)
+    result = blocks.without_leftovers(block)
     content, status = result.pop("content", None) or "", result.pop("status", None)
     is_error = result.pop("is_error", False) or status == "error"  # Converse has a status
     call_id = result.get("tool_use_id")
@@ -62,7 +54,7 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
         raise InvalidInputError("a tool result needs the id of its call: set tool_call_id to it.")
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
-        content = convert_blocks(
+        content = blocks.convert_blocks(
             [content] if isinstance(content, dict) else content,
             partial(_convert_nested, names=names, notices=notices),
         )
@@ -84,7 +76,7 @@ def _convert_nested(block: JsonObject, names: ToolNames, notices: list[str]) -> 
     Nobody can take a result back: an error for it would end the conversation for good.
     """
     try:
-        converted = convert_block(_as_block(block))
+        converted = blocks.convert_block(_as_block(block))
     except InvalidInputError as error:
         told = describe(block)
         notices.append(f"in a tool result, {told} is not sent: {error}")
@@ -122,10 +114,10 @@ def _is_record(block: JsonObject, kind: object) -> bool:
     """
     if kind == "search_result":
         return not (isinstance(block.get("source"), str) and block.get("content"))
-    if kind in MEDIA:
-        is_empty = all(block.get(key) is None for key in DATA_KEYS)
+    if kind in blocks.MEDIA:
+        is_empty = all(block.get(key) is None for key in blocks.DATA_KEYS)
         return is_empty and not isinstance(block.get("source"), dict) and len(block) > 1
-    return (kind is None or kind in TEXTS) and "text" not in block
+    return (kind is None or kind in blocks.TEXTS) and "text" not in block
 
 
 def describe(block: JsonObject) -> str:

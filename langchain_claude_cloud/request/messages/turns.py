@@ -165,7 +165,7 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
             call_id = block["tool_use_id"]
             notices.append(f"tool call {call_id!r} has two results; the first one is sent")
     given = list(results.values())
-    missing = _answer_calls(calling, results, used) if calling.content else []
+    missing = _answer_calls(calling, results, used)
     if results:
         raise InvalidInputError(
             f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
@@ -191,11 +191,10 @@ def _answer_calls(
                 continue
             seen.add(call_id)
             result = results.pop(call_id, None)
-            if result is None:
-                result = _stand_in(block, calling)
-                if result is None:
-                    continue
+            if result is None and (result := _stand_in(block, calling)) is not None:
                 missing.append(result)
+            if result is None:
+                continue
             _link(block, result, used)
         kept.append(block)
     calling.content = kept
