@@ -233,38 +233,35 @@ def finish_content(
     """
     if isinstance(content, str):
         return content
-    finished: list[str | JsonObject] = []
-    for block in content:
-        if isinstance(block, dict):
-            index = {} if strip_index or "index" not in block else {"index": block["index"]}
-            finished.append({**_finish(block, parsed_calls), **index})
-        else:
-            finished.append(block)
-    return finished
+    return [_finish(block, parsed_calls, strip_index=strip_index) for block in content]
 
 
-def _finish(streamed: JsonObject, parsed_calls: Mapping[int, ParsedToolCall]) -> JsonObject:
-    """Return a block as it is in a whole message, without its index.
+def _finish(
+    streamed: str | JsonObject, parsed_calls: Mapping[int, ParsedToolCall], *, strip_index: bool
+) -> str | JsonObject:
+    """Return a block as it is in a whole message.
 
     The end of a call whose beginning other chunks have stays as it is, to merge with it.
     """
-    block = {key: value for key, value in streamed.items() if key != "index"}
+    if isinstance(streamed, str):
+        return streamed
+    block = dict(streamed)
+    index = {"index": block.pop("index")} if "index" in block else {}
     call = parsed_calls.get(streamed.get("index", -1)) or unfinished_call(streamed)
     match block:
-        case {"type": "tool_use"} if "index" in streamed:
+        case {"type": "tool_use"} if index:
             block.pop("partial_json", None)
-            return client_call(block, call)
+            block = client_call(block, call)
         case {"type": "tool_call_chunk", "name": str()}:
             extras = {"extras": block["extras"]} if "extras" in block else {}
             # As core writes a valid call, with the type first.
             kind = {"type": "tool_call"} if call["type"] == "tool_call" else {}
-            return {**kind, **call, **extras}
-        case {"type": "server_tool_use" | "mcp_tool_use", "partial_json": raw}:
-            del block["partial_json"]
-            return {**block, **server_input(raw)}
+            block = {**kind, **call, **extras}
+        case {"type": "server_tool_use" | "mcp_tool_use"} if "partial_json" in block:
+            block |= server_input(block.pop("partial_json"))
         case {"type": "server_tool_call_chunk", "name": str(), "args": raw}:
-            return {**block, "type": "server_tool_call", "args": server_input(raw)["input"]}
-    return block
+            block |= {"type": "server_tool_call", "args": server_input(raw)["input"]}
+    return block if strip_index else block | index
 
 
 def unfinished_call(call: Mapping[str, Any]) -> InvalidToolCall:

@@ -16,13 +16,7 @@ from typing import Final, Generic, TypeVar
 
 from jiter import from_json
 
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    StreamInterruptedError,
-    error_from_event,
-    error_from_exception_frame,
-    error_from_response,
-)
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.parsing import holds_error, load_json
 from langchain_claude_cloud.errors.types import LABELS, Framing
 from langchain_claude_cloud.response.accumulator import MessageAccumulator
@@ -30,7 +24,7 @@ from langchain_claude_cloud.response.framing import DECODERS, ExceptionFrameErro
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 
 T = TypeVar("T")
-ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=ClaudeCloudError)
+ClaudeCloudErrorT = TypeVar("ClaudeCloudErrorT", bound=errors.ClaudeCloudError)
 
 MAX_ANSWER_BYTES: Final = 64_000_000
 """No answer is larger; a server that never ends one must not fill the memory."""
@@ -114,11 +108,11 @@ class ResponseStream(Generic[T]):
             raise self.interrupted("the stream ended before message_stop")
         yield from self._last
 
-    def interrupted(self, reason: str) -> StreamInterruptedError:
+    def interrupted(self, reason: str) -> errors.StreamInterruptedError:
         """Return the exception for a stream that broke off, with the partial answer."""
         source, has_begun = self._source, bool(self.accumulator.fields)
         arrived = "What had arrived is in partial_message" if has_begun else "Nothing had arrived"
-        error = StreamInterruptedError(
+        error = errors.StreamInterruptedError(
             f"The answer of {LABELS[source.platform]} ({source.model}, region {source.region}) "
             f"broke off: {reason}. {arrived}. Send the request again.",
             **source.place,
@@ -143,7 +137,7 @@ class ResponseStream(Generic[T]):
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
             try:
                 outputs = self._add(payload)
-            except ClaudeCloudError:
+            except errors.ClaudeCloudError:
                 raise
             except MALFORMED as error:
                 # The repr of a UnicodeDecodeError holds all the bytes.
@@ -159,7 +153,7 @@ class ResponseStream(Generic[T]):
         failure = None if self.complete else self._decoder.failure
         if isinstance(failure, ExceptionFrameError):
             kind, body = failure.exception_type, self._redact(failure.payload)
-            raise self.attach(error_from_exception_frame(kind, body, **self._source.place))
+            raise self.attach(errors.error_from_exception_frame(kind, body, **self._source.place))
         if failure is not None:
             raise self.interrupted(str(failure))
 
@@ -173,7 +167,7 @@ class ResponseStream(Generic[T]):
         # Google's front end and gateways leave out the type.
         if kind == "error" or (kind is None and holds_error(event)):
             told = load_json(self._redact(payload))
-            raise self.attach(error_from_event(told, **self._source.place))
+            raise self.attach(errors.error_from_event(told, **self._source.place))
         if kind is None:
             raise TypeError("not a JSON object with a type")
         if kind != "content_block_delta" or "message_start" not in self._seen:
@@ -194,12 +188,12 @@ class ResponseStream(Generic[T]):
             # without the stop reason that it brings an answer that was cut looks whole.
             raise self.interrupted("message_stop came, but no message_delta before it")
 
-    def _error_in_json(self, body: bytes) -> ClaudeCloudError:
+    def _error_in_json(self, body: bytes) -> errors.ClaudeCloudError:
         """Return the error that came as JSON or HTML in place of a stream, with status 200."""
         if not holds_error(load_json(body)):
             return self.interrupted(
                 "it is a page or a JSON value, and no stream of events: check base_url, HTTPS_PROXY"
             )
-        error = error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
+        error = errors.error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
         error.request_id = error.request_id or self._source.request_id
         return self.attach(error)
