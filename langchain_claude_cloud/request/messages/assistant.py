@@ -276,20 +276,16 @@ class MessageCalls:
         if arguments is None or call.get("type") == "invalid_tool_call":
             arguments = {INVALID_JSON: given or ""}
             told = {**arguments, "error": call.get("error") or "The arguments are not valid JSON."}
-            self.unanswered[sent_id] = {
-                "type": "tool_result",
-                "tool_use_id": sent_id,
-                "is_error": True,
-                "content": json.dumps(told, ensure_ascii=False, default=str),
-            }
-        wire = {
-            "type": "tool_use",
-            "id": sent_id,
+            content = json.dumps(told, ensure_ascii=False, default=str)
+            result = {"type": "tool_result", "tool_use_id": sent_id, "is_error": True}
+            self.unanswered[sent_id] = {**result, "content": content}
+        sent = {
             "name": self._names.wire_name(name),
             "input": self._names.wire_input(name, arguments),
         }
         held = {**(block.get("extras") or {}), **block}
-        return wire | {key: held[key] for key in _KEPT if held.get(key) is not None}
+        kept = {key: held[key] for key in _KEPT if held.get(key) is not None}
+        return {"type": "tool_use", "id": sent_id, **sent, **kept}
 
 
 def _id_of(call: Mapping[str, object]) -> str | None:
@@ -302,10 +298,8 @@ def _id_of(call: Mapping[str, object]) -> str | None:
     if call_id and isinstance(call_id, str):
         return call_id
     if name and call.get("type") in ("tool_use", "tool_call"):
-        raise InvalidInputError(
-            f"the call of tool {name!r} has no id, so no result can answer it. Give it one, in "
-            "content and in tool_calls."
-        )
+        told = f"the call of tool {name!r} has no id, so no result can answer it"
+        raise InvalidInputError(f"{told}. Give it one, in content and in tool_calls.")
     return None
 
 

@@ -104,10 +104,8 @@ def convert_block(block: JsonObject) -> JsonObject | None:
     if not isinstance(kind, str):
         kind = next((key for key in _TYPES_BY_KEY if key in block), None)
         if kind is None:
-            raise InvalidInputError(
-                f"a content block needs a 'type'; this one has only {sorted(map(str, block))}. "
-                "Cache points are written as 'cache_control' on a block."
-            )
+            told = f"a content block needs a 'type'; this one has only {sorted(map(str, block))}"
+            raise InvalidInputError(f"{told}. Cache points are 'cache_control' on a block.")
         block = {**block, "type": kind}
     if convert := _CONVERTERS.get(kind):
         return convert(block)
@@ -137,10 +135,7 @@ def convert_blocks(
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     wire = [] if before is None else before
-    if isinstance(content, str):
-        wire += [{"type": "text", "text": content}] if content.strip() else []
-        return wire
-    for item in content:
+    for item in [content] if isinstance(content, str) else content:
         block = native_block(item)
         converted = convert(block)
         if converted is not None:
@@ -190,9 +185,8 @@ def _media(block: JsonObject, *, image: bool) -> JsonObject:
     kind = "image" if image or source.get("media_type") in IMAGE_TYPES else "document"
     details = _found(block, _DETAILS[kind])
     names = [details.pop(key, None) for key in ("title", "filename", "name")]
-    if any(names):
-        details["title"] = next(filter(None, names))
-    return {"type": kind, "source": source, **details}
+    title = next(filter(None, names), None)
+    return {"type": kind, "source": source, **details, **({"title": title} if title else {})}
 
 
 def _source(held: JsonObject, *, image: bool) -> JsonObject:
@@ -269,8 +263,7 @@ _REFUSED: Final = {
     "non_standard": "a {} block must hold a block under 'value'.",
     **dict.fromkeys(
         ("tool_use", "tool_call", "invalid_tool_call"),
-        "a {} block belongs into an AIMessage. Pass on the text of an answer, AIMessage.text, "
-        "instead of its content.",
+        "a {} block belongs into an AIMessage. Pass on AIMessage.text instead of its content.",
     ),
     **dict.fromkeys(
         _UNSUPPORTED,

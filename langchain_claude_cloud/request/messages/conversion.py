@@ -278,10 +278,11 @@ class _ConversationBuilder:
         kind = last.content[-1]["type"]
         is_paused = last.paused or is_server_block(kind) or kind == COMPACTION
         if not (is_paused or self.model.capabilities.prefill or not self.model.known):
-            raise InvalidInputError(
-                f"messages[{last.position}]: the conversation ends with an AIMessage, which "
-                f"{self.model.info.name} does not continue (prefill). End with a HumanMessage."
+            told = (
+                f"ends with an AIMessage, which {self.model.info.name} does not continue (prefill)"
             )
+            place = f"messages[{last.position}]"
+            raise InvalidInputError(f"{place}: the conversation {told}. End with a HumanMessage.")
 
 
 def _system_block(block: JsonObject) -> JsonObject | None:
@@ -289,7 +290,6 @@ def _system_block(block: JsonObject) -> JsonObject | None:
     if kind in TOOL_CHANGES and isinstance(block.get("tool"), dict):
         return blocks.without_leftovers(block)
     if kind not in (*blocks.TEXTS, CACHE_POINT):
-        raise InvalidInputError(
-            f"a system message holds text only, not {kind or 'such'} blocks. Use a HumanMessage."
-        )
+        told = f"not {kind or 'such'} blocks. Use a HumanMessage."
+        raise InvalidInputError(f"a system message holds text only, {told}")
     return blocks.convert_block(block)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import convert_block
-
-_MEDIA: Final = ("image", "document")
 
 
 def find_urls(body: JsonObject) -> dict[str, bool]:
@@ -74,7 +71,7 @@ def _places(content: object, *, needed: bool) -> Iterator[_Place]:
         source = block.get("source")
         if block["type"] == "tool_result":
             yield from _places(block.get("content"), needed=False)
-        elif block["type"] in _MEDIA and isinstance(source, dict):
+        elif block["type"] in ("image", "document") and isinstance(source, dict):
             if source.get("type") == "url":
                 yield source["url"], content, index, needed
             elif source.get("type") == "content":

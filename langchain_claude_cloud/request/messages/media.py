@@ -94,7 +94,7 @@ def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObj
             raise InvalidInputError(f"This file is no UTF-8 text. {_TAKES}") from None
     elif kind != PDF:
         raise InvalidInputError(
-            f"A file of type {kind} is not something Claude reads. {_TAKES} Convert it first."
+            f"A file of type {kind} is nothing Claude reads. {_TAKES} Convert it."
         )
     return {"type": "base64", "media_type": kind, "data": plain}
 

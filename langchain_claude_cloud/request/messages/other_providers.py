@@ -62,7 +62,7 @@ def native_block(item: object) -> JsonObject:
         return {"type": "text", "text": item}
     if not isinstance(item, dict):
         raise InvalidInputError(
-            f"a content block must be text or a dict with a type, not {type(item).__name__}."
+            f"a content block must be text or a dict, not {type(item).__name__}."
         )
     kind = item.get("type")
     if _TELLING.isdisjoint(item):  # by far the most common

@@ -54,10 +54,9 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
         raise InvalidInputError("a tool result needs the id of its call: set tool_call_id to it.")
     result["tool_use_id"] = wire_id(call_id)
     if not isinstance(content, str):
-        content = blocks.convert_blocks(
-            [content] if isinstance(content, dict) else content,
-            partial(_convert_nested, names=names, notices=notices),
-        )
+        nested_in = [content] if isinstance(content, dict) else content
+        convert = partial(_convert_nested, names=names, notices=notices)
+        content = blocks.convert_blocks(nested_in, convert)
         # The API refuses markers inside: "cache_control is not supported at
         # messages.N.content.M.content.K.cache_control" (langchain#35126).
         for nested in content:
@@ -95,8 +94,7 @@ def _as_block(block: JsonObject) -> JsonObject:
         if isinstance(held.get("text"), str):
             return {"type": "text", "text": held["text"]}
         return {**held, "type": "file", "base64": held.get("blob")}
-    data: object = None
-    if kind == "json" or (kind is None and block.keys() == {"json"}):
+    if kind == "json" or block.keys() == {"json"}:
         data = block.get("json")
     elif kind == "tool_result":
         data = block.get("content")

@@ -8,7 +8,7 @@ of the call.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise, zip_longest
+from itertools import chain, count, pairwise, zip_longest
 from typing import Final, Literal
 
 from langchain_claude_cloud.errors import InvalidInputError
@@ -167,10 +167,11 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
     given = list(results.values())
     missing = _answer_calls(calling, results, used)
     if results:
-        raise InvalidInputError(
-            f"messages[{turn.position}]: the tool result for {next(iter(results))!r} follows no "
-            "AIMessage with that tool call; when shortening a history, keep or drop both."
+        told = (
+            f"the tool result for {next(iter(results))!r} follows no AIMessage with that tool call"
         )
+        place = f"messages[{turn.position}]"
+        raise InvalidInputError(f"{place}: {told}; when shortening a history, keep or drop both.")
     turn.content = missing + given + others
 
 
@@ -208,10 +209,10 @@ def _stand_in(call: JsonObject, calling: Turn) -> JsonObject | None:
         InvalidInputError: Somebody forgot to answer it.
     """
     if call["id"] not in calling.unanswered:
-        raise InvalidInputError(
-            f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']}) has no "
-            "result. Add its ToolMessage behind the AIMessage, or take it out of tool_calls."
+        told = (
+            f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']}) has no result"
         )
+        raise InvalidInputError(f"{told}. Add its ToolMessage, or take it out of tool_calls.")
     return calling.unanswered[call["id"]]
 
 
@@ -223,9 +224,7 @@ def _link(call: JsonObject, result: JsonObject, used: set[str]) -> None:
     """
     if call.get("toolset_name"):
         result.setdefault("toolset_name", call["toolset_name"])
-    call_id = unique = call["id"]
-    count = 2
-    while unique in used:
-        unique, count = f"{call_id}_{count}", count + 1
+    numbered = (f"{call['id']}_{number}" for number in count(2))
+    unique = next(each for each in chain([call["id"]], numbered) if each not in used)
     used.add(unique)
     call["id"] = result["tool_use_id"] = unique
