@@ -93,9 +93,8 @@ def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObj
         except UnicodeDecodeError:
             raise InvalidInputError(f"This file is no UTF-8 text. {_TAKES}") from None
     elif kind != PDF:
-        raise InvalidInputError(
-            f"A file of type {kind} is nothing Claude reads. {_TAKES} Convert it."
-        )
+        told = f"A file of type {kind} is not something Claude reads. {_TAKES}"
+        raise InvalidInputError(f"{told} Convert it first.")
     return {"type": "base64", "media_type": kind, "data": plain}
 
 
