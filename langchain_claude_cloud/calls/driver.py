@@ -28,21 +28,12 @@ from langchain_claude_cloud.calls.rate_limit import Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry, retry_state
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
 from langchain_claude_cloud.config import Bedrock
+from langchain_claude_cloud.errors import types
 from langchain_claude_cloud.errors.explanation import name_tools
-from langchain_claude_cloud.errors.types import (
-    LATENCY_HEADER,
-    SERVICE_TIER_HEADER,
-    JsonObject,
-    Operation,
-)
 from langchain_claude_cloud.platform.base import OutgoingRequest, request_id_in
 from langchain_claude_cloud.platform.timeouts import Timeouts
-from langchain_claude_cloud.request.body import (
-    MessagesRequest,
-    RequestOptions,
-    build_request,
-    dump_json,
-)
+from langchain_claude_cloud.request.body import MessagesRequest, build_request, dump_json
+from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.token_estimation import quota_tokens_of
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools
@@ -85,7 +76,7 @@ class CallDriver(Generic[T]):
         count: The number of tokens, if that was asked for.
     """
 
-    def __init__(self, call: Call, operation: Operation, handler_for: HandlerFor[T]) -> None:
+    def __init__(self, call: Call, operation: types.Operation, handler_for: HandlerFor[T]) -> None:
         self.answer = PausableAnswer(handler_for, call.version, call.with_usage)
         self.count = 0
         self._call = call
@@ -276,7 +267,7 @@ class CallDriver(Generic[T]):
         read = partial(self.answer.take, source=source, names=self._request.names)
         read_json(response, platform, source.model, self._count_in if self._is_count else read)
 
-    def _count_in(self, body: JsonObject) -> None:
+    def _count_in(self, body: types.JsonObject) -> None:
         self.count = int(body["input_tokens"] if "input_tokens" in body else body["inputTokens"])
 
     def _continue(self, paused: AIMessage) -> None:
@@ -298,8 +289,8 @@ class CallDriver(Generic[T]):
             inference_profile=self._resolved.inference_profile,
             failed_attempts=self._attempts.metadata(),
             attempts=self._attempts.count + 1,
-            service_tier=headers.get(SERVICE_TIER_HEADER),
-            latency=headers.get(LATENCY_HEADER),
+            service_tier=headers.get(types.SERVICE_TIER_HEADER),
+            latency=headers.get(types.LATENCY_HEADER),
         )
 
     def _after(self, error: errors.ClaudeCloudError) -> Steps[None]:

@@ -15,29 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.callbacks.manager import AsyncRunManager, RunManager
 
 from langchain_claude_cloud import LazyModule
+from langchain_claude_cloud.calls import steps
 from langchain_claude_cloud.calls.media import afetch_media, fetch_media
 from langchain_claude_cloud.calls.memory import MEMORY
-from langchain_claude_cloud.calls.steps import (
-    NO_CLIENTS,
-    Clients,
-    Fetch,
-    Once,
-    Prepare,
-    Send,
-    Step,
-    Steps,
-    Stream,
-    Wait,
-)
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.platform import timeouts
 from langchain_claude_cloud.platform.http import aload
-from langchain_claude_cloud.platform.timeouts import (
-    aprepare,
-    awithin_call,
-    in_single_flight,
-    prepare,
-    within_call,
-)
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import sending
@@ -50,7 +33,7 @@ _NOT_FETCHED = "The images and documents were not fetched"
 _NOT_FOUND_OUT = "The cloud did not say what the ARN stands for"
 
 
-def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
+def execute(driver: steps.Steps[None], clients: steps.Clients) -> Iterator[Any]:
     """Do the steps, and yield what is decoded of streams.
 
     The outputs of a response's last event are yielded only after its connection was let go and
@@ -62,11 +45,11 @@ def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
     outcome: object = None
     last: list[Any] = []
     try:
-        while (step := _next_step(steps, outcome)) is not None:
+        while (step := _next_step(driver, outcome)) is not None:
             yield from last
             last, outcome = [], None
             try:
-                if isinstance(step, Stream):
+                if isinstance(step, steps.Stream):
                     with sending.open_stream(step, clients.client) as response:
                         reader = step.begin(response.headers)
                         for data in response:
@@ -79,11 +62,11 @@ def execute(steps: Steps[None], clients: Clients) -> Iterator[Any]:
             except ClaudeCloudError as error:
                 outcome = error
     finally:
-        steps.close()
+        driver.close()
     yield from last
 
 
-async def aexecute(steps: Steps[None], clients: Clients) -> AsyncIterator[Any]:
+async def aexecute(driver: steps.Steps[None], clients: steps.Clients) -> AsyncIterator[Any]:
     """Do what `execute` does, on an event loop.
 
     Raises:
@@ -92,12 +75,12 @@ async def aexecute(steps: Steps[None], clients: Clients) -> AsyncIterator[Any]:
     outcome: object = None
     last: list[Any] = []
     try:
-        while (step := _next_step(steps, outcome)) is not None:
+        while (step := _next_step(driver, outcome)) is not None:
             for output in last:
                 yield output
             last, outcome = [], None
             try:
-                if isinstance(step, Stream):
+                if isinstance(step, steps.Stream):
                     async with await sending.aopen_stream(step, clients.async_client) as response:
                         reader = step.begin(response.headers)
                         async for data in response:
@@ -111,18 +94,18 @@ async def aexecute(steps: Steps[None], clients: Clients) -> AsyncIterator[Any]:
             except ClaudeCloudError as error:
                 outcome = error
     finally:
-        steps.close()
+        driver.close()
     for output in last:
         yield output
 
 
-def _next_step(steps: Steps[None], outcome: object) -> Step | None:
+def _next_step(driver: steps.Steps[None], outcome: object) -> steps.Step | None:
     """Tell the driver what came of a step; return the next one, None at the end."""
     try:
         if isinstance(outcome, ClaudeCloudError):
             _forget_suppressed(outcome)
-            return steps.throw(outcome)
-        return steps.send(outcome)
+            return driver.throw(outcome)
+        return driver.send(outcome)
     except StopIteration:
         return None
 
@@ -141,75 +124,75 @@ def _forget_suppressed(error: BaseException) -> None:
         link = link.__cause__ or link.__context__
 
 
-def run(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
+def run(driver: steps.Steps[T], clients: steps.Clients = steps.NO_CLIENTS) -> T:
     """Do the steps of a driver that hands nothing out, and return what it returns.
 
     Raises:
         ClaudeCloudError: The driver raised it.
     """
     returned: list[T] = []
-    for _ in execute(_return_to(returned, steps), clients):
+    for _ in execute(_return_to(returned, driver), clients):
         pass
     return returned[0]
 
 
-async def arun(steps: Steps[T], clients: Clients = NO_CLIENTS) -> T:
+async def arun(driver: steps.Steps[T], clients: steps.Clients = steps.NO_CLIENTS) -> T:
     """Do what `run` does, on an event loop.
 
     Raises:
         ClaudeCloudError: The driver raised it.
     """
     returned: list[T] = []
-    async for _ in aexecute(_return_to(returned, steps), clients):
+    async for _ in aexecute(_return_to(returned, driver), clients):
         pass
     return returned[0]
 
 
-def _return_to(returned: list[T], steps: Steps[T]) -> Steps[None]:
-    returned.append((yield from steps))
+def _return_to(returned: list[T], driver: steps.Steps[T]) -> steps.Steps[None]:
+    returned.append((yield from driver))
 
 
-def _do(step: Step, clients: Clients) -> object:
+def _do(step: steps.Step, clients: steps.Clients) -> object:
     match step:
-        case Prepare():
-            prepare(step.platform, step.timeouts)
-        case Send():
+        case steps.Prepare():
+            timeouts.prepare(step.platform, step.timeouts)
+        case steps.Send():
             return sending.send(step, clients.client)
-        case Fetch():
+        case steps.Fetch():
             fetching = partial(fetch_media, step, clients)
-            return within_call(step.timeouts, fetching, _NOT_FETCHED)
-        case Wait():
+            return timeouts.within_call(step.timeouts, fetching, _NOT_FETCHED)
+        case steps.Wait():
             manager = clients.run_manager
             if step.retry and isinstance(manager, RunManager) and manager.handlers:
                 manager.on_retry(step.retry())
             time.sleep(step.seconds)
-        case Once():
-            within_call(step.timeouts, partial(_find_out, step, clients), _NOT_FOUND_OUT)
+        case steps.Once():
+            timeouts.within_call(step.timeouts, partial(_find_out, step, clients), _NOT_FOUND_OUT)
     return None
 
 
-async def _ado(step: Step, clients: Clients) -> object:
+async def _ado(step: steps.Step, clients: steps.Clients) -> object:
     match step:
-        case Prepare():
+        case steps.Prepare():
             await aload()
-            await aprepare(step.platform, step.timeouts)
-        case Send():
+            await timeouts.aprepare(step.platform, step.timeouts)
+        case steps.Send():
             return await sending.asend(step, clients.async_client)
-        case Fetch():
+        case steps.Fetch():
             fetching = afetch_media(step, clients)
-            return await awithin_call(step.timeouts, fetching, _NOT_FETCHED)
-        case Wait():
+            return await timeouts.awithin_call(step.timeouts, fetching, _NOT_FETCHED)
+        case steps.Wait():
             manager = clients.run_manager
             if step.retry and isinstance(manager, AsyncRunManager) and manager.handlers:
                 await manager.on_retry(step.retry())
             await asyncio.sleep(step.seconds)
-        case Once():
-            finding = in_single_flight(step.key, lambda: arun(step.steps(), clients))
-            await awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
+        case steps.Once():
+            finding = timeouts.in_single_flight(step.key, lambda: arun(step.steps(), clients))
+            await timeouts.awithin_call(step.timeouts, finding, _NOT_FOUND_OUT)
     return None
 
 
-def _find_out(step: Once, clients: Clients) -> None:
+def _find_out(step: steps.Once, clients: steps.Clients) -> None:
     with MEMORY.lock_for(step.key):
         if not step.is_known():
             run(step.steps(), clients)

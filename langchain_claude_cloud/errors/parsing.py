@@ -33,8 +33,7 @@ MESSAGE_LIMIT: Final = 2_000
 NAME_LIMIT: Final = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
-_ERRORS: Final = range(400, 600)
-_STATUSES: Final = {str(status): status for status in _ERRORS}
+_STATUSES: Final = {str(status): status for status in range(400, 600)}
 _MOST_DETAILS: Final = 20
 # What a length of time or a date takes, and far less than Python is slow to read.
 _LONGEST_NUMBER: Final = 64
@@ -95,7 +94,9 @@ def parse_error(status: int | None, headers: Mapping[str, str], body: bytes) -> 
     # FastAPI, which gateways are made with, has its own form.
     is_foreign = payload is None or (isinstance(payload, dict) and set(payload) == {"detail"})
     # With FAILED_DEPENDENCY, Bedrock says that the model refused; the body says with what.
-    is_own = status in _ERRORS and (status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status)
+    is_own = str(status) in _STATUSES and (
+        status != HTTPStatus.FAILED_DEPENDENCY or not parsed.status
+    )
     return replace(
         parsed,
         status=status if is_own else parsed.status,

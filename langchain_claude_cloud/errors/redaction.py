@@ -46,9 +46,6 @@ _PATH = re.compile(r"(?=.*[./\\])[\w .:/\\~@-]{1,300}")
 MASK: Final = "**********"
 """What is shown in place of a credential, as pydantic shows a ``SecretStr``."""
 
-_OMITTED: Final = " [...]"
-_MARGIN: Final = 4
-
 
 def redact(text: str) -> str:
     """Take credentials out of a text.
@@ -68,8 +65,8 @@ def clean(text: str, limit: int) -> str:
     """
     # Cut before the search, so that it is quick, but not so close that a secret's beginning
     # is cut off from what tells it to be one.
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", redact(text[: _MARGIN * limit]))
-    return shown if len(shown) <= limit else shown[: limit - len(_OMITTED)] + _OMITTED
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", redact(text[: 4 * limit]))
+    return shown if len(shown) <= limit else shown[: limit - len(" [...]")] + " [...]"
 
 
 def shown_path(text: str) -> str | None:

@@ -56,5 +56,10 @@ QUOTA_PROJECT_HEADER: Final = "x-goog-user-project"
 REQUEST_TYPE_HEADER: Final = "x-vertex-ai-llm-request-type"
 """Says which throughput a request to Vertex AI uses."""
 
+QUOTA_HEADERS: Final = frozenset(
+    (QUOTA_PROJECT_HEADER, REQUEST_TYPE_HEADER, PROJECT_HEADER, SERVICE_TIER_HEADER)
+) | {"anthropic-workspace-id"}
+"""Headers that say whose quota a request uses, where the user gave them and not the setting."""
+
 REQUEST_ID_HEADERS: Final = ("x-amzn-requestid", "request-id", "x-request-id")
 """Where an answer may name its request, the cloud's own name for it first."""

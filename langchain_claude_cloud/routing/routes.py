@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud.catalogue import resolution
 from langchain_claude_cloud.catalogue.bedrock import (
     ArnTarget,
     Lookup,
@@ -26,27 +27,10 @@ from langchain_claude_cloud.catalogue.bedrock import (
     region_of,
     tells_where_it_leads,
 )
-from langchain_claude_cloud.catalogue.resolution import (
-    INFERENCE_PROFILES,
-    ResolvedModel,
-    cloud_of,
-    lies_within,
-    region_geography,
-    region_in_address,
-    resolve,
-)
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import expand_alias
-from langchain_claude_cloud.errors import ConfigurationError
+from langchain_claude_cloud.errors import ConfigurationError, types
 from langchain_claude_cloud.errors.redaction import SafeHeaders, reveal
-from langchain_claude_cloud.errors.types import (
-    PROJECT_HEADER,
-    QUOTA_PROJECT_HEADER,
-    REQUEST_TYPE_HEADER,
-    SERVICE_TIER_HEADER,
-    Cloud,
-    Headers,
-)
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.base import Platform
@@ -61,7 +45,7 @@ _NO_IDENTITY: Final = _OF_REQUEST | {"region", "project", "base_url", "role_sess
 """Settings that do not say whose quota and whose permissions a request uses, or are in a place with
 what the environment says."""
 
-_SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
+_SURROUNDINGS: Final[Mapping[types.Cloud, tuple[str, ...]]] = {
     "vertex": (
         *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GOOGLE_CLOUD_QUOTA_PROJECT"),
         "VERTEX_ACCESS_TOKEN",
@@ -72,14 +56,6 @@ _SURROUNDINGS: Final[Mapping[Cloud, tuple[str, ...]]] = {
     ),
 }
 """Environment variables that say who asks, where the user gave no credentials."""
-
-_HEADERS_OF_QUOTAS: Final = frozenset(
-    {
-        *(QUOTA_PROJECT_HEADER, REQUEST_TYPE_HEADER, PROJECT_HEADER, SERVICE_TIER_HEADER),
-        "anthropic-workspace-id",
-    }
-)
-"""Headers that say whose quota a request uses, where the user gave them and not the setting."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +73,8 @@ class Route:
     model: str
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
-    default_headers: Headers = field(default_factory=dict, repr=False)
-    _resolved: dict[tuple[str | None, ArnTarget | None], ResolvedModel] = field(
+    default_headers: types.Headers = field(default_factory=dict, repr=False)
+    _resolved: dict[tuple[str | None, ArnTarget | None], resolution.ResolvedModel] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -113,7 +89,7 @@ class Route:
             return VertexPlatform(self.config, self.model, self.default_headers)
         return BedrockPlatform(self.config, self.model, self.default_headers)
 
-    def resolved(self) -> ResolvedModel:
+    def resolved(self) -> resolution.ResolvedModel:
         """Return the model on this platform. The platform must have been prepared.
 
         Raises:
@@ -137,7 +113,7 @@ class Route:
         given += [
             SecretStr(f"{name}:{reveal(headers)[name]}")
             for name, value in ordered
-            if isinstance(value, SecretStr) or str(name).lower() in _HEADERS_OF_QUOTAS
+            if isinstance(value, SecretStr) or str(name).lower() in types.QUOTA_HEADERS
         ]
         address = (self.known_region, config.effective_base_url(), self.model)
         return (config.cloud, project, *address, tuple(map(_mark, given)))
@@ -149,7 +125,9 @@ class Route:
             return self.config.region_for(self.model)
         return self.config.effective_region()
 
-    def resolve_in(self, region: str | None, target: ArnTarget | None = None) -> ResolvedModel:
+    def resolve_in(
+        self, region: str | None, target: ArnTarget | None = None
+    ) -> resolution.ResolvedModel:
         """Resolve the model for a region, None while only a profile's file would tell it.
 
         Args:
@@ -164,13 +142,13 @@ class Route:
             self._resolved[region, target] = self._resolve(region, target)
         return self._resolved[region, target]
 
-    def _resolve(self, region: str | None, target: ArnTarget | None) -> ResolvedModel:
+    def _resolve(self, region: str | None, target: ArnTarget | None) -> resolution.ResolvedModel:
         config = self.config
         if isinstance(config, Vertex):
-            resolved = resolve(self.model, "vertex")
+            resolved = resolution.resolve(self.model, "vertex")
         else:
             config.check_project(self.model, region)
-            resolved = resolve(
+            resolved = resolution.resolve(
                 self.model,
                 "bedrock",
                 region=region,
@@ -216,7 +194,7 @@ class Route:
         """Return a notice for a region whose requests may be served elsewhere; None if not so."""
         if region is None or self.residency is not None or self.config.cloud == "vertex":
             return None
-        geography = region_geography(self.config.cloud, region)
+        geography = resolution.region_geography(self.config.cloud, region)
         if geography not in _RESIDENT or self.resolve_in(region).inference_profile != "global":
             return None
         return (
@@ -230,13 +208,13 @@ class Route:
             return None
         if config.inference_profile != "auto" or self.residency is None or region is None:
             return config.inference_profile
-        geography = region_geography("bedrock", region)
+        geography = resolution.region_geography("bedrock", region)
         with suppress(ConfigurationError):
-            resolve(self.model, "bedrock", region=region, inference_profile=geography)
+            resolution.resolve(self.model, "bedrock", region=region, inference_profile=geography)
             return geography
         return None
 
-    def _check_residency(self, resolved: ResolvedModel, region: str) -> None:
+    def _check_residency(self, resolved: resolution.ResolvedModel, region: str) -> None:
         config, model = self.config, self.model
         self._refuse_outside(f"the region {region}", _geography(config.cloud, region))
         if resolved.inference_profile is not None:
@@ -259,13 +237,13 @@ class Route:
             ConfigurationError: It does.
         """
         cloud = self.config.cloud
-        if self.residency is not None and (named := region_in_address(cloud, url)):
+        if self.residency is not None and (named := resolution.region_in_address(cloud, url)):
             what = f"the address in {named} (base_url, or the environment's or AWS profile's)"
             self._refuse_outside(what, _geography(cloud, named))
 
     def _refuse_outside(self, what: str, geography: str | None) -> None:
         """Refuse something whose geography is not in the demanded residency."""
-        if not lies_within(geography, self.residency or ""):
+        if not resolution.lies_within(geography, self.residency or ""):
             raise self._outside(
                 f"{what} is outside ({geography or 'elsewhere'}). Choose a region, multi-region, "
                 "inference profile, api or model id that stays inside"
@@ -278,8 +256,8 @@ class Route:
         )
 
 
-def _geography(cloud: Cloud, region: str) -> str | None:
-    return region_geography(cloud, region) if region else "global"
+def _geography(cloud: types.Cloud, region: str) -> str | None:
+    return resolution.region_geography(cloud, region) if region else "global"
 
 
 class _Object:
@@ -315,7 +293,7 @@ def make_routes(
     model: str,
     *,
     residency: str | None = None,
-    default_headers: Headers | None = None,
+    default_headers: types.Headers | None = None,
 ) -> tuple[Route, ...]:
     """Return a route for each platform, in their order, after checking the model on each.
 
@@ -328,11 +306,11 @@ def make_routes(
             "model is empty: name one, such as claude-sonnet-5-5, or set ANTHROPIC_MODEL."
         )
     model = expand_alias(model)
-    if residency not in (None, *INFERENCE_PROFILES[1:]):  # all but global
-        given = ", ".join(INFERENCE_PROFILES[1:])
+    if residency not in (None, *resolution.INFERENCE_PROFILES[1:]):  # all but global
+        given = ", ".join(resolution.INFERENCE_PROFILES[1:])
         raise ConfigurationError(f"residency={residency!r} is no geography. There are {given}.")
     clouds = {config.cloud for config in platforms}
-    if len(clouds) > 1 and cloud_of(model) is not None:
+    if len(clouds) > 1 and resolution.cloud_of(model) is not None:
         raise ConfigurationError(
             f"model {model!r} is an exact id of one cloud, but the platforms are on "
             f"{' and '.join(sorted(clouds))}. Use the model's plain name, which each resolves."
