@@ -210,7 +210,8 @@ class Adaptation:
 
     def _learn_of_endpoint(self, error: ClaudeCloudError, text: str) -> None:
         """Remember what an endpoint does not support."""
-        news = sorted(_unsupported(text, self) - self.known)
+        refused = {name for name in _own_features(self) if re.match(_WORDS[name], text)}
+        news = sorted((refused | _betas(text, self)) - self.known)
         self._remember(*news)
         if limit := _limit(text, self):
             MEMORY.max_tokens.put(self.place, limit, REMEMBERED_SECONDS)
@@ -327,12 +328,6 @@ def _own_features(call: Adaptation) -> set[str]:
         "block_binding": sent.bound_thinking == "drop_block",
     }
     return {feature for feature, is_added in added.items() if is_added}
-
-
-def _unsupported(text: str, call: Adaptation) -> set[str]:
-    """Return what the package had added by itself, and a refusal says is not supported."""
-    found = {feature for feature in _own_features(call) if re.match(_WORDS[feature], text)}
-    return found | _betas(text, call)
 
 
 def _limit(text: str, call: Adaptation) -> int | None:

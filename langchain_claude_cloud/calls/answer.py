@@ -37,9 +37,6 @@ MAX_PAUSES: Final = 10
 is a hundred of them; what ends with a pause then can still be sent back by the caller."""
 
 
-_SHOWN_BYTES: Final = 4096
-
-
 @dataclass
 class PausableAnswer(Generic[T]):
     """An answer, whatever pauses it has.
@@ -134,7 +131,7 @@ def read_json(
         problem = malformed(platform, model, cause)
         problem.status_code = response.status
         problem.request_id = request_id_in(response.headers)
-        shown = platform.redact(response.body)[:_SHOWN_BYTES]
+        shown = platform.redact(response.body)[:4096]
         problem.body = redact(shown.decode("utf-8", "replace"))
     raise problem
 

@@ -32,9 +32,6 @@ _LOOKUP_TIMEOUTS: Final = Timeouts(connect=5.0, start=10.0, idle=10.0)
 ARN_SECONDS: Final = 12 * HOUR
 """How long it is remembered what an ARN stands for."""
 
-_AGAIN_SECONDS: Final = 300.0
-"""How long a failure that may pass (throttled, not reached) is left alone."""
-
 
 def ask(
     route: Route,
@@ -155,7 +152,7 @@ def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
         )
     except ClaudeCloudError as error:
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:
-            seconds = _AGAIN_SECONDS
+            seconds = 300.0  # throttled, or not reached: that may pass
         MEMORY.say_once(
             f"The model behind {route.model} could not be looked up, so only options that all "
             "models support are sent. Give Bedrock(base_model=...), or allow the identity "

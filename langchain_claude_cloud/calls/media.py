@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from langchain_claude_cloud import LazyModule
-from langchain_claude_cloud.calls.memory import MEMORY
+from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.steps import Clients, Fetch, Steps
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
 from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http import fetch
 else:  # it imports httpx
     fetch = LazyModule("langchain_claude_cloud.platform.http.fetch")
-
-_SHOWN: Final = 300
-
-KEPT_SECONDS: Final = 3600.0
-"""How long media is kept by its URL: the turns of a conversation name it again and again."""
 
 
 @dataclass
@@ -78,16 +73,17 @@ class CallMedia:
                 self.is_fetching = False  # another cloud may take more
                 raise
             self.is_fetching = False
-            for url, outcome in zip(missing, outcomes, strict=True):
-                self._keep(url, outcome)
+            found.update(zip(missing, outcomes, strict=True))
+            self._keep(missing)
         return inline_sources(body, found)
 
-    def _keep(self, url: str, outcome: FetchedMedia | InvalidInputError) -> None:
-        self._found[url] = outcome
-        if isinstance(outcome, InvalidInputError):
-            MEMORY.say_once(f"An earlier image or document is sent as a line of text: {outcome}")
-        elif self.cache is not None:
-            self.cache.put(url, outcome, KEPT_SECONDS)
+    def _keep(self, urls: list[str]) -> None:
+        """Keep media for an hour: the turns of a conversation name it again and again."""
+        for url in urls:
+            if isinstance(got := self._found[url], InvalidInputError):
+                MEMORY.say_once(f"An earlier image or document is sent as a line of text: {got}")
+            elif self.cache is not None:
+                self.cache.put(url, got, HOUR)
 
 
 Outcomes = list[FetchedMedia | InvalidInputError]
@@ -140,7 +136,7 @@ def _get(fetcher: Callable[[str], bytes], url: str) -> bytes:
         # Signed URLs carry their secret in the query, and such errors name the URL, or its path on.
         said = str(cause).replace(url, without_query(url))
         query = url.partition("?")[2]
-        said = clean(said.replace(query, "[...]") if "=" in query else said, _SHOWN)
+        said = clean(said.replace(query, "[...]") if "=" in query else said, 300)
         happened = f"raised {type(cause).__name__} ({said})"
     else:
         if isinstance(data, bytes | bytearray):

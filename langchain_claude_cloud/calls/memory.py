@@ -35,9 +35,6 @@ OPEN_SECONDS: Final = 30.0
 LONGEST_OPEN_SECONDS: Final = 300.0
 """How far repeated failures lengthen that."""
 
-_LONGEST_ASKED: Final = 3600.0
-# Spreads the return of many processes; later than asked, never sooner.
-_JITTER: Final = 0.2
 # A call that takes its time does not keep others from probing.
 _PROBE_SECONDS: Final = 30.0
 
@@ -113,11 +110,11 @@ class CircuitBreaker:
             # Calls that were under way when it failed say nothing new when they fail, too.
             self.openings += 0 if is_open else 1
             if not is_open or asked is not None:
-                base = OPEN_SECONDS if asked is None else min(asked, _LONGEST_ASKED)
+                base = OPEN_SECONDS if asked is None else min(asked, HOUR)
                 doubled = base * 2.0 ** min(self.openings - 1, 16)
                 seconds = max(base, min(doubled, LONGEST_OPEN_SECONDS))
-                until = now + seconds * (1.0 + _JITTER * self.draw())
-                self.open_until = max(self.open_until, until)
+                # Spreads the return of many processes; later than asked, never sooner.
+                self.open_until = max(self.open_until, now + seconds * (1.0 + 0.2 * self.draw()))
             self.failed_at, self.probe_until = now, -math.inf
 
     def record_success(self, sent_at: float) -> None:
@@ -156,9 +153,7 @@ class Memory:
         self.reset()
 
     def reset(
-        self,
-        clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = _draw,
+        self, clock: Callable[[], float] = time.monotonic, draw: Callable[[], float] = _draw
     ) -> None:
         """Forget everything.
 

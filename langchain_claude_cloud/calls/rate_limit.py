@@ -21,10 +21,8 @@ _BURST: Final = 10
 """How many requests may go out at once. Clouds look at shorter times than a minute, so a limit of
 more than ten a second is spread evenly over the seconds."""
 
-_SHORTEST_WAIT: Final = 0.01
 # Answers that were shorter than reserved make room at any time: waiters look again.
 _LONGEST_WAIT: Final = 1.0
-_LONGEST_WAIT_IN_QUEUE: Final = 5.0
 
 
 class RateLimit(NamedTuple):
@@ -125,8 +123,8 @@ class MinuteWindow:
                 # They leave about as fast as those before them came.
                 earliest = self._sent[0].sent_at or now
                 seconds = earliest + MINUTE - now + before * MINUTE / len(self._sent)
-            most = _LONGEST_WAIT_IN_QUEUE if before else _LONGEST_WAIT
-            return max(_SHORTEST_WAIT, min(seconds, most))
+            most = 5.0 if before else _LONGEST_WAIT
+            return max(0.01, min(seconds, most))
 
     def correct(self, reservation: Reservation, tokens: float, requests: int = 1) -> None:
         """Say what became of a reservation.

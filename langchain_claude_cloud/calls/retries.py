@@ -24,16 +24,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("langchain_claude_cloud")
 
-_SHOWN: Final = 10
-_QUOTED: Final = 300
 _BEFORE: Final = "Before that:"
 # Calls that wait for as long to be sent have several others before them.
 _LONG_WAIT: Final = 1.0
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed."""
 
-_BASE_SECONDS: Final = 0.5
-_CAP_SECONDS: Final = 8.0
 # A server that asks for more than a minute is not asking for a retry within this call.
 _LONGEST_RETRY_AFTER: Final = 60.0
 
@@ -54,13 +50,12 @@ def delay_before_retry(
     """
     # What the body calls a throttle or an overload is one, whatever the status.
     is_busy = isinstance(error, errors.RateLimitError | errors.OverloadedError)
-    may_pass = is_busy or error.status_code is None or error.status_code in RETRYABLE_STATUSES
+    may_pass = is_busy or error.status_code in (None, *RETRYABLE_STATUSES)
     asked = error.retry_after or 0.0
     is_too_long = asked > _LONGEST_RETRY_AFTER
     if attempt > max_retries or not error.is_retryable or not may_pass or is_too_long:
         return None
-    ceiling = min(_CAP_SECONDS, _BASE_SECONDS * 2.0 ** min(attempt - 1, 16))
-    return max(asked, draw() * ceiling)
+    return max(asked, draw() * min(8.0, 0.25 * 2.0 ** min(attempt, 16)))
 
 
 Scope: TypeAlias = Literal["endpoint", "fit", "request", "machine", "call"]
@@ -369,10 +364,7 @@ def _with_earlier(
         if not set(causes) & set(_with_causes(other)):
             causes[-1].__cause__ = other
     if others and not any(note.startswith(_BEFORE) for note in getattr(error, "__notes__", ())):
-        told = (
-            f"- {type(other).__name__}: {shorten(str(other), _QUOTED)}"
-            for other in others[-_SHOWN:]
-        )
+        told = (f"- {type(other).__name__}: {shorten(str(other), 300)}" for other in others[-10:])
         error.add_note("\n".join([_BEFORE, *told]))
         newest = {id(route): (route, other) for route, other in failures}
         elsewhere = [_in_short(*each) for each in newest.values() if each[1] is not error]

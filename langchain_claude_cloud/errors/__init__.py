@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from langchain_core import exceptions as core
 
-from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.errors import explanation, parsing
-else:  # no call that succeeds needs them
-    explanation = LazyModule("langchain_claude_cloud.errors.explanation")
-    parsing = LazyModule("langchain_claude_cloud.errors.parsing")
+    from langchain_claude_cloud.errors.explanation import Explanation
 
 __all__ = [
     "AuthenticationError",
@@ -66,7 +62,7 @@ class ClaudeCloudError(core.ModelError):
 
     def __init__(  # noqa: PLR0913  the attributes of one failure; keyword-only
         self,
-        message: str | explanation.Explanation,
+        message: str | Explanation,
         *,
         platform: Cloud | None = None,
         model: str | None = None,
@@ -189,9 +185,11 @@ def error_from_response(
     Returns:
         The exception, not raised.
     """
-    return explanation.explained(
-        parsing.parse_error(status, headers, body), place, note_if_not_found
-    )
+    # No call that succeeds needs them.
+    from langchain_claude_cloud.errors import explanation, parsing  # noqa: PLC0415
+
+    parsed = parsing.parse_error(status, headers, body)
+    return explanation.explained(parsed, place, note_if_not_found)
 
 
 def error_from_event(payload: object, **place: Unpack[Place]) -> ClaudeCloudError:

@@ -12,8 +12,8 @@ from clock import Clock
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langchain_claude_cloud import Bedrock, ChatClaudeCloud, Vertex
-from langchain_claude_cloud.calls.media import KEPT_SECONDS, CallMedia
-from langchain_claude_cloud.calls.memory import MEMORY, Memory
+from langchain_claude_cloud.calls.media import CallMedia
+from langchain_claude_cloud.calls.memory import HOUR, MEMORY, Memory
 from langchain_claude_cloud.calls.steps import Fetch
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError, RequestTooLargeError
@@ -63,7 +63,7 @@ def test_the_next_turn_fetches_what_is_new() -> None:
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"))
     assert step is not None
     assert step.urls == [f"{BASE}/b"]
-    clock.now += KEPT_SECONDS
+    clock.now += HOUR
     assert _get(CallMedia(cache), _body(f"{BASE}/a"))
 
 
@@ -71,18 +71,18 @@ def test_the_cache_is_bounded_in_bytes() -> None:
     """What was used least recently makes room."""
     cache: ExpiringTable[FetchedMedia] = ExpiringTable(100, Clock(100.0), lambda it: len(it.data))
     for name in "abc":
-        cache.put(name, FetchedMedia("image/png", b"x" * 40), KEPT_SECONDS)
+        cache.put(name, FetchedMedia("image/png", b"x" * 40), HOUR)
         cache.get("a")
     assert cache.size == 80
     assert [name for name in "abc" if cache.get(name)] == ["a", "c"]
-    cache.put("huge", FetchedMedia("image/png", b"x" * 101), KEPT_SECONDS)
+    cache.put("huge", FetchedMedia("image/png", b"x" * 101), HOUR)
     assert cache.size == 0
 
 
 def test_what_is_kept_counts_into_the_sum() -> None:
     """A request's media may have what the cloud takes, less a quarter for base64."""
     cache = _cache(Clock(100.0))
-    cache.put(f"{BASE}/a", FetchedMedia("image/png", PNG.ljust(1000)), KEPT_SECONDS)
+    cache.put(f"{BASE}/a", FetchedMedia("image/png", PNG.ljust(1000)), HOUR)
     step = _get(CallMedia(cache), _body(f"{BASE}/a", f"{BASE}/b"), limit=4000)
     assert step is not None
     assert step.most_bytes == 2000
