@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
+from urllib.parse import quote, unquote
 
 from langchain_claude_cloud.catalogue.bedrock import ArnTarget, Lookup, claude_id_in, region_of
 from langchain_claude_cloud.catalogue.models import find
@@ -21,7 +22,7 @@ from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.control_plane import requests
 from langchain_claude_cloud.errors import NotFoundError, PermissionDeniedError
-from langchain_claude_cloud.errors.types import Cloud, JsonObject
+from langchain_claude_cloud.errors.types import QUOTA_PROJECT_HEADER, Cloud, JsonObject
 from langchain_claude_cloud.platform.base import OutgoingRequest
 from langchain_claude_cloud.routing.routes import Route
 
@@ -106,39 +107,53 @@ def ask_for_models(route: Route) -> Questions[Models]:
 
 
 def _of_bedrock(route: Route) -> Questions[list[AvailableModel]]:
-    base_url = requests.bedrock_address(route)
-    project = route.config.project if isinstance(route.config, Bedrock) else None
-    summaries = yield requests.foundation_models(base_url, project)
+    url, project = requests.bedrock_address(route), route.config.project
+    models = partial(requests.get, f"{url}/foundation-models", byProvider="anthropic")
+    summaries = yield models(projectIdentifier=project)
+    # Without a type only the first come. Application profiles belong to no project, and a request
+    # for them that names one is refused.
+    listing = partial(requests.get, f"{url}/inference-profiles", maxResults="1000")
+    of_system = partial(listing, type="SYSTEM_DEFINED", projectIdentifier=project)
     profiles: list[JsonObject] = []
-    for kind in ("SYSTEM_DEFINED", "APPLICATION"):
-        page = partial(requests.inference_profiles, base_url, kind, project)
-        profiles += yield from _pages(page, "inferenceProfileSummaries", "nextToken")
+    for page in (of_system, partial(listing, type="APPLICATION")):
+        profiles += yield from _pages(page, "nextToken", "inferenceProfileSummaries", "nextToken")
     listed = summaries.get("modelSummaries") or ()
     return read_bedrock(route.platform.region, listed, profiles)
 
 
 def _of_vertex(route: Route) -> Questions[list[AvailableModel]]:
-    def entries(*, billed: bool) -> Questions[list[JsonObject]]:
-        page = partial(requests.publisher_models, route.platform, billed=billed)
-        return _pages(page, "publisherModels", "nextPageToken")
+    # A gateway's own path is taken as it is; Google's version is swapped.
+    url = requests.of_version_1_beta(route.platform.endpoint("claude", "invoke"))
+    base, _, path = url.partition("/projects/")
+    headers = {QUOTA_PROJECT_HEADER: unquote(path.partition("/")[0])}
 
-    # User credentials need a project to be named; a service account may not be allowed to.
+    def page(**token: str | None) -> OutgoingRequest:
+        models = f"{base}/publishers/anthropic/models"
+        # Vertex AI refuses more than 300 a page (measured by others).
+        request = requests.get(models, pageSize="100", listAllVersions="true", **token)
+        return request.with_headers(headers)
+
+    # User credentials need a project to be named, whose quota is used (a quota project of the
+    # credentials goes before it); a service account may not be allowed to.
+    names = ("pageToken", "publisherModels", "nextPageToken")
     try:
-        listed = yield from entries(billed=True)
+        listed = yield from _pages(page, *names)
     except PermissionDeniedError as error:
         if not re.search("USER_PROJECT_DENIED|serviceusage", error.body or str(error)):
             raise
-        listed = yield from entries(billed=False)
+        headers.clear()
+        listed = yield from _pages(page, *names)
     return read_vertex(route.platform.region, listed)
 
 
 def _pages(
-    page: Callable[[str | None], OutgoingRequest], items: str, next_token: str
+    page: Callable[..., OutgoingRequest], token_name: str, items: str, next_token: str
 ) -> Questions[list[JsonObject]]:
     """Ask for one page after another and return their items.
 
     Args:
-        page: Makes the request of a page from its token.
+        page: Makes the request of a page.
+        token_name: Its argument that takes the page's token.
         items: The key of the items.
         next_token: The key of the following page's token.
 
@@ -148,7 +163,7 @@ def _pages(
     found: list[JsonObject] = []
     token: str | None = None
     for _ in range(_MOST_PAGES):
-        answer = yield page(token)
+        answer = yield page(**{token_name: token})
         found += answer.get(items) or []
         token = answer.get(next_token)
         if not token:
@@ -246,8 +261,8 @@ def ask_for_target(route: Route, lookup: Lookup) -> Questions[ArnTarget]:
     Raises:
         NotFoundError: It stands for none of Claude's models.
     """
-    answer = yield requests.resource(requests.bedrock_address(route), lookup.path, route.model)
-    target = read_target(answer)
+    address = f"{requests.bedrock_address(route)}/{lookup.path}/{quote(route.model, safe='')}"
+    target = read_target((yield requests.get(address)))
     if target is UNKNOWN:
         raise NotFoundError("it does not stand for a known Claude model", status_code=404)
     return target

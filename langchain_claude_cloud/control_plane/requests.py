@@ -16,11 +16,11 @@ import os
 import re
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 
 from langchain_claude_cloud.config.checks import from_environment
 from langchain_claude_cloud.errors import ClaudeCloudError, NotFoundError, PermissionDeniedError
-from langchain_claude_cloud.errors.types import LABELS, QUOTA_PROJECT_HEADER
+from langchain_claude_cloud.errors.types import LABELS
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.bedrock import default_base_url, flag
 from langchain_claude_cloud.routing.routes import Route
@@ -33,10 +33,10 @@ SIGNING_NAME: Final = "bedrock"
 _AWS_RUNTIME = re.compile(
     rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+", re.ASCII
 )
-# A private endpoint of the runtime has a name that says nothing of the control plane's.
-_PRIVATE_RUNTIME = rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+"
-_MANTLE = r"https://bedrock-mantle\.[^/]+"
-_NO_SIBLING = re.compile(f"{_PRIVATE_RUNTIME}|{_MANTLE}", re.ASCII)
+# The name of a private endpoint says nothing of the control plane's; nor does mantle's.
+_NO_SIBLING = re.compile(
+    rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+|https://bedrock-mantle\.[^/]+", re.ASCII
+)
 _OF_MODELS = re.compile("/model/|/anthropic/v1/")
 
 
@@ -98,62 +98,6 @@ def _addresses(*, given: bool) -> tuple[str | None, bool]:
     elsewhere = not own and bool(os.environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"))
     names = ("AWS_ENDPOINT_URL_BEDROCK", *(("AWS_ENDPOINT_URL",) if elsewhere else ()))
     return from_environment("Bedrock", "base_url", names), not elsewhere
-
-
-def foundation_models(base_url: str, project: str | None) -> OutgoingRequest:
-    """Return the request for Anthropic's models on Bedrock; the answer has no pages.
-
-    Args:
-        base_url: The control plane's.
-        project: The Bedrock project whose models are listed; None: the account's default.
-    """
-    url = f"{base_url}/foundation-models"
-    return get(url, byProvider="anthropic", projectIdentifier=project)
-
-
-def inference_profiles(
-    base_url: str, kind: str, project: str | None, token: str | None
-) -> OutgoingRequest:
-    """Return the request for a page of inference profiles.
-
-    Args:
-        base_url: The control plane's.
-        kind: ``SYSTEM_DEFINED`` or ``APPLICATION``; without it only the first come.
-        project: As in `foundation_models`. Application profiles belong to no project, and a
-            request for them that names one is refused.
-        token: The page's, from the page before it.
-    """
-    named = project if kind == "SYSTEM_DEFINED" else None
-    url = f"{base_url}/inference-profiles"
-    return get(url, maxResults="1000", type=kind, nextToken=token, projectIdentifier=named)
-
-
-def resource(base_url: str, path: str, arn: str) -> OutgoingRequest:
-    """Return the request for what an ARN stands for."""
-    return get(f"{base_url}/{path}/{quote(arn, safe='')}")
-
-
-def publisher_models(platform: Platform, token: str | None, *, billed: bool) -> OutgoingRequest:
-    """Return the request for a page of Anthropic's models in Vertex AI's Model Garden.
-
-    Args:
-        platform: The platform, prepared.
-        token: The page's, from the page before it.
-        billed: Whether to name the platform's project as the one whose quota is used; a quota
-            project of the credentials goes before it.
-    """
-    # A gateway's own path is taken as it is; Google's version is swapped.
-    url = of_version_1_beta(platform.endpoint("claude", "invoke"))
-    base, _, path = url.partition("/projects/")
-    # Vertex AI refuses more than 300 a page (measured by others).
-    request = get(
-        f"{base}/publishers/anthropic/models",
-        pageSize="100",
-        listAllVersions="true",
-        pageToken=token,
-    )
-    project = unquote(path.partition("/")[0])
-    return request.with_headers({QUOTA_PROJECT_HEADER: project}) if billed else request
 
 
 def of_version_1_beta(url: str) -> str:

@@ -18,33 +18,30 @@ from langchain_claude_cloud.calls.steps import Prepare, Send
 from langchain_claude_cloud.catalogue.bedrock import Lookup
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.control_plane import requests as control_plane
+from langchain_claude_cloud.control_plane.available_models import ask_for_models, ask_for_target
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
     ConfigurationError,
     NotFoundError,
+    PermissionDeniedError,
     ServerError,
 )
 from langchain_claude_cloud.platform.base import HttpResponse
-from langchain_claude_cloud.platform.vertex import VertexPlatform
 from langchain_claude_cloud.routing.routes import Route
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
 GATEWAY = "https://gateway.example/bedrock"
 
 
-def bedrock_route(region: str = "us-east-1", base_url: str | None = None) -> Route:
+def bedrock_route(
+    region: str = "us-east-1", base_url: str | None = None, model: str = "claude-sonnet-5-5"
+) -> Route:
     """Return a route whose platform is ready to sign."""
     keys: dict[str, Any] = {"access_key_id": "AKIA0", "secret_access_key": "s"}
-    route = Route(Bedrock(region=region, base_url=base_url, **keys), "claude-sonnet-5-5")
+    project = "p" if base_url == GATEWAY and not model.startswith("arn:") else None
+    route = Route(Bedrock(region=region, base_url=base_url, project=project, **keys), model)
     route.platform.prepare()
     return route
-
-
-def vertex(**settings: Any) -> VertexPlatform:
-    """Return a platform that is ready to sign."""
-    platform = VertexPlatform(Vertex(project="my-project", access_token=SecretStr("t"), **settings))
-    platform.prepare()
-    return platform
 
 
 @pytest.fixture(scope="module")
@@ -133,18 +130,28 @@ def parameters(service: dict[str, Any], operation: str) -> set[str]:
     return {member["locationName"] for member in service["shapes"][shape]["members"].values()}
 
 
+def asked_of_bedrock() -> list[str]:
+    """Return where the models are asked for: those of the region, and two pages of each kind."""
+    asking = ask_for_models(bedrock_route(base_url=GATEWAY))
+    answers: list[dict[str, str]] = [{}, {"nextToken": "a+/= b"}, {}, {"nextToken": "a+/= b"}]
+    urls = [next(asking).url, *(asking.send(answer).url for answer in answers)]
+    with pytest.raises(StopIteration):
+        asking.send({})
+    return [url.removeprefix(GATEWAY) for url in urls]
+
+
 def test_requests_are_those_of_botocores_model(service: dict[str, Any]) -> None:
     """Paths and parameters are known to the service's own model."""
     listing = service["operations"]["ListFoundationModels"]
-    url = urlsplit(control_plane.foundation_models("https://h", "p").url)
+    models, _, request, *_ = asked_of_bedrock()
+    url = urlsplit(models)
     assert url.path == listing["http"]["requestUri"]
     asked = dict(parse_qsl(url.query))
     assert asked == {"byProvider": "anthropic", "projectIdentifier": "p"}
     assert set(asked) <= parameters(service, "ListFoundationModels")
 
     profiles = service["operations"]["ListInferenceProfiles"]
-    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "p", "a+/= b")
-    url = urlsplit(request.url)
+    url = urlsplit(request)
     assert url.path == profiles["http"]["requestUri"]
     asked = dict(parse_qsl(url.query))
     assert asked == {
@@ -161,18 +168,17 @@ def test_requests_are_those_of_botocores_model(service: dict[str, Any]) -> None:
 def test_botocore_has_no_new_parameters(service: dict[str, Any]) -> None:
     """A parameter that only botocore's model has may be one that this package should send."""
     not_ours = {"byCustomizationType", "byOutputModality", "byInferenceType"}
-    url = urlsplit(control_plane.foundation_models("https://h", "p").url)
+    models, _, request, *_ = asked_of_bedrock()
     known = parameters(service, "ListFoundationModels") - not_ours
-    assert known <= set(dict(parse_qsl(url.query)))
-    request = control_plane.inference_profiles("https://h", "SYSTEM_DEFINED", "p", "t")
+    assert known <= set(dict(parse_qsl(urlsplit(models).query)))
     known = parameters(service, "ListInferenceProfiles")
-    assert known <= set(dict(parse_qsl(urlsplit(request.url).query)))
+    assert known <= set(dict(parse_qsl(urlsplit(request).query)))
 
 
 def test_application_profiles_are_listed_without_a_project() -> None:
     """They belong to none, and AWS refuses a request for them that names one."""
-    request = control_plane.inference_profiles("https://h", "APPLICATION", "p", None)
-    assert dict(parse_qsl(urlsplit(request.url).query)) == {
+    *_, request, _ = asked_of_bedrock()
+    assert dict(parse_qsl(urlsplit(request).query)) == {
         "maxResults": "1000",
         "type": "APPLICATION",
     }
@@ -183,9 +189,9 @@ def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:
     for lookup in (Lookup(**row) for row in catalogue_file()["arn_lookups"].values() if row):
         operation = service["operations"][lookup.permission.removeprefix("bedrock:")]
         path = re.sub(r"\{\w+\}", "", operation["http"]["requestUri"])
-        request = control_plane.resource("https://h", lookup.path, ARN)
+        request = next(ask_for_target(bedrock_route(base_url=GATEWAY, model=ARN), lookup))
         assert request.method == operation["http"]["method"]
-        assert request.url == f"https://h{path}{ARN.replace(':', '%3A').replace('/', '%2F')}"
+        assert request.url == f"{GATEWAY}{path}{ARN.replace(':', '%3A').replace('/', '%2F')}"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +207,12 @@ def test_lookups_are_those_of_botocores_model(service: dict[str, Any]) -> None:
 )
 def test_model_garden_is_at_the_platforms_host(settings: dict[str, str], address: str) -> None:
     """Under ``v1beta1``, and with the project whose quota is used."""
-    request = control_plane.publisher_models(vertex(**settings), "a/b=", billed=True)
+    config = Vertex(project="my-project", access_token=SecretStr("t"), **settings)
+    route = Route(config, "claude-sonnet-5-5")
+    route.platform.prepare()
+    asking = ask_for_models(route)
+    next(asking)
+    request = asking.send({"nextPageToken": "a/b="})
     url, _, query = request.url.partition("?")
     assert url == f"{address}/publishers/anthropic/models"
     assert dict(parse_qsl(query)) == {
@@ -210,7 +221,7 @@ def test_model_garden_is_at_the_platforms_host(settings: dict[str, str], address
         "pageToken": "a/b=",
     }
     assert request.headers["x-goog-user-project"] == "my-project"
-    bare = control_plane.publisher_models(vertex(**settings), None, billed=False)
+    bare = asking.throw(PermissionDeniedError("no serviceusage.services.use"))
     assert "x-goog-user-project" not in bare.headers
 
 
