@@ -151,12 +151,8 @@ def _users_betas(options: RequestOptions) -> list[str]:
 
 
 def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
-    taken = [name for name in ("messages", "model", "stream") if name in raw]
-    if taken:
-        raise InvalidInputError(
-            f"model_kwargs must not hold {', '.join(taken)}: pass messages to invoke or stream, "
-            "and the model as 'model'."
-        )
+    if own := raw.keys() & {"messages", "model", "stream"}:
+        raise InvalidInputError(f"model_kwargs must not hold {min(own)}: it is an argument itself.")
     tools = raw.get("tools") or ()
     if not isinstance(tools, list | tuple) or not all(isinstance(each, dict) for each in tools):
         raise InvalidInputError(f"'tools' in model_kwargs is a list of dicts, not {tools!r:.80}.")

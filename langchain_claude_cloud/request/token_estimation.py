@@ -63,15 +63,12 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
         message: Any message.
         per_token: Characters of plain text that a token of the model has.
     """
-    tokens = float(PER_MESSAGE)
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     told = [[call["name"], call["args"]] for call in calls if isinstance(message.content, str)]
     pieces = (*_pieces(message.content), *(("text", _dump(call)) for call in told))
-    for kind, text in pieces:
-        tokens += _FLAT[kind] if kind in _FLAT else _text_size(text, per_token)
-    if calls or message.type == "tool":
-        tokens += _PER_TOOL_BLOCK
-    return Size(tokens, hash((message.type, pieces)))
+    sizes = (_FLAT.get(kind) or _text_size(text, per_token) for kind, text in pieces)
+    for_tools = _PER_TOOL_BLOCK if calls or message.type == "tool" else 0
+    return Size(PER_MESSAGE + sum(sizes) + for_tools, hash((message.type, pieces)))
 
 
 def quota_tokens_of(
@@ -99,18 +96,16 @@ def _pieces(content: object) -> Iterator[tuple[str, str]]:
         for block in content:
             yield from _pieces(block)
         return
-    if not isinstance(content, dict):
-        yield "text", str(content)
-        return
-    kind, source = content.get("type"), content.get("source")
-    if isinstance(content.get("text"), str):
-        yield "text", content["text"]
-    elif kind == "tool_result" and isinstance(content.get("content"), list):
-        yield from _pieces(content["content"])
+    block = content if isinstance(content, dict) else {"text": str(content)}
+    kind, source = block.get("type"), block.get("source")
+    if isinstance(block.get("text"), str):
+        yield "text", block["text"]
+    elif kind == "tool_result" and isinstance(block.get("content"), list):
+        yield from _pieces(block["content"])
     elif kind in _FLAT and not (isinstance(source, dict) and source.get("type") == "text"):
-        yield str(kind), _dump(content)
+        yield str(kind), _dump(block)
     else:
-        yield "text", _dump({key: content[key] for key in content if key != "signature"})
+        yield "text", _dump({key: block[key] for key in block if key != "signature"})
 
 
 def _dump(block: object) -> str:

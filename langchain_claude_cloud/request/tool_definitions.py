@@ -16,12 +16,8 @@ from langchain_claude_cloud.errors.parsing import load_json
 from langchain_claude_cloud.errors.types import JsonObject
 
 _EXTRAS: Final = (
-    "allowed_callers",
-    "cache_control",
-    "defer_loading",
-    "eager_input_streaming",
-    "input_examples",
-    "strict",
+    *("allowed_callers", "cache_control", "defer_loading", "eager_input_streaming"),
+    *("input_examples", "strict"),
 )
 """What may stand beside a tool, or in a `BaseTool`'s ``extras``, about how Claude is offered it."""
 

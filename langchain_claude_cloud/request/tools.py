@@ -115,12 +115,11 @@ def convert_tools(
 
 def cache_marker(item: object) -> JsonObject | None:
     """Return the cache marker that a cache point of Converse stands for; None for anything else."""
-    if not isinstance(item, dict) or item.get("type") not in (None, *_CACHE_POINTS):
-        return None
-    point = next((item[name] for name in _CACHE_POINTS if isinstance(item.get(name), dict)), None)
-    if point is None:
-        return None
-    return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
+    if isinstance(item, dict) and item.get("type") in (None, *_CACHE_POINTS):
+        for point in map(item.get, _CACHE_POINTS):
+            if isinstance(point, dict):
+                return {"type": "ephemeral", **({"ttl": point["ttl"]} if point.get("ttl") else {})}
+    return None
 
 
 def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject | None:
@@ -199,9 +198,7 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     choice = options.tool_choice or {}
     chosen = choice.get("name")
     if chosen in left_out:
-        raise InvalidInputError(
-            f"tool_choice asks for the tool {chosen!r}, which cannot be sent: {left_out[chosen]}."
-        )
+        raise InvalidInputError(f"tool_choice: {chosen!r} cannot be sent: {left_out[chosen]}.")
     notices = [f"tool {name!r} left out: {reason}" for name, reason in left_out.items()]
     if not fit:
         notices += ["tool_choice left out: there are no tools"] if choice and not left_out else []
