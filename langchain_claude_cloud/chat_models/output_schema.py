@@ -33,7 +33,6 @@ DEFAULT_NAME: Final = "structured_output"
 VALUE: Final = "value"
 """The property that holds what is no object."""
 
-_LONGEST_NAME: Final = 64
 _OTHER_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
 
 
@@ -63,15 +62,14 @@ class OutputSchema:
         schema = {"title": DEFAULT_NAME, **_json_schema(given)}
         is_wrapped = not is_object(schema)
         title = str(schema.get("title") or "")
-        name = re.sub(r"[^a-zA-Z0-9_-]+", "_", title).strip("_")[:_LONGEST_NAME] or DEFAULT_NAME
+        name = re.sub(r"[^a-zA-Z0-9_-]+", "_", title).strip("_")[:64] or DEFAULT_NAME
         json_schema = _wrap(schema, name) if is_wrapped else schema
         validate: Callable[[Any], Any] = partial(_check, schema=schema)  # which can be pickled
         is_model = inspect.isclass(given) and is_basemodel_subclass(given)
         is_class = is_model or get_origin(given) is not None
-        if is_model:  # of either version of pydantic
-            validate = getattr(given, "model_validate", None) or getattr(given, "parse_obj")  # noqa: B009
-        elif is_class:  # a union or a list, of classes perhaps
-            validate = TypeAdapter(cast("type", given)).validate_python
+        if is_class:  # of either version of pydantic; or a union or a list, of classes perhaps
+            own = getattr(given, "model_validate", getattr(given, "parse_obj", None))
+            validate = own or TypeAdapter(cast("type", given)).validate_python
         return cls(name, json_schema, is_wrapped, is_class, validate)
 
     def read(self, value: JsonObject) -> Any:
@@ -83,8 +81,7 @@ class OutputSchema:
         try:
             return self._validated(value)
         except ValueError:
-            decoded = _decode(value, self.json_schema)
-            if decoded == value:
+            if (decoded := _decode(value, self.json_schema)) == value:
                 raise
         return self._validated(decoded)
 
@@ -113,8 +110,7 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
             tool = define_tool(given)
         except InvalidInputError as error:
             raise InvalidInputError(
-                f"the schema {given!r:.200} is of no known form. Give a pydantic class, a "
-                "TypedDict or a dict that is a JSON schema."
+                f"{given!r:.200} is no schema. Give a pydantic class, a TypedDict or a JSON schema."
             ) from error
     else:
         return modern_schema(given)
@@ -161,11 +157,9 @@ def _decode(value: JsonObject, schema: JsonObject) -> JsonObject:
     """
     decoded = copy.deepcopy(value)
     for error in chain.from_iterable(map(_leaves, _errors(value, schema))):
-        if error.validator != "type" or not isinstance(error.instance, str):
-            continue
-        with suppress(ValueError, RecursionError):
+        with suppress(TypeError, ValueError, RecursionError):  # what is no text is left
             inner = json.loads(error.instance)
-            if isinstance(inner, list | dict):
+            if isinstance(inner, list | dict) and error.validator == "type":
                 *way, last = error.absolute_path
                 reduce(getitem, way, decoded)[last] = inner
     return decoded if decoded == value else _decode(decoded, schema)

@@ -89,10 +89,7 @@ def _build(
     if is_odd:
         _write_odd_numbers(body)
         body = json.loads(dump_json(body))
-        notices.append(
-            "what JSON cannot hold is replaced: halves of characters (lone surrogates) by U+FFFD, "
-            "the arguments of a call with a number such as infinity by their text"
-        )
+        notices.append("lone surrogates are sent as U+FFFD, numbers such as infinity as text")
     urls = find_urls(body) if blocks else {}  # a prompt of plain texts has none
     return MessagesRequest(body, tuple(dict.fromkeys(betas)), tuple(notices), tools.names, urls)
 

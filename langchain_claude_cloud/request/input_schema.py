@@ -57,10 +57,7 @@ def read_input_schema(
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
     is_choice = bool(root.keys() & _JOINTS.keys())
     if "object" not in root.get("type", "object") or (is_choice and not has_object):
-        raise UnfitSchemaError(
-            "the input schema describes no object, but the arguments of a tool are one: put the "
-            "value into a property"
-        )
+        raise UnfitSchemaError("its schema describes no object: put the value into a property")
     described: dict[str, list[object]] = {}
     named = chain.from_iterable(part.get("properties", {}).items() for part in parts)
     for name, held in chain(named, {key: {} for key in required}.items()):

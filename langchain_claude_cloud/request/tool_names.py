@@ -111,9 +111,9 @@ def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
     for part in every_schema(sent):
         properties = part.get("properties", {})
         for key in keys.keys() & properties.keys():
-            given = properties[key] if isinstance(properties[key], dict) else {}
-            told = f"{given.get('description') or ''} The tool itself calls this {key!r}."
-            properties[key] = {**given, "description": told.strip()}
+            given = properties[key].get("description") or ""
+            told = f"{given} The tool itself calls this {key!r}."
+            properties[key] = {**properties[key], "description": told.strip()}
         for keyword in _BY_KEY & part.keys():
             part[keyword] = {keys.get(key, key): held for key, held in part[keyword].items()}
         for names in (part.get("required", []), *part.get("dependentRequired", {}).values()):
