@@ -21,7 +21,7 @@ from langchain_claude_cloud.request.messages.conversion import TOOL_CHANGES, con
 from langchain_claude_cloud.request.messages.fetched_media import find_urls
 from langchain_claude_cloud.request.messages.turns import COMPACTION, INVALID_JSON
 from langchain_claude_cloud.request.options import MessagesRequest, RequestOptions
-from langchain_claude_cloud.request.parameters import add_parameters
+from langchain_claude_cloud.request.parameters import Parameters
 from langchain_claude_cloud.request.tools import prepare_tools
 
 __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
@@ -75,7 +75,7 @@ def _build(
     if tools.tools:
         body["tools"] = tools.tools
     notices = [*sent.notices, *tools.notices]
-    notices += add_parameters(body, options, tools.choice, model, betas)
+    Parameters(options, model, tools.choice, betas, notices).add_to(body)
     if options.model_kwargs:
         _merge_raw_fields(body, options.model_kwargs)
     notices += add_caching(body, options, model)

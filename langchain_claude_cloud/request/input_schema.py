@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
+from langchain_claude_cloud.request.schema_keywords import RewrittenSchema, UnfitSchemaError
 from langchain_claude_cloud.request.schema_references import (
     every_schema,
     resolve_root,
@@ -51,8 +51,8 @@ def read_input_schema(
     Raises:
         UnfitSchemaError: The arguments are no object, or it is no schema.
     """
-    wire, definitions, notes = rewrite_schema(given, "input_schema", keep_titles=keep_titles)
-    root = _expanded(wire, definitions, iter(range(_MOST_PARTS)), _DEEPEST)
+    wire = RewrittenSchema(given, "input_schema", keep_titles=keep_titles)
+    root = _expanded(wire.schema, wire.definitions, iter(range(_MOST_PARTS)), _DEEPEST)
     parts, required = list(every_schema(root, _PARTS)), _required(root)
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
     is_choice = bool(root.keys() & _JOINTS.keys())
@@ -71,8 +71,8 @@ def read_input_schema(
     }
     schema |= {"required": list(required)} if required else {}
     rules = [f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))]
-    lost = dict.fromkeys(f"{note}: any value is allowed there" for note in notes)
-    return with_definitions(schema, definitions), " ".join(rules), list(lost)
+    lost = dict.fromkeys(f"{note}: any value is allowed there" for note in wire.notes)
+    return with_definitions(schema, wire.definitions), " ".join(rules), list(lost)
 
 
 def _expanded(

@@ -31,71 +31,59 @@ _LEAST_BUDGET: Final = 1024
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
 
 
-def add_parameters(
-    body: JsonObject,
-    options: RequestOptions,
-    choice: JsonObject | None,
-    model: ResolvedModel,
-    betas: Sequence[str],
-) -> list[str]:
-    """Add the fields that say how to answer.
-
-    Args:
-        body: Has the messages and the tools; changed.
-        options: What is asked for.
-        choice: Its ``tool_choice``, which names the tool as the request does.
-        model: Says what it takes.
-        betas: With interleaved thinking a budget may exceed ``max_tokens``.
-
-    Returns:
-        What was left out or changed, one line each.
-
-    Raises:
-        InvalidInputError: The model does not support what is asked for.
-    """
-    parameters = _Parameters(options, model, [])
-    most = model.info.max_output_tokens
-    max_tokens = most if options.max_tokens is None else options.max_tokens
-    if max_tokens < 0:
-        raise InvalidInputError(f"max_tokens must not be negative. Leave it out for {most}.")
-    is_interleaved = any(beta.startswith("interleaved-thinking-") for beta in betas)
-    thinking = parameters.thinking(inf if is_interleaved else max_tokens)
-    kind = (thinking or {}).get("type")
-    if kind == "enabled" and _lacks_thinking(body["messages"]):
-        parameters.notices.append("thinking left out: the answer that goes on began without it")
-        thinking = kind = None
-    fields: JsonObject = {
-        "max_tokens": max_tokens,
-        "thinking": thinking,
-        "metadata": None if options.user_id is None else {"user_id": options.user_id},
-        "context_management": options.context_management or None,
-    }
-    sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
-    if given := {name: value for name, value in sampling.items() if value is not None}:
-        fields |= parameters.sampling(given, kind)
-    if options.stop_sequences:
-        fields["stop_sequences"] = parameters.stop_sequences(options.stop_sequences)
-    if options.effort is not None or options.output_format is not None:
-        fields["output_config"] = parameters.output_config(kind)
-    if "tools" in body and (choice or options.parallel_tool_calls is False):
-        fields["tool_choice"] = parameters.tool_choice(choice, kind)
-    body.update({name: value for name, value in fields.items() if value is not None})
-    return parameters.notices
-
-
 @dataclass(frozen=True, slots=True)
-class _Parameters:
+class Parameters:
     """What a call asks for, in the form that a model takes.
 
     Attributes:
         options: What is asked for.
         model: Says what it takes.
-        notices: What was left out or changed, one line each.
+        choice: Their ``tool_choice``, which names the tool as the request does.
+        betas: With interleaved thinking a budget may exceed ``max_tokens``.
+        notices: What was left out or changed, one line each; grows.
     """
 
     options: RequestOptions
     model: ResolvedModel
+    choice: JsonObject | None
+    betas: Sequence[str]
     notices: list[str]
+
+    def add_to(self, body: JsonObject) -> None:
+        """Add the fields that say how to answer.
+
+        Args:
+            body: Has the messages and the tools; changed.
+
+        Raises:
+            InvalidInputError: The model does not support what is asked for.
+        """
+        options, most = self.options, self.model.info.max_output_tokens
+        max_tokens = most if options.max_tokens is None else options.max_tokens
+        if max_tokens < 0:
+            raise InvalidInputError(f"max_tokens must not be negative. Leave it out for {most}.")
+        is_interleaved = any(beta.startswith("interleaved-thinking-") for beta in self.betas)
+        thinking = self.thinking(inf if is_interleaved else max_tokens)
+        kind = (thinking or {}).get("type")
+        if kind == "enabled" and _lacks_thinking(body["messages"]):
+            self.notices.append("thinking left out: the answer that goes on began without it")
+            thinking = kind = None
+        fields: JsonObject = {
+            "max_tokens": max_tokens,
+            "thinking": thinking,
+            "metadata": None if options.user_id is None else {"user_id": options.user_id},
+            "context_management": options.context_management or None,
+        }
+        sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
+        if given := {name: value for name, value in sampling.items() if value is not None}:
+            fields |= self.sampling(given, kind)
+        if options.stop_sequences:
+            fields["stop_sequences"] = self.stop_sequences(options.stop_sequences)
+        if options.effort is not None or options.output_format is not None:
+            fields["output_config"] = self.output_config(kind)
+        if "tools" in body and (self.choice or options.parallel_tool_calls is False):
+            fields["tool_choice"] = self.tool_choice(kind)
+        body.update({name: value for name, value in fields.items() if value is not None})
 
     def thinking(self, max_tokens: float) -> JsonObject | None:
         """Return the ``thinking`` of a body, with what to do about blocks bound elsewhere.
@@ -196,13 +184,13 @@ class _Parameters:
             self.notices.append("stop sequences of white space are left out: the API refuses them")
         return kept or None
 
-    def tool_choice(self, choice: JsonObject | None, thinking: str | None) -> JsonObject:
+    def tool_choice(self, thinking: str | None) -> JsonObject:
         """Return the choice in a form that the model takes.
 
         A forced one does not go with a budget of thinking, but with adaptive thinking (recorded
         answers of Opus 4.6 are tool calls). Some models refuse it altogether.
         """
-        wire = dict(choice or {"type": "auto"})
+        wire = dict(self.choice or {"type": "auto"})
         why = "it cannot be used with a thinking budget" if thinking == "enabled" else ""
         if not self.model.capabilities.forced_tool_choice:
             why = f"{self.model.info.name} does not take it"

@@ -11,7 +11,7 @@ from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request import schema_references as references
 from langchain_claude_cloud.request.input_schema import read_input_schema
-from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError, rewrite_schema
+from langchain_claude_cloud.request.schema_keywords import RewrittenSchema, UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
@@ -191,16 +191,17 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
         InvalidInputError: It is no schema, or a reference leads nowhere.
     """
     try:
-        wire, definitions, notes = rewrite_schema(schema, "the schema", keep_titles=keep_titles)
+        wire = RewrittenSchema(schema, "the schema", keep_titles=keep_titles)
+        problems = wire.notes
     except UnfitSchemaError as error:
-        wire, definitions, notes = {}, {}, [str(error)]
-    if notes:
+        problems = [str(error)]
+    if problems:
         raise InvalidInputError(
-            f"the schema of the answer cannot be used: {notes[0]}. Give a pydantic class, a "
+            f"the answer's schema cannot be used: {problems[0]}. Give a pydantic class, a "
             "TypedDict or a dict that is a JSON schema."
         )
-    root = references.resolve_root(wire, definitions)
-    return references.with_definitions(root, definitions)
+    root = references.resolve_root(wire.schema, wire.definitions)
+    return references.with_definitions(root, wire.definitions)
 
 
 def _with_one_type(schema: JsonObject) -> JsonObject:

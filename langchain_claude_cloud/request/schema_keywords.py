@@ -39,45 +39,36 @@ class UnfitSchemaError(Exception):
     """A schema that cannot be rewritten; the message says which part, and why."""
 
 
-def rewrite_schema(
-    root: object, path: str, *, keep_titles: bool = True
-) -> tuple[JsonObject, dict[str, JsonObject], list[str]]:
-    """Return a schema in the form of the 2020-12 draft, and what was lost, one phrase each.
-
-    Args:
-        root: The schema, in which its references are looked up; not changed.
-        path: What it is called in errors.
-        keep_titles: Whether properties keep the titles that pydantic makes of their names.
-
-    Returns:
-        The schema, the definitions that it refers to as ``#/$defs/NAME``, and the phrases.
-
-    Raises:
-        UnfitSchemaError: It is no schema.
-    """
-    rewriter = _Rewriter(root, keep_titles=keep_titles)
-    wire = rewriter.rewrite(root, path, 0)
-    rewriter.rewrite_definitions()
-    return wire, rewriter.definitions, rewriter.notes
-
-
-class _Rewriter:
-    """Rewrites the parts of one schema, and collects the definitions that they refer to.
+class RewrittenSchema:
+    """A schema in the form of the 2020-12 draft.
 
     Attributes:
-        definitions: The definitions that are referred to, rewritten.
+        schema: The schema.
+        definitions: The definitions that it refers to as ``#/$defs/NAME``, by those names.
         notes: What was lost, one phrase each.
     """
 
-    def __init__(self, root: object, *, keep_titles: bool) -> None:
+    def __init__(self, root: object, path: str, *, keep_titles: bool) -> None:
+        """Rewrite a schema.
+
+        Args:
+            root: The schema, in which its references are looked up; not changed.
+            path: What it is called in errors.
+            keep_titles: Whether properties keep the titles that pydantic makes of their names.
+
+        Raises:
+            UnfitSchemaError: It is no schema.
+        """
         self.definitions: dict[str, JsonObject] = {}
         self.notes: list[str] = []
         self._keep_titles = keep_titles
         self._root = root
         self._names: dict[str, str] = {}
         self._waiting: list[tuple[str, object]] = []
+        self.schema = self._rewrite(root, path, 0)
+        self._rewrite_definitions()
 
-    def rewrite(self, schema: object, path: str, depth: int) -> JsonObject:
+    def _rewrite(self, schema: object, path: str, depth: int) -> JsonObject:
         """Return a schema, with all that is in it, in its right form.
 
         It is an object: not everybody knows those that are true or false.
@@ -102,12 +93,12 @@ class _Rewriter:
         """Return the value of a keyword in its right form; None to leave it out."""
         if key in references.SCHEMAS:
             is_kept = isinstance(value, bool) and key not in references.IN_PLACE
-            return value if is_kept else self.rewrite(value, path, depth)
+            return value if is_kept else self._rewrite(value, path, depth)
         if key in references.SCHEMA_MAPS:
             return self._map(value, path, depth)
         if key in references.SCHEMA_LISTS:
             parts = enumerate(_list(value))
-            return [self.rewrite(part, f"{path}.{n}", depth) for n, part in parts] or None
+            return [self._rewrite(part, f"{path}.{n}", depth) for n, part in parts] or None
         if key == "$ref":
             return self._refer(str(value))
         try:
@@ -123,7 +114,7 @@ class _Rewriter:
             return {}  # PHP writes an empty object as an empty list
         if not isinstance(value, Mapping):
             raise UnfitSchemaError(f"{path} is {value!r:.60}, but must be an object")
-        parts = {str(n): self.rewrite(part, f"{path}.{n}", depth) for n, part in value.items()}
+        parts = {str(n): self._rewrite(part, f"{path}.{n}", depth) for n, part in value.items()}
         for name, part in parts.items():
             if not self._keep_titles and part.get("title") == name.replace("_", " ").title():
                 del part["title"]
@@ -145,11 +136,11 @@ class _Rewriter:
             self._waiting.append((name, found))
         return f"#/$defs/{self._names[reference]}"
 
-    def rewrite_definitions(self) -> None:
+    def _rewrite_definitions(self) -> None:
         """Rewrite what is referred to. Chains of references may be longer than schemas are deep."""
         for name, found in self._waiting:  # grows on the way
             try:
-                self.definitions[name] = self.rewrite(found, name, 0)
+                self.definitions[name] = self._rewrite(found, name, 0)
             except UnfitSchemaError as error:
                 self.notes.append(str(error))
         while loop := references.find_loop(self.definitions, references.IN_PLACE):

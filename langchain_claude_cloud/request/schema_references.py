@@ -60,7 +60,7 @@ def resolve_root(schema: JsonObject, definitions: Mapping[str, JsonObject]) -> J
         schema: The schema; not changed.
         definitions: The schemas that it may refer to, by name.
     """
-    while "$ref" in schema:  # to no circle: `rewrite_schema` leaves none
+    while "$ref" in schema:  # to no circle: a `RewrittenSchema` has none
         target = definitions[schema["$ref"].rpartition("/")[2]]
         schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
     return schema

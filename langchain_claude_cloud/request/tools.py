@@ -17,7 +17,7 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_keys
+from langchain_claude_cloud.request.tool_names import ToolNames, wire_keys
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
@@ -176,8 +176,8 @@ class PreparedTools:
     tools: list[JsonObject]
     betas: list[str]
     notices: list[str]
-    names: ToolNames = NO_NAMES
-    choice: JsonObject | None = None
+    names: ToolNames
+    choice: JsonObject | None
 
 
 def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTools:
@@ -200,9 +200,8 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     if chosen in left_out:
         raise InvalidInputError(f"tool_choice: {chosen!r} cannot be sent: {left_out[chosen]}.")
     notices = [f"tool {name!r} left out: {reason}" for name, reason in left_out.items()]
-    if not fit:
-        notices += ["tool_choice left out: there are no tools"] if choice and not left_out else []
-        return PreparedTools([], [], notices)
+    if choice and not converted:
+        notices.append("tool_choice left out: there are no tools")
     notices += [f"tool {tool['name']!r}: {note}" for tool in fit for note in tool.notes]
     if not model.capabilities.strict_tools and any(tool.get("strict") for tool in fit):
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
