@@ -40,27 +40,18 @@ class StructuredOutputError(OutputParserException):
 
     Attributes:
         message: The reply.
-    """
-
-    def __init__(self, reason: str, message: BaseMessage) -> None:
-        super().__init__(
-            f"The structured output {reason}. The reply is on the exception as `message`.",
-            llm_output=message.text,
-        )
-        self.message = message
-
-
-class StructuredOutputRefusalError(StructuredOutputError, ModelRefusalError):
-    """The model refused to answer; also LangChain's own error for that.
-
-    Attributes:
-        message: The reply.
         raw_message: The same reply, under langchain-core's name.
     """
 
     def __init__(self, reason: str, message: BaseMessage) -> None:
-        super().__init__(reason, message)
-        self.raw_message = message
+        told = f"The structured output {reason}. The reply is on the exception as `message`."
+        super().__init__(told, llm_output=message.text)
+        self.message = message
+        self.raw_message: BaseMessage | None = message  # langchain-core's name
+
+
+class StructuredOutputRefusalError(StructuredOutputError, ModelRefusalError):
+    """The model refused to answer; also LangChain's own error for that."""
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):

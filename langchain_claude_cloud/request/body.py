@@ -55,11 +55,8 @@ def build_request(
         error.model = error.model or model.model_id
         raise
     except (AttributeError, TypeError) as error:
-        raise InvalidInputError(
-            f"An argument of the call has a value of the wrong kind: {error}.",
-            platform=model.cloud,
-            model=model.model_id,
-        ) from error
+        told = f"An argument of the call has a value of the wrong kind: {error}."
+        raise InvalidInputError(told, platform=model.cloud, model=model.model_id) from error
 
 
 def _build(
@@ -117,10 +114,8 @@ def dump_json(body: JsonObject) -> bytes:
     try:
         text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"The request cannot be written as JSON: {error}. Look at tool arguments and "
-            "model_kwargs for values that are not strings, numbers, booleans, lists or dicts."
-        ) from error
+        told = f"The request cannot be written as JSON: {error}"
+        raise InvalidInputError(f"{told}. Look at tool arguments and model_kwargs.") from error
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -176,7 +171,7 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
     """
     inline = [(block.get("tool") or {}).get("definition") for block in blocks]
     known = {tool.get("name") for tool in (*(body.get("tools") or ()), *filter(None, inline))}
-    missing: list[object] = []
+    missing: dict[object, None] = {}
     for block in blocks:
         content = block.get("content")
         found = content.get("tool_references") if isinstance(content, dict) else content
@@ -185,15 +180,12 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
         references = [item for item in found if item["type"] == "tool_reference"]
         gone = [item for item in references if item.get("tool_name") not in known]
         kept = [item for item in found if item not in gone] if gone else found
-        missing += [item.get("tool_name") for item in gone]
+        missing |= dict.fromkeys(item.get("tool_name") for item in gone)
         if isinstance(content, dict):
             block["content"] = {**content, "tool_references": kept}
         else:
             block["content"] = kept or "The tools that were found are gone."
-    return [
-        f"a reference to the tool {name!r} is left out: it is gone"
-        for name in dict.fromkeys(missing)
-    ]
+    return [f"a reference to the tool {name!r} is left out: it is gone" for name in missing]
 
 
 def _needed_betas(body: JsonObject, blocks: list[JsonObject], options: RequestOptions) -> list[str]:

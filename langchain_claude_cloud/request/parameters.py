@@ -26,7 +26,6 @@ _REMEDIES: Final = {
     "enabled": "Use thinking={'type': 'enabled', 'budget_tokens': 4096}.",
 }
 _ACTIVE_THINKING: Final = ("adaptive", "enabled")
-_THINKING_OFF: Final = frozenset({"between_tools", "disabled"})
 _LEAST_BUDGET: Final = 1024
 _LOWEST_TOP_P_WITH_THINKING: Final = 0.95
 
@@ -96,10 +95,8 @@ class Parameters:
         if thinking and thinking["type"] == "enabled":
             budget = thinking.get("budget_tokens")
             if not (isinstance(budget, int) and _LEAST_BUDGET <= budget < max_tokens):
-                raise InvalidInputError(
-                    f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}, and "
-                    f"less than max_tokens ({max_tokens}), which counts thinking and answer."
-                )
+                told = f"thinking's budget_tokens ({budget}) must be at least {_LEAST_BUDGET}"
+                raise InvalidInputError(f"{told}, and less than max_tokens ({max_tokens}).")
         if self.options.bound_thinking == "drop_block":
             if thinking is None and takes.thinking_default != "off":
                 thinking = {"type": "adaptive"}
@@ -126,10 +123,8 @@ class Parameters:
             return None
         listed = ", ".join(sorted(takes)) or "no thinking at all"
         remedy = next((use for name, use in _REMEDIES.items() if name in takes), "Leave it out.")
-        raise InvalidInputError(
-            f"{self.model.info.name} does not take thinking of type {kind!r}; it takes {listed}. "
-            f"{remedy}"
-        )
+        told = f"{self.model.info.name} does not take thinking of type {kind!r}"
+        raise InvalidInputError(f"{told}; it takes {listed}. {remedy}")
 
     def output_config(self, thinking: str | None) -> JsonObject:
         """Return the effort, if the model takes it with a type of thinking, and the format."""
@@ -137,7 +132,7 @@ class Parameters:
         levels, highest = takes.effort_levels, takes.highest_effort_without_thinking
         asked = f"effort {effort!r}"
         told = f"it takes {', '.join(levels) or 'no effort: leave it out'}."
-        if thinking in _THINKING_OFF and highest is not None:
+        if thinking in ("between_tools", "disabled") and highest is not None:
             levels = levels[: levels.index(highest) + 1]
             asked = f"thinking of type {thinking!r} at effort {effort!r}"
             told = f"only up to {highest} ({', '.join(levels)}). Lower it, or leave thinking on."

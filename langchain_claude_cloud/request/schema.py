@@ -21,7 +21,6 @@ _STRING_FORMATS: Final = (
 )
 _KNOWN_VALUES: Final = {"array": ("minItems", (0, 1)), "string": ("format", _STRING_FORMATS)}
 _TEXTS: Final = ("description", "title")
-_OF_OBJECTS: Final = frozenset({"$ref", "properties"})
 
 
 def transform_schema(schema: object) -> JsonObject:
@@ -89,8 +88,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         schema = named.get("schema") if isinstance(named, dict) else None
     if schema is None:
         raise InvalidInputError(
-            "response_format has no schema, and Claude has no JSON mode without one. Give "
-            '{"type": "json_schema", "json_schema": {"schema": {...}}}, or a class.'
+            "response_format has no schema, and there is no JSON mode without one: give a schema."
         )
     if not isinstance(schema, dict):
         schema = schema_of(schema, any_type=True)
@@ -100,8 +98,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
             read_input_schema(schema)  # a tool may have alternatives that are objects
     except UnfitSchemaError as error:
         raise InvalidInputError(
-            "response_format must be an object at its root, not a list or a plain value. "
-            "Put it into a property of an object, or use with_structured_output, which does that."
+            "response_format must be an object at its root: put it into a property of an object."
         ) from error
     return {"type": "json_schema", "schema": schema}
 
@@ -147,7 +144,7 @@ def _is_map(schema: JsonObject) -> bool:
     parts = [part for key in _UNIONS for part in schema.get(key, ())]
     if named and parts:
         return True
-    if any(_OF_OBJECTS & part.keys() for part in parts):
+    if any(part.keys() & {"$ref", "properties"} for part in parts):
         return len(schema.get("allOf", ())) > 1
     if "object" not in schema.get("type", ()):
         return False
@@ -172,8 +169,7 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
         raise InvalidInputError(
             f"{owner} has an object whose keys the schema does not name (a dict) or that has to "
             "match several schemas: structured outputs and strict tools close every object. Use "
-            'method="function_calling" (an agent: ToolStrategy), a tool without `strict`, or a '
-            "list of objects with a key and a value."
+            'method="function_calling" (an agent: ToolStrategy), no `strict`, or a list of pairs.'
         )
 
 
@@ -196,10 +192,8 @@ def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject
     except UnfitSchemaError as error:
         problems = [str(error)]
     if problems:
-        raise InvalidInputError(
-            f"the answer's schema cannot be used: {problems[0]}. Give a pydantic class, a "
-            "TypedDict or a dict that is a JSON schema."
-        )
+        told = f"the schema of the answer cannot be used: {problems[0]}"
+        raise InvalidInputError(f"{told}. Give a pydantic class, a type or a JSON schema.")
     root = references.resolve_root(wire.schema, wire.definitions)
     return references.with_definitions(root, wire.definitions)
 

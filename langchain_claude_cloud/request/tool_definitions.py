@@ -63,11 +63,9 @@ def _as_dict(tool: object) -> JsonObject:
         return native
     schema = schema_of(tool)
     name = getattr(own, "name", None) or getattr(own, "__name__", None) or schema.get("title")
-    told = {
-        "title": name or getattr(tool, "__name__", None),
-        "description": getattr(own, "description", None) or schema.get("description"),
-    }
-    return {**extras, "function": {**schema, **told}}
+    title = name or getattr(tool, "__name__", None)
+    described = getattr(own, "description", None) or schema.get("description")
+    return {**extras, "function": {**schema, "title": title, "description": described}}
 
 
 def _from_dict(tool: JsonObject) -> JsonObject:
@@ -114,10 +112,8 @@ def schema_of(given: object, *, any_type: bool = False) -> JsonObject:
         problem = str(error).partition("\n")[0].rstrip(".")
         if not any_type:
             raise _no_tool(given, f"it has no JSON schema ({problem})") from error
-        raise InvalidInputError(
-            f"{given!r:.200} has no JSON schema: {problem}. Give a pydantic class, a TypedDict, a "
-            "type or a dict that is a JSON schema."
-        ) from error
+        told = f"{given!r:.200} has no JSON schema: {problem}"
+        raise InvalidInputError(f"{told}. Give a pydantic class, a type or a dict.") from error
 
 
 def _schema_of(given: object, *, any_type: bool) -> JsonObject:

@@ -39,8 +39,6 @@ _TELLING: Final = frozenset(
 )
 """Keywords of which one says what a value is."""
 
-_BY_KEY: Final = frozenset({"dependentRequired", "dependentSchemas", "properties"})
-
 _KEY_IN_JSON: Final = re.compile(r'"([a-zA-Z0-9_.-]{1,64})"(?=\s*:)')
 _KEY_AT_END: Final = re.compile(r'"[a-zA-Z0-9_.-]{0,64}(?:"\s*)?\Z')
 """What may be a key, or the beginning of one, at the end of a fragment of JSON."""
@@ -114,7 +112,7 @@ def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
             given = properties[key].get("description") or ""
             told = f"{given} The tool itself calls this {key!r}."
             properties[key] = {**properties[key], "description": told.strip()}
-        for keyword in _BY_KEY & part.keys():
+        for keyword in part.keys() & {"dependentRequired", "dependentSchemas", "properties"}:
             part[keyword] = {keys.get(key, key): held for key, held in part[keyword].items()}
         for names in (part.get("required", []), *part.get("dependentRequired", {}).values()):
             names[:] = [keys.get(name, name) for name in names]

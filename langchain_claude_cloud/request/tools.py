@@ -20,10 +20,6 @@ from langchain_claude_cloud.request.tool_definitions import define_tool
 from langchain_claude_cloud.request.tool_names import ToolNames, wire_keys
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
-_TOOL_SEARCH_BETA: Final = "tool-search-tool-2025-10-19"
-_TOOL_EXAMPLES_BETA: Final = "tool-examples-2025-10-29"
-
-
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
 _NAMING: Final = ("function", "tool")
 _PLAIN_CHOICES: Final = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
@@ -154,10 +150,8 @@ def convert_tool_choice(choice: object, tool_names: Iterable[str]) -> JsonObject
         return {**beside, "type": _PLAIN_CHOICES.get(str(kind), kind)}
     if named.get("name") not in names:
         offered = ", ".join(sorted(names)) or "none are bound"
-        raise InvalidInputError(
-            f"tool_choice names the tool {named.get('name')!r}, which is not among the tools: "
-            f"{offered}. Use one of those, 'auto', 'any' or 'none'."
-        )
+        told = f"tool_choice names the tool {named.get('name')!r}, which is not among the tools"
+        raise InvalidInputError(f"{told}: {offered}. Use one of those, 'auto', 'any' or 'none'.")
     return {**beside, "type": "tool", "name": named["name"]}
 
 
@@ -228,8 +222,8 @@ def _betas(tool: JsonObject, model: ResolvedModel) -> list[str]:
     if model.capabilities.tool_search_without_beta:
         return betas
     if tool.get(_DEFERRED) or kind.startswith("tool_search_tool_"):
-        betas.append(_TOOL_SEARCH_BETA)
-    return [*betas, _TOOL_EXAMPLES_BETA] if tool.get("input_examples") else betas
+        betas.append("tool-search-tool-2025-10-19")
+    return [*betas, "tool-examples-2025-10-29"] if tool.get("input_examples") else betas
 
 
 def _betas_of_anthropic_tool(kind: str, model: ResolvedModel) -> list[str]:
@@ -240,10 +234,8 @@ def _betas_of_anthropic_tool(kind: str, model: ResolvedModel) -> list[str]:
     """
     known, offered = catalogue_file()["anthropic_tools"], model.capabilities.server_tools
     if kind in known["computer"] and model.known and not model.capabilities.computer_tool:
-        raise InvalidInputError(
-            f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}: use "
-            "{'type': 'computer_toolset_20260801'}, or another model."
-        )
+        told = f"{model.info.name} does not take the tool {kind!r} on {LABELS[model.cloud]}"
+        raise InvalidInputError(f"{told}: use 'computer_toolset_20260801', or another model.")
     if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
         others, takes = LABELS.keys() - {model.cloud}, model.info.capabilities
         runs = [f"{_listed(takes(cloud).server_tools)} on {LABELS[cloud]}" for cloud in others]
