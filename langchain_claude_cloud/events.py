@@ -15,15 +15,9 @@ from typing import Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
+from langchain_claude_cloud import tool_calls
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.response.tool_arguments import TextChange
-from langchain_claude_cloud.tool_calls import (
-    Payload,
-    ToolCallTracker,
-    ToolCallUpdate,
-    afollow,
-    follow,
-)
 
 __all__ = [
     "EndEvent",
@@ -131,8 +125,7 @@ def iter_events(chunks: Iterable[object]) -> Iterator[StreamEvent]:
         `EndEvent` at the end. If the stream raises, unfinished calls first end with an error, and
         then its exception comes.
     """
-    reader = _Reader()
-    return follow(chunks, reader.read, reader.end)
+    return tool_calls.follow(chunks, _Reader())
 
 
 def aiter_events(chunks: AsyncIterable[object]) -> AsyncIterator[StreamEvent]:
@@ -144,20 +137,19 @@ def aiter_events(chunks: AsyncIterable[object]) -> AsyncIterator[StreamEvent]:
     Returns:
         See `iter_events`.
     """
-    reader = _Reader()
-    return afollow(chunks, reader.read, reader.end)
+    return tool_calls.afollow(chunks, _Reader())
 
 
 class _Reader:
     """Reads items of a stream, each message and each tool result once."""
 
     def __init__(self) -> None:
-        self._calls = ToolCallTracker()
+        self._calls = tool_calls.ToolCallTracker()
         self._results: set[str] = set()
         self._streamed: set[str] = set()
         self._stop_reason: str | None = None
 
-    def read(self, payload: Payload, scope: str) -> Iterator[StreamEvent]:
+    def read(self, payload: tool_calls.Payload, scope: str) -> Iterator[StreamEvent]:
         """Take a message or an event of a run; yield what is new."""
         if isinstance(payload, ToolMessage):
             if payload.tool_call_id not in self._results:
@@ -208,6 +200,6 @@ class _Reader:
                     yield UsageEvent(cast("JsonObject", event["usage"]))
 
 
-def _tool_call(new: ToolCallUpdate) -> ToolCallEvent:
+def _tool_call(new: tool_calls.ToolCallUpdate) -> ToolCallEvent:
     args = new.args if new.done and new.error is None else None
     return ToolCallEvent(new.index, new.id, new.name, new.changes, args, new.done, new.error)

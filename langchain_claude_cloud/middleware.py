@@ -180,10 +180,8 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         said = _describe(failed)
         if self.on_exhausted == "end":
             return {"messages": [AIMessage(said)], "jump_to": "end"}
-        error = InvalidToolCallsError(
-            f"{said} Raise max_tokens, ask for less in one call, or give "
-            "InvalidToolCallMiddleware more max_attempts."
-        )
+        remedy = "Raise max_tokens, ask for less in one call, or allow more max_attempts."
+        error = InvalidToolCallsError(f"{said} {remedy}")
         error.partial_message = failed[0]
         raise error
 
@@ -376,6 +374,5 @@ def _describe(failed: Sequence[AIMessage]) -> str:
     names = ", ".join(sorted({call["name"] or "a tool" for call in calls}))
     reasons = "; ".join(sorted({call["error"] or "invalid arguments" for call in calls}))
     times = "once" if len(failed) == 1 else f"{len(failed)} times in a row"
-    return (
-        f"The model called {names} with invalid arguments {times}. What was wrong last: {reasons}."
-    )
+    told = f"The model called {names} with invalid arguments {times}"
+    return f"{told}. What was wrong last: {reasons}."

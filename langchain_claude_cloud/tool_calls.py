@@ -13,40 +13,29 @@ Server tools are left out, because only the cloud runs them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk, ToolMessage
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import (
-    CUTTING_STOP_REASONS,
-    NEVER_ENDED,
-    Block,
-    ParsedToolCall,
-    dump_arguments,
-)
+from langchain_claude_cloud.response.blocks import NEVER_ENDED, Block, ParsedToolCall, cut_by
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, TextChange
 
 __all__ = ["TextChange", "ToolCallUpdate", "aiter_tool_calls", "iter_tool_calls"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 Payload: TypeAlias = "AIMessage | ToolMessage | Mapping[str, object] | None"
 """A message, an event of the content-block protocol, or nothing that is read."""
-_Calls: TypeAlias = "dict[int, _Call | None]"
-"""The calls of a message, by position; None in the place of those that are done."""
 
 _BOUNDARIES: Final = frozenset({"message-start", "message-finish", "error"})
 """Events that end what went before; calls that are open then never ended."""
 
-_EVENTS: Final = _BOUNDARIES | {
-    "content-block-start",
-    "content-block-delta",
-    "content-block-finish",
-}
+_BLOCK_EVENTS: Final = ("content-block-start", "content-block-delta", "content-block-finish")
+_EVENTS: Final = _BOUNDARIES.union(_BLOCK_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +79,7 @@ def iter_tool_calls(chunks: Iterable[object]) -> Iterator[ToolCallUpdate]:
         If the stream ends or raises before a call is complete, its last update has an ``error``.
         An exception of the stream comes after the last updates.
     """
-    tracker = ToolCallTracker()
-    return follow(chunks, tracker.read, tracker.end)
+    return follow(chunks, ToolCallTracker())
 
 
 def aiter_tool_calls(chunks: AsyncIterable[object]) -> AsyncIterator[ToolCallUpdate]:
@@ -103,38 +91,41 @@ def aiter_tool_calls(chunks: AsyncIterable[object]) -> AsyncIterator[ToolCallUpd
     Returns:
         See `iter_tool_calls`.
     """
-    tracker = ToolCallTracker()
-    return afollow(chunks, tracker.read, tracker.end)
+    return afollow(chunks, ToolCallTracker())
 
 
-_Read: TypeAlias = Callable[[Payload, str], Iterator[T]]
-"""Takes what `unwrap` finds in an item of a stream; yields what is new."""
-_End: TypeAlias = Callable[[Exception | None], Iterator[T]]
-"""Takes the end of a stream, and the exception if it broke off; yields what is new."""
+class StreamReader(Protocol[T_co]):
+    """Reads a stream, and yields what is new."""
+
+    def read(self, payload: Payload, scope: str) -> Iterator[T_co]:
+        """Take what `unwrap` finds in an item."""
+
+    def end(self, broken_by: Exception | None) -> Iterator[T_co]:
+        """Take the end, and the exception if the stream broke off."""
 
 
-def follow(chunks: Iterable[object], read: _Read[T], end: _End[T]) -> Iterator[T]:
+def follow(chunks: Iterable[object], reader: StreamReader[T_co]) -> Iterator[T_co]:
     """Yield what is made of a stream, also if the stream raises in the end."""
     try:
         for item in chunks:
-            yield from read(*unwrap(item))
+            yield from reader.read(*unwrap(item))
     except Exception as error:
-        yield from end(error)
+        yield from reader.end(error)
         raise
-    yield from end(None)
+    yield from reader.end(None)
 
 
-async def afollow(chunks: AsyncIterable[object], read: _Read[T], end: _End[T]) -> AsyncIterator[T]:
+async def afollow(chunks: AsyncIterable[object], reader: StreamReader[T_co]) -> AsyncIterator[T_co]:
     """Do what `follow` does, on an event loop."""
     try:
         async for item in chunks:
-            for made in read(*unwrap(item)):
+            for made in reader.read(*unwrap(item)):
                 yield made
     except Exception as error:
-        for made in end(error):
+        for made in reader.end(error):
             yield made
         raise
-    for made in end(None):
+    for made in reader.end(None):
         yield made
 
 
@@ -153,13 +144,12 @@ class _Call:
 
     def finish(self, call: ParsedToolCall) -> ToolCallUpdate:
         """Return the last update; text that no fragment brought comes with it."""
-        args: JsonObject = {}
-        error = None
         if call["type"] == "tool_call":
-            args = call["args"]
-            raw = dump_arguments(args) if args else ""
+            args, error = call["args"], None
+            self.block.given = args
+            raw = self.block.raw_arguments()
         else:
-            raw, error = call["args"] or "", call["error"] or "invalid"
+            args, error, raw = {}, call["error"] or "invalid", call["args"] or ""
         last = self.grow("" if self._reader.length else raw)
         name, call_id = call["name"] or "", call["id"]
         return replace(last, id=call_id, name=name, args=args, done=True, error=error)
@@ -180,8 +170,9 @@ class ToolCallTracker:
     """
 
     def __init__(self) -> None:
-        # What tells messages apart is an id, or the run that events come from.
-        self._messages: dict[str, _Calls] = {}
+        # The calls by position, None for those that are done, of each message that is open. What
+        # tells messages apart is an id, or the run that events come from.
+        self._messages: dict[str, dict[int, _Call | None]] = {}
         # Messages of other models, which may have no last chunk.
         self._foreign: set[str] = set()
         self.ended: set[str] = set()
@@ -218,10 +209,7 @@ class ToolCallTracker:
         elif chunk.tool_call_chunks:
             self._foreign.add(key)
         if chunk.chunk_position == "last":
-            stop_reason = chunk.response_metadata.get("stop_reason")
-            is_cut = stop_reason in CUTTING_STOP_REASONS
-            why = f"truncated: the answer was cut by {stop_reason}" if is_cut else None
-            yield from self._judge(key, why)
+            yield from self._judge(key, cut_by(chunk.response_metadata.get("stop_reason")))
             yield from self._end_message(key)
 
     def _read_message(self, key: str, message: AIMessage) -> Iterator[ToolCallUpdate]:
@@ -247,12 +235,9 @@ class ToolCallTracker:
             case {"index": int(index), "content": {"type": "tool_call_chunk"} as head}:
                 fragment = cast("ToolCallChunk", {**cast("JsonObject", head), "index": index})
                 yield from self._grow(key, fragment)
-            case {
-                "event": "content-block-finish",
-                "index": int(index),
-                "content": {"type": "tool_call" | "invalid_tool_call"} as parsed,
-            }:
-                yield from self._finish(key, index, cast("ParsedToolCall", parsed))
+            case {"event": "content-block-finish", "index": int(index), "content": {**block}}:
+                if block.get("type") in ("tool_call", "invalid_tool_call"):
+                    yield from self._finish(key, index, cast("ParsedToolCall", block))
 
     def _grow(self, key: str, fragment: ToolCallChunk) -> Iterator[ToolCallUpdate]:
         """Add a fragment to its call, a new one if it is the first, unless that is finished."""

@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 from langchain_claude_cloud.errors.types import STRUCTURED_OUTPUT_TOOL, JsonObject
-from langchain_claude_cloud.response.blocks import (
-    CUTTING_STOP_REASONS,
-    KINDS,
-    NEVER_ENDED,
-    Block,
-    dump_arguments,
-)
+from langchain_claude_cloud.response.blocks import KINDS, NEVER_ENDED, Block, cut_by
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.request.tool_names import ToolNames
@@ -134,7 +128,7 @@ class MessageAccumulator(Generic[T]):
         self._handler = EventHandler()
         self.add({"type": "message_start", "message": message})
         self._show()
-        if self.blocks and self.fields.get("stop_reason") in CUTTING_STOP_REASONS:
+        if self.blocks and cut_by(self.fields.get("stop_reason")):
             self.blocks[-1].parsed_call = None
             self._open["last"] = self.blocks[-1]
         self._message_stop()
@@ -168,13 +162,11 @@ class MessageAccumulator(Generic[T]):
 
     def finalize(self) -> None:
         """Decide of every call that is still open whether it is valid: the message is over."""
-        stop_reason = self.fields.get("stop_reason")
-        is_cut = stop_reason in CUTTING_STOP_REASONS
-        reason = f"truncated: the answer was cut by {stop_reason}" if is_cut else NEVER_ENDED
+        cut = cut_by(self.fields.get("stop_reason"))
         for block in self._open.values():
             if block.kind == "client_tool":
-                is_whole = block.ended and not is_cut
-                block.parsed_call = block.parse() if is_whole else block.invalid(reason)
+                is_whole = block.ended and not cut
+                block.parsed_call = block.parse() if is_whole else block.invalid(cut or NEVER_ENDED)
 
     def _message_start(self, message: JsonObject) -> None:
         self.is_paused = False
@@ -202,9 +194,8 @@ class MessageAccumulator(Generic[T]):
         earlier. Source: the API's documentation of streaming, and recorded streams.
         """
         for key, value in news.items():
-            is_settled = self.fields.get(key) == INTERVENED or (
-                key in _OF_THE_FIRST and key in self.fields
-            )
+            is_known = key in _OF_THE_FIRST and key in self.fields
+            is_settled = is_known or self.fields.get(key) == INTERVENED
             if value is None or key in _NO_FIELDS or is_settled:
                 continue
             if key == "usage":
@@ -297,7 +288,7 @@ class MessageAccumulator(Generic[T]):
         """End a block; a call without arguments waits for what follows."""
         block = self._open[index]
         if block.given and not block.parts:
-            self._arguments(block, dump_arguments(block.given))
+            self._arguments(block, block.raw_arguments())
         if block.renamer is not None:
             held, block.renamer = block.renamer.close(), None
             self._arguments(block, held)

@@ -38,7 +38,7 @@ KINDS: Final[dict[str, Kind]] = {
 }
 """How a block streams, by its type; one that is not listed comes whole."""
 
-CUTTING_STOP_REASONS: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
+_CUTTING_STOP_REASONS: Final = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
 """Stop reasons under which the last block may have been cut
 (https://docs.claude.com/en/api/handling-stop-reasons)."""
 
@@ -86,6 +86,12 @@ def parse_arguments(raw: str) -> JsonObject:
             reason = "malformed: a number is beyond the range of a float"
             raise ArgumentsError(reason) from None
     return value
+
+
+def cut_by(stop_reason: object) -> str | None:
+    """Return why the last call of an answer may be cut, if its stop reason says so."""
+    is_cut = stop_reason in _CUTTING_STOP_REASONS
+    return f"truncated: the answer was cut by {stop_reason}" if is_cut else None
 
 
 def dump_arguments(value: object) -> str:
@@ -168,12 +174,14 @@ class Block:
 
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
-        if self.kind == "text":
-            citations = {"citations": self.citations} if self.citations else {}
-            return {**self.start, "text": "".join(self.parts), **citations}
-        if self.kind == "thinking":
-            signature = {"signature": self.signature} if self.signature else {}
-            return {**self.start, "thinking": "".join(self.parts), **signature}
+        if self.kind in ("text", "thinking"):
+            is_text = self.kind == "text"
+            more = {"citations": self.citations} if is_text else {"signature": self.signature}
+            return {
+                **self.start,
+                self.kind: "".join(self.parts),
+                **(more if any(more.values()) else {}),
+            }
         if self.kind == "server_tool":
             return {**self.start, **server_input(self.raw_arguments())}
         if self.kind == "client_tool" and self.parsed_call is not None:
@@ -181,12 +189,10 @@ class Block:
         return dict(self.start)
 
 
-def split_calls(
-    parsed_calls: Sequence[ParsedToolCall],
-) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+def split_calls(parsed: Sequence[ParsedToolCall]) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """Sort calls into the valid and the invalid ones."""
-    calls = [call for call in parsed_calls if call["type"] == "tool_call"]
-    broken = [call for call in parsed_calls if call["type"] == "invalid_tool_call"]
+    calls = [call for call in parsed if call["type"] == "tool_call"]
+    broken = [call for call in parsed if call["type"] == "invalid_tool_call"]
     return calls, broken
 
 

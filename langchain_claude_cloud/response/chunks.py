@@ -149,13 +149,12 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
             # Taken in one step, so that two threads that merge a chunk never get the same reader.
             readers |= {key: chunk.readers.pop(key, None) for key in [*chunk.readers]}
         reports = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
+        fragments = (part for each in chunks for part in each.tool_call_chunks)
         merged = type(self)(
             content=merge_contents(chunk.content for chunk in chunks),
             additional_kwargs=merge_dicts(*[chunk.additional_kwargs for chunk in chunks]),
             response_metadata=merge_dicts(*[chunk.response_metadata for chunk in chunks]),
-            tool_call_chunks=_merge_blocks(
-                part for each in chunks for part in each.tool_call_chunks
-            ),
+            tool_call_chunks=_merge_blocks(fragments),
             usage_metadata=reduce(add_usage, reports) if reports else None,
             id=next((chunk.id for chunk in chunks if chunk.id), None),
             chunk_position="last" if any(chunk.chunk_position for chunk in chunks) else None,
@@ -343,7 +342,5 @@ def event_chunk(
         text: The text in the content.
         fragments: Fragments of arguments without a name, so that no call is to be shown.
     """
-    message = _message_of(
-        {"content": content, "response_metadata": metadata, "tool_call_chunks": fragments}
-    )
-    return _generation_of({"text": text, "message": message})
+    given = {"content": content, "response_metadata": metadata, "tool_call_chunks": fragments}
+    return _generation_of({"text": text, "message": _message_of(given)})

@@ -29,6 +29,8 @@ _PRELUDE = struct.Struct(">III")
 _CHECKSUM_BYTES = 4
 _MAX_HEADER_BYTES = 128 * 1024
 _BLANK_LINE = re.compile(rb"\n[\n\r]|\r\r")
+# CRLF and CR; not a CR at the end, whose LF may still come.
+_LINE_END = re.compile(rb"\r\n|\r(?!\Z)")
 
 # How many bytes a header's value has, by its type; -1 if its length comes before it.
 _HEADER_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 6: -1, 7: -1, 8: 8, 9: 16}
@@ -74,22 +76,16 @@ class SseDecoder:
             return []
         if not _BLANK_LINE.search(self._buffer, unread):
             return []  # Nothing is complete: splitting all of it each time is quadratic.
-        *blocks, rest = _unix_line_ends(bytes(self._buffer)).split(b"\n\n")
+        text = bytes(self._buffer)
+        if b"\r" in text:
+            text = _LINE_END.sub(b"\n", text)
+        *blocks, rest = text.split(b"\n\n")
         self._buffer = bytearray(rest)
         return [payload for block in blocks if (payload := _event_data(block))]
 
     def close(self) -> list[bytes]:
         """Return the last event if only its closing blank line is missing."""
         return self.feed(b"\n\n")
-
-
-def _unix_line_ends(buffer: bytes) -> bytes:
-    """Turn CRLF and CR into LF, leaving a CR at the end whose LF may still come."""
-    if b"\r" not in buffer:
-        return buffer
-    held = b"\r" if buffer.endswith(b"\r") else b""
-    body = buffer.removesuffix(b"\r")
-    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
 
 def _event_data(block: bytes) -> bytes:

@@ -15,8 +15,8 @@ bridge, which works from chunks, holds every finish back to the end). Source: th
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, ToolCallChunk
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
 
 OutputVersion: TypeAlias = Literal["v0", "v1"]
-HAS_FINISH_FIELDS: Final = (
-    importlib.util.find_spec("langchain_core.language_models._finish_reason") is not None
-)
+HAS_FINISH_FIELDS: Final = bool(find_spec("langchain_core.language_models._finish_reason"))
 """Whether langchain-core reads finish reasons from the metadata, as 1.8.4 does."""
 
 # The three values that langchain-core 1.8.4 itself names (`language_models/_finish_reason.py`).
@@ -302,14 +300,14 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
 
     def block_start(self, block: Block) -> None:
         """Write the start of a block; one that comes whole starts when it is there."""
+        if block.kind == "whole":
+            return
         if block.kind in _CALL_CHUNKS:
             content = {**_call_head(block), "index": block.position}
-            self._event("content-block-start", index=block.position, content=content)
-        elif block.kind != "whole":
+        else:
             kind = _STANDARD_TEXT[block.kind]
-            self._event(
-                "content-block-start", index=block.position, content={"type": kind, kind: ""}
-            )
+            content = {"type": kind, kind: ""}
+        self._event("content-block-start", index=block.position, content=content)
 
     def text_delta(self, block: Block, text: str) -> None:
         """Write text or reasoning."""

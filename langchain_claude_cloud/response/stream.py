@@ -33,9 +33,6 @@ _MAX_ERROR_BYTES: Final = 64_000
 MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 """What the wrong kind of data makes Python raise."""
 
-_ORDERED: Final = ("content_block_", "message_")
-"""What the types of the events begin with that have their place in a message."""
-
 
 class ResponseStream(Generic[T]):
     """Decodes one response.
@@ -112,20 +109,18 @@ class ResponseStream(Generic[T]):
         """Return the exception for a stream that broke off, with the partial answer."""
         source, has_begun = self._source, bool(self.accumulator.fields)
         arrived = "What had arrived is in partial_message" if has_begun else "Nothing had arrived"
-        error = errors.StreamInterruptedError(
-            f"The answer of {LABELS[source.platform]} ({source.model}, region {source.region}) "
-            f"broke off: {reason}. {arrived}. Send the request again.",
-            **source.place,
-            request_id=source.request_id,
+        whose = f"{LABELS[source.platform]} ({source.model}, region {source.region})"
+        told = f"The answer of {whose} broke off: {reason}. {arrived}. Send the request again."
+        place = source.place
+        return self.attach(
+            errors.StreamInterruptedError(told, **place, request_id=source.request_id)
         )
-        return self.attach(error)
 
     def attach(self, error: ClaudeCloudErrorT) -> ClaudeCloudErrorT:
         """Put the answer as far as it has arrived on an exception."""
         if self.accumulator.fields and error.partial_message is None:
-            error.partial_message = build_message(
-                self.accumulator, self._source, version=self._version
-            )
+            partial = build_message(self.accumulator, self._source, version=self._version)
+            error.partial_message = partial
         return error
 
     def _read(self, payloads: Sequence[bytes]) -> Iterator[T]:
@@ -142,8 +137,7 @@ class ResponseStream(Generic[T]):
             except MALFORMED as error:
                 # The repr of a UnicodeDecodeError holds all the bytes.
                 why = f"{type(error).__name__}: {error}"[:200]
-                what = f"an event is not of the documented form ({why})"
-                raise self.interrupted(what) from None
+                raise self.interrupted(f"an event is not of the documented form ({why})") from None
             if self.complete:
                 self._last, self.has_emitted = outputs, self.has_emitted or bool(outputs)
                 return
@@ -177,8 +171,8 @@ class ResponseStream(Generic[T]):
         return outputs
 
     def _check_order(self, kind: str) -> None:
-        is_start = kind == "message_start"
-        if kind.startswith(_ORDERED) and is_start == ("message_start" in self._seen):
+        is_start, has_begun = kind == "message_start", "message_start" in self._seen
+        if kind.startswith(("content_block_", "message_")) and is_start == has_begun:
             what = "a second message_start came" if is_start else f"{kind} came before a start"
             raise self.interrupted(what)
         self._seen.add(kind)

@@ -79,8 +79,11 @@ class PartialJsonReader:
         self.length += len(fragment)
         self.changes = []
         if fragment and self._next:
+            text, self._held, at = self._held + fragment, "", 0
             try:
-                self._go_on(self._held + fragment)
+                while at < len(text):
+                    read = self._read_structure if self._string is None else self._read_string
+                    at = read(text, at)
             except ValueError:
                 self._next = ""
             self.args = self._known()
@@ -95,13 +98,6 @@ class PartialJsonReader:
                 _put(shown, key, child)
             child = shown
         return cast("list[JsonObject]", child)[0] if child else {}
-
-    def _go_on(self, text: str) -> None:
-        self._held = ""
-        at = 0
-        while at < len(text):
-            read = self._read_structure if self._string is None else self._read_string
-            at = read(text, at)
 
     def _read_structure(self, text: str, at: int) -> int:
         """Read white space, and a scalar or one character between values; return where it ends.

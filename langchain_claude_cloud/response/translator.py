@@ -46,11 +46,8 @@ def _unwrap(block: types.ContentBlock) -> types.ContentBlock:
 
 _core: Final = get_translator(PROVIDER)
 if _core is not None:  # pragma: no branch - langchain-core registers it on import
-    register_translator(
-        PROVIDER,
-        _tolerant(_core["translate_content"]),
-        _tolerant(_core["translate_content_chunk"]),
-    )
+    _whole, _chunk = _core["translate_content"], _core["translate_content_chunk"]
+    register_translator(PROVIDER, _tolerant(_whole), _tolerant(_chunk))
 
 
 def standard_block(wire: JsonObject) -> JsonObject:
