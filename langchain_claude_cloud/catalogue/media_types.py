@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,13 +66,9 @@ def media_type_of(data: bytes, declared: str | None) -> str:
     if name in _SAYS_NOTHING:
         if b"%PDF-" in data[:1024]:  # PDF readers accept it anywhere in the first kilobyte
             return PDF
-        return "text/plain" if _looks_like_text(data[:4096]) else UNKNOWN
+        sample = data[:4096]  # which may end within a character
+        with suppress(UnicodeDecodeError):
+            codecs.getincrementaldecoder("utf-8")().decode(sample)
+            return UNKNOWN if b"\x00" in sample else "text/plain"
+        return UNKNOWN
     return name
-
-
-def _looks_like_text(sample: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)  # which may end within a character
-    except UnicodeDecodeError:
-        return False
-    return b"\x00" not in sample

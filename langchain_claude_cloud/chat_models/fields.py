@@ -42,13 +42,11 @@ _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
 _RESHAPED: Final = ("model", "platform", "default_headers", "user_id", "api_key", "base_url")
 """Fields that traces do not show, or show in another form."""
 
-_OF_IMAGES: Final = ("image_inputs", "image_url_inputs", "image_tool_message")
-_ALWAYS: Final = ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming")
 _NEVER: Final = (
     *("audio_inputs", "video_inputs", "image_outputs", "audio_outputs", "video_outputs"),
     *("open_weights", "mid_conversation_tools"),  # a first-party beta, which neither cloud has
 )
-"""Keys of a profile that are the same for every model."""
+"""Keys of a profile that are false for every model."""
 
 
 class ModelBase(checks.CheckedArguments, BaseChatModel):
@@ -190,10 +188,8 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show headers without the values of credentials, and the package's own fields first."""
-        shown = sorted(
-            super().__repr_args__(), key=lambda arg: arg[0] in BaseChatModel.model_fields
-        )
-        for name, value in shown:
+        args = sorted(super().__repr_args__(), key=lambda arg: arg[0] in BaseChatModel.model_fields)
+        for name, value in args:
             yield name, mask_headers(value) if name == "default_headers" and value else value
 
     if not TYPE_CHECKING:  # core's own signature holds
@@ -235,9 +231,8 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         fields = type(self).model_fields
-        own = fields.keys() - BaseChatModel.model_fields.keys() - {*_RESHAPED, *_OBJECTS}
-        values = {name: getattr(self, name) for name in sorted(own)}
-        given = {n: v for n, v in values.items() if v not in (None, {}, fields[n].default)}
+        own = sorted(fields.keys() - BaseChatModel.model_fields.keys() - {*_RESHAPED, *_OBJECTS})
+        given = {n: v for n in own if (v := getattr(self, n)) not in (None, {}, fields[n].default)}
         configs = self.platform if isinstance(self.platform, list | tuple) else [self.platform]
         clouds = [getattr(config, "cloud", config) for config in configs]
         return {"model": self.model, "platforms": clouds, **given}
@@ -287,9 +282,13 @@ def model_profile(resolved: ResolvedModel) -> dict[str, object]:
         "structured_output": takes.structured_output,
         "mid_conversation_system_messages": takes.mid_conversation_system,
         "attachment": takes.image_input or takes.pdf_input,
-        **dict.fromkeys(_OF_IMAGES, takes.image_input),
+        **dict.fromkeys(
+            ("image_inputs", "image_url_inputs", "image_tool_message"), takes.image_input
+        ),
         **dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input),
-        **dict.fromkeys(_ALWAYS, True),
+        **dict.fromkeys(
+            ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming"), True
+        ),
         **dict.fromkeys(_NEVER, False),
     }
     keys = ModelProfile.__annotations__

@@ -312,9 +312,7 @@ class ChatClaudeCloud(ModelBase):
             ClaudeCloudError: See `list_models`.
         """
         clients = steps.Clients(async_client=self.http_async_client)
-        asking = [
-            asyncio.create_task(executors.arun(listing, clients)) for listing in self._listings()
-        ]
+        asking = [asyncio.create_task(executors.arun(each, clients)) for each in self._listings()]
         # All are waited for: a failure leaves nothing running behind.
         await asyncio.gather(*asking, return_exceptions=True)
         return _joined([task.result() for task in asking])
@@ -334,8 +332,7 @@ class ChatClaudeCloud(ModelBase):
             await pool.aclose_pools(url)
 
     def _addresses(self) -> list[str]:
-        routes = self._routes_for()
-        ready = [route for route in routes if not route.platform.needs_prepare()]
+        ready = [route for route in self._routes_for() if not route.platform.needs_prepare()]
         return [route.platform.endpoint(route.resolved().model_id, "invoke") for route in ready]
 
 
