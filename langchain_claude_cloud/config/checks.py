@@ -120,8 +120,7 @@ def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
                 elif isinstance(value, float):
                     is_odd |= not isfinite(value)
                 elif isinstance(value, dict):
-                    deeper += value
-                    deeper += value.values()
+                    deeper += [*value, *value.values()]
                 elif isinstance(value, list | tuple):
                     deeper += value
             # A list that holds itself twice would double with every level.

@@ -43,8 +43,8 @@ def _check_credentials(credentials: object) -> object:
     if isinstance(credentials, str | bytes | Mapping | os.PathLike):
         raise refusal(
             "Vertex",
-            "credentials is a google.auth credentials object. For a key file set "
-            "GOOGLE_APPLICATION_CREDENTIALS to its path, or pass its contents as credentials_info.",
+            "credentials is a google.auth credentials object. The path of a key file goes into "
+            "GOOGLE_APPLICATION_CREDENTIALS, its contents into credentials_info.",
         )
     return credentials
 
@@ -282,9 +282,7 @@ class Bedrock(CloudConfig):
 
     def pinned(self, model: str) -> Bedrock:  # noqa: ARG002  as Vertex, whose region is the model's
         """Return a copy that keeps the region and API key, whatever becomes of the environment."""
-        is_free = not (self.unsigned or self._identities() or self.role_arn)
-        key = self.effective_api_key() if is_free else None
-        return self._pinned(region=self.effective_region(), api_key=key)
+        return self._pinned(region=self.effective_region(), api_key=self._key_of_environment())
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
@@ -350,10 +348,12 @@ class Bedrock(CloudConfig):
 
     def effective_api_key(self) -> SecretStr | Callable[[], str] | None:
         """Return the API key, from the environment if no other identity is given."""
-        if self.unsigned:
+        given = cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
+        return given or self._key_of_environment()
+
+    def _key_of_environment(self) -> SecretStr | None:
+        if self.unsigned or self._identities() or self.role_arn:
             return None
-        if self._identities() or self.role_arn:
-            return cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
         # A secret of one service is never shown to another.
         return self._from_environment("api_key", bedrock_apis()[self.api].api_key_variable)
 
