@@ -14,8 +14,7 @@ from itertools import chain
 from typing import Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.ai import AIMessage, UsageMetadata
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from langchain_claude_cloud.catalogue.models import find

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Literal
+from typing import Literal
 
 from langchain_claude_cloud.catalogue.models import BEDROCK_ID, catalogue_file
 from langchain_claude_cloud.errors.types import BedrockApiName, Framing, Operation
@@ -22,10 +22,6 @@ _ARN = re.compile(
     re.ASCII,
 )
 """The region is empty in what a global inference profile leads to."""
-
-
-_NAMED = frozenset(("foundation-model", "custom-model", "inference-profile"))
-"""Kinds of resources whose ARN names a model; AWS's own router is called "anthropic.claude:1"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +59,11 @@ def split_arn(text: str) -> tuple[str, str] | None:
 def claude_id_in(text: str) -> tuple[str | None, str] | None:
     """Return the inference profile's prefix and the base id in an id of Bedrock's or in an ARN.
 
-    A custom model's ARN names what it was made from, before a slash and its own id.
+    A custom model's ARN names what it was made from, before a slash and its own id. The ARN of
+    AWS's own router ends with "anthropic.claude:1", which is no model.
     """
     kind, resource = split_arn(text) or ("", text)
-    if kind and kind not in _NAMED:
+    if kind not in ("", "foundation-model", "custom-model", "inference-profile"):
         return None
     named = BEDROCK_ID.fullmatch(resource.partition("/")[0])
     return (named[1], named[2]) if named else None
@@ -91,10 +88,6 @@ def tells_where_it_leads(arn: str) -> bool:
 def region_of(arn: str) -> str:
     """Return the region in an ARN; empty if it has none."""
     return arn.split(":")[3]
-
-
-_VERSION: Final = re.compile(r"-v\d+(:\d+)?$")
-_DATE: Final = re.compile(r"-\d{8}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +135,9 @@ class BedrockApi:
         """Return what the API calls a model."""
         if self.model_ids == "profile":
             return model_id
-        name = _VERSION.sub("", model_id)
-        return _DATE.sub("", name) if self.model_ids == "short" else name.removeprefix("anthropic.")
+        name = re.sub(r"-v\d+(:\d+)?$", "", model_id)
+        is_short = self.model_ids == "short"
+        return re.sub(r"-\d{8}$", "", name) if is_short else name.removeprefix("anthropic.")
 
 
 @cache

@@ -158,8 +158,8 @@ class ModelInfo:
 
     def lifecycle(self, cloud: Cloud) -> Lifecycle:
         """Return how long a cloud serves the model; Anthropic's own dates if it says nothing."""
-        told = self.lifecycles.get(cloud)
-        return told or Lifecycle(self.status, self.retires_not_before, "Anthropic")
+        own = Lifecycle(self.status, self.retires_not_before, "Anthropic")
+        return self.lifecycles.get(cloud, own)
 
     def is_served(self, cloud: Cloud) -> bool:
         """Whether a cloud has the model, and has not retired it."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_protocol import protocol as core_protocol
 
     from langchain_claude_cloud.calls import driver, executors, lookup, options, rate_limit, steps
-    from langchain_claude_cloud.chat_models import structured_output as structured
+    from langchain_claude_cloud.chat_models import structured_output
     from langchain_claude_cloud.chat_models import token_counting as counting
     from langchain_claude_cloud.chat_models.arguments import ModelArguments
     from langchain_claude_cloud.control_plane import available_models
@@ -42,16 +42,14 @@ else:
     core_protocol = LazyModule("langchain_protocol.protocol")
     core_tools = LazyModule("langchain_core.tools.base")
     counting = LazyModule("langchain_claude_cloud.chat_models.token_counting")
-    driver = LazyModule("langchain_claude_cloud.calls.driver")
-    executors = LazyModule("langchain_claude_cloud.calls.executors")
-    lookup = LazyModule("langchain_claude_cloud.calls.lookup")
-    options = LazyModule("langchain_claude_cloud.calls.options")
-    steps = LazyModule("langchain_claude_cloud.calls.steps")
-    rate_limit = LazyModule("langchain_claude_cloud.calls.rate_limit")
+    driver, executors, lookup, options, rate_limit, steps = (
+        LazyModule(f"langchain_claude_cloud.calls.{name}")
+        for name in ("driver", "executors", "lookup", "options", "rate_limit", "steps")
+    )
     answers = LazyModule("langchain_claude_cloud.response.message")
     pool = LazyModule("langchain_claude_cloud.platform.http.pool")
     request_tools = LazyModule("langchain_claude_cloud.request.tools")
-    structured = LazyModule("langchain_claude_cloud.chat_models.structured_output")
+    structured_output = LazyModule("langchain_claude_cloud.chat_models.structured_output")
 
 Run: TypeAlias = BaseRunManager | None
 """LangChain's run that a call belongs to, for its callbacks."""
@@ -232,7 +230,7 @@ class ChatClaudeCloud(ModelBase):
         Raises:
             ValueError: The method is not known.
         """
-        return structured.structured_output(
+        return structured_output.structured_output(
             self, schema, include_raw=include_raw, method=method, strict=strict, arguments=kwargs
         )
 
@@ -266,10 +264,8 @@ class ChatClaudeCloud(ModelBase):
     def _count_call(
         self, messages: LanguageModelInput, tools: Sequence[Tool] | None, arguments: JsonObject
     ) -> options.Call:
-        arguments["tools"] = tools
-        return self._call(
-            self._convert_input(messages).to_messages(), None, arguments, stream=False
-        )
+        given = {**arguments, "tools": tools}
+        return self._call(self._convert_input(messages).to_messages(), None, given, stream=False)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Tool] | None = None, **kwargs: Any
@@ -346,9 +342,8 @@ def _chunks(call: options.Call) -> steps.Steps[None]:
 
 
 def _events(call: options.Call) -> steps.Steps[None]:
-    run = call.clients.run_manager
+    run, usage = call.clients.run_manager, call.with_usage
     message_id = f"{LC_ID_PREFIX}-{run.run_id}" if run else ""
-    usage = call.with_usage
     handler = partial(answers.ProtocolEventHandler, message_id=message_id, with_usage=usage)
     return driver.CallDriver(call, "stream", handler).steps()
 

@@ -35,7 +35,6 @@ PART_ERROR: Final = 0.15
 """How far a count that is derived from that of a longer list may be off, as a part of the
 limit, where the list is of one kind of text; what differs much from the rest may exceed it."""
 
-_RETRY_SECONDS: Final = 30.0
 _PERMISSION_SECONDS: Final = 300.0
 _PERMISSIONS: Final = {
     "vertex": "aiplatform.endpoints.predict in the region that counts",
@@ -128,7 +127,7 @@ def _count_some_way(call: Call) -> int | None:
             return None
         except errors.ClaudeCloudError as error:
             for route in call.routes:
-                MEMORY.uncounted.put(route.place, value=True, seconds=_RETRY_SECONDS)
+                MEMORY.uncounted.put(route.place, value=True, seconds=30.0)
                 _tell_of([(route, error)])
             return None
         return None if isinstance(counted, EstimatedCount) else max(1, counted - closing)

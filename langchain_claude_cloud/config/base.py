@@ -89,8 +89,9 @@ class CloudConfig(checks.CheckedArguments, Serializable):
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
         # Credentials and sessions are shared on purpose: they hold locks and cached tokens.
         copied = self.__copy__()
-        mappings = {k: dict(v) for k, v in self.__dict__.items() if isinstance(v, dict)}
-        copied.__dict__.update(mappings)
+        copied.__dict__.update(
+            {k: dict(v) for k, v in self.__dict__.items() if isinstance(v, dict)}
+        )
         return copied
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:

@@ -29,9 +29,6 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 FIELD_ALIASES: Mapping[str, str] = {"model_name": "model", "stop": "stop_sequences"}
 """Other names of the model's fields; LangChain uses them."""
 
-_DEEPEST: Final = 200
-"""Far below where Python's own functions give up, at about a thousand levels of JSON."""
-
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _ALIASES: Final = {"opus": "opus", "sonnet": "sonnet", "haiku": "haiku", "small": "haiku"}
 """Each alias, and its family."""
@@ -96,7 +93,7 @@ def check_max_retries(max_retries: object) -> None:
         raise ConfigurationError(f"max_retries={max_retries!r} is no whole number of 0 or more.")
 
 
-def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
+def check_json(values: JsonObject, deepest: int = 200) -> bool:
     """Refuse what is nested too deeply; return whether there is what JSON cannot hold.
 
     Files that were read with ``errors="surrogateescape"`` and texts that were cut within a
@@ -104,7 +101,7 @@ def check_json(values: JsonObject, deepest: int = _DEEPEST) -> bool:
 
     Args:
         values: Fields of a body, or arguments of a call.
-        deepest: How many levels they may have.
+        deepest: How many levels they may have; Python's own functions give up at about a thousand.
 
     Raises:
         InvalidInputError: One is nested too deeply; the message names it.
@@ -186,10 +183,7 @@ def url_problem(text: str) -> str | None:
     if url.username is not None or url.password is not None or "?" in text or "#" in text:
         return "must have no user name, password, query or fragment in it"
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
-        return (
-            "must start with https://, since credentials travel with each request; "
-            "http:// is for 127.0.0.0/8, ::1 and localhost only"
-        )
+        return "must start with https://, since it gets credentials; http:// is for localhost alone"
     return None
 
 
@@ -219,8 +213,7 @@ def expand_alias(model: str) -> str:
     Args:
         model: ``opus``, ``sonnet``, ``haiku``, ``small``, or the name, id or ARN of a model.
     """
-    family = _ALIASES.get(model)
-    if family is None:
+    if (family := _ALIASES.get(model)) is None:
         return model
     names = [f"ANTHROPIC_DEFAULT_{family.upper()}_MODEL"]  # Claude Code's
     if model == "small":

@@ -27,10 +27,8 @@ _GUARDRAIL = {
 }
 _PARTNERS: Final[Mapping[str, str]] = {
     "access_key_id": "secret_access_key",
-    "secret_access_key": "access_key_id",
-    "session_token": "access_key_id",
-    "external_id": "role_arn",
-    "role_session_name": "role_arn",
+    **dict.fromkeys(("secret_access_key", "session_token"), "access_key_id"),
+    **dict.fromkeys(("external_id", "role_session_name"), "role_arn"),
 }
 """The settings of `Bedrock` that need another one."""
 
@@ -162,8 +160,7 @@ def _read_guardrail(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     given = {str(name): str(part) for name, part in value.items()}
-    needed = {"guardrailIdentifier", "guardrailVersion"}
-    if needed <= set(given) <= set(_GUARDRAIL) and all(
+    if {"guardrailIdentifier", "guardrailVersion"} <= given.keys() <= _GUARDRAIL.keys() and all(
         re.fullmatch(_GUARDRAIL[name], part) for name, part in given.items()
     ):
         return given
@@ -377,9 +374,8 @@ class Bedrock(CloudConfig):
         identities = [*given, *(["role_arn"] if self.role_arn else [])]
         if len(given) > 1 or ("api_key" in given and self.role_arn):
             raise self._refusal(
-                f"explicit credentials conflict: {' and '.join(identities)}. Give one identity: "
-                "access_key_id with secret_access_key, profile, session or api_key; role_arn can "
-                "be added to each of them except api_key.",
+                f"explicit credentials conflict: {' and '.join(identities)}. Give one: the keys, "
+                "profile, session or api_key; role_arn can be added to each except api_key."
             )
         if self.unsigned and identities:
             raise self._refusal(f"unsigned requests have no identity: leave out {identities[0]}.")
