@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.platform.credentials import (
-    CredentialSource,
-    State,
-    explained,
-    reason_of,
-    shared_source,
-)
+from langchain_claude_cloud.platform import credentials as shared
 from langchain_claude_cloud.platform.shared_state import open_in_child, shared_lock
 
 if TYPE_CHECKING:
@@ -102,10 +96,12 @@ def aws_source(identity: AwsIdentity) -> AwsSource:
     # A session may not be hashable. The source keeps it, so its address stays its own.
     key = replace(identity, session=None), id(identity.session)
     files = [os.environ.get(name, default) for name, default in _FILES]
-    return shared_source(key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files)
+    return shared.shared_source(
+        key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files
+    )
 
 
-class AwsSource(CredentialSource):
+class AwsSource(shared.CredentialSource):
     """AWS keys; `aws_source` has the one source of each identity.
 
     Args:
@@ -130,7 +126,7 @@ class AwsSource(CredentialSource):
             AuthenticationError: `prepare` was not called, or a session's credentials failed.
         """
         if self._credentials is not None and not _is_due(self._credentials):
-            with explained(_explanation):
+            with shared.explained(_explanation):
                 return _freeze(self._credentials)
         if self._frozen is None:
             text = "No AWS credentials are loaded yet."
@@ -154,7 +150,7 @@ class AwsSource(CredentialSource):
         """Return what a function reads from the session's configuration. Blocks."""
         if self._base is not None:
             return self._base.read(reader)
-        with self._reading, explained(_explanation):
+        with self._reading, shared.explained(_explanation):
             return reader(self._get_session())
 
     def found(self, *, anew: bool) -> Credentials:
@@ -168,7 +164,7 @@ class AwsSource(CredentialSource):
                 self._renew(anew=anew)
             return cast("Credentials", self._credentials)
 
-    def _state(self) -> State:
+    def _state(self) -> shared.State:
         if self._credentials is None or not _is_due(self._credentials):
             return "INVALID" if self._frozen is None else "FRESH"
         return "INVALID" if _is_due(self._credentials, _MANDATORY_SECONDS) else "STALE"
@@ -181,7 +177,7 @@ class AwsSource(CredentialSource):
         )
 
     def _renew(self, *, anew: bool) -> None:
-        with explained(_explanation):
+        with shared.explained(_explanation):
             credentials = self._credentials
             if credentials is None or anew:
                 credentials = self._find(anew=anew)
@@ -284,7 +280,7 @@ def _explanation(error: Exception) -> errors.ClaudeCloudError:
 
     kind: type[errors.ClaudeCloudError] = errors.AuthenticationError
     cannot = exceptions.ProfileNotFound, exceptions.PartialCredentialsError
-    reason = reason_of(error)
+    reason = shared.reason_of(error)
     text = f"The AWS credentials cannot be used: {reason}. {WAYS}"
     if isinstance(error, exceptions.ClientError):
         return _refused(cast("JsonObject", error.response), reason)

@@ -23,15 +23,7 @@ from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.resolution import unknown_model_note
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import HEADER_NAME, check_headers, url_problem
-from langchain_claude_cloud.errors.types import (
-    LABELS,
-    REQUEST_ID_HEADERS,
-    Cloud,
-    Framing,
-    Headers,
-    JsonObject,
-    Operation,
-)
+from langchain_claude_cloud.errors import types
 from langchain_claude_cloud.platform.credentials import CredentialSource
 from langchain_claude_cloud.platform.timeouts import Timeouts
 
@@ -51,7 +43,7 @@ class OutgoingRequest:
 
     method: str
     url: str
-    headers: Headers = field(default_factory=dict, repr=False)
+    headers: types.Headers = field(default_factory=dict, repr=False)
     content: bytes = b""
     signing_name: str = ""
 
@@ -82,13 +74,13 @@ class Platform(ABC):
         max_body_bytes: The largest request body that the cloud accepts.
     """
 
-    name: ClassVar[Cloud]
+    name: ClassVar[types.Cloud]
     max_body_bytes: ClassVar[int]
     region: str
-    framing: Framing
+    framing: types.Framing
     ca_bundle: str | None = None
 
-    def __init__(self, config: Vertex | Bedrock, extra_headers: Headers | None) -> None:
+    def __init__(self, config: Vertex | Bedrock, extra_headers: types.Headers | None) -> None:
         self._extra_headers = check_headers(type(config).__name__, extra_headers)
         self._credentials: CredentialSource | None = None
 
@@ -128,7 +120,7 @@ class Platform(ABC):
         return self._loaded().refresh(used)
 
     @abstractmethod
-    def endpoint(self, model_id: str, operation: Operation) -> str:
+    def endpoint(self, model_id: str, operation: types.Operation) -> str:
         """Return the URL for an operation on a model. Call `prepare` first.
 
         Raises:
@@ -137,8 +129,13 @@ class Platform(ABC):
 
     @abstractmethod
     def rewrite(
-        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, Headers]:
+        self,
+        body: types.JsonObject,
+        betas: Sequence[str],
+        *,
+        model_id: str,
+        operation: types.Operation,
+    ) -> tuple[types.JsonObject, types.Headers]:
         """Turn a Messages API body into this cloud's: body and extra headers.
 
         Args:
@@ -163,7 +160,7 @@ class Platform(ABC):
     def _find_credentials(self) -> CredentialSource:
         """Return the source of the credentials. Blocks."""
 
-    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> Headers:
+    def _headers(self, betas: Sequence[str], own: Mapping[str, str]) -> types.Headers:
         """Return the headers of a request: the API's own, the user's, and the betas of both."""
         headers = {"content-type": "application/json", **own, **self._extra_headers}
         users = [name.strip() for name in str(headers.get("anthropic-beta", "")).split(",")]
@@ -243,8 +240,8 @@ class PlatformRequest:
     @property
     def label(self) -> str:
         """The endpoint in words."""
-        host = urlsplit(self.request.url).netloc.rpartition("@")[2]
-        return f"{LABELS[self.platform.name]} ({self.model}, region {self.platform.region}, {host})"
+        host, platform = urlsplit(self.request.url).netloc.rpartition("@")[2], self.platform
+        return f"{types.LABELS[platform.name]} ({self.model}, region {platform.region}, {host})"
 
     def error(self, kind: type[errors.ClaudeCloudError], message: str) -> errors.ClaudeCloudError:
         """Return an error that says where it happened."""
@@ -310,7 +307,7 @@ class PlatformRequest:
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Return the id that the cloud gave a request, from a response's headers in lower case."""
-    return next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)
+    return next(filter(None, map(headers.get, types.REQUEST_ID_HEADERS)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,7 @@ from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.config.checks import check_text, refusal
-from langchain_claude_cloud.errors.types import (
-    LATENCY_HEADER,
-    PROJECT_HEADER,
-    SERVICE_TIER_HEADER,
-    Headers,
-    JsonObject,
-    Operation,
-)
+from langchain_claude_cloud.errors import types
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import (
@@ -116,7 +109,7 @@ class BedrockPlatform(Platform):
     max_body_bytes = 20_000_000
 
     def __init__(
-        self, config: Bedrock, model: str = "", extra_headers: Headers | None = None
+        self, config: Bedrock, model: str = "", extra_headers: types.Headers | None = None
     ) -> None:
         super().__init__(config, extra_headers)
         self._config = config
@@ -190,7 +183,7 @@ class BedrockPlatform(Platform):
             return True  # signed before the service was known
         return super().refresh(used)
 
-    def endpoint(self, model_id: str, operation: Operation) -> str:
+    def endpoint(self, model_id: str, operation: types.Operation) -> str:
         """Return the URL of an operation; the id or ARN is percent-encoded as a whole.
 
         Raises:
@@ -206,12 +199,17 @@ class BedrockPlatform(Platform):
         return base + self._api.paths[operation].format(model=quote(model_id, safe=""))
 
     def rewrite(
-        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, Headers]:
+        self,
+        body: types.JsonObject,
+        betas: Sequence[str],
+        *,
+        model_id: str,
+        operation: types.Operation,
+    ) -> tuple[types.JsonObject, types.Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         config = self._config
         if "{model}" in self._api.paths[operation]:
-            versioned: JsonObject = {"anthropic_version": config.anthropic_version, **body}
+            versioned: types.JsonObject = {"anthropic_version": config.anthropic_version, **body}
             if betas:
                 versioned["anthropic_beta"] = [*betas]
             if operation == "count_tokens":
@@ -221,7 +219,7 @@ class BedrockPlatform(Platform):
                 versioned.setdefault("amazon-bedrock-guardrailConfig", suffix)
             accept = _EVENT_STREAM if operation == "stream" else _JSON
             return versioned, self._headers([], {**accept, **_option_headers(config)})
-        named: JsonObject = {"model": self._api.name_of(model_id), **body}
+        named: types.JsonObject = {"model": self._api.name_of(model_id), **body}
         named.pop("anthropic_version", None)
         if operation == "stream":
             named["stream"] = True
@@ -279,7 +277,7 @@ class BedrockPlatform(Platform):
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))
 
 
-def _wrap_for_counting(body: JsonObject) -> JsonObject:
+def _wrap_for_counting(body: types.JsonObject) -> types.JsonObject:
     # CountTokens takes a whole InvokeModel body, in which max_tokens is required.
     whole = json.dumps({"max_tokens": 1, **body}, ensure_ascii=False, separators=(",", ":"))
     return {"input": {"invokeModel": {"body": base64.b64encode(whole.encode()).decode()}}}
@@ -294,9 +292,9 @@ def _option_headers(config: Bedrock) -> dict[str, str]:
         "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier"),
         "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion"),
         "x-amzn-bedrock-trace": trace and trace.upper(),
-        SERVICE_TIER_HEADER: config.service_tier,
-        LATENCY_HEADER: config.latency,
-        PROJECT_HEADER: config.project,
+        types.SERVICE_TIER_HEADER: config.service_tier,
+        types.LATENCY_HEADER: config.latency,
+        types.PROJECT_HEADER: config.project,
         # ASCII by escaping: a header has no other characters.
         "x-amzn-bedrock-request-metadata": metadata and json.dumps(metadata, separators=(",", ":")),
     }

@@ -28,13 +28,7 @@ from langchain_claude_cloud import errors
 from langchain_claude_cloud.config.checks import is_loopback
 from langchain_claude_cloud.errors.explanation import remedy_of_login
 from langchain_claude_cloud.errors.redaction import shown_path
-from langchain_claude_cloud.platform.credentials import (
-    CredentialSource,
-    State,
-    explained,
-    reason_of,
-    shared_source,
-)
+from langchain_claude_cloud.platform import credentials as shared
 from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
@@ -90,15 +84,15 @@ def google_source(given: object | None = None, *, needs_project: bool = True) ->
     """
     make = partial(GoogleSource, given, needs_project=needs_project)
     if isinstance(given, SecretStr):
-        return shared_source(sha256(given.get_secret_value().encode()).digest(), make)
+        return shared.shared_source(sha256(given.get_secret_value().encode()).digest(), make)
     if given is not None:
-        return shared_source(id(given), make)
+        return shared.shared_source(id(given), make)
     home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
     files = os.environ.get(_KEY_FILE), f"{home}/application_default_credentials.json"
-    return shared_source(("google", needs_project), make, variables=_VARIABLES, files=files)
+    return shared.shared_source(("google", needs_project), make, variables=_VARIABLES, files=files)
 
 
-class GoogleSource(CredentialSource):
+class GoogleSource(shared.CredentialSource):
     """Tokens from google-auth credentials.
 
     Args:
@@ -124,19 +118,19 @@ class GoogleSource(CredentialSource):
             text = f"No Google credentials are loaded, or they were refused. {WAYS}"
             raise errors.AuthenticationError(text, platform="vertex")
         headers: dict[str, str] = {}
-        with explained(explanation):
+        with shared.explained(explanation):
             credentials.apply(headers)
         return {name.lower(): value for name, value in headers.items()}
 
-    def _state(self) -> State:
+    def _state(self) -> shared.State:
         credentials = self._credentials
         if credentials is None:
             return "INVALID"
-        with explained(explanation):
-            return cast("State", credentials.token_state.name)
+        with shared.explained(explanation):
+            return cast("shared.State", credentials.token_state.name)
 
     def _renew(self, *, anew: bool) -> None:
-        with transport() as request, explained(explanation):
+        with transport() as request, shared.explained(explanation):
             if self._credentials is None:
                 # The project first: other threads see the credentials at once.
                 found, self.project = _load(self._given, request, needs_project=self._needs_project)
@@ -256,7 +250,7 @@ def explanation(error: Exception) -> errors.ClaudeCloudError:
 
     # google-auth puts the endpoint's whole reply into args[1]; its text is in args[0].
     said = error if isinstance(error, OSError) else next(iter(error.args), type(error).__name__)
-    reason = reason_of(said)
+    reason = shared.reason_of(said)
     kind: type[errors.ClaudeCloudError] = errors.AuthenticationError
     text = f"The Google credentials failed: {type(error).__name__}: {reason}."
     if isinstance(error, exceptions.TransportError):

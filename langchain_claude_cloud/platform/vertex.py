@@ -15,19 +15,12 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import check_text
-from langchain_claude_cloud.errors import ClaudeCloudError, ConfigurationError, InvalidInputError
-from langchain_claude_cloud.errors.types import (
-    QUOTA_PROJECT_HEADER,
-    REQUEST_TYPE_HEADER,
-    Framing,
-    Headers,
-    JsonObject,
-    Operation,
-)
+from langchain_claude_cloud.errors import types
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
 from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
 from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
@@ -72,11 +65,11 @@ class VertexPlatform(Platform):
     """
 
     name = "vertex"
-    framing: Framing = "sse"
+    framing: types.Framing = "sse"
     max_body_bytes = 30_000_000
 
     def __init__(
-        self, config: Vertex, model: str = "", extra_headers: Headers | None = None
+        self, config: Vertex, model: str = "", extra_headers: types.Headers | None = None
     ) -> None:
         super().__init__(config, extra_headers)
         self._config = config
@@ -106,7 +99,7 @@ class VertexPlatform(Platform):
             return CredentialSource()
         return google_source(given, needs_project=self._project is None)
 
-    def endpoint(self, model_id: str, operation: Operation) -> str:
+    def endpoint(self, model_id: str, operation: types.Operation) -> str:
         """Return the URL of an operation.
 
         Raises:
@@ -115,7 +108,9 @@ class VertexPlatform(Platform):
         """
         if not _MODEL_ID.fullmatch(model_id):
             text = f"{model_id!r} is not a model id of Vertex AI: give the id alone, such as "
-            raise self.error(InvalidInputError, f"{text}claude-sonnet-4-5@20250929.", model_id)
+            raise self.error(
+                errors.InvalidInputError, f"{text}claude-sonnet-4-5@20250929.", model_id
+            )
         project = self._project or self._own_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
@@ -128,10 +123,15 @@ class VertexPlatform(Platform):
         )
 
     def rewrite(
-        self, body: JsonObject, betas: Sequence[str], *, model_id: str, operation: Operation
-    ) -> tuple[JsonObject, Headers]:
+        self,
+        body: types.JsonObject,
+        betas: Sequence[str],
+        *,
+        model_id: str,
+        operation: types.Operation,
+    ) -> tuple[types.JsonObject, types.Headers]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
-        rewritten: JsonObject = {"anthropic_version": self._config.anthropic_version, **body}
+        rewritten: types.JsonObject = {"anthropic_version": self._config.anthropic_version, **body}
         if operation == "stream":
             rewritten["stream"] = True
         if operation == "count_tokens":
@@ -139,17 +139,17 @@ class VertexPlatform(Platform):
             rewritten["model"] = model_id.partition("@")[0]
             betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
         kind = self._config.request_type
-        own = {REQUEST_TYPE_HEADER: kind} if kind else {}
+        own = {types.REQUEST_TYPE_HEADER: kind} if kind else {}
         return rewritten, self._headers(betas, own)
 
     def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
         headers = self._loaded().headers()
         if self._config.quota_project:
-            headers[QUOTA_PROJECT_HEADER] = self._config.quota_project
+            headers[types.QUOTA_PROJECT_HEADER] = self._config.quota_project
         return headers
 
-    def is_expired(self, error: ClaudeCloudError) -> bool:
+    def is_expired(self, error: errors.ClaudeCloudError) -> bool:
         """Whether the token was refused: a 401."""
         return error.status_code == HTTPStatus.UNAUTHORIZED
 
@@ -160,7 +160,7 @@ class VertexPlatform(Platform):
         project = self._config.effective_project() or own
         if project is None:
             raise self.error(
-                ConfigurationError,
+                errors.ConfigurationError,
                 "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
                 "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
             )

@@ -28,14 +28,7 @@ from typing import Final, NamedTuple, TypeVar
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.http.environment import (
-    KEEPALIVE_SECONDS,
-    SOCKET_OPTIONS,
-    Certificates,
-    connection_limit,
-    proxy_settings,
-    tls_context,
-)
+from langchain_claude_cloud.platform.http import environment
 from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
 from langchain_claude_cloud.platform.shared_state import shared_lock
 from langchain_claude_cloud.platform.timeouts import finite, run_within
@@ -56,7 +49,7 @@ class PoolKey(NamedTuple):
     """What tells pools apart: connections of one serve whoever would open the same."""
 
     origin: str
-    certificates: Certificates | None
+    certificates: environment.Certificates | None
     proxies: int
 
     @classmethod
@@ -66,15 +59,15 @@ class PoolKey(NamedTuple):
         parsed = httpx.URL(url)
         origin = f"{parsed.scheme}://{parsed.netloc.decode()}"
         is_secure = parsed.scheme == "https"
-        certificates = Certificates.of_process(ca_bundle) if is_secure else None
+        certificates = environment.Certificates.of_process(ca_bundle) if is_secure else None
         # A hash of what names the proxy: a password may be in it, and frames show keys.
         return cls(origin, certificates, hash(tuple(map(os.environ.get, _PROXIES))))
 
     def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
         """Return what connections are made with."""
         url = httpx.URL(self.origin)
-        context = tls_context(self.certificates) if self.certificates else None
-        return context, proxy_settings(url.scheme, url.host)
+        context = environment.tls_context(self.certificates) if self.certificates else None
+        return context, environment.proxy_settings(url.scheme, url.host)
 
 
 _thread_pools: dict[PoolKey, ThreadTransport] = {}
@@ -165,7 +158,8 @@ class ThreadTransport(httpx.HTTPTransport):
 
     def __init__(self, verify: ssl.SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
         limits = httpx.Limits(
-            max_connections=connection_limit(), keepalive_expiry=KEEPALIVE_SECONDS
+            max_connections=environment.connection_limit(),
+            keepalive_expiry=environment.KEEPALIVE_SECONDS,
         )
         super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
         # httpx has no argument for the first. The second may be taken again by the thread that
@@ -227,7 +221,9 @@ class DeadlineBackend(httpcore.SyncBackend):
             # A silent address leaves the others their share.
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
-                stream = super().connect_tcp(address, port, share, local_address, SOCKET_OPTIONS)
+                stream = super().connect_tcp(
+                    address, port, share, local_address, environment.SOCKET_OPTIONS
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause
             else:

@@ -21,6 +21,7 @@ import httpx
 from httpx._transports.default import ResponseStream
 
 from langchain_claude_cloud.errors import ClaudeCloudError
+from langchain_claude_cloud.platform import timeouts as waits
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest, request_id_in
 from langchain_claude_cloud.platform.http.failures import (
     TRANSPORT_FAILURES,
@@ -33,14 +34,6 @@ from langchain_claude_cloud.platform.http.pool import (
     call_ends,
     loop_transport,
     thread_transport,
-)
-from langchain_claude_cloud.platform.timeouts import (
-    aprepare,
-    finite,
-    in_single_flight,
-    in_thread,
-    prepare,
-    within_call,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +74,7 @@ def open_stream(request: PlatformRequest, client: httpx.Client | None = None) ->
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
     request.check()
-    prepare(request.platform, request.timeouts)
+    waits.prepare(request.platform, request.timeouts)
     token = call_ends.set(monotonic() + request.timeouts.remaining())
     try:
         return _exchange(request, client)
@@ -103,9 +96,9 @@ async def aopen_stream(
         ClaudeCloudError: The cloud refused, was not reached, took too long or broke off.
     """
     request.check()
-    await aprepare(request.platform, request.timeouts)
+    await waits.aprepare(request.platform, request.timeouts)
     try:
-        async with asyncio.timeout(finite(request.timeouts.remaining())):
+        async with asyncio.timeout(waits.finite(request.timeouts.remaining())):
             return await _aexchange(request, client)
     except ClaudeCloudError as refused:
         problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
@@ -134,7 +127,7 @@ def _exchange(
     error = request.refusal(stream.status, stream.headers, body)
     if may_renew and platform.is_expired(error):
         renew = partial(platform.refresh, signed)
-        if within_call(request.timeouts, renew, "The credentials were not renewed"):
+        if waits.within_call(request.timeouts, renew, "The credentials were not renewed"):
             return _exchange(request, client, may_renew=False)
     raise error
 
@@ -144,7 +137,7 @@ async def _aexchange(
 ) -> AsyncByteStream:
     """Send the request, as `_exchange` does; whatever may block runs in a thread."""
     platform, sign = request.platform, partial(request.platform.sign, request.request)
-    signed = await in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
+    signed = await waits.in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
     built = _build(request, client, signed)
     if client is None:
         pool = await loop_transport(built.url, platform.ca_bundle)
@@ -159,8 +152,8 @@ async def _aexchange(
         body = await stream.read_rest(*_REFUSAL)
     error = request.refusal(stream.status, stream.headers, body)
     if may_renew and platform.is_expired(error):
-        renew = partial(in_thread, partial(platform.refresh, signed))
-        if await in_single_flight(("refresh", platform.refresh), renew):
+        renew = partial(waits.in_thread, partial(platform.refresh, signed))
+        if await waits.in_single_flight(("refresh", platform.refresh), renew):
             return await _aexchange(request, client, may_renew=False)
     raise error
 
@@ -176,7 +169,7 @@ def _build(
         "connect": limits.bounded(limits.connect),
         "read": limits.bounded(limits.start),
         "write": limits.bounded(limits.idle),
-        "pool": finite(limits.remaining()),
+        "pool": waits.finite(limits.remaining()),
     }
     return (httpx.Request if client is None else client.build_request)(
         outgoing.method,
