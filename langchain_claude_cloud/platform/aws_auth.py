@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import remedy_of_login
@@ -29,14 +30,8 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 T = TypeVar("T")
+# botocore's own mandatory refresh window; before it, a failed renewal does no harm.
 _MANDATORY_SECONDS = 600
-"""botocore's own mandatory refresh window; before it, a failed renewal does no harm."""
-
-_VARIABLES: Final = ("AWS_", "HOME")
-_FILES: Final = (
-    ("AWS_CONFIG_FILE", "~/.aws/config"),
-    ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-)
 
 WAYS = (
     "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
@@ -95,10 +90,10 @@ def aws_source(identity: AwsIdentity) -> AwsSource:
         base = aws_source(plain)
     # A session may not be hashable. The source keeps it, so its address stays its own.
     key = replace(identity, session=None), id(identity.session)
-    files = [os.environ.get(name, default) for name, default in _FILES]
-    return shared.shared_source(
-        key, lambda: AwsSource(identity, base), variables=_VARIABLES, files=files
-    )
+    make = partial(AwsSource, identity, base)
+    config = os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")
+    keys = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    return shared.shared_source(key, make, variables=("AWS_", "HOME"), files=(config, keys))
 
 
 class AwsSource(shared.CredentialSource):
@@ -215,15 +210,10 @@ class AwsSource(shared.CredentialSource):
             return base.read(lambda session: session.create_client(service, **options))
 
         named = {"ExternalId": identity.external_id, "RoleSessionName": identity.role_session_name}
-        fetcher = boto.AssumeRoleCredentialFetcher(
-            client_creator=create,
-            source_credentials=base.found(anew=anew),
-            role_arn=str(identity.role_arn),
-            extra_args={name: value for name, value in named.items() if value},
-        )
-        return boto.DeferredRefreshableCredentials(
-            refresh_using=fetcher.fetch_credentials, method="assume-role"
-        )
+        extra = {name: value for name, value in named.items() if value}
+        source, role = base.found(anew=anew), str(identity.role_arn)
+        fetcher = boto.AssumeRoleCredentialFetcher(create, source, role, extra)
+        return boto.DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
 
     def _get_session(self) -> Session:
         given = self._identity.session
@@ -286,9 +276,8 @@ def _explanation(error: Exception) -> errors.ClaudeCloudError:
         return _refused(cast("JsonObject", error.response), reason)
     if isinstance(error, EOFError):  # ours, or of a session of the user's that asks by itself
         text = (
-            f"The AWS profile needs an MFA code ({reason}), and there is no terminal to ask for "
-            "it. Pass temporary keys (`aws sts get-session-token`) as `access_key_id`, "
-            "`secret_access_key` and `session_token`, or use a profile of `aws sso login`."
+            f"The AWS profile needs an MFA code ({reason}), and there is no terminal. Pass keys "
+            "and `session_token` (`aws sts get-session-token`), or a profile of `aws sso login`."
         )
     elif isinstance(error, (*cannot, exceptions.ParamValidationError)):
         kind, text = errors.ConfigurationError, f"The AWS configuration cannot be used: {reason}."
@@ -300,11 +289,8 @@ def _explanation(error: Exception) -> errors.ClaudeCloudError:
         )
     elif not isinstance(error, exceptions.BotoCoreError | RuntimeError | OSError | ValueError):
         # botocore takes apart what a process or a service answered without looking at it first.
-        text = (
-            "The AWS credentials cannot be used: their source (credential_process, a container's "
-            "or a metadata service, a custom `session`) returned something else "
-            f"({type(error).__name__}). {WAYS}"
-        )
+        source = "credential_process, a container's or metadata service, a `session`"
+        text = f"The source of the AWS credentials ({source}) returned something else. {WAYS}"
     return kind(text, platform="bedrock")
 
 

@@ -187,15 +187,9 @@ class Platform(ABC):
 
         Header names are in lower case. It shows no credentials of the request.
         """
-        return errors.error_from_response(
-            status,
-            headers,
-            self.redact(body),
-            platform=self.name,
-            model=model,
-            region=self.region,
-            note_if_not_found=unknown_model_note,
-        )
+        place = errors.Place(platform=self.name, model=model, region=self.region)
+        text, note = self.redact(body), unknown_model_note
+        return errors.error_from_response(status, headers, text, **place, note_if_not_found=note)
 
     def redact(self, body: bytes) -> bytes:
         """Take the request's credentials out of an answer, which gateways may quote there.
@@ -279,10 +273,8 @@ class PlatformRequest:
             headers[name] = value
             is_sound = value.isascii() and value.isprintable()
             if not (is_sound and HEADER_NAME.fullmatch(name)):
-                text = (
-                    f"The header {name!r} for {self.label} holds a line break, a control character "
-                    "or one outside of ASCII, as copied keys and tokens often do."
-                )
+                told = "holds a line break, a control character, or one outside of ASCII"
+                text = f"The header {name!r} for {self.label} {told}."
                 raise self.error(errors.ConfigurationError, text)
         return headers
 
@@ -297,8 +289,7 @@ class PlatformRequest:
         place = f"{target.scheme}://{host}" if target.netloc else "a path"
         text = (
             f"{self.label} answered with a redirect (HTTP {status}) to {place}, which is not "
-            "followed: it would receive the credentials. Set base_url to the final address, and "
-            "check that no proxy or captive portal answers in the cloud's place."
+            "followed: it would get credentials. Set base_url to the final address; check proxies."
         )
         error = self.error(errors.InvalidRequestError, text)
         error.status_code = status

@@ -31,14 +31,9 @@ from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.config.checks import check_text, refusal
 from langchain_claude_cloud.errors import types
+from langchain_claude_cloud.platform import credentials as shared
 from langchain_claude_cloud.platform.aws_auth import AwsIdentity, AwsKeys, AwsSource, aws_source
 from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.credentials import (
-    BearerToken,
-    CredentialSource,
-    quiet_libraries,
-    shared_source,
-)
 
 if TYPE_CHECKING:
     import botocore.session
@@ -46,9 +41,7 @@ if TYPE_CHECKING:
 # Dots in a row are in no id, and a gateway that decodes the path would climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
 
-_EXPIRED_TYPES: Final = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}
-)
+_EXPIRED_TYPES: Final = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException")
 _OWN_SERVICES: Final = frozenset({"bedrock", "bedrock-mantle"})
 _OTHER_SERVICE: Final = re.compile(r"scoped to correct service: '([a-z-]+)'")
 """How a refusal names the service to sign for (mantle: BerriAI/litellm#31476). It is believed for
@@ -125,16 +118,16 @@ class BedrockPlatform(Platform):
         given = credentials_of(config)
         # Without an identity the configuration still names the region.
         self._identity = given if isinstance(given, AwsIdentity) else AwsIdentity()
-        self._keyless: CredentialSource | None = None
+        self._keyless: shared.CredentialSource | None = None
         if callable(given):  # asked for a key once for all calls, whatever their headers
-            self._keyless = shared_source(id(given), partial(BearerToken, given))
+            self._keyless = shared.shared_source(id(given), partial(shared.BearerToken, given))
         elif not isinstance(given, AwsIdentity):
-            self._keyless = BearerToken(given) if given else CredentialSource()
+            self._keyless = shared.BearerToken(given) if given else shared.CredentialSource()
 
     def __repr__(self) -> str:
         return f"BedrockPlatform(region={self.region!r})"
 
-    def _find_credentials(self) -> CredentialSource:
+    def _find_credentials(self) -> shared.CredentialSource:
         source = aws_source(self._identity)
         if not self.region:
             self.region = self._find_region(source)
@@ -250,12 +243,10 @@ class BedrockPlatform(Platform):
             for name, value in request.headers.items()
             if name.lower() in ("content-type", "host") or name.lower().startswith("x-amz")
         }
-        to_sign = AWSRequest(
-            method=request.method, url=request.url, headers=signed, data=request.content
-        )
+        to_sign = AWSRequest(request.method, request.url, signed, request.content)
         service = request.signing_name or self._service
         keys = source.keys()
-        with quiet_libraries():  # botocore logs what it signs, with the session token
+        with shared.quiet_libraries():  # botocore logs what it signs, with the session token
             signer = SigV4Auth(ReadOnlyCredentials(*astuple(keys)), service, self.region)
             signer.add_auth(to_sign)
         return {name: str(to_sign.headers[name]) for name in _SIGNATURE if name in to_sign.headers}
@@ -268,7 +259,7 @@ class BedrockPlatform(Platform):
         """
         if not isinstance(error, errors.AuthenticationError):
             return False
-        if isinstance(self._credentials, BearerToken):
+        if isinstance(self._credentials, shared.BearerToken):
             return True  # if a function gives the key, as `refresh` finds out
         named = _OTHER_SERVICE.search(str(error))
         if named is not None and {named[1], self._service} <= _OWN_SERVICES:

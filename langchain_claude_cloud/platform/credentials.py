@@ -35,7 +35,6 @@ _STALE_RETRY: Final = 30.0
 cached token until about five minutes before it expires."""
 
 _KEY_SECONDS: Final = 300.0
-_IDLE_SECONDS: Final = 3600.0
 
 _TALKATIVE: Final = (
     "botocore.auth",  # the canonical request, with the session token
@@ -181,9 +180,8 @@ class BearerToken(CredentialSource):
                 self._token, self._due = SecretStr(key), time.monotonic() + _KEY_SECONDS
                 return
             happened = "returned no key: it must return text, and must not be async"
-        raise AuthenticationError(
-            f"The function given as `api_key` {happened}.", platform="bedrock"
-        )
+        text = f"The function given as `api_key` {happened}."
+        raise AuthenticationError(text, platform="bedrock")
 
 
 SOURCES: Final[ExpiringTable[CredentialSource]] = ExpiringTable(256, time.monotonic)
@@ -216,7 +214,7 @@ def shared_source(
             parts.append(f"{path}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}")
     surroundings = sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
     key = identity, surroundings
-    return cast("S", SOURCES.update(key, lambda known: known or make(), _IDLE_SECONDS))
+    return cast("S", SOURCES.update(key, lambda known: known or make(), 3600.0))
 
 
 def reason_of(error: object) -> str:

@@ -44,10 +44,8 @@ class MediaBudget:
         """
         self.used += size
         if self.used > self.most:
-            raise RequestTooLargeError(
-                f"The images and documents that the messages name by URL have more than the "
-                f"{self.most:,} bytes that fit into the request. Send fewer or smaller ones."
-            )
+            text = f"The URLs in the messages give more than the {self.most:,} bytes that fit into "
+            raise RequestTooLargeError(f"{text}the request. Send fewer or smaller ones.")
 
 
 def is_public(address: str) -> bool:

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -32,15 +32,11 @@ from langchain_claude_cloud.platform import credentials as shared
 from langchain_claude_cloud.platform.timeouts import run_within
 
 if TYPE_CHECKING:
-    from enum import Enum
-
+    from google.auth.credentials import Credentials
     from google.auth.transport.requests import Request
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 """What service accounts are scoped with."""
-
-TOKEN_TIMEOUT = 10.0
-"""Seconds for one request to a token endpoint; google-auth's own default is 120."""
 
 _KEY_FILE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -50,23 +46,6 @@ WAYS = (
     "a service account attached, or pass `credentials`, `credentials_info` or `access_token`."
 )
 """What to do about missing Google credentials."""
-
-_VARIABLES: Final = ("GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_METADATA_", "HOME", "APPDATA")
-"""How the names of the variables begin that say which default credentials are meant."""
-
-
-class GoogleCredentials(Protocol):
-    """The part of google-auth's untyped ``Credentials`` that is used here."""
-
-    @property
-    def token_state(self) -> Enum:
-        """FRESH, STALE (usable, but about to expire) or INVALID."""
-
-    def refresh(self, request: Request) -> None:
-        """Fetch a token."""
-
-    def apply(self, headers: dict[str, str]) -> None:
-        """Add the token and the quota project."""
 
 
 def google_source(given: object | None = None, *, needs_project: bool = True) -> GoogleSource:
@@ -89,7 +68,8 @@ def google_source(given: object | None = None, *, needs_project: bool = True) ->
         return shared.shared_source(id(given), make)
     home = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
     files = os.environ.get(_KEY_FILE), f"{home}/application_default_credentials.json"
-    return shared.shared_source(("google", needs_project), make, variables=_VARIABLES, files=files)
+    says = ("GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_METADATA_", "HOME", "APPDATA")
+    return shared.shared_source(("google", needs_project), make, variables=says, files=files)
 
 
 class GoogleSource(shared.CredentialSource):
@@ -109,7 +89,7 @@ class GoogleSource(shared.CredentialSource):
         self.project: str | None = None
         self._given = given
         self._needs_project = needs_project
-        self._credentials: GoogleCredentials | None = None
+        self._credentials: Credentials | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the authorization headers of the current token."""
@@ -119,7 +99,7 @@ class GoogleSource(shared.CredentialSource):
             raise errors.AuthenticationError(text, platform="vertex")
         headers: dict[str, str] = {}
         with shared.explained(explanation):
-            credentials.apply(headers)
+            credentials.apply(headers)  # type: ignore[no-untyped-call]
         return {name.lower(): value for name, value in headers.items()}
 
     def _state(self) -> shared.State:
@@ -139,7 +119,7 @@ class GoogleSource(shared.CredentialSource):
             if not anew and self._state() == "FRESH":
                 return
             try:
-                self._credentials.refresh(request)
+                self._credentials.refresh(request)  # type: ignore[no-untyped-call]
             except Exception:
                 if self._state() == "INVALID":  # a rotated key file is read again next time
                     self._credentials = None
@@ -151,7 +131,7 @@ class GoogleSource(shared.CredentialSource):
 
 def _load(
     given: object | None, request: Request, *, needs_project: bool
-) -> tuple[GoogleCredentials, str | None]:
+) -> tuple[Credentials, str | None]:
     """Return credentials that are good for the cloud's APIs, and their project.
 
     Args:
@@ -185,17 +165,15 @@ def _load(
     return _scoped(given), project
 
 
-def _scoped(credentials: object) -> GoogleCredentials:
+def _scoped(credentials: object) -> Credentials:
     from google.auth import credentials as google  # noqa: PLC0415  on first use
 
     if not isinstance(credentials, google.Credentials):
-        text = (
-            f"`credentials` is a {type(credentials).__name__}, not a "
-            "google.auth.credentials.Credentials; a bare token goes into `access_token`."
-        )
+        wanted = "a google.auth.credentials.Credentials; a bare token goes into `access_token`"
+        text = f"`credentials` is a {type(credentials).__name__}, not {wanted}."
         raise errors.ConfigurationError(text, platform="vertex")
-    scoped = google.with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
-    return cast("GoogleCredentials", scoped)
+    scoped: Credentials = google.with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
+    return scoped
 
 
 def _check_path() -> None:
@@ -218,11 +196,12 @@ def _check_path() -> None:
 
 
 @contextmanager
-def transport(seconds: float = TOKEN_TIMEOUT) -> Iterator[Request]:
+def transport(seconds: float = 10.0) -> Iterator[Request]:
     """Give google-auth's transport for a renewal.
 
     Args:
-        seconds: How long one request may take as a whole, however slowly the answer trickles.
+        seconds: How long one request may take as a whole, however slowly the answer trickles;
+            google-auth's own default is 120.
     """
     import requests  # noqa: PLC0415  with the next line 190 ms: on first use
     from google.auth.exceptions import TransportError  # noqa: PLC0415
@@ -255,17 +234,11 @@ def explanation(error: Exception) -> errors.ClaudeCloudError:
     text = f"The Google credentials failed: {type(error).__name__}: {reason}."
     if isinstance(error, exceptions.TransportError):
         kind = errors.ConnectionFailedError
-        text = (
-            f"Google's token endpoint cannot be reached: {reason}. Check the network, "
-            "HTTPS_PROXY and REQUESTS_CA_BUNDLE."
-        )
+        remedy = "Check the network, HTTPS_PROXY and REQUESTS_CA_BUNDLE."
         if "SOCKS" in reason:  # google-auth's library for HTTP needs another one for those
             kind = errors.ConfigurationError
-            text = (
-                f"Google's token endpoint cannot be reached: {reason}. The environment names "
-                "a SOCKS proxy (ALL_PROXY). Set HTTPS_PROXY to an http or https proxy, or list "
-                "oauth2.googleapis.com in NO_PROXY."
-            )
+            remedy = "In place of a SOCKS proxy set HTTPS_PROXY, or NO_PROXY=oauth2.googleapis.com."
+        text = f"Google's token endpoint cannot be reached: {reason}. {remedy}"
     elif isinstance(error, exceptions.DefaultCredentialsError | OSError):
         text = f"No usable Google credentials: {reason}. {WAYS}"
     elif getattr(error, "retryable", False):
@@ -275,8 +248,6 @@ def explanation(error: Exception) -> errors.ClaudeCloudError:
         text = f"Google refused to issue a token: {reason}. {remedy_of_login(reason, WAYS)}"
     elif isinstance(error, TypeError | LookupError | AttributeError):
         # google-auth takes apart what the endpoint answered without looking at it first.
-        text = (
-            "Google's token endpoint answered with something that is not a token, perhaps a proxy "
-            f"or a captive portal in its place. Check HTTPS_PROXY. {WAYS}"
-        )
+        said = "answered with something that is not a token, perhaps a proxy in its place"
+        text = f"Google's token endpoint {said}. Check HTTPS_PROXY. {WAYS}"
     return kind(text, platform="vertex")

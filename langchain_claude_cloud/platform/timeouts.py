@@ -80,8 +80,7 @@ class Timeouts:
             if name not in _FIELDS or not _is_time(value):
                 raise ConfigurationError(
                     f"timeout={timeout!r}: give a positive number of seconds, or a mapping of "
-                    "'connect', 'start' (until the response begins), 'idle' (between events) and "
-                    "'total' (for the whole call, retries included) to seconds."
+                    "'connect', 'start', 'idle' (between events), 'total' (with retries) to them."
                 )
         limits = {name: float(min(value, _LONGEST)) for name, value in given.items()}
         changed: Timeouts = replace(cls(idle=_IDLE[cloud]), **limits)  # type: ignore[arg-type]  # no `remaining`
@@ -108,10 +107,8 @@ class Timeouts:
         Args:
             what: What did not happen, as the beginning of a sentence.
         """
-        return RequestTimeoutError(
-            f"{what} within the rest of the call's {self.total:g} s. Raise "
-            "timeout={'total': seconds}."
-        )
+        text = f"{what} within the rest of the call's {self.total:g} s."
+        return RequestTimeoutError(f"{text} Raise timeout={{'total': seconds}}.")
 
     @property
     def is_over(self) -> bool:
@@ -187,7 +184,9 @@ async def in_single_flight(key: Hashable, work: Callable[[], Coroutine[Any, Any,
         ClaudeCloudError: The work raised it; each task gets a copy of its own, to which it may
             add what it was doing.
     """
-    flights = flights_of(asyncio.get_running_loop())
+    # An attribute of the loop, so that both go at the same time. A dictionary with weak keys would
+    # not do: tasks refer to their loop, so a value would keep its own key alive.
+    flights: _Flights = vars(asyncio.get_running_loop()).setdefault(_ATTRIBUTE, {})
     flight: asyncio.Task[T] | None = flights.get(key)
     if flight is None:
         flight = flights[key] = asyncio.create_task(work())
@@ -197,16 +196,6 @@ async def in_single_flight(key: Hashable, work: Callable[[], Coroutine[Any, Any,
     except ClaudeCloudError as shared:
         own = copy.copy(shared)
     raise own
-
-
-def flights_of(loop: asyncio.AbstractEventLoop) -> _Flights:
-    """Return what the tasks of a loop wait for together.
-
-    It is an attribute of the loop, so that both go at the same time. A dictionary with weak keys
-    would not do: tasks refer to their loop, so a value would keep its own key alive.
-    """
-    flights: _Flights = vars(loop).setdefault(_ATTRIBUTE, {})
-    return flights
 
 
 def _land(flights: _Flights, key: Hashable, flight: asyncio.Task[Any]) -> None:

@@ -107,10 +107,10 @@ class VertexPlatform(Platform):
             ConfigurationError: The project is not known, which `prepare` finds, or it is none.
         """
         if not _MODEL_ID.fullmatch(model_id):
-            text = f"{model_id!r} is not a model id of Vertex AI: give the id alone, such as "
-            raise self.error(
-                errors.InvalidInputError, f"{text}claude-sonnet-4-5@20250929.", model_id
+            text = (
+                f"{model_id!r} is not a model id of Vertex AI, such as claude-sonnet-4-5@20250929."
             )
+            raise self.error(errors.InvalidInputError, text, model_id)
         project = self._project or self._own_project()
         counts = operation == "count_tokens"
         region = self.count_tokens_region if counts else self.region
@@ -159,11 +159,9 @@ class VertexPlatform(Platform):
         own = source.project if isinstance(source, GoogleSource) else None
         project = self._config.effective_project() or own
         if project is None:
-            raise self.error(
-                errors.ConfigurationError,
-                "Vertex AI needs a project, and the credentials name none: pass `project`, or set "
-                "ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT.",
-            )
+            ways = "pass `project`, or set ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT"
+            text = f"Vertex AI needs a project, and the credentials name none: {ways}."
+            raise self.error(errors.ConfigurationError, text)
         # A key file may say anything.
         check_text("Vertex", "project", project, "what the credentials say")
         return project

@@ -23,22 +23,17 @@ KEEPALIVE_SECONDS = 60.0
 
 # The names differ between systems: macOS calls TCP_KEEPIDLE TCP_KEEPALIVE.
 _TCP_OPTIONS = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+_AVAILABLE = {getattr(socket, name, None): value for name, value in _TCP_OPTIONS.items()}
 SOCKET_OPTIONS = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in _TCP_OPTIONS.items()
-        if hasattr(socket, name)
-    ),
+    *((socket.IPPROTO_TCP, name, value) for name, value in _AVAILABLE.items() if name is not None),
 ]
 """What makes the kernel notice a peer that silently went away."""
 
 _REPLACING = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where AWS's tools and requests, which google-auth uses, look for a company's certificates.
 _ADDED = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-_MOST_CONTEXTS = 8
 _MOST_CONNECTIONS = 10_000
-_WINDOWS_LIMIT = 500
 
 try:
     import resource
@@ -79,7 +74,7 @@ def _changed_at(path: str) -> int:
         return 0
 
 
-@lru_cache(_MOST_CONTEXTS)
+@lru_cache(8)
 def tls_context(trusted: Certificates) -> ssl.SSLContext:
     """Return the TLS context for some certificates, made on first use (20-50 ms of CPU).
 
@@ -89,16 +84,12 @@ def tls_context(trusted: Certificates) -> ssl.SSLContext:
     try:
         context = httpx.create_ssl_context(trust_env=True)
         for path in trusted.added:
-            is_folder = Path(path).is_dir()
-            context.load_verify_locations(
-                cafile=None if is_folder else path, capath=path if is_folder else None
-            )
+            kind = "capath" if Path(path).is_dir() else "cafile"
+            context.load_verify_locations(**{kind: path})
     except OSError as cause:
-        raise ConfigurationError(
-            f"The certificates that the environment ({', '.join((*_REPLACING, *_ADDED))}) or the "
-            f"AWS profile (ca_bundle) names cannot be loaded: {cause}. "
-            "Correct the variable, or remove it to use the bundled certificates."
-        ) from cause
+        names = ", ".join((*_REPLACING, *_ADDED))
+        text = f"The certificates of the environment ({names}) or of the AWS profile (ca_bundle)"
+        raise ConfigurationError(f"{text} cannot be loaded: {cause}. Correct it.") from cause
     # httpcore would set it for each connection, in whichever thread.
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -110,7 +101,7 @@ def connection_limit() -> int:
     A quarter of the files that the process may open: there are several pools, and other files.
     """
     if resource is None:
-        return _WINDOWS_LIMIT
+        return 500
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_CONNECTIONS if files < 0 else min(max(files // 4, 1), _MOST_CONNECTIONS)
 

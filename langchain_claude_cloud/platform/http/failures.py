@@ -15,7 +15,6 @@ import httpx
 from langchain_claude_cloud import errors
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.errors.redaction import clean, redact
-from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.platform.base import PlatformRequest
 from langchain_claude_cloud.platform.http.environment import proxy_for
 
@@ -29,12 +28,9 @@ TRANSPORT_FAILURES = (
 )
 """What may come out of an HTTP client, ours or a caller's."""
 
-_TIMEOUTS = (httpx.TimeoutException, TimeoutError)
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _LOCAL = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
 _NO_ADDRESS = ("Name or service not known", "getaddrinfo", "nodename")
-# What the cloud's own library reads as well, which fetches the credentials.
-_BUNDLES: dict[Cloud, str] = {"bedrock": "AWS_CA_BUNDLE", "vertex": "REQUESTS_CA_BUNDLE"}
 _SHOWN = 300
 
 # The limit that ran out, what happened, and what to do.
@@ -60,7 +56,7 @@ def failure(
     if is_local_limit(cause):
         make = partial(request.error, errors.LocalLimitError)
         return local_limit(cause, f"for a connection to {request.label}", make)
-    if isinstance(cause, _TIMEOUTS):
+    if isinstance(cause, httpx.TimeoutException | TimeoutError):
         return _timed_out(cause, request, has_begun=has_begun)
     if isinstance(cause, _LOCAL):
         # h11 quotes the header that it refuses, which may be the one with the secret.
@@ -94,19 +90,18 @@ def _timed_out(
 
 def _not_connected(cause: BaseException, request: PlatformRequest) -> errors.ClaudeCloudError:
     """Say whether anything was reached, and what to check."""
-    text, parts = str(cause), urlsplit(request.request.url)
+    text, url = str(cause), urlsplit(request.request.url)
     is_distrusted = "CERTIFICATE_VERIFY_FAILED" in text
-    has_proxy = isinstance(cause, httpx.ConnectError) and proxy_for(
-        parts.scheme, parts.hostname or ""
-    )
+    has_proxy = isinstance(cause, httpx.ConnectError) and proxy_for(url.scheme, str(url.hostname))
     remedy = "Check the network, the region and base_url; a firewall may need a proxy."
     if isinstance(cause, httpx.ProxyError) or (has_proxy and not is_distrusted):
         remedy = "Check the proxy that HTTPS_PROXY names, or list the host in NO_PROXY."
     elif is_distrusted and ("has expired" in text or "not yet valid" in text):
         remedy = "If it is valid, set this machine's clock (NTP)."
     elif is_distrusted:
-        bundle = _BUNDLES[request.platform.name]
-        remedy = f"If a company's proxy re-signs TLS, set {bundle} to its CA bundle."
+        # What the cloud's own library reads as well, which fetches the credentials.
+        bundle = "AWS" if request.platform.name == "bedrock" else "REQUESTS"
+        remedy = f"If a company's proxy re-signs TLS, set {bundle}_CA_BUNDLE to its CA bundle."
     elif any(words in text for words in _NO_ADDRESS):
         remedy = "The host has no address: check the region and base_url, and DNS."
     # Once the request was on its way the cloud, or something in its place, was reached.
@@ -134,6 +129,8 @@ def no_response(
         request: What was sent.
         client: The caller's client, if it is not sent by ours.
     """
+    if isinstance(cause, errors.ClaudeCloudError):
+        return cause.with_traceback(None)  # whose frames hold the credentials
     if isinstance(cause, httpx.HTTPStatusError):
         response = cause.response
         body = response.content if response.is_stream_consumed else b""
@@ -145,10 +142,7 @@ def no_response(
     text = clean(str(cause), _SHOWN)
     remedy = "Check its hooks and transport, and that it is open."
     if isinstance(cause, RuntimeError) and "loop" in text:
-        remedy = (
-            "It has connections of another event loop, and each asyncio.run() has a loop of its "
-            "own: make a client for each, or leave out http_async_client."
-        )
+        remedy = "Make a client for each event loop, or leave out http_async_client."
     text = f"The client given for {request.label} raised {type(cause).__name__} ({text}). {remedy}"
     return request.error(errors.ConfigurationError, text)
 

@@ -30,7 +30,6 @@ Network: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Says where a checked address and port are reached."""
 
 _ACCEPT = "image/png, image/jpeg, image/gif, image/webp, application/pdf, text/*, */*;q=0.5"
-_AT_ONCE = 8
 _LAST_PORT = 65_535
 
 
@@ -75,17 +74,12 @@ class MediaFetcher:
             RequestTooLargeError: They have too many bytes together; nothing more is read then.
             ConfigurationError: The certificates that the environment names cannot be loaded.
         """
-        gate = asyncio.Semaphore(_AT_ONCE)
+        gate = asyncio.Semaphore(8)
         budget = MediaBudget(self.most_bytes)
 
         async def one(url: str) -> FetchedMedia | InvalidInputError:
             async with gate:
-                try:
-                    return await self._fetch(url, budget)
-                except InvalidInputError as error:
-                    if url not in self.optional:
-                        raise
-                    return error
+                return await self._fetch(url, budget)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -96,7 +90,7 @@ class MediaFetcher:
             return [task.result() for task in tasks]
         raise first
 
-    async def _fetch(self, url: str, budget: MediaBudget) -> FetchedMedia:
+    async def _fetch(self, url: str, budget: MediaBudget) -> FetchedMedia | InvalidInputError:
         target = url
         try:
             async with asyncio.timeout(self.seconds):
@@ -112,10 +106,11 @@ class MediaFetcher:
             if is_local_limit(cause):
                 raise local_limit(cause, f"to fetch {without_query(url)}") from None
             reason = str(cause)[:300] or type(cause).__name__
-        raise InvalidInputError(
-            f"{without_query(url)} was not fetched: {reason}. Send the data itself "
-            "(base64) instead of the URL, or give a url_fetcher."
-        )
+        text = f"{without_query(url)} was not fetched: {reason}."
+        error = InvalidInputError(f"{text} Send the data itself (base64), or give a url_fetcher.")
+        if url in self.optional:
+            return error
+        raise error
 
     async def _get(self, url: str, budget: MediaBudget) -> FetchedMedia | str:
         """Return the data of a URL, or the URL that it redirects to."""
@@ -143,10 +138,7 @@ class MediaFetcher:
     async def _addresses(self, url: httpx.URL) -> Sequence[str]:
         host = url.raw_host.decode("ascii").strip("[]")
         if proxy_for("https", host) is not None:
-            raise _RefusedError(
-                "a proxy is configured (HTTPS_PROXY), behind which the address that it "
-                "connects to cannot be checked"
-            )
+            raise _RefusedError("behind a proxy (HTTPS_PROXY) its address cannot be checked")
         try:
             found = await self.resolver(host, url.port or 443)
         except (OSError, UnicodeError) as cause:

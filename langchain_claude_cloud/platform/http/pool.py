@@ -20,7 +20,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -157,10 +156,8 @@ class ThreadTransport(httpx.HTTPTransport):
     """
 
     def __init__(self, verify: ssl.SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
-        limits = httpx.Limits(
-            max_connections=environment.connection_limit(),
-            keepalive_expiry=environment.KEEPALIVE_SECONDS,
-        )
+        most, seconds = environment.connection_limit(), environment.KEEPALIVE_SECONDS
+        limits = httpx.Limits(max_connections=most, keepalive_expiry=seconds)
         super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
         # httpx has no argument for the first. The second may be taken again by the thread that
         # holds it: the garbage collector may close a forgotten stream at that moment.
@@ -201,14 +198,9 @@ class DeadlineBackend(httpcore.SyncBackend):
     """httpcore's network with one limit for all that connecting takes."""
 
     def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002  ours are set
+        self, host: str, port: int, timeout: float | None = None, *_: object, **__: object
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of a host that answers.
+        """Connect to the first address of a host that answers, with socket options of ours.
 
         Raises:
             httpcore.ConnectError: Nothing answers there.
@@ -221,9 +213,7 @@ class DeadlineBackend(httpcore.SyncBackend):
             # A silent address leaves the others their share.
             share = _left(ends, httpcore.ConnectTimeout) / (len(addresses) - tried)
             try:
-                stream = super().connect_tcp(
-                    address, port, share, local_address, environment.SOCKET_OPTIONS
-                )
+                stream = super().connect_tcp(address, port, share, None, environment.SOCKET_OPTIONS)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause
             else:
@@ -307,9 +297,10 @@ class DeadlineStream(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002  what is left of the time to connect
+        *_: object,
+        **__: object,
     ) -> httpcore.NetworkStream:
-        """Return a stream that is encrypted over this one.
+        """Return a stream that is encrypted over this one, in what is left of the time to connect.
 
         Raises:
             httpcore.ConnectError: The handshake failed.

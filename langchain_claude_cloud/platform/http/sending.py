@@ -23,18 +23,7 @@ from httpx._transports.default import ResponseStream
 from langchain_claude_cloud.errors import ClaudeCloudError
 from langchain_claude_cloud.platform import timeouts as waits
 from langchain_claude_cloud.platform.base import HttpResponse, PlatformRequest, request_id_in
-from langchain_claude_cloud.platform.http.failures import (
-    TRANSPORT_FAILURES,
-    failure,
-    no_response,
-    too_large,
-)
-from langchain_claude_cloud.platform.http.pool import (
-    DeadlineStream,
-    call_ends,
-    loop_transport,
-    thread_transport,
-)
+from langchain_claude_cloud.platform.http import failures, pool
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.platform.http.async_transport import LoopBody
@@ -75,15 +64,13 @@ def open_stream(request: PlatformRequest, client: httpx.Client | None = None) ->
     """
     request.check()
     waits.prepare(request.platform, request.timeouts)
-    token = call_ends.set(monotonic() + request.timeouts.remaining())
+    token = pool.call_ends.set(monotonic() + request.timeouts.remaining())
     try:
         return _exchange(request, client)
-    except ClaudeCloudError as refused:
-        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
-        problem = no_response(cause, request, client)
+        problem = failures.no_response(cause, request, client)
     finally:
-        call_ends.reset(token)
+        pool.call_ends.reset(token)
     raise problem
 
 
@@ -100,10 +87,8 @@ async def aopen_stream(
     try:
         async with asyncio.timeout(waits.finite(request.timeouts.remaining())):
             return await _aexchange(request, client)
-    except ClaudeCloudError as refused:
-        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
-        problem = no_response(cause, request, client)
+        problem = failures.no_response(cause, request, client)
     raise problem
 
 
@@ -115,7 +100,7 @@ def _exchange(
     signed = platform.sign(request.request)
     built = _build(request, client, signed)
     if client is None:
-        response = thread_transport(built.url, platform.ca_bundle).handle_request(built)
+        response = pool.thread_transport(built.url, platform.ca_bundle).handle_request(built)
         response.request = built  # as a client does, for who stands in for the network
     else:
         response = client.send(built, auth=None, stream=True, follow_redirects=False)
@@ -140,8 +125,8 @@ async def _aexchange(
     signed = await waits.in_thread(sign) if len(request.request.content) > _LARGE_BODY else sign()
     built = _build(request, client, signed)
     if client is None:
-        pool = await loop_transport(built.url, platform.ca_bundle)
-        response = await pool.handle_async_request(built)
+        transport = await pool.loop_transport(built.url, platform.ca_bundle)
+        response = await transport.handle_async_request(built)
         response.request = built
     else:
         response = await client.send(built, auth=None, stream=True, follow_redirects=False)
@@ -171,13 +156,10 @@ def _build(
         "write": limits.bounded(limits.idle),
         "pool": waits.finite(limits.remaining()),
     }
-    return (httpx.Request if client is None else client.build_request)(
-        outgoing.method,
-        outgoing.url,
-        headers=request.headers(signed),
-        content=outgoing.content,
-        extensions={"timeout": timeout, "limits": limits},
-    )
+    make = httpx.Request if client is None else client.build_request
+    headers, content = request.headers(signed), outgoing.content
+    options = {"timeout": timeout, "limits": limits}
+    return make(outgoing.method, outgoing.url, headers=headers, content=content, extensions=options)
 
 
 def send(request: PlatformRequest, client: httpx.Client | None = None) -> HttpResponse:
@@ -236,7 +218,7 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
     def __init__(self, response: httpx.Response, request: PlatformRequest) -> None:
         super().__init__(response, request)
         network = response.extensions.get("network_stream")
-        self._network = network if isinstance(network, DeadlineStream) else None
+        self._network = network if isinstance(network, pool.DeadlineStream) else None
         self._stream = cast("httpx.SyncByteStream", response.stream)
         is_consumed = response.is_stream_consumed  # by a hook of the caller's client
         self._iterators = [iter([response.content]) if is_consumed else iter(self._stream)]
@@ -251,11 +233,11 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
             self.read_rest(*_DRAIN)
         else:
             self._identify(error)
-        with suppress(*TRANSPORT_FAILURES):
+        with suppress(*failures.TRANSPORT_FAILURES):
             # The end may have come with the last piece; to read on takes no wait.
             while self._network is not None and self._read(0.0):
                 pass
-        with suppress(*TRANSPORT_FAILURES):
+        with suppress(*failures.TRANSPORT_FAILURES):
             self._response.close()
 
     def __next__(self) -> bytes:
@@ -263,12 +245,12 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         timeouts = self._request.timeouts
         try:
             piece = self._read(timeouts.bounded(timeouts.idle))
-        except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._request, has_begun=True)
+        except failures.TRANSPORT_FAILURES as cause:
+            broken = failures.failure(cause, self._request, has_begun=True)
         else:
             self._left -= len(piece)
             if self._left < 0:
-                raise too_large(self._request, RESPONSE_LIMIT)
+                raise failures.too_large(self._request, RESPONSE_LIMIT)
             if piece:
                 return piece
             raise StopIteration
@@ -278,7 +260,7 @@ class ByteStream(_Response, Iterator[bytes], AbstractContextManager["ByteStream"
         """Return what is left of the body: at most so many bytes, of so many seconds."""
         rest, timeouts = b"", self._request.timeouts
         ends = monotonic() + min(seconds, timeouts.idle, timeouts.remaining())
-        with suppress(*TRANSPORT_FAILURES):
+        with suppress(*failures.TRANSPORT_FAILURES):
             while not self._is_at_end and len(rest) < most and (left := ends - monotonic()) > 0:
                 rest += self._read(left)
         return rest[:most]
@@ -321,9 +303,8 @@ class AsyncByteStream(
         self._body: LoopBody | None = response.extensions.get("loop_body")
         if self._body is None:  # else httpcore ends each wait after what was allowed for the head
             response.request.extensions["timeout"]["read"] = None
-        self._pieces = (
-            response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
-        )
+        is_consumed = response.is_stream_consumed  # by a hook
+        self._pieces = response.aiter_bytes() if is_consumed else response.aiter_raw()
         self._resumed = monotonic()
         self._busy = 0.0
 
@@ -335,7 +316,7 @@ class AsyncByteStream(
             else:
                 self._identify(error)
         finally:
-            with suppress(*TRANSPORT_FAILURES):
+            with suppress(*failures.TRANSPORT_FAILURES):
                 await self._response.aclose()
 
     async def __anext__(self) -> bytes:
@@ -347,13 +328,13 @@ class AsyncByteStream(
         timeouts = self._request.timeouts
         try:
             piece = await self._read(timeouts.bounded(timeouts.idle))
-        except TRANSPORT_FAILURES as cause:
-            broken = failure(cause, self._request, has_begun=True)
+        except failures.TRANSPORT_FAILURES as cause:
+            broken = failures.failure(cause, self._request, has_begun=True)
         else:
             self._resumed = monotonic()
             self._left -= len(piece)
             if self._left < 0:
-                raise too_large(self._request, RESPONSE_LIMIT)
+                raise failures.too_large(self._request, RESPONSE_LIMIT)
             if piece:
                 return piece
             raise StopAsyncIteration
@@ -364,7 +345,7 @@ class AsyncByteStream(
         rest, timeouts = b"", self._request.timeouts
         # A moment before the call's time is over, which would hide the status.
         seconds = min(seconds, timeouts.idle, timeouts.remaining() - _MOMENT)
-        with suppress(*TRANSPORT_FAILURES):
+        with suppress(*failures.TRANSPORT_FAILURES):
             async with asyncio.timeout(seconds):
                 while not self._is_at_end and len(rest) < most:
                     rest += await self._read(seconds)

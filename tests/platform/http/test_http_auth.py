@@ -11,7 +11,7 @@ import pytest
 from http_fakes import Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import AuthenticationError, ClaudeCloudError
-from langchain_claude_cloud.platform.timeouts import aprepare, flights_of, prepare
+from langchain_claude_cloud.platform.timeouts import aprepare, prepare
 
 both = pytest.mark.parametrize("mode", ["thread", "loop"])
 
@@ -217,7 +217,7 @@ async def test_preparing_is_shared_by_the_platform_itself() -> None:
     platform = FakePlatform(until=done.wait)
     waiting = asyncio.create_task(aprepare(platform))
     await asyncio.sleep(0)
-    ((_, work),) = flights_of(asyncio.get_running_loop())
+    ((_, work),) = vars(asyncio.get_running_loop())["_langchain_claude_cloud_flights"]
     done.set()
     await waiting
     assert work.__self__ is platform

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from http_fakes import MODEL, Exchange, FakePlatform, Server, asend, read_stream, receive
+from http_fakes import MODEL, PATIENT, Exchange, FakePlatform, Server, asend, read_stream, receive
 
 from langchain_claude_cloud.errors import (
     ClaudeCloudError,
@@ -158,6 +158,21 @@ def test_a_body_that_is_not_chunked_as_it_says(mode: str) -> None:
         with pytest.raises((StreamInterruptedError, ConnectionFailedError)):
             read_stream(mode, FakePlatform(), server.request())
         server.wait_closed(1)
+
+
+@both
+def test_a_damaged_body_is_not_waited_for(mode: str) -> None:
+    """Also if the head and a sound part of it came before, and the connection stays open."""
+
+    async def garbage(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(b"data: hello\n\n")
+        await asyncio.sleep(0.2)
+        await exchange.send(b"zz\r\n")
+        await exchange.wait_for_hang_up()
+
+    with Server(garbage) as server, pytest.raises(StreamInterruptedError):
+        read_stream(mode, FakePlatform(), server.request(), timeouts=PATIENT)
 
 
 @both
