@@ -115,9 +115,9 @@ def read_options(
         InvalidInputError: An argument is not known, or of another kind.
         ConfigurationError: ``max_retries`` is no whole number of 0 or more.
     """
-    for name in arguments:
-        if name not in CALL_NAMES:
-            raise _not_taken(name, getattr(type(fields), "model_fields", ()))
+    if unknown := [name for name in arguments if name not in CALL_NAMES]:
+        known = getattr(type(fields), "model_fields", ())
+        raise InvalidInputError(" ".join(_not_taken(name, known) for name in unknown))
     own = {name: getattr(fields, name) for name in (*_REQUEST_FIELDS, *_OF_CALL)}
     if isinstance(own["default_headers"], Mapping):  # error trackers store what frames hold
         own["default_headers"] = SafeHeaders(own["default_headers"])
@@ -150,10 +150,10 @@ def read_options(
     )
 
 
-def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
-    """Return the error for an argument that a call does not take; it names those most like it."""
+def _not_taken(name: str, fields: Container[str]) -> str:
+    """Say of an argument that a call does not take it; name those most like it."""
     if name in fields:
-        return InvalidInputError(
+        return (
             f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
             f"model.model_copy(update={{{name!r}: ...}})."
         )
@@ -162,7 +162,7 @@ def _not_taken(name: str, fields: Container[str]) -> InvalidInputError:
     names = sorted(CALL_NAMES - _IGNORED - {"structured_output_tool"})
     hint = suggestion("call", name, names)
     raw = "A field of the API that this package does not know goes into model_kwargs, as it is."
-    return InvalidInputError(f"The argument {name!r} is not known. {hint or raw}")
+    return f"The argument {name!r} is not known. {hint or raw}"
 
 
 def _check_kinds(asked: JsonObject) -> None:

@@ -41,6 +41,14 @@ def test_a_field_that_no_call_takes_is_said_to_be_the_models(name: str) -> None:
         _read(**{name: None})
 
 
+def test_every_argument_that_a_call_does_not_take_is_told() -> None:
+    """Who has several is not told one after the other."""
+    with pytest.raises(InvalidInputError) as caught:
+        _read(tempature=1, streaming=True, region_name="us-east-1")
+    for said in ("Did you mean 'temperature'?", "streaming cannot be", "platform=Bedrock(region"):
+        assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
