@@ -333,9 +333,8 @@ def _own_features(call: Adaptation) -> set[str]:
 def _limit(text: str, call: Adaptation) -> int | None:
     """Return the limit of answers that a refusal names, where the package chose what was sent."""
     found, chosen = _LIMIT.match(text), call.default_max_tokens
-    if found and chosen and int(found["asked"] or chosen) == chosen:
-        return int(found["limit"] or found["most"])
-    return None
+    is_own = found and chosen and int(found["asked"] or chosen) == chosen
+    return int(found["limit"] or found["most"]) if found and is_own else None
 
 
 def _betas(text: str, call: Adaptation) -> set[str]:

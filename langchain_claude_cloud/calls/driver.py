@@ -12,7 +12,7 @@ import copy
 import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from langchain_core.messages import AIMessage
 
@@ -194,9 +194,7 @@ class CallDriver(Generic[T]):
         options = self._adaptation.settle(route.place, resolved)
         config = route.config
         if isinstance(config, Bedrock) and config.guardrail is not None:
-            guard: Literal["last_turn", "marked"]
-            guard = "last_turn" if config.guard_last_turn_only else "marked"
-            return replace(options, guard=guard)
+            return replace(options, guard="last_turn" if config.guard_last_turn_only else "marked")
         return options
 
     def _wait_until(self, wait: Callable[[], float], reason: str = _NO_TIME) -> Steps[None]:

@@ -101,9 +101,8 @@ def fetch_media(step: Fetch, clients: Clients) -> Outcomes:
         RequestTooLargeError: All together is too large.
     """
     if clients.url_fetcher is None:
-        return fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes).fetch(
-            step.urls
-        )
+        fetching = fetch.MediaFetcher(optional=step.optional, most_bytes=step.most_bytes)
+        return fetching.fetch(step.urls)
     found: Outcomes = []
     budget = MediaBudget(step.most_bytes)
     for url in step.urls:

@@ -295,9 +295,8 @@ class Pacing:
         self._begin_epoch(now, pause)
 
     def _limit(self, small: int) -> None:
-        most = max(1, len(self.taken))
-        if most <= small:
-            self.most = min(most, self.most)
+        if len(self.taken) <= small:
+            self.most = min(self.most, max(1, len(self.taken)))
 
     def _begin_epoch(self, now: float, pause: float) -> None:
         self.paused_until = max(self.paused_until, now + pause)

@@ -42,7 +42,7 @@ class RateLimit(NamedTuple):
         Raises:
             ConfigurationError: It is none.
         """
-        for name, value in zip(("requests", "tokens"), self, strict=True):
+        for name, value in self._asdict().items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (is_number and 1 <= value < math.inf):
                 raise ConfigurationError(
@@ -52,7 +52,7 @@ class RateLimit(NamedTuple):
 
     def __str__(self) -> str:
         """Name what is set, as the user wrote it."""
-        given = zip(("requests", "tokens"), self, strict=True)
+        given = self._asdict().items()
         return ", ".join(f"{name}_per_minute={value:g}" for name, value in given if value)
 
 

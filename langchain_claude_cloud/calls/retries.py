@@ -320,8 +320,7 @@ def log_retry(attempts: Attempts, seconds: float) -> None:
     if failed is not route:
         level = logging.WARNING
         following = f"the call moves to {route.config.cloud} in {route.known_region}"
-    count = attempts.count + 1
-    told = _in_short(*attempts.failures[-1])
+    told, count = _in_short(*attempts.failures[-1]), attempts.count + 1
     logger.log(level, "%s; %s in %.2f s (attempt %d).", told, following, seconds, count)
 
 

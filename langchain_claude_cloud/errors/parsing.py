@@ -152,17 +152,9 @@ def _read(payload: object, text: str) -> ParsedError:
         name = _aws_name(told.get("__type")) or _aws_name(told.get("code"))
     said = _find_text(error)
     reasons, wait = _read_details(error.get("details"))
-    return _unwrap(
-        ParsedError(
-            status=_STATUSES.get(str(status)),
-            error_type=name,
-            message=_text(said, MESSAGE_LIMIT) or "",
-            request_id=_text(told.get("request_id")),
-            retry_after=wait,
-            reasons=reasons,
-        ),
-        said,
-    )
+    message, request_id = _text(said, MESSAGE_LIMIT) or "", _text(told.get("request_id"))
+    known = _STATUSES.get(str(status))
+    return _unwrap(ParsedError(known, name, message, request_id, wait, reasons=reasons), said)
 
 
 def _find_text(value: object, depth: int = 4) -> str:

@@ -70,18 +70,18 @@ def place_key(
         ConfigurationError: There are several platforms, or the one has credentials or an
             address of its own.
     """
-    given = {"api_key": api_key, "base_url": base_url}
-    names = [name for name, value in given.items() if value is not None]
-    if not names:
+    both = {"api_key": api_key, "base_url": base_url}
+    given = {name: value for name, value in both.items() if value is not None}
+    if not given:
         return tuple(platforms)
     if len(platforms) > 1:
         raise ConfigurationError(
-            f"{' and '.join(names)} cannot be shared by {len(platforms)} platforms: give each "
+            f"{' and '.join(given)} cannot be shared by {len(platforms)} platforms: give each "
             "platform its own, as in Bedrock(api_key=...) or Vertex(access_token=...)."
         )
     (config,) = platforms
     renamed = {"api_key": "access_token"} if isinstance(config, Vertex) else {}
-    update = {renamed.get(name, name): given[name] for name in names}
+    update = {renamed.get(name, name): value for name, value in given.items()}
     taken = [name for name in update if getattr(config, name) is not None]
     if taken:
         raise ConfigurationError(

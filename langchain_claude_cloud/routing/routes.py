@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,16 +45,12 @@ _NO_IDENTITY: Final = _OF_REQUEST | {"region", "project", "base_url", "role_sess
 """Settings that do not say whose quota and whose permissions a request uses, or are in a place with
 what the environment says."""
 
-_SURROUNDINGS: Final[Mapping[types.Cloud, tuple[str, ...]]] = {
-    "vertex": (
-        *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GOOGLE_CLOUD_QUOTA_PROJECT"),
-        "VERTEX_ACCESS_TOKEN",
-    ),
-    "bedrock": (
-        *("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"),
-        *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "ANTHROPIC_AWS_WORKSPACE_ID"),
-    ),
-}
+_SURROUNDINGS: Final = (
+    *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GOOGLE_CLOUD_QUOTA_PROJECT"),
+    *("VERTEX_ACCESS_TOKEN", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK"),
+    *("AWS_ROLE_ARN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    "ANTHROPIC_AWS_WORKSPACE_ID",
+)
 """Environment variables that say who asks, where the user gave no credentials."""
 
 
@@ -107,7 +103,7 @@ class Route:
         config = self.config
         project = config.effective_project() if isinstance(config, Vertex) else config.project
         given = [value for name, value in config if name not in _NO_IDENTITY]
-        given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS[config.cloud]]
+        given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS]
         headers = SafeHeaders(self.default_headers) if self.default_headers else {}
         ordered = sorted(headers.items(), key=str)
         given += [
