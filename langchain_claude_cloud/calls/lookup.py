@@ -22,7 +22,6 @@ from langchain_claude_cloud.routing.routes import Route
 
 if TYPE_CHECKING:
     from langchain_claude_cloud.catalogue.bedrock import Lookup
-    from langchain_claude_cloud.platform.base import HttpResponse
 
 T = TypeVar("T")
 
@@ -86,11 +85,9 @@ def ask(
 def _send(request: Send, attempts: Attempts) -> Steps[JsonObject]:
     while True:
         try:
-            response: HttpResponse = yield request
+            return read_json((yield request), request.platform, request.model, dict)
         except ClaudeCloudError as error:
             yield Wait(decide(error, attempts))
-        else:
-            return read_json(response, request.platform, request.model, dict)
 
 
 def list_models(

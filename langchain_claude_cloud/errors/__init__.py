@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from langchain_core import exceptions as core
 
+from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.errors.types import Cloud
 
 if TYPE_CHECKING:
-    from langchain_claude_cloud.errors.explanation import Explanation
+    from langchain_claude_cloud.errors import explanation, parsing
+else:  # no call that succeeds needs them
+    explanation = LazyModule("langchain_claude_cloud.errors.explanation")
+    parsing = LazyModule("langchain_claude_cloud.errors.parsing")
 
 __all__ = [
     "AuthenticationError",
@@ -62,7 +66,7 @@ class ClaudeCloudError(core.ModelError):
 
     def __init__(  # noqa: PLR0913  the attributes of one failure; keyword-only
         self,
-        message: str | Explanation,
+        message: str | explanation.Explanation,
         *,
         platform: Cloud | None = None,
         model: str | None = None,
@@ -185,9 +189,6 @@ def error_from_response(
     Returns:
         The exception, not raised.
     """
-    # No call that succeeds needs them.
-    from langchain_claude_cloud.errors import explanation, parsing  # noqa: PLC0415
-
     parsed = parsing.parse_error(status, headers, body)
     return explanation.explained(parsed, place, note_if_not_found)
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from langchain_claude_cloud import Bedrock, Vertex
 from langchain_claude_cloud.calls.lookup import list_models
-from langchain_claude_cloud.calls.steps import Prepare, Send
+from langchain_claude_cloud.calls.steps import Prepare, Send, Wait
 from langchain_claude_cloud.catalogue.bedrock import Lookup
 from langchain_claude_cloud.catalogue.models import catalogue_file
 from langchain_claude_cloud.control_plane import requests as control_plane
@@ -24,6 +24,7 @@ from langchain_claude_cloud.errors import (
     ConfigurationError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     ServerError,
 )
 from langchain_claude_cloud.platform.base import HttpResponse
@@ -264,3 +265,15 @@ def test_what_answers_in_place_of_a_control_plane_is_shown(
         asking.send(HttpResponse(200, {"x-amzn-requestid": "r-1"}, body))
     error = caught.value
     assert (error.status_code, error.body, error.request_id) == (status, body.decode(), "r-1")
+
+
+def test_a_throttle_that_comes_with_status_200_is_tried_again() -> None:
+    """As one with its own status."""
+    asking = list_models(bedrock_route(), timeout=None, max_retries=1)
+    next(asking)
+    asking.send(None)
+    throttle = b'{"message":"Rate exceeded","__type":"ThrottlingException"}'
+    assert isinstance(asking.send(HttpResponse(200, {}, throttle)), Wait)
+    assert isinstance(asking.send(None), Send)
+    with pytest.raises(RateLimitError):
+        asking.send(HttpResponse(200, {}, throttle))
