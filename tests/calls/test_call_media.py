@@ -164,7 +164,7 @@ def test_no_more_is_fetched_than_a_request_may_hold() -> None:
     prompt = [HumanMessage([block for number in range(60) for block in _image(str(number))])]
     for platform, most in ((VERTEX, 30_000_000), (BEDROCK, 20_000_000)):
         fetched.clear()
-        with pytest.raises(RequestTooLargeError, match="by URL"):
+        with pytest.raises(RequestTooLargeError, match="URLs in the messages"):
             _model(platform, sent, url_fetcher=large).invoke(prompt)
         assert len(fetched) * 2_000_000 <= most
     assert sent == []
