@@ -26,6 +26,9 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.schema_references import every_schema
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+"""A tool's name as the API accepts it."""
+
 _UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 128
 _UNFIT_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9_.-]+")

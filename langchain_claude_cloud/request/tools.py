@@ -17,7 +17,7 @@ from langchain_claude_cloud.request.options import RequestOptions
 from langchain_claude_cloud.request.schema import refuse_maps, transform_schema
 from langchain_claude_cloud.request.schema_keywords import UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import define_tool
-from langchain_claude_cloud.request.tool_names import ToolNames, wire_keys
+from langchain_claude_cloud.request.tool_names import NAME, NO_NAMES, ToolNames, wire_keys
 
 FINE_GRAINED_BETA: Final = "fine-grained-tool-streaming-2025-05-14"
 _CACHE_POINTS: Final = ("cachePoint", "cache_point")
@@ -201,11 +201,13 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
         notices.append(f"strict left out of tools: {model.info.name} does not take it here")
     own = [str(tool["name"]) for tool in fit if tool.get("name")]
     keys = {str(tool.get("name")): tool.wire_keys for tool in fit if tool.wire_keys}
-    names = ToolNames.of(own, keys)
+    is_odd = keys or len(set(own)) < len(own) or not all(map(NAME.fullmatch, own))
+    names = ToolNames.of(own, keys) if is_odd else NO_NAMES
+    wire = [names.wire_tool(tool) for tool in fit] if is_odd else fit
     betas = [beta for tool in fit for beta in _betas(tool, model)]
     if model.capabilities.fine_grained_tools == "beta" and _wants_fine_grained(fit, options):
         betas.append(FINE_GRAINED_BETA)
-    tools = [_taken(names.wire_tool(tool), options, model) for tool in fit]
+    tools = [_taken(tool, options, model) for tool in wire]
     if isinstance(chosen, str):
         choice = {**choice, "name": names.wire_name(chosen)}
     return PreparedTools(tools, betas, notices, names, choice or None)
