@@ -32,7 +32,7 @@ _PARTS: Final = frozenset({*_UNIONS, "allOf", *_CONSEQUENCES})
 _ROOT_ONLY: Final = frozenset({*_PARTS, "discriminator", "if", "type"})
 _MOST_PARTS: Final = 1_000
 _DEEPEST: Final = 60
-"""Parts that stand within each other are read so far: definitions may refer to others twice."""
+"""How many parts of a root are read, and how deep: a definition may stand in many places."""
 
 
 def read_input_schema(
