@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from langchain_claude_cloud.config.checks import is_loopback
@@ -68,8 +69,6 @@ class CloudEmulator(EmulatedBatches):
         scripting.check_settings("CloudEmulator", EmulatorSettings, settings)
         super().__init__(State(Settings(**settings)))
         self._thread: ServerThread | None = None
-        self._access_token: str | None = None
-        self._aws_key: AwsKey | None = None
 
     def start(self) -> Self:
         """Start serving.
@@ -164,19 +163,15 @@ class CloudEmulator(EmulatedBatches):
         """The forms that came to the Google token endpoint, and metadata token requests."""
         return self._state.token_requests
 
-    @property
+    @cached_property
     def access_token(self) -> str:
         """A Google access token that does not expire while the emulator lives."""
-        if self._access_token is None:
-            self._access_token = self._state.issue_token(float("inf"))
-        return self._access_token
+        return self._state.issue_token(float("inf"))
 
-    @property
+    @cached_property
     def aws_key(self) -> AwsKey:
         """An AWS access key that does not expire."""
-        if self._aws_key is None:
-            self._aws_key = self._state.issue_aws_key()
-        return self._aws_key
+        return self._state.issue_aws_key()
 
     @property
     def bedrock_api_key(self) -> str:
@@ -204,7 +199,7 @@ class CloudEmulator(EmulatedBatches):
     def expire_tokens(self) -> None:
         """Make every Google token issued so far invalid."""
         self._state.tokens.clear()
-        self._access_token = None
+        vars(self).pop("access_token", None)
 
     def service_account_info(self) -> JsonObject:
         """Return a service account key whose token endpoint is this emulator."""

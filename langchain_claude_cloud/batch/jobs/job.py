@@ -265,7 +265,7 @@ class BatchJob:
     async def aresults(self) -> AsyncIterator[BatchResult]:
         """Do what `results` does, on an event loop."""
         results = await asyncio.to_thread(self.results)
-        while some := await asyncio.to_thread(_take, results):
+        while some := await asyncio.to_thread(list, itertools.islice(results, _RESULTS_AT_ONCE)):
             for result in some:
                 yield result
 
@@ -357,10 +357,6 @@ def _shower(progress: StatusOption) -> Callable[[BatchStatus], None]:
             sys.stderr.write(f"{status}\n")
 
     return progress if callable(progress) else show
-
-
-def _take(results: Iterator[BatchResult]) -> list[BatchResult]:
-    return list(itertools.islice(results, _RESULTS_AT_ONCE))
 
 
 def _model_of(reference: Reference) -> ChatClaudeCloud:

@@ -56,7 +56,7 @@ def from_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return vcrpy's form of a response that stands in a recording."""
     headers, status = plain["headers"], plain["status"]
     if "events" in plain:
-        make = _sse if headers["content-type"].startswith(_SSE) else _frame
+        make = framing.sse_event if headers["content-type"].startswith(_SSE) else _frame
         noise = Noise(_SEED)
         content = b"".join(make(event, noise) for event in plain["events"])
     else:
@@ -92,10 +92,6 @@ def _frame(event: JsonObject, noise: Noise) -> bytes:
     if "exception" in event:
         return framing.exception_frame(event["exception"], event["payload"])
     return framing.chunk_frame(event, noise)
-
-
-def _sse(event: JsonObject, noise: Noise) -> bytes:
-    return framing.sse_event(event, noise)
 
 
 def _with_short_signatures(events: list[JsonObject]) -> list[JsonObject]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from langchain_claude_cloud.errors.types import Cloud
 from langchain_claude_cloud.testing import wire
-from langchain_claude_cloud.testing.blocks import Block
 from langchain_claude_cloud.testing.reply.events import Message
 from langchain_claude_cloud.testing.reply.framing import damage
 from langchain_claude_cloud.testing.reply.render import Renderer
@@ -84,19 +83,11 @@ def apply_to_message(message: Message, fault: Fault) -> Message:
     at = calls[-1]
     block = message.blocks[at]
     if fault.max_tokens_in_call:
-        cut = replace(block, text=_first_half(block.text), ended=False)
+        half = block.text[: max(1, len(block.text) // 2)] or '{"'
+        cut = replace(block, text=half, ended=False)
         return replace(message, blocks=(*message.blocks[:at], cut), stop_reason="max_tokens")
-    return replace(
-        message, blocks=_swap(message.blocks, at, replace(block, text=_bend(block.text)))
-    )
-
-
-def _swap(blocks: tuple[Block, ...], at: int, block: Block) -> tuple[Block, ...]:
-    return (*blocks[:at], block, *blocks[at + 1 :])
-
-
-def _first_half(raw: str) -> str:
-    return raw[: max(1, len(raw) // 2)] or '{"'
+    bent = replace(block, text=_bend(block.text))
+    return replace(message, blocks=(*message.blocks[:at], bent, *message.blocks[at + 1 :]))
 
 
 def _bend(raw: str) -> str:

@@ -85,13 +85,11 @@ def serve(state: State, request: Incoming) -> Outgoing:
     )
     with state.batches.lock:
         answer = _ACTIONS[action](state, request, names)
-    if action == "create" and _is_lost(state, answer["name"]):
-        return Outgoing(0, {})
+    if action == "create":
+        made = state.batches.vertex_jobs[answer["name"].rpartition("/")[2]]
+        if made.fault_kind == "lost_response":
+            return Outgoing(0, {})
     return google.answer(answer)
-
-
-def _is_lost(state: State, name: str) -> bool:
-    return state.batches.vertex_jobs[name.rpartition("/")[2]].fault_kind == "lost_response"
 
 
 def _action(method: str, names: Mapping[str, str]) -> str:
