@@ -315,19 +315,23 @@ def _most_telling(
 
 def log_retry(attempts: Attempts, seconds: float) -> None:
     """Say that a request is sent again: at INFO to the same route, as a warning to another."""
-    failed, route = attempts.failures[-1][0], attempts.route
+    failed, error = attempts.failures[-1]
     level, following = logging.INFO, "the request is sent again"
-    if failed is not route:
-        level = logging.WARNING
-        following = f"the call moves to {route.config.cloud} in {route.known_region}"
-    told, count = _in_short(*attempts.failures[-1]), attempts.count + 1
+    if failed is not attempts.route:
+        level, following = logging.WARNING, f"the call moves to {_name(attempts.route)}"
+    told, count = _in_short(failed, error), attempts.count + 1
     logger.log(level, "%s; %s in %.2f s (attempt %d).", told, following, seconds, count)
+
+
+def _name(route: Route) -> str:
+    cloud, region = route.config.cloud, route.known_region
+    return f"{cloud} in {region}" if region else cloud
 
 
 def _in_short(route: Route, error: errors.ClaudeCloudError) -> str:
     known = {"HTTP": error.status_code, "request id": error.request_id}
     told = "".join(f", {name} {value}" for name, value in known.items() if value)
-    return f"{route.config.cloud} in {route.known_region}: {type(error).__name__}{told}"
+    return f"{_name(route)}: {type(error).__name__}{told}"
 
 
 def retry_state(attempts: Attempts, seconds: float, waited: float) -> RetryCallState:

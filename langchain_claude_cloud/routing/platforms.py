@@ -101,9 +101,8 @@ def set_for_call(
     """
     copies = [p.model_copy(update=settings) for p in platforms if isinstance(p, Bedrock)]
     if len(copies) < len(platforms):
-        names = " and ".join(settings)
         raise ConfigurationError(
-            f"Only Amazon Bedrock has {names}, and the call may go to Vertex AI: leave it out, or "
-            "use a model with Bedrock platforms alone."
+            f"Only Amazon Bedrock has {' and '.join(settings)}, and the call may go to Vertex AI: "
+            "leave it out, or use a model with Bedrock platforms alone."
         )
     return tuple(copies)

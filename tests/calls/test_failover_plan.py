@@ -235,6 +235,16 @@ def test_the_text_of_an_error_names_the_other_routes_that_failed(world: World) -
     assert "Also failed" not in str(caught.value)
 
 
+def test_a_route_without_a_region_is_named_by_its_cloud(world: World) -> None:
+    """It is often the region that is missing."""
+    routes = make_routes([Bedrock(), Bedrock(region=A)], "claude-sonnet-4-6")
+    plan = Plan(routes, 0, memory=world.memory)
+    plan.failed(ConfigurationError("no region"))
+    with pytest.raises(ServerError) as caught:
+        plan.failed(ServerError("two", status_code=500))
+    assert str(caught.value).endswith("Also failed: bedrock: ConfigurationError.")
+
+
 def test_one_exception_that_ended_several_attempts_is_no_loop(world: World) -> None:
     """Tasks that wait for the same token get the same exception."""
     shared = ConnectionFailedError("no token")
