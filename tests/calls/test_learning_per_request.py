@@ -203,7 +203,7 @@ def test_other_wordings_of_an_unknown_field_are_learned(
     adaptation = Adaptation(asked)
     adaptation.settle("here", MODEL)
     assert adaptation.react(refusal(words)) is None
-    assert MEMORY.unsupported.get("here") == {feature}
+    assert MEMORY.unsupported.get("here") == frozenset({feature})
     quoted = refusal(f"messages.0: {words}")
     adaptation.settle("there", MODEL)
     assert adaptation.react(quoted) is quoted
