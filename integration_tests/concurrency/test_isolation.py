@@ -213,7 +213,7 @@ def test_a_model_stays_where_it_was_made(
 
 
 def test_an_answer_of_the_cache_is_that_of_the_fields_as_they_are(emulator: CloudEmulator) -> None:
-    """Of a copy, and after an assignment; traces hold the fields as they are, too."""
+    """Of a copy, after an assignment, and after a change in place."""
     first = ChatClaudeCloud(model=MODELS[0], platform=emulator.vertex(), cache=InMemoryCache())
     first.invoke("Hi")
     first.invoke("Hi")
@@ -224,8 +224,10 @@ def test_an_answer_of_the_cache_is_that_of_the_fields_as_they_are(emulator: Clou
     other.invoke("Hi")
     other.platform = emulator.bedrock()
     other.invoke("Hi")
+    other.stop_sequences = ["x"]
+    other.invoke("Hi")
+    other.stop_sequences.append("y")
+    other.invoke("Hi")
     copy.copy(other).invoke("Hi")
-    assert len(emulator.requests) == 4
     first.invoke("Hi")
-    assert len(emulator.requests) == 4
-    assert MODELS[1] in str(other._serialized)
+    assert len(emulator.requests) == 6

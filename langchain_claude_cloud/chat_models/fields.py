@@ -201,6 +201,8 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
         return super()._get_invocation_params(stop, **safe_to_show(kwargs, mask=True))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: object) -> str:
+        # What core remembers may be the fields before a change, or those of a copy's original.
+        self.__dict__.pop("_serialized", None)
         return super()._get_llm_string(stop, **safe_to_show(kwargs, mask=True))
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -208,17 +210,6 @@ class ModelBase(checks.CheckedArguments, BaseChatModel):
         state = super(ModelBase, self._portable()).__getstate__()
         fields = {**state["__dict__"], **dict.fromkeys(_OBJECTS)}
         return {**state, "__dict__": fields, "__pydantic_private__": {"_routes": _NO_ROUTES}}
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_"):
-            self.__dict__.pop("_serialized", None)  # core's memory, for traces and its cache
-        super().__setattr__(name, value)
-
-    def __copy__(self) -> Self:
-        """Copy the fields, but not what core remembers of them: they may be changed then."""
-        copied = super().__copy__()
-        copied.__dict__.pop("_serialized", None)
-        return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the fields deeply, but share what is shared on purpose: the caller's clients."""

@@ -122,6 +122,7 @@ class ChatClaudeCloud(ModelBase):
         run_manager = arguments.pop("run_manager", run_manager)
         asked = options.read_options(self, arguments, stop=stop, stream=stream)
         self._check_clients()
+        limit = rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute)
         return options.Call(
             messages=messages,
             options=asked,
@@ -134,7 +135,7 @@ class ChatClaudeCloud(ModelBase):
                 url_fetcher=self.url_fetcher,
                 run_manager=run_manager,
             ),
-            limit=rate_limit.RateLimit(self.requests_per_minute, self.tokens_per_minute).check(),
+            limit=limit if limit == rate_limit.NO_LIMIT else limit.check(),
         )
 
     def _generate(
