@@ -149,8 +149,9 @@ The catalogue is read once. Each model object keeps the routes of its last call.
 | the context of 1M tokens is asked for | the prompt does not fit, on a model that needs the beta | that call |
 | thinking that is bound to another conversation is dropped | `messages.N.content.M: Invalid signature in thinking block` | 6 h, that place; left out of the history: that call |
 
-The package leaves out only what it added itself, never what the user asked for. It logs the first
-time. If the changed request is refused too, the first error is raised.
+The wordings of Bedrock's own validation, of Google's front end and of gateways count, too (`Unknown
+parameter: 'output_config'`). The package leaves out only what it added itself, never what the user
+asked for. It logs the first time. If the changed request is refused too, the first error is raised.
 
 On Bedrock, `max_tokens` counts against the quota when a request begins. The default is still the
 model's limit, because a cut answer can cost an agent its file, and most accounts have enough quota.
