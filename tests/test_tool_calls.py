@@ -239,9 +239,10 @@ class CountingReader(PartialJsonReader):
 
     scanned = 0
 
-    def _go_on(self, text: str) -> None:
-        self.scanned += len(text)
-        super()._go_on(text)
+    def feed(self, fragment: str) -> dict[str, Any]:
+        """Count them; nothing is looked at behind an error."""
+        self.scanned += len(self._held + fragment) if self._next else 0
+        return super().feed(fragment)
 
 
 LONG_TEXTS = {
