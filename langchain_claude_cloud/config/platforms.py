@@ -279,7 +279,9 @@ class Bedrock(CloudConfig):
 
     def pinned(self, model: str) -> Bedrock:  # noqa: ARG002  as Vertex, whose region is the model's
         """Return a copy that keeps the region and API key, whatever becomes of the environment."""
-        return self._pinned(region=self.effective_region(), api_key=self._key_of_environment())
+        is_free = not (self.unsigned or self._identities() or self.role_arn)
+        key = self.effective_api_key() if is_free else None
+        return self._pinned(region=self.effective_region(), api_key=key)
 
     def effective_base_url(self) -> str | None:
         """Return the address to use instead of AWS's, without a slash at its end."""
@@ -345,12 +347,10 @@ class Bedrock(CloudConfig):
 
     def effective_api_key(self) -> SecretStr | Callable[[], str] | None:
         """Return the API key, from the environment if no other identity is given."""
-        given = cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
-        return given or self._key_of_environment()
-
-    def _key_of_environment(self) -> SecretStr | None:
-        if self.unsigned or self._identities() or self.role_arn:
+        if self.unsigned:
             return None
+        if self._identities() or self.role_arn:
+            return cast("SecretStr | Callable[[], str] | None", self.given("api_key"))
         # A secret of one service is never shown to another.
         return self._from_environment("api_key", bedrock_apis()[self.api].api_key_variable)
 
