@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # Bedrock sends no pings, so that a model that thinks is silent; Vertex sends them.
 _IDLE: dict[Cloud, float] = {"bedrock": 300.0, "vertex": 120.0}
-_FIELDS = ("connect", "start", "idle", "total")
 # A loop's timers ring by as much too early.
 _CLOCK_STEP = 0.01
 # Twelve days, for who means "for ever": a socket's limit is counted in milliseconds of 32 bits.
@@ -77,14 +76,13 @@ class Timeouts:
             return cls(idle=_IDLE[cloud])
         given = timeout if isinstance(timeout, Mapping) else {"start": timeout, "idle": timeout}
         for name, value in given.items():
-            if name not in _FIELDS or not _is_time(value):
+            if name not in ("connect", "start", "idle", "total") or not _is_time(value):
                 raise ConfigurationError(
                     f"timeout={timeout!r}: give a positive number of seconds, or a mapping of "
                     "'connect', 'start', 'idle' (between events), 'total' (with retries) to them."
                 )
         limits = {name: float(min(value, _LONGEST)) for name, value in given.items()}
-        changed: Timeouts = replace(cls(idle=_IDLE[cloud]), **limits)  # type: ignore[arg-type]  # no `remaining`
-        return changed
+        return replace(cls(idle=_IDLE[cloud]), **limits)  # type: ignore[arg-type]  # no `remaining`
 
     def within(self, remaining: Callable[[], float]) -> Timeouts:
         """Return these limits for a call of which so much time is left."""

@@ -129,8 +129,6 @@ def no_response(
         request: What was sent.
         client: The caller's client, if it is not sent by ours.
     """
-    if isinstance(cause, errors.ClaudeCloudError):
-        return cause.with_traceback(None)  # whose frames hold the credentials
     if isinstance(cause, httpx.HTTPStatusError):
         response = cause.response
         body = response.content if response.is_stream_consumed else b""

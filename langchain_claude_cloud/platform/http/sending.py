@@ -67,6 +67,8 @@ def open_stream(request: PlatformRequest, client: httpx.Client | None = None) ->
     token = pool.call_ends.set(monotonic() + request.timeouts.remaining())
     try:
         return _exchange(request, client)
+    except ClaudeCloudError as refused:
+        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
         problem = failures.no_response(cause, request, client)
     finally:
@@ -87,6 +89,8 @@ async def aopen_stream(
     try:
         async with asyncio.timeout(waits.finite(request.timeouts.remaining())):
             return await _aexchange(request, client)
+    except ClaudeCloudError as refused:
+        problem: Exception = refused.with_traceback(None)  # whose frames hold the credentials
     except Exception as cause:  # noqa: BLE001  a caller's client may raise anything
         problem = failures.no_response(cause, request, client)
     raise problem
