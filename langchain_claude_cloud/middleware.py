@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import (
     AIMessage,
@@ -49,8 +49,6 @@ State: TypeAlias = "AgentState[Any]"
 Update: TypeAlias = dict[str, Any]
 Request: TypeAlias = "ModelRequest[Any]"
 Response: TypeAlias = "ModelResponse[Any]"
-
-_TTLS: Final = ("5m", "1h")
 
 
 class InvalidToolCallsError(ClaudeCloudError):
@@ -180,8 +178,7 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         said = _describe(failed)
         if self.on_exhausted == "end":
             return {"messages": [AIMessage(said)], "jump_to": "end"}
-        remedy = "Raise max_tokens, ask for less in one call, or allow more max_attempts."
-        error = InvalidToolCallsError(f"{said} {remedy}")
+        error = InvalidToolCallsError(f"{said} Raise max_tokens, or allow more max_attempts.")
         error.partial_message = failed[0]
         raise error
 
@@ -280,8 +277,8 @@ class PromptCachingMiddleware(_ModelCallMiddleware):
 
     def __init__(self, ttl: Literal["5m", "1h"] = "5m", min_messages: int = 0) -> None:
         super().__init__()
-        if ttl not in _TTLS:
-            raise ValueError(f"ttl is one of {', '.join(_TTLS)}, not {ttl!r}.")
+        if ttl not in ("5m", "1h"):
+            raise ValueError(f"ttl is one of 5m, 1h, not {ttl!r}.")
         self.ttl = ttl
         self.min_messages = min_messages
 

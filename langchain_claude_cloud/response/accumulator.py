@@ -40,7 +40,6 @@ _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _STRINGS: Final = _OF_THE_FIRST | _OF_THE_LAST
 _FIELDS_OF_DELTA: Final = 3
 _TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-_ADDED: Final = frozenset({int, float, list})
 
 
 class EventHandler(Generic[T]):
@@ -109,10 +108,8 @@ class MessageAccumulator(Generic[T]):
         # is more to show than its signature, the request may go elsewhere.
         self._silent: list[Block] = []
         self._pauses_left = pauses
-        # What the messages before the current one add up to, if they were paused.
-        self._paused_fields: JsonObject = {}
-        self._paused_usage: JsonObject = {}
-        self._paused_blocks = 0
+        # The fields, usage and number of blocks of the paused messages before the current one.
+        self._paused: tuple[JsonObject, JsonObject, int] = ({}, {}, 0)
 
     def add_message(self, message: JsonObject) -> None:
         """Add a message that was not streamed; nothing is handed out for it.
@@ -171,11 +168,11 @@ class MessageAccumulator(Generic[T]):
     def _message_start(self, message: JsonObject) -> None:
         self.is_paused = False
         # Of a continuation that is asked for again, what the first try brought is forgotten.
-        self.fields = self._paused_fields.copy()
-        self.usage, self._usage = self._paused_usage, {}
+        fields, usage, blocks = self._paused
+        self.fields, self.usage, self._usage = fields.copy(), usage, {}
         self._open.clear()
         self._silent.clear()
-        del self.blocks[self._paused_blocks :]
+        del self.blocks[blocks:]
         self._keep(message)
         for block in message.get("content") or ():
             self._block_start("message_start", block)
@@ -201,7 +198,7 @@ class MessageAccumulator(Generic[T]):
             if key == "usage":
                 own = self._usage | {name: n for name, n in value.items() if n is not None}
                 usage_metadata(own)  # raises if it is malformed, before it gets into the state
-                self._usage, paused = own, self._paused_usage
+                self._usage, (_, paused, _) = own, self._paused
                 self.usage = add_usage(paused, own) if paused else own
             else:
                 self.fields[key] = _string(value) if key in _STRINGS else value
@@ -319,9 +316,8 @@ class MessageAccumulator(Generic[T]):
         self.is_paused = stop_reason == PAUSED and self._pauses_left > 0 and not has_call
         if self.is_paused:
             self._pauses_left -= 1
-            self._paused_blocks = len(self.blocks)
-            self._paused_fields = {k: v for k, v in self.fields.items() if k not in _OF_THE_LAST}
-            self._paused_usage = self.usage
+            fields = {key: self.fields[key] for key in self.fields if key not in _OF_THE_LAST}
+            self._paused = (fields, self.usage, len(self.blocks))
             return
         if not self.blocks:
             self._handler.message_start(self)
@@ -384,6 +380,6 @@ def add_usage(one: JsonObject, other: JsonObject) -> JsonObject:
         held, value = one[key], other[key]
         if isinstance(held, dict) and isinstance(value, dict):
             total[key] = add_usage(held, value)
-        elif type(value) in _ADDED and type(held) is type(value):
+        elif type(value) in (int, float, list) and type(held) is type(value):
             total[key] = held + value
     return total

@@ -219,12 +219,8 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
         if call["id"] not in known:
             shown = {**call, "args": dump_arguments(call["args"])}
             broken.append(unfinished_call(blocks.get(call["id"], shown)))
-    return AIMessage(
-        content=content,
-        tool_calls=[call for call in calls if call["id"] in valid],
-        invalid_tool_calls=broken,
-        **kept,
-    )
+    calls = [call for call in calls if call["id"] in valid]
+    return AIMessage(content=content, tool_calls=calls, invalid_tool_calls=broken, **kept)
 
 
 _FIRST_HOLDS: Final = frozenset({"id", "index", "name", "type"})

@@ -262,11 +262,10 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         if self._is_standard:
             closing = enumerate(closing_blocks(state), len(state.blocks))
             content = [{**block, "index": index} for index, block in closing]
+        metadata = {**self._metadata, **end_metadata(state)}
+        usage = usage_metadata(state.usage) if self._with_usage else None
         self._chunk(
-            content,
-            response_metadata={**self._metadata, **end_metadata(state)},
-            usage_metadata=usage_metadata(state.usage) if self._with_usage else None,
-            chunk_position="last",
+            content, response_metadata=metadata, usage_metadata=usage, chunk_position="last"
         )
 
     def _chunk(self, content: Content, **fields: Any) -> None:  # noqa: ANN401 - fields of the chunk

@@ -111,10 +111,8 @@ class ResponseStream(Generic[T]):
         arrived = "What had arrived is in partial_message" if has_begun else "Nothing had arrived"
         whose = f"{LABELS[source.platform]} ({source.model}, region {source.region})"
         told = f"The answer of {whose} broke off: {reason}. {arrived}. Send the request again."
-        place = source.place
-        return self.attach(
-            errors.StreamInterruptedError(told, **place, request_id=source.request_id)
-        )
+        place, request_id = source.place, source.request_id
+        return self.attach(errors.StreamInterruptedError(told, **place, request_id=request_id))
 
     def attach(self, error: ClaudeCloudErrorT) -> ClaudeCloudErrorT:
         """Put the answer as far as it has arrived on an exception."""

@@ -28,11 +28,8 @@ from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES, 
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames, wire_id
 
 _MODEL_KEYS: Final = ("model_name", "model", "model_id")
-_PROVIDERS_OF_CLAUDE: Final = ("", "bedrock", "bedrock_converse", "amazon_bedrock")
 _REDACTED: Final = ("data", "redacted_content", "redactedContent")
-_THINKING: Final = ("thinking", "reasoning", "text")
-_SAID: Final = ("text", "refusal", "transcript")
-"""Where blocks of any API have what the model thought, hidden or shown, and what it said."""
+"""Where blocks of any API have what the model thought, if it is hidden."""
 
 _KEPT: Final = ("cache_control", "caller", "toolset_name")
 """What LangChain has no field for."""
@@ -47,7 +44,6 @@ _LOCATIONS: Final = {
 """The standard form of a citation loses its kind; the first of these fields that is there tells it.
 The title is nullable, but required in a request; most kinds call it ``document_title``."""
 
-_SERVER_NAMES: Final = {"code_interpreter": "code_execution"}
 _TITLED: Final = ("web_search_result_location", "search_result_location")
 _ANSWER_ONLY: Final = frozenset({"extras", "file_id", "index"})
 """Fields of an answer's citation that a request refuses, of streams or of LangChain's."""
@@ -92,7 +88,7 @@ def is_claude(metadata: Mapping[str, object]) -> bool:
     model = str(next((metadata[key] for key in _MODEL_KEYS if metadata.get(key)), ""))
     if model and not model.startswith("arn:"):
         return "claude" in model or "anthropic" in model
-    return provider in _PROVIDERS_OF_CLAUDE
+    return provider in ("", "bedrock", "bedrock_converse", "amazon_bedrock")
 
 
 def _pass_on(block: JsonObject) -> JsonObject | None:
@@ -114,8 +110,8 @@ def _as_text(block: JsonObject) -> JsonObject | None:
 
     "`image` blocks can only be in `user` messages" (400).
     """
-    said = (block[key] for key in _SAID if isinstance(block.get(key), str))
-    text = next(said, "")
+    said = (block.get(key) for key in ("text", "refusal", "transcript"))
+    text = next((each for each in said if isinstance(each, str)), "")
     if not text and block["type"] in blocks.MEDIA:
         text = f"[{describe(block)} is not shown here]"
     marker = block.get("cache_control")
@@ -165,7 +161,7 @@ def _thinking(block: JsonObject) -> JsonObject | None:
     if data:
         return {"type": "redacted_thinking", "data": data}
     signature = held.get("signature")
-    thinking = next((held[key] for key in _THINKING if held.get(key)), "")
+    thinking = next((held[key] for key in ("thinking", "reasoning", "text") if held.get(key)), "")
     return {"type": "thinking", "thinking": thinking, "signature": signature} if signature else None
 
 
@@ -181,7 +177,7 @@ def _server_call(block: JsonObject) -> JsonObject | None:
         return None
     extras = dict(block.get("extras") or {})
     kind = "mcp_tool_use" if name == "remote_mcp" else "server_tool_use"
-    name = extras.pop("tool_name", _SERVER_NAMES.get(name, name))
+    name = extras.pop("tool_name", {"code_interpreter": "code_execution"}.get(name, name))
     wire = {"type": kind, "id": call_id, "name": name, "input": arguments}
     return blocks.without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
@@ -198,9 +194,7 @@ def _server_result(block: JsonObject) -> JsonObject | None:
     return blocks.without_leftovers({**wire, "cache_control": block.get("cache_control"), **extras})
 
 
-_CALLS: Final = frozenset(
-    {CLIENT_CALL, "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"}
-)
+_CALLS: Final = (CLIENT_CALL, "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call")
 _OF_CLAUDE: Final[Mapping[object, blocks.Converter]] = {
     "text": _text,
     **dict.fromkeys((*blocks.THINKING, "reasoning", "reasoning_content"), _thinking),

@@ -147,10 +147,8 @@ class _ConversationBuilder:
             case "system" | "developer":
                 self._add_system(message, position)
             case _:
-                raise InvalidInputError(
-                    f"messages of type or role {kind!r} cannot be sent to Claude. Use "
-                    "HumanMessage, AIMessage, SystemMessage, or ToolMessage with a tool_call_id."
-                )
+                told = "HumanMessage, AIMessage, SystemMessage, or ToolMessage with a tool_call_id"
+                raise InvalidInputError(f"type or role {kind!r} cannot be sent. Use {told}.")
 
     def finish(self) -> Conversation:
         """Return the conversation.
@@ -179,22 +177,20 @@ class _ConversationBuilder:
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
 
-    def _add_user(
-        self, content: str | Iterable[object], message: BaseMessage, position: int
-    ) -> None:
+    def _add_user(self, said: str | Iterable[object], message: BaseMessage, position: int) -> None:
         if not self.turns or self.turns[-1].role != "user":
             self.turns.append(Turn("user", position))
         turn = self.turns[-1]
         turn.plain = isinstance(message.content, str) and not turn.content
-        blocks.convert_blocks(content, self._user_block, turn.content)
+        blocks.convert_blocks(said, self._user_block, turn.content)
 
     def _add_assistant(self, message: BaseMessage, position: int) -> None:
         """Add an answer; an empty one is skipped."""
         if not isinstance(message, AIMessage):
             message = AIMessage(content=message.content)
         turn = convert_assistant(message, self.names, position)
-        given = turn.content
-        turn.content = [taken for block in given if (taken := self._taken(block, position))]
+        taken = (self._taken(block, position) for block in turn.content)
+        turn.content = [block for block in taken if block]
         self._add(turn)
 
     def _add_system(self, message: BaseMessage, position: int) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import convert_block
+
+# What was fetched from a URL, or why it could not be.
+Fetched: TypeAlias = FetchedMedia | InvalidInputError
 
 
 def find_urls(body: JsonObject) -> dict[str, bool]:
@@ -25,9 +29,7 @@ def find_urls(body: JsonObject) -> dict[str, bool]:
     return found
 
 
-def inline_sources(
-    body: JsonObject, fetched: Mapping[str, FetchedMedia | InvalidInputError]
-) -> JsonObject:
+def inline_sources(body: JsonObject, fetched: Mapping[str, Fetched]) -> JsonObject:
     """Return a body that holds the content of its URLs.
 
     What cannot be sent becomes a line of text, unless the user has sent it last.
@@ -78,9 +80,7 @@ def _places(content: object, *, needed: bool) -> Iterator[_Place]:
                 yield from _places(source.get("content"), needed=needed)
 
 
-def _filled(
-    block: JsonObject, media: FetchedMedia | InvalidInputError, *, needed: bool
-) -> JsonObject:
+def _filled(block: JsonObject, media: Fetched, *, needed: bool) -> JsonObject:
     """Return a block with its data; if there is none and it is not needed, a line of text."""
     url = block["source"]["url"].partition("?")[0]  # signed ones have their secret in the query
     held = {key: value for key, value in block.items() if key != "source"}

@@ -59,9 +59,8 @@ def _decode(data: object) -> tuple[str, bytes]:
         except ValueError as error:
             reason = str(error)
     if not isinstance(data, str) or not raw:
-        raise InvalidInputError(
-            f"this base64 data is not valid ({reason}): pass base64.b64encode(data).decode()."
-        )
+        told = f"this base64 data is not valid ({reason})"
+        raise InvalidInputError(f"{told}: pass base64.b64encode(data).decode().")
     return data, raw
 
 

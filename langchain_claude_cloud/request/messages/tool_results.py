@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import ChainMap
 from functools import partial
-from typing import Final
 
 from langchain_core.messages import ToolMessage
 
@@ -14,10 +13,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages import blocks
 from langchain_claude_cloud.request.messages.other_providers import native_block
 from langchain_claude_cloud.request.tool_names import ToolNames, wire_id
-
-_NO_DETAILS: Final = "The tool failed and gave no details."
-"""The API refuses an error without content: "tool_result: content cannot be empty if
-`is_error` is true" (markform#153, inspect_ai#169)."""
 
 
 def result_blocks(message: ToolMessage) -> list[JsonObject]:
@@ -65,7 +60,9 @@ def convert_tool_result(block: JsonObject, names: ToolNames, notices: list[str])
     if is_error:
         result["is_error"] = True
         is_blank = not (content.strip() if isinstance(content, str) else content)
-        content = _NO_DETAILS if is_blank else content
+        # "tool_result: content cannot be empty if `is_error` is true" (markform#153,
+        # inspect_ai#169).
+        content = "The tool failed and gave no details." if is_blank else content
     return result | ({"content": content} if content else {})
 
 

@@ -101,8 +101,7 @@ def finish_turns(turns: list[Turn], notices: list[str]) -> list[Turn]:
     Raises:
         InvalidInputError: A call without a result, or a result without a call.
     """
-    used: set[str] = set()
-    called: set[str] = set()
+    used, called = set[str](), set[str]()
     is_asking = bool(turns) and turns[-1].role == "assistant"
     results = [Turn("user", turns[-1].position)] if is_asking else []
     for calling, turn in pairwise([Turn("assistant", 0), *turns, *results]):
@@ -165,7 +164,7 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
             call_id = block["tool_use_id"]
             notices.append(f"tool call {call_id!r} has two results; the first one is sent")
     given = list(results.values())
-    missing = _answer_calls(calling, results, used)
+    missing = _answer(calling, results, used)
     if results:
         told = (
             f"the tool result for {next(iter(results))!r} follows no AIMessage with that tool call"
@@ -175,9 +174,7 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
     turn.content = missing + given + others
 
 
-def _answer_calls(
-    calling: Turn, results: dict[str, JsonObject], used: set[str]
-) -> list[JsonObject]:
+def _answer(calling: Turn, results: dict[str, JsonObject], used: set[str]) -> list[JsonObject]:
     """Take its result for each call; leave out calls that need none, and make what is missing.
 
     A call that comes twice is in an answer that a history holds twice.
