@@ -66,7 +66,9 @@ class PartialJsonReader:
         self.changes: list[TextChange] = []
         self.length = 0
         self._held = ""  # an escape or a scalar that is cut
-        self._next = "{"  # what may come outside of strings; nothing after the end or an error
+        # What may come outside of strings; nothing after the end or an error. Only a value may
+        # begin with a brace.
+        self._next = "{"
         # What is open, from the outside in, and the key that is open in each. The outermost list
         # is that of the JSON text itself.
         self._containers: list[_Container] = [[]]
@@ -114,7 +116,7 @@ class PartialJsonReader:
                 return at
             case '"':
                 self._string = ""
-                self._value = "" if self._is_in_value else _UNSHOWN
+                self._value = "" if "{" in self._next else _UNSHOWN
             case "{" | "[":
                 self._containers.append({} if character == "{" else [])
                 self._keys.append("")
@@ -129,10 +131,6 @@ class PartialJsonReader:
             case _:
                 return self._read_scalar(text, at)
         return at + 1
-
-    @property
-    def _is_in_value(self) -> bool:
-        return "{" in self._next
 
     def _add(self, value: object) -> None:
         """Put a whole value where it belongs."""
@@ -150,7 +148,7 @@ class PartialJsonReader:
         if "\\" in added:
             added = str(from_json(f'"{added}"'.encode()))
         whole = self._string = f"{self._string}{added}"
-        if added and self._is_in_value:
+        if added and "{" in self._next:
             self._value = whole
             self.changes.append(TextChange(self._path(), added))
         if text[end : end + 1] != '"':
@@ -160,7 +158,7 @@ class PartialJsonReader:
                 raise ValueError(self._held)
             return len(text)
         self._string = None
-        if self._is_in_value:
+        if "{" in self._next:
             self._add(whole)
         elif whole in self._containers[-1]:
             raise ValueError(whole)

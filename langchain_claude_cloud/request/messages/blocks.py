@@ -135,7 +135,10 @@ def convert_blocks(
         InvalidInputError: A block that Claude or the clouds do not take.
     """
     wire = [] if before is None else before
-    for item in [content] if isinstance(content, str) else content:
+    if isinstance(content, str):
+        wire += [{"type": "text", "text": content}] if content.strip() else []
+        return wire
+    for item in content:
         block = native_block(item)
         converted = convert(block)
         if converted is not None:
