@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypeVar
 
 import pytest
 from clouds import make_model
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
-from pydantic import BaseModel, Field, RootModel
+from pydantic import AfterValidator, BaseModel, Field, RootModel
 from typing_extensions import TypeAliasType, TypedDict
 
 from langchain_claude_cloud.chat_models.output_schema import OutputSchema
@@ -50,6 +50,10 @@ class Dog(BaseModel):
     name: str
 
 
+def _loud(dog: Dog) -> Dog:
+    return dog.model_copy(update={"name": dog.name.upper()})
+
+
 class Pet(RootModel[Cat | Dog]):
     """A pet."""
 
@@ -84,6 +88,7 @@ class Point(NamedTuple):
 
 Score = NewType("Score", int)
 Cats = TypeAliasType("Cats", list[Cat])
+Several = TypeAliasType("Several", list[ItemT], type_params=(ItemT,))
 Numbers = RootModel[list[int]]
 Scores = RootModel[dict[str, int]]
 TREE = {"name": "a", "children": [{"name": "b", "children": []}]}
@@ -136,6 +141,12 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
         Cats,
         {"value": [{"kind": "cat", "lives": 9}]},
         [Cat(kind="cat", lives=9)],
+    ),
+    "a generic type alias": (Several[int], {"value": ["1"]}, [1]),
+    "a class with a check beside it": (
+        Annotated[Dog, AfterValidator(_loud)],
+        {"kind": "dog", "name": "Rex"},
+        Dog(kind="dog", name="REX"),
     ),
     "a dataclass that holds itself": (Chain, {"next": {"next": None}}, {"next": {"next": None}}),
 }

@@ -57,8 +57,8 @@ class OutputSchema:
     @classmethod
     def of(cls, given: JsonObject | type) -> OutputSchema:
         """Read a pydantic class, a `TypedDict`, or a dict of any form langchain-core knows."""
-        # What a NewType, or a type alias of Python 3.12, stands for.
-        given = getattr(given, "__value__", getattr(given, "__supertype__", given))
+        if get_origin(given) is None:  # a NewType, or a type alias of Python 3.12
+            given = getattr(given, "__value__", getattr(given, "__supertype__", given))
         schema = {"title": DEFAULT_NAME, **_json_schema(given)}
         is_wrapped = not is_object(schema)
         title = str(schema.get("title") or "")
@@ -68,7 +68,7 @@ class OutputSchema:
         is_model = inspect.isclass(given) and is_basemodel_subclass(given)
         is_class = is_model or get_origin(given) is not None
         if is_class:  # of either version of pydantic; or a union or a list, of classes perhaps
-            own = getattr(given, "model_validate", getattr(given, "parse_obj", None))
+            own = is_model and getattr(given, "model_validate", getattr(given, "parse_obj", None))
             validate = own or TypeAdapter(cast("type", given)).validate_python
         return cls(name, json_schema, is_wrapped, is_class, validate)
 

@@ -148,7 +148,7 @@ def _read(message: AIMessage, tool: str | None) -> JsonObject:
         raise ArgumentsError(f"the model called {others} instead: run it and ask again")
     asked = "the model did not call a tool, and " if tool else ""
     if not message.text.strip():
-        raise ArgumentsError(f"{asked}it has no text")
+        raise ArgumentsError(f"{asked}its reply has no text")
     try:
         return parse_arguments(message.text)
     except ArgumentsError as error:

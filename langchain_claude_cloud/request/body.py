@@ -144,7 +144,7 @@ def _users_betas(options: RequestOptions) -> list[str]:
 
 def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
     if own := raw.keys() & {"messages", "model", "stream"}:
-        raise InvalidInputError(f"model_kwargs must not hold {min(own)}: it is an argument itself.")
+        raise InvalidInputError(f"model_kwargs must not hold {min(own)}: the call says it.")
     tools = raw.get("tools") or ()
     if not isinstance(tools, list | tuple) or not all(isinstance(each, dict) for each in tools):
         raise InvalidInputError(f"'tools' in model_kwargs is a list of dicts, not {tools!r:.80}.")

@@ -65,7 +65,7 @@ class Parameters:
         thinking = self.thinking(inf if is_interleaved else max_tokens)
         kind = (thinking or {}).get("type")
         if kind == "enabled" and _lacks_thinking(body["messages"]):
-            self.notices.append("thinking left out: the answer that goes on began without it")
+            self.notices.append("thinking left out: the answer to continue began without it")
             thinking = kind = None
         fields: JsonObject = {
             "max_tokens": max_tokens,

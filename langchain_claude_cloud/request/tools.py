@@ -192,7 +192,7 @@ def prepare_tools(options: RequestOptions, model: ResolvedModel) -> PreparedTool
     choice = options.tool_choice or {}
     chosen = choice.get("name")
     if chosen in left_out:
-        raise InvalidInputError(f"tool_choice: {chosen!r} cannot be sent: {left_out[chosen]}.")
+        raise InvalidInputError(f"tool_choice {chosen!r} cannot be sent: {left_out[chosen]}.")
     notices = [f"tool {name!r} left out: {reason}" for name, reason in left_out.items()]
     if choice and not converted:
         notices.append("tool_choice left out: there are no tools")
