@@ -19,16 +19,9 @@ from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Final
 
+from langchain_claude_cloud import errors
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-from langchain_claude_cloud.errors import (
-    ClaudeCloudError,
-    ContextOverflowError,
-    InvalidInputError,
-    InvalidRequestError,
-    PermissionDeniedError,
-    RateLimitError,
-)
 from langchain_claude_cloud.errors.types import LABELS, STRUCTURED_OUTPUT_TOOL, JsonObject
 from langchain_claude_cloud.request.body import RequestOptions, own_betas
 from langchain_claude_cloud.request.schema import is_native, schema_tool
@@ -42,12 +35,7 @@ REMEMBERED_SECONDS: Final = 6 * HOUR
 NO_LONG_CONTEXT_SECONDS: Final = HOUR
 """How long a refused context of 1M tokens is not asked for again."""
 
-SMALL_QUOTA_SECONDS: Final = 600.0
-"""How long answers are kept shorter after a quota of tokens ran out."""
-
-SHORTEST_DEFAULT: Final = 4096
-"""How short the default ``max_tokens`` becomes at most for a small quota of tokens."""
-
+_TELLING: Final = (errors.InvalidRequestError, errors.PermissionDeniedError, errors.RateLimitError)
 _MOST_RESENDS: Final = 6
 _NO_ROOM: Final = re.compile(
     r"input length and `?max_tokens`? exceed context limit: "
@@ -115,7 +103,7 @@ class Adaptation:
     known: frozenset[str] = frozenset()
     _is_sent: bool = False
     _for_this_call: frozenset[str] = frozenset()
-    _first: ClaudeCloudError | None = None
+    _first: errors.ClaudeCloudError | None = None
     _room: int | None = None
     _widened: bool = False
     _resends: int = 0
@@ -164,18 +152,19 @@ class Adaptation:
         """Note that the request was answered: what is refused from now on is another one."""
         self._first, self._widened, self._resends = None, False, 0
 
-    def react(self, error: ClaudeCloudError) -> ClaudeCloudError | None:
+    def react(self, error: errors.ClaudeCloudError) -> errors.ClaudeCloudError | None:
         """Learn from an error, which is what the last request ended in.
 
         Returns:
             None if the same is to be sent again, adapted; else the error that counts: a
             request that the package had changed by itself does not hide the first refusal.
         """
-        is_sent, self._is_sent = self._is_sent and not isinstance(error, InvalidInputError), False
-        if not isinstance(error, InvalidRequestError | PermissionDeniedError | RateLimitError):
+        is_local = isinstance(error, errors.InvalidInputError)
+        is_sent, self._is_sent = self._is_sent and not is_local, False
+        if not isinstance(error, _TELLING):
             return error  # it says nothing about what was sent
         text = message_of(error).lower()
-        is_refused = not isinstance(error, RateLimitError) or "long context" in text
+        is_refused = not isinstance(error, errors.RateLimitError) or "long context" in text
         if self._first is not None and is_refused:
             if self._widened:
                 MEMORY.no_long_context.put(self.place, value=True, seconds=NO_LONG_CONTEXT_SECONDS)
@@ -193,14 +182,14 @@ class Adaptation:
         self._resends += 1
         return None
 
-    def _learns(self, error: ClaudeCloudError, text: str) -> bool:
+    def _learns(self, error: errors.ClaudeCloudError, text: str) -> bool:
         """Whether the request is to be sent again: what is known now changes it.
 
         Another call, under way at the same time, may have been quicker to learn it.
         """
         sent = self.sent
         lessons = [self._learn_of_endpoint, self._learn_of_call]
-        if isinstance(error, RateLimitError):
+        if isinstance(error, errors.RateLimitError):
             lessons = [self._fit_small_quota] if error.is_retryable else []
         while self.settle(self.place, self.model) == sent:
             if not lessons:
@@ -208,7 +197,7 @@ class Adaptation:
             lessons.pop(0)(error, text)
         return True
 
-    def _learn_of_endpoint(self, error: ClaudeCloudError, text: str) -> None:
+    def _learn_of_endpoint(self, error: errors.ClaudeCloudError, text: str) -> None:
         """Remember what an endpoint does not support."""
         refused = {name for name in _own_features(self) if re.match(_WORDS[name], text)}
         news = sorted((refused | _betas(text, self)) - self.known)
@@ -221,9 +210,9 @@ class Adaptation:
             hours = f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours"
             _log(error, f"{', '.join(news)} is left out for {where}", hours)
 
-    def _learn_of_call(self, error: ClaudeCloudError, text: str) -> None:
+    def _learn_of_call(self, error: errors.ClaudeCloudError, text: str) -> None:
         """Change this call alone: its length, its history or its schema."""
-        if isinstance(error, ContextOverflowError):
+        if isinstance(error, errors.ContextOverflowError):
             self._first = error
             self._make_room(text)
         elif bound := _BOUND_THINKING.match(text):
@@ -243,7 +232,7 @@ class Adaptation:
             self.asked = replace(self.asked, context_1m=True)
             self._widened = True
 
-    def _unbind_thinking(self, error: ClaudeCloudError, *, may_be_dropped: bool) -> None:
+    def _unbind_thinking(self, error: errors.ClaudeCloudError, *, may_be_dropped: bool) -> None:
         """Let thinking be dropped that is bound to another prefix, or that somebody changed.
 
         Args:
@@ -257,27 +246,24 @@ class Adaptation:
         elif self.sent.bound_thinking != "leave_out":
             self._note("thinking", error, "thinking is left out of the history")
 
-    def _fit_small_quota(self, error: ClaudeCloudError, text: str) -> None:
+    def _fit_small_quota(self, error: errors.ClaudeCloudError, text: str) -> None:
         """Shorten an answer whose length the package chose, so that a quota of tokens has room.
 
         Bedrock counts ``max_tokens`` against the quota when a request begins. So the default is
         what the model can, as agents that write files want it; and where that does not fit, a
-        quarter, down to 4,096.
+        quarter, down to 4,096, for the next ten minutes.
         """
         chosen = self.default_max_tokens or 0
-        shorter = max(SHORTEST_DEFAULT, chosen // 4)
+        shorter = max(4096, chosen // 4)
         is_of_tokens = self.model.cloud == "bedrock" and "token" in text
         if not is_of_tokens or self.asked.thinking_budget() or shorter >= chosen:
             return
-        MEMORY.max_tokens.put(self.place, shorter, SMALL_QUOTA_SECONDS)
-        _log(
-            error,
-            f"max_tokens is {shorter} instead of {chosen} by default for {self.model.model_id}, as "
-            "it counts against the token quota: set it to choose it yourself",
-            f"the next {SMALL_QUOTA_SECONDS / 60:.0f} minutes",
-        )
+        MEMORY.max_tokens.put(self.place, shorter, 600.0)
+        what = f"max_tokens is {shorter} instead of {chosen} by default for {self.model.model_id}"
+        why = "as it counts against the token quota: set it to choose it yourself"
+        _log(error, f"{what}, {why}", "the next 10 minutes")
 
-    def _note(self, feature: str, error: ClaudeCloudError, what: str) -> None:
+    def _note(self, feature: str, error: errors.ClaudeCloudError, what: str) -> None:
         self._for_this_call |= {feature}
         _log(error, what, "this call")
 
@@ -288,28 +274,23 @@ class Adaptation:
 
 
 def _field(path: str, key: str) -> str:
-    """Return how a field is refused."""
-    return rf"(?:{path}): {_NOT_SUPPORTED}|{_UNKNOWN}(?:{key})\b"
+    """Return how a field is refused, or what is in it."""
+    return rf"{path}\.{key}(?:\.\w+)*: {_NOT_SUPPORTED}|{_UNKNOWN}{key}\b"
 
 
 _WORDS: Final = {
-    "eager_input_streaming": _field(
-        r"tools\.\d+\.(?:\w+\.)?eager_input_streaming", "eager_input_streaming"
-    ),
-    "output_config.format": _field(
-        r"output_config(?:\.format)?(?:\.type)?|output_format", "output_(?:config|format)"
-    )
-    + r"|malformed input request: #/output_config: extraneous key \[format\]"
+    "eager_input_streaming": _field(r"tools\.\d+(?:\.\w+)?", "eager_input_streaming"),
+    "output_config.format": rf"(?:output_config(?:\.format)?(?:\.type)?|output_format): "
+    rf"{_NOT_SUPPORTED}|{_UNKNOWN}output_(?:config|format)\b"
+    r"|malformed input request: #/output_config: extraneous key \[format\]"
     r"|structured outputs? (?:is|are) not (?:yet )?supported"
     r"|[^\n:]{0,80}\bdoes not support (?:structured output|output[ _](?:format|config))"
     r"|(?s:.*)constraints/vertexai\.allowedpartnermodelfeatures\b(?s:.*)structured_outputs",
     "tool_choice": r"tool_choice\b[^\n]*\bnot supported",
     "automatic_caching": rf"cache_control\W+{_NOT_SUPPORTED}"
     r"|malformed input request: #: extraneous key \[cache_control\]",
-    "disable_parallel_tool_use": _field(
-        r"tool_choice(?:\.\w+)*\.disable_parallel_tool_use", "disable_parallel_tool_use"
-    ),
-    "block_binding": _field(r"thinking(?:\.\w+)*\.block_binding(?:\.\w+)*", "block_binding"),
+    "disable_parallel_tool_use": _field(r"tool_choice(?:\.\w+)*", "disable_parallel_tool_use"),
+    "block_binding": _field(r"thinking(?:\.\w+)*", "block_binding"),
 }
 """What the package adds by itself, but for betas and limits, and how a cloud refuses it: the start
 of what it says, in lower case. A message that only quotes the words concerns something else."""
@@ -347,14 +328,14 @@ def _betas(text: str, call: Adaptation) -> set[str]:
     return set(own & {FINE_GRAINED_BETA} or own)  # the one that no feature depends on goes first
 
 
-def message_of(error: ClaudeCloudError) -> str:
+def message_of(error: errors.ClaudeCloudError) -> str:
     """Return what the cloud itself said, without the package's explanation of it."""
     parsed = getattr(error.args[0] if error.args else None, "parsed", None)
     text = str(getattr(parsed, "message", "") or error.body or error).strip()
     return _PREFIX.sub("", text)
 
 
-def _log(error: ClaudeCloudError, what: str, how_long: str) -> None:
+def _log(error: errors.ClaudeCloudError, what: str, how_long: str) -> None:
     cloud = LABELS[error.platform] if error.platform else "The cloud"
     said = shorten(message_of(error), 200)
     logger.warning('%s said: "%s". For %s, %s.', cloud, said, how_long, what)

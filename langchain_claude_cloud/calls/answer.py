@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage
 
@@ -19,14 +19,11 @@ from langchain_claude_cloud.errors import ClaudeCloudError, ServerError
 from langchain_claude_cloud.errors.parsing import holds_error
 from langchain_claude_cloud.errors.redaction import redact
 from langchain_claude_cloud.errors.types import LABELS, JsonObject
-from langchain_claude_cloud.platform.base import request_id_in
+from langchain_claude_cloud.platform.base import HttpResponse, Platform, request_id_in
 from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.response.accumulator import EventHandler, MessageAccumulator
 from langchain_claude_cloud.response.message import OutputVersion, ResponseSource, build_message
 from langchain_claude_cloud.response.stream import MALFORMED
-
-if TYPE_CHECKING:
-    from langchain_claude_cloud.platform.base import HttpResponse, Platform
 
 T = TypeVar("T")
 HandlerFor: TypeAlias = Callable[[ResponseSource], EventHandler[T]]

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from langchain_core.messages import AIMessage
 
@@ -23,14 +24,15 @@ from langchain_claude_cloud.calls.lookup import find_arn_target
 from langchain_claude_cloud.calls.media import CallMedia
 from langchain_claude_cloud.calls.memory import MEMORY
 from langchain_claude_cloud.calls.options import Call
-from langchain_claude_cloud.calls.pacing import Ticket
-from langchain_claude_cloud.calls.rate_limit import Reservation
+from langchain_claude_cloud.calls.pacing import Pacing, Ticket
+from langchain_claude_cloud.calls.rate_limit import MinuteWindow, Reservation
 from langchain_claude_cloud.calls.retries import Attempts, decide, log_retry, retry_state
 from langchain_claude_cloud.calls.steps import Prepare, Send, Steps, Stream, Wait
+from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.config import Bedrock
 from langchain_claude_cloud.errors import types
 from langchain_claude_cloud.errors.explanation import name_tools
-from langchain_claude_cloud.platform.base import OutgoingRequest, request_id_in
+from langchain_claude_cloud.platform.base import HttpResponse, OutgoingRequest, request_id_in
 from langchain_claude_cloud.platform.timeouts import Timeouts
 from langchain_claude_cloud.request.body import MessagesRequest, build_request, dump_json
 from langchain_claude_cloud.request.options import RequestOptions
@@ -39,14 +41,6 @@ from langchain_claude_cloud.request.tool_names import ToolNames
 from langchain_claude_cloud.request.tools import prepare_tools
 from langchain_claude_cloud.response.message import ResponseSource, quota_tokens
 from langchain_claude_cloud.response.stream import ResponseStream
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from langchain_claude_cloud.calls.pacing import Pacing
-    from langchain_claude_cloud.calls.rate_limit import MinuteWindow
-    from langchain_claude_cloud.catalogue.resolution import ResolvedModel
-    from langchain_claude_cloud.platform.base import HttpResponse
 
 T = TypeVar("T")
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TypeVar
 
 from langchain_claude_cloud.calls.answer import malformed, read_json
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.retries import RETRYABLE_STATUSES, Attempts, decide
 from langchain_claude_cloud.calls.steps import Once, Prepare, Send, Steps, Wait
+from langchain_claude_cloud.catalogue.bedrock import Lookup
 from langchain_claude_cloud.control_plane import available_models
 from langchain_claude_cloud.control_plane.requests import SIGNING_NAME, explain_refusal
 from langchain_claude_cloud.errors import ClaudeCloudError
@@ -20,16 +21,7 @@ from langchain_claude_cloud.platform.timeouts import NO_TOTAL, Timeouts
 from langchain_claude_cloud.response.stream import MALFORMED
 from langchain_claude_cloud.routing.routes import Route
 
-if TYPE_CHECKING:
-    from langchain_claude_cloud.catalogue.bedrock import Lookup
-
 T = TypeVar("T")
-
-_LOOKUP_TIMEOUTS: Final = Timeouts(connect=5.0, start=10.0, idle=10.0)
-"""A call waits for this: it does better without the answer than with a late one."""
-
-ARN_SECONDS: Final = 12 * HOUR
-"""How long it is remembered what an ARN stands for."""
 
 
 def ask(
@@ -137,7 +129,7 @@ def find_arn_target(route: Route, lookup: Lookup, timeouts: Timeouts = NO_TOTAL)
 
 
 def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
-    target, seconds = available_models.UNKNOWN, ARN_SECONDS
+    target, seconds = available_models.UNKNOWN, 12 * HOUR
     try:
         target = yield from ask(
             route,
@@ -145,7 +137,8 @@ def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
             subject=route.model,
             permissions=[lookup.permission],
             max_retries=0,
-            timeouts=_LOOKUP_TIMEOUTS,
+            # A call waits for this: it does better without the answer than with a late one.
+            timeouts=Timeouts(connect=5.0, start=10.0, idle=10.0),
         )
     except ClaudeCloudError as error:
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:

@@ -26,17 +26,11 @@ from langchain_claude_cloud.platform.shared_state import ExpiringTable, shared_l
 logger = logging.getLogger("langchain_claude_cloud")
 
 HOUR: Final = 3600.0
-MEDIA_BYTES: Final = 64_000_000
-"""How much fetched media is kept for the process: two of the largest requests."""
-
 OPEN_SECONDS: Final = 30.0
 """For an endpoint that failed without saying for how long; doubled each time in a row."""
 
 LONGEST_OPEN_SECONDS: Final = 300.0
 """How far repeated failures lengthen that."""
-
-# A call that takes its time does not keep others from probing.
-_PROBE_SECONDS: Final = 30.0
 
 _draw = random.SystemRandom().random
 
@@ -86,7 +80,8 @@ class CircuitBreaker:
             if now < max(self.open_until, self.probe_until):
                 return False
             if self.openings:
-                self.probe_until, self.prober = now + _PROBE_SECONDS, call
+                # A call that takes its time does not keep others from probing.
+                self.probe_until, self.prober = now + 30.0, call
             return True
 
     def end_probe(self, call: object) -> None:
@@ -173,8 +168,8 @@ class Memory:
         self.uncounted: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.counted: ExpiringTable[object] = ExpiringTable(100, clock)
         self.media: ExpiringTable[FetchedMedia] = ExpiringTable(
-            MEDIA_BYTES, clock, lambda media: len(media.data)
-        )
+            64_000_000, clock, lambda media: len(media.data)
+        )  # two of the largest requests
         self.notices: ExpiringTable[bool] = ExpiringTable(1000, clock)
         self.locks: ExpiringTable[threading.Lock] = ExpiringTable(1000, clock)
 

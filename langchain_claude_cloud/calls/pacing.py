@@ -284,14 +284,12 @@ class Pacing:
         rate, share = self.rate or _SLOWEST, self.refused / max(self.sent, 1)
         was_searching = self.is_searching
         self.is_searching = share > _MOST_REFUSED
+        pauses, pause = 0, 0.0
         if self.is_searching:
             self._limit(_SMALL)
+            pauses, pause = self.pauses + 1, max(asked or 0.0, 2.0 ** min(self.pauses, 4))
         rate *= max(0.5, min(1.0 - share, 0.75 if was_searching else DECREASE))
-        pause = 0.0
-        if self.is_searching:
-            pause = max(asked or 0.0, 2.0 ** min(self.pauses, 4))
-        self.pauses = self.pauses + 1 if self.is_searching else 0
-        self.rate, self.is_first = max(_SLOWEST, rate), False
+        self.rate, self.is_first, self.pauses = max(_SLOWEST, rate), False, pauses
         self._begin_epoch(now, pause)
 
     def _limit(self, small: int) -> None:

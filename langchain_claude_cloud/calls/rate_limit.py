@@ -17,10 +17,6 @@ from langchain_claude_cloud.errors import ConfigurationError
 from langchain_claude_cloud.platform.shared_state import shared_lock
 
 MINUTE: Final = 60.0
-_BURST: Final = 10
-"""How many requests may go out at once. Clouds look at shorter times than a minute, so a limit of
-more than ten a second is spread evenly over the seconds."""
-
 # Answers that were shorter than reserved make room at any time: waiters look again.
 _LONGEST_WAIT: Final = 1.0
 
@@ -88,7 +84,9 @@ class MinuteWindow:
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._limit = limit
         requests = limit.requests
-        self._a_second = None if requests is None else max(_BURST, math.ceil(requests / MINUTE))
+        # Ten requests may go out at once. Clouds look at shorter times than a minute, so a limit of
+        # more than ten a second is spread evenly over the seconds.
+        self._a_second = None if requests is None else max(10, math.ceil(requests / MINUTE))
         self._clock = clock
         self._sent: deque[Reservation] = deque()
         self._tokens = 0.0

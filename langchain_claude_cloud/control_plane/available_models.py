@@ -43,8 +43,6 @@ _MOST_PAGES: Final = 100
 UNKNOWN: Final = ArnTarget(None)
 """What an ARN stands for about which nothing could be found out."""
 
-_DATED = re.compile(r"\d{8}", re.ASCII)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailableModel:
@@ -231,7 +229,7 @@ def read_vertex(region: str, entries: Iterable[JsonObject]) -> list[AvailableMod
     for each in entries:
         name, version = str(each["name"]).rpartition("/")[2], str(each.get("versionId") or "")
         # Dated models are called by their date; the others have a version that is no date.
-        dated = _DATED.fullmatch(version) and "@" not in name
+        dated = re.fullmatch(r"\d{8}", version, re.ASCII) and "@" not in name
         model_id = f"{name}@{version}" if dated else name
         row = find(model_id)
         model = AvailableModel(

@@ -37,7 +37,6 @@ _AWS_RUNTIME = re.compile(
 _NO_SIBLING = re.compile(
     rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+|https://bedrock-mantle\.[^/]+", re.ASCII
 )
-_OF_MODELS = re.compile("/model/|/anthropic/v1/")
 
 
 def explain_refusal(
@@ -76,7 +75,8 @@ def bedrock_address(route: Route) -> str:
     chosen, follows = _addresses(given=route.config.base_url is not None)
     if chosen:
         return chosen.rstrip("/")
-    runtime = _OF_MODELS.split(platform.endpoint("anthropic.claude", "invoke"))[0]
+    endpoint = platform.endpoint("anthropic.claude", "invoke")
+    runtime = endpoint.partition("/model/")[0].partition("/anthropic/v1/")[0]
     if _AWS_RUNTIME.fullmatch(runtime):
         return runtime.replace(_RUNTIME, SIGNING_NAME, 1)
     if follows and not _NO_SIBLING.fullmatch(runtime):
@@ -102,9 +102,7 @@ def _addresses(*, given: bool) -> tuple[str | None, bool]:
 
 def of_version_1_beta(url: str) -> str:
     """Return a URL of Google's with the version that has more; a gateway's own path stays."""
-    base, projects, path = url.partition("/projects/")
-    base = f"{base.removesuffix('/v1')}/v1beta1" if base.endswith("/v1") else base
-    return f"{base}{projects}{path}"
+    return url.replace("/v1/projects/", "/v1beta1/projects/", 1)
 
 
 def get(url: str, **query: str | None) -> OutgoingRequest:

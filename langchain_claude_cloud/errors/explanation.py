@@ -172,11 +172,9 @@ class Explanation:
             said += "."
         answer = f"{parsed.status} {parsed.error_type or ''}".rstrip()
         request = f", request id {parsed.request_id}" if parsed.request_id else ""
-        where = (
-            f"{LABELS[place['platform']]} refused {place['model'] or 'the model'} (region "
-            f"{place['region'] or 'in use'}, {answer}{request})"
-        )
-        return f"{where}: {said} {more}".rstrip()
+        model, region = place["model"] or "the model", place["region"] or "in use"
+        where = f"refused {model} (region {region}, {answer}{request})"
+        return f"{LABELS[place['platform']]} {where}: {said} {more}".rstrip()
 
     def __repr__(self) -> str:
         return repr(str(self))

@@ -18,15 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from langchain_claude_cloud.catalogue import resolution
-from langchain_claude_cloud.catalogue.bedrock import (
-    ArnTarget,
-    Lookup,
-    bedrock_apis,
-    lookup_of,
-    region_of,
-    tells_where_it_leads,
-)
+from langchain_claude_cloud.catalogue import bedrock, resolution
 from langchain_claude_cloud.config import Bedrock, Vertex
 from langchain_claude_cloud.config.checks import expand_alias
 from langchain_claude_cloud.errors import ConfigurationError, types
@@ -70,7 +62,7 @@ class Route:
     residency: str | None = None
     # What a user sends may be secret, and error trackers store what the frames of a call show.
     default_headers: types.Headers = field(default_factory=dict, repr=False)
-    _resolved: dict[tuple[str | None, ArnTarget | None], resolution.ResolvedModel] = field(
+    _resolved: dict[Hashable, resolution.ResolvedModel] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -104,11 +96,10 @@ class Route:
         project = config.effective_project() if isinstance(config, Vertex) else config.project
         given = [value for name, value in config if name not in _NO_IDENTITY]
         given += [SecretStr(os.environ.get(name, "")) for name in _SURROUNDINGS]
-        headers = SafeHeaders(self.default_headers) if self.default_headers else {}
-        ordered = sorted(headers.items(), key=str)
+        headers = SafeHeaders(self.default_headers)
         given += [
             SecretStr(f"{name}:{reveal(headers)[name]}")
-            for name, value in ordered
+            for name, value in sorted(headers.items(), key=str)
             if isinstance(value, SecretStr) or str(name).lower() in types.QUOTA_HEADERS
         ]
         address = (self.known_region, config.effective_base_url(), self.model)
@@ -122,7 +113,7 @@ class Route:
         return self.config.effective_region()
 
     def resolve_in(
-        self, region: str | None, target: ArnTarget | None = None
+        self, region: str | None, target: bedrock.ArnTarget | None = None
     ) -> resolution.ResolvedModel:
         """Resolve the model for a region, None while only a profile's file would tell it.
 
@@ -138,7 +129,9 @@ class Route:
             self._resolved[region, target] = self._resolve(region, target)
         return self._resolved[region, target]
 
-    def _resolve(self, region: str | None, target: ArnTarget | None) -> resolution.ResolvedModel:
+    def _resolve(
+        self, region: str | None, target: bedrock.ArnTarget | None
+    ) -> resolution.ResolvedModel:
         config = self.config
         if isinstance(config, Vertex):
             resolved = resolution.resolve(self.model, "vertex")
@@ -157,7 +150,7 @@ class Route:
         return resolved
 
     @cached_property
-    def lookup(self) -> Lookup | None:
+    def lookup(self) -> bedrock.Lookup | None:
         """How to find out what the model's ARN stands for; None if there is no need.
 
         Where a residency is demanded, ``base_model`` does not do: it says which model answers,
@@ -167,9 +160,9 @@ class Route:
             return None
         if self.config.base_model and self.residency is None:
             return None
-        return lookup_of(self.model)
+        return bedrock.lookup_of(self.model)
 
-    def check_target(self, target: ArnTarget) -> None:
+    def check_target(self, target: bedrock.ArnTarget) -> None:
         """Refuse an ARN that leads elsewhere than it may.
 
         Raises:
@@ -200,7 +193,7 @@ class Route:
 
     def _profile_for(self, config: Bedrock, region: str | None) -> str | None:
         """Choose the region's own geography, not ``global``, where a residency is demanded."""
-        if bedrock_apis()[config.api].model_ids != "profile":
+        if bedrock.bedrock_apis()[config.api].model_ids != "profile":
             return None
         if config.inference_profile != "auto" or self.residency is None or region is None:
             return config.inference_profile
@@ -215,14 +208,15 @@ class Route:
         self._refuse_outside(f"the region {region}", _geography(config.cloud, region))
         if resolved.inference_profile is not None:
             self._refuse_outside("the inference profile", resolved.inference_profile)
-        if isinstance(config, Bedrock) and bedrock_apis()[config.api].may_answer_anywhere:
+        if isinstance(config, Bedrock) and bedrock.bedrock_apis()[config.api].may_answer_anywhere:
             self._refuse_outside(f"api={config.api!r}, which may answer anywhere,", None)
         if isinstance(config, Vertex) and (counting := config.count_tokens_region):
             self._refuse_outside("count_tokens_region", _geography("vertex", counting))
         self.check_address(config.effective_base_url() or "")
         if model.startswith("arn:"):
-            self._refuse_outside("the ARN's region", _geography("bedrock", region_of(model)))
-            if not tells_where_it_leads(model):
+            geography = _geography("bedrock", bedrock.region_of(model))
+            self._refuse_outside("the ARN's region", geography)
+            if not bedrock.tells_where_it_leads(model):
                 what = f"{model}, which does not say where its requests go,"
                 self._refuse_outside(what, None)
 
@@ -298,9 +292,7 @@ def make_routes(
             residency.
     """
     if not model.strip():
-        raise ConfigurationError(
-            "model is empty: name one, such as claude-sonnet-5-5, or set ANTHROPIC_MODEL."
-        )
+        raise ConfigurationError("model is empty: name one, or set ANTHROPIC_MODEL.")
     model = expand_alias(model)
     if residency not in (None, *resolution.INFERENCE_PROFILES[1:]):  # all but global
         given = ", ".join(resolution.INFERENCE_PROFILES[1:])
