@@ -26,13 +26,7 @@ from langchain_claude_cloud.errors.extras import MissingExtraError
 from langchain_claude_cloud.request.messages.turns import INVALID_JSON, PAUSES
 
 try:
-    from langchain.agents.middleware import (
-        AgentMiddleware,
-        AgentState,
-        ModelRequest,
-        ModelResponse,
-        hook_config,
-    )
+    from langchain.agents import middleware
     from langchain.agents.structured_output import StructuredOutputValidationError
     from langgraph.runtime import Runtime
 except ModuleNotFoundError as error:
@@ -45,10 +39,10 @@ __all__ = [
     "PromptCachingMiddleware",
 ]
 
-State: TypeAlias = "AgentState[Any]"
+State: TypeAlias = "middleware.AgentState[Any]"
 Update: TypeAlias = dict[str, Any]
-Request: TypeAlias = "ModelRequest[Any]"
-Response: TypeAlias = "ModelResponse[Any]"
+Request: TypeAlias = "middleware.ModelRequest[Any]"
+Response: TypeAlias = "middleware.ModelResponse[Any]"
 
 
 class InvalidToolCallsError(ClaudeCloudError):
@@ -58,7 +52,7 @@ class InvalidToolCallsError(ClaudeCloudError):
     """
 
 
-class _ModelCallMiddleware(AgentMiddleware[State, Any, Any]):
+class _ModelCallMiddleware(middleware.AgentMiddleware[State, Any, Any]):
     """Asks the model: a subclass says what is changed before, and what a failure becomes."""
 
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
@@ -131,7 +125,7 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         self.on_exhausted = on_exhausted
         self._message = message or _tell
 
-    @hook_config(can_jump_to=["model"])
+    @middleware.hook_config(can_jump_to=["model"])
     def after_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
         """Answer the invalid calls of the last AI message.
 
@@ -149,12 +143,12 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         back = {} if answer.tool_calls else {"jump_to": "model"}
         return {"messages": [_error_result(call, self._message(call)) for call in calls], **back}
 
-    @hook_config(can_jump_to=["model"])
+    @middleware.hook_config(can_jump_to=["model"])
     async def aafter_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
         """Do what `after_model` does."""
         return self.after_model(state, runtime)
 
-    @hook_config(can_jump_to=["end"])
+    @middleware.hook_config(can_jump_to=["end"])
     def before_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
         """Stop a model that has had its attempts.
 
@@ -182,7 +176,7 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         error.partial_message = failed[0]
         raise error
 
-    @hook_config(can_jump_to=["end"])
+    @middleware.hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: State, runtime: Runtime[Any]) -> Update | None:
         """Do what `before_model` does."""
         return self.before_model(state, runtime)
@@ -195,7 +189,7 @@ class InvalidToolCallMiddleware(_ModelCallMiddleware):
         answer = error.ai_message
         if not answer.invalid_tool_calls or answer.tool_calls:
             raise error  # the output itself is wrong
-        return ModelResponse(result=[answer])
+        return middleware.ModelResponse(result=[answer])
 
 
 class DanglingToolCallMiddleware(_ModelCallMiddleware):

@@ -296,7 +296,7 @@ def unwrap(item: object, scope: str = "") -> tuple[Payload, str]:
             found = item
         case object(update={"messages": [*_, ToolMessage() as result]}):  # a tool's Command
             found = result
-        case {"event": event} if event in _EVENTS:
+        case {"event": str(event)} if event in _EVENTS:
             found = cast("Mapping[str, object]", item)
         case {"event": "tool-error", "tool_call_id": str(call_id), "message": str(text)}:
             found = ToolMessage(text, tool_call_id=call_id, status="error")

@@ -313,7 +313,8 @@ def test_events_of_astream_events_give_the_same_updates() -> None:
 @pytest.mark.parametrize("noise", [None, 1, "text", (), ("updates", {"model": {}}), {}, [1],
                                    ("custom", {"x": 1}), ((), "values", {}), (1, 2), (1,),
                                    {"event": "on_chat_model_stream"}, {"type": "messages"},
-                                   HumanMessage("hi"), ("messages",), (HumanMessage("x"), {})])  # fmt: skip
+                                   HumanMessage("hi"), ("messages",), (HumanMessage("x"), {}),
+                                   {"event": {"kind": "order"}}, {"event": ["order"]}])  # fmt: skip
 def test_anything_else_is_passed_over(noise: Any) -> None:
     """What other modes bring does not disturb."""
     mixed = [part for chunk in chunks(ONE_CALL) for part in (noise, chunk)]

@@ -174,14 +174,12 @@ class Block:
 
     def wire(self) -> JsonObject:
         """Return the block as it is in a message that is not streamed."""
-        if self.kind in ("text", "thinking"):
-            is_text = self.kind == "text"
-            more = {"citations": self.citations} if is_text else {"signature": self.signature}
-            return {
-                **self.start,
-                self.kind: "".join(self.parts),
-                **(more if any(more.values()) else {}),
-            }
+        if self.kind == "text":
+            citations = {"citations": self.citations} if self.citations else {}
+            return {**self.start, "text": "".join(self.parts), **citations}
+        if self.kind == "thinking":
+            signature = {"signature": self.signature} if self.signature else {}
+            return {**self.start, "thinking": "".join(self.parts), **signature}
         if self.kind == "server_tool":
             return {**self.start, **server_input(self.raw_arguments())}
         if self.kind == "client_tool" and self.parsed_call is not None:

@@ -29,14 +29,7 @@ from langchain_core.utils._merge import merge_dicts
 from pydantic import BaseModel, Field, SerializationInfo, model_serializer, model_validator
 
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.response.blocks import (
-    Content,
-    ParsedToolCall,
-    dump_arguments,
-    finish_content,
-    split_calls,
-    unfinished_call,
-)
+from langchain_claude_cloud.response import blocks
 from langchain_claude_cloud.response.tool_arguments import PartialJsonReader, Readers
 
 _OURS: Final = frozenset({"parsed_calls", "readers"})
@@ -86,20 +79,20 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
         """Derive the calls from fragments and parsed calls; core would repair them here."""
-        calls: dict[int, ParsedToolCall] = dict(self.parsed_calls)
+        calls: dict[int, blocks.ParsedToolCall] = dict(self.parsed_calls)
         is_last = self.chunk_position == "last"
         for number, fragment in enumerate(self.tool_call_chunks):
             index = fragment.get("index")
             position = index if isinstance(index, int) else _NO_POSITION + number
             if position not in calls and is_last:
-                calls[position] = unfinished_call(fragment)
+                calls[position] = blocks.unfinished_call(fragment)
             elif position not in calls and fragment["name"]:
                 calls[position] = self._show(position, fragment)
         if self.parsed_calls and not self.tool_call_chunks:
             self.tool_call_chunks = _NoFragments()
         if calls or self.tool_call_chunks:
             in_order = [calls[position] for position in sorted(calls)]
-            self.tool_calls, self.invalid_tool_calls = split_calls(in_order)
+            self.tool_calls, self.invalid_tool_calls = blocks.split_calls(in_order)
             if is_last:
                 self.parsed_calls = calls
         return self
@@ -111,7 +104,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         Forgets the fragments beside invalid calls: nothing must be able to repair those.
         """
         if self.chunk_position == "last":
-            self.content = finish_content(self.content, self.parsed_calls, strip_index=False)
+            self.content = blocks.finish_content(self.content, self.parsed_calls, strip_index=False)
             if self.invalid_tool_calls:
                 self.tool_call_chunks = _NoFragments()
                 # By this name `messages_to_dict` makes it load as a message; see `standard`.
@@ -128,7 +121,7 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         """Whether there are fragments of calls that may go on."""
         return bool(self.tool_call_chunks) and self.chunk_position != "last"
 
-    def _show(self, position: int, fragment: ToolCallChunk) -> ParsedToolCall:
+    def _show(self, position: int, fragment: ToolCallChunk) -> blocks.ParsedToolCall:
         """Return an open call with its arguments as far as they are known."""
         raw = fragment["args"] or ""
         args: JsonObject = {}
@@ -210,15 +203,15 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
     """
     kept = {key: value for key, value in fields.items() if key not in _CHUNK_ONLY}
     parsed_calls = fields.get("parsed_calls") or {}
-    content = finish_content(kept.pop("content", ""), parsed_calls, strip_index=True)
+    content = blocks.finish_content(kept.pop("content", ""), parsed_calls, strip_index=True)
     calls, broken = kept.pop("tool_calls", []), [*kept.pop("invalid_tool_calls", [])]
     valid = {call["id"] for call in parsed_calls.values() if call["type"] == "tool_call"}
     known = valid | {call["id"] for call in broken}
-    blocks = {block.get("id"): block for block in content if isinstance(block, dict)}
+    by_id = {block.get("id"): block for block in content if isinstance(block, dict)}
     for call in calls:
         if call["id"] not in known:
-            shown = {**call, "args": dump_arguments(call["args"])}
-            broken.append(unfinished_call(blocks.get(call["id"], shown)))
+            shown = {**call, "args": blocks.dump_arguments(call["args"])}
+            broken.append(blocks.unfinished_call(by_id.get(call["id"], shown)))
     calls = [call for call in calls if call["id"] in valid]
     return AIMessage(content=content, tool_calls=calls, invalid_tool_calls=broken, **kept)
 
@@ -226,35 +219,35 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
 _FIRST_HOLDS: Final = frozenset({"id", "index", "name", "type"})
 
 
-def merge_contents(contents: Iterable[Content]) -> Content:
+def merge_contents(contents: Iterable[blocks.Content]) -> blocks.Content:
     """Merge the contents of chunks: text, or blocks by their index.
 
     Text that came as strings becomes a block as soon as another block joins it: a model that
     thinks by default starts with one and continues with the other.
     """
-    blocks: list[Any] = []
+    parts: list[Any] = []
     is_text = True
     for content in contents:
         if isinstance(content, list):
             is_text = False
-            blocks += content
+            parts += content
         elif content:
             position = {"index": 0} if is_text else {}
-            blocks.append({"type": "text", "text": content, **position})
-    return "".join([block["text"] for block in blocks]) if is_text else _merge_blocks(blocks)
+            parts.append({"type": "text", "text": content, **position})
+    return "".join([part["text"] for part in parts]) if is_text else _merge_blocks(parts)
 
 
-def _merge_blocks(blocks: Iterable[Any]) -> list[Any]:
+def _merge_blocks(parts: Iterable[Any]) -> list[Any]:
     """Merge blocks or fragments of calls by their index; what has none stays alone.
 
     core looks through all blocks for each one that is added, which takes a minute for an
     answer with 20,000 tool calls.
     """
     groups: dict[object, list[Any]] = {}
-    for block in blocks:
-        index = block.get("index") if isinstance(block, dict) else None
+    for part in parts:
+        index = part.get("index") if isinstance(part, dict) else None
         key = index if isinstance(index, int | str) else ("alone", len(groups))
-        groups.setdefault(key, []).append(block)
+        groups.setdefault(key, []).append(part)
     return [group[0] if len(group) == 1 else _merge_group(group) for group in groups.values()]
 
 
@@ -324,7 +317,7 @@ _generation_of: Final = template(ChatGenerationChunk(message=_EXAMPLE))
 
 
 def event_chunk(
-    content: Content,
+    content: blocks.Content,
     metadata: JsonObject,
     *,
     text: str = "",

@@ -135,8 +135,7 @@ class EventStreamDecoder:
     def close(self) -> list[bytes]:
         """Check that the stream ended between two frames."""
         if self._buffer and not self.failure:
-            cut = f"the stream ended {len(self._buffer)} bytes into a frame"
-            self.failure = FramingError(cut)
+            self.failure = FramingError(f"the stream ended {len(self._buffer)} bytes into a frame")
         return []
 
     def _open_frame(self, frame: bytes) -> bytes:

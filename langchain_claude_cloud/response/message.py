@@ -26,13 +26,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_claude_cloud.catalogue.resolution import catalogue_name
 from langchain_claude_cloud.errors import Place
 from langchain_claude_cloud.errors.types import Cloud, JsonObject
-from langchain_claude_cloud.response.accumulator import (
-    GUARDRAIL_ACTION,
-    INTERVENED,
-    EventHandler,
-    MessageAccumulator,
-    usage_metadata,
-)
+from langchain_claude_cloud.response import accumulator
 from langchain_claude_cloud.response.blocks import Block, Content, split_calls
 from langchain_claude_cloud.response.chunks import ClaudeMessageChunk, event_chunk
 from langchain_claude_cloud.response.translator import PROVIDER, standard_block
@@ -93,26 +87,26 @@ class ResponseSource:
         return {"platform": self.platform, "model": self.model, "region": self.region}
 
 
-def start_metadata(state: MessageAccumulator[Any], source: ResponseSource) -> JsonObject:
+def start_metadata(fields: JsonObject, source: ResponseSource) -> JsonObject:
     """Return the response metadata that is known when a message starts."""
-    answered = state.fields.get("model") or source.model
+    answered = fields.get("model") or source.model
     known = {
         "model_provider": PROVIDER,
         # Price tables and traces know a model by this name, whatever its id, profile or ARN.
         "model_name": catalogue_name(answered) or catalogue_name(source.model) or answered,
-        "id": state.fields.get("id"),
+        "id": fields.get("id"),
         **asdict(source),
     }
     known["model_id"] = known.pop("model")
     return {key: value for key, value in known.items() if value is not None}
 
 
-def end_metadata(state: MessageAccumulator[Any]) -> JsonObject:
+def end_metadata(state: accumulator.MessageAccumulator[Any]) -> JsonObject:
     """Return the response metadata that is known when a message ends."""
     stop_reason = state.fields.get("stop_reason")
     told = {key: value for key, value in state.fields.items() if key not in _NOT_METADATA}
     known = {"stop_reason": None, "stop_sequence": None, **told}
-    if state.fields.get(GUARDRAIL_ACTION) == INTERVENED:
+    if state.fields.get(accumulator.GUARDRAIL_ACTION) == accumulator.INTERVENED:
         # As Converse calls it; InvokeModel leaves Claude's own reason, or none.
         known["stop_reason"] = "guardrail_intervened"
         if stop_reason is not None:
@@ -130,7 +124,7 @@ def finish_fields(stop_reason: str | None) -> JsonObject:
 
 
 def build_message(
-    state: MessageAccumulator[Any],
+    state: accumulator.MessageAccumulator[Any],
     source: ResponseSource,
     *,
     version: OutputVersion,
@@ -146,7 +140,7 @@ def build_message(
     """
     state.finalize()
     # The order of the keys is that in which a stream's chunks bring them.
-    metadata = start_metadata(state, source)
+    metadata = start_metadata(state.fields, source)
     blocks = [block.wire() for block in state.blocks]
     content: Content = [*blocks] or ""
     if version == "v1":
@@ -159,12 +153,12 @@ def build_message(
         content=content,
         tool_calls=calls,
         invalid_tool_calls=broken,
-        usage_metadata=usage_metadata(state.usage) if with_usage else None,
+        usage_metadata=accumulator.usage_metadata(state.usage) if with_usage else None,
         response_metadata={**metadata, **end_metadata(state)},
     )
 
 
-def closing_blocks(state: MessageAccumulator[Any]) -> list[JsonObject]:
+def closing_blocks(state: accumulator.MessageAccumulator[Any]) -> list[JsonObject]:
     """Return the standard blocks that no event brings, only the end of the message.
 
     An answer without content has an empty text. One that the model refused ends with
@@ -190,7 +184,7 @@ def quota_tokens(usage: JsonObject, output_weight: int) -> float:
     return prompt + output_weight * answer
 
 
-class ChunkHandler(EventHandler[ChatGenerationChunk]):
+class ChunkHandler(accumulator.EventHandler[ChatGenerationChunk]):
     """Writes chunks of either output version; those of v0 have strings while text is alone."""
 
     def __init__(
@@ -204,9 +198,9 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
         if self._is_standard:
             self._metadata["output_version"] = version
 
-    def message_start(self, state: MessageAccumulator[ChatGenerationChunk]) -> None:
+    def message_start(self, state: accumulator.MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the first chunk: no content, what is known of the message."""
-        metadata = {**start_metadata(state, self._source), **self._metadata}
+        metadata = {**start_metadata(state.fields, self._source), **self._metadata}
         self._chunk("" if self._text_alone else [], response_metadata=metadata)
 
     def block_start(self, block: Block) -> None:
@@ -256,17 +250,15 @@ class ChunkHandler(EventHandler[ChatGenerationChunk]):
             written = standard_block(news) if self._is_standard else news
             self._chunk([{**written, "index": block.position}])
 
-    def message_stop(self, state: MessageAccumulator[ChatGenerationChunk]) -> None:
+    def message_stop(self, state: accumulator.MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the last chunk: usage and stop reason."""
         content: Content = "" if self._text_alone else []
         if self._is_standard:
             closing = enumerate(closing_blocks(state), len(state.blocks))
             content = [{**block, "index": index} for index, block in closing]
-        metadata = {**self._metadata, **end_metadata(state)}
-        usage = usage_metadata(state.usage) if self._with_usage else None
-        self._chunk(
-            content, response_metadata=metadata, usage_metadata=usage, chunk_position="last"
-        )
+        told = {**self._metadata, **end_metadata(state)}
+        usage = accumulator.usage_metadata(state.usage) if self._with_usage else None
+        self._chunk(content, response_metadata=told, usage_metadata=usage, chunk_position="last")
 
     def _chunk(self, content: Content, **fields: Any) -> None:  # noqa: ANN401 - fields of the chunk
         fields.setdefault("response_metadata", self._metadata.copy())
@@ -280,7 +272,7 @@ def _call_head(block: Block) -> JsonObject:
     return {**call, "type": _CALL_CHUNKS[block.kind], "args": ""}
 
 
-class ProtocolEventHandler(EventHandler["MessagesData"]):
+class ProtocolEventHandler(accumulator.EventHandler["MessagesData"]):
     """Writes protocol events. Annotations of citations come with the finish of their block."""
 
     def __init__(
@@ -291,9 +283,9 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
         self._with_usage = with_usage
         self._metadata: JsonObject = {}
 
-    def message_start(self, state: MessageAccumulator[MessagesData]) -> None:
+    def message_start(self, state: accumulator.MessageAccumulator[MessagesData]) -> None:
         """Write the start of the message."""
-        self._metadata = start_metadata(state, self._source)
+        self._metadata = start_metadata(state.fields, self._source)
         known = {"provider": PROVIDER, "model": self._metadata["model_name"]}
         self._event("message-start", role="ai", id=self._message_id, metadata=known)
 
@@ -331,13 +323,13 @@ class ProtocolEventHandler(EventHandler["MessagesData"]):
             self._event("content-block-start", index=block.position, content=light)
         self._event("content-block-finish", index=block.position, content=standard)
 
-    def message_stop(self, state: MessageAccumulator[MessagesData]) -> None:
+    def message_stop(self, state: accumulator.MessageAccumulator[MessagesData]) -> None:
         """Write the blocks that only the end brings, and the finish of the message."""
         for index, block in enumerate(closing_blocks(state), len(state.blocks)):
             self._event("content-block-start", index=index, content=block)
             self._event("content-block-finish", index=index, content=_KeptBlock(block))
         metadata = {**self._metadata, **end_metadata(state)}
-        usage = usage_metadata(state.usage) if self._with_usage else None
+        usage = accumulator.usage_metadata(state.usage) if self._with_usage else None
         self._event("message-finish", **({"usage": usage} if usage else {}), metadata=metadata)
 
     def _event(self, event: str, **fields: object) -> None:

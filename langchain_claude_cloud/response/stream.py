@@ -183,9 +183,8 @@ class ResponseStream(Generic[T]):
     def _error_in_json(self, body: bytes) -> errors.ClaudeCloudError:
         """Return the error that came as JSON or HTML in place of a stream, with status 200."""
         if not holds_error(load_json(body)):
-            return self.interrupted(
-                "it is a page or a JSON value, and no stream of events: check base_url, HTTPS_PROXY"
-            )
+            told = "it is a page or a JSON value, no stream of events: check base_url, HTTPS_PROXY"
+            return self.interrupted(told)
         error = errors.error_from_response(HTTPStatus.OK, {}, body, **self._source.place)
         error.request_id = error.request_id or self._source.request_id
         return self.attach(error)

@@ -273,13 +273,10 @@ class MessageCalls:
             content = json.dumps(told, ensure_ascii=False, default=str)
             result = {"type": "tool_result", "tool_use_id": sent_id, "is_error": True}
             self.unanswered[sent_id] = {**result, "content": content}
-        sent = {
-            "name": self._names.wire_name(name),
-            "input": self._names.wire_input(name, arguments),
-        }
         held = {**(block.get("extras") or {}), **block}
         kept = {key: held[key] for key in _KEPT if held.get(key) is not None}
-        return {"type": "tool_use", "id": sent_id, **sent, **kept}
+        wire = {"type": "tool_use", "id": sent_id, "name": self._names.wire_name(name)}
+        return {**wire, "input": self._names.wire_input(name, arguments), **kept}
 
 
 def _id_of(call: Mapping[str, object]) -> str | None:

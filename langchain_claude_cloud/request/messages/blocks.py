@@ -43,9 +43,6 @@ _URL_KEYS: Final = ("url", "file_url", "file_uri", "image_url", "uri")
 _MEDIA_TYPE_KEYS: Final = ("mime_type", "media_type", "mimeType", "format")
 """The last but one is that of LangChain for JavaScript, and of MCP; the last that of Converse."""
 
-_HOLDERS: Final = ("file", "image_url", "source", "s3Location")
-"""Where OpenAI's and Converse's blocks of media have their keys."""
-
 _TYPES_BY_KEY: Final = ("text", "image_url", "file", "input_audio", "video_url")
 """Keys that tell the type of a block which does not say it."""
 
@@ -181,7 +178,7 @@ def _media(block: JsonObject, *, image: bool) -> JsonObject:
         is_known = source["type"] in _KNOWN_SOURCES and not isinstance(source.get("content"), str)
         source = _source(source, image=image) if is_known else source
         return {**without_leftovers(block), "source": source}
-    for key in _HOLDERS:
+    for key in ("file", "image_url", "source", "s3Location"):  # of OpenAI's, and Converse's
         held = block.get(key)
         block = {**block, **held} if isinstance(held, dict) else block
     source = _source(block, image=image)
@@ -269,8 +266,7 @@ _REFUSED: Final = {
         "a {} block belongs into an AIMessage. Pass on AIMessage.text instead of its content.",
     ),
     **dict.fromkeys(
-        _UNSUPPORTED,
-        "Claude does not take {} blocks, only texts, images and documents: transcribe it.",
+        _UNSUPPORTED, "Claude does not take {} blocks: transcribe it, and pass the text."
     ),
 }
 """What is said of blocks that cannot be sent, by their types."""

@@ -16,16 +16,10 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMes
 from langchain_claude_cloud.catalogue.resolution import ResolvedModel
 from langchain_claude_cloud.errors import InvalidInputError
 from langchain_claude_cloud.errors.types import JsonObject
-from langchain_claude_cloud.request.messages import blocks
+from langchain_claude_cloud.request.messages import blocks, turns
 from langchain_claude_cloud.request.messages.assistant import convert_assistant
 from langchain_claude_cloud.request.messages.other_providers import CACHE_POINT
 from langchain_claude_cloud.request.messages.tool_results import convert_tool_result, result_blocks
-from langchain_claude_cloud.request.messages.turns import (
-    COMPACTION,
-    Turn,
-    finish_turns,
-    is_server_block,
-)
 from langchain_claude_cloud.request.tool_names import NO_NAMES, ToolNames
 
 _OPENING: Final = "."
@@ -115,7 +109,7 @@ class _ConversationBuilder:
         names: What the tools are called in the request.
         with_thinking: Whether thinking of earlier answers is sent back.
         betas: Those that the user lists; None: any.
-        turns: The turns so far; consecutive ones have different roles.
+        past: The turns so far; consecutive ones have different roles.
         prompt: The system prompt.
         waiting: System messages for the next place that takes a system turn.
         notices: What was moved or left out.
@@ -125,9 +119,9 @@ class _ConversationBuilder:
     names: ToolNames
     with_thinking: bool
     betas: Sequence[str] | None
-    turns: list[Turn] = field(default_factory=list)
-    prompt: Turn = field(default_factory=lambda: Turn("system", 0))
-    waiting: Turn | None = None
+    past: list[turns.Turn] = field(default_factory=list)
+    prompt: turns.Turn = field(default_factory=lambda: turns.Turn("system", 0))
+    waiting: turns.Turn | None = None
     notices: list[str] = field(default_factory=list)
 
     def add(self, message: BaseMessage, position: int) -> None:
@@ -158,29 +152,29 @@ class _ConversationBuilder:
         """
         self._place_waiting()
         last = [] if self.waiting is None else [self.waiting]
-        finished, self.turns, self.waiting = finish_turns(self.turns, self.notices), [], None
+        finished, self.past, self.waiting = turns.finish_turns(self.past, self.notices), [], None
         for turn in (*finished, *last):
             self._add(turn)
         self._place_waiting()
-        turns = self.turns
-        if not turns:
+        if not self.past:
             raise InvalidInputError("there is no message to answer: add a HumanMessage.")
-        if turns[0].role != "user" and turns[0].content[0]["type"] != COMPACTION:
+        if self.past[0].role != "user" and self.past[0].content[0]["type"] != turns.COMPACTION:
             told = "the conversation starts with an AIMessage; a user turn with the text"
             self.notices.append(f"{told} {_OPENING!r} is added, since the API requires one")
-            turns.insert(0, Turn("user", 0, [{"type": "text", "text": _OPENING}], plain=True))
-        if turns[-1].role == "assistant":
-            self._check_prefill(turns[-1])
+            opening = [{"type": "text", "text": _OPENING}]
+            self.past.insert(0, turns.Turn("user", 0, opening, plain=True))
+        if self.past[-1].role == "assistant":
+            self._check_prefill(self.past[-1])
         if self.waiting is not None:
             self._add_to_prompt(self.waiting)
-        messages = [turn.wire() for turn in turns]
+        messages = [turn.wire() for turn in self.past]
         system = self.prompt.wire()["content"] if self.prompt.content else None
         return Conversation(system, messages, tuple(self.notices))
 
     def _add_user(self, said: str | Iterable[object], message: BaseMessage, position: int) -> None:
-        if not self.turns or self.turns[-1].role != "user":
-            self.turns.append(Turn("user", position))
-        turn = self.turns[-1]
+        if not self.past or self.past[-1].role != "user":
+            self.past.append(turns.Turn("user", position))
+        turn = self.past[-1]
         turn.plain = isinstance(message.content, str) and not turn.content
         blocks.convert_blocks(said, self._user_block, turn.content)
 
@@ -196,8 +190,8 @@ class _ConversationBuilder:
     def _add_system(self, message: BaseMessage, position: int) -> None:
         """Add a system message, wherever it stands."""
         content = blocks.convert_blocks(blocks.content_of(message), _system_block)
-        turn = Turn("system", position, content, plain=isinstance(message.content, str))
-        if self.turns and self.model.capabilities.mid_conversation_system:
+        turn = turns.Turn("system", position, content, plain=isinstance(message.content, str))
+        if self.past and self.model.capabilities.mid_conversation_system:
             self._add(turn)
         elif content:
             self._add_to_prompt(turn)
@@ -211,7 +205,7 @@ class _ConversationBuilder:
         beta = _BETAS.get(str(block.get("name")) if kind == "server_tool_use" else kind)
         if kind in blocks.THINKING:
             return block if self.with_thinking else None
-        if kind == COMPACTION and self.model.known and not self.model.capabilities.compaction:
+        if kind == turns.COMPACTION and self.model.known and not self.model.capabilities.compaction:
             told = f"the compaction in messages[{position}] is sent as text"
             self.notices.append(f"{told}: {self.model.info.name} takes no such blocks")
             summary = {"type": "text", "text": block.get("content") or ""}
@@ -222,18 +216,18 @@ class _ConversationBuilder:
         self.notices.append(f"a {kind} block in messages[{position}] is left out: {told}")
         return None
 
-    def _add(self, turn: Turn) -> None:
+    def _add(self, turn: turns.Turn) -> None:
         """Add a turn where the API takes it; an assistant's without content is skipped."""
         if turn.role == "system" and turn.content:
-            self.waiting = self.waiting or Turn("system", turn.position)
+            self.waiting = self.waiting or turns.Turn("system", turn.position)
             self.waiting.content += turn.content
         elif turn.content or turn.role == "user":
             if turn.role == "assistant":
                 self._place_waiting()
-            if self.turns and self.turns[-1].role == turn.role:
-                self.turns[-1].extend(turn)
+            if self.past and self.past[-1].role == turn.role:
+                self.past[-1].extend(turn)
             else:
-                self.turns.append(turn)
+                self.past.append(turn)
 
     def _user_block(self, block: JsonObject) -> JsonObject | None:
         if block.get("type") == "tool_result":
@@ -247,16 +241,16 @@ class _ConversationBuilder:
         followed by the assistant or nothing, and never by each other
         (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages).
         """
-        if self.waiting is None or not self.turns:
+        if self.waiting is None or not self.past:
             return
-        last = self.turns[-1]
+        last = self.past[-1]
         if last.role == "user" or last.ends_with_server_result():
-            self.turns.append(self.waiting)
+            self.past.append(self.waiting)
             self.waiting = None
 
-    def _add_to_prompt(self, turn: Turn) -> None:
+    def _add_to_prompt(self, turn: turns.Turn) -> None:
         """Add a system message to the system prompt, and say so if it stood elsewhere."""
-        if self.turns:
+        if self.past:
             told = "this model takes no system message there, or it had no user turn to follow"
             self.notices.append(f"messages[{turn.position}] goes into the system prompt: {told}")
         if any(block["type"] in TOOL_CHANGES for block in turn.content):
@@ -264,7 +258,7 @@ class _ConversationBuilder:
             raise InvalidInputError(f"a change of the tools {told}.")
         self.prompt.extend(turn)
 
-    def _check_prefill(self, last: Turn) -> None:
+    def _check_prefill(self, last: turns.Turn) -> None:
         """Refuse a conversation that ends with the assistant, if the model does not go on there.
 
         After a pause the API takes up its own turn again, which is no prefill. A compaction at the
@@ -272,13 +266,11 @@ class _ConversationBuilder:
         (https://platform.claude.com/docs/en/build-with-claude/compaction-threshold).
         """
         kind = last.content[-1]["type"]
-        is_paused = last.paused or is_server_block(kind) or kind == COMPACTION
+        is_paused = last.paused or turns.is_server_block(kind) or kind == turns.COMPACTION
         if not (is_paused or self.model.capabilities.prefill or not self.model.known):
-            told = (
-                f"ends with an AIMessage, which {self.model.info.name} does not continue (prefill)"
-            )
-            place = f"messages[{last.position}]"
-            raise InvalidInputError(f"{place}: the conversation {told}. End with a HumanMessage.")
+            place = f"messages[{last.position}]: the conversation ends with an AIMessage, which"
+            told = f"{self.model.info.name} does not continue (prefill). End with a HumanMessage."
+            raise InvalidInputError(f"{place} {told}")
 
 
 def _system_block(block: JsonObject) -> JsonObject | None:

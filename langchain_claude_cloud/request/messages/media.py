@@ -29,9 +29,6 @@ _TEXT_TYPES: Final = frozenset(
 )
 """The last are Converse's formats."""
 
-_OF_BUCKETS: Final = (
-    "neither cloud reads buckets. Download the object and pass base64, or a signed https URL."
-)
 _TAKES: Final = "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text."
 
 
@@ -133,8 +130,9 @@ def located_source(url: str, media_type: str | None, *, image: bool) -> JsonObje
         return data_source(url, media_type, image=image)
     if scheme == "https":
         return {"type": "url", "url": url}
-    any_other = "only https URLs are fetched. Use https, or pass base64 or a data: URI."
-    remedy = _OF_BUCKETS if scheme in ("gs", "s3") else any_other
+    remedy = "only https URLs are fetched. Use https, or pass base64 or a data: URI."
+    if scheme in ("gs", "s3"):
+        remedy = "no cloud reads buckets. Download the object: pass base64, or a signed https URL."
     raise InvalidInputError(f"{url!r:.80} cannot be sent: {remedy}")
 
 

@@ -59,9 +59,7 @@ def native_block(item: object) -> JsonObject:
     if isinstance(item, str):
         return {"type": "text", "text": item}
     if not isinstance(item, dict):
-        raise InvalidInputError(
-            f"a content block must be text or a dict, not {type(item).__name__}."
-        )
+        raise InvalidInputError(f"a content block is text or a dict, not {type(item).__name__}.")
     kind = item.get("type")
     if _TELLING.isdisjoint(item):  # by far the most common
         return item

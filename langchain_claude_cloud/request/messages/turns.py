@@ -166,11 +166,9 @@ def _pair_results(calling: Turn, turn: Turn, used: set[str], notices: list[str])
     given = list(results.values())
     missing = _answer(calling, results, used)
     if results:
-        told = (
-            f"the tool result for {next(iter(results))!r} follows no AIMessage with that tool call"
-        )
-        place = f"messages[{turn.position}]"
-        raise InvalidInputError(f"{place}: {told}; when shortening a history, keep or drop both.")
+        place = f"messages[{turn.position}]: the tool result for {next(iter(results))!r}"
+        told = "follows no AIMessage with that tool call; when shortening a history"
+        raise InvalidInputError(f"{place} {told}, keep or drop both.")
     turn.content = missing + given + others
 
 
@@ -206,10 +204,9 @@ def _stand_in(call: JsonObject, calling: Turn) -> JsonObject | None:
         InvalidInputError: Somebody forgot to answer it.
     """
     if call["id"] not in calling.unanswered:
-        told = (
-            f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']}) has no result"
-        )
-        raise InvalidInputError(f"{told}. Add its ToolMessage, or take it out of tool_calls.")
+        place = f"messages[{calling.position}]: tool call {call['id']!r} ({call['name']})"
+        told = "has no result. Add its ToolMessage, or take it out of tool_calls."
+        raise InvalidInputError(f"{place} {told}")
     return calling.unanswered[call["id"]]
 
 
