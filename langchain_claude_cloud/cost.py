@@ -131,10 +131,7 @@ def _notes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         )
     tier = metadata.get("service_tier") or (metadata.get("usage") or {}).get("service_tier")
     if tier == "batch":
-        notes.append(
-            "Both clouds sell batch jobs at about half the price; the price table has only the "
-            "price of single calls, which is shown."
-        )
+        notes.append("Batch jobs cost about half the price shown, that of single calls.")
     elif tier not in {None, "standard", "default"}:
         notes.append(f"The price table has no price for service tier {tier!r}, only the standard.")
     return tuple(notes)

@@ -175,7 +175,7 @@ class CallDriver(Generic[T]):
         if self._is_count:
             body = {key: value for key, value in body.items() if key in _BODY_OF_COUNT}
         body, headers = platform.rewrite(
-            body, request.betas, model_id=self._model_id, operation=operation
+            body, [*request.betas], model_id=self._model_id, operation=operation
         )
         return OutgoingRequest("POST", url, headers, dump_json(body))
 

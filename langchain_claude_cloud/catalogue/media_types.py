@@ -19,9 +19,7 @@ _SIGNATURES: Final = (
     (rb"RIFF.{4}WEBP", "image/webp"),
     (rb"%PDF-", PDF),
 )
-_SAYS_NOTHING: Final = frozenset(
-    {"", UNKNOWN, "binary/octet-stream", PDF, *IMAGE_TYPES, "image/jpg"}
-)
+_SAYS_NOTHING: Final = {"", UNKNOWN, "binary/octet-stream", PDF, *IMAGE_TYPES, "image/jpg"}
 """What is declared of media of any kind, or of media that their own bytes tell."""
 
 

@@ -166,12 +166,11 @@ def _choose_profile(
         wanted += ["apac"] if lies_within(geography, "apac") else []
         return next((prefix for prefix in wanted if prefix in offered), None)
     if row and inference_profile not in offered:
-        raise ConfigurationError(
-            f"{row.name} has no inference profile {inference_profile!r} on Amazon Bedrock; it has: "
-            f"{', '.join(offered) or 'none'}. Use one of those, 'auto', or None for the bare id.",
-            platform="bedrock",
-            model=row.name,
+        told = (
+            f"{row.name} has no inference profile {inference_profile!r} on Amazon Bedrock; it has"
         )
+        ways = f"{', '.join(offered) or 'none'}. Use one of those, 'auto', or None for the bare id."
+        raise ConfigurationError(f"{told}: {ways}", platform="bedrock", model=row.name)
     return inference_profile
 
 
@@ -186,11 +185,9 @@ def _refusal(model: str, cloud: Cloud, problem: str, argument: str = "model") ->
         hint = f" Here it is {row.name!r}, its exact id {exact!r}."
     if model.startswith("projects/"):
         hint += " The project and the region belong to Vertex(project=..., region=...)."
-    return ConfigurationError(
-        f"{argument} {model!r:.100} {problem}.{hint} Use a catalogue name such as "
-        f"{models.newest_of_family('sonnet').name!r} or an exact id of {LABELS[cloud]}.",
-        platform=cloud,
-    )
+    named = models.newest_of_family("sonnet").name
+    ways = f"Use a catalogue name such as {named!r} or an exact id of {LABELS[cloud]}."
+    return ConfigurationError(f"{argument} {model!r:.100} {problem}.{hint} {ways}", platform=cloud)
 
 
 def nearest_names(model: str, limit: int = 3) -> tuple[str, ...]:

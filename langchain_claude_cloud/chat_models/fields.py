@@ -41,6 +41,9 @@ _OBJECTS: Final = ("http_client", "http_async_client", "url_fetcher")
 _RESHAPED: Final = ("model", "platform", "default_headers", "user_id", "api_key", "base_url")
 """Fields that traces do not show, or show in another form."""
 
+_ALWAYS: Final = ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming")
+"""Keys of a profile that are true for every model."""
+
 _NEVER: Final = (
     *("audio_inputs", "video_inputs", "image_outputs", "audio_outputs", "video_outputs"),
     *("open_weights", "mid_conversation_tools"),  # a first-party beta, which neither cloud has
@@ -256,6 +259,7 @@ def model_profile(resolved: ResolvedModel) -> dict[str, object]:
     Only keys that the installed langchain-core declares: it warns about any other.
     """
     info, takes = resolved.info, resolved.capabilities
+    images = takes.image_input
     active = info.lifecycle(resolved.cloud).status == "active"
     facts: dict[str, object] = {
         "name": info.name if resolved.known else resolved.requested,
@@ -271,14 +275,10 @@ def model_profile(resolved: ResolvedModel) -> dict[str, object]:
         "tool_choice": takes.forced_tool_choice,
         "structured_output": takes.structured_output,
         "mid_conversation_system_messages": takes.mid_conversation_system,
-        "attachment": takes.image_input or takes.pdf_input,
-        **dict.fromkeys(
-            ("image_inputs", "image_url_inputs", "image_tool_message"), takes.image_input
-        ),
+        "attachment": images or takes.pdf_input,
+        **dict.fromkeys(("image_inputs", "image_url_inputs", "image_tool_message"), images),
         **dict.fromkeys(("pdf_inputs", "pdf_tool_message"), takes.pdf_input),
-        **dict.fromkeys(
-            ("text_inputs", "text_outputs", "tool_calling", "tool_call_streaming"), True
-        ),
+        **dict.fromkeys(_ALWAYS, True),
         **dict.fromkeys(_NEVER, False),
     }
     keys = ModelProfile.__annotations__

@@ -130,10 +130,7 @@ class ChatClaudeCloud(ModelBase):
             version="v1" if self.output_version == "v1" else "v0",
             with_usage=self.stream_usage or not stream,
             clients=steps.Clients(
-                client=self.http_client,
-                async_client=self.http_async_client,
-                url_fetcher=self.url_fetcher,
-                run_manager=run_manager,
+                self.http_client, self.http_async_client, self.url_fetcher, run_manager
             ),
             limit=limit if limit == rate_limit.NO_LIMIT else limit.check(),
         )

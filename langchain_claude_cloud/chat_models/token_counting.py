@@ -16,19 +16,11 @@ from typing import Final, TypeAlias
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_claude_cloud import errors
-from langchain_claude_cloud.calls.driver import count_tokens
-from langchain_claude_cloud.calls.executors import run
+from langchain_claude_cloud.calls import driver, executors, options, steps
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
-from langchain_claude_cloud.calls.options import Call
-from langchain_claude_cloud.calls.steps import Steps
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis
 from langchain_claude_cloud.config import Bedrock
-from langchain_claude_cloud.request.token_estimation import (
-    ESTIMATE_ERROR,
-    PER_MESSAGE,
-    size_of,
-    size_of_tools,
-)
+from langchain_claude_cloud.request import token_estimation as estimates
 from langchain_claude_cloud.routing.routes import Route
 
 PART_ERROR: Final = 0.15
@@ -52,13 +44,13 @@ class EstimatedCount(int):
         error: How far it may be off, as a part of it; see `ESTIMATE_ERROR`.
     """
 
-    error: float = ESTIMATE_ERROR
+    error: float = estimates.ESTIMATE_ERROR
 
     def __repr__(self) -> str:
         return f"EstimatedCount({int(self)}, error={self.error})"
 
 
-def count(call: Call) -> Steps[int]:
+def count(call: options.Call) -> steps.Steps[int]:
     """Return how many tokens a prompt has, as the cloud counts them.
 
     Args:
@@ -74,7 +66,7 @@ def count(call: Call) -> Steps[int]:
     refusals: list[_Refusal] = []
     for route in _counting(call.routes):
         try:
-            return (yield from count_tokens(_call_to(route, call)))
+            return (yield from driver.count_tokens(_call_to(route, call)))
         except errors.ClaudeCloudError as error:
             seconds = _seconds_unasked(error, is_named=route in call.routes)
             if seconds is None:
@@ -85,7 +77,7 @@ def count(call: Call) -> Steps[int]:
     return EstimatedCount(math.ceil(_measure(call)[1]))
 
 
-def count_slice(call: Call) -> int:
+def count_slice(call: options.Call) -> int:
     """Return how many tokens a list of messages has, whether or not it could be sent.
 
     Args:
@@ -110,7 +102,7 @@ def count_slice(call: Call) -> int:
     return count
 
 
-def _count_some_way(call: Call) -> int | None:
+def _count_some_way(call: options.Call) -> int | None:
     """Count a list in a form that can be sent, or return None if there is none.
 
     LangChain trims a history from its end, by asking about the reverse of it; and a history
@@ -118,7 +110,7 @@ def _count_some_way(call: Call) -> int | None:
     """
     for messages, closing in _forms(call.messages):
         try:
-            counted = run(count(replace(call, messages=messages)), call.clients)
+            counted = executors.run(count(replace(call, messages=messages)), call.clients)
         except errors.ConfigurationError:
             raise
         except errors.InvalidInputError:
@@ -138,7 +130,7 @@ def _forms(messages: Sequence[BaseMessage]) -> Iterator[tuple[Sequence[BaseMessa
     """Yield forms of a list, and how many tokens each has that the list has not."""
     for ordered in (messages, messages[::-1]):
         yield ordered, 0
-        yield [*ordered, HumanMessage(".")], PER_MESSAGE + 1
+        yield [*ordered, HumanMessage(".")], estimates.PER_MESSAGE + 1
 
 
 def _counting(routes: Sequence[Route]) -> list[Route]:
@@ -162,7 +154,7 @@ def _ways(route: Route) -> list[Route]:
     return ways[::-1] if takes.counts_prompts == "no" else ways
 
 
-def _call_to(route: Route, call: Call) -> Call:
+def _call_to(route: Route, call: options.Call) -> options.Call:
     """Return the call of one route; what the user did not name is not asked twice."""
     if route not in call.routes:
         call = replace(call, options=replace(call.options, max_retries=0))
@@ -198,7 +190,7 @@ def _tell_of(refusals: Sequence[_Refusal]) -> None:
         MEMORY.say_once(
             f"{cloud} in {route.known_region} does not count tokens for {route.model} "
             f"({type(error).__name__}{remedy}); they are estimated, to within about "
-            f"{ESTIMATE_ERROR * 100:.0f} %."
+            f"{estimates.ESTIMATE_ERROR * 100:.0f} %."
         )
 
 
@@ -226,15 +218,15 @@ class _Counted:
         return round(self.count * size / self.size) if is_part else None
 
 
-def _key(call: Call) -> Hashable:
+def _key(call: options.Call) -> Hashable:
     """Return whose count it is: that of an endpoint, for a model and the call's other arguments."""
     return (call.routes[0].place, hash(repr(call.options.request)))
 
 
-def _measure(call: Call) -> tuple[frozenset[int], float]:
+def _measure(call: options.Call) -> tuple[frozenset[int], float]:
     """Return what tells messages from others, and their estimated tokens, those of tools too."""
     route = call.routes[0]
     per_token = route.resolve_in(route.known_region).info.characters_per_token
-    sizes = [size_of(message, per_token) for message in call.messages]
-    tools = size_of_tools(call.options.request.tools, per_token)
+    sizes = [estimates.size_of(message, per_token) for message in call.messages]
+    tools = estimates.size_of_tools(call.options.request.tools, per_token)
     return frozenset(each.digest for each in sizes), sum(each.tokens for each in sizes) + tools

@@ -10,16 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
+import pydantic
 from langchain_core.load.serializable import Serializable
-from pydantic import (
-    ConfigDict,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    SecretStr,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
 
 from langchain_claude_cloud.config import checks
 from langchain_claude_cloud.errors import ConfigurationError
@@ -29,7 +21,7 @@ from langchain_claude_cloud.errors.types import Cloud
 class CloudConfig(checks.CheckedArguments, Serializable):
     """What both clouds have in common: checks, and the protection of secrets."""
 
-    model_config = ConfigDict(
+    model_config = pydantic.ConfigDict(
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -39,7 +31,7 @@ class CloudConfig(checks.CheckedArguments, Serializable):
     cloud: ClassVar[Cloud]
     _secrets: ClassVar[Mapping[str, str | None]]
     """What no copy keeps, and the environment variable that stands in for it, if there is one."""
-    _withheld: frozenset[str] = PrivateAttr(default_factory=frozenset)
+    _withheld: frozenset[str] = pydantic.PrivateAttr(default_factory=frozenset)
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -52,17 +44,16 @@ class CloudConfig(checks.CheckedArguments, Serializable):
         names = self._names_to_withhold()
         return {"withheld": names} if names else {}
 
-    @model_validator(mode="wrap")
+    @pydantic.model_validator(mode="wrap")
     @classmethod
-    def _validate(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _validate(cls, data: object, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, Mapping):
             return handler(data)
         values = dict(data)
         withheld = values.pop("withheld", ())
         if not isinstance(withheld, list | tuple | frozenset) or {*withheld} - {*cls._secrets}:
-            raise checks.refusal(
-                cls.__name__, f"withheld lists names of: {', '.join(cls._secrets)}."
-            )
+            told = f"withheld lists names of: {', '.join(cls._secrets)}."
+            raise checks.refusal(cls.__name__, told)
         checks.refuse_unknown(cls.__name__, values, cls.model_fields)
         config = handler(values)
         config._withheld = frozenset(withheld)  # noqa: SLF001  it is an instance of this class
@@ -71,8 +62,8 @@ class CloudConfig(checks.CheckedArguments, Serializable):
         config._refuse_contradictions()  # noqa: SLF001  as above
         return config
 
-    @model_serializer(mode="wrap")
-    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+    @pydantic.model_serializer(mode="wrap")
+    def _dump(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
         kept = {n: None if n in self._secrets else value for n, value in handler(self).items()}
         return {**kept, **self.lc_attributes}
 
@@ -89,9 +80,8 @@ class CloudConfig(checks.CheckedArguments, Serializable):
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
         # Credentials and sessions are shared on purpose: they hold locks and cached tokens.
         copied = self.__copy__()
-        copied.__dict__.update(
-            {k: dict(v) for k, v in self.__dict__.items() if isinstance(v, dict)}
-        )
+        own = {name: dict(v) for name, v in self.__dict__.items() if isinstance(v, dict)}
+        copied.__dict__.update(own)
         return copied
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
@@ -127,10 +117,10 @@ class CloudConfig(checks.CheckedArguments, Serializable):
         copied.__dict__.update({name: value for name, value in values.items() if value})
         return copied
 
-    def _from_environment(self, field: str, variable: str) -> SecretStr | None:
+    def _from_environment(self, field: str, variable: str) -> pydantic.SecretStr | None:
         """Return a secret that the environment holds in place of a field."""
         text = checks.from_environment(type(self).__name__, field, (variable,))
-        return SecretStr(text) if text else None
+        return pydantic.SecretStr(text) if text else None
 
     def given(self, name: str) -> object | None:
         """Return a secret, or an object such as a session, that was given.

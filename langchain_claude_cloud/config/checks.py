@@ -274,9 +274,8 @@ class CheckedArguments:
             """Check the arguments; a refusal is a `ConfigurationError` without their values."""
             owner = type(self).__name__
             if given:
-                example = (
-                    f"{owner}({'model' if 'model' in type(self).model_fields else 'region'}=...)"
-                )
+                name = "model" if "model" in type(self).model_fields else "region"
+                example = f"{owner}({name}=...)"
                 raise ConfigurationError(f"{owner} takes arguments by name only: {example}.")
             try:
                 super().__init__(**values)

@@ -35,15 +35,15 @@ _PARTNERS: Final[Mapping[str, str]] = {
 _NO_KEY_FILE = "it is the contents of a key file, as a mapping or as JSON, with a field named type"
 # The header X-Amzn-Bedrock-Request-Metadata (botocore's model of bedrock-runtime).
 _LONGEST_METADATA = 8500
+_HIDDEN: Final = Field(exclude=True, repr=False)
 
 
 def _check_credentials(credentials: object) -> object:
     if isinstance(credentials, str | bytes | Mapping | os.PathLike):
-        raise refusal(
-            "Vertex",
-            "credentials is a google.auth credentials object. The path of a key file goes into "
-            "GOOGLE_APPLICATION_CREDENTIALS, its contents into credentials_info.",
+        ways = (
+            "Set GOOGLE_APPLICATION_CREDENTIALS to a key file, or credentials_info to its contents."
         )
+        raise refusal("Vertex", f"credentials is a google.auth credentials object. {ways}")
     return credentials
 
 
@@ -82,9 +82,7 @@ class Vertex(CloudConfig):
 
     project: str | None = None
     region: str | None = None
-    credentials: Annotated[object | None, AfterValidator(_check_credentials)] = Field(
-        default=None, exclude=True, repr=False
-    )
+    credentials: Annotated[object | None, AfterValidator(_check_credentials), _HIDDEN] = None
     access_token: SecretStr | None = None
     credentials_info: Annotated[SecretStr | None, BeforeValidator(_read_credentials_info)] = None
     base_url: str | None = None
@@ -113,10 +111,8 @@ class Vertex(CloudConfig):
         """
         region = self._named_region(model) or "global"
         if self.request_type == "dedicated" and region in ("global", "us", "eu"):
-            raise self._refusal(
-                f"the endpoint {region!r} has no provisioned throughput (request_type="
-                "'dedicated'). Give the region that it was bought in."
-            )
+            lacks = f"{region!r} has no provisioned throughput (request_type='dedicated')"
+            raise self._refusal(f"{lacks}. Give the region that it was bought in.")
         return region
 
     def pinned(self, model: str) -> Vertex:
@@ -145,9 +141,7 @@ class Vertex(CloudConfig):
     def _refuse_contradictions(self) -> None:
         given = self._names_to_withhold()
         if len(given) > 1:
-            raise self._refusal(
-                f"explicit credentials conflict: {' and '.join(given)}. Give one of them."
-            )
+            raise self._refusal(f"explicit credentials conflict: {' and '.join(given)}. Give one.")
         if self.region is not None:
             self.region_for("")
 
@@ -171,7 +165,7 @@ def _read_guardrail(value: object) -> object:
     )
 
 
-def _check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
+def _check_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
     """Return request metadata that fits into its header."""
     if value is not None and len(json.dumps(value)) > _LONGEST_METADATA:
         raise ValueError(f"as JSON it may have {_LONGEST_METADATA} characters, and has more")
@@ -239,9 +233,7 @@ class Bedrock(CloudConfig):
     session_token: SecretStr | None = None
     api_key: SecretStr | Callable[[], str] | None = Field(default=None, repr=False)
     unsigned: StrictBool = False
-    session: Annotated[object | None, AfterValidator(_check_session)] = Field(
-        default=None, exclude=True, repr=False
-    )
+    session: Annotated[object | None, AfterValidator(_check_session), _HIDDEN] = None
     role_arn: str | None = None
     external_id: str | None = None
     role_session_name: str | None = None
@@ -255,9 +247,7 @@ class Bedrock(CloudConfig):
     latency: Literal["standard", "optimized"] | None = None
     trace: StrictBool | Literal["enabled", "disabled", "enabled_full"] | None = None
     project: str | None = None
-    request_metadata: Annotated[dict[str, str] | None, AfterValidator(_check_request_metadata)] = (
-        None
-    )
+    request_metadata: Annotated[dict[str, str] | None, AfterValidator(_check_metadata)] = None
     workspace: str | None = None
     anthropic_version: str = "bedrock-2023-05-31"
 
@@ -327,15 +317,11 @@ class Bedrock(CloudConfig):
         if project.rpartition("/")[2] == "default":
             return
         if project.startswith("arn:") and region not in (None, region_of(project)):
-            raise self._refusal(
-                f"project {project} is in another region than {region}. Change one."
-            )
+            raise self._refusal(f"{project} is in another region than {region}. Change one.")
         kind = (split_arn(model) or ("foundation-model",))[0]
         if kind not in ("foundation-model", "inference-profile"):
-            raise self._refusal(
-                f"project {project} cannot be used with {model}: only foundation models and "
-                "system-defined inference profiles take one. Leave it out, or name the model."
-            )
+            limits = "only foundation models and AWS's inference profiles take one. Leave it out."
+            raise self._refusal(f"project {project} cannot be used with {model}: {limits}")
 
     def effective_session_token(self) -> SecretStr | None:
         """Return the session token, from the environment if the keys are from there."""
@@ -373,9 +359,11 @@ class Bedrock(CloudConfig):
         given = self._identities()
         identities = [*given, *(["role_arn"] if self.role_arn else [])]
         if len(given) > 1 or ("api_key" in given and self.role_arn):
+            ways = (
+                "Give one: keys, profile, session or api_key; role_arn goes with all but api_key."
+            )
             raise self._refusal(
-                f"explicit credentials conflict: {' and '.join(identities)}. Give one: the keys, "
-                "profile, session or api_key; role_arn can be added to each except api_key."
+                f"explicit credentials conflict: {' and '.join(identities)}. {ways}"
             )
         if self.unsigned and identities:
             raise self._refusal(f"unsigned requests have no identity: leave out {identities[0]}.")
@@ -385,7 +373,5 @@ class Bedrock(CloudConfig):
         lacking = [name for name in api.lacks if getattr(self, name) not in (None, "auto")]
         if lacking:
             having = (n for n, one in bedrock_apis().items() if not {*lacking} & {*one.lacks})
-            raise self._refusal(
-                f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which would "
-                f"ignore it. Leave it out, or use api={next(having, 'invoke')!r}."
-            )
+            told = f"{' and '.join(lacking)} cannot be used with api={self.api!r}, which ignores it"
+            raise self._refusal(f"{told}. Leave it out, or use api={next(having, 'invoke')!r}.")

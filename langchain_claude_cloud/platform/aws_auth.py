@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 T = TypeVar("T")
-# botocore's own mandatory refresh window; before it, a failed renewal does no harm.
-_MANDATORY_SECONDS = 600
 
 WAYS = (
     "Pass `profile`, `access_key_id` and `secret_access_key`, `session`, `role_arn` or "
@@ -162,7 +160,8 @@ class AwsSource(shared.CredentialSource):
     def _state(self) -> shared.State:
         if self._credentials is None or not _is_due(self._credentials):
             return "INVALID" if self._frozen is None else "FRESH"
-        return "INVALID" if _is_due(self._credentials, _MANDATORY_SECONDS) else "STALE"
+        # botocore's own mandatory refresh window; before it, a failed renewal does no harm.
+        return "INVALID" if _is_due(self._credentials, 600) else "STALE"
 
     def _is_current(self, used: Mapping[str, str]) -> bool:
         keys = self.keys()

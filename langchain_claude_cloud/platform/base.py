@@ -129,12 +129,7 @@ class Platform(ABC):
 
     @abstractmethod
     def rewrite(
-        self,
-        body: types.JsonObject,
-        betas: Sequence[str],
-        *,
-        model_id: str,
-        operation: types.Operation,
+        self, body: types.JsonObject, betas: list[str], *, model_id: str, operation: types.Operation
     ) -> tuple[types.JsonObject, types.Headers]:
         """Turn a Messages API body into this cloud's: body and extra headers.
 

@@ -17,7 +17,7 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -42,17 +42,14 @@ if TYPE_CHECKING:
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:/-]|\.(?!\.))*")
 
 _EXPIRED_TYPES: Final = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException")
-_OWN_SERVICES: Final = frozenset({"bedrock", "bedrock-mantle"})
 _OTHER_SERVICE: Final = re.compile(r"scoped to correct service: '([a-z-]+)'")
 """How a refusal names the service to sign for (mantle: BerriAI/litellm#31476). It is believed for
 Bedrock's own names alone: a gateway must not get a signature for another service of AWS."""
 
 _EXPIRED: Final = re.compile(r"security token .*\b(?:expired|invalid)\b", re.IGNORECASE)
 
-
 _SIGNATURE: Final = ("authorization", "x-amz-date", "x-amz-security-token")
 _CONFIGURED: Final = "what the AWS configuration says"
-_VERSION: Final = "2023-06-01"
 _JSON: Final = {"accept": "application/json"}
 _EVENT_STREAM: Final = {
     "accept": "application/vnd.amazon.eventstream",
@@ -192,12 +189,7 @@ class BedrockPlatform(Platform):
         return base + self._api.paths[operation].format(model=quote(model_id, safe=""))
 
     def rewrite(
-        self,
-        body: types.JsonObject,
-        betas: Sequence[str],
-        *,
-        model_id: str,
-        operation: types.Operation,
+        self, body: types.JsonObject, betas: list[str], *, model_id: str, operation: types.Operation
     ) -> tuple[types.JsonObject, types.Headers]:
         """Return the API's form of a Messages body, and the headers that go with it."""
         config = self._config
@@ -218,7 +210,7 @@ class BedrockPlatform(Platform):
             named["stream"] = True
         # The default of the settings is one of InvokeModel's bodies.
         version = config.anthropic_version
-        version = _VERSION if version.startswith("bedrock-") else version
+        version = "2023-06-01" if version.startswith("bedrock-") else version
         own = {**_JSON, "anthropic-version": version, **self._api_headers}
         return named, self._headers(betas, own)
 
@@ -262,7 +254,7 @@ class BedrockPlatform(Platform):
         if isinstance(self._credentials, shared.BearerToken):
             return True  # if a function gives the key, as `refresh` finds out
         named = _OTHER_SERVICE.search(str(error))
-        if named is not None and {named[1], self._service} <= _OWN_SERVICES:
+        if named is not None and {named[1], self._service} <= {"bedrock", "bedrock-mantle"}:
             self._named_service = named[1]
             return True
         return error.error_type in _EXPIRED_TYPES or bool(_EXPIRED.search(str(error)))

@@ -34,8 +34,6 @@ _STALE_RETRY: Final = 30.0
 """Seconds between attempts to renew credentials that still work. The metadata server hands out its
 cached token until about five minutes before it expires."""
 
-_KEY_SECONDS: Final = 300.0
-
 _TALKATIVE: Final = (
     "botocore.auth",  # the canonical request, with the session token
     "botocore.credentials",  # why a role was not assumed, as STS put it
@@ -177,7 +175,7 @@ class BearerToken(CredentialSource):
             happened = f"failed ({type(error).__name__})"
         else:
             if isinstance(key, str) and (key := key.strip()) and key.isprintable():
-                self._token, self._due = SecretStr(key), time.monotonic() + _KEY_SECONDS
+                self._token, self._due = SecretStr(key), time.monotonic() + 300.0
                 return
             happened = "returned no key: it must return text, and must not be async"
         text = f"The function given as `api_key` {happened}."

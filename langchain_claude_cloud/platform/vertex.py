@@ -9,7 +9,6 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
@@ -27,9 +26,6 @@ from langchain_claude_cloud.platform.google_auth import GoogleSource, google_sou
 
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
-
-_NOT_COUNTED_BETAS = frozenset({"web-search-2025-03-05"})
-"""What messages need and token counting refuses (claude-code#12429)."""
 
 
 def count_tokens_region(region: str) -> str:
@@ -107,9 +103,7 @@ class VertexPlatform(Platform):
             ConfigurationError: The project is not known, which `prepare` finds, or it is none.
         """
         if not _MODEL_ID.fullmatch(model_id):
-            text = (
-                f"{model_id!r} is not a model id of Vertex AI, such as claude-sonnet-4-5@20250929."
-            )
+            text = f"{model_id!r} is no model id of Vertex AI, such as claude-sonnet-4-5@20250929."
             raise self.error(errors.InvalidInputError, text, model_id)
         project = self._project or self._own_project()
         counts = operation == "count_tokens"
@@ -123,12 +117,7 @@ class VertexPlatform(Platform):
         )
 
     def rewrite(
-        self,
-        body: types.JsonObject,
-        betas: Sequence[str],
-        *,
-        model_id: str,
-        operation: types.Operation,
+        self, body: types.JsonObject, betas: list[str], *, model_id: str, operation: types.Operation
     ) -> tuple[types.JsonObject, types.Headers]:
         """Return Vertex AI's form of a Messages body, and the headers that go with it."""
         rewritten: types.JsonObject = {"anthropic_version": self._config.anthropic_version, **body}
@@ -137,7 +126,8 @@ class VertexPlatform(Platform):
         if operation == "count_tokens":
             # "claude-sonnet-4-6@default is not supported for token counting": litellm#25798.
             rewritten["model"] = model_id.partition("@")[0]
-            betas = [beta for beta in betas if beta not in _NOT_COUNTED_BETAS]
+            # Messages need it, and token counting refuses it: claude-code#12429.
+            betas = [beta for beta in betas if beta != "web-search-2025-03-05"]
         kind = self._config.request_type
         own = {types.REQUEST_TYPE_HEADER: kind} if kind else {}
         return rewritten, self._headers(betas, own)
@@ -173,10 +163,5 @@ def default_base_url(region: str) -> str:
     The multi-regions have hosts of their own; ``us-aiplatform.googleapis.com`` answers
     "Invalid hostname" (vercel/ai#14634).
     """
-    if region == "global":
-        host = "aiplatform.googleapis.com"
-    elif region in ("us", "eu"):
-        host = f"aiplatform.{region}.rep.googleapis.com"
-    else:
-        host = f"{region}-aiplatform.googleapis.com"
-    return f"https://{host}/v1"
+    hosts = {"global": "aiplatform", "us": "aiplatform.us.rep", "eu": "aiplatform.eu.rep"}
+    return f"https://{hosts.get(region, f'{region}-aiplatform')}.googleapis.com/v1"

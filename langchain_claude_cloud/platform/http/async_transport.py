@@ -27,8 +27,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from langchain_claude_cloud.platform.http import environment
-from langchain_claude_cloud.platform.http.loops import loop_state
+from langchain_claude_cloud.platform.http import environment, loops
 from langchain_claude_cloud.platform.timeouts import Timeouts, in_thread
 
 _READ_SIZE = 16_384
@@ -80,7 +79,7 @@ def _new_socket(address_info: tuple[Any, ...]) -> socket.socket:
     created = socket.socket(*address_info[:3])
     for option in environment.SOCKET_OPTIONS:
         created.setsockopt(*option)
-    loop_state().remember_socket(created)
+    loops.loop_state().remember_socket(created)
     return created
 
 
@@ -240,7 +239,7 @@ class LoopTransport(AiohttpTransport):
         super().__init__(verify=verify or False, proxy=proxy, client=self._session)
         self._loop = asyncio.get_running_loop()
         self._used_at = 0.0
-        loop_state().sessions.add(self._session)
+        loops.loop_state().sessions.add(self._session)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response, its body unread."""
@@ -268,7 +267,7 @@ class LoopTransport(AiohttpTransport):
 
     async def aclose(self) -> None:
         """Close the connections that are not in use, and the others after use."""
-        loop_state().sessions.discard(self._session)
+        loops.loop_state().sessions.discard(self._session)
         self._connector.retire()
         self._session.detach()
 

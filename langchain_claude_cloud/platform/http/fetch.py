@@ -21,9 +21,8 @@ from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.explanation import is_local_limit, local_limit
 from langchain_claude_cloud.platform.base import USER_AGENT
 from langchain_claude_cloud.platform.fetch_policy import MediaBudget, is_public, without_query
+from langchain_claude_cloud.platform.http import environment, failures
 from langchain_claude_cloud.platform.http.async_transport import LookUp, LoopTransport, look_up
-from langchain_claude_cloud.platform.http.environment import Certificates, proxy_for, tls_context
-from langchain_claude_cloud.platform.http.failures import TRANSPORT_FAILURES
 from langchain_claude_cloud.platform.timeouts import Timeouts, start_thread
 
 Network: TypeAlias = Callable[[str, int], tuple[str, int]]
@@ -84,8 +83,8 @@ class MediaFetcher:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(url)) for url in urls]
-        except* ClaudeCloudError as failures:
-            first = failures.exceptions[0]
+        except* ClaudeCloudError as refused:
+            first = refused.exceptions[0]
         else:
             return [task.result() for task in tasks]
         raise first
@@ -102,7 +101,7 @@ class MediaFetcher:
             reason = f"it redirects more than {self.redirects} times"
         except TimeoutError:
             reason = f"it took longer than {self.seconds:g} s"
-        except (_RefusedError, *TRANSPORT_FAILURES) as cause:
+        except (_RefusedError, *failures.TRANSPORT_FAILURES) as cause:
             if is_local_limit(cause):
                 raise local_limit(cause, f"to fetch {without_query(url)}") from None
             reason = str(cause)[:300] or type(cause).__name__
@@ -119,7 +118,7 @@ class MediaFetcher:
         headers = {"user-agent": USER_AGENT, "accept": _ACCEPT, "accept-encoding": "identity"}
         timeouts = Timeouts(connect=self.seconds, start=self.seconds, idle=self.seconds)
         request = httpx.Request("GET", parsed, headers=headers, extensions={"limits": timeouts})
-        context = tls_context(Certificates.of_process())
+        context = environment.tls_context(environment.Certificates.of_process())
         async with (
             LoopTransport(context, look_up=self._pinned(addresses)) as transport,
             aclosing(await transport.handle_async_request(request)) as response,
@@ -137,7 +136,7 @@ class MediaFetcher:
 
     async def _addresses(self, url: httpx.URL) -> Sequence[str]:
         host = url.raw_host.decode("ascii").strip("[]")
-        if proxy_for("https", host) is not None:
+        if environment.proxy_for("https", host) is not None:
             raise _RefusedError("behind a proxy (HTTPS_PROXY) its address cannot be checked")
         try:
             found = await self.resolver(host, url.port or 443)

@@ -17,18 +17,17 @@ import atexit
 import math
 import os
 import socket
-import ssl
 import threading
 import time
 from contextvars import ContextVar
 from functools import partial
+from ssl import SSLContext
 from typing import Final, NamedTuple, TypeVar
 
 import httpcore
 import httpx
 
-from langchain_claude_cloud.platform.http import environment
-from langchain_claude_cloud.platform.http.loops import loop_state, open_sockets
+from langchain_claude_cloud.platform.http import environment, loops
 from langchain_claude_cloud.platform.shared_state import shared_lock
 from langchain_claude_cloud.platform.timeouts import finite, run_within
 
@@ -62,7 +61,7 @@ class PoolKey(NamedTuple):
         # A hash of what names the proxy: a password may be in it, and frames show keys.
         return cls(origin, certificates, hash(tuple(map(os.environ.get, _PROXIES))))
 
-    def settings(self) -> tuple[ssl.SSLContext | None, httpx.Proxy | None]:
+    def settings(self) -> tuple[SSLContext | None, httpx.Proxy | None]:
         """Return what connections are made with."""
         url = httpx.URL(self.origin)
         context = environment.tls_context(self.certificates) if self.certificates else None
@@ -102,7 +101,7 @@ async def loop_transport(
     """
     from langchain_claude_cloud.platform.http.async_transport import LoopTransport  # noqa: PLC0415  aiohttp
 
-    pools, key = loop_state().pools, PoolKey.of(url, ca_bundle)
+    pools, key = loops.loop_state().pools, PoolKey.of(url, ca_bundle)
     pool = pools.get(key)
     if pool is None:
         pool = pools[key] = LoopTransport(*key.settings())
@@ -131,7 +130,7 @@ async def aclose_pools(endpoint: str | None = None) -> None:
     Args:
         endpoint: Any URL of the endpoint; None for every endpoint.
     """
-    for pool in _take(loop_state().pools, endpoint):
+    for pool in _take(loops.loop_state().pools, endpoint):
         await pool.aclose()
 
 
@@ -155,7 +154,7 @@ class ThreadTransport(httpx.HTTPTransport):
         proxy: The proxy, if there is one.
     """
 
-    def __init__(self, verify: ssl.SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
+    def __init__(self, verify: SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
         most, seconds = environment.connection_limit(), environment.KEEPALIVE_SECONDS
         limits = httpx.Limits(max_connections=most, keepalive_expiry=seconds)
         super().__init__(verify=verify or False, proxy=proxy, limits=limits, trust_env=False)
@@ -251,7 +250,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._connect_ends = connect_ends
         self._ends: float | None = None
         self._late: type[Exception] = httpcore.ReadTimeout
-        open_sockets.add(inner.get_extra_info("socket"))
+        loops.open_sockets.add(inner.get_extra_info("socket"))
 
     def allow(self, seconds: float) -> None:
         """Limit the time until the next piece of the body is there."""
@@ -294,11 +293,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._inner.close()
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        *_: object,
-        **__: object,
+        self, ssl_context: SSLContext, server_hostname: str | None = None, *_: object, **__: object
     ) -> httpcore.NetworkStream:
         """Return a stream that is encrypted over this one, in what is left of the time to connect.
 
