@@ -178,10 +178,9 @@ class _Reader:
             match block:
                 case str(text) | {"type": "text", "text": str(text)} if text:
                     yield TextEvent(text)
-                case {"type": "thinking", "thinking": str(text)} | {
-                    "type": "reasoning",
-                    "reasoning": str(text),
-                } if text:
+                case {"type": "thinking", "thinking": str(text)} if text:
+                    yield ReasoningEvent(text)
+                case {"type": "reasoning", "reasoning": str(text)} if text:
                     yield ReasoningEvent(text)
         self._stop_reason = message.response_metadata.get("stop_reason") or self._stop_reason
         if message.usage_metadata:

@@ -10,14 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
-from langchain_core.messages import (
-    AIMessage,
-    AnyMessage,
-    HumanMessage,
-    InvalidToolCall,
-    ToolCall,
-    ToolMessage,
-)
+from langchain_core.messages import AIMessage, HumanMessage, InvalidToolCall, ToolCall, ToolMessage
+from langchain_core.messages.utils import AnyMessage
 from langchain_core.runnables import RunnableBinding
 
 from langchain_claude_cloud.chat_models import ChatClaudeCloud
@@ -281,11 +275,11 @@ class PromptCachingMiddleware(_ModelCallMiddleware):
         model, bound = _own_model(request.model)
         if count < self.min_messages or model is None or model.prompt_caching is not None:
             return request
-        said = [given.get("prompt_caching") for given in (request.model_settings, *bound)]
-        if any(value is not None for value in said):
+        settings = (request.model_settings, *bound)
+        if any(given.get("prompt_caching") is not None for given in settings):
             return request
-        settings = {**request.model_settings, "prompt_caching": self.ttl}
-        return request.override(model_settings=settings)
+        changed = {**request.model_settings, "prompt_caching": self.ttl}
+        return request.override(model_settings=changed)
 
 
 def register_deepagents_profile() -> None:

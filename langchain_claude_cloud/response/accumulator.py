@@ -38,7 +38,6 @@ _NO_FIELDS: Final = frozenset({"content", "delta", "message", "type"})
 _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
 _STRINGS: Final = _OF_THE_FIRST | _OF_THE_LAST
-_FIELDS_OF_DELTA: Final = 3
 _TTL_COUNTS: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
@@ -138,7 +137,7 @@ class MessageAccumulator(Generic[T]):
         """
         outputs = self._handler.outputs = []
         kind = event["type"]
-        if kind != "content_block_delta" or len(event) > _FIELDS_OF_DELTA:
+        if kind != "content_block_delta" or len(event) > 3:  # noqa: PLR2004  type, index, delta
             self._keep({key: event[key] for key in event if key.startswith(BEDROCK_PREFIX)})
         match kind:
             case "content_block_delta":

@@ -83,8 +83,7 @@ def parse_arguments(raw: str) -> JsonObject:
         try:
             json.dumps(value, allow_nan=False)  # The API takes no others when the call goes back.
         except ValueError:
-            reason = "malformed: a number is beyond the range of a float"
-            raise ArgumentsError(reason) from None
+            raise ArgumentsError("malformed: a number is beyond the range of a float") from None
     return value
 
 

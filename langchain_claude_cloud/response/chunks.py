@@ -83,7 +83,8 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         is_last = self.chunk_position == "last"
         for number, fragment in enumerate(self.tool_call_chunks):
             index = fragment.get("index")
-            position = index if isinstance(index, int) else _NO_POSITION + number
+            # Fragments that core made of finished calls have none; they sort after the others.
+            position = index if isinstance(index, int) else (1 << 30) + number
             if position not in calls and is_last:
                 calls[position] = blocks.unfinished_call(fragment)
             elif position not in calls and fragment["name"]:
@@ -188,9 +189,6 @@ class ClaudeMessageChunk(_FinalMessage, AIMessageChunk):
         return self.standard().model_dump(**options)
 
 
-_NO_POSITION: Final = 1 << 30
-"""Fragments that core made of finished calls have no position; they sort after the others."""
-
 _DUMPED_AS: Final[dict[str, type[AIMessage]]] = {"ai": AIMessage, "AIMessageChunk": AIMessageChunk}
 
 
@@ -214,9 +212,6 @@ def finished_message(fields: Mapping[str, Any]) -> AIMessage:
             broken.append(blocks.unfinished_call(by_id.get(call["id"], shown)))
     calls = [call for call in calls if call["id"] in valid]
     return AIMessage(content=content, tool_calls=calls, invalid_tool_calls=broken, **kept)
-
-
-_FIRST_HOLDS: Final = frozenset({"id", "index", "name", "type"})
 
 
 def merge_contents(contents: Iterable[blocks.Content]) -> blocks.Content:
@@ -264,7 +259,7 @@ def _merge_group(group: list[JsonObject]) -> JsonObject:
             held = merged.get(key)
             if held is None:
                 merged[key] = value
-            elif value is None or key in _FIRST_HOLDS:
+            elif value is None or key in ("id", "index", "name", "type"):
                 continue
             elif isinstance(held, str) and isinstance(value, str):
                 texts.setdefault(key, [held]).append(value)

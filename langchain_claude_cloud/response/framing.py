@@ -123,9 +123,8 @@ class EventStreamDecoder:
                 if end > len(buffer):
                     self._needed = end - offset
                     break
-                payload = self._open_frame(buffer[offset:end])
-                offset = end
-                if payload:
+                frame, offset = buffer[offset:end], end
+                if payload := self._open_frame(frame):
                     payloads.append(payload)
         except FramingError as error:
             self.failure = error

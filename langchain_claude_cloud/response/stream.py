@@ -130,9 +130,7 @@ class ResponseStream(Generic[T]):
                 raise self.interrupted(f"it is larger than {MAX_ANSWER_BYTES:,} bytes")
             try:
                 outputs = self._add(payload)
-            except errors.ClaudeCloudError:
-                raise
-            except MALFORMED as error:
+            except MALFORMED as error:  # an error that the cloud reported is none of these
                 # The repr of a UnicodeDecodeError holds all the bytes.
                 why = f"{type(error).__name__}: {error}"[:200]
                 raise self.interrupted(f"an event is not of the documented form ({why})") from None

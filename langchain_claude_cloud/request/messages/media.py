@@ -89,8 +89,7 @@ def data_source(data: object, media_type: str | None, *, image: bool) -> JsonObj
         except UnicodeDecodeError:
             raise InvalidInputError(f"This file is no UTF-8 text. {_TAKES}") from None
     elif kind != PDF:
-        told = f"A file of type {kind} is not something Claude reads. {_TAKES}"
-        raise InvalidInputError(f"{told} Convert it first.")
+        raise InvalidInputError(f"Claude does not read {kind} files. {_TAKES} Convert it first.")
     return {"type": "base64", "media_type": kind, "data": plain}
 
 

@@ -89,9 +89,8 @@ def _from_key(item: JsonObject, key: str) -> JsonObject | None:
     """Return a block whose kind a key tells; None if it is something else."""
     kind, names = _KEYED[key]
     held, is_alone = item[key], "type" not in item and item.keys() <= {key, *_BESIDE}
-    if not isinstance(held, dict) or not names.keys() <= held.keys():
-        return None
-    if not is_alone and item.get("type") not in (key, kind):
+    is_meant = is_alone or item.get("type") in (key, kind)
+    if not is_meant or not isinstance(held, dict) or not names.keys() <= held.keys():
         return None
     beside = {name: value for name, value in item.items() if name in _BESIDE}
     renamed = {names.get(name, name): value for name, value in held.items()}
