@@ -207,8 +207,7 @@ class Adaptation:
             news.append(f"max_tokens above {limit}")
         if news:
             where = f"{self.model.model_id} on {LABELS[self.model.cloud]}"
-            hours = f"the next {REMEMBERED_SECONDS / HOUR:.0f} hours"
-            _log(error, f"{', '.join(news)} is left out for {where}", hours)
+            _log(error, f"{', '.join(news)} is left out for {where}", "the next 6 hours")
 
     def _learn_of_call(self, error: errors.ClaudeCloudError, text: str) -> None:
         """Change this call alone: its length, its history or its schema."""

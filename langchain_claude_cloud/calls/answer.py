@@ -144,8 +144,7 @@ def malformed(platform: Platform, subject: str, cause: Exception) -> ClaudeCloud
     why = f"{type(cause).__name__}: {str(cause)[:200]}"
     return ServerError(
         f"The answer of {LABELS[platform.name]} ({subject}, region {platform.region}) is not of "
-        f"the documented form ({why}). Perhaps a proxy or a gateway answered instead of the cloud. "
-        "Check base_url and HTTPS_PROXY.",
+        f"the documented form ({why}). Check base_url and HTTPS_PROXY: perhaps a proxy answered.",
         platform=platform.name,
         model=subject,
         region=platform.region,

@@ -297,7 +297,8 @@ class CallDriver(Generic[T]):
         if self._pacing and isinstance(error, errors.RateLimitError) and error.is_retryable:
             self._pacing.throttled(self._ticket, error.retry_after)
         attempts.count += 1
-        is_of_call = self._media.is_fetching
+        is_too_large = isinstance(error, errors.RequestTooLargeError)
+        is_of_call, self._media.is_fetching = self._media.is_fetching and not is_too_large, False
         is_late = self.remaining() <= 0 and error.status_code is None
         if is_late and isinstance(error, errors.RequestTimeoutError):
             error, is_of_call = self._out_of_time(error), True
@@ -328,8 +329,8 @@ class CallDriver(Generic[T]):
         count = self._attempts.count
         text = (
             f"The call had no answer within timeout={{'total': {self._limits.total:g}}} seconds, "
-            f"after {count} attempt{'s' * (count > 1)}. The last one: {cause} Raise 'total', lower "
-            "max_retries, or use stream: then only the time until the first content is limited."
+            f"after {count} attempt{'s' * (count > 1)}. The last one: {cause} "
+            "Raise 'total', lower max_retries, or use stream."
         )
         error = copy.copy(cause)
         error.args, error.__cause__ = (text,), cause

@@ -143,9 +143,7 @@ def _find_out(route: Route, lookup: Lookup) -> Steps[None]:
     except ClaudeCloudError as error:
         if error.status_code is None or error.status_code in RETRYABLE_STATUSES:
             seconds = 300.0  # throttled, or not reached: that may pass
-        MEMORY.say_once(
-            f"The model behind {route.model} could not be looked up, so only options that all "
-            "models support are sent. Give Bedrock(base_model=...), or allow the identity "
-            f"{lookup.permission}. ({error})"
-        )
+        what = f"The model behind {route.model} could not be looked up: only what all take is sent"
+        remedy = f"Give Bedrock(base_model=...), or allow the identity {lookup.permission}"
+        MEMORY.say_once(f"{what}. {remedy}. ({error})")
     MEMORY.arns.put(route.place, target, seconds)

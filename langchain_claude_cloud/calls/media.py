@@ -11,7 +11,7 @@ from langchain_claude_cloud import LazyModule
 from langchain_claude_cloud.calls.memory import HOUR, MEMORY
 from langchain_claude_cloud.calls.steps import Clients, Fetch, Steps
 from langchain_claude_cloud.catalogue.media_types import FetchedMedia, media_type_of
-from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError, RequestTooLargeError
+from langchain_claude_cloud.errors import ClaudeCloudError, InvalidInputError
 from langchain_claude_cloud.errors.redaction import clean
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.platform.fetch_policy import MediaBudget, without_query
@@ -34,7 +34,8 @@ class CallMedia:
 
     Attributes:
         cache: Where it is kept, by URL; None: it is not.
-        is_fetching: Whether it is being got; what fails then fails on every route.
+        is_fetching: Whether it is being got; what fails then fails on every route, unless it
+            is too large: another cloud may take more.
     """
 
     cache: ExpiringTable[FetchedMedia] | None
@@ -56,22 +57,17 @@ class CallMedia:
             InvalidInputError: Something that the user has sent last cannot be got.
             RequestTooLargeError: All together is too large.
         """
-        found, self.is_fetching = self._found, False
+        found = self._found
         if self.cache is not None:
             kept = {url: self.cache.get(url) for url in urls if url not in found}
             found.update((url, media) for url, media in kept.items() if media)
         missing = [url for url in urls if url not in found]
         if missing:
-            there = [found[url] for url in urls if url in found]
-            used = sum(len(each.data) for each in there if not isinstance(each, InvalidInputError))
+            used = sum(len(each.data) for each in found.values() if isinstance(each, FetchedMedia))
             left = max(0, most_bytes * 3 // 4 - used)
             optional = frozenset(url for url in missing if not urls[url])
             self.is_fetching = True
-            try:
-                outcomes = yield Fetch(missing, optional, left, timeouts)
-            except RequestTooLargeError:
-                self.is_fetching = False  # another cloud may take more
-                raise
+            outcomes = yield Fetch(missing, optional, left, timeouts)
             self.is_fetching = False
             found.update(zip(missing, outcomes, strict=True))
             self._keep(missing)

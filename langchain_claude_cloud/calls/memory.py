@@ -199,9 +199,8 @@ class Memory:
 
     def minute(self, place: Hashable, limit: RateLimit) -> MinuteWindow:
         """Return what was sent to an endpoint in the last minute under a limit of the user's."""
-        key = (place, limit)
         return self.minutes.update(
-            key, lambda known: known or MinuteWindow(limit, self.clock), 2 * MINUTE
+            (place, limit), lambda known: known or MinuteWindow(limit, self.clock), 2 * MINUTE
         )
 
 

@@ -153,10 +153,8 @@ def read_options(
 def _not_taken(name: str, fields: Container[str]) -> str:
     """Say of an argument that a call does not take it; name those most like it."""
     if name in fields:
-        return (
-            f"{name} cannot be given to a call: set it on the model, or on a copy of it, "
-            f"model.model_copy(update={{{name!r}: ...}})."
-        )
+        copied = f"model.model_copy(update={{{name!r}: ...}})"
+        return f"{name} cannot be given to a call: set it on the model, or on a copy, {copied}."
     from langchain_claude_cloud.config.migration import suggestion  # noqa: PLC0415  for an error
 
     names = sorted(CALL_NAMES - _IGNORED - {"structured_output_tool"})

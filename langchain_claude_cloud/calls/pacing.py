@@ -44,9 +44,6 @@ _CALM_FOR_RETRIES: Final = (0.0, 0.1, 1.0)
 # After so long without a refusal a last try needs no room.
 _CALM_FOR_ALL: Final = 10.0
 _FEW: Final = 5
-# What is no quota of a minute, or of so few, is found by its rate alone.
-_SMALL_AT_FIRST: Final = 20
-_SMALL: Final = 60
 # So long after a minute in which nothing was taken, no quota of a minute is waited for.
 _LONGEST_DROUGHT: Final = 120.0
 
@@ -272,27 +269,26 @@ class Pacing:
         self.rate, first = self._first_rate()
         left = first + _MEASURED_SECONDS - now
         self.is_first = self.is_searching = True
-        self._limit(_SMALL_AT_FIRST)
+        self._limit(20)
         self._begin_epoch(now, max(pause, left if is_burst else 0.0))
 
     def _slow_down(self, now: float, asked: float | None) -> None:
         """Lower the rate, once it is clear which part is refused."""
-        is_small = self.is_crowd and self.most < math.inf
-        is_clear = is_small and self.refused == self.sent
+        is_clear = self.is_crowd and self.most < math.inf and self.refused == self.sent
         if now - self.epoch < _MEASURED_SECONDS and not is_clear:
             return
         rate, share = self.rate or _SLOWEST, self.refused / max(self.sent, 1)
-        was_searching = self.is_searching
-        self.is_searching = share > _MOST_REFUSED
+        was_searching, self.is_searching = self.is_searching, share > _MOST_REFUSED
         pauses, pause = 0, 0.0
         if self.is_searching:
-            self._limit(_SMALL)
+            self._limit(60)
             pauses, pause = self.pauses + 1, max(asked or 0.0, 2.0 ** min(self.pauses, 4))
         rate *= max(0.5, min(1.0 - share, 0.75 if was_searching else DECREASE))
         self.rate, self.is_first, self.pauses = max(_SLOWEST, rate), False, pauses
         self._begin_epoch(now, pause)
 
     def _limit(self, small: int) -> None:
+        """Note a quota of a minute that is small; a larger one is found by its rate alone."""
         if len(self.taken) <= small:
             self.most = min(self.most, max(1, len(self.taken)))
 

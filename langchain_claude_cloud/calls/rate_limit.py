@@ -41,9 +41,8 @@ class RateLimit(NamedTuple):
         for name, value in self._asdict().items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (is_number and 1 <= value < math.inf):
-                raise ConfigurationError(
-                    f"{name}_per_minute is {value!r:.80}: give 1 or more, or None."
-                )
+                text = f"{name}_per_minute is {value!r:.80}: give 1 or more, or None."
+                raise ConfigurationError(text)
         return self
 
     def __str__(self) -> str:

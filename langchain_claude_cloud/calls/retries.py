@@ -31,7 +31,7 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed."""
 
 # A server that asks for more than a minute is not asking for a retry within this call.
-_LONGEST_RETRY_AFTER: Final = 60.0
+_MOST_ASKED: Final = 60.0
 
 
 def delay_before_retry(
@@ -52,8 +52,7 @@ def delay_before_retry(
     is_busy = isinstance(error, errors.RateLimitError | errors.OverloadedError)
     may_pass = is_busy or error.status_code in (None, *RETRYABLE_STATUSES)
     asked = error.retry_after or 0.0
-    is_too_long = asked > _LONGEST_RETRY_AFTER
-    if attempt > max_retries or not error.is_retryable or not may_pass or is_too_long:
+    if not (attempt <= max_retries and error.is_retryable and may_pass and asked <= _MOST_ASKED):
         return None
     return max(asked, draw() * min(8.0, 0.25 * 2.0 ** min(attempt, 16)))
 
@@ -285,10 +284,8 @@ def decide(
         return seconds
     error = _most_telling(failures)
     if following is not None:
-        error.add_note(
-            f"Not sent again: the call has {max(0.0, left):.1f} s left, and the next attempt would "
-            f"be in {seconds:.1f} s. Raise timeout={{'total': seconds}} to allow it."
-        )
+        why = f"the call has {max(0.0, left):.1f} s left, the next attempt is in {seconds:.1f} s"
+        error.add_note(f"Not sent again: {why}. Raise timeout={{'total': seconds}} to allow it.")
     raise _with_earlier(error, failures)
 
 

@@ -196,18 +196,13 @@ def read_bedrock(
         )
     for each in profiles:
         status = str(each.get("status") or "").lower()
-        for base_id in _bases_of_profile(each):
+        arns = (str(model.get("modelArn") or "") for model in each.get("models") or ())
+        for base_id in dict.fromkeys(found[1] for found in map(claude_id_in, arns) if found):
             model = models.get(base_id) or listed(
                 id=base_id, name=catalogue_name(base_id), status=status, on_demand=False
             )
             models[base_id] = _with_profile(model, each)
     return list(models.values())
-
-
-def _bases_of_profile(profile: JsonObject) -> tuple[str, ...]:
-    """Return the base ids of Claude models that an inference profile leads to."""
-    arns = (str(model.get("modelArn") or "") for model in profile.get("models") or ())
-    return tuple(dict.fromkeys(found[1] for found in map(claude_id_in, arns) if found))
 
 
 def _with_profile(model: AvailableModel, profile: JsonObject) -> AvailableModel:

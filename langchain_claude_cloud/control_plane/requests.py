@@ -30,13 +30,9 @@ SIGNING_NAME: Final = "bedrock"
 """What requests to Bedrock's control plane are signed for; it is also the name of its host."""
 
 # An AWS host of the runtime, of any partition: its sibling is the control plane.
-_AWS_RUNTIME = re.compile(
-    rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+", re.ASCII
-)
+_AWS_RUNTIME = re.compile(rf"https://{_RUNTIME}(-fips)?\.[a-z0-9-]+\.(?!vpce\.)[a-z0-9.-]+")
 # The name of a private endpoint says nothing of the control plane's; nor does mantle's.
-_NO_SIBLING = re.compile(
-    rf"https://[^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce\.[^/]+|https://bedrock-mantle\.[^/]+", re.ASCII
-)
+_NO_SIBLING = re.compile(rf"https://([^/]*\.{_RUNTIME}(-fips)?\.[^/]*vpce|bedrock-mantle)\.[^/]+")
 
 
 def explain_refusal(
@@ -54,11 +50,9 @@ def explain_refusal(
     if parsed is None or not isinstance(error, PermissionDeniedError | NotFoundError):
         return
     answer = " ".join(str(part) for part in (error.status_code, error.error_type) if part)
-    error.args = (
-        f"{LABELS[platform.name]}'s control plane refused (region {platform.region}, {answer}): "
-        f"{parsed.message.rstrip('. ')}. Allow the identity {' and '.join(permissions)}. "
-        f"{hint}".rstrip(),
-    )
+    where = f"{LABELS[platform.name]}'s control plane refused (region {platform.region}, {answer})"
+    remedy = f"Allow the identity {' and '.join(permissions)}. {hint}".rstrip()
+    error.args = (f"{where}: {parsed.message.rstrip('. ')}. {remedy}",)
 
 
 def bedrock_address(route: Route) -> str:

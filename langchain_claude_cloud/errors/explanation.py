@@ -124,10 +124,8 @@ def explained(
     other = "InvalidRequestError" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "ServerError"
     kind = table.statuses.get(exact or status, other)
     clouds = (None, place["platform"])
-    known = next(
-        (k for k in table.errors if k.cloud in clouds and kind in k.only and k.search_in(parsed)),
-        None,
-    )
+    here = (each for each in table.errors if each.cloud in clouds and kind in each.only)
+    known = next((each for each in here if each.search_in(parsed)), None)
     kind = (known and known.kind) or kind
     model = place["model"]
     note = describe(model) if describe and model and kind == "NotFoundError" else ""
@@ -221,11 +219,9 @@ def local_limit(
         make: Makes a `LocalLimitError` of its text.
     """
     reason = clean(str(cause) or type(cause).__name__, 300)
-    return make(
-        f"This machine has no files, memory, threads or ports left {what} ({reason}). Raise the "
-        "limit (ulimit -n for open files), or do less at once: max_concurrency in the config of "
-        "batch and abatch."
-    )
+    happened = f"This machine has no files, memory, threads or ports left {what} ({reason})"
+    remedy = "Raise the limit (ulimit -n for open files), or lower max_concurrency in the config"
+    return make(f"{happened}. {remedy}.")
 
 
 def remedy_of_login(refusal: str, otherwise: str) -> str:

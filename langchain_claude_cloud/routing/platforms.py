@@ -85,8 +85,7 @@ def place_key(
     taken = [name for name in update if getattr(config, name) is not None]
     if taken:
         raise ConfigurationError(
-            f"{type(config).__name__} already has {' and '.join(taken)}: give it there or on the "
-            "model, not in both places."
+            f"{type(config).__name__} already has {' and '.join(taken)}: give it in one place."
         )
     return (config.model_copy(update=update),)
 
