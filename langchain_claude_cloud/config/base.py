@@ -137,7 +137,6 @@ class CloudConfig(checks.CheckedArguments, Serializable):
         if variable and (value := self._from_environment(name, variable)):
             return value
         unset = f"{variable} is not set either. Set it, or pass" if variable else "Pass"
-        raise self._refusal(
-            f"{name} was given explicitly, and a pickled or serialized copy does not keep it. "
-            f"{unset} {name} again. No other credentials are used instead."
-        )
+        told = f"{name} was given explicitly, and a pickled or serialized copy does not keep it."
+        remedy = f"{unset} {name} again. No other credentials are used instead."
+        raise self._refusal(f"{told} {remedy}")

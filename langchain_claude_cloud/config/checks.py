@@ -125,10 +125,8 @@ def check_json(values: JsonObject, deepest: int = 200) -> bool:
             if not level:
                 break
         else:
-            raise InvalidInputError(
-                f"{name!r} is nested more than {deepest} levels deep. Look for tool arguments or "
-                "content that hold themselves, or send deep data as text."
-            )
+            ways = "Look for arguments or content that hold themselves, or send deep data as text."
+            raise InvalidInputError(f"{name!r} is nested more than {deepest} levels deep. {ways}")
     return is_odd
 
 

@@ -16,8 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBo
 
 from langchain_claude_cloud.catalogue.bedrock import bedrock_apis, region_of, split_arn
 from langchain_claude_cloud.catalogue.resolution import vertex_region_variables
-from langchain_claude_cloud.config.base import CloudConfig
-from langchain_claude_cloud.config.checks import refusal
+from langchain_claude_cloud.config import base, checks
 from langchain_claude_cloud.errors.types import BedrockApiName, Cloud, InferenceProfile
 
 _GUARDRAIL = {
@@ -43,7 +42,7 @@ def _check_credentials(credentials: object) -> object:
         ways = (
             "Set GOOGLE_APPLICATION_CREDENTIALS to a key file, or credentials_info to its contents."
         )
-        raise refusal("Vertex", f"credentials is a google.auth credentials object. {ways}")
+        raise checks.refusal("Vertex", f"credentials is a google.auth credentials object. {ways}")
     return credentials
 
 
@@ -59,7 +58,7 @@ def _read_credentials_info(value: object) -> SecretStr | None:
     raise ValueError(_NO_KEY_FILE)
 
 
-class Vertex(CloudConfig):
+class Vertex(base.CloudConfig):
     """Claude on Google Cloud's Vertex AI.
 
     Application Default Credentials are read at the first call.
@@ -178,7 +177,7 @@ def _check_session(session: object) -> object:
     return session
 
 
-class Bedrock(CloudConfig):
+class Bedrock(base.CloudConfig):
     """Claude on Amazon Bedrock.
 
     Without credentials here, ``AWS_BEARER_TOKEN_BEDROCK`` is used if it is set, else

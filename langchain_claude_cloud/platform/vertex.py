@@ -20,9 +20,7 @@ from langchain_claude_cloud.catalogue.resolution import region_geography
 from langchain_claude_cloud.config import Vertex
 from langchain_claude_cloud.config.checks import check_text
 from langchain_claude_cloud.errors import types
-from langchain_claude_cloud.platform.base import OutgoingRequest, Platform
-from langchain_claude_cloud.platform.credentials import BearerToken, CredentialSource
-from langchain_claude_cloud.platform.google_auth import GoogleSource, google_source
+from langchain_claude_cloud.platform import base, credentials, google_auth
 
 # Dots in a row are in neither, and a gateway may climb by them.
 _MODEL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@-]|\.(?!\.))*")
@@ -47,7 +45,7 @@ def count_tokens_region(region: str) -> str:
     return counting if stays else region
 
 
-class VertexPlatform(Platform):
+class VertexPlatform(base.Platform):
     """A Vertex AI endpoint.
 
     Args:
@@ -72,10 +70,10 @@ class VertexPlatform(Platform):
         self._project = config.effective_project()
         self.region = config.region_for(model)
         self.count_tokens_region = config.count_tokens_region or count_tokens_region(self.region)
-        base = config.effective_base_url()
+        url = config.effective_base_url()
         # ANTHROPIC_VERTEX_BASE_URL ends with the version or with a gateway's own path, and is
         # then taken as it is; a bare host means Google's path below it.
-        self._base_url = f"{base}/v1" if base and not urlsplit(base).path else base
+        self._base_url = f"{url}/v1" if url and not urlsplit(url).path else url
 
     def __repr__(self) -> str:
         return f"VertexPlatform(project={self._project!r}, region={self.region!r})"
@@ -86,14 +84,14 @@ class VertexPlatform(Platform):
         if self._project is None:
             self._own_project()
 
-    def _find_credentials(self) -> CredentialSource:
+    def _find_credentials(self) -> credentials.CredentialSource:
         token = self._config.given("access_token")
         if isinstance(token, SecretStr):
-            return BearerToken(token)
+            return credentials.BearerToken(token)
         given = self._config.given("credentials") or self._config.effective_credentials_info()
         if type(given).__name__ == "AnonymousCredentials":  # google-auth's: a gateway has its own
-            return CredentialSource()
-        return google_source(given, needs_project=self._project is None)
+            return credentials.CredentialSource()
+        return google_auth.google_source(given, needs_project=self._project is None)
 
     def endpoint(self, model_id: str, operation: types.Operation) -> str:
         """Return the URL of an operation.
@@ -132,7 +130,7 @@ class VertexPlatform(Platform):
         own = {types.REQUEST_TYPE_HEADER: kind} if kind else {}
         return rewritten, self._headers(betas, own)
 
-    def sign(self, request: OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
+    def sign(self, request: base.OutgoingRequest) -> dict[str, str]:  # noqa: ARG002  the protocol's
         """Return the bearer token, and the quota project if there is one."""
         headers = self._loaded().headers()
         if self._config.quota_project:
@@ -146,7 +144,7 @@ class VertexPlatform(Platform):
     def _own_project(self) -> str:
         """Return the project that was set since, or the credentials' own."""
         source = self._credentials
-        own = source.project if isinstance(source, GoogleSource) else None
+        own = source.project if isinstance(source, google_auth.GoogleSource) else None
         project = self._config.effective_project() or own
         if project is None:
             ways = "pass `project`, or set ANTHROPIC_VERTEX_PROJECT_ID or GOOGLE_CLOUD_PROJECT"
