@@ -27,9 +27,6 @@ from langchain_claude_cloud.errors.types import REQUEST_ID_HEADERS, JsonObject
 BODY_LIMIT: Final = 4_000
 """How many characters of a body an exception keeps."""
 
-MESSAGE_LIMIT: Final = 2_000
-"""How many characters of what the cloud said an exception quotes."""
-
 NAME_LIMIT: Final = 200
 """How many characters an error's type, a request's id or a reason has at most."""
 
@@ -152,7 +149,7 @@ def _read(payload: object, text: str) -> ParsedError:
         name = _aws_name(told.get("__type")) or _aws_name(told.get("code"))
     said = _find_text(error)
     reasons, wait = _read_details(error.get("details"))
-    message, request_id = _text(said, MESSAGE_LIMIT) or "", _text(told.get("request_id"))
+    message, request_id = _text(said, 2_000) or "", _text(told.get("request_id"))
     known = _STATUSES.get(str(status))
     return _unwrap(ParsedError(known, name, message, request_id, wait, reasons=reasons), said)
 
