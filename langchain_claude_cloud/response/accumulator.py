@@ -31,9 +31,6 @@ BEDROCK_PREFIX: Final = "amazon-bedrock-"
 GUARDRAIL_ACTION: Final = f"{BEDROCK_PREFIX}guardrailAction"
 INTERVENED: Final = "INTERVENED"
 
-PAUSED: Final = "pause_turn"
-"""The stop reason of a message that is to be sent back as it is."""
-
 _NO_FIELDS: Final = frozenset({"content", "delta", "message", "type"})
 _OF_THE_FIRST: Final = frozenset({"id", "model", "role"})
 _OF_THE_LAST: Final = frozenset({"stop_reason", "stop_sequence"})
@@ -312,7 +309,7 @@ class MessageAccumulator(Generic[T]):
         if stop_reason == "tool_use" and has_text_of_call and not has_call:
             self.fields["stop_reason"] = "end_turn"
         # A call needs the client first; anything else the API can continue by itself.
-        self.is_paused = stop_reason == PAUSED and self._pauses_left > 0 and not has_call
+        self.is_paused = stop_reason == "pause_turn" and self._pauses_left > 0 and not has_call
         if self.is_paused:
             self._pauses_left -= 1
             fields = {key: self.fields[key] for key in self.fields if key not in _OF_THE_LAST}

@@ -194,9 +194,8 @@ class ChunkHandler(accumulator.EventHandler[ChatGenerationChunk]):
         self._with_usage = with_usage
         self._is_standard = version == "v1"
         self._text_alone = not self._is_standard
-        self._metadata = {"model_provider": PROVIDER}
-        if self._is_standard:
-            self._metadata["output_version"] = version
+        marked = {"output_version": version} if self._is_standard else {}
+        self._metadata = {"model_provider": PROVIDER, **marked}
 
     def message_start(self, state: accumulator.MessageAccumulator[ChatGenerationChunk]) -> None:
         """Write the first chunk: no content, what is known of the message."""
@@ -293,12 +292,9 @@ class ProtocolEventHandler(accumulator.EventHandler["MessagesData"]):
         """Write the start of a block; one that comes whole starts when it is there."""
         if block.kind == "whole":
             return
-        if block.kind in _CALL_CHUNKS:
-            content = {**_call_head(block), "index": block.position}
-        else:
-            kind = _STANDARD_TEXT[block.kind]
-            content = {"type": kind, kind: ""}
-        self._event("content-block-start", index=block.position, content=content)
+        kind = _STANDARD_TEXT.get(block.kind)
+        head = {"type": kind, kind: ""} if kind else {**_call_head(block), "index": block.position}
+        self._event("content-block-start", index=block.position, content=head)
 
     def text_delta(self, block: Block, text: str) -> None:
         """Write text or reasoning."""

@@ -259,12 +259,10 @@ _CONVERTERS: Final[Mapping[str, Converter]] = {
     "citations_content": _cited,
     "guard_content": _guarded,
 }
+_CALL: Final = "a {} block belongs into an AIMessage. Pass on AIMessage.text, not its content."
 _REFUSED: Final = {
     "non_standard": "a {} block must hold a block under 'value'.",
-    **dict.fromkeys(
-        ("tool_use", "tool_call", "invalid_tool_call"),
-        "a {} block belongs into an AIMessage. Pass on AIMessage.text instead of its content.",
-    ),
+    **dict.fromkeys(("tool_use", "tool_call", "invalid_tool_call"), _CALL),
     **dict.fromkeys(
         _UNSUPPORTED, "Claude does not take {} blocks: transcribe it, and pass the text."
     ),

@@ -23,10 +23,8 @@ InvokeModel; lobehub#14711)."""
 _SPELLINGS: Final = (("\n", ""), ("\r", ""), ("\t", ""), (" ", ""), ("-", "+"), ("_", "/"))
 """What encoders write into base64 and the API does not take: breaks, and the alphabet of URLs."""
 
-_TEXT_TYPES: Final = frozenset(
-    {"application/json", "application/xml", "application/yaml", "application/x-yaml", UNKNOWN}
-    | {"csv", "html", "md", "txt"}
-)
+_TYPED: Final = ("application/json", "application/xml", "application/yaml", "application/x-yaml")
+_TEXT_TYPES: Final = (*_TYPED, UNKNOWN, "csv", "html", "md", "txt")
 """The last are Converse's formats."""
 
 _TAKES: Final = "Claude takes PNG, JPEG, GIF and WebP images, PDF documents and plain text."
