@@ -28,7 +28,6 @@ __all__ = ["MessagesRequest", "RequestOptions", "build_request"]
 
 _RAW_BETAS: Final = "anthropic_beta"
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
-_WITH_REFERENCES: Final = ("tool_result", "tool_search_tool_result")
 
 
 def build_request(
@@ -152,12 +151,10 @@ def _merge_raw_fields(body: JsonObject, raw: JsonObject) -> None:
         if not isinstance(raw.get(name) or {}, dict):
             raise InvalidInputError(f"{name!r} in model_kwargs is a dict, not {raw[name]!r:.80}.")
     for name, value in raw.items():
-        if name == _RAW_BETAS:
-            continue
         # Several options write to these.
-        is_shared = name in ("output_config", "metadata") and name in body
-        is_merged = is_shared and isinstance(value, Mapping)
-        body[name] = {**body[name], **value} if is_merged else value
+        held = body.get(name) if name in ("output_config", "metadata") else None
+        body[name] = {**held, **value} if held and isinstance(value, Mapping) else value
+    body.pop(_RAW_BETAS, None)
 
 
 def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[str]:
@@ -175,7 +172,8 @@ def _forget_missing_tools(body: JsonObject, blocks: list[JsonObject]) -> list[st
     for block in blocks:
         content = block.get("content")
         found = content.get("tool_references") if isinstance(content, dict) else content
-        if block["type"] not in _WITH_REFERENCES or not isinstance(found, list):
+        is_result = block["type"] in ("tool_result", "tool_search_tool_result")
+        if not is_result or not isinstance(found, list):
             continue
         references = [item for item in found if item["type"] == "tool_reference"]
         gone = [item for item in references if item.get("tool_name") not in known]

@@ -48,10 +48,10 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     Raises:
         InvalidInputError: ``prompt_caching`` has none of its values.
     """
-    if not (options.cache_control or options.prompt_caching or _marked([body])):
+    if not (options.cache_control or options.prompt_caching or any(_marked([body]))):
         return []
     body.update(cast("JsonObject", _copied(body)))
-    own = _marked([body])
+    own = list(_marked([body]))
     is_off = os.environ.get(_SWITCH, "").strip().lower() in ("1", "true")
     surplus = own if is_off else own[:-_MOST_BREAKPOINTS]
     for marked in surplus:
@@ -70,19 +70,18 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
         if holder is not None and not holder.get("cache_control") and len(added) < room:
             holder["cache_control"] = dict(marker)
             added.append(id(holder))
-    return [*notices, *_fit_lives(_marked([body]), added)]
+    return [*notices, *_fit_lives(list(_marked([body])), added)]
 
 
-def _marked(holders: Iterable[object], levels: int = _LEVELS) -> list[JsonObject]:
-    """Return what has a breakpoint, in the API's order; a body itself has the automatic one."""
-    found: list[JsonObject] = []
+def _marked(holders: Iterable[object], levels: int = _LEVELS) -> Iterator[JsonObject]:
+    """Yield what has a breakpoint, in the API's order; a body itself has the automatic one."""
     for holder in holders:
         if isinstance(holder, dict) and levels:
             for name in _SECTIONS if "messages" in holder else ("content",):
                 if isinstance(holder.get(name), list):
-                    found += _marked(holder[name], levels - 1)
-            found += [holder] if isinstance(holder.get("cache_control"), dict) else ()
-    return found
+                    yield from _marked(holder[name], levels - 1)
+            if isinstance(holder.get("cache_control"), dict):
+                yield holder
 
 
 def _fit_lives(marked: Sequence[JsonObject], added: Container[int]) -> Iterator[str]:

@@ -13,20 +13,13 @@ from itertools import chain
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
+from langchain_claude_cloud.request import schema_references as references
 from langchain_claude_cloud.request.schema_keywords import RewrittenSchema, UnfitSchemaError
-from langchain_claude_cloud.request.schema_references import (
-    every_schema,
-    resolve_root,
-    with_definitions,
-)
 
-_UNIONS: Final = {
-    "anyOf": "at least one of these must hold",
-    "oneOf": "exactly one of these must hold",
-}
+_UNIONS: Final = {"anyOf": "at least one", "oneOf": "exactly one"}
 _JOINTS: Final = {"anyOf": " or ", "oneOf": " or ", "allOf": " and "}
 _CONSEQUENCES: Final = {"then": "if", "else": "unless"}
-_PARTS: Final = frozenset({*_UNIONS, "allOf", *_CONSEQUENCES})
+_PARTS: Final = frozenset({*_JOINTS, *_CONSEQUENCES})
 """Keywords with schemas that say which properties there are."""
 
 _ROOT_ONLY: Final = frozenset({*_PARTS, "discriminator", "if", "type"})
@@ -53,7 +46,7 @@ def read_input_schema(
     """
     wire = RewrittenSchema(given, "input_schema", keep_titles=keep_titles)
     root = _expanded(wire.schema, wire.definitions, iter(range(_MOST_PARTS)), _DEEPEST)
-    parts, required = list(every_schema(root, _PARTS)), _required(root)
+    parts, required = list(references.every_schema(root, _PARTS)), _required(root)
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
     is_choice = bool(root.keys() & _JOINTS.keys())
     if "object" not in root.get("type", "object") or (is_choice and not has_object):
@@ -72,7 +65,7 @@ def read_input_schema(
     schema |= {"required": list(required)} if required else {}
     rules = [f"{rule[0].upper()}{rule[1:]}." for rule in dict.fromkeys(_rules(root, required))]
     lost = dict.fromkeys(f"{note}: any value is allowed there" for note in wire.notes)
-    return with_definitions(schema, wire.definitions), " ".join(rules), list(lost)
+    return references.with_definitions(schema, wire.definitions), " ".join(rules), list(lost)
 
 
 def _expanded(
@@ -85,7 +78,7 @@ def _expanded(
     if not levels or next(room, None) is None:
         return {}
     expanded: JsonObject = {}
-    for key, held in resolve_root(schema, definitions).items():
+    for key, held in references.resolve_root(schema, definitions).items():
         if key not in _PARTS and key != "if":
             expanded[key] = held
         elif isinstance(held, list):
@@ -115,12 +108,12 @@ def _rules(part: JsonObject, known: Container[str]) -> Iterator[str]:
     """
     for each in part.get("allOf") or ():
         yield from _rules(each, known)
-    for keyword, meaning in _UNIONS.items():
+    for keyword, how_many in _UNIONS.items():
         phrases = [_in_words(each, known) for each in part.get(keyword) or ()]
         told = list(dict.fromkeys(filter(None, phrases)))
         if len(told) > 1:
             numbered = "; ".join(f"({number}) {phrase}" for number, phrase in enumerate(told, 1))
-            yield f"of the arguments, {meaning}: {numbered}"
+            yield f"of the arguments, {how_many} of these must hold: {numbered}"
         elif len(phrases) == 1:
             yield from told
     yield from _conditions(part)

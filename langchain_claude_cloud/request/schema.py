@@ -14,7 +14,6 @@ from langchain_claude_cloud.request.input_schema import read_input_schema
 from langchain_claude_cloud.request.schema_keywords import RewrittenSchema, UnfitSchemaError
 from langchain_claude_cloud.request.tool_definitions import schema_of
 
-_UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _STRING_FORMATS: Final = (
     *("date-time", "time", "date", "duration"),
     *("email", "hostname", "uri", "ipv4", "ipv6", "uuid"),
@@ -42,7 +41,7 @@ def transform_schema(schema: object) -> JsonObject:
         return {**wire, "$ref": rest["$ref"]}
     kind = rest.pop("type", None) or ("object" if "properties" in rest else None)
     kind = kind or ("array" if "items" in rest else None)
-    unions = {key: rest.pop(key) for key in _UNIONS if isinstance(rest.get(key), list)}
+    unions = {key: rest.pop(key) for key in references.UNIONS if isinstance(rest.get(key), list)}
     literals = {
         key: rest.pop(key)
         for key, values in (("enum", rest.get("enum")), ("const", [rest.get("const")]))
@@ -87,9 +86,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
     if schema is None:
-        raise InvalidInputError(
-            "response_format has no schema, and there is no JSON mode without one: give a schema."
-        )
+        raise InvalidInputError("response_format has no schema: there is no JSON mode without.")
     if not isinstance(schema, dict):
         schema = schema_of(schema, any_type=True)
     schema = modern_schema(schema)
@@ -97,9 +94,8 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         if not is_object(schema):
             read_input_schema(schema)  # a tool may have alternatives that are objects
     except UnfitSchemaError as error:
-        raise InvalidInputError(
-            "response_format must be an object at its root: put it into a property of an object."
-        ) from error
+        told = "response_format must be an object at its root: put it into a property of an object."
+        raise InvalidInputError(told) from error
     return {"type": "json_schema", "schema": schema}
 
 
@@ -126,7 +122,7 @@ def is_native(schema: JsonObject) -> bool:
 def is_object(schema: JsonObject) -> bool:
     """Whether a schema describes one object, without alternatives."""
     kind = schema.get("type", "object" if "properties" in schema else None)
-    return kind == "object" and not any(key in schema for key in _UNIONS)
+    return kind == "object" and not any(key in schema for key in references.UNIONS)
 
 
 def has_open_object(schema: object) -> bool:
@@ -141,7 +137,7 @@ def has_open_object(schema: object) -> bool:
 
 def _is_map(schema: JsonObject) -> bool:
     named = schema.get("properties")
-    parts = [part for key in _UNIONS for part in schema.get(key, ())]
+    parts = [part for key in references.UNIONS for part in schema.get(key, ())]
     if named and parts:
         return True
     if any(part.keys() & {"$ref", "properties"} for part in parts):
@@ -204,7 +200,7 @@ def _with_one_type(schema: JsonObject) -> JsonObject:
     The keywords beside the list belong to one of them or to another.
     """
     kinds = schema.get("type")
-    if not isinstance(kinds, list) or schema.keys() & {*_UNIONS, "const", "enum"}:
+    if not isinstance(kinds, list) or schema.keys() & {*references.UNIONS, "const", "enum"}:
         return schema
     told: JsonObject = {key: schema[key] for key in _TEXTS if key in schema}
     shared = {key: schema[key] for key in schema if key not in (*_TEXTS, "type")}

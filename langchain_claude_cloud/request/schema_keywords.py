@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, TypeAdapter
+from pydantic import BeforeValidator, Field, FiniteFloat, NonNegativeInt, TypeAdapter
 
 from langchain_claude_cloud.config.checks import check_json
 from langchain_claude_cloud.errors.types import JsonObject
@@ -127,8 +127,8 @@ class RewrittenSchema:
             if found is None:
                 self.notes.append(f"the reference {reference!r} leads nowhere")
                 return None
-            name = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]).strip("_")
-            name = name or "root"
+            last = reference.rpartition("/")[2]
+            name = re.sub(r"[^A-Za-z0-9_.-]+", "_", last).strip("_") or "root"
             while name in self.definitions:
                 name += "_2"
             self.definitions[name] = {}
@@ -236,21 +236,20 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-_DROPPED: Final = frozenset(
-    {
-        *("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"),
-        *references.DEFINITIONS,
-    }
+_DROPPED: Final = (
+    *("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"),
+    *references.DEFINITIONS,
 )
 """Where a schema stands and what it defines: each reference is resolved while rewriting."""
 
 _number: Final = TypeAdapter(int | FiniteFloat).validate_python
 _count: Final = TypeAdapter(NonNegativeInt).validate_python
+_names: Final = TypeAdapter(dict[str, Annotated[list[str], BeforeValidator(_list)]])
 _flag: Final = TypeAdapter(bool).validate_python
 _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "type": _types,
     "required": _strings,
-    "dependentRequired": TypeAdapter(dict[str, list[str]]).validate_python,
+    "dependentRequired": _names.validate_python,
     "enum": _values,
     "examples": _values,
     "multipleOf": TypeAdapter(Annotated[int | FiniteFloat, Field(gt=0)]).validate_python,

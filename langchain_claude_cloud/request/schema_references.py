@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 from typing import Final
 
 from langchain_claude_cloud.errors.types import JsonObject
 
 DEFINITIONS: Final = ("$defs", "definitions")
-IN_PLACE: Final = frozenset(
-    {"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"}
-)
+UNIONS: Final = ("anyOf", "oneOf", "allOf")
+IN_PLACE: Final = frozenset({*UNIONS, "dependentSchemas", "else", "if", "not", "then"})
 """Keywords with schemas for the same value."""
 
 SCHEMAS: Final = frozenset(
@@ -24,7 +22,7 @@ SCHEMAS: Final = frozenset(
 )
 """Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
 
-SCHEMA_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+SCHEMA_LISTS: Final = frozenset({*UNIONS, "prefixItems"})
 SCHEMA_MAPS: Final = frozenset(
     {*DEFINITIONS, "dependentSchemas", "patternProperties", "properties"}
 )
@@ -72,13 +70,18 @@ def with_definitions(schema: JsonObject, definitions: Mapping[str, JsonObject]) 
     Their order follows from the schema alone, so that a copy is the same for the prompt cache.
     """
     used: dict[str, JsonObject] = {}
-    parts: list[object] = [schema]
-    for each in chain.from_iterable(map(every_schema, parts)):  # grows on the way
-        name = str(each.get("$ref", "")).rpartition("/")[2]
-        if name in definitions and name not in used:
+    names = _referred(schema)
+    for name in names:  # grows on the way
+        if name not in used:
             used[name] = definitions[name]
-            parts.append(definitions[name])
+            names += _referred(definitions[name])
     return schema | ({"$defs": used} if used else {})
+
+
+def _referred(schema: JsonObject, keywords: frozenset[str] = ANYWHERE) -> list[str]:
+    """Return the names of the definitions that a rewritten schema refers to."""
+    parts = every_schema(schema, keywords)
+    return [part["$ref"].rpartition("/")[2] for part in parts if "$ref" in part]
 
 
 def follow(reference: str, root: object) -> object:
@@ -87,14 +90,13 @@ def follow(reference: str, root: object) -> object:
     A class's schema that was put into another as it is brings its definitions along: they are
     found by their names, if those stand for one schema only.
     """
-    # referencing is imported by the first schema that needs it.
-    from referencing import Registry  # noqa: PLC0415
-    from referencing.exceptions import Unresolvable  # noqa: PLC0415
-    from referencing.jsonschema import DRAFT4, DRAFT7, DRAFT202012  # noqa: PLC0415
+    # It is imported by the first schema that needs it.
+    from referencing import Registry, exceptions, jsonschema  # noqa: PLC0415
 
-    for draft in (DRAFT202012, DRAFT7, DRAFT4):  # an id is a name of its own kind in each
+    # An id is a name of its own kind in each draft.
+    for draft in (jsonschema.DRAFT202012, jsonschema.DRAFT7, jsonschema.DRAFT4):
         resource = draft.create_resource(root)
-        with suppress(Unresolvable, AttributeError, LookupError, TypeError, ValueError):
+        with suppress(exceptions.Unresolvable, AttributeError, LookupError, TypeError, ValueError):
             found: object = Registry().resolver_with_root(resource).lookup(reference).contents
             if found is not None:
                 return found
@@ -114,14 +116,9 @@ def find_loop(
         keywords: Those under which references count. With `IN_PLACE`, the definitions that are
             found stand for each other, and so for nothing.
     """
-    references = {
-        name: [
-            str(each.get("$ref", "")).rpartition("/")[2] for each in every_schema(part, keywords)
-        ]
-        for name, part in definitions.items()
-    }
+    referred = {name: _referred(part, keywords) for name, part in definitions.items()}
     try:
-        TopologicalSorter(references).prepare()
+        TopologicalSorter(referred).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []

@@ -30,9 +30,7 @@ NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """A tool's name as the API accepts it."""
 
 _UNFIT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME: Final = 128
 _UNFIT_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
-_LONGEST_KEY: Final = 64
 _HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
@@ -62,7 +60,11 @@ def wire_id(call_id: str) -> str:
 
 
 def _fitting(
-    names: Collection[str], unfit: re.Pattern[str], longest: int, *, hashed: bool = False
+    names: Collection[str],
+    unfit: re.Pattern[str] = _UNFIT_IN_NAME,
+    longest: int = 128,
+    *,
+    hashed: bool = False,
 ) -> dict[str, str]:
     """Return names that the API accepts for those that it does not.
 
@@ -89,7 +91,7 @@ def wire_keys(schema: object) -> dict[str, str]:
     parts = list(every_schema(schema))
     keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
     is_free = any(map(_has_free_keys, parts))
-    return _fitting(keys, _UNFIT_IN_KEY, _LONGEST_KEY, hashed=is_free)
+    return _fitting(keys, _UNFIT_IN_KEY, 64, hashed=is_free)
 
 
 def _has_free_keys(schema: JsonObject) -> bool:
@@ -197,7 +199,7 @@ class ToolNames:
         again = [name for name, count in Counter(names).items() if count > 1]
         if again:
             raise InvalidInputError(f"two tools are called {again[0]!r}: rename one of them.")
-        wire = _fitting(names, _UNFIT_IN_NAME, _LONGEST_NAME)
+        wire = _fitting(names)
         return cls(wire, {new: name for name, new in wire.items()}, keys)
 
     def wire_tool(self, tool: JsonObject) -> JsonObject:
@@ -213,9 +215,7 @@ class ToolNames:
 
     def wire_name(self, own_name: str) -> str:
         """Return the name that is sent: for tools of other requests too, which histories name."""
-        if own_name in self.wire:
-            return self.wire[own_name]
-        return _fitting((own_name,), _UNFIT_IN_NAME, _LONGEST_NAME).get(own_name, own_name)
+        return self.wire.get(own_name) or _fitting((own_name,)).get(own_name, own_name)
 
     def wire_input(self, own_name: str, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a call in the history with the keys that are sent."""
