@@ -109,9 +109,10 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
         try:
             tool = define_tool(given)
         except InvalidInputError as error:
-            raise InvalidInputError(
-                f"{given!r:.200} is no schema. Give a pydantic class, a TypedDict or a JSON schema."
-            ) from error
+            problem = (
+                f"{given!r:.200} is no schema. Give a pydantic class, a type or a JSON schema."
+            )
+            raise InvalidInputError(problem) from error
     else:
         return modern_schema(given)
     told = {"title": tool.get("name"), "description": tool.get("description")}

@@ -175,8 +175,7 @@ class _Steps:
     def end(self) -> Iterator[object]:
         """Yield the whole value, unless it was the last one."""
         if self._message is not None:
-            result: list[Generation] = [ChatGeneration(message=self._message)]
-            yield from self._new(self._parser.parse_result(result))
+            yield from self._new(self._parser._whole(self._message))  # noqa: SLF001 - its own
 
     def _new(self, value: object) -> Iterator[object]:
         if value is not None and value != self._last:

@@ -61,10 +61,8 @@ def add_caching(body: JsonObject, options: RequestOptions, model: ResolvedModel)
     room = max(0, _MOST_BREAKPOINTS - len(own))
     notices: list[str] = []
     if surplus or (options.cache_control and not room):
-        notices.append(
-            f"the prompt has {len(own)} cache breakpoints already, and the API takes "
-            f"{_MOST_BREAKPOINTS}: only the last ones are sent"
-        )
+        told = f"the prompt has {len(own)} cache breakpoints already"
+        notices.append(f"{told}, and the API takes {_MOST_BREAKPOINTS}: only the last are sent")
     added: list[int] = []
     for marker, holder in _wanted(body, options, model):
         if holder is not None and not holder.get("cache_control") and len(added) < room:
@@ -158,8 +156,7 @@ def _last_block(body: JsonObject, end: int | None = None) -> JsonObject | None:
     Thinking, empty text and what belongs to a program's call cannot.
     """
     messages: list[JsonObject] = body["messages"][:end]
-    for place in range(len(messages) - 1, -1, -1):
-        message = messages[place]
+    for place, message in reversed(list(enumerate(messages))):
         if isinstance(message["content"], str):
             message["content"] = [{"type": "text", "text": message["content"]}]
         before = messages[place - 1]["content"] if place else ()

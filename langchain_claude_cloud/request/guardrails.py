@@ -16,7 +16,6 @@ from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request.messages.blocks import GuardedText
 
 _CONFIG: Final = "amazon-bedrock-guardrailConfig"
-_SUFFIX_LENGTH: Final = 20
 _HOLDS_TEXT: Final[Mapping[object, tuple[str, ...]]] = {
     "text": ("text", "data"),
     "document": ("source",),
@@ -33,29 +32,26 @@ def tag_guarded_texts(body: JsonObject, *, last_turn: bool) -> JsonObject:
         last_turn: Whether to guard what the user, or the tools, said last; else only what
             ``guard_content`` blocks hold.
     """
-    if not _guarded(body["messages"], last_turn=last_turn):
+    if not any(_guarded(body["messages"], last_turn=last_turn)):
         return body
     messages = deepcopy(body["messages"])
-    places = _guarded(messages, last_turn=last_turn)
+    places = list(_guarded(messages, last_turn=last_turn))
     given = body.get(_CONFIG) or {}
     # Nobody can write a text that holds the end of a tag that depends on all of the text.
     guarded = "\0".join(holder[key] for holder, key in places)
     digest = hashlib.sha256(guarded.encode("utf-8", "surrogatepass")).hexdigest()
-    suffix = given.get("tagSuffix") or digest[:_SUFFIX_LENGTH]
+    suffix = given.get("tagSuffix") or digest[:20]
     tag = f"amazon-bedrock-guardrails-guardContent_{suffix}"
     for holder, key in places:
         holder[key] = f"<{tag}>{holder[key]}</{tag}>"
     return {**body, "messages": messages, _CONFIG: {**given, "tagSuffix": suffix}}
 
 
-def _guarded(messages: list[JsonObject], *, last_turn: bool) -> list[tuple[JsonObject, str]]:
-    """Return where the texts are that are to be guarded: what holds each, and its key there."""
+def _guarded(messages: list[JsonObject], *, last_turn: bool) -> Iterator[tuple[JsonObject, str]]:
+    """Yield where the texts are that are to be guarded: what holds each, and its key there."""
     last = max((n for n, each in enumerate(messages) if each["role"] == "user"), default=-1)
-    return [
-        place
-        for number, message in enumerate(messages)
-        for place in _texts(message, "content", whole=last_turn and number == last)
-    ]
+    for number, message in enumerate(messages):
+        yield from _texts(message, "content", whole=last_turn and number == last)
 
 
 def _texts(holder: JsonObject, key: str, *, whole: bool) -> Iterator[tuple[JsonObject, str]]:

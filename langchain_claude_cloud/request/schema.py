@@ -86,7 +86,7 @@ def convert_response_format(response_format: object) -> JsonObject | None:
         named = response_format.get("json_schema") or response_format
         schema = named.get("schema") if isinstance(named, dict) else None
     if schema is None:
-        raise InvalidInputError("response_format has no schema: there is no JSON mode without.")
+        raise InvalidInputError("response_format has no schema: there is no JSON mode without one.")
     if not isinstance(schema, dict):
         schema = schema_of(schema, any_type=True)
     schema = modern_schema(schema)
@@ -162,11 +162,9 @@ def refuse_maps(schema: JsonObject, owner: str) -> None:
         InvalidInputError: It has a map, which could only ever be empty.
     """
     if has_open_object(schema):
-        raise InvalidInputError(
-            f"{owner} has an object whose keys the schema does not name (a dict) or that has to "
-            "match several schemas: structured outputs and strict tools close every object. Use "
-            'method="function_calling" (an agent: ToolStrategy), no `strict`, or a list of pairs.'
-        )
+        told = "a dict or an object of several schemas, which structured outputs and strict tools"
+        use = 'method="function_calling" (an agent: ToolStrategy), no `strict`, or a list of pairs'
+        raise InvalidInputError(f"{owner} has {told} cannot give. Use {use}.")
 
 
 def modern_schema(schema: JsonObject, *, keep_titles: bool = True) -> JsonObject:

@@ -18,7 +18,6 @@ from langchain_claude_cloud.config.checks import check_json
 from langchain_claude_cloud.errors.types import JsonObject
 from langchain_claude_cloud.request import schema_references as references
 
-_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _TYPE_NAMES: Final = {
     "bool": "boolean",
     "dict": "object",
@@ -30,7 +29,7 @@ _TYPE_NAMES: Final = {
     "none": "null",
     "str": "string",
 }
-"""Types by the names that other languages have for them."""
+"""All types, by the names that other languages have for them."""
 
 _DEEPEST: Final = 60
 
@@ -188,25 +187,19 @@ def _tell_patterns(wire: JsonObject) -> None:
     It is written in Python, and JSON Schema's expressions are JavaScript's.
     """
     patterns = [*wire.get("patternProperties", ()), *filter(None, [wire.get("pattern")])]
-    if not all(map(_compiles, patterns)):
+    try:
+        list(map(re.compile, patterns))
+    except (re.error, OverflowError, RecursionError):
         for keyword in ("additionalProperties", "pattern", "patternProperties"):
             wire.pop(keyword, None)
         told = f"{wire.get('description') or ''} Pattern: {', '.join(patterns)}"
         wire["description"] = told.strip()
 
 
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
-
-
 def _types(value: object) -> str | list[str] | None:
     named = [str(kind).lower() for kind in _list(value)]
     kinds = list(dict.fromkeys(_TYPE_NAMES.get(name, name) for name in named))
-    if not _TYPES.issuperset(kinds):
+    if not {*_TYPE_NAMES.values()}.issuperset(kinds):
         return None
     return kinds if len(kinds) > 1 else next(iter(kinds), None)
 

@@ -14,19 +14,15 @@ UNIONS: Final = ("anyOf", "oneOf", "allOf")
 IN_PLACE: Final = frozenset({*UNIONS, "dependentSchemas", "else", "if", "not", "then"})
 """Keywords with schemas for the same value."""
 
-SCHEMAS: Final = frozenset(
-    {
-        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
-        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
-    }
+SCHEMAS: Final = (
+    *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+    *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
 )
 """Keywords with a schema; ``items`` had a list of them up to draft 2019-09."""
 
-SCHEMA_LISTS: Final = frozenset({*UNIONS, "prefixItems"})
-SCHEMA_MAPS: Final = frozenset(
-    {*DEFINITIONS, "dependentSchemas", "patternProperties", "properties"}
-)
-ANYWHERE: Final = SCHEMAS | SCHEMA_LISTS | SCHEMA_MAPS
+SCHEMA_LISTS: Final = (*UNIONS, "prefixItems")
+SCHEMA_MAPS: Final = (*DEFINITIONS, "dependentSchemas", "patternProperties", "properties")
+ANYWHERE: Final = frozenset({*SCHEMAS, *SCHEMA_LISTS, *SCHEMA_MAPS})
 """All keywords with schemas."""
 
 

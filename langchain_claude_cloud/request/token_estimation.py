@@ -20,14 +20,8 @@ ESTIMATE_ERROR: Final = 0.35
 than 100 tokens lie within it. Images and PDFs are guessed at, and text that is not in words
 (base64, hashes) may have twice as many tokens."""
 
-_BYTES_OF_OTHER_SCRIPTS: Final = 3.0
 PER_MESSAGE: Final = 4
 """What a turn costs besides its content."""
-
-_PER_TOOL_BLOCK: Final = 30
-_FOR_TOOLS: Final = 400
-_PER_TOOL: Final = 40
-"""What the API adds to the prompt when there are tools, and for each (recorded prompts)."""
 
 _FLAT: Final = {"image": 1_600, "image_url": 1_600, "file": 2_000, "document": 2_000}
 
@@ -52,8 +46,9 @@ def size_of_tools(tools: Iterable[JsonObject], per_token: float) -> float:
         tools: As they are in a request.
         per_token: Characters of plain text that a token of the model has.
     """
-    sizes = [_text_size(_dump(tool), per_token) + _PER_TOOL for tool in tools]
-    return sum(sizes) + (_FOR_TOOLS if sizes else 0)
+    # The API adds 40 tokens for each, and 400 for having any (recorded prompts).
+    sizes = [_text_size(_dump(tool), per_token) + 40 for tool in tools]
+    return sum(sizes) + (400 if sizes else 0)
 
 
 def size_of(message: BaseMessage, per_token: float) -> Size:
@@ -67,7 +62,7 @@ def size_of(message: BaseMessage, per_token: float) -> Size:
     told = [[call["name"], call["args"]] for call in calls if isinstance(message.content, str)]
     pieces = (*_pieces(message.content), *(("text", _dump(call)) for call in told))
     sizes = (_FLAT.get(kind) or _text_size(text, per_token) for kind, text in pieces)
-    for_tools = _PER_TOOL_BLOCK if calls or message.type == "tool" else 0
+    for_tools = 30 if calls or message.type == "tool" else 0
     return Size(PER_MESSAGE + sum(sizes) + for_tools, hash((message.type, pieces)))
 
 
@@ -92,20 +87,17 @@ def quota_tokens_of(
 
 def _pieces(content: object) -> Iterator[tuple[str, str]]:
     """Yield what content is made of: its kind (text, or one of media), and a text."""
-    if isinstance(content, list):
-        for block in content:
-            yield from _pieces(block)
-        return
-    block = content if isinstance(content, dict) else {"text": str(content)}
-    kind, source = block.get("type"), block.get("source")
-    if isinstance(block.get("text"), str):
-        yield "text", block["text"]
-    elif kind == "tool_result" and isinstance(block.get("content"), list):
-        yield from _pieces(block["content"])
-    elif kind in _FLAT and not (isinstance(source, dict) and source.get("type") == "text"):
-        yield str(kind), _dump(block)
-    else:
-        yield "text", _dump({key: block[key] for key in block if key != "signature"})
+    for item in content if isinstance(content, list) else [content]:
+        block = item if isinstance(item, dict) else {"text": str(item)}
+        kind, source = block.get("type"), block.get("source")
+        if isinstance(block.get("text"), str):
+            yield "text", block["text"]
+        elif kind == "tool_result" and isinstance(block.get("content"), list):
+            yield from _pieces(block["content"])
+        elif kind in _FLAT and not (isinstance(source, dict) and source.get("type") == "text"):
+            yield str(kind), _dump(block)
+        else:
+            yield "text", _dump({key: block[key] for key in block if key != "signature"})
 
 
 def _dump(block: object) -> str:
@@ -117,4 +109,4 @@ def _text_size(text: str, per_token: float) -> float:
         return len(text) / per_token
     encoded = len(text.encode("utf-8", "surrogatepass"))
     plain = sum(character.isascii() for character in text)
-    return plain / per_token + (encoded - plain) / _BYTES_OF_OTHER_SCRIPTS
+    return plain / per_token + (encoded - plain) / 3  # bytes of other scripts

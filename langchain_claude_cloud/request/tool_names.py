@@ -35,9 +35,7 @@ _HASH: Final = 8
 _DEEPEST: Final = 200
 """How deep arguments are followed; deeper ones are refused."""
 
-_TELLING: Final = frozenset(
-    {"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type"}
-)
+_TELLING: Final = ("$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties", "type")
 """Keywords of which one says what a value is."""
 
 _KEY_IN_JSON: Final = re.compile(r'"([a-zA-Z0-9_.-]{1,64})"(?=\s*:)')
@@ -60,20 +58,16 @@ def wire_id(call_id: str) -> str:
 
 
 def _fitting(
-    names: Collection[str],
-    unfit: re.Pattern[str] = _UNFIT_IN_NAME,
-    longest: int = 128,
-    *,
-    hashed: bool = False,
+    names: Collection[str], *, are_keys: bool = False, hashed: bool = False
 ) -> dict[str, str]:
     """Return names that the API accepts for those that it does not.
 
     Args:
         names: All names that there are; the new ones depend on them only.
-        unfit: What the API does not accept in them.
-        longest: How many characters it accepts.
+        are_keys: Whether they are names of properties, not of tools.
         hashed: Whether new names have to be ones that nobody else would use.
     """
+    unfit, longest = (_UNFIT_IN_KEY, 64) if are_keys else (_UNFIT_IN_NAME, 128)
     taken = {name for name in names if 0 < len(name) <= longest and not unfit.search(name)}
     fitting: dict[str, str] = {}
     for name in (name for name in names if name not in taken):
@@ -90,15 +84,14 @@ def wire_keys(schema: object) -> dict[str, str]:
     """Return what the keys of a schema are sent as, for those that the API refuses."""
     parts = list(every_schema(schema))
     keys = dict.fromkeys(key for part in parts for key in part.get("properties") or ())
-    is_free = any(map(_has_free_keys, parts))
-    return _fitting(keys, _UNFIT_IN_KEY, 64, hashed=is_free)
+    return _fitting(keys, are_keys=True, hashed=any(map(_has_free_keys, parts)))
 
 
 def _has_free_keys(schema: JsonObject) -> bool:
     """Whether a value may have keys that its schema does not name."""
     if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
         return True
-    kind = schema.get("type", () if schema.keys() & _TELLING else ("object",))
+    kind = schema.get("type", ("object",) if schema.keys().isdisjoint(_TELLING) else ())
     is_map = "object" in kind and "properties" not in schema
     return is_map or ("array" in kind and schema.get("items", True) is True)
 
@@ -196,8 +189,7 @@ class ToolNames:
         Raises:
             InvalidInputError: Two tools have the same name.
         """
-        again = [name for name, count in Counter(names).items() if count > 1]
-        if again:
+        if again := [name for name, count in Counter(names).items() if count > 1]:
             raise InvalidInputError(f"two tools are called {again[0]!r}: rename one of them.")
         wire = _fitting(names)
         return cls(wire, {new: name for name, new in wire.items()}, keys)
