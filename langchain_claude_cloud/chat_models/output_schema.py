@@ -109,9 +109,7 @@ def _json_schema(given: JsonObject | type) -> JsonObject:
         try:
             tool = define_tool(given)
         except InvalidInputError as error:
-            problem = (
-                f"{given!r:.200} is no schema. Give a pydantic class, a type or a JSON schema."
-            )
+            problem = f"{given!r:.200} is no schema. Give a pydantic class or a JSON schema."
             raise InvalidInputError(problem) from error
     else:
         return modern_schema(given)

@@ -108,12 +108,11 @@ def _copied(holder: object, levels: int = _LEVELS) -> object:
     """Return a copy of a body and of what may have breakpoints in it."""
     if not isinstance(holder, dict) or not levels:
         return holder
-    return {
-        name: [_copied(each, levels - 1) for each in value]
-        if name in (*_SECTIONS, "content") and isinstance(value, list)
-        else value
-        for name, value in holder.items()
-    }
+    copied = dict(holder)
+    for name in copied.keys() & {*_SECTIONS, "content"}:
+        if isinstance(copied[name], list):
+            copied[name] = [_copied(each, levels - 1) for each in copied[name]]
+    return copied
 
 
 def _wanted(

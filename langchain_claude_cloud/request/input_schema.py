@@ -23,9 +23,6 @@ _PARTS: Final = frozenset({*_JOINTS, *_CONSEQUENCES})
 """Keywords with schemas that say which properties there are."""
 
 _ROOT_ONLY: Final = frozenset({*_PARTS, "discriminator", "if", "type"})
-_MOST_PARTS: Final = 1_000
-_DEEPEST: Final = 60
-"""How many parts of a root are read, and how deep: a definition may stand in many places."""
 
 
 def read_input_schema(
@@ -45,7 +42,8 @@ def read_input_schema(
         UnfitSchemaError: The arguments are no object, or it is no schema.
     """
     wire = RewrittenSchema(given, "input_schema", keep_titles=keep_titles)
-    root = _expanded(wire.schema, wire.definitions, iter(range(_MOST_PARTS)), _DEEPEST)
+    # A definition may stand in many places: so many parts are read, and so deep.
+    root = _expanded(wire.schema, wire.definitions, iter(range(1_000)), 60)
     parts, required = list(references.every_schema(root, _PARTS)), _required(root)
     has_object = any(part.get("type") == "object" or "properties" in part for part in parts)
     is_choice = bool(root.keys() & _JOINTS.keys())

@@ -113,9 +113,8 @@ class Parameters:
             wire = {"type": "enabled", "budget_tokens": asked}
         kind, takes = wire.get("type"), self.model.capabilities.thinking_types
         if not isinstance(kind, str):
-            names = ", ".join(_THINKING_TYPES)
-            told = f"thinking must be a dict with a type, the name of one ({names})"
-            raise InvalidInputError(f"{told} or a budget of tokens, not {asked!r:.80}.")
+            told = f"a dict with a type, one of {', '.join(_THINKING_TYPES)} or a budget of tokens"
+            raise InvalidInputError(f"thinking must be {told}, not {asked!r:.80}.")
         if not self.model.known or kind in takes or kind not in _THINKING_TYPES:
             return wire
         if kind == "disabled" and not takes:

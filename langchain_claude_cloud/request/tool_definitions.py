@@ -155,7 +155,5 @@ def _schema_by_core(given: object) -> JsonObject:
 
 
 def _no_tool(tool: object, problem: str) -> InvalidInputError:
-    forms = "a pydantic class, a TypedDict, a function or a dict with 'name' and 'input_schema'"
-    return InvalidInputError(
-        f"{tool!r:.200} is not a tool: {problem}. A tool is a BaseTool, {forms}."
-    )
+    forms = "a BaseTool, a pydantic class, a TypedDict, a function or a dict with an 'input_schema'"
+    return InvalidInputError(f"{tool!r:.200} is not a tool: {problem}. A tool is {forms}.")

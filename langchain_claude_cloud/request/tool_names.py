@@ -107,8 +107,7 @@ def wire_schema(schema: JsonObject, keys: Mapping[str, str]) -> JsonObject:
     for part in every_schema(sent):
         properties = part.get("properties", {})
         for key in keys.keys() & properties.keys():
-            given = properties[key].get("description") or ""
-            told = f"{given} The tool itself calls this {key!r}."
+            told = f"{properties[key].get('description') or ''} The tool itself calls this {key!r}."
             properties[key] = {**properties[key], "description": told.strip()}
         for keyword in part.keys() & {"dependentRequired", "dependentSchemas", "properties"}:
             part[keyword] = {keys.get(key, key): held for key, held in part[keyword].items()}

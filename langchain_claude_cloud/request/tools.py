@@ -241,11 +241,9 @@ def _betas_of_anthropic_tool(kind: str, model: ResolvedModel) -> list[str]:
     if kind.startswith(tuple(known["server"])) and not kind.startswith(tuple(offered)):
         others, takes = LABELS.keys() - {model.cloud}, model.info.capabilities
         runs = [f"{_listed(takes(cloud).server_tools)} on {LABELS[cloud]}" for cloud in others]
-        raise InvalidInputError(
-            f"the server tool {kind!r} is not offered on {LABELS[model.cloud]} for "
-            f"{model.info.name}, which runs {_listed(offered)} here and {' and '.join(runs)}. Use "
-            "a tool of your own for it, or another platform."
-        )
+        told = f"{kind!r} is not offered on {LABELS[model.cloud]} for {model.info.name}, which runs"
+        told += f" {_listed(offered)} here and {' and '.join(runs)}"
+        raise InvalidInputError(f"{told}. Use a tool of your own, or another platform.")
     betas: dict[str, str] = known["betas"][model.cloud]
     return [beta for start, beta in betas.items() if kind.startswith(start)]
 
@@ -263,11 +261,8 @@ def _wants_fine_grained(tools: Sequence[JsonObject], options: RequestOptions) ->
     """
     if not options.stream or any("_toolset_" in str(tool.get("type")) for tool in tools):
         return False
-    return any(
-        options.fine_grained_tool_streaming if tool.get(_EAGER) is None else tool[_EAGER]
-        for tool in tools
-        if "input_schema" in tool
-    )
+    wishes = [tool.get(_EAGER) for tool in tools if "input_schema" in tool]
+    return True in wishes or (None in wishes and options.fine_grained_tool_streaming)
 
 
 def _taken(tool: JsonObject, options: RequestOptions, model: ResolvedModel) -> JsonObject:
