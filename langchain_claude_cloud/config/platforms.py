@@ -39,9 +39,7 @@ _HIDDEN: Final = Field(exclude=True, repr=False)
 
 def _check_credentials(credentials: object) -> object:
     if isinstance(credentials, str | bytes | Mapping | os.PathLike):
-        ways = (
-            "Set GOOGLE_APPLICATION_CREDENTIALS to a key file, or credentials_info to its contents."
-        )
+        ways = "Set GOOGLE_APPLICATION_CREDENTIALS to a key file's path, or pass credentials_info."
         raise checks.refusal("Vertex", f"credentials is a google.auth credentials object. {ways}")
     return credentials
 
