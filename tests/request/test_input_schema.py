@@ -192,6 +192,7 @@ def test_alternatives_within_alternatives_are_told_in_place(alternatives: Any, s
         ({"pattern": "a{0,4294967296}"}, {"description": "Pattern: a{0,4294967296}"}),
         ({"dependencies": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
         ({"dependencies": {"a": "b"}}, {"dependentRequired": {"a": ["b"]}}),
+        ({"dependentRequired": {"a": "b"}}, {"dependentRequired": {"a": ["b"]}}),
         ({"required": "a"}, {"required": ["a"]}),
         ({"dependencies": {"a": TEXT}}, {"dependentSchemas": {"a": TEXT}}),
         (
