@@ -109,7 +109,7 @@ def test_a_native_result_beside_other_blocks_is_kept() -> None:
 
 def test_the_media_type_may_be_written_as_javascript_does() -> None:
     """A chat page sends it so."""
-    with pytest.raises(InvalidInputError, match="A file of type application/msword"):
+    with pytest.raises(InvalidInputError, match="does not read application/msword"):
         sent([{"type": "file", "mimeType": "application/msword", "data": "0M8R4AA="}])
 
 
