@@ -151,10 +151,14 @@ class _ConversationBuilder:
             InvalidInputError: It is not one that the API takes.
         """
         self._place_waiting()
-        last = [] if self.waiting is None else [self.waiting]
-        finished, self.past, self.waiting = turns.finish_turns(self.past, self.notices), [], None
-        for turn in (*finished, *last):
-            self._add(turn)
+        finished = turns.finish_turns(self.past, self.notices)
+        if all(turn.content for turn in finished):
+            self.past = finished
+        else:  # what stands beside an empty turn is joined, or placed anew
+            last = [] if self.waiting is None else [self.waiting]
+            self.past, self.waiting = [], None
+            for turn in (*finished, *last):
+                self._add(turn)
         self._place_waiting()
         if not self.past:
             raise InvalidInputError("there is no message to answer: add a HumanMessage.")
